@@ -1,0 +1,7 @@
+//! The commands. With Grafana's handshake cookie in the environment and no command: the plugin.
+
+use std::process::ExitCode;
+
+pub fn main() -> ExitCode {
+    todo!()
+}

@@ -1,0 +1,22 @@
+//! Ringside: the Grafana data source for Oura rings.
+//!
+//! One crate in layers; a module may use those below it, never those above:
+//!
+//! ```text
+//! cli → plugin → api → account → sync, query, frames → oura, store → catalog → time
+//! ```
+//!
+//! `simulator` stands beside them: Oura's API with a synthetic person behind it. `docs/architecture.md` says why.
+
+pub mod account;
+pub mod api;
+pub mod catalog;
+pub mod cli;
+pub mod frames;
+pub mod oura;
+pub mod plugin;
+pub mod query;
+pub mod simulator;
+pub mod store;
+pub mod sync;
+pub mod time;

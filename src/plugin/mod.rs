@@ -1,0 +1,1 @@
+//! Grafana's plugin protocol: handshake, gRPC services, one handler per file.

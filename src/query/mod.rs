@@ -1,0 +1,95 @@
+//! Questions in SQL: macros expanded, one SELECT checked, read under limits. What comes back is columns; `frames` makes them Grafana's.
+
+mod macros;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::catalog::Catalog;
+use crate::store::{ColumnBatch, Store};
+use crate::time::Tz;
+
+/// A query as a panel, a script or an alert rule sends it. Unknown fields are Grafana's own and ignored.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SqlQuery {
+    #[serde(alias = "sql")]
+    pub raw_sql: String,
+    /// Bound to `?1`, `?2`, … in order; strings, numbers, booleans and null.
+    pub params: Vec<serde_json::Value>,
+    pub format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    TimeSeries,
+    #[default]
+    Table,
+}
+
+/// What the macros stand for.
+#[derive(Clone, Copy, Debug)]
+pub struct QueryContext {
+    /// Milliseconds since 1970, both included.
+    pub from_ms: i64,
+    pub to_ms: i64,
+    pub interval: Duration,
+    pub max_data_points: u64,
+}
+
+/// The most one query may take. From the operator's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub timeout: Duration,
+    pub max_rows: usize,
+    pub max_bytes: usize,
+    /// Queries of one data source at a time; the others wait.
+    pub concurrency: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { timeout: Duration::from_secs(30), max_rows: 1_000_000, max_bytes: 256 << 20, concurrency: 4 }
+    }
+}
+
+/// The rows, and the SQL that gave them.
+#[derive(Debug)]
+pub struct Answer {
+    pub batch: ColumnBatch,
+    pub executed_sql: String,
+    pub elapsed: Duration,
+    /// To be shown with the answer: "1,000,000 of more rows shown".
+    pub notices: Vec<String>,
+}
+
+/// Why there is no answer. `Display` says what happened; [`QueryError::hint`] what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    #[error("placeholder")]
+    Placeholder,
+}
+
+/// Answers queries of one data source.
+#[derive(Clone)]
+pub struct Engine {
+    _store: Store,
+    _catalog: Arc<Catalog>,
+    _zone: Tz,
+    _limits: Limits,
+}
+
+impl Engine {
+    pub fn new(store: Store, catalog: Arc<Catalog>, zone: Tz, limits: Limits) -> Engine {
+        Engine { _store: store, _catalog: catalog, _zone: zone, _limits: limits }
+    }
+
+    /// Runs `query` on a blocking thread; dropping the future cancels it.
+    pub async fn run(&self, query: &SqlQuery, context: &QueryContext) -> Result<Answer, QueryError> {
+        let _ = (query, context);
+        todo!()
+    }
+}

@@ -1,0 +1,1 @@
+//! Which windows are wanted (planner, a pure function), fetching them (executor), and when (schedule).

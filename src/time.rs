@@ -1,0 +1,232 @@
+//! Days, instants and time zones, as the rest of the program means them.
+//!
+//! Oura speaks of calendar days (`2026-03-29`, whatever the person lived that day) and of instants (RFC 3339, with or without an
+//! offset, with or without fractions). Both are kept apart here, and nowhere else is a timestamp parsed.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use chrono_tz::Tz;
+
+/// A calendar day without a time zone, written `YYYY-MM-DD`: exactly what Oura calls `day`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Day(NaiveDate);
+
+impl Day {
+    pub fn new(year: i32, month: u32, day: u32) -> Option<Day> {
+        NaiveDate::from_ymd_opt(year, month, day).map(Day)
+    }
+
+    pub fn date(self) -> NaiveDate {
+        self.0
+    }
+
+    /// The day `count` days later; negative counts go back. Saturates at the calendar's ends.
+    pub fn plus(self, count: i64) -> Day {
+        let moved = match u64::try_from(count) {
+            Ok(forward) => self.0.checked_add_days(Days::new(forward)),
+            Err(_) => self.0.checked_sub_days(Days::new(count.unsigned_abs())),
+        };
+        Day(moved.unwrap_or(if count < 0 { NaiveDate::MIN } else { NaiveDate::MAX }))
+    }
+
+    /// Days from `self` to `later`; negative when `later` is earlier.
+    pub fn until(self, later: Day) -> i64 {
+        (later.0 - self.0).num_days()
+    }
+
+    /// Every day from `self` to `last`, both included.
+    pub fn through(self, last: Day) -> impl DoubleEndedIterator<Item = Day> {
+        (0..=self.until(last)).map(move |offset| self.plus(offset))
+    }
+
+    /// The instant at which this day begins in `zone`. Where midnight does not exist (clocks go forward at midnight), the first
+    /// instant that does; where it happens twice, the earlier.
+    pub fn midnight(self, zone: Tz) -> Instant {
+        local(self.0.and_time(NaiveTime::MIN), zone)
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.format("%Y-%m-%d"))
+    }
+}
+
+impl fmt::Debug for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Day {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Day, ParseError> {
+        NaiveDate::parse_from_str(text, "%Y-%m-%d").map(Day).map_err(|_| ParseError::Day(text.to_owned()))
+    }
+}
+
+/// A point in time: whole seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Instant(pub i64);
+
+impl Instant {
+    pub fn seconds(self) -> i64 {
+        self.0
+    }
+
+    pub fn plus(self, seconds: i64) -> Instant {
+        Instant(self.0.saturating_add(seconds))
+    }
+
+    /// The calendar day that a clock in `zone` shows at this instant.
+    pub fn day(self, zone: Tz) -> Day {
+        Day(self.utc().with_timezone(&zone).date_naive())
+    }
+
+    pub fn utc(self) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.0, 0).unwrap_or_default()
+    }
+}
+
+/// RFC 3339 in UTC, `2026-11-24T03:02:28Z`.
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.utc().format("%Y-%m-%dT%H:%M:%SZ"))
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A timestamp as a document wrote it: the instant, and the offset from UTC in seconds if it had one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    pub at: Instant,
+    pub offset: Option<i32>,
+}
+
+impl Stamp {
+    /// Reads RFC 3339 with or without seconds, fractions (cut off) and offset; a timestamp without an offset is local time in `zone`.
+    pub fn parse(text: &str, zone: Tz) -> Result<Stamp, ParseError> {
+        let text = text.trim();
+        for form in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z"] {
+            if let Ok(stamp) = DateTime::parse_from_str(text, form) {
+                return Ok(Stamp { at: Instant(stamp.timestamp()), offset: Some(stamp.offset().local_minus_utc()) });
+            }
+        }
+        for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M"] {
+            if let Ok(naive) = NaiveDateTime::parse_from_str(text, form) {
+                return Ok(Stamp { at: local(naive, zone), offset: None });
+            }
+        }
+        Err(ParseError::Instant(text.to_owned()))
+    }
+}
+
+/// The instant at which a clock in `zone` first shows `naive`, or, where it never does, the end of the gap.
+fn local(naive: NaiveDateTime, zone: Tz) -> Instant {
+    match zone.from_local_datetime(&naive) {
+        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Instant(at.timestamp()),
+        LocalResult::None => {
+            // Gaps are at most some hours long: walk forward to the first minute that exists.
+            let found = (1..=24 * 60).find_map(|minutes| zone.from_local_datetime(&(naive + TimeDelta::minutes(minutes))).earliest());
+            Instant(found.map_or_else(|| naive.and_utc().timestamp(), |at| at.timestamp()))
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ParseError {
+    #[error("{0:?} is not a day; write it as YYYY-MM-DD")]
+    Day(String),
+    #[error("{0:?} is not a timestamp; write it as 2026-03-29T07:30:00+02:00")]
+    Instant(String),
+}
+
+/// What time it is, and how to wait. The system's clock, or one that starts elsewhere and runs faster, for tests that cover a year.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    /// (this clock's reading at the anchor, the anchor, seconds of this clock per real second); `None` is the system's clock.
+    warp: Option<(Instant, std::time::Instant, f64)>,
+}
+
+impl Clock {
+    pub fn system() -> Clock {
+        Clock { warp: None }
+    }
+
+    /// A clock that shows `start` now and runs `rate` times as fast as the real one (0 stands still).
+    pub fn starting_at(start: Instant, rate: f64) -> Clock {
+        Clock { warp: Some((start, std::time::Instant::now(), rate)) }
+    }
+
+    pub fn now(&self) -> Instant {
+        match self.warp {
+            None => Instant(Utc::now().timestamp()),
+            Some((start, anchor, rate)) => start.plus((anchor.elapsed().as_secs_f64() * rate) as i64),
+        }
+    }
+
+    /// Waits until this clock has moved by `duration`; a clock that stands still waits in real time.
+    pub async fn sleep(&self, duration: Duration) {
+        let real = match self.warp {
+            Some((_, _, rate)) if rate > 0.0 => duration.div_f64(rate),
+            _ => duration,
+        };
+        tokio::time::sleep(real).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Stamp {
+        Stamp::parse(text, Tz::Europe__Vienna).unwrap()
+    }
+
+    #[test]
+    fn timestamps_of_every_live_form_are_read_and_keep_their_offset() {
+        assert_eq!(at("2024-11-11T00:00:00+00:00"), Stamp { at: Instant(1_731_283_200), offset: Some(0) });
+        assert_eq!(at("2024-11-11T04:00:00.000+01:00"), Stamp { at: Instant(1_731_294_000), offset: Some(3600) });
+        assert_eq!(at("2024-11-11T04:00:00Z").offset, Some(0));
+        assert_eq!(at("2024-11-11T04:00:00"), Stamp { at: Instant(1_731_294_000), offset: None });
+        assert!(Stamp::parse("yesterday", Tz::UTC).is_err());
+    }
+
+    #[test]
+    fn a_day_begins_at_its_first_existing_instant() {
+        let spring = Day::new(2026, 3, 29).unwrap();
+        assert_eq!(spring.plus(1).midnight(Tz::Europe__Vienna).0 - spring.midnight(Tz::Europe__Vienna).0, 23 * 3600);
+        // Havana's clocks jump from midnight to one o'clock.
+        let havana = Day::new(2026, 3, 8).unwrap();
+        assert_eq!(havana.midnight(Tz::America__Havana).to_string(), "2026-03-08T05:00:00Z");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn midnight_of_a_day_lies_on_that_day(days in 0i64..40_000, zone in 0usize..chrono_tz::TZ_VARIANTS.len()) {
+            let zone = chrono_tz::TZ_VARIANTS[zone];
+            let day = Day::new(1960, 1, 1).unwrap().plus(days);
+            // A zone may have skipped a whole day (Samoa, 2011-12-30): then midnight is the next day's.
+            let shown = day.midnight(zone).day(zone);
+            proptest::prop_assert!(shown == day || shown == day.plus(1));
+        }
+
+        #[test]
+        fn parsing_never_panics(text in "\\PC*") {
+            let _ = Stamp::parse(&text, Tz::UTC);
+        }
+    }
+}
