@@ -40,12 +40,18 @@ struct Shared {
     environment: Arc<Environment>,
     vault: Arc<Vault>,
     _lock: FolderLock,
-    open: Mutex<HashMap<DatasourceKey, Account>>,
+    open: Mutex<HashMap<DatasourceKey, Open>>,
     demo: demo::Demo,
 }
 
+/// An open account and the settings it was asked for with; a demo's own are others.
+struct Open {
+    account: Account,
+    asked: Remembered,
+}
+
 /// What the vault keeps of an account, so that its schedule can go on before anybody asks.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct Remembered {
     settings: Settings,
     client_secret: Secret,
@@ -93,57 +99,54 @@ impl Accounts {
 
     /// The account of `key`, opened, or opened anew if its settings have changed.
     pub async fn account(&self, key: &DatasourceKey, settings: &Settings, client_secret: &Secret) -> Result<Account, AccountError> {
+        let asked = Remembered { settings: settings.clone(), client_secret: client_secret.clone() };
         let mut open = self.shared.open.lock().await;
-        if let Some(account) = open.get(key) {
-            if account.inner.settings == *settings && account.inner.client_secret == *client_secret {
-                return Ok(account.clone());
+        match open.remove(key) {
+            Some(known) if known.asked == asked => {
+                let account = known.account.clone();
+                open.insert(key.clone(), known);
+                return Ok(account);
             }
-            let outdated = account.clone();
-            open.remove(key);
-            outdated.close().await;
+            Some(outdated) => outdated.account.close().await,
+            None => {}
         }
+        self.remember(key, &asked)?;
         let (settings, client_secret, origins) = match settings.demo {
             true => self.shared.demo.application(settings).await?,
             false => (settings.clone(), client_secret.clone(), self.shared.environment.origins.clone()),
         };
-        let account = self.open_account(key, settings, client_secret, origins).await?;
+        let (environment, vault) = (Arc::clone(&self.shared.environment), Arc::clone(&self.shared.vault));
+        let own_key = key.clone();
+        let account = blocking(move || Account::open(environment, vault, own_key, settings, client_secret, origins)).await?;
         if account.settings().demo {
             demo::log_in(&account).await?;
         }
-        open.insert(key.clone(), account.clone());
+        open.insert(key.clone(), Open { account: account.clone(), asked });
         Ok(account)
     }
 
     /// All that are open, in the order of their keys.
     pub async fn all(&self) -> Vec<Account> {
-        let mut accounts: Vec<Account> = self.shared.open.lock().await.values().cloned().collect();
+        let mut accounts: Vec<Account> = self.shared.open.lock().await.values().map(|open| open.account.clone()).collect();
         accounts.sort_by(|a, b| a.key().cmp(b.key()));
         accounts
     }
 
     /// Ends schedules and syncs; waits for the windows under way.
     pub async fn shutdown(&self) {
-        for (_, account) in self.shared.open.lock().await.drain() {
-            account.close().await;
+        for (_, open) in self.shared.open.lock().await.drain() {
+            open.account.close().await;
         }
     }
 
-    async fn open_account(
-        &self,
-        key: &DatasourceKey,
-        settings: Settings,
-        client_secret: Secret,
-        origins: Origins,
-    ) -> Result<Account, AccountError> {
-        let (environment, vault, key) = (Arc::clone(&self.shared.environment), Arc::clone(&self.shared.vault), key.clone());
-        blocking(move || {
-            let remembered = Remembered { settings: settings.clone(), client_secret: client_secret.clone() };
-            let sealed = serde_json::to_vec(&remembered).expect("settings are plain data");
-            if vault.get(&key, Purpose::Account, SETTINGS)?.is_none_or(|before| before != sealed) {
-                vault.put(&key, Purpose::Account, SETTINGS, &sealed)?;
-            }
-            Account::open(environment, vault, key, settings, client_secret, origins)
-        })
-        .await
+    fn remember(&self, key: &DatasourceKey, asked: &Remembered) -> Result<(), AccountError> {
+        let plain = serde_json::to_vec(asked).expect("settings are plain data");
+        let vault = &self.shared.vault;
+        // One that was sealed with a lost key is written anew.
+        let before = vault.get(key, Purpose::Account, SETTINGS).unwrap_or_default();
+        if before.is_none_or(|before| before != plain) {
+            vault.put(key, Purpose::Account, SETTINGS, &plain)?;
+        }
+        Ok(())
     }
 }

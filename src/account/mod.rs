@@ -5,6 +5,7 @@
 mod accounts;
 mod demo;
 mod error;
+mod grant;
 mod key;
 mod lock;
 mod login;
@@ -35,7 +36,8 @@ use crate::query::{Answer, Engine, QueryContext, QueryError, SqlQuery};
 use crate::store::Store;
 use crate::sync::{self, Executor, Schedule, Sync};
 use crate::time::Tz;
-use vault::{SealedGrant, Vault};
+use grant::SealedGrant;
+use vault::Vault;
 
 /// One data source. Cheap to clone; clones are the same account.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! What derives from raw documents: typed rows, samples, the calendar. Written beside each document, and anew when their shape changes.
 
-use rusqlite::{Statement, Transaction, params};
+use rusqlite::{Connection, Statement, Transaction, params};
 use serde_json::Value;
 
 use super::documents::canonical_hash;
@@ -68,6 +68,12 @@ impl Store {
     fn derived_by(&self) -> String {
         format!("{DERIVATION} {} {}", self.shared.zone, self.shared.catalog.fingerprint())
     }
+}
+
+/// The zone that what is stored was derived in.
+pub(super) fn zone(connection: &Connection) -> Result<Tz, StoreError> {
+    let derived_by: String = connection.query_row("SELECT value FROM meta WHERE name = 'derived_by'", [], |row| row.get(0))?;
+    Ok(derived_by.split(' ').nth(1).and_then(|zone| zone.parse().ok()).unwrap_or(Tz::UTC))
 }
 
 /// The typed row and the samples of the documents of one collection.

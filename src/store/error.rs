@@ -12,6 +12,8 @@ pub enum StoreError {
     NotADatabase { path: PathBuf },
     #[error("{path} was written by a newer version of this plugin (format {found}, this one knows {known}). Update the plugin")]
     Newer { path: PathBuf, found: u32, known: u32 },
+    #[error("{path} was written by an older version of this plugin. Start the plugin or `gpx_oura serve` once, which brings it up to date")]
+    Older { path: PathBuf },
     #[error("the disk is full: nothing was lost, but nothing new can be stored until there is room")]
     DiskFull,
     #[error("the data folder is read-only; stored data can be shown, but nothing new can be stored")]

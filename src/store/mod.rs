@@ -63,6 +63,14 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens a file that another process may be writing, for reading alone: nothing is migrated, every change is refused.
+    pub fn open_existing(path: &Path, catalog: Arc<Catalog>) -> Result<Store, StoreError> {
+        let writer = schema::open_existing(path)?;
+        let zone = derive::zone(&writer)?;
+        let readers = Readers::new(path, READERS, HIDDEN_TABLES)?;
+        Ok(Store { shared: Arc::new(Shared { path: path.to_owned(), catalog, zone, writer: Mutex::new(writer), readers }) })
+    }
+
     pub fn path(&self) -> &Path {
         &self.shared.path
     }
@@ -80,10 +88,32 @@ impl Store {
         self.shared.readers.read(sql, params, limits)
     }
 
+    /// The names of every table and view that queries may read.
+    pub fn published(&self) -> Result<Vec<String>, StoreError> {
+        let writer = self.writer();
+        let mut names = writer.prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name")?;
+        let names = names.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        Ok(names.into_iter().filter(|name| !HIDDEN_TABLES.contains(&name.as_str())).collect())
+    }
+
     /// Writes a consistent copy of the whole database to `to`, which must not exist. Syncs may go on meanwhile.
     pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
         let source = Connection::open_with_flags(&self.shared.path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         source.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+        Ok(())
+    }
+
+    /// Deletes everything, for good: pages are overwritten, the file shrinks. The store stays open and empty.
+    pub fn erase(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer();
+        writer.pragma_update(None, "secure_delete", true)?;
+        let transaction = writer.transaction()?;
+        for table in schema::tables(&transaction)? {
+            transaction.execute_batch(&format!("DELETE FROM {}", schema::quoted(&table)))?;
+        }
+        schema::create_derived(&transaction, &self.shared.catalog)?;
+        transaction.commit()?;
+        writer.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, OpenFlags, Transaction};
 
 use super::StoreError;
 use crate::catalog::{Catalog, Collection, Column, KeyRule, Storage};
@@ -39,9 +39,26 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     connect().map_err(|error| error.at(path))
 }
 
+/// Opens a file of exactly this version for reading alone.
+pub(super) fn open_existing(path: &Path) -> Result<Connection, StoreError> {
+    let connect = || -> Result<Connection, StoreError> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        let (found, known) = (version(&connection)?, MIGRATIONS.len() as u32);
+        if found > known {
+            return Err(StoreError::Newer { path: path.to_owned(), found, known });
+        }
+        if found < known {
+            return Err(StoreError::Older { path: path.to_owned() });
+        }
+        Ok(connection)
+    };
+    connect().map_err(|error| error.at(path))
+}
+
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let path = connection.path().map(std::path::PathBuf::from).unwrap_or_default();
-    let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let found = version(connection)?;
     let known = MIGRATIONS.len() as u32;
     if found > known {
         return Err(StoreError::Newer { path, found, known });
@@ -53,6 +70,10 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+fn version(connection: &Connection) -> Result<u32, StoreError> {
+    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
 }
 
 /// Drops what derives from raw documents and creates it anew, empty. Row tables keep their rows and get the columns they lack.
@@ -116,6 +137,12 @@ fn create_row_table(transaction: &Transaction, collection: &Collection) -> Resul
         transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {} {}", quoted(&column.name), column.kind.declared()))?;
     }
     Ok(())
+}
+
+/// Every table that holds something of the person.
+pub(super) fn tables(transaction: &Transaction) -> Result<Vec<String>, StoreError> {
+    let mut names = transaction.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('meta', 'series')")?;
+    Ok(names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
 /// The columns of a row table that come from the catalogue, each with its place there: all but the timestamp, which is `time`.

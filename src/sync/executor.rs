@@ -87,10 +87,10 @@ impl Executor {
     /// under way; what is left waits in the store.
     pub async fn run(&self, run: i64, progress: &watch::Sender<Progress>, mut stop: watch::Receiver<bool>) -> RunEnd {
         progress.send_replace(Progress { run, ..Progress::default() });
-        let before = self.client.requests().total();
+        let before = self.client.requests().requests;
         let mut state = RunState::default();
         let end = self.drain(&mut state, progress, &mut stop).await.unwrap_or_else(|error| RunEnd::Failed(error.to_string()));
-        let requests = self.client.requests().total() - before;
+        let requests = self.client.requests().requests - before;
         let now = self.clock.now();
         let end = match self.blocking(move |store| store.end_run(run, &end, requests, now).map(|()| end)).await {
             Ok(end) => end,
