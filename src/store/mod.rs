@@ -2,8 +2,11 @@
 //!
 //! Nothing outside this module names SQLite. One writer, a pool of read-only readers, WAL.
 
+mod column;
+mod guard;
 mod read;
 
+pub use guard::Refusal;
 pub use read::{ColumnBatch, Limit, Origin, OutColumn, ReadError, ReadLimits};
 
 use std::path::Path;
