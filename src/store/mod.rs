@@ -2,9 +2,11 @@
 //!
 //! Nothing outside this module names SQLite. One writer, a pool of read-only readers, WAL.
 
+mod column;
 mod derive;
 mod documents;
 mod error;
+mod guard;
 mod queue;
 mod read;
 mod runs;
@@ -12,6 +14,7 @@ mod schema;
 
 pub use documents::{Stored, TRAILING_DAYS};
 pub use error::StoreError;
+pub use guard::Refusal;
 pub use queue::{Held, QueuedWindow, Reason, Window};
 pub use read::{ColumnBatch, Limit, Origin, OutColumn, ReadError, ReadLimits};
 pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};
@@ -55,7 +58,7 @@ impl Store {
         let mut writer = schema::open(path)?;
         schema::migrate(&mut writer)?;
         runs::interrupt(&writer)?;
-        let readers = Readers::new(path, READERS, HIDDEN_TABLES)?;
+        let readers = Readers::new(path, READERS, HIDDEN_TABLES, zone);
         let store = Store { shared: Arc::new(Shared { path: path.to_owned(), catalog, zone, writer: Mutex::new(writer), readers }) };
         if store.is_empty()? {
             store.rebuild()?;
@@ -67,7 +70,7 @@ impl Store {
     pub fn open_existing(path: &Path, catalog: Arc<Catalog>) -> Result<Store, StoreError> {
         let writer = schema::open_existing(path)?;
         let zone = derive::zone(&writer)?;
-        let readers = Readers::new(path, READERS, HIDDEN_TABLES)?;
+        let readers = Readers::new(path, READERS, HIDDEN_TABLES, zone);
         Ok(Store { shared: Arc::new(Shared { path: path.to_owned(), catalog, zone, writer: Mutex::new(writer), readers }) })
     }
 
