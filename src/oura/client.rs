@@ -219,6 +219,8 @@ impl Client {
         let status = response.status().as_u16();
         let meaning = meaning(status);
         let retry_after = retry_after(&response);
+        // The status alone decides most cases: a body that is cut or endless only leaves out the detail.
+        let body = answer::body(response, ERROR_LIMIT).await.unwrap_or_default();
         let counters = &self.shared.counters;
         count(match meaning {
             Meaning::RateLimited => &counters.rate_limited,
@@ -226,8 +228,6 @@ impl Client {
             Meaning::Page | Meaning::Unexpected => &counters.broken,
             _ => &counters.refused,
         });
-        // The status alone decides most cases: a body that is cut or endless only leaves out the detail.
-        let body = answer::body(response, ERROR_LIMIT).await.unwrap_or_default();
         let detail = answer::detail(&body, &[token]);
         let scope = || missing_scope(&detail, collection.scope).map(|scope| Failure::Final(FetchError::ScopeMissing { scope }));
         let detail_or_status = || if detail.is_empty() { format!("it answers {status}") } else { detail.clone() };
