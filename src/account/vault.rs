@@ -12,14 +12,13 @@ mod tests;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, params};
 
 use self::seal::{Place, Sealed, Sealer};
 use super::DatasourceKey;
-use crate::oura::oauth::Grant;
-use crate::oura::{GrantVault, Secret};
+use crate::oura::Secret;
 use crate::time::Instant;
 
 const DATABASE: &str = "vault.db";
@@ -245,38 +244,6 @@ impl State {
 /// The first two columns of a row, `key_id` and `sealed`.
 fn sealed(row: &Row<'_>) -> rusqlite::Result<Sealed> {
     Ok(Sealed { key_id: row.get(0)?, bytes: row.get(1)? })
-}
-
-/// The grant of one data source, as a vault entry.
-pub struct GrantEntry {
-    vault: Arc<Vault>,
-    key: DatasourceKey,
-}
-
-impl GrantEntry {
-    pub fn new(vault: Arc<Vault>, key: DatasourceKey) -> GrantEntry {
-        GrantEntry { vault, key }
-    }
-}
-
-impl GrantVault for GrantEntry {
-    /// A grant that the present key does not open is none: a new login replaces it.
-    fn load(&self) -> Result<Option<Grant>, String> {
-        match self.vault.get(&self.key, Purpose::Grant, "") {
-            Ok(Some(bytes)) => serde_json::from_slice(&bytes).map(Some).map_err(|_| VaultError::Tampered.to_string()),
-            Ok(None) | Err(VaultError::WrongKey) => Ok(None),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    fn save(&self, grant: &Grant) -> Result<(), String> {
-        let bytes = serde_json::to_vec(grant).map_err(|error| error.to_string())?;
-        self.vault.put(&self.key, Purpose::Grant, "", &bytes).map_err(|error| error.to_string())
-    }
-
-    fn clear(&self) -> Result<(), String> {
-        self.vault.delete(&self.key, Purpose::Grant, "").map_err(|error| error.to_string())
-    }
 }
 
 impl VaultError {

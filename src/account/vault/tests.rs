@@ -239,26 +239,6 @@ fn a_full_disk_is_told_as_such_and_the_former_entry_stays() {
     assert_eq!(vault.get(&key, Purpose::Grant, "").unwrap().as_deref(), Some(&b"pair"[..]));
 }
 
-#[test]
-fn a_grant_comes_back_whole_and_one_of_another_key_counts_as_none() {
-    let folder = folder();
-    let grant = Grant {
-        access_token: Secret::new("access"),
-        refresh_token: Some(Secret::new("refresh")),
-        expires_at: Instant(1_800_000_000),
-        scopes: vec!["daily".to_owned()],
-        backend: crate::oura::LoginBackend::Portal,
-    };
-    let entry = |text| GrantEntry::new(Arc::new(Vault::open(folder.path(), operator(text).as_ref()).unwrap()), datasource("a"));
-    entry("one").save(&grant).unwrap();
-    assert_eq!(entry("one").load(), Ok(Some(grant.clone())));
-    assert_eq!(entry("two").load(), Ok(None));
-    entry("two").save(&grant).unwrap();
-    assert_eq!(entry("two").load(), Ok(Some(grant)));
-    entry("two").clear().unwrap();
-    assert_eq!(entry("two").load(), Ok(None));
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
