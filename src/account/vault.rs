@@ -12,14 +12,13 @@ mod tests;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, params};
 
 use self::seal::{Place, Sealed, Sealer};
 use super::DatasourceKey;
-use crate::oura::oauth::Grant;
-use crate::oura::{GrantVault, Secret};
+use crate::oura::Secret;
 use crate::time::Instant;
 
 const DATABASE: &str = "vault.db";
@@ -199,8 +198,8 @@ impl Vault {
         Ok(self.state().connection.execute("DELETE FROM entries WHERE expires_at <= ?1", [now.seconds()])?)
     }
 
-    /// Seals every entry with the key of `operator_key` from now on, all or none. Entries of yet another key stay as they are. Returns
-    /// how many were sealed again.
+    /// Seals every entry with the key of `operator_key` from now on. Entries that the present key does not open stay as they are.
+    /// Returns how many were sealed again; after an error everything is as before.
     pub fn rotate(&self, operator_key: &Secret) -> Result<usize, VaultError> {
         let mut state = self.state();
         let former = std::mem::replace(&mut state.sealer, Sealer::of_operator(operator_key));
@@ -217,7 +216,7 @@ impl Vault {
 }
 
 impl State {
-    /// Seals the entries of `former` with the present key, all or none. Returns how many.
+    /// Seals the entries of `former` with the present key, all in one transaction; those that do not open stay. Returns how many.
     fn reseal(&mut self, former: &Sealer) -> Result<usize, VaultError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut count = 0;
@@ -229,7 +228,8 @@ impl State {
             for entry in entries.collect::<Result<Vec<_>, _>>()? {
                 let (sealed, datasource, purpose, name) = &entry;
                 let place = Place { datasource, purpose, name };
-                let resealed = self.sealer.seal(&place, &former.open(&place, sealed)?)?;
+                let Ok(value) = former.open(&place, sealed) else { continue };
+                let resealed = self.sealer.seal(&place, &value)?;
                 count += transaction.execute(
                     "UPDATE entries SET key_id = ?4, sealed = ?5 WHERE datasource = ?1 AND purpose = ?2 AND name = ?3",
                     params![datasource, purpose, name, resealed.key_id, resealed.bytes],
@@ -244,38 +244,6 @@ impl State {
 /// The first two columns of a row, `key_id` and `sealed`.
 fn sealed(row: &Row<'_>) -> rusqlite::Result<Sealed> {
     Ok(Sealed { key_id: row.get(0)?, bytes: row.get(1)? })
-}
-
-/// The grant of one data source, as a vault entry.
-pub struct GrantEntry {
-    vault: Arc<Vault>,
-    key: DatasourceKey,
-}
-
-impl GrantEntry {
-    pub fn new(vault: Arc<Vault>, key: DatasourceKey) -> GrantEntry {
-        GrantEntry { vault, key }
-    }
-}
-
-impl GrantVault for GrantEntry {
-    /// A grant that the present key does not open is none: a new login replaces it.
-    fn load(&self) -> Result<Option<Grant>, String> {
-        match self.vault.get(&self.key, Purpose::Grant, "") {
-            Ok(Some(bytes)) => serde_json::from_slice(&bytes).map(Some).map_err(|_| VaultError::Tampered.to_string()),
-            Ok(None) | Err(VaultError::WrongKey) => Ok(None),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    fn save(&self, grant: &Grant) -> Result<(), String> {
-        let bytes = serde_json::to_vec(grant).map_err(|error| error.to_string())?;
-        self.vault.put(&self.key, Purpose::Grant, "", &bytes).map_err(|error| error.to_string())
-    }
-
-    fn clear(&self) -> Result<(), String> {
-        self.vault.delete(&self.key, Purpose::Grant, "").map_err(|error| error.to_string())
-    }
 }
 
 impl VaultError {
