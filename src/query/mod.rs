@@ -1,15 +1,22 @@
 //! Questions in SQL: macros expanded, one SELECT checked, read under limits. What comes back is columns; `frames` makes them Grafana's.
 
+mod engine;
+mod error;
+mod interval;
+mod lexer;
 mod macros;
+mod nearest;
+mod statement;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::catalog::Catalog;
-use crate::store::{ColumnBatch, Store};
-use crate::time::Tz;
+pub use engine::Engine;
+pub use error::{Position, QueryError};
+pub use macros::{Fill, FillMode, MACROS, Macro, Problem};
+
+use crate::store::ColumnBatch;
 
 /// A query as a panel, a script or an alert rule sends it. Unknown fields are Grafana's own and ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -64,32 +71,6 @@ pub struct Answer {
     pub elapsed: Duration,
     /// To be shown with the answer: "1,000,000 of more rows shown".
     pub notices: Vec<String>,
-}
-
-/// Why there is no answer. `Display` says what happened; [`QueryError::hint`] what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum QueryError {
-    #[error("placeholder")]
-    Placeholder,
-}
-
-/// Answers queries of one data source.
-#[derive(Clone)]
-pub struct Engine {
-    _store: Store,
-    _catalog: Arc<Catalog>,
-    _zone: Tz,
-    _limits: Limits,
-}
-
-impl Engine {
-    pub fn new(store: Store, catalog: Arc<Catalog>, zone: Tz, limits: Limits) -> Engine {
-        Engine { _store: store, _catalog: catalog, _zone: zone, _limits: limits }
-    }
-
-    /// Runs `query` on a blocking thread; dropping the future cancels it.
-    pub async fn run(&self, query: &SqlQuery, context: &QueryContext) -> Result<Answer, QueryError> {
-        let _ = (query, context);
-        todo!()
-    }
+    /// Gaps to be filled, once the rows are a series.
+    pub fill: Option<Fill>,
 }

@@ -1,10 +1,24 @@
 //! Reading under guard: a read-only connection, an allow-list of tables and functions, a deadline, limits; rows straight into Arrow builders.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use arrow::array::ArrayRef;
+use rusqlite::types::Value;
+use rusqlite::{Statement, ffi};
+
+use super::column::ColumnBuilder;
+use super::guard::{Guarded, Refusal};
+use crate::time::Tz;
+
+/// Virtual machine instructions between two looks at the clock: well under a millisecond.
+const STEPS_BETWEEN_CHECKS: i32 = 1_000;
+
+/// The most memory SQLite may use in this process while a statement goes on, in bytes. Readers keep temporary tables and sorted rows in
+/// memory: health data never lies in a temporary file, and no statement can fill a disk.
+const MAX_MEMORY: i64 = 256 << 20;
 
 /// What one read may take.
 #[derive(Clone, Debug)]
@@ -26,7 +40,7 @@ pub struct ColumnBatch {
 }
 
 /// One column: Int64, Float64, Utf8, Boolean or Timestamp(ns), nullable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct OutColumn {
     pub name: String,
     /// The table and column it comes from unchanged, if it does.
@@ -46,8 +60,258 @@ pub enum Limit {
     Bytes(usize),
 }
 
+/// Why a read gave nothing. Offsets are bytes into the statement.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    #[error("placeholder")]
-    Placeholder,
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("there is no statement")]
+    Empty,
+    #[error("more than one statement")]
+    SeveralStatements,
+    #[error("this statement returns no rows")]
+    NoRows,
+    #[error("{message}")]
+    Syntax { message: String, offset: Option<usize> },
+    #[error("no such {kind}: {name}")]
+    Unknown {
+        kind: &'static str,
+        name: String,
+        offset: Option<usize>,
+        /// The names it could have been: published tables, or columns of those that the statement names.
+        known: Vec<String>,
+    },
+    #[error("the statement has {expected} parameters, {given} values were given")]
+    ParameterCount { expected: usize, given: usize },
+    #[error("parameter {0} is a list or an object; only strings, numbers, booleans and null can be bound")]
+    Parameter(usize),
+    #[error("the time limit was reached")]
+    Timeout,
+    #[error("cancelled")]
+    Cancelled,
+    #[error("{0}")]
+    TooLarge(&'static str),
+    /// The statement is right, its values are not: malformed JSON, an integer overflow.
+    #[error("{0}")]
+    Failed(String),
+    #[error("the database cannot be read: {0}")]
+    Unavailable(#[source] rusqlite::Error),
+}
+
+/// A pool of guarded connections to one file. Cheap to open, so it never blocks: `size` only bounds how many are kept.
+pub(crate) struct Readers {
+    path: PathBuf,
+    size: usize,
+    hidden: &'static [&'static str],
+    zone: Tz,
+    idle: Mutex<Vec<Guarded>>,
+}
+
+impl Readers {
+    /// Readers of the SQLite file at `path`, where tables named in `hidden` (lower case) are open to views only. Text in time columns
+    /// that names no offset is local time in `zone`.
+    pub fn new(path: &Path, size: usize, hidden: &'static [&'static str], zone: Tz) -> Readers {
+        Readers { path: path.to_owned(), size, hidden, zone, idle: Mutex::default() }
+    }
+
+    /// Runs one SELECT and blocks until it has ended, was cancelled or met a limit. `params` are bound to `?1`, `?2`, … in order.
+    pub fn read(&self, sql: &str, params: &[serde_json::Value], limits: &ReadLimits) -> Result<ColumnBatch, ReadError> {
+        let mut reader = self.take().map_err(ReadError::Unavailable)?;
+        let mut result = attempt(&mut reader, sql, params, limits, self.zone);
+        if matches!(result, Err(ReadError::Refused(Refusal::Table(_)))) {
+            // The writer may have made the table after this connection last looked.
+            reader.refresh().map_err(ReadError::Unavailable)?;
+            result = attempt(&mut reader, sql, params, limits, self.zone);
+        }
+        if !matches!(result, Err(ReadError::Unavailable(_))) {
+            self.put(reader);
+        }
+        result
+    }
+
+    fn take(&self) -> rusqlite::Result<Guarded> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| Guarded::open(&self.path, self.hidden), Ok)
+    }
+
+    fn put(&self, reader: Guarded) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < self.size {
+            idle.push(reader);
+        }
+    }
+}
+
+/// Why the progress handler stopped a statement.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    Deadline,
+    Cancelled,
+    Memory,
+}
+
+fn attempt(
+    reader: &mut Guarded,
+    sql: &str,
+    params: &[serde_json::Value],
+    limits: &ReadLimits,
+    zone: Tz,
+) -> Result<ColumnBatch, ReadError> {
+    let stopped = Arc::new(OnceLock::new());
+    watch_progress(reader, limits, stopped.clone()).map_err(ReadError::Unavailable)?;
+    reader.watch(sql);
+    let result = run(reader, sql, params, limits, zone);
+    let refusal = reader.unwatch();
+    reader.connection.progress_handler(0, None::<fn() -> bool>).map_err(ReadError::Unavailable)?;
+
+    result.map_err(|failure| match (failure, stopped.get(), refusal) {
+        (_, Some(Stop::Deadline), _) => ReadError::Timeout,
+        (_, Some(Stop::Cancelled), _) => ReadError::Cancelled,
+        (_, Some(Stop::Memory), _) => ReadError::TooLarge("sorting or collecting its rows needs too much memory"),
+        (_, None, Some(refusal)) => refusal.into(),
+        (Failure::Read(error), ..) => error,
+        (Failure::Prepare(error), ..) => explain_statement(reader, sql, error),
+        (Failure::Run(error), ..) => explain_run(error),
+    })
+}
+
+fn watch_progress(reader: &mut Guarded, limits: &ReadLimits, stopped: Arc<OnceLock<Stop>>) -> rusqlite::Result<()> {
+    let ReadLimits { deadline, cancelled, .. } = limits.clone();
+    let handler = move || {
+        let stop = if cancelled.load(Ordering::Relaxed) {
+            Stop::Cancelled
+        } else if Instant::now() >= deadline {
+            Stop::Deadline
+        } else if memory_used() > MAX_MEMORY {
+            Stop::Memory
+        } else {
+            return false;
+        };
+        stopped.get_or_init(|| stop);
+        true
+    };
+    reader.connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(handler))
+}
+
+fn memory_used() -> i64 {
+    // SAFETY: it takes nothing, and SQLite's memory counter may be read at any time from any thread.
+    unsafe { ffi::sqlite3_memory_used() }
+}
+
+enum Failure {
+    Prepare(rusqlite::Error),
+    Run(rusqlite::Error),
+    Read(ReadError),
+}
+
+fn run(reader: &Guarded, sql: &str, params: &[serde_json::Value], limits: &ReadLimits, zone: Tz) -> Result<ColumnBatch, Failure> {
+    let mut statement = reader.connection.prepare(sql).map_err(Failure::Prepare)?;
+    if statement.column_count() == 0 || !statement.readonly() {
+        return Err(Failure::Read(ReadError::NoRows));
+    }
+    bind(&mut statement, params)?;
+
+    let origins: Vec<_> = statement.columns_with_metadata().map(|column| origin(column.table_name(), column.origin_name())).collect();
+    let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
+    let mut builders: Vec<_> =
+        statement.columns().map(|column| ColumnBuilder::new(column.name(), column.decl_type(), zone)).collect();
+
+    let (mut count, mut bytes, mut cut) = (0, 0, None);
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next().map_err(Failure::Run)? {
+        if count == limits.max_rows {
+            cut = Some(Limit::Rows(limits.max_rows));
+            break;
+        }
+        if bytes >= limits.max_bytes {
+            cut = Some(Limit::Bytes(limits.max_bytes));
+            break;
+        }
+        for (index, builder) in builders.iter_mut().enumerate() {
+            bytes += builder.push(row.get_ref_unwrap(index));
+        }
+        count += 1;
+    }
+    let columns = names
+        .into_iter()
+        .zip(origins)
+        .zip(builders)
+        .map(|((name, origin), builder)| OutColumn { name, origin, values: builder.finish() })
+        .collect();
+    Ok(ColumnBatch { columns, rows: count, cut })
+}
+
+fn bind(statement: &mut Statement<'_>, params: &[serde_json::Value]) -> Result<(), Failure> {
+    let expected = statement.parameter_count();
+    if expected != params.len() {
+        return Err(Failure::Read(ReadError::ParameterCount { expected, given: params.len() }));
+    }
+    for (index, param) in (1..).zip(params) {
+        let value = sql_value(param).ok_or(Failure::Read(ReadError::Parameter(index)))?;
+        statement.raw_bind_parameter(index, value).map_err(Failure::Run)?;
+    }
+    Ok(())
+}
+
+fn sql_value(param: &serde_json::Value) -> Option<Value> {
+    Some(match param {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(value) => Value::Integer(i64::from(*value)),
+        serde_json::Value::Number(number) => number.as_i64().map_or_else(|| number.as_f64().map(Value::Real), |value| Some(Value::Integer(value)))?,
+        serde_json::Value::String(text) => Value::Text(text.clone()),
+        serde_json::Value::Array(_) | serde_json::Value::Object(_) => return None,
+    })
+}
+
+fn origin(table: Option<&str>, column: Option<&str>) -> Option<Origin> {
+    Some(Origin { table: table?.to_owned(), column: column?.to_owned() })
+}
+
+/// SQLite's refusal to prepare a statement as the situation it is.
+fn explain_statement(reader: &Guarded, sql: &str, error: rusqlite::Error) -> ReadError {
+    use rusqlite::{Error, ErrorCode};
+    match error {
+        Error::Empty => ReadError::Empty,
+        Error::MultipleStatement => ReadError::SeveralStatements,
+        Error::NulError(_) => ReadError::Syntax { message: "the statement contains a NUL character".to_owned(), offset: sql.find('\0') },
+        Error::SqlInputError { msg, offset, .. } => mistake(reader, sql, msg, usize::try_from(offset).ok()),
+        Error::SqliteFailure(code, Some(message)) if code.code == ErrorCode::Unknown => mistake(reader, sql, message, None),
+        other => explain_run(other),
+    }
+}
+
+/// What ended a statement that was running.
+fn explain_run(error: rusqlite::Error) -> ReadError {
+    use rusqlite::ErrorCode;
+    match error.sqlite_error_code() {
+        Some(ErrorCode::TooBig) => ReadError::TooLarge("the statement, or a text or blob in it, is too large"),
+        Some(ErrorCode::OutOfMemory) => ReadError::TooLarge("it needs more memory than there is"),
+        Some(ErrorCode::Unknown | ErrorCode::TypeMismatch | ErrorCode::ParameterOutOfRange) => ReadError::Failed(error.to_string()),
+        _ => ReadError::Unavailable(error),
+    }
+}
+
+/// SQLITE_ERROR stands for every mistake in a statement; the message tells which.
+fn mistake(reader: &Guarded, sql: &str, message: String, offset: Option<usize>) -> ReadError {
+    let unknown = |kind: &'static str| Some((kind, message.strip_prefix(&format!("no such {kind}: "))?.to_owned()));
+    match ["table", "column", "function"].into_iter().find_map(unknown) {
+        Some((kind, name)) => ReadError::Unknown { kind, name, offset, known: known(reader, sql, kind) },
+        None => ReadError::Syntax { message, offset },
+    }
+}
+
+fn known(reader: &Guarded, sql: &str, kind: &str) -> Vec<String> {
+    let tables = reader.published();
+    if kind == "table" {
+        return tables;
+    }
+    if kind == "function" {
+        return super::guard::FUNCTIONS.iter().map(|name| (*name).to_owned()).collect();
+    }
+    let text = sql.to_ascii_lowercase();
+    let mut columns: Vec<_> =
+        tables.iter().filter(|table| text.contains(table.as_str())).filter_map(|table| reader.columns(table).ok()).flatten().collect();
+    columns.sort();
+    columns.dedup();
+    columns
 }

@@ -1,0 +1,120 @@
+//! One data source's queries: some at a time, the rest in a short line, each with a deadline, each stopped when nobody waits for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::error::QueryError;
+use super::macros::Expanded;
+use super::{Answer, Limits, QueryContext, SqlQuery, macros, statement};
+use crate::catalog::Catalog;
+use crate::store::{ColumnBatch, Limit, ReadError, ReadLimits, Store};
+use crate::time::Tz;
+
+/// How many queries may wait for their turn; one more is turned away.
+const MAX_WAITING: usize = 64;
+
+/// Reads one SELECT under limits, blocking: the store's way, or another engine's.
+type Read = dyn Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError> + Send + Sync;
+
+/// Answers queries of one data source. Cheap to clone; clones share the line.
+#[derive(Clone)]
+pub struct Engine {
+    read: Arc<Read>,
+    zone: Tz,
+    limits: Limits,
+    running: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Engine {
+    pub fn new(store: Store, _catalog: Arc<Catalog>, zone: Tz, limits: Limits) -> Engine {
+        Engine::over(move |sql, params, limits| store.read(sql, params, limits), zone, limits)
+    }
+
+    /// An engine over anything that reads.
+    pub(crate) fn over(
+        read: impl Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError> + Send + Sync + 'static,
+        zone: Tz,
+        limits: Limits,
+    ) -> Engine {
+        let running = Arc::new(Semaphore::new(limits.concurrency.max(1)));
+        Engine { read: Arc::new(read), zone, limits, running, waiting: Arc::default() }
+    }
+
+    /// Runs `query` on a blocking thread; dropping the future cancels it. The time limit includes waiting for a turn.
+    pub async fn run(&self, query: &SqlQuery, context: &QueryContext) -> Result<Answer, QueryError> {
+        let started = Instant::now();
+        let deadline = started + self.limits.timeout;
+        let cancelled = Arc::new(AtomicBool::new(false));
+        statement::check(&query.raw_sql)?;
+        let Expanded { sql, fill } =
+            macros::expand(&query.raw_sql, context, self.zone).map_err(|error| QueryError::of_macro(&query.raw_sql, error))?;
+
+        let permit = self.turn(deadline).await?;
+        let limits =
+            ReadLimits { deadline, max_rows: self.limits.max_rows, max_bytes: self.limits.max_bytes, cancelled: cancelled.clone() };
+        let _cancel = CancelOnDrop(cancelled);
+        let (read, statement, params) = (self.read.clone(), sql.clone(), query.params.clone());
+        let result = tokio::task::spawn_blocking(move || {
+            let result = read(&statement, &params, &limits);
+            drop(permit);
+            result
+        });
+        let result = result.await.map_err(|error| QueryError::Unavailable(error.to_string()))?;
+        let batch = result.map_err(|error| QueryError::of_read(&sql, error, self.limits.timeout))?;
+        let notices = batch.cut.map(notice).into_iter().collect();
+        Ok(Answer { batch, executed_sql: sql, elapsed: started.elapsed(), notices, fill })
+    }
+
+    async fn turn(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, QueryError> {
+        let _place = Place::take(&self.waiting).ok_or(QueryError::Busy)?;
+        let turn = self.running.clone().acquire_owned();
+        match tokio::time::timeout_at(deadline.into(), turn).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(QueryError::Busy),
+        }
+    }
+}
+
+/// A place in the line, given back when left.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(waiting: &Arc<AtomicUsize>) -> Option<Place> {
+        let place = Place(waiting.clone());
+        (waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn notice(limit: Limit) -> String {
+    match limit {
+        Limit::Rows(rows) => format!("Only the first {} rows are shown, there are more. Narrow the time range or aggregate.", grouped(rows)),
+        Limit::Bytes(bytes) => {
+            format!("Only the first {} MB are shown, there is more. Narrow the time range or aggregate.", grouped(bytes >> 20))
+        }
+    }
+}
+
+/// `1000000` as `1,000,000`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
