@@ -1,6 +1,11 @@
 //! The commands. With Grafana's handshake cookie in the environment and no command: the plugin.
 
 pub mod catalog;
+mod export;
+mod local;
+mod progress;
+mod query;
+mod sync;
 
 use std::process::ExitCode;
 
@@ -20,6 +25,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Fetch what is missing, once
+    Sync(sync::SyncArgs),
+    /// Fetch a piece of history again
+    Backfill(sync::BackfillArgs),
+    /// Answer one SELECT
+    Query(query::QueryArgs),
+    /// Write everything to a SQLite file or to CSV files
+    Export(export::ExportArgs),
     /// Show what the program knows of Oura's API
     #[command(subcommand)]
     Catalog(catalog::Command),
@@ -34,14 +47,25 @@ pub fn main() -> ExitCode {
         let _ = Cli::command().print_help();
         return ExitCode::from(2);
     };
-    let outcome: Result<(), Box<dyn std::error::Error>> = match command {
-        Command::Catalog(command) => catalog::run(command).map_err(Into::into),
-    };
-    match outcome {
+    match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("gpx_oura: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What went wrong, in words that are printed as they are.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Sync(args) => sync::sync(args).await,
+        Command::Backfill(args) => sync::backfill(args).await,
+        Command::Query(args) => query::run(args).await,
+        Command::Export(args) => export::run(args).await,
+        Command::Catalog(command) => Ok(catalog::run(command)?),
     }
 }
