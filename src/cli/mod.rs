@@ -1,11 +1,6 @@
 //! The commands. With Grafana's handshake cookie in the environment and no command: the plugin.
 
-pub mod catalog;
-mod export;
-mod local;
-mod progress;
-mod query;
-mod sync;
+pub mod simulate;
 
 use std::process::ExitCode;
 
