@@ -226,3 +226,15 @@ fn everything_a_real_account_answered_is_read_and_nothing_is_left_over() {
     }
     assert!(seen > 1000, "only {seen} documents were recorded");
 }
+
+#[test]
+fn a_year_of_more_than_four_digits_is_no_time() {
+    for written in ["+262142-12-31T23:59:59", "-262143-01-01T00:00:00Z"] {
+        assert_eq!(
+            newest("workout").read(&json!({"start_datetime": written}), Tz::America__New_York),
+            Err(DocumentError::NoKey),
+            "{written}"
+        );
+    }
+    assert_eq!(newest("workout").read(&json!({"day": "+262142-12-31"}), VIENNA), Err(DocumentError::NoKey));
+}

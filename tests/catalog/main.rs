@@ -1,5 +1,6 @@
 //! The catalogue at its door: every known version of Oura's OpenAPI document, and documents of every kind of oddness.
 
+mod commands;
 mod documents;
 mod robustness;
 mod versions;
