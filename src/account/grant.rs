@@ -26,7 +26,7 @@ impl GrantVault for SealedGrant {
     fn load(&self) -> Result<Option<Grant>, String> {
         match self.vault.get(&self.key, Purpose::Grant, OURA) {
             // Sealed with a key that is lost: the login is lost with it, the data is not.
-            Err(VaultError::WrongKey { .. }) => Ok(None),
+            Err(VaultError::WrongKey) => Ok(None),
             Err(error) => Err(error.to_string()),
             Ok(None) => Ok(None),
             Ok(Some(sealed)) => serde_json::from_slice(&sealed).map(Some).map_err(|error| error.to_string()),
