@@ -1,6 +1,10 @@
 //! Fetching a page of a collection: one request, repeated where that may help, and what its answer means.
 
-use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -62,8 +66,8 @@ struct Shared {
 struct Trust {
     /// The last token that opened anything.
     accepted: Option<Secret>,
-    /// A token that Oura refused although it was fresh: replacing it again would not help, but burn one token after the other.
-    fresh_and_refused: Option<Secret>,
+    /// By collection, a token that it refused although it was fresh: another would not help, but burn one refresh token after the other.
+    refused: HashMap<String, Secret>,
 }
 
 /// What a request came to, in the words of what to do next. `Display` is for people and names the remedy.
@@ -113,10 +117,10 @@ enum Failure {
     Unauthorized { detail: String },
 }
 
-/// A bearer token and how it came.
+/// A bearer token, and the refused one that it replaces.
 struct Bearer {
     token: Secret,
-    replaced: bool,
+    instead_of: Option<Secret>,
 }
 
 impl Client {
@@ -132,7 +136,7 @@ impl Client {
     pub async fn page(&self, collection: &Collection, range: Range, token: Option<&str>) -> Result<Page, FetchError> {
         let url = self.url(collection, range, token);
         let shared = &*self.shared;
-        let mut bearer = Bearer { token: shared.tokens.access_token().await?, replaced: false };
+        let mut bearer = Bearer { token: shared.tokens.access_token().await?, instead_of: None };
         let (mut failures, mut limited) = (0, 0);
         loop {
             shared.gate.passed(&shared.clock).await;
@@ -153,7 +157,7 @@ impl Client {
                     let pause = retry_after.unwrap_or_else(|| Backoff::RATE_LIMIT.after(limited));
                     shared.gate.close_until(shared.clock.now().plus(pause.as_secs_f64().ceil() as i64));
                 }
-                Err(Failure::Unauthorized { detail }) => bearer = self.replaced(bearer, detail).await?,
+                Err(Failure::Unauthorized { detail }) => bearer = self.replaced(collection, bearer, detail).await?,
             }
             count(&shared.counters.retries);
         }
@@ -219,6 +223,8 @@ impl Client {
         let status = response.status().as_u16();
         let meaning = meaning(status);
         let retry_after = retry_after(&response);
+        // The status alone decides most cases: a body that is cut or endless only leaves out the detail.
+        let body = answer::body(response, ERROR_LIMIT).await.unwrap_or_default();
         let counters = &self.shared.counters;
         count(match meaning {
             Meaning::RateLimited => &counters.rate_limited,
@@ -226,8 +232,6 @@ impl Client {
             Meaning::Page | Meaning::Unexpected => &counters.broken,
             _ => &counters.refused,
         });
-        // The status alone decides most cases: a body that is cut or endless only leaves out the detail.
-        let body = answer::body(response, ERROR_LIMIT).await.unwrap_or_default();
         let detail = answer::detail(&body, &[token]);
         let scope = || missing_scope(&detail, collection.scope).map(|scope| Failure::Final(FetchError::ScopeMissing { scope }));
         let detail_or_status = || if detail.is_empty() { format!("it answers {status}") } else { detail.clone() };
@@ -243,24 +247,25 @@ impl Client {
         }
     }
 
-    /// Another token for one that was answered with 401, once per request and never for one that was fresh.
-    async fn replaced(&self, refused: Bearer, detail: String) -> Result<Bearer, FetchError> {
-        let (useless, opens_others) = {
+    /// Another token for one that was answered with 401, once per request, and never for one that this collection refused when fresh.
+    async fn replaced(&self, collection: &Collection, bearer: Bearer, detail: String) -> Result<Bearer, FetchError> {
+        let Bearer { token, instead_of } = bearer;
+        let (in_vain, opens_others) = {
             let mut trust = self.trust();
-            if refused.replaced {
-                trust.fresh_and_refused = Some(refused.token.clone());
+            if instead_of.is_some() {
+                trust.refused.insert(collection.name.clone(), token.clone());
             }
-            let refused = Some(&refused.token);
-            (trust.fresh_and_refused.as_ref() == refused, trust.accepted.as_ref() == refused)
+            let opens_others = trust.accepted.as_ref().is_some_and(|accepted| *accepted == token || Some(accepted) == instead_of.as_ref());
+            (trust.refused.get(&collection.name) == Some(&token), opens_others)
         };
-        match (useless, opens_others) {
+        match (in_vain, opens_others) {
             (true, true) => Err(FetchError::Forbidden { detail }),
             (true, false) => Err(TokenError::ReconnectNeeded { reason: format!("Oura refuses a fresh token: {detail}") }.into()),
-            (false, _) => Ok(Bearer { token: self.shared.tokens.replace(refused.token).await?, replaced: true }),
+            (false, _) => Ok(Bearer { token: self.shared.tokens.replace(token.clone()).await?, instead_of: Some(token) }),
         }
     }
 
-    fn trust(&self) -> std::sync::MutexGuard<'_, Trust> {
+    fn trust(&self) -> MutexGuard<'_, Trust> {
         self.shared.trust.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

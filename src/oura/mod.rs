@@ -2,6 +2,8 @@
 
 mod answer;
 mod client;
+#[cfg(test)]
+mod fake;
 mod meaning;
 pub mod oauth;
 mod pace;

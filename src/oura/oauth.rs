@@ -3,6 +3,9 @@
 //! An application belongs to one back end, and nothing but trying tells to which. Rule for both kinds of requests for a token: the
 //! legacy one first; if it does not know the application (400 or 401), the portal once; the grant remembers which one answered.
 
+#[cfg(test)]
+mod tests;
+
 use oauth2::basic::{BasicClient, BasicTokenResponse};
 use oauth2::{
     AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, HttpRequest,

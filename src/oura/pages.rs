@@ -49,3 +49,28 @@ impl<'a> Pages<'a> {
         Ok(Some(page.documents))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::catalog::Style;
+    use crate::oura::client::tests::{client, collection, range};
+    use crate::oura::fake::{Fake, answer};
+
+    #[tokio::test]
+    async fn pages_that_never_end_are_given_up() {
+        let number = AtomicU32::new(0);
+        let fake = Fake::new(move |_| {
+            let token = number.fetch_add(1, Ordering::SeqCst);
+            answer(200, format!(r#"{{"data":[],"next_token":"{token}"}}"#))
+        })
+        .await;
+        let (client, collection) = (client(&fake), collection(Style::Dates));
+        let mut pages = client.pages(&collection, range());
+        pages.fetched = MOST_PAGES - 2;
+        assert!(pages.next().await.unwrap().is_some());
+        assert!(matches!(pages.next().await, Err(FetchError::Malformed { .. })));
+    }
+}

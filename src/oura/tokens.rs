@@ -10,6 +10,9 @@
 //! - If the process is killed after Oura has handled the request and before the answer is stored (one round trip), the stored refresh
 //!   token is dead. Its access token serves until it expires; then one refresh fails with `invalid_grant`, and a person must connect again.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};

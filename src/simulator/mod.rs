@@ -1,5 +1,9 @@
 //! Oura's API and login with a synthetic person behind it, bad manners included. For the demo, the tests and the benchmarks.
 
+mod consent;
+
+pub use consent::consent;
+
 use std::net::SocketAddr;
 
 use crate::time::{Clock, Day};
@@ -13,6 +17,12 @@ pub struct Config {
     pub clock: Clock,
     pub client_id: String,
     pub client_secret: String,
+}
+
+impl Config {
+    pub fn new(seed: u64, first_day: Day, clock: Clock) -> Config {
+        Config { seed, first_day, clock, client_id: String::new(), client_secret: String::new() }
+    }
 }
 
 /// A running simulator; dropping it stops it.
