@@ -5,6 +5,7 @@
 mod accounts;
 mod demo;
 mod error;
+mod grant;
 mod key;
 mod lock;
 mod login;
@@ -35,7 +36,8 @@ use crate::query::{Answer, Engine, QueryContext, QueryError, SqlQuery};
 use crate::store::Store;
 use crate::sync::{self, Executor, Schedule, Sync};
 use crate::time::Tz;
-use vault::{GrantEntry, Vault};
+use grant::SealedGrant;
+use vault::Vault;
 
 /// One data source. Cheap to clone; clones are the same account.
 #[derive(Clone)]
@@ -82,7 +84,7 @@ impl Account {
         let application = Application { client_id: settings.client_id.clone(), client_secret: client_secret.clone() };
         let oauth =
             OAuth { http: environment.http.clone(), origins: origins.clone(), application, clock: environment.clock.clone() };
-        let sealed = Arc::new(GrantEntry::new(Arc::clone(&vault), key.clone()));
+        let sealed = Arc::new(SealedGrant::new(Arc::clone(&vault), key.clone()));
         let tokens = Arc::new(Tokens::new(oauth.clone(), sealed, environment.clock.clone()));
         let client = Client::new(
             environment.http.clone(),

@@ -1,6 +1,15 @@
 //! The commands. With Grafana's handshake cookie in the environment and no command: the plugin.
 
-pub mod catalog;
+mod catalog;
+mod dashboard;
+mod demo;
+mod export;
+mod local;
+mod progress;
+mod query;
+mod serve;
+mod simulate;
+mod sync;
 
 use std::process::ExitCode;
 
@@ -20,6 +29,20 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// See all of it work with a synthetic person: login, three years of history, Grafana's protocol, the dashboard's queries
+    Demo(demo::Args),
+    /// Serve SQL and everything else over HTTP, and keep the data current
+    Serve(serve::Args),
+    /// Pretend to be Oura, for tests and trials
+    Simulate(simulate::Args),
+    /// Fetch what is missing, once
+    Sync(sync::SyncArgs),
+    /// Fetch a piece of history again
+    Backfill(sync::BackfillArgs),
+    /// Answer one SELECT
+    Query(query::QueryArgs),
+    /// Write everything to a SQLite file or to CSV files
+    Export(export::ExportArgs),
     /// Show what the program knows of Oura's API
     #[command(subcommand)]
     Catalog(catalog::Command),
@@ -34,14 +57,28 @@ pub fn main() -> ExitCode {
         let _ = Cli::command().print_help();
         return ExitCode::from(2);
     };
-    let outcome: Result<(), Box<dyn std::error::Error>> = match command {
-        Command::Catalog(command) => catalog::run(command).map_err(Into::into),
-    };
-    match outcome {
+    match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("gpx_oura: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What went wrong, in words that are printed as they are.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(args) => demo::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Simulate(args) => Ok(simulate::run(args).await?),
+        Command::Sync(args) => sync::sync(args).await,
+        Command::Backfill(args) => sync::backfill(args).await,
+        Command::Query(args) => query::run(args).await,
+        Command::Export(args) => export::run(args).await,
+        Command::Catalog(command) => Ok(catalog::run(command)?),
     }
 }
