@@ -17,3 +17,8 @@ pub fn frames(answer: &Answer, format: Format, ref_id: &str, catalog: &Catalog) 
     let _ = (answer, format, ref_id, catalog);
     todo!()
 }
+
+pub fn rows_json(answer: &Answer, catalog: &Catalog) -> serde_json::Value {
+    let _ = (answer, catalog);
+    todo!()
+}
