@@ -101,7 +101,8 @@ impl Guarded {
 
     /// Looks again which tables there are: needed after the writer has made new ones.
     pub fn refresh(&self) -> rusqlite::Result<()> {
-        let published = self.names("SELECT lower(name) FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")?;
+        let published =
+            self.names("SELECT lower(name) FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")?;
         let modules = self.names("SELECT lower(name) FROM pragma_module_list")?;
         let mut policy = lock(&self.policy);
         let hidden = policy.hidden;
@@ -162,7 +163,9 @@ impl Policy {
     fn judge(&self, AuthContext { action, accessor, .. }: AuthContext<'_>) -> Result<(), Refusal> {
         match action {
             AuthAction::Select | AuthAction::Recursive => Ok(()),
-            AuthAction::Read { table_name, column_name } => self.judge_read(&table_name.to_ascii_lowercase(), column_name, accessor.is_some()),
+            AuthAction::Read { table_name, column_name } => {
+                self.judge_read(&table_name.to_ascii_lowercase(), column_name, accessor.is_some())
+            }
             AuthAction::Function { function_name } if FUNCTIONS.contains(&function_name.to_ascii_lowercase().as_str()) => Ok(()),
             AuthAction::Function { function_name } => Err(Refusal::Function(function_name.to_owned())),
             other => Err(Refusal::Operation(operation(&other))),
@@ -179,7 +182,11 @@ impl Policy {
         let open = self.published.contains(table)
             || TABLE_FUNCTIONS.contains(&table)
             || hidden && through_view && !self.mentioned.contains(&table)
-            || column.is_empty() && !hidden && !self.modules.contains(table) && !table.starts_with("sqlite_") && !table.starts_with("pragma_");
+            || column.is_empty()
+                && !hidden
+                && !self.modules.contains(table)
+                && !table.starts_with("sqlite_")
+                && !table.starts_with("pragma_");
         if open { Ok(()) } else { Err(Refusal::Table(table.to_owned())) }
     }
 }
