@@ -5,7 +5,7 @@ pub mod oauth;
 mod tokens;
 
 pub use client::{Client, FetchError, Page, Range};
-pub use tokens::{AccessTokens, GrantVault, Tokens, TokenError};
+pub use tokens::{AccessTokens, GrantVault, TokenError, Tokens};
 
 use std::fmt;
 

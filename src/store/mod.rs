@@ -33,4 +33,10 @@ impl Store {
         let _ = (path, catalog, zone);
         todo!()
     }
+
+    /// Runs one SELECT under guard, on a reader's connection. Blocks.
+    pub fn read(&self, sql: &str, params: &[serde_json::Value], limits: &ReadLimits) -> Result<ColumnBatch, ReadError> {
+        let _ = (sql, params, limits);
+        todo!()
+    }
 }
