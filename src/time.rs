@@ -96,6 +96,19 @@ impl Instant {
     }
 }
 
+/// For `#[serde(serialize_with)]`: RFC 3339 in UTC, as JavaScript's `Date` and every other language read it.
+pub fn as_rfc3339<S: serde::Serializer>(at: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+/// As [`as_rfc3339`], or null.
+pub fn as_rfc3339_or_null<S: serde::Serializer>(at: &Option<Instant>, serializer: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serializer.collect_str(at),
+        None => serializer.serialize_none(),
+    }
+}
+
 /// RFC 3339 in UTC, `2026-11-24T03:02:28Z`.
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,150 +2,62 @@
 //!
 //! This is the product without a protocol: `api`, `plugin` and `cli` are three doors to it.
 
+mod accounts;
+mod demo;
+mod error;
+mod grant;
 mod key;
+mod lock;
+mod login;
+mod settings;
+mod status;
 pub mod vault;
 
-pub use key::DatasourceKey;
+pub use crate::store::Trigger;
+pub use crate::sync::Progress;
+pub use accounts::{Accounts, Environment};
+pub use error::AccountError;
+pub use key::{BadUid, DatasourceKey};
+pub use login::LoginStart;
+pub use settings::Settings;
+pub use status::{CollectionStatus, ConnectionState, Status, SyncStatus};
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::catalog::Catalog;
-use crate::oura::{Origins, Secret};
-use crate::query::{Answer, Limits, QueryContext, QueryError, SqlQuery};
-use crate::time::{Clock, Day, Instant};
+use crate::oura::oauth::{Application, OAuth};
+use crate::oura::{AccessTokens, Client, Origins, Secret, Tokens};
+use crate::query::{Answer, Engine, QueryContext, QueryError, SqlQuery};
+use crate::store::Store;
+use crate::sync::{self, Executor, Schedule, Sync};
+use crate::time::Tz;
+use grant::SealedGrant;
+use vault::Vault;
 
-/// What every account in this process shares.
-#[derive(Clone)]
-pub struct Environment {
-    pub data_dir: PathBuf,
-    pub origins: Origins,
-    pub http: reqwest::Client,
-    pub catalog: Arc<Catalog>,
-    pub clock: Clock,
-    pub limits: Limits,
-    /// The operator's key for the vault; without one a key file is kept beside it.
-    pub encryption_key: Option<Secret>,
-}
-
-/// `jsonData` of a data source; everything has a default. Unknown fields are ignored.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Settings {
-    pub client_id: String,
-    /// Separated by spaces; empty asks for all.
-    pub scopes: String,
-    /// IANA name; empty is UTC.
-    pub timezone: String,
-    /// 0 = the default, 30.
-    pub sync_interval_minutes: u32,
-    /// Without one: until two empty years.
-    pub history_start: Option<Day>,
-    /// A synthetic person instead of a login.
-    pub demo: bool,
-    /// Names of collections to sync; empty = all.
-    pub collections: Vec<String>,
-}
-
-/// Every account of this process. Cheap to clone.
-#[derive(Clone)]
-pub struct Accounts {
-    _environment: Arc<Environment>,
-}
-
-/// One data source. Cheap to clone.
+/// One data source. Cheap to clone; clones are the same account.
 #[derive(Clone)]
 pub struct Account {
-    _key: DatasourceKey,
+    inner: Arc<Inner>,
 }
 
-impl Accounts {
-    /// Takes the lock on the data folder and opens the vault.
-    pub fn open(environment: Environment) -> Result<Accounts, AccountError> {
-        let _ = environment;
-        todo!()
-    }
-
-    /// Opens every account that was connected when the process last ended, so that its schedule goes on. Returns how many.
-    pub async fn resume(&self) -> usize {
-        todo!()
-    }
-
-    /// The account of `key`, opened or adapted to changed settings.
-    pub async fn account(&self, key: &DatasourceKey, settings: &Settings, client_secret: &Secret) -> Result<Account, AccountError> {
-        let _ = (key, settings, client_secret);
-        todo!()
-    }
-
-    /// All that are open.
-    pub fn all(&self) -> Vec<Account> {
-        todo!()
-    }
-
-    /// Ends schedules and syncs, waits for the write under way.
-    pub async fn shutdown(&self) {
-        todo!()
-    }
-}
-
-/// `GET status`.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Status {
-    pub state: ConnectionState,
-    /// Why the state is what it is, when there is more to say.
-    pub reason: Option<String>,
-    pub scopes: Vec<String>,
-    pub sync: SyncStatus,
-    /// `1.43`.
-    pub specification: String,
-    pub collections: Vec<CollectionStatus>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ConnectionState {
-    /// No client id or secret yet.
-    NotConfigured,
-    /// Never connected, or disconnected.
-    NotConnected,
-    Connected,
-    ReconnectNeeded,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SyncStatus {
-    pub running: bool,
-    /// 0 to 100, of the run under way or the last one.
-    pub percent: f64,
-    pub run: Option<i64>,
-    pub documents: u64,
-    pub last_sync: Option<Instant>,
-    pub next_sync: Option<Instant>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CollectionStatus {
-    pub name: String,
-    pub documents: u64,
-    pub first_day: Option<Day>,
-    pub last_day: Option<Day>,
-    pub last_sync: Option<Instant>,
-    /// `ok`, `waiting`, `scope_missing`, `forbidden`, `not_available`, `app_too_old`, `error`.
-    pub state: String,
-    pub reason: Option<String>,
-}
-
-/// `POST oauth/start`.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LoginStart {
-    pub authorize_url: String,
-    pub expires_at: Instant,
+struct Inner {
+    key: DatasourceKey,
+    settings: Settings,
+    client_secret: Secret,
+    environment: Arc<Environment>,
+    vault: Arc<Vault>,
+    store: Store,
+    engine: Engine,
+    oauth: OAuth,
+    tokens: Arc<Tokens>,
+    client: Client,
+    /// There while connected.
+    sync: Mutex<Option<Arc<Sync>>>,
 }
 
 /// `POST backfill`: the `days` days that end `offset_days` before today, of these collections (empty = all).
@@ -157,101 +69,170 @@ pub struct Backfill {
     pub resources: Vec<String>,
 }
 
-/// How far a sync has come; `watch` it on a terminal.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Progress {
-    pub run: i64,
-    pub windows: u64,
-    pub windows_done: u64,
-    pub documents: u64,
-    pub requests: u64,
-    pub finished: bool,
-    /// Why it ended early, in words for a person.
-    pub failure: Option<String>,
-}
-
 impl Account {
-    pub fn key(&self) -> &DatasourceKey {
-        &self._key
+    /// Opens the store and, if there is a grant, starts the schedule. Blocks on the file system for some milliseconds.
+    fn open(
+        environment: Arc<Environment>,
+        vault: Arc<Vault>,
+        key: DatasourceKey,
+        settings: Settings,
+        client_secret: Secret,
+        origins: Origins,
+    ) -> Result<Account, AccountError> {
+        let zone = settings.zone()?;
+        let store = Store::open(&key.folder(&environment.data_dir).join("oura.db"), Arc::clone(&environment.catalog), zone)?;
+        let application = Application { client_id: settings.client_id.clone(), client_secret: client_secret.clone() };
+        let oauth =
+            OAuth { http: environment.http.clone(), origins: origins.clone(), application, clock: environment.clock.clone() };
+        let sealed = Arc::new(SealedGrant::new(Arc::clone(&vault), key.clone()));
+        let tokens = Arc::new(Tokens::new(oauth.clone(), sealed, environment.clock.clone()));
+        let client = Client::new(
+            environment.http.clone(),
+            origins,
+            Arc::clone(&tokens) as Arc<dyn AccessTokens>,
+            environment.clock.clone(),
+        );
+        let engine = Engine::new(store.clone(), Arc::clone(&environment.catalog), zone, environment.limits);
+        let sync = Mutex::new(None);
+        let account = Account {
+            inner: Arc::new(Inner { key, settings, client_secret, environment, vault, store, engine, oauth, tokens, client, sync }),
+        };
+        account.inner.rebuild_if_outdated()?;
+        if account.inner.tokens.current()?.is_some() {
+            account.inner.start_schedule();
+        }
+        Ok(account)
     }
 
-    pub fn status(&self) -> Result<Status, AccountError> {
-        todo!()
+    pub fn key(&self) -> &DatasourceKey {
+        &self.inner.key
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.inner.environment.catalog
+    }
+
+    pub fn zone(&self) -> Tz {
+        self.inner.store.zone()
+    }
+
+    /// Where the health data is.
+    pub fn database(&self) -> PathBuf {
+        self.inner.store.path().to_owned()
+    }
+
+    /// Size of the database, its write-ahead log included, in bytes.
+    pub fn database_size(&self) -> u64 {
+        self.inner.store.size()
     }
 
     pub async fn query(&self, query: &SqlQuery, context: &QueryContext) -> Result<Answer, QueryError> {
-        let _ = (query, context);
-        todo!()
-    }
-
-    pub fn catalog(&self) -> Arc<Catalog> {
-        todo!()
-    }
-
-    /// Begins a login for `user`, who must be the one to finish it.
-    pub fn start_login(&self, redirect: &str, user: &str) -> Result<LoginStart, AccountError> {
-        let _ = (redirect, user);
-        todo!()
-    }
-
-    /// Finishes the login that `state` belongs to, and starts the first sync.
-    pub async fn finish_login(&self, code: &Secret, state: &Secret, user: &str) -> Result<(), AccountError> {
-        let _ = (code, state, user);
-        todo!()
-    }
-
-    /// Revokes and forgets the tokens; keeps the data.
-    pub async fn disconnect(&self) -> Result<(), AccountError> {
-        todo!()
+        self.inner.engine.run(query, context).await
     }
 
     /// Starts a sync, or joins the one under way. Returns its run number.
-    pub fn start_sync(&self) -> Result<i64, AccountError> {
-        todo!()
+    pub fn start_sync(&self, trigger: Trigger) -> Result<i64, AccountError> {
+        Ok(self.inner.connected()?.request(trigger)?)
     }
 
     /// Queues a piece of history to be fetched again, and starts a sync.
     pub fn backfill(&self, request: &Backfill) -> Result<i64, AccountError> {
-        let _ = request;
-        todo!()
+        let sync = self.inner.connected()?;
+        let (catalog, now) = (self.catalog(), self.inner.environment.clock.now());
+        if let Some(unknown) = request.resources.iter().find(|name| catalog.get(name).is_none()) {
+            return Err(AccountError::UnknownCollection { name: unknown.clone() });
+        }
+        if request.days == 0 {
+            return Err(AccountError::NoDays);
+        }
+        let to = now.day(self.zone()).plus(-i64::from(request.offset_days));
+        let windows = sync::backfill(catalog, to.plus(1 - i64::from(request.days)), to, &request.resources);
+        self.inner.store.enqueue(&windows, now)?;
+        Ok(sync.request(Trigger::Backfill)?)
     }
 
-    pub fn progress(&self) -> tokio::sync::watch::Receiver<Progress> {
-        todo!()
+    /// Follows the sync under way, or the last one of this process.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        match lock(&self.inner.sync).as_ref() {
+            Some(sync) => sync.progress(),
+            None => watch::Sender::new(Progress { finished: true, ..Progress::default() }).subscribe(),
+        }
     }
 
-    /// A consistent copy of the database, written beside `to` and renamed when whole.
+    /// Writes a consistent copy of the database to `to`, which must not exist.
     pub async fn export_sqlite(&self, to: PathBuf) -> Result<(), AccountError> {
-        let _ = to;
-        todo!()
+        let store = self.inner.store.clone();
+        blocking(move || store.copy_to(&to)).await?;
+        Ok(())
     }
 
-    /// Disconnects and deletes the health data.
+    /// Disconnects and deletes the health data for good.
     pub async fn delete_data(&self) -> Result<(), AccountError> {
-        todo!()
+        self.disconnect().await?;
+        let store = self.inner.store.clone();
+        blocking(move || store.erase()).await?;
+        Ok(())
+    }
+
+    /// Ends the schedule; waits for the windows under way and for a token refresh.
+    async fn close(&self) {
+        let sync = lock(&self.inner.sync).take();
+        if let Some(sync) = sync {
+            sync.stop().await;
+        }
+        self.inner.tokens.settle().await;
     }
 }
 
-/// `Display` says what happened and what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum AccountError {
-    #[error("placeholder")]
-    Placeholder,
+impl Inner {
+    fn connected(&self) -> Result<Arc<Sync>, AccountError> {
+        lock(&self.sync).clone().ok_or(AccountError::NotConnected)
+    }
+
+    fn start_schedule(&self) {
+        let executor = Executor {
+            store: self.store.clone(),
+            client: self.client.clone(),
+            clock: self.environment.clock.clone(),
+            history_start: self.settings.history_start,
+            collections: self.settings.collections.clone(),
+        };
+        let schedule = match self.environment.scheduled {
+            true => Schedule::Every(Duration::from_secs(60 * u64::from(self.settings.sync_interval_minutes()))),
+            false => Schedule::OnRequest,
+        };
+        let mut sync = lock(&self.sync);
+        if sync.is_none() {
+            *sync = Some(Arc::new(Sync::start(executor, schedule)));
+        }
+    }
+
+    /// Derives tables anew in the background when the catalogue or the zone has changed; queries see the old ones until it is done.
+    fn rebuild_if_outdated(&self) -> Result<(), AccountError> {
+        if self.store.is_outdated()? {
+            let (store, key) = (self.store.clone(), self.key.clone());
+            tokio::task::spawn_blocking(move || {
+                tracing::info!(datasource = %key, "tables are derived anew");
+                if let Err(error) = store.rebuild() {
+                    tracing::error!(datasource = %key, %error, "tables could not be derived anew");
+                }
+            });
+        }
+        Ok(())
+    }
 }
 
-impl AccountError {
-    /// A stable word for programs: `state_expired`, `wrong_client`, `data_dir_locked`, …
-    pub fn code(&self) -> &'static str {
-        todo!()
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
+}
 
-    /// What a person can do about it.
-    pub fn hint(&self) -> &'static str {
-        todo!()
-    }
-
-    /// The HTTP status that fits.
-    pub fn status(&self) -> u16 {
-        todo!()
-    }
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

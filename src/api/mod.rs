@@ -1,26 +1,61 @@
 //! The resource routes, as one router: the plugin calls it in memory, `serve` mounts it on a port under `/api/`.
+//!
+//! Everyone with a [`Caller`] reads; only an admin changes anything or takes the whole database away. Answers are JSON, errors
+//! `{"error": {"code", "message", "hint"}}`.
+
+mod body;
+mod caller;
+mod coverage;
+mod data;
+mod error;
+mod login;
+mod schema;
+mod sql;
+mod sync;
 
 use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
 
-use crate::account::Account;
+pub use caller::{Caller, Role};
+pub use error::ApiError;
+pub use login::ConfigurationPageOnly;
 
-/// Who calls. The door (plugin or `serve`) decides it and puts it into the request's extensions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The login; a pending OAuth state is bound to it.
-    pub user: String,
-    pub role: Role,
-}
+use crate::account::{Account, Status};
+use body::Json;
 
-/// What a caller may do: everyone reads, only an admin changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    Reader,
-    Admin,
-}
+/// Largest request body, in bytes.
+const MAX_BODY: usize = 1 << 20;
 
-/// Every route, for one data source.
+/// Every route, for one data source. Requests carry a [`Caller`] in their extensions.
 pub fn router(account: Account) -> Router {
-    let _ = account;
-    todo!()
+    Router::new()
+        .route("/status", get(status))
+        .route("/schema", get(schema::schema))
+        .route("/coverage", get(coverage::coverage))
+        .route("/sql", post(sql::sql))
+        .route("/oauth/start", post(login::start))
+        .route("/oauth/callback", post(login::callback))
+        .route("/oauth/disconnect", post(login::disconnect))
+        .route("/sync", post(sync::sync))
+        .route("/backfill", post(sync::backfill))
+        .route("/export", get(data::export))
+        .route("/data/delete", post(data::delete))
+        .method_not_allowed_fallback(async || ApiError::from(StatusCode::METHOD_NOT_ALLOWED))
+        .fallback(async || ApiError::from(StatusCode::NOT_FOUND))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(account)
+}
+
+async fn status(_: Caller, State(account): State<Account>) -> Result<Json<Status>, ApiError> {
+    Ok(Json(blocking(move || account.status()).await?))
+}
+
+/// Runs what waits for a disk where it holds up no other call.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
 }

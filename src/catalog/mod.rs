@@ -3,19 +3,31 @@
 //! The document decides which collections and fields there are; the hand-written overlay adds what it cannot say (unit, scope, key,
 //! sentinel, code tables). Knows nothing of HTTP, SQLite or Grafana.
 
+mod diff;
 mod document;
+mod json;
 mod openapi;
 mod overlay;
+mod reduce;
+mod samples;
+mod schema;
+mod show;
+mod skipped;
 
-pub use document::{Cell, DocumentError, Reading, SamplePoint};
+pub use diff::Change;
+pub use document::{Cell, DocumentError, Reading};
 pub use openapi::CatalogError;
+pub use reduce::reduce;
+pub use samples::SamplePoint;
+pub use skipped::skipped_path;
 
 use serde::Serialize;
 
 /// Every collection of one version of Oura's API.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Catalog {
-    /// The version in the document's `info.version`, such as `1.43`.
+    /// The document's `info.version`. Published documents say `2.0` in every version: whoever knows better (the file name does) sets
+    /// it; reduced documents carry the real one, such as `1.43`.
     pub version: String,
     /// In the order of their names.
     pub collections: Vec<Collection>,
@@ -36,10 +48,10 @@ pub struct Collection {
     pub time: TimeRule,
     /// The OAuth scope that opens it, as live accounts have shown; the document does not say.
     pub scope: Option<&'static str>,
-    /// The longest range one request may ask for.
+    /// The longest range one request may ask for; no limit where requests take no range.
     pub max_window_days: u32,
     pub description: &'static str,
-    /// Scalars in document order, nested objects joined with `_`.
+    /// Scalars in document order, nested objects joined with `_`; without what [`Collection::skipped_field`] names.
     pub columns: Vec<Column>,
     pub series: Vec<Series>,
 }
@@ -56,6 +68,17 @@ pub enum Style {
     TokenOnly,
     /// One bare object without an envelope.
     Singleton,
+}
+
+impl Style {
+    /// Oura refuses more than 30 days of heart rate at a time, and takes years of daily documents; both stay well below that.
+    fn max_window_days(self) -> u32 {
+        match self {
+            Style::Dates => 90,
+            Style::Datetimes => 28,
+            Style::TokenOnly | Style::Singleton => u32::MAX,
+        }
+    }
 }
 
 /// How a collection is kept.
@@ -79,7 +102,7 @@ pub enum KeyRule {
 }
 
 /// Where a document lies in time. Fields are top-level names; the first that is there and not null counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct TimeRule {
     pub day: &'static [&'static str],
     pub start: &'static [&'static str],
@@ -131,7 +154,7 @@ impl Kind {
     }
 }
 
-/// The unit of a value, as a Grafana unit id (`s`, `lengthm`, `celsius`, `percent`, …) or a suffix (`suffix: ms`).
+/// The unit of a value, as a Grafana unit id (`s`, `lengthm`, `celsius`, `percent`, …) or a suffix (`suffix:bpm`; Grafana adds the space).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Unit(pub &'static str);

@@ -1,7 +1,66 @@
 //! The commands. With Grafana's handshake cookie in the environment and no command: the plugin.
 
+pub mod simulate;
+
 use std::process::ExitCode;
 
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::plugin;
+
+/// Your Oura ring's history in Grafana.
+///
+/// Grafana starts this program by itself, as a data source plugin; the commands work without Grafana.
+#[derive(Debug, Parser)]
+#[command(name = "gpx_oura", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fetch what is missing, once
+    Sync(sync::SyncArgs),
+    /// Fetch a piece of history again
+    Backfill(sync::BackfillArgs),
+    /// Answer one SELECT
+    Query(query::QueryArgs),
+    /// Write everything to a SQLite file or to CSV files
+    Export(export::ExportArgs),
+    /// Show what the program knows of Oura's API
+    #[command(subcommand)]
+    Catalog(catalog::Command),
+}
+
 pub fn main() -> ExitCode {
-    todo!()
+    let Some(command) = Cli::parse().command else {
+        if plugin::is_wanted() {
+            return plugin::run();
+        }
+        // Whether help can be printed changes nothing about the exit.
+        let _ = Cli::command().print_help();
+        return ExitCode::from(2);
+    };
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gpx_oura: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What went wrong, in words that are printed as they are.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Sync(args) => sync::sync(args).await,
+        Command::Backfill(args) => sync::backfill(args).await,
+        Command::Query(args) => query::run(args).await,
+        Command::Export(args) => export::run(args).await,
+        Command::Catalog(command) => Ok(catalog::run(command)?),
+    }
 }

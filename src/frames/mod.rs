@@ -124,3 +124,6 @@ pub fn frames(answer: &Answer, format: Format, ref_id: &str, catalog: &Catalog) 
 fn is_numeric_long(fields: &[Field]) -> bool {
     fields.iter().any(Field::is_number) && fields.iter().all(|field| field.is_number() || field.is_text())
 }
+
+#[cfg(test)]
+mod tests;

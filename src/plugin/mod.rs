@@ -1,1 +1,67 @@
-//! Grafana's plugin protocol: handshake, gRPC services, one handler per file.
+//! Grafana's plugin protocol: handshake, gRPC services, one handler per file; and [`host`], which starts a plugin the way Grafana does.
+
+mod call_resource;
+mod check_health;
+mod collect_metrics;
+mod context;
+mod controller;
+mod hclog;
+pub mod host;
+mod opening;
+mod process;
+mod query_data;
+mod settings;
+mod socket;
+
+use std::pin::Pin;
+
+use grafana_plugin_sdk::pluginv2 as proto;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, async_trait};
+
+use check_health::HealthSyncs;
+use opening::Opening;
+
+pub use process::{is_wanted, run};
+pub use settings::{OperatorSettings, PLUGIN_ID, SettingsError};
+
+/// The services that Grafana calls, each answered in the file of its name. Cheap to clone.
+#[derive(Clone)]
+struct Plugin {
+    opening: Opening,
+    health_syncs: HealthSyncs,
+}
+
+impl Plugin {
+    fn new(opening: Opening) -> Plugin {
+        Plugin { opening, health_syncs: HealthSyncs::default() }
+    }
+}
+
+#[async_trait]
+impl proto::data_server::Data for Plugin {
+    async fn query_data(&self, request: Request<proto::QueryDataRequest>) -> Result<Response<proto::QueryDataResponse>, Status> {
+        Ok(Response::new(query_data::answer(&self.opening, request.into_inner()).await))
+    }
+}
+
+#[async_trait]
+impl proto::diagnostics_server::Diagnostics for Plugin {
+    async fn check_health(&self, request: Request<proto::CheckHealthRequest>) -> Result<Response<proto::CheckHealthResponse>, Status> {
+        let context = request.into_inner().plugin_context;
+        Ok(Response::new(check_health::answer(&self.opening, &self.health_syncs, context.as_ref()).await))
+    }
+
+    async fn collect_metrics(&self, _: Request<proto::CollectMetricsRequest>) -> Result<Response<proto::CollectMetricsResponse>, Status> {
+        Ok(Response::new(collect_metrics::answer(&self.opening).await))
+    }
+}
+
+#[async_trait]
+impl proto::resource_server::Resource for Plugin {
+    type CallResourceStream = Pin<Box<dyn Stream<Item = Result<proto::CallResourceResponse, Status>> + Send>>;
+
+    async fn call_resource(&self, request: Request<proto::CallResourceRequest>) -> Result<Response<Self::CallResourceStream>, Status> {
+        Ok(Response::new(Box::pin(call_resource::answer(&self.opening, request.into_inner()).await)))
+    }
+}

@@ -3,40 +3,142 @@
 //! Nothing outside this module names SQLite. One writer, a pool of read-only readers, WAL.
 
 mod column;
+mod derive;
+mod documents;
+mod error;
 mod guard;
+mod queue;
 mod read;
+mod runs;
+mod schema;
 
+pub use documents::{Stored, TRAILING_DAYS};
+pub use error::StoreError;
 pub use guard::Refusal;
+pub use queue::{Held, QueuedWindow, Reason, Window};
 pub use read::{ColumnBatch, Limit, Origin, OutColumn, ReadError, ReadLimits};
+pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
 
 use crate::catalog::Catalog;
 use crate::time::Tz;
+use read::Readers;
+
+/// Tables that queries do not see: their published face is a view of the same name without `_data`, or a status route.
+pub(crate) const HIDDEN_TABLES: &[&str] = &["meta", "samples_data", "coverage_data", "calendar"];
+
+/// How many connections answer queries at once.
+const READERS: usize = 4;
 
 /// Cheap to clone; clones share the connections.
 #[derive(Clone)]
 pub struct Store {
-    _inner: Arc<()>,
+    shared: Arc<Shared>,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error("placeholder")]
-    Placeholder,
+struct Shared {
+    path: PathBuf,
+    catalog: Arc<Catalog>,
+    zone: Tz,
+    writer: Mutex<Connection>,
+    readers: Readers,
 }
 
 impl Store {
-    /// Opens or creates the file, migrates it, and rebuilds what derives from raw documents if the catalogue or the zone has changed.
+    /// Opens or creates the file and migrates it. What derives from raw documents may be older than the catalogue or the zone: ask
+    /// [`Store::is_outdated`], call [`Store::rebuild`].
     pub fn open(path: &Path, catalog: Arc<Catalog>, zone: Tz) -> Result<Store, StoreError> {
-        let _ = (path, catalog, zone);
-        todo!()
+        if let Some(folder) = path.parent() {
+            create_private_folder(folder).map_err(|error| StoreError::folder(folder, &error))?;
+        }
+        let mut writer = schema::open(path)?;
+        schema::migrate(&mut writer)?;
+        runs::interrupt(&writer)?;
+        let readers = Readers::new(path, READERS, HIDDEN_TABLES, zone);
+        let store = Store { shared: Arc::new(Shared { path: path.to_owned(), catalog, zone, writer: Mutex::new(writer), readers }) };
+        if store.is_empty()? {
+            store.rebuild()?;
+        }
+        Ok(store)
+    }
+
+    /// Opens a file that another process may be writing, for reading alone: nothing is migrated, every change is refused.
+    pub fn open_existing(path: &Path, catalog: Arc<Catalog>) -> Result<Store, StoreError> {
+        let writer = schema::open_existing(path)?;
+        let zone = derive::zone(&writer)?;
+        let readers = Readers::new(path, READERS, HIDDEN_TABLES, zone);
+        Ok(Store { shared: Arc::new(Shared { path: path.to_owned(), catalog, zone, writer: Mutex::new(writer), readers }) })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.shared.catalog
+    }
+
+    pub fn zone(&self) -> Tz {
+        self.shared.zone
     }
 
     /// Runs one SELECT under guard, on a reader's connection. Blocks.
     pub fn read(&self, sql: &str, params: &[serde_json::Value], limits: &ReadLimits) -> Result<ColumnBatch, ReadError> {
-        let _ = (sql, params, limits);
-        todo!()
+        self.shared.readers.read(sql, params, limits)
     }
+
+    /// The names of every table and view that queries may read.
+    pub fn published(&self) -> Result<Vec<String>, StoreError> {
+        let writer = self.writer();
+        let mut names = writer.prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name")?;
+        let names = names.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        Ok(names.into_iter().filter(|name| !HIDDEN_TABLES.contains(&name.as_str())).collect())
+    }
+
+    /// Writes a consistent copy of the whole database to `to`, which must not exist. Syncs may go on meanwhile.
+    pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
+        let source = Connection::open_with_flags(&self.shared.path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        source.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+        Ok(())
+    }
+
+    /// Deletes everything, for good: pages are overwritten, the file shrinks. The store stays open and empty.
+    pub fn erase(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer();
+        writer.pragma_update(None, "secure_delete", true)?;
+        let transaction = writer.transaction()?;
+        for table in schema::tables(&transaction)? {
+            transaction.execute_batch(&format!("DELETE FROM {}", schema::quoted(&table)))?;
+        }
+        schema::create_derived(&transaction, &self.shared.catalog)?;
+        transaction.commit()?;
+        writer.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
+        Ok(())
+    }
+
+    /// Size of the database, its write-ahead log included, in bytes.
+    pub fn size(&self) -> u64 {
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let mut log = self.shared.path.clone().into_os_string();
+        log.push("-wal");
+        size(&self.shared.path) + size(Path::new(&log))
+    }
+
+    /// The write connection. A panic while it was held has rolled its transaction back, so the lock's poison means nothing.
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Creates `folder` and its parents, readable by this user alone.
+fn create_private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }

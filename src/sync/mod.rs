@@ -1,1 +1,9 @@
-//! Which windows are wanted (planner, a pure function), fetching them (executor), and when (schedule).
+//! Keeping the store complete and current: which windows are wanted (a pure function), fetching them, and when.
+
+mod executor;
+mod planner;
+mod schedule;
+
+pub use executor::{Executor, Progress};
+pub use planner::{Wish, backfill, plan};
+pub use schedule::{Schedule, Sync};

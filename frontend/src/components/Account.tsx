@@ -1,0 +1,133 @@
+import { Badge, type BadgeColor, Button, ConfirmModal, Stack, Text } from '@grafana/ui';
+import React, { useState } from 'react';
+
+import type { LoginReturn } from '../hooks/useLoginReturn';
+import type { Settings } from '../hooks/useSettings';
+import type { StatusPoll } from '../hooks/useStatus';
+import { leaveFor, redirectUri } from '../navigation';
+import type { Resources } from '../resources';
+import type { ConnectionState } from '../types';
+import { CollectionTable } from './CollectionTable';
+import { Problem } from './Problem';
+import { Section } from './Section';
+import { SyncProgress } from './SyncProgress';
+import { selectors } from './selectors';
+
+const STATES: Record<ConnectionState, { text: string; color: BadgeColor }> = {
+  not_configured: { text: 'Not set up', color: 'darkgrey' },
+  not_connected: { text: 'Not connected', color: 'darkgrey' },
+  connected: { text: 'Connected', color: 'green' },
+  reconnect_needed: { text: 'Reconnect needed', color: 'orange' },
+};
+
+interface Props {
+  uid: string;
+  resources: Resources;
+  settings: Settings;
+  poll: StatusPoll;
+  login: LoginReturn;
+}
+
+/** The login, the sync, and what every collection holds. */
+export function Account({ uid, resources, settings, poll, login }: Props) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<Error>();
+  const [disconnecting, setDisconnecting] = useState(false);
+
+  const { status } = poll;
+  const { demo, clientId } = settings.jsonData;
+  const loggedIn = status?.state === 'connected';
+  const obstacle = connectObstacle(Boolean(clientId), settings.hasSecret);
+
+  const act = async (action: () => Promise<unknown>) => {
+    setBusy(true);
+    setProblem(undefined);
+    try {
+      await action();
+      await poll.refresh();
+    } catch (error) {
+      setProblem(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  const connect = async () => {
+    await settings.save();
+    const { authorizeUrl } = await resources.startLogin(redirectUri(uid));
+    leaveFor(authorizeUrl);
+  };
+
+  return (
+    <Section title="Account">
+      <Problem problem={problem ?? login.problem ?? poll.problem} />
+      <Stack direction="row" gap={1} alignItems="center" wrap="wrap">
+        {status && (
+          <Badge
+            data-testid={selectors.config.state}
+            text={login.finishing ? 'Connecting…' : STATES[status.state].text}
+            color={login.finishing ? 'blue' : STATES[status.state].color}
+          />
+        )}
+        {!demo && (
+          <Button
+            data-testid={selectors.config.connect}
+            icon="link"
+            variant={loggedIn ? 'secondary' : 'primary'}
+            disabled={busy || login.finishing || obstacle !== undefined}
+            tooltip={obstacle}
+            onClick={() => act(connect)}
+          >
+            {connectLabel(settings.unsaved, loggedIn)}
+          </Button>
+        )}
+        {loggedIn && (
+          <Button
+            data-testid={selectors.config.sync}
+            icon="sync"
+            variant="secondary"
+            disabled={busy || status.sync.running}
+            onClick={() => act(resources.sync)}
+          >
+            Sync now
+          </Button>
+        )}
+        {loggedIn && !demo && (
+          <Button
+            data-testid={selectors.config.disconnect}
+            variant="destructive"
+            fill="outline"
+            disabled={busy}
+            onClick={() => setDisconnecting(true)}
+          >
+            Disconnect
+          </Button>
+        )}
+      </Stack>
+      {obstacle && !demo && <Text color="secondary">{obstacle}</Text>}
+      {status?.reason && <Text color="warning">{status.reason}</Text>}
+      {status && <SyncProgress sync={status.sync} specification={status.specification} />}
+      {status && <CollectionTable collections={status.collections} />}
+      <ConfirmModal
+        isOpen={disconnecting}
+        title="Disconnect from Oura"
+        body="Nothing new is fetched until somebody connects again. What has been stored stays and can still be queried."
+        confirmText="Disconnect"
+        onDismiss={() => setDisconnecting(false)}
+        onConfirm={() => {
+          setDisconnecting(false);
+          act(resources.disconnect);
+        }}
+      />
+    </Section>
+  );
+}
+
+function connectObstacle(hasClientId: boolean, hasSecret: boolean): string | undefined {
+  return hasClientId && hasSecret ? undefined : 'Enter the client ID and the client secret to connect.';
+}
+
+function connectLabel(unsaved: boolean, loggedIn: boolean): string {
+  const verb = loggedIn ? 'reconnect' : 'connect';
+  return unsaved ? `Save and ${verb}` : verb.charAt(0).toUpperCase() + verb.slice(1);
+}

@@ -1,0 +1,44 @@
+import type { DataSourcePluginOptionsEditorProps } from '@grafana/data';
+import { Field, Stack, Switch } from '@grafana/ui';
+import React, { useMemo } from 'react';
+
+import { useLoginReturn } from '../hooks/useLoginReturn';
+import { useSettings } from '../hooks/useSettings';
+import { useStatus } from '../hooks/useStatus';
+import { Resources } from '../resources';
+import type { OuraOptions, OuraSecrets } from '../types';
+import { Account } from './Account';
+import { Application } from './Application';
+import { SyncSettings } from './SyncSettings';
+import { selectors } from './selectors';
+
+type Props = DataSourcePluginOptionsEditorProps<OuraOptions, OuraSecrets>;
+
+export function ConfigEditor(props: Props) {
+  const { uid } = props.options;
+  const resources = useMemo(() => new Resources(uid), [uid]);
+  const settings = useSettings(props);
+  const poll = useStatus(resources, settings.version);
+  const login = useLoginReturn(resources, poll.refresh);
+  const { demo } = settings.jsonData;
+
+  return (
+    <Stack direction="column" gap={4}>
+      <Field
+        label="Demo data"
+        description="A synthetic person with three years of history instead of a login. Nothing is sent to Oura."
+        noMargin
+      >
+        <Switch
+          data-testid={selectors.config.demo}
+          value={demo ?? false}
+          disabled={settings.readOnly}
+          onChange={(event) => settings.change({ demo: event.currentTarget.checked })}
+        />
+      </Field>
+      {!demo && <Application uid={uid} settings={settings} />}
+      <Account uid={uid} resources={resources} settings={settings} poll={poll} login={login} />
+      <SyncSettings settings={settings} />
+    </Stack>
+  );
+}

@@ -1,0 +1,16 @@
+import { Alert } from '@grafana/ui';
+import React from 'react';
+
+import { ResourceError } from '../resources';
+
+/** What went wrong, and what to do about it when the backend knows. */
+export function Problem({ problem }: { problem?: Error }) {
+  if (!problem) {
+    return null;
+  }
+  return (
+    <Alert severity="error" title={problem.message}>
+      {problem instanceof ResourceError ? problem.hint : undefined}
+    </Alert>
+  );
+}

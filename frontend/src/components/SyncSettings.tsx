@@ -1,0 +1,76 @@
+import { CollapsableSection, Field, Input, Stack, TimeZonePicker } from '@grafana/ui';
+import React, { useState } from 'react';
+
+import type { Settings } from '../hooks/useSettings';
+import { Scopes } from './Scopes';
+import { selectors } from './selectors';
+
+export const DEFAULT_INTERVAL_MINUTES = 30;
+
+/** What to fetch, how often, and which time zone the days are in. */
+export function SyncSettings({ settings }: { settings: Settings }) {
+  const [isOpen, setOpen] = useState(false);
+  const { jsonData, change, readOnly } = settings;
+
+  return (
+    <CollapsableSection label="Sync settings" isOpen={isOpen} onToggle={setOpen}>
+      <Stack direction="column" gap={2}>
+        <Field
+          label="Time zone"
+          description="Calendar days and nights are drawn at their local midnight in this zone."
+          htmlFor={selectors.config.timezone}
+          noMargin
+        >
+          <TimeZonePicker
+            inputId={selectors.config.timezone}
+            value={jsonData.timezone ?? 'utc'}
+            width={50}
+            disabled={readOnly}
+            onChange={(zone) => change({ timezone: zone === 'utc' ? '' : zone })}
+          />
+        </Field>
+        <Field
+          label="Sync every"
+          description="Oura's own data arrives when the app on the phone is opened."
+          htmlFor={selectors.config.interval}
+          noMargin
+        >
+          <Input
+            id={selectors.config.interval}
+            type="number"
+            min={1}
+            suffix="minutes"
+            width={20}
+            placeholder={String(DEFAULT_INTERVAL_MINUTES)}
+            value={jsonData.syncIntervalMinutes ?? ''}
+            disabled={readOnly}
+            onChange={(event) => change({ syncIntervalMinutes: wholeNumber(event.currentTarget.value) })}
+          />
+        </Field>
+        <Field
+          label="History from"
+          description="Empty: as far back as there is data."
+          htmlFor={selectors.config.historyStart}
+          noMargin
+        >
+          <Input
+            id={selectors.config.historyStart}
+            type="date"
+            width={20}
+            value={jsonData.historyStart ?? ''}
+            disabled={readOnly}
+            onChange={(event) => change({ historyStart: event.currentTarget.value || undefined })}
+          />
+        </Field>
+        {!jsonData.demo && (
+          <Scopes scopes={jsonData.scopes ?? ''} disabled={readOnly} onChange={(scopes) => change({ scopes })} />
+        )}
+      </Stack>
+    </CollapsableSection>
+  );
+}
+
+function wholeNumber(text: string): number | undefined {
+  const number = Math.trunc(Number(text));
+  return number > 0 ? number : undefined;
+}

@@ -1,0 +1,54 @@
+/** The backend's resource routes of one data source. Speaks HTTP, knows nothing of components. */
+import { type FetchError, getBackendSrv, isFetchError } from '@grafana/runtime';
+import { lastValueFrom } from 'rxjs';
+
+import type { Schema, Status } from './types';
+
+export interface LoginStart {
+  authorizeUrl: string;
+  /** Unix seconds. */
+  expiresAt: number;
+}
+
+/** What the backend says about a request it refused. */
+export class ResourceError extends Error {
+  constructor(
+    message: string,
+    /** A stable word, such as `state_expired`. */
+    readonly code?: string,
+    /** What a person can do about it. */
+    readonly hint?: string
+  ) {
+    super(message);
+  }
+}
+
+export class Resources {
+  constructor(private readonly uid: string) {}
+
+  status = () => this.call<Status>('GET', 'status');
+  schema = () => this.call<Schema>('GET', 'schema');
+  startLogin = (redirectUri: string) => this.call<LoginStart>('POST', 'oauth/start', { redirectUri });
+  finishLogin = (code: string, state: string) => this.call<void>('POST', 'oauth/callback', { code, state });
+  disconnect = () => this.call<void>('POST', 'oauth/disconnect');
+  sync = () => this.call<{ run: number }>('POST', 'sync');
+
+  private async call<T>(method: 'GET' | 'POST', path: string, data?: unknown): Promise<T> {
+    const url = `/api/datasources/uid/${this.uid}/resources/${path}`;
+    try {
+      const answer = await lastValueFrom(getBackendSrv().fetch<T>({ method, url, data, showErrorAlert: false }));
+      return answer.data;
+    } catch (error) {
+      throw isFetchError(error) ? refusal(error) : error;
+    }
+  }
+}
+
+/** The backend answers `{"error": {code, message, hint}}`; Grafana itself, when the plugin is not reached, `{"message"}`. */
+function refusal({ data, status, statusText }: FetchError): ResourceError {
+  const error = data?.error;
+  if (typeof error === 'object' && error !== null) {
+    return new ResourceError(error.message, error.code, error.hint);
+  }
+  return new ResourceError(data?.message ?? statusText ?? `The request failed with status ${status}.`);
+}

@@ -1,0 +1,152 @@
+//! Every account of this process: found by key, opened once, adapted when settings change, resumed after a restart.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use super::lock::FolderLock;
+use super::vault::{Purpose, Vault};
+use super::{Account, AccountError, DatasourceKey, Settings, blocking, demo};
+use crate::catalog::Catalog;
+use crate::oura::{Origins, Secret};
+use crate::query::Limits;
+use crate::time::Clock;
+
+/// What every account in this process shares.
+#[derive(Clone)]
+pub struct Environment {
+    pub data_dir: PathBuf,
+    pub origins: Origins,
+    pub http: reqwest::Client,
+    pub catalog: Arc<Catalog>,
+    pub clock: Clock,
+    pub limits: Limits,
+    /// The operator's key for the vault; without one a key file is kept beside it.
+    pub encryption_key: Option<Secret>,
+    /// Whether syncs happen by themselves.
+    pub scheduled: bool,
+}
+
+/// Every account of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    environment: Arc<Environment>,
+    vault: Arc<Vault>,
+    _lock: FolderLock,
+    open: Mutex<HashMap<DatasourceKey, Open>>,
+    demo: demo::Demo,
+}
+
+/// An open account and the settings it was asked for with; a demo's own are others.
+struct Open {
+    account: Account,
+    asked: Remembered,
+}
+
+/// What the vault keeps of an account, so that its schedule can go on before anybody asks.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct Remembered {
+    settings: Settings,
+    client_secret: Secret,
+}
+
+/// The vault's name of [`Remembered`].
+const SETTINGS: &str = "settings";
+
+impl Accounts {
+    /// Takes the lock on the data folder and opens the vault. Blocks for up to three seconds.
+    pub fn open(environment: Environment) -> Result<Accounts, AccountError> {
+        let lock = FolderLock::take(&environment.data_dir)?;
+        let vault = Vault::open(&environment.data_dir, environment.encryption_key.as_ref())?;
+        let demo = demo::Demo::new(environment.clock.clone());
+        Ok(Accounts {
+            shared: Arc::new(Shared {
+                environment: Arc::new(environment),
+                vault: Arc::new(vault),
+                _lock: lock,
+                open: Mutex::default(),
+                demo,
+            }),
+        })
+    }
+
+    /// Opens every account known from before, so that its schedule goes on. One that cannot be opened is logged and left. Returns how
+    /// many are open.
+    pub async fn resume(&self) -> Result<usize, AccountError> {
+        let mut opened = 0;
+        for key in self.shared.vault.keys(Purpose::Account)? {
+            let resumed = async {
+                let Some(sealed) = self.shared.vault.get(&key, Purpose::Account, SETTINGS)? else { return Ok(false) };
+                // What an older version remembered otherwise comes again with Grafana's next request.
+                let Ok(remembered) = serde_json::from_slice::<Remembered>(&sealed) else { return Ok(false) };
+                self.account(&key, &remembered.settings, &remembered.client_secret).await.map(|_| true)
+            };
+            match resumed.await {
+                Ok(true) => opened += 1,
+                Ok(false) => {}
+                Err(error) => tracing::error!(datasource = %key, %error, "a data source could not be resumed"),
+            }
+        }
+        Ok(opened)
+    }
+
+    /// The account of `key`, opened, or opened anew if its settings have changed.
+    pub async fn account(&self, key: &DatasourceKey, settings: &Settings, client_secret: &Secret) -> Result<Account, AccountError> {
+        let asked = Remembered { settings: settings.clone(), client_secret: client_secret.clone() };
+        let mut open = self.shared.open.lock().await;
+        match open.remove(key) {
+            Some(known) if known.asked == asked => {
+                let account = known.account.clone();
+                open.insert(key.clone(), known);
+                return Ok(account);
+            }
+            Some(outdated) => outdated.account.close().await,
+            None => {}
+        }
+        self.remember(key, &asked)?;
+        let (settings, client_secret, origins) = match settings.demo {
+            true => self.shared.demo.application(settings).await?,
+            false => (settings.clone(), client_secret.clone(), self.shared.environment.origins.clone()),
+        };
+        let (environment, vault) = (Arc::clone(&self.shared.environment), Arc::clone(&self.shared.vault));
+        let own_key = key.clone();
+        let account = blocking(move || Account::open(environment, vault, own_key, settings, client_secret, origins)).await?;
+        if account.settings().demo {
+            demo::log_in(&account).await?;
+        }
+        open.insert(key.clone(), Open { account: account.clone(), asked });
+        Ok(account)
+    }
+
+    /// All that are open, in the order of their keys.
+    pub async fn all(&self) -> Vec<Account> {
+        let mut accounts: Vec<Account> = self.shared.open.lock().await.values().map(|open| open.account.clone()).collect();
+        accounts.sort_by(|a, b| a.key().cmp(b.key()));
+        accounts
+    }
+
+    /// Ends schedules and syncs; waits for the windows under way.
+    pub async fn shutdown(&self) {
+        for (_, open) in self.shared.open.lock().await.drain() {
+            open.account.close().await;
+        }
+    }
+
+    fn remember(&self, key: &DatasourceKey, asked: &Remembered) -> Result<(), AccountError> {
+        let plain = serde_json::to_vec(asked).expect("settings are plain data");
+        let vault = &self.shared.vault;
+        // One that was sealed with a lost key is written anew.
+        let before = vault.get(key, Purpose::Account, SETTINGS).unwrap_or_default();
+        if before.is_none_or(|before| before != plain) {
+            vault.put(key, Purpose::Account, SETTINGS, &plain)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! What can go wrong with an account, in words for a person, with the remedy.
+
+use std::path::PathBuf;
+
+use super::vault::VaultError;
+use crate::oura::TokenError;
+use crate::oura::oauth::OAuthError;
+use crate::store::StoreError;
+
+/// `Display` says what happened; [`AccountError::hint`] what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    #[error("the client id or the client secret is missing")]
+    NotConfigured,
+    #[error("not connected to Oura")]
+    NotConnected,
+    #[error("{name:?} is not a time zone")]
+    UnknownTimezone { name: String },
+    #[error("{name:?} is not a collection of Oura's API")]
+    UnknownCollection { name: String },
+    #[error("a backfill needs a number of days, at least 1")]
+    NoDays,
+    #[error("{redirect:?} cannot be a redirect address: {reason}")]
+    BadRedirect { redirect: String, reason: &'static str },
+    /// Used, forged, or of another data source: which one is nobody's business.
+    #[error("this login is not known here: it was finished already, or belongs to another data source")]
+    UnknownState,
+    #[error("this login was started more than ten minutes ago")]
+    ExpiredState,
+    #[error("this login was started by another user")]
+    OtherUser,
+    #[error("the Oura account that logged in is not the one whose history is kept here")]
+    OtherPerson,
+    #[error("another process uses the data folder {folder}")]
+    Locked { folder: PathBuf },
+    #[error("the data folder {folder} cannot be used: {detail}")]
+    Folder { folder: PathBuf, detail: String },
+    #[error("the demo could not start: {detail}")]
+    Demo { detail: String },
+    #[error(transparent)]
+    OAuth(#[from] OAuthError),
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl AccountError {
+    /// A stable word for programs.
+    pub fn code(&self) -> &'static str {
+        self.facts().0
+    }
+
+    /// The HTTP status that fits.
+    pub fn status(&self) -> u16 {
+        self.facts().1
+    }
+
+    /// What a person can do about it; empty where the message says it already.
+    pub fn hint(&self) -> &'static str {
+        self.facts().2
+    }
+
+    fn facts(&self) -> (&'static str, u16, &'static str) {
+        use AccountError::*;
+        match self {
+            NotConfigured => ("not_configured", 409, "Enter both from the application's page at Oura, and save."),
+            NotConnected => ("not_connected", 409, "Press Connect in the data source's settings to log in to Oura."),
+            UnknownTimezone { .. } => ("unknown_timezone", 400, "Use an IANA name such as Europe/Vienna."),
+            UnknownCollection { .. } => ("unknown_collection", 400, "GET status lists the names."),
+            NoDays => ("no_days", 400, "For example days=30."),
+            BadRedirect { .. } => ("bad_redirect", 400, "Register exactly the address that the settings page shows."),
+            UnknownState => ("unknown_state", 400, "Press Connect again."),
+            ExpiredState => ("expired_state", 400, "Press Connect again, and finish within ten minutes."),
+            OtherUser => ("other_user", 403, "Press Connect yourself."),
+            OtherPerson => (
+                "other_person",
+                409,
+                "Make a second data source for the second person, or delete this one's data first.",
+            ),
+            Locked { .. } => ("data_folder_locked", 503, "End the other process, or give this one a folder of its own."),
+            Folder { .. } => ("data_folder", 503, "Set data_dir to a folder that this process may write."),
+            Demo { .. } => ("demo", 500, ""),
+            OAuth(OAuthError::WrongClient) => ("wrong_client", 400, ""),
+            OAuth(OAuthError::InvalidGrant { .. }) => ("invalid_grant", 400, ""),
+            OAuth(OAuthError::Refused { .. }) => ("login_refused", 400, "Check that the redirect address is registered with Oura."),
+            OAuth(_) => ("login_unreachable", 502, "Check this machine's network, and try again."),
+            Token(TokenError::NotConnected) => ("not_connected", 409, ""),
+            Token(TokenError::ReconnectNeeded { .. }) => ("reconnect_needed", 409, ""),
+            Token(_) => ("login_unreachable", 502, ""),
+            Vault(_) => ("vault", 503, ""),
+            Store(_) => ("store", 503, ""),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `GET status`: is it connected, is it current, and if not, why.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Account, AccountError, lock};
+use crate::oura::TokenError;
+use crate::time::{Day, Instant, as_rfc3339_or_null};
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    pub state: ConnectionState,
+    /// Why the state is what it is, when there is more to say.
+    pub reason: Option<String>,
+    /// As granted; empty when Oura did not say.
+    pub scopes: Vec<String>,
+    pub sync: SyncStatus,
+    /// `1.43`.
+    pub specification: String,
+    pub collections: Vec<CollectionStatus>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionState {
+    /// No client id or secret yet.
+    NotConfigured,
+    /// Never connected, or disconnected.
+    NotConnected,
+    Connected,
+    ReconnectNeeded,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncStatus {
+    pub running: bool,
+    /// 0 to 100, of the run under way or the last one.
+    pub percent: f64,
+    pub run: Option<i64>,
+    /// That the run under way or the last one brought.
+    pub documents: u64,
+    #[serde(serialize_with = "as_rfc3339_or_null")]
+    pub last_sync: Option<Instant>,
+    #[serde(serialize_with = "as_rfc3339_or_null")]
+    pub next_sync: Option<Instant>,
+    /// Why the last run ended early.
+    pub failure: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CollectionStatus {
+    pub name: String,
+    pub documents: u64,
+    pub first_day: Option<Day>,
+    pub last_day: Option<Day>,
+    #[serde(serialize_with = "as_rfc3339_or_null")]
+    pub last_sync: Option<Instant>,
+    /// `ok`, `waiting`, `scope_missing`, `forbidden`, `not_available`, `app_too_old`, `error`.
+    pub state: String,
+    pub reason: Option<String>,
+}
+
+impl Account {
+    pub fn status(&self) -> Result<Status, AccountError> {
+        let inner = &self.inner;
+        let grant = inner.tokens.current()?;
+        let (state, reason) = match (self.is_configured(), &grant, inner.tokens.standing()) {
+            (false, None, _) => (ConnectionState::NotConfigured, None),
+            (_, None, _) => (ConnectionState::NotConnected, None),
+            (_, Some(_), Err(error @ TokenError::ReconnectNeeded { .. })) => {
+                (ConnectionState::ReconnectNeeded, Some(error.to_string()))
+            }
+            (_, Some(_), _) => (ConnectionState::Connected, None),
+        };
+        let collections: Vec<CollectionStatus> = inner
+            .store
+            .collections()?
+            .into_iter()
+            .map(|row| CollectionStatus {
+                name: row.name,
+                documents: row.documents,
+                first_day: row.first_day,
+                last_day: row.last_day,
+                last_sync: row.last_sync,
+                state: row.state,
+                reason: row.reason,
+            })
+            .collect();
+        Ok(Status {
+            state,
+            reason,
+            scopes: grant.map(|grant| grant.scopes).unwrap_or_default(),
+            sync: self.sync_status(&collections)?,
+            specification: self.catalog().version.clone(),
+            collections,
+        })
+    }
+
+    fn sync_status(&self, collections: &[CollectionStatus]) -> Result<SyncStatus, AccountError> {
+        let sync = lock(&self.inner.sync).clone();
+        let progress = self.progress().borrow().clone();
+        let last_run = self.inner.store.last_run()?;
+        let running = sync.as_ref().is_some_and(|sync| sync.is_running());
+        let percent = match (running, &last_run) {
+            (true, _) => progress.percent(),
+            (false, Some(run)) if run.windows > 0 && run.state != "done" => {
+                (100.0 * run.windows_done as f64 / run.windows as f64).min(100.0)
+            }
+            (false, Some(_)) => 100.0,
+            (false, None) => 0.0,
+        };
+        Ok(SyncStatus {
+            running,
+            percent: (percent * 10.0).round() / 10.0,
+            run: last_run.as_ref().map(|run| run.run),
+            documents: if running { progress.documents } else { last_run.as_ref().map_or(0, |run| run.documents) },
+            last_sync: collections.iter().filter_map(|collection| collection.last_sync).max(),
+            next_sync: sync.as_ref().and_then(|sync| sync.next()),
+            failure: last_run.and_then(|run| run.message),
+        })
+    }
+}

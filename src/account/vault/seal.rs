@@ -1,0 +1,80 @@
+//! What a sealed entry is: ciphertext bound to its place, and the mark of the key that opens it.
+
+use chacha20poly1305::aead::{Aead, AeadCore, KeyInit, OsRng, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use sha2::{Digest, Sha256};
+
+use super::VaultError;
+use crate::oura::Secret;
+
+pub(super) const KEY_LENGTH: usize = 32;
+const NONCE_LENGTH: usize = 24;
+
+/// Where an entry belongs.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// `<org>/<uid>`.
+    pub(super) datasource: &'a str,
+    pub(super) purpose: &'a str,
+    pub(super) name: &'a str,
+}
+
+impl Place<'_> {
+    /// What the seal is bound to. Unambiguous: only the last part may contain a bar.
+    fn associated_data(&self) -> Vec<u8> {
+        format!("1|{}|{}|{}", self.datasource, self.purpose, self.name).into_bytes()
+    }
+}
+
+/// As in the columns `key_id` and `sealed`.
+pub(super) struct Sealed {
+    pub(super) key_id: Vec<u8>,
+    /// The nonce, then the ciphertext with its tag.
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Seals and opens with one key.
+pub(super) struct Sealer {
+    cipher: XChaCha20Poly1305,
+    /// Tells entries of another key from entries that were changed; says nothing about the key itself.
+    key_id: [u8; 8],
+}
+
+impl Sealer {
+    pub(super) fn new(key: [u8; KEY_LENGTH]) -> Sealer {
+        let digest: [u8; 32] = Sha256::new().chain_update("ringside vault: key id\n").chain_update(key).finalize().into();
+        let mut key_id = [0; 8];
+        key_id.copy_from_slice(&digest[..8]);
+        Sealer { cipher: XChaCha20Poly1305::new(Key::from_slice(&key)), key_id }
+    }
+
+    /// The key is a hash of the operator's text, which must be long and random: nothing here slows down guessing.
+    pub(super) fn of_operator(text: &Secret) -> Sealer {
+        Sealer::new(Sha256::new().chain_update("ringside vault: operator's key\n").chain_update(text.reveal()).finalize().into())
+    }
+
+    pub(super) fn key_id(&self) -> &[u8] {
+        &self.key_id
+    }
+
+    pub(super) fn seal(&self, place: &Place<'_>, value: &[u8]) -> Result<Sealed, VaultError> {
+        let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
+        let payload = Payload { msg: value, aad: &place.associated_data() };
+        let ciphertext =
+            self.cipher.encrypt(&nonce, payload).map_err(|_| VaultError::Storage { detail: "an entry is too long".to_owned() })?;
+        Ok(Sealed { key_id: self.key_id.to_vec(), bytes: [nonce.as_slice(), &ciphertext].concat() })
+    }
+
+    pub(super) fn open(&self, place: &Place<'_>, sealed: &Sealed) -> Result<Vec<u8>, VaultError> {
+        if sealed.key_id != self.key_id {
+            return Err(VaultError::WrongKey);
+        }
+        let (nonce, ciphertext) = sealed.bytes.split_at_checked(NONCE_LENGTH).ok_or(VaultError::Tampered)?;
+        let payload = Payload { msg: ciphertext, aad: &place.associated_data() };
+        self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| VaultError::Tampered)
+    }
+}
+
+pub(super) fn random_key() -> [u8; KEY_LENGTH] {
+    XChaCha20Poly1305::generate_key(&mut OsRng).into()
+}

@@ -1,0 +1,43 @@
+//! `GET coverage`: which days of which collection are here. `?collection=sleep&from=2026-01-01&to=2026-01-31` narrows it.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::ApiError;
+use super::body::{Json, Parameters};
+use super::caller::Caller;
+use super::sql::objects;
+use crate::account::Account;
+use crate::query::{Format, SqlQuery};
+use crate::time::Day;
+
+const COVERAGE: &str = "SELECT collection, day, documents, state, fetched_at FROM coverage
+    WHERE (?1 IS NULL OR collection = ?1) AND (?2 IS NULL OR day >= ?2) AND (?3 IS NULL OR day <= ?3)
+    ORDER BY collection, day";
+
+/// Days are included at both ends.
+#[derive(Deserialize)]
+pub(super) struct Part {
+    collection: Option<String>,
+    from: Option<Day>,
+    to: Option<Day>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Coverage {
+    coverage: Vec<Map<String, Value>>,
+    truncated: bool,
+}
+
+pub(super) async fn coverage(
+    _: Caller,
+    State(account): State<Account>,
+    Parameters(part): Parameters<Part>,
+) -> Result<Json<Coverage>, ApiError> {
+    let day = |day: Option<Day>| day.map_or(Value::Null, |day| Value::from(day.to_string()));
+    let params = vec![part.collection.map_or(Value::Null, Value::from), day(part.from), day(part.to)];
+    let query = SqlQuery { raw_sql: COVERAGE.to_owned(), params, format: Format::Table };
+    let answer = account.query(&query, &super::schema::EVER).await?;
+    Ok(Json(Coverage { coverage: objects(&answer), truncated: answer.batch.cut.is_some() }))
+}

@@ -1,0 +1,116 @@
+//! The data as a whole: `GET export` takes a copy away, `POST data/delete` ends it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::ApiError;
+use super::body::{Json, Parameters};
+use super::caller::Admin;
+use crate::account::Account;
+
+/// How much of a copy is in memory at a time: two pieces of this many bytes.
+const PIECE: usize = 256 << 10;
+
+#[derive(Deserialize)]
+pub(super) struct Export {
+    #[serde(default = "sqlite")]
+    format: String,
+}
+
+fn sqlite() -> String {
+    "sqlite".to_owned()
+}
+
+/// The whole database as a SQLite file.
+pub(super) async fn export(_: Admin, State(account): State<Account>, Parameters(export): Parameters<Export>) -> Result<Response, ApiError> {
+    if export.format != "sqlite" {
+        return Err(ApiError::new(400, "bad_format", format!("{:?} is no export format", export.format), "Use format=sqlite."));
+    }
+    let copy = Copy::beside(&account.database());
+    account.export_sqlite(copy.path.clone()).await?;
+    let name = format!("attachment; filename=\"oura-{}.db\"", account.key().uid());
+    let headers = [(CONTENT_TYPE, "application/vnd.sqlite3".to_owned()), (CONTENT_DISPOSITION, name)];
+    Ok((headers, copy.stream()).into_response())
+}
+
+/// A temporary file in the data source's own private folder; gone when dropped.
+struct Copy {
+    path: PathBuf,
+}
+
+impl Copy {
+    fn beside(database: &Path) -> Copy {
+        Copy { path: database.with_file_name(format!("export-{:016x}.db", rand::random::<u64>())) }
+    }
+
+    fn stream(self) -> Body {
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::task::spawn_blocking(move || {
+            let mut pieces = self.pieces();
+            // A reader who went away needs no more.
+            while let Some(piece) = pieces.next()
+                && sender.blocking_send(piece).is_ok()
+            {}
+        });
+        Body::from_stream(ReceiverStream::new(receiver))
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = io::Result<Bytes>> {
+        let mut file = File::open(&self.path);
+        std::iter::from_fn(move || {
+            let mut piece = Vec::with_capacity(PIECE);
+            let read = match &mut file {
+                Ok(file) => file.take(PIECE as u64).read_to_end(&mut piece),
+                Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+            };
+            match read {
+                Ok(0) => None,
+                Ok(_) => Some(Ok(piece.into())),
+                Err(error) => {
+                    file = Err(io::Error::new(error.kind(), error.to_string()));
+                    Some(Err(error))
+                }
+            }
+        })
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// The data source's uid, typed out by whoever wants its data gone.
+#[derive(Deserialize)]
+pub(super) struct Confirmation {
+    confirm: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Deleted {
+    state: &'static str,
+}
+
+pub(super) async fn delete(
+    _: Admin,
+    State(account): State<Account>,
+    Json(confirmation): Json<Confirmation>,
+) -> Result<Json<Deleted>, ApiError> {
+    let uid = account.key().uid();
+    if confirmation.confirm != uid {
+        let hint = format!("Send {{\"confirm\": {uid:?}}}.");
+        return Err(ApiError::new(400, "not_confirmed", "deleting all data needs the data source's uid as confirmation", hint));
+    }
+    account.delete_data().await?;
+    Ok(Json(Deleted { state: "deleted" }))
+}

@@ -1,0 +1,139 @@
+//! `POST oauth/start`, `oauth/callback`, `oauth/disconnect`: the way to Oura and back, for an admin.
+
+use axum::Extension;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use super::ApiError;
+use super::body::Json;
+use super::caller::Admin;
+use crate::account::{Account, LoginStart};
+use crate::oura::Secret;
+
+/// In a request's extensions: a login comes back to the data source's page in Grafana and nowhere else.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfigurationPageOnly;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Start {
+    redirect_uri: String,
+}
+
+pub(super) async fn start(
+    Admin(caller): Admin,
+    page_only: Option<Extension<ConfigurationPageOnly>>,
+    State(account): State<Account>,
+    Json(start): Json<Start>,
+) -> Result<Json<LoginStart>, ApiError> {
+    check_redirect(&start.redirect_uri, page_only.is_some().then(|| account.key().uid()))?;
+    Ok(Json(super::blocking(move || account.start_login(&start.redirect_uri, &caller.user)).await?))
+}
+
+/// Where a login may come back to: over TLS or to this machine, and, with `uid`, to that data source's page, wherever Grafana is mounted.
+fn check_redirect(redirect: &str, uid: Option<&str>) -> Result<(), ApiError> {
+    let bad = |message: &str| ApiError::new(400, "bad_redirect", format!("{redirect:?} cannot be a redirect address: {message}"), "");
+    let url = Url::parse(redirect).map_err(|error| bad(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(bad("it must begin with http:// or https://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("it must not hold a user name or a password"));
+    }
+    if url.fragment().is_some() {
+        return Err(bad("it must not hold a #"));
+    }
+    match uid {
+        Some(uid) if !url.path().ends_with(&format!("/connections/datasources/edit/{uid}")) || url.query().is_some() => {
+            Err(bad(&format!("it must end with /connections/datasources/edit/{uid}")))
+        }
+        None if url.scheme() == "http" && !is_this_machine(&url) => Err(bad("without https it must be on this machine")),
+        _ => Ok(()),
+    }
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// What Oura appended to the redirect address: `code` and `state`, or `error`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Callback {
+    code: Secret,
+    state: Secret,
+    error: String,
+    error_description: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Connection {
+    state: &'static str,
+}
+
+pub(super) async fn callback(
+    Admin(caller): Admin,
+    State(account): State<Account>,
+    Json(callback): Json<Callback>,
+) -> Result<Json<Connection>, ApiError> {
+    match callback.error.as_str() {
+        "" => {}
+        "access_denied" => {
+            return Err(ApiError::new(400, "consent_cancelled", "the consent at Oura was cancelled", "Press Connect and then Allow."));
+        }
+        error => {
+            let said = if callback.error_description.is_empty() { error } else { &callback.error_description };
+            return Err(ApiError::new(400, "login_refused", format!("Oura refused the login: {said}"), "Press Connect again."));
+        }
+    }
+    if callback.code.is_empty() || callback.state.is_empty() {
+        return Err(ApiError::new(
+            400,
+            "bad_body",
+            "code and state are needed",
+            "Send both as Oura appended them to the redirect address.",
+        ));
+    }
+    account.finish_login(&callback.code, &callback.state, &caller.user).await?;
+    Ok(Json(Connection { state: "connected" }))
+}
+
+pub(super) async fn disconnect(
+    _: Admin,
+    State(account): State<Account>,
+    _: Json<super::body::Nothing>,
+) -> Result<Json<Connection>, ApiError> {
+    account.disconnect().await?;
+    Ok(Json(Connection { state: "not_connected" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_from_grafana_comes_back_to_its_data_source_and_nowhere_else() {
+        let allowed = |redirect| check_redirect(redirect, Some("oura")).is_ok();
+        assert!(allowed("https://grafana.example/connections/datasources/edit/oura"));
+        assert!(allowed("http://grafana.lan:3000/sub/path/connections/datasources/edit/oura"));
+        assert!(!allowed("https://grafana.example/connections/datasources/edit/other"));
+        assert!(!allowed("https://evil.example/?x=/connections/datasources/edit/oura"));
+        assert!(!allowed("https://evil.example/#/connections/datasources/edit/oura"));
+        assert!(!allowed("javascript:alert(1)//connections/datasources/edit/oura"));
+        assert!(!allowed("https://user@grafana.example/connections/datasources/edit/oura"));
+    }
+
+    #[test]
+    fn a_login_without_grafana_comes_back_over_tls_or_to_this_machine() {
+        let allowed = |redirect| check_redirect(redirect, None).is_ok();
+        assert!(allowed("http://localhost:8787/callback") && allowed("http://127.0.0.1/") && allowed("http://[::1]:9/"));
+        assert!(allowed("https://ring.example/callback"));
+        assert!(!allowed("http://ring.example/callback") && !allowed("/callback") && !allowed("ftp://localhost/"));
+    }
+}

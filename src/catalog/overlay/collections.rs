@@ -1,0 +1,117 @@
+//! One entry per collection that any version of the API has had.
+//!
+//! Scopes are those that live accounts have shown to be enforced; some are in no document (`stress`, `ring_configuration`).
+
+use super::super::{Kind, Storage, TimeRule};
+use super::fields::{
+    ACTIVITY, BATTERY, CARDIOVASCULAR, COMMON, ENHANCED_TAG, HEART_RATE, INTERBEAT, PERSONAL, READINESS, RESILIENCE, REST_MODE, RING,
+    SCORED_SLEEP, SESSION, SLEEP, SLEEP_TIME, SPO2, STRESS, TAG, VO2_MAX, WORKOUT,
+};
+use super::{Facts, Field};
+
+/// A summary of a day: it lies at the day's local midnight, whatever its `timestamp` says.
+pub(super) const DAILY: TimeRule = TimeRule { day: &["day"], start: &[], end: &[] };
+
+/// Something with a beginning and mostly an end.
+const PERIOD: TimeRule = TimeRule {
+    day: &["day", "start_day"],
+    start: &["bedtime_start", "start_datetime", "start_time", "set_up_at"],
+    end: &["bedtime_end", "end_datetime", "end_time"],
+};
+
+/// Something at one moment.
+const POINT: TimeRule = TimeRule { day: &["day"], start: &["timestamp"], end: &[] };
+
+/// For collections yet unknown.
+pub(super) const ANY: TimeRule = TimeRule {
+    day: &["day", "start_day"],
+    start: &["bedtime_start", "start_datetime", "start_time", "timestamp", "set_up_at"],
+    end: &["bedtime_end", "end_datetime", "end_time"],
+};
+
+/// A daily summary with documents of its own.
+const fn documents(
+    name: &'static str,
+    scope: Option<&'static str>,
+    time: TimeRule,
+    description: &'static str,
+    fields: &'static [(&'static str, &'static [Field])],
+) -> Facts {
+    Facts { name, scope, storage: Storage::Documents, key: &[], time, description, fields, live_only: &[] }
+}
+
+const fn rows(
+    name: &'static str,
+    scope: Option<&'static str>,
+    key: &'static [&'static str],
+    description: &'static str,
+    fields: &'static [(&'static str, &'static [Field])],
+) -> Facts {
+    let live_only = &[("producer_timestamp", Kind::Instant)];
+    Facts { name, scope, storage: Storage::Rows, key, time: POINT, description, fields, live_only }
+}
+
+pub(super) const COLLECTIONS: &[Facts] = &[
+    documents("daily_activity", Some("daily"), DAILY, "Movement of each day, from 4:00 to 4:00", &[("", ACTIVITY), ("", COMMON)]),
+    documents(
+        "daily_cardiovascular_age",
+        Some("heart_health"),
+        DAILY,
+        "Age of the arteries as estimated from the pulse wave",
+        &[("", CARDIOVASCULAR), ("", COMMON)],
+    ),
+    documents("daily_readiness", Some("daily"), DAILY, "Readiness of each day", &[("", READINESS), ("", COMMON)]),
+    documents("daily_resilience", Some("stress"), DAILY, "Long-term ability to cope with stress", &[("", RESILIENCE), ("", COMMON)]),
+    documents(
+        "daily_sleep",
+        Some("daily"),
+        DAILY,
+        "Sleep score of each day; the nights themselves are in sleep",
+        &[("", SCORED_SLEEP), ("", COMMON)],
+    ),
+    documents("daily_spo2", Some("spo2"), DAILY, "Blood oxygen during the night of each day", &[("", SPO2), ("", COMMON)]),
+    documents("daily_stress", Some("daily"), DAILY, "Time stressed and time recovering of each day", &[("", STRESS), ("", COMMON)]),
+    documents("enhanced_tag", Some("tag"), PERIOD, "Tags of the person: what happened, and when", &[("", ENHANCED_TAG), ("", COMMON)]),
+    rows(
+        "heartrate",
+        Some("heartrate"),
+        &["timestamp", "source"],
+        "Heart rate around the clock, one row per measurement",
+        &[("", HEART_RATE), ("", COMMON)],
+    ),
+    rows(
+        "interbeat_interval",
+        None,
+        &["timestamp", "ibi"],
+        "Time between heart beats; offered by version 1.29 alone",
+        &[("", INTERBEAT), ("", COMMON)],
+    ),
+    documents("personal_info", Some("personal"), ANY, "Who wears the ring", &[("", PERSONAL), ("", COMMON)]),
+    documents("rest_mode_period", Some("daily"), PERIOD, "Periods in rest mode", &[("", REST_MODE), ("", COMMON)]),
+    rows("ring_battery_level", Some("ring_configuration"), &["timestamp"], "Charge of the ring's battery", &[("", BATTERY), ("", COMMON)]),
+    documents(
+        "ring_configuration",
+        Some("ring_configuration"),
+        PERIOD,
+        "Every ring ever set up; the latest is the current one",
+        &[("", RING), ("", COMMON)],
+    ),
+    documents(
+        "session",
+        Some("session"),
+        PERIOD,
+        "Guided and unguided sessions: breathing, meditation, rest",
+        &[("", SESSION), ("", COMMON)],
+    ),
+    documents(
+        "sleep",
+        Some("daily"),
+        PERIOD,
+        "Every period of sleep, naps and rejected ones included; the longest long_sleep of a day is its night",
+        &[("", SLEEP), ("readiness_", READINESS), ("", COMMON)],
+    ),
+    documents("sleep_time", Some("daily"), DAILY, "When to go to bed, as recommended", &[("", SLEEP_TIME), ("", COMMON)]),
+    documents("tag", Some("tag"), POINT, "Tags of the old kind; superseded by enhanced_tag", &[("", TAG), ("", COMMON)]),
+    documents("vO2_max", Some("heart_health"), DAILY, "Cardio capacity", &[("", VO2_MAX), ("", COMMON)]),
+    documents("workout", Some("workout"), PERIOD, "Workouts, entered or detected", &[("", WORKOUT), ("", COMMON)]),
+];

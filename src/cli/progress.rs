@@ -1,0 +1,65 @@
+//! A sync on the terminal: one line that moves, or a line every few seconds where nobody watches.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use super::Failure;
+use crate::account::{Account, Progress};
+
+/// Follows the run until it ends. A run that failed is an error; what it brought before is stored.
+pub async fn follow(account: &Account, run: i64) -> Result<Progress, Failure> {
+    let mut receiver = account.progress();
+    let (start, terminal) = (Instant::now(), std::io::stderr().is_terminal());
+    let pause = if terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
+    let mut shown = Instant::now();
+    loop {
+        let progress = receiver.borrow_and_update().clone();
+        let ended = progress.finished && progress.run >= run;
+        if ended || shown.elapsed() >= pause {
+            shown = Instant::now();
+            show(&progress, start, terminal, ended);
+        }
+        if ended {
+            return match &progress.failure {
+                Some(failure) => Err(failure.clone().into()),
+                None => Ok(progress),
+            };
+        }
+        if receiver.changed().await.is_err() {
+            return Err("the sync was stopped".into());
+        }
+    }
+}
+
+fn show(progress: &Progress, start: Instant, terminal: bool, ended: bool) {
+    let elapsed = start.elapsed().as_secs_f64();
+    let line = format!(
+        "{:5.1} %  {} of {} windows  {} documents and rows  {:.0} s",
+        progress.percent(),
+        progress.windows_done,
+        progress.windows,
+        grouped(progress.documents),
+        elapsed,
+    );
+    let mut stderr = std::io::stderr().lock();
+    // Nobody can be told that the terminal is gone.
+    let _ = match (terminal, ended) {
+        (true, false) => write!(stderr, "\r\x1b[K{line}"),
+        (true, true) => writeln!(stderr, "\r\x1b[K{line}"),
+        (false, _) => writeln!(stderr, "{line}"),
+    };
+    let _ = stderr.flush();
+}
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

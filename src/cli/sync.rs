@@ -1,0 +1,57 @@
+//! `sync` and `backfill`: once, with progress, without Grafana.
+
+use clap::Args;
+
+use super::local::Application;
+use super::progress::{follow, grouped};
+use super::Failure;
+use crate::account::{Account, Backfill, Trigger};
+
+#[derive(Args, Debug)]
+pub struct SyncArgs {
+    #[command(flatten)]
+    application: Application,
+}
+
+#[derive(Args, Debug)]
+pub struct BackfillArgs {
+    #[command(flatten)]
+    application: Application,
+    /// How many days
+    #[arg(long)]
+    days: u32,
+    /// How many days before today the last of them is
+    #[arg(long, default_value_t = 0)]
+    offset_days: u32,
+    /// Collections, separated by commas; all if not given
+    #[arg(long, value_delimiter = ',')]
+    resources: Vec<String>,
+}
+
+pub async fn sync(args: SyncArgs) -> Result<(), Failure> {
+    let (accounts, account) = args.application.open(false).await?;
+    let run = account.start_sync(Trigger::Manual)?;
+    let ended = watch(&account, run).await;
+    accounts.shutdown().await;
+    ended
+}
+
+pub async fn backfill(args: BackfillArgs) -> Result<(), Failure> {
+    let (accounts, account) = args.application.open(false).await?;
+    let request = Backfill { days: args.days, offset_days: args.offset_days, resources: args.resources };
+    let run = account.backfill(&request)?;
+    let ended = watch(&account, run).await;
+    accounts.shutdown().await;
+    ended
+}
+
+/// Follows the run, then says which collections did not come and why.
+async fn watch(account: &Account, run: i64) -> Result<(), Failure> {
+    let progress = follow(account, run).await?;
+    let status = account.status()?;
+    println!("{} documents and rows with {} requests", grouped(progress.documents), grouped(progress.requests));
+    for collection in status.collections.iter().filter(|collection| collection.state != "ok") {
+        println!("{}: {}", collection.name, collection.reason.as_deref().unwrap_or(&collection.state));
+    }
+    Ok(())
+}

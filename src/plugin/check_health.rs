@@ -1,0 +1,212 @@
+//! `CheckHealth`, behind *Save & test*: starts a sync on a connected data source and says what there is, within ten seconds.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use grafana_plugin_sdk::pluginv2::check_health_response::HealthStatus;
+use grafana_plugin_sdk::pluginv2::{CheckHealthResponse, PluginContext};
+use serde_json::json;
+
+use super::context;
+use super::opening::Opening;
+use crate::account::{Account, AccountError, CollectionStatus, ConnectionState, DatasourceKey, Status, Trigger};
+use crate::api::ApiError;
+
+/// A person looks at a spinner meanwhile.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Anybody may press the button as often as they like; Oura is asked this often at most.
+const BETWEEN_SYNCS: Duration = Duration::from_secs(60);
+
+/// When a health check last started a sync. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct HealthSyncs {
+    started: Arc<Mutex<HashMap<DatasourceKey, Instant>>>,
+}
+
+impl HealthSyncs {
+    /// Whether it is time for another one; if so, this is it.
+    fn due(&self, key: &DatasourceKey) -> bool {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = started.get(key).is_none_or(|at| at.elapsed() >= BETWEEN_SYNCS);
+        if due {
+            started.insert(key.clone(), Instant::now());
+        }
+        due
+    }
+}
+
+pub async fn answer(opening: &Opening, syncs: &HealthSyncs, context: Option<&PluginContext>) -> CheckHealthResponse {
+    let looked = async {
+        let account = context::account(opening, context).await?;
+        let status = look(&account, syncs).await?;
+        Ok::<_, ApiError>(status)
+    };
+    match looked.await {
+        Ok(status) => report(&status),
+        Err(error) => response(HealthStatus::Error, error.message, json!({ "code": error.code, "verboseMessage": error.hint })),
+    }
+}
+
+/// The status, after the sync this check started if there was one to start.
+async fn look(account: &Account, syncs: &HealthSyncs) -> Result<Status, AccountError> {
+    let status = account.status()?;
+    if status.state != ConnectionState::Connected {
+        return Ok(status);
+    }
+    let mut progress = account.progress();
+    if syncs.due(account.key()) {
+        let run = account.start_sync(Trigger::Health)?;
+        // A sync that takes longer goes on, and the message says how far it is.
+        let _ = tokio::time::timeout(PATIENCE, progress.wait_for(|progress| progress.run >= run && progress.finished)).await;
+    }
+    account.status()
+}
+
+fn report(status: &Status) -> CheckHealthResponse {
+    let details = json!({ "state": status.state, "sync": status.sync, "collections": status.collections });
+    match status.state {
+        ConnectionState::NotConfigured => response(
+            HealthStatus::Error,
+            "The client id or the client secret is missing. Enter both from the application's page at Oura, and save.".to_owned(),
+            details,
+        ),
+        ConnectionState::NotConnected => {
+            response(HealthStatus::Error, "Not connected to Oura yet. Press Connect to log in.".to_owned(), details)
+        }
+        ConnectionState::ReconnectNeeded => {
+            let reason = status.reason.as_deref().unwrap_or("Oura no longer accepts the login");
+            response(HealthStatus::Error, format!("{reason}. The data so far stay; press Connect to log in again."), details)
+        }
+        ConnectionState::Connected => match &status.sync.failure {
+            Some(failure) if !status.sync.running => {
+                response(HealthStatus::Error, format!("Connected, but the last sync failed: {failure}"), details)
+            }
+            _ => response(HealthStatus::Ok, connected(status), details),
+        },
+    }
+}
+
+/// `Connected. 21,400 documents from 2023-11-25 to 2026-11-24; 19 of 19 collections up to date.` and what is not.
+fn connected(status: &Status) -> String {
+    let collections = &status.collections;
+    let documents: u64 = collections.iter().map(|collection| collection.documents).sum();
+    let first = collections.iter().filter_map(|collection| collection.first_day).min();
+    let last = collections.iter().filter_map(|collection| collection.last_day).max();
+    let range = first.zip(last).map(|(first, last)| format!(" from {first} to {last}")).unwrap_or_default();
+    let current = collections.iter().filter(|collection| collection.state == "ok").count();
+    let mut text =
+        format!("Connected. {} documents{range}; {current} of {} collections up to date.", with_thousands(documents), collections.len());
+    if status.sync.running {
+        text += &format!(" A sync is running, {:.0} % done.", status.sync.percent);
+    }
+    let failing: Vec<String> = collections.iter().filter_map(trouble).collect();
+    if !failing.is_empty() {
+        text += &format!(" Not available: {}.", failing.join("; "));
+    }
+    text
+}
+
+/// `heartrate (scope_missing: …)`, for a collection that Oura does not give.
+fn trouble(collection: &CollectionStatus) -> Option<String> {
+    let (name, state) = (&collection.name, &collection.state);
+    match (state.as_str(), &collection.reason) {
+        ("ok" | "waiting", _) => None,
+        (_, Some(reason)) => Some(format!("{name} ({})", reason.trim_end_matches('.'))),
+        (_, None) => Some(format!("{name} ({state})")),
+    }
+}
+
+fn with_thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
+    groups.join(",")
+}
+
+fn response(status: HealthStatus, message: String, details: serde_json::Value) -> CheckHealthResponse {
+    CheckHealthResponse { status: status.into(), message, json_details: details.to_string().into_bytes() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::SyncStatus;
+    use crate::time::Day;
+
+    fn collection(name: &str, state: &str, documents: u64, reason: Option<&str>) -> CollectionStatus {
+        CollectionStatus {
+            name: name.to_owned(),
+            documents,
+            first_day: Day::new(2023, 11, 25),
+            last_day: Day::new(2026, 11, 24),
+            last_sync: None,
+            state: state.to_owned(),
+            reason: reason.map(str::to_owned),
+        }
+    }
+
+    fn status(state: ConnectionState, collections: Vec<CollectionStatus>) -> Status {
+        Status {
+            state,
+            reason: None,
+            scopes: Vec::new(),
+            sync: SyncStatus {
+                running: false,
+                percent: 100.0,
+                run: Some(1),
+                documents: 0,
+                last_sync: None,
+                next_sync: None,
+                failure: None,
+            },
+            specification: "1.43".to_owned(),
+            collections,
+        }
+    }
+
+    #[test]
+    fn a_connected_data_source_says_how_much_it_holds_and_what_oura_keeps_back() {
+        let collections = vec![
+            collection("sleep", "ok", 1_400, None),
+            collection("workout", "ok", 20_000, None),
+            collection("vO2_max", "scope_missing", 0, Some("the scope heart_health is missing.")),
+        ];
+        let health = report(&status(ConnectionState::Connected, collections));
+        assert_eq!(health.status(), HealthStatus::Ok);
+        assert_eq!(
+            health.message,
+            "Connected. 21,400 documents from 2023-11-25 to 2026-11-24; 2 of 3 collections up to date. \
+             Not available: vO2_max (the scope heart_health is missing)."
+        );
+        assert!(serde_json::from_slice::<serde_json::Value>(&health.json_details).unwrap().is_object());
+    }
+
+    #[test]
+    fn a_data_source_that_is_not_connected_says_what_to_do() {
+        for (state, remedy) in [
+            (ConnectionState::NotConfigured, "Enter both"),
+            (ConnectionState::NotConnected, "Press Connect"),
+            (ConnectionState::ReconnectNeeded, "press Connect"),
+        ] {
+            let health = report(&status(state, Vec::new()));
+            assert_eq!(health.status(), HealthStatus::Error);
+            assert!(health.message.contains(remedy), "{}", health.message);
+        }
+    }
+
+    #[test]
+    fn a_sync_that_failed_is_an_error_with_its_reason() {
+        let mut status = status(ConnectionState::Connected, Vec::new());
+        status.sync.failure = Some("Oura answered 500".to_owned());
+        assert!(report(&status).message.ends_with("failed: Oura answered 500"));
+        status.sync.running = true;
+        assert_eq!(report(&status).status(), HealthStatus::Ok);
+    }
+
+    #[test]
+    fn the_button_starts_a_sync_at_most_once_a_minute_for_each_data_source() {
+        let (syncs, one, two) = (HealthSyncs::default(), DatasourceKey::new(1, "a").unwrap(), DatasourceKey::new(2, "a").unwrap());
+        assert!(syncs.due(&one) && !syncs.due(&one) && syncs.due(&two));
+    }
+}

@@ -1,0 +1,301 @@
+//! The other side of the protocol: starts a plugin the way Grafana does and calls it. For the demo and the tests.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use arrow::error::ArrowError;
+use arrow::ipc::reader::FileReader;
+use arrow::record_batch::RecordBatch;
+use grafana_plugin_sdk::pluginv2 as proto;
+use hyper_util::rt::TokioIo;
+use proto::data_client::DataClient;
+use proto::diagnostics_client::DiagnosticsClient;
+use proto::resource_client::ResourceClient;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::net::UnixStream;
+use tokio::process::{Child, Command};
+use tokio_stream::StreamExt;
+use tonic::codec::ProstCodec;
+use tonic::transport::{Channel, Endpoint};
+
+use super::controller::{Empty, SHUTDOWN};
+use super::process::COOKIE;
+use crate::oura::Secret;
+
+/// Grafana waits this long for the handshake.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(60);
+/// And this long for the end, before it kills.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+/// Largest answer, in bytes; Grafana's own limit.
+const MAX_ANSWER: usize = (1 << 31) - 1;
+
+/// A running plugin; dropping it kills it.
+pub struct Host {
+    child: Child,
+    channel: Channel,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    #[error("the plugin cannot be started: {0}")]
+    Start(#[source] std::io::Error),
+    #[error("the plugin printed no handshake within a minute, or ended before it")]
+    NoHandshake,
+    #[error("the plugin's handshake is {0:?}, not 1|2|unix|<socket>|grpc")]
+    Handshake(String),
+    #[error("the plugin's socket cannot be reached: {0}")]
+    Connect(#[from] tonic::transport::Error),
+    #[error("the call failed: {0}")]
+    Call(#[from] tonic::Status),
+    #[error("the plugin sent no answer for {0}")]
+    NoAnswer(String),
+    #[error("a frame cannot be read: {0}")]
+    Frame(#[from] ArrowError),
+    #[error("the plugin's end cannot be waited for: {0}")]
+    Wait(#[source] std::io::Error),
+    #[error("the plugin did not end within two seconds")]
+    StillRunning,
+}
+
+/// What Grafana sends with every call: which data source, and who asks.
+#[derive(Clone, Debug)]
+pub struct Datasource {
+    pub org: i64,
+    pub uid: String,
+    pub json_data: serde_json::Value,
+    pub client_secret: Secret,
+    pub login: String,
+    /// `Admin`, `Editor`, `Viewer`, `None`.
+    pub role: String,
+}
+
+/// A query as a panel sends it.
+#[derive(Clone, Debug)]
+pub struct PanelQuery {
+    pub ref_id: String,
+    /// The query's own JSON.
+    pub json: serde_json::Value,
+    /// Milliseconds since 1970, both included.
+    pub from_ms: i64,
+    pub to_ms: i64,
+    pub interval_ms: i64,
+    pub max_data_points: i64,
+}
+
+/// The answer to one query.
+#[derive(Debug)]
+pub struct PanelAnswer {
+    pub frames: Vec<Frame>,
+    /// In words for a person.
+    pub error: Option<String>,
+    pub status: i32,
+}
+
+/// A decoded data frame.
+#[derive(Debug)]
+pub struct Frame {
+    /// `name`, `refId`, `meta`, as the schema carries them.
+    pub metadata: HashMap<String, String>,
+    pub batches: Vec<RecordBatch>,
+}
+
+impl Frame {
+    /// Reads an Arrow IPC file.
+    pub fn decode(bytes: &[u8]) -> Result<Frame, ArrowError> {
+        let reader = FileReader::try_new(std::io::Cursor::new(bytes), None)?;
+        let metadata = reader.schema().metadata().clone().into();
+        Ok(Frame { metadata, batches: reader.collect::<Result<_, _>>()? })
+    }
+
+    pub fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+}
+
+/// The answer to a resource call.
+#[derive(Debug)]
+pub struct ResourceAnswer {
+    pub status: i32,
+    pub body: Vec<u8>,
+}
+
+impl ResourceAnswer {
+    /// The body as JSON; null where it is none.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+#[derive(Debug)]
+pub struct Health {
+    pub ok: bool,
+    pub message: String,
+    pub details: serde_json::Value,
+}
+
+impl Host {
+    /// Starts `binary` with nothing in its environment but the handshake's variables and `environment`.
+    pub async fn launch(binary: &Path, environment: &[(String, String)]) -> Result<Host, HostError> {
+        let mut child = Command::new(binary)
+            .env_clear()
+            .env(COOKIE.0, COOKIE.1)
+            .env("PLUGIN_PROTOCOL_VERSIONS", "2")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(HostError::Start)?;
+        if let Some(log) = child.stderr.take() {
+            tokio::spawn(forward_log(log));
+        }
+        let out = child.stdout.take().ok_or(HostError::NoHandshake)?;
+        let mut lines = BufReader::new(out).lines();
+        let line = match tokio::time::timeout(HANDSHAKE_PATIENCE, lines.next_line()).await {
+            Ok(Ok(Some(line))) => line,
+            _ => return Err(HostError::NoHandshake),
+        };
+        let socket = match line.split('|').collect::<Vec<_>>()[..] {
+            ["1", "2", "unix", socket, "grpc", ..] => socket.to_owned(),
+            _ => return Err(HostError::Handshake(line)),
+        };
+        let connector = tower::service_fn(move |_| {
+            let socket = socket.clone();
+            async move { UnixStream::connect(socket).await.map(TokioIo::new) }
+        });
+        // The address only has to look like one: the connector goes to the socket.
+        let channel = Endpoint::from_static("http://plugin").connect_with_connector(connector).await?;
+        Ok(Host { child, channel })
+    }
+
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Asks several queries in one call, as a panel does. Answers by refId.
+    pub async fn query(&self, datasource: &Datasource, queries: &[PanelQuery]) -> Result<HashMap<String, PanelAnswer>, HostError> {
+        let request = proto::QueryDataRequest {
+            plugin_context: Some(datasource.context()),
+            queries: queries.iter().map(PanelQuery::message).collect(),
+            ..Default::default()
+        };
+        let mut client = DataClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER);
+        let mut responses = client.query_data(request).await?.into_inner().responses;
+        let mut answers = HashMap::with_capacity(queries.len());
+        for query in queries {
+            let response = responses.remove(&query.ref_id).ok_or_else(|| HostError::NoAnswer(query.ref_id.clone()))?;
+            let frames = response.frames.iter().map(|bytes| Frame::decode(bytes)).collect::<Result<_, _>>()?;
+            let error = Some(response.error).filter(|error| !error.is_empty());
+            answers.insert(query.ref_id.clone(), PanelAnswer { frames, error, status: response.status });
+        }
+        Ok(answers)
+    }
+
+    /// Calls a route below the data source's resources: `status`, `coverage?collection=sleep`.
+    pub async fn resource(
+        &self,
+        datasource: &Datasource,
+        method: &str,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<ResourceAnswer, HostError> {
+        let json = || proto::StringList { values: vec!["application/json".to_owned()] };
+        let request = proto::CallResourceRequest {
+            plugin_context: Some(datasource.context()),
+            path: path.split('?').next().unwrap_or_default().to_owned(),
+            method: method.to_owned(),
+            url: path.to_owned(),
+            headers: body.map(|_| ("Content-Type".to_owned(), json())).into_iter().collect(),
+            body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default().into(),
+        };
+        let mut client = ResourceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER);
+        let mut pieces = client.call_resource(request).await?.into_inner();
+        let mut answer: Option<ResourceAnswer> = None;
+        while let Some(piece) = pieces.next().await {
+            let piece = piece?;
+            answer.get_or_insert_with(|| ResourceAnswer { status: piece.code, body: Vec::new() }).body.extend_from_slice(&piece.body);
+        }
+        answer.ok_or_else(|| HostError::NoAnswer(path.to_owned()))
+    }
+
+    /// *Save & test*.
+    pub async fn health(&self, datasource: &Datasource) -> Result<Health, HostError> {
+        let request = proto::CheckHealthRequest { plugin_context: Some(datasource.context()), ..Default::default() };
+        let response = DiagnosticsClient::new(self.channel.clone()).check_health(request).await?.into_inner();
+        Ok(Health {
+            ok: response.status() == proto::check_health_response::HealthStatus::Ok,
+            details: serde_json::from_slice(&response.json_details).unwrap_or_default(),
+            message: response.message,
+        })
+    }
+
+    /// Prometheus' text format.
+    pub async fn metrics(&self) -> Result<String, HostError> {
+        let response = DiagnosticsClient::new(self.channel.clone()).collect_metrics(proto::CollectMetricsRequest::default()).await?;
+        let payload = response.into_inner().metrics.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&payload.prometheus).into_owned())
+    }
+
+    /// Asks the plugin to end and waits as long as Grafana would.
+    pub async fn shutdown(mut self) -> Result<ExitStatus, HostError> {
+        let mut grpc = tonic::client::Grpc::new(self.channel.clone());
+        grpc.ready().await?;
+        let path = axum::http::uri::PathAndQuery::from_static(SHUTDOWN);
+        let _: tonic::Response<Empty> = grpc.unary(tonic::Request::new(Empty {}), path, ProstCodec::default()).await?;
+        drop((grpc, self.channel));
+        match tokio::time::timeout(END_PATIENCE, self.child.wait()).await {
+            Ok(ended) => ended.map_err(HostError::Wait),
+            Err(_) => Err(HostError::StillRunning),
+        }
+    }
+}
+
+impl Datasource {
+    fn context(&self) -> proto::PluginContext {
+        let settings = proto::DataSourceInstanceSettings {
+            uid: self.uid.clone(),
+            name: "Oura".to_owned(),
+            json_data: self.json_data.to_string().into_bytes(),
+            decrypted_secure_json_data: [("clientSecret".to_owned(), self.client_secret.reveal().to_owned())].into(),
+            ..Default::default()
+        };
+        let user = proto::User { login: self.login.clone(), role: self.role.clone(), ..Default::default() };
+        proto::PluginContext {
+            org_id: self.org,
+            plugin_id: super::PLUGIN_ID.to_owned(),
+            user: Some(user),
+            data_source_instance_settings: Some(settings),
+            ..Default::default()
+        }
+    }
+}
+
+impl PanelQuery {
+    fn message(&self) -> proto::DataQuery {
+        proto::DataQuery {
+            ref_id: self.ref_id.clone(),
+            max_data_points: self.max_data_points,
+            interval_ms: self.interval_ms,
+            time_range: Some(proto::TimeRange { from_epoch_ms: self.from_ms, to_epoch_ms: self.to_ms }),
+            json: self.json.to_string().into_bytes(),
+            query_type: String::new(),
+        }
+    }
+}
+
+/// Brings a plugin's warnings and errors into this process's own log.
+async fn forward_log(log: impl AsyncRead + Unpin) {
+    let mut lines = BufReader::new(log).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        match (entry["@level"].as_str(), entry["@message"].as_str()) {
+            (Some("error"), Some(message)) => tracing::error!(target: "plugin", "{message}"),
+            (Some("warn"), Some(message)) => tracing::warn!(target: "plugin", "{message}"),
+            (Some(_), Some(message)) => tracing::debug!(target: "plugin", "{message}"),
+            _ => tracing::warn!(target: "plugin", "{line}"),
+        }
+    }
+}

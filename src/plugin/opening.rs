@@ -1,0 +1,85 @@
+//! The accounts of this process. They open behind the handshake, which must not wait for a disk; calls wait for them instead.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::settings::SettingsError;
+use crate::account::{AccountError, Accounts, Environment};
+
+/// A data folder that cannot be used now may be usable later: an orphaned process lets go of it, a person mends its permissions.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+
+/// Why there are no accounts.
+#[derive(Debug, thiserror::Error)]
+pub enum Unavailable {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Accounts(#[from] AccountError),
+    #[error("the accounts could not be opened; the log says why")]
+    Panicked,
+}
+
+type State = Option<Result<Accounts, Arc<Unavailable>>>;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Opening {
+    state: watch::Receiver<State>,
+}
+
+impl Opening {
+    /// Opens the accounts in the background, as often as it takes, and resumes their schedules. Calls meanwhile get the last error.
+    pub fn begin(environment: impl FnOnce() -> Result<Environment, SettingsError> + Send + 'static) -> Opening {
+        let (sender, state) = watch::channel(None);
+        tokio::spawn(async move {
+            let environment = match environment() {
+                Ok(environment) => environment,
+                Err(error) => return publish(&sender, Err(error.into())),
+            };
+            loop {
+                let environment = environment.clone();
+                match tokio::task::spawn_blocking(move || Accounts::open(environment)).await {
+                    Ok(Ok(accounts)) => return resume(&sender, accounts).await,
+                    Ok(Err(error)) => publish(&sender, Err(error.into())),
+                    Err(_) => return publish(&sender, Err(Unavailable::Panicked)),
+                }
+                tokio::time::sleep(TRY_AGAIN).await;
+            }
+        });
+        Opening { state }
+    }
+
+    /// The accounts, as soon as it is known whether they open.
+    pub async fn accounts(&self) -> Result<Accounts, Arc<Unavailable>> {
+        match self.state.clone().wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(state)) => state.clone(),
+            _ => Err(Arc::new(Unavailable::Panicked)),
+        }
+    }
+
+    /// The accounts, if they are open already.
+    pub fn now(&self) -> Option<Accounts> {
+        self.state.borrow().clone().and_then(Result::ok)
+    }
+}
+
+fn publish(sender: &watch::Sender<State>, outcome: Result<Accounts, Unavailable>) {
+    let known = sender.borrow().as_ref().and_then(|state| state.as_ref().err().map(ToString::to_string));
+    if let Err(error) = &outcome
+        && known != Some(error.to_string())
+    {
+        tracing::error!(%error, "no data source can be served");
+    }
+    sender.send_replace(Some(outcome.map_err(Arc::new)));
+}
+
+async fn resume(sender: &watch::Sender<State>, accounts: Accounts) {
+    publish(sender, Ok(accounts.clone()));
+    match accounts.resume().await {
+        Ok(count) => tracing::info!(datasources = count, "ready"),
+        Err(error) => tracing::error!(%error, "schedules cannot go on before Grafana's next request"),
+    }
+}

@@ -1,0 +1,89 @@
+//! `QueryData`: the queries of a panel, an alert rule or a script, side by side. Each is answered under its refId, with frames or an error.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use grafana_plugin_sdk::pluginv2::{DataQuery, DataResponse, QueryDataRequest, QueryDataResponse};
+use serde::Deserialize;
+use tokio::task::JoinSet;
+
+use super::context;
+use super::opening::Opening;
+use crate::account::Account;
+use crate::api::ApiError;
+use crate::frames::{EncodedFrame, frames};
+use crate::query::{QueryContext, SqlQuery};
+
+/// Grafana's own default where a query names no interval.
+const DEFAULT_INTERVAL_MS: u64 = 1_000;
+/// And where it names no number of points.
+const DEFAULT_MAX_DATA_POINTS: u64 = 100;
+
+pub async fn answer(opening: &Opening, request: QueryDataRequest) -> QueryDataResponse {
+    let account = match context::account(opening, request.plugin_context.as_ref()).await {
+        Ok(account) => account,
+        Err(refusal) => {
+            let error = ApiError::from(refusal);
+            let refused = |query: DataQuery| (query.ref_id, response(Err(error.clone())));
+            return QueryDataResponse { responses: request.queries.into_iter().map(refused).collect() };
+        }
+    };
+    // Should Grafana hang up, dropping the set stops every query.
+    let mut running = JoinSet::new();
+    let mut responses = HashMap::with_capacity(request.queries.len());
+    for query in request.queries {
+        // A task that panics gives no answer: this one stays.
+        let lost = ApiError::new(500, "internal", "the query failed inside the plugin", "The log says more.");
+        responses.insert(query.ref_id.clone(), response(Err(lost)));
+        let account = account.clone();
+        running.spawn(async move {
+            let outcome = one(&account, &query).await;
+            (query.ref_id, response(outcome))
+        });
+    }
+    while let Some(finished) = running.join_next().await {
+        responses.extend(finished.ok());
+    }
+    QueryDataResponse { responses }
+}
+
+/// The part of a query's JSON that says which kind it is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kind {
+    #[serde(default)]
+    query_type: String,
+}
+
+async fn one(account: &Account, query: &DataQuery) -> Result<Vec<EncodedFrame>, ApiError> {
+    let unreadable = |error: serde_json::Error| ApiError::new(400, "bad_query", format!("the query cannot be read: {error}"), "");
+    let kind: Kind = serde_json::from_slice(&query.json).map_err(unreadable)?;
+    if !matches!(kind.query_type.as_str(), "" | "sql") {
+        let message = format!("{:?} is no query type", kind.query_type);
+        return Err(ApiError::new(400, "query_type", message, "Use \"sql\"."));
+    }
+    let sql: SqlQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
+    let answer = account.query(&sql, &range_of(query)).await?;
+    let (catalog, ref_id, format) = (account.catalog().clone(), query.ref_id.clone(), sql.format);
+    let encoded = tokio::task::spawn_blocking(move || frames(&answer, format, &ref_id, &catalog)).await;
+    let failed = |message: String| ApiError::new(422, "frame", message, "Choose the format Table, or select other columns.");
+    encoded.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+}
+
+fn range_of(query: &DataQuery) -> QueryContext {
+    let range = query.time_range.unwrap_or_default();
+    let or = |number: i64, default: u64| u64::try_from(number).ok().filter(|number| *number > 0).unwrap_or(default);
+    QueryContext {
+        from_ms: range.from_epoch_ms,
+        to_ms: range.to_epoch_ms,
+        interval: Duration::from_millis(or(query.interval_ms, DEFAULT_INTERVAL_MS)),
+        max_data_points: or(query.max_data_points, DEFAULT_MAX_DATA_POINTS),
+    }
+}
+
+fn response(outcome: Result<Vec<EncodedFrame>, ApiError>) -> DataResponse {
+    match outcome {
+        Ok(frames) => DataResponse { frames, status: 200, ..DataResponse::default() },
+        Err(error) => DataResponse { error: error.in_words(), status: error.status.into(), ..DataResponse::default() },
+    }
+}

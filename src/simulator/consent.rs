@@ -1,0 +1,229 @@
+//! The page where the person allows an application to read, and the endpoints of both logins behind it (RFC 6749, RFC 7636, RFC 7009).
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::{Json, Router, routing};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use super::journal::Violation;
+use super::login::{Authorization, Challenge, Refusal, SCOPE_PREFIX, SCOPES, known_scopes};
+use super::{Consent, Oura, Registration};
+
+/// The paths of one login.
+struct Paths {
+    of: Registration,
+    authorize: &'static str,
+    token: &'static str,
+    revoke: &'static str,
+}
+
+const LOGINS: [Paths; 2] = [
+    Paths { of: Registration::Legacy, authorize: "/oauth/authorize", token: "/oauth/token", revoke: "/oauth/revoke" },
+    Paths {
+        of: Registration::Portal,
+        authorize: "/oauth/v2/ext/oauth-authorize",
+        token: "/oauth/v2/ext/oauth-token",
+        revoke: "/oauth/v2/ext/oauth-revoke",
+    },
+];
+
+pub(super) fn routes() -> Router<Arc<Oura>> {
+    LOGINS.iter().fold(Router::new(), |router, login| {
+        let of = login.of;
+        router
+            .route(login.authorize, routing::get(ask).post(decide))
+            .route(login.token, routing::post(move |state, headers, body| token(of, state, headers, body)))
+            .route(login.revoke, routing::post(revoke))
+    })
+}
+
+/// Parameters of a query string or a form, in order; names may repeat.
+pub(super) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    pub fn parse(text: &str) -> Parameters {
+        Parameters(url::form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+    }
+
+    /// The first value; an empty one counts as none.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).find(|value| !value.is_empty())
+    }
+
+    fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn refused(status: StatusCode, error: &str, description: &str) -> Response {
+    (status, Json(json!({ "error": error, "error_description": description }))).into_response()
+}
+
+/// A GET of the authorize page: the person is asked, or their answer is known beforehand.
+async fn ask(State(oura): State<Arc<Oura>>, RawQuery(query): RawQuery) -> Response {
+    let parameters = Parameters::parse(&query.unwrap_or_default());
+    if let Err(response) = check(&oura, &parameters) {
+        return response;
+    }
+    // Naming no scope asks for all.
+    let scopes = parameters.get("scope").map_or(SCOPES.to_vec(), |asked| known_scopes(&asked.split_whitespace().collect::<Vec<_>>()));
+    match &oura.config.consent {
+        _ if parameters.get("auto").is_some() => allow(&oura, &parameters, scopes),
+        Consent::Ask => Html(page(&parameters, &scopes)).into_response(),
+        Consent::Allow => allow(&oura, &parameters, scopes),
+        Consent::AllowOnly(only) => {
+            let granted = scopes.into_iter().filter(|scope| only.iter().any(|allowed| allowed == scope)).collect();
+            allow(&oura, &parameters, granted)
+        }
+        Consent::Cancel => send_back(&parameters, &[("error", "access_denied")]),
+    }
+}
+
+/// The person pressed a button.
+async fn decide(State(oura): State<Arc<Oura>>, body: String) -> Response {
+    let form = Parameters::parse(&body);
+    if let Err(response) = check(&oura, &form) {
+        return response;
+    }
+    if form.get("decision") != Some("allow") {
+        return send_back(&form, &[("error", "access_denied")]);
+    }
+    let ticked: Vec<&str> = form.all("granted").collect();
+    allow(&oura, &form, known_scopes(&ticked))
+}
+
+/// An unknown client or address is told to the person, everything else to the application (RFC 6749 §4.1.2.1).
+fn check(oura: &Oura, parameters: &Parameters) -> Result<(), Response> {
+    let bad = |description| refused(StatusCode::BAD_REQUEST, "invalid_request", description);
+    if parameters.get("client_id") != Some(&oura.config.client_id) {
+        return Err(refused(StatusCode::BAD_REQUEST, "invalid_client", "The client is not known."));
+    }
+    let redirect = parameters.get("redirect_uri").ok_or_else(|| bad("The parameter redirect_uri is missing."))?;
+    let registered = &oura.config.redirect_uris;
+    if url::Url::parse(redirect).is_err() || !(registered.is_empty() || registered.iter().any(|uri| uri == redirect)) {
+        return Err(bad("The redirect address is not one of the application's."));
+    }
+    match parameters.get("response_type") {
+        Some("code") => Ok(()),
+        _ => Err(send_back(parameters, &[("error", "unsupported_response_type")])),
+    }
+}
+
+fn allow(oura: &Oura, parameters: &Parameters, scopes: Vec<&'static str>) -> Response {
+    let challenge = parameters.get("code_challenge").map(str::to_owned).map(|challenge| match parameters.get("code_challenge_method") {
+        Some("S256") => Challenge::S256(challenge),
+        _ => Challenge::Plain(challenge),
+    });
+    let redirect_uri = parameters.get("redirect_uri").unwrap_or_default().to_owned();
+    let scope = prefixed(&scopes);
+    let code = oura.login().authorize(Authorization { redirect_uri, scopes, challenge }, oura.config.clock.now());
+    send_back(parameters, &[("code", &code), ("scope", &scope)])
+}
+
+fn prefixed(scopes: &[&str]) -> String {
+    scopes.iter().map(|scope| format!("{SCOPE_PREFIX}{scope}")).collect::<Vec<_>>().join(" ")
+}
+
+/// To the application's address, with its state.
+fn send_back(parameters: &Parameters, answer: &[(&str, &str)]) -> Response {
+    let Some(Ok(mut address)) = parameters.get("redirect_uri").map(url::Url::parse) else {
+        return refused(StatusCode::BAD_REQUEST, "invalid_request", "The redirect address is not a URL.");
+    };
+    address.query_pairs_mut().extend_pairs(answer).extend_pairs(parameters.get("state").map(|state| ("state", state)));
+    (StatusCode::FOUND, [(header::LOCATION, address.to_string())]).into_response()
+}
+
+fn page(parameters: &Parameters, scopes: &[&str]) -> String {
+    let escape = |text: &str| text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+    let hidden = |(name, value): &(String, String)| format!(r#"<input type="hidden" name="{}" value="{}">"#, escape(name), escape(value));
+    let tick = |scope: &&str| format!(r#"<label><input type="checkbox" name="granted" value="{scope}" checked> {scope}</label><br>"#);
+    format!(
+        r#"<!doctype html><html lang="en"><meta charset="utf-8"><title>Allow access</title>
+<h1>A simulated ring</h1><p>An application asks to read the data of a person who does not exist.</p>
+<form method="post">{}{}
+<button name="decision" value="allow">Allow</button> <button name="decision" value="cancel">Cancel</button></form></html>"#,
+        parameters.0.iter().map(hidden).collect::<String>(),
+        scopes.iter().map(tick).collect::<String>(),
+    )
+}
+
+/// The token endpoint of one of the logins.
+async fn token(login: Registration, State(oura): State<Arc<Oura>>, headers: HeaderMap, body: String) -> Response {
+    let form = Parameters::parse(&body);
+    let grant_type = form.get("grant_type").unwrap_or_default();
+    if login != oura.config.registered_at {
+        // How Oura turns away an application of its other login.
+        return match (login, grant_type) {
+            (Registration::Legacy, "refresh_token") => refused(StatusCode::BAD_REQUEST, "invalid_request", "The request is not valid."),
+            _ => refused(StatusCode::UNAUTHORIZED, "invalid_client", "The client is not known."),
+        };
+    }
+    let (id, secret) = client(&headers, &form);
+    if id != oura.config.client_id || secret != oura.config.client_secret {
+        return refused(StatusCode::UNAUTHORIZED, "invalid_client", "The client id or secret is wrong.");
+    }
+    let now = oura.config.clock.now();
+    let expires_at = now.plus(oura.config.token_lifetime);
+    let outcome = match grant_type {
+        "authorization_code" => {
+            let (code, redirect) = (form.get("code").unwrap_or_default(), form.get("redirect_uri").unwrap_or_default());
+            let outcome = oura.login().exchange(code, redirect, form.get("code_verifier"), expires_at, now);
+            outcome.map_err(|refusal| (refusal, Violation::CodeReused))
+        }
+        "refresh_token" => {
+            let outcome = oura.login().refresh(form.get("refresh_token").unwrap_or_default(), expires_at);
+            outcome.map_err(|refusal| (refusal, Violation::RefreshTokenReused))
+        }
+        _ => return refused(StatusCode::BAD_REQUEST, "unsupported_grant_type", "This kind of grant is not offered."),
+    };
+    match outcome {
+        Ok(pair) => {
+            let body = json!({
+                "token_type": "bearer",
+                "access_token": pair.access,
+                "refresh_token": pair.refresh,
+                "expires_in": oura.config.token_lifetime,
+                "scope": prefixed(&pair.scopes),
+            });
+            ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+        }
+        Err((refusal, violation)) => {
+            if refusal == Refusal::Reused {
+                oura.journal().violated(violation);
+            }
+            refused(StatusCode::BAD_REQUEST, "invalid_grant", "The code or token is not valid, was used, or has expired.")
+        }
+    }
+}
+
+/// The client's id and secret: from the header (HTTP Basic) or from the form.
+fn client(headers: &HeaderMap, form: &Parameters) -> (String, String) {
+    let basic = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Basic "));
+    let decoded = basic.and_then(|value| STANDARD.decode(value).ok()).and_then(|bytes| String::from_utf8(bytes).ok());
+    match decoded.as_deref().and_then(|text| text.split_once(':')) {
+        // RFC 6749 §2.3.1: both are form-encoded before they are joined.
+        Some((id, secret)) => {
+            let decode =
+                |text: &str| url::form_urlencoded::parse(text.as_bytes()).next().map_or(String::new(), |(key, _)| key.into_owned());
+            (decode(id), decode(secret))
+        }
+        None => (form.get("client_id").unwrap_or_default().to_owned(), form.get("client_secret").unwrap_or_default().to_owned()),
+    }
+}
+
+/// The token comes in the address (`access_token`, Oura's own way) or in the form (`token`).
+async fn revoke(State(oura): State<Arc<Oura>>, RawQuery(query): RawQuery, body: String) -> Response {
+    let (query, form) = (Parameters::parse(&query.unwrap_or_default()), Parameters::parse(&body));
+    match query.get("access_token").or(form.get("token")).or(form.get("access_token")) {
+        Some(token) => {
+            oura.login().revoke(token);
+            StatusCode::OK.into_response()
+        }
+        None => refused(StatusCode::BAD_REQUEST, "invalid_request", "There is no token to revoke."),
+    }
+}

@@ -1,0 +1,98 @@
+//! `heartrate`: every five minutes at night, in bursts by day, every five seconds in workouts. Well over a thousand rows a day, so they are
+//! written as text directly.
+
+use std::fmt::Write;
+
+use super::night::SPAN;
+use super::person::{Document, Person};
+use crate::time::{Day, Instant, Tz};
+
+/// The rows from the bedtime before `day` to the bedtime after it, in order.
+pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> {
+    let Some(life) = person.day(day) else { return Vec::new() };
+    let mut noise = person.noise(day, "heartrate");
+    let mut writer = RowWriter { day, rows: Vec::with_capacity(1500), millis: noise.chance(0.3), date: (Instant(i64::MIN), String::new()) };
+
+    if let Some(night) = person.main_night(day) {
+        let source = if day.date() < chrono::NaiveDate::from_ymd_opt(2025, 3, 1).unwrap_or_default() { "rest" } else { "sleep" };
+        for (span, pulse) in night.pulse.iter().enumerate() {
+            if let Some(pulse) = pulse {
+                writer.row(night.start.plus(span as i64 * SPAN + 60), *pulse, source);
+            }
+        }
+    }
+    if !life.worn {
+        return writer.rows;
+    }
+
+    let (end, charging) = (person.awake_until(life), person.charging(life));
+    let workouts = person.workouts(life);
+    let mut at = life.wake.plus(noise.whole(60, 900));
+    let mut next = workouts.iter().peekable();
+    let mut calm = 0.0;
+    while at < end {
+        if let Some(workout) = next.next_if(|workout| workout.start <= at.plus(600)) {
+            let goal = 62.0 + 9.6 * workout.sport.met * workout.effort - 3.0 * (life.fitness - 0.3) / 0.15;
+            let mut pulse = 84.0;
+            let rows = workout.minutes * 12;
+            for row in 0..rows {
+                // Heart rate follows effort with a lag of about a minute, and drifts upward.
+                let drift = 6.0 * row as f64 / rows as f64;
+                pulse += (goal + drift - pulse) * 0.06 + noise.normal(1.1);
+                at = workout.start.plus(row * 5);
+                // The ring's own burst may meet the workout's rows.
+                if noise.chance(0.004) {
+                    writer.row(at, (pulse - 9.0).max(60.0), "awake");
+                }
+                writer.row(at, pulse.clamp(57.0, 198.0), "workout");
+            }
+            at = at.plus(noise.whole(30, 200));
+            continue;
+        }
+        calm = 0.8 * calm + noise.normal(3.0);
+        let resting = noise.chance(0.12);
+        let level = life.pulse + if resting { 8.0 } else { 17.0 + 9.0 * life.stress } + calm;
+        let source = if resting { "rest" } else { "awake" };
+        for _ in 0..noise.whole(6, 18) {
+            if at >= end || next.peek().is_some_and(|workout| at >= workout.start) {
+                break;
+            }
+            if !charging.as_ref().is_some_and(|charging| charging.contains(&at)) {
+                writer.row(at, (level + noise.normal(4.0)).max(45.0), source);
+            }
+            at = at.plus(if resting { 300 } else { noise.whole(5, 33) });
+        }
+        at = at.plus(noise.whole(600, 2100));
+    }
+    writer.rows
+}
+
+struct RowWriter {
+    day: Day,
+    rows: Vec<Document>,
+    /// Whether timestamps have milliseconds and `Z`, as some answers do.
+    millis: bool,
+    /// The UTC midnight last written, and its date.
+    date: (Instant, String),
+}
+
+impl RowWriter {
+    fn row(&mut self, at: Instant, bpm: f64, source: &str) {
+        let second = at.seconds().rem_euclid(86_400);
+        let midnight = at.plus(-second);
+        if self.date.0 != midnight {
+            self.date = (midnight, midnight.day(Tz::UTC).to_string());
+        }
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        let zone = if self.millis { ".000Z" } else { "+00:00" };
+        let mut text = String::with_capacity(120);
+        // Writing into a String cannot fail.
+        let _ = write!(
+            text,
+            r#"{{"bpm":{},"source":"{source}","timestamp":"{date}T{hour:02}:{minute:02}:{second:02}{zone}","producer_timestamp":"{date}T{hour:02}:{minute:02}:{second:02}{zone}"}}"#,
+            bpm.round() as i64,
+            date = self.date.1,
+        );
+        self.rows.push(Document { day: self.day, at, since: at.plus(600), until: None, text });
+    }
+}

@@ -1,0 +1,389 @@
+//! What the person lives through, day by day: where they are, when they sleep, train, drink and fall ill, and what that does to the body.
+//!
+//! Everything Oura would say is derived from these days, which is why it hangs together. The series always begins at the same calendar
+//! day, so a day looks the same whenever the ring was set up.
+
+use chrono::Datelike;
+
+use super::noise::{Noise, number};
+use crate::time::{Day, Instant, Tz};
+
+/// One day of the latent series. Figures about the body are those of the night that ended this morning.
+#[derive(Clone, Debug)]
+pub(super) struct LifeDay {
+    pub day: Day,
+    pub zone: Tz,
+    /// −1 in midwinter … 1 in midsummer.
+    pub season: f64,
+    pub free: bool,
+    /// Whether the ring was on the finger by day, and in the night before.
+    pub worn: bool,
+    pub night_worn: bool,
+
+    pub bedtime: Instant,
+    pub wake: Instant,
+    /// Share of the time in bed that was slept, and shares of deep and REM in the sleep.
+    pub efficiency: f64,
+    pub deep: f64,
+    pub rem: f64,
+    /// Seconds until asleep.
+    pub latency: f64,
+    /// Hours of sleep missing from the last nights.
+    pub debt: f64,
+
+    /// RMSSD in ms: the night's mean and its short and long averages.
+    pub hrv: f64,
+    pub hrv_week: f64,
+    pub hrv_usual: f64,
+    /// Lowest heart rate of the night and its long average.
+    pub pulse: f64,
+    pub pulse_usual: f64,
+    /// Deviation of the skin temperature in °C, and its average over some days.
+    pub temperature: f64,
+    pub temperature_trend: f64,
+    pub breath: f64,
+    /// °C of fever; 0 when well.
+    pub fever: f64,
+
+    pub training: Option<Training>,
+    /// Of the day: 0 none … about 1.3 a race. Averages over a week and six weeks.
+    pub load: f64,
+    pub fatigue: f64,
+    pub fitness: f64,
+    /// 0 calm … 1.
+    pub stress: f64,
+    /// Alcoholic drinks in the evening.
+    pub drinks: i64,
+    /// Charge of the ring in the morning, percent; and whether it is charged this evening.
+    pub battery: f64,
+    pub charges: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Training {
+    pub sport: &'static Sport,
+    pub minutes: i64,
+    /// Minutes after local midnight.
+    pub start: i64,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Sport {
+    pub name: &'static str,
+    pub met: f64,
+    /// Metres a minute; none for sports that go nowhere.
+    pub speed: Option<f64>,
+    /// Steps a minute.
+    pub cadence: f64,
+    /// Load an hour.
+    pub strain: f64,
+    pub intensity: &'static str,
+}
+
+const fn sport(name: &'static str, met: f64, speed: Option<f64>, cadence: f64, strain: f64, intensity: &'static str) -> Sport {
+    Sport { name, met, speed, cadence, strain, intensity }
+}
+
+pub(super) static WALKING: Sport = sport("walking", 3.4, Some(78.0), 104.0, 0.12, "easy");
+static RUNNING: Sport = sport("running", 10.2, Some(168.0), 166.0, 0.95, "moderate");
+static INTERVALS: Sport = sport("running", 12.4, Some(198.0), 174.0, 1.35, "hard");
+static STRENGTH: Sport = sport("strengthTraining", 5.2, None, 14.0, 0.6, "moderate");
+static CYCLING: Sport = sport("cycling", 7.8, Some(395.0), 0.0, 0.55, "moderate");
+static SKIING: Sport = sport("crossCountrySkiing", 9.4, Some(180.0), 70.0, 0.7, "hard");
+static SWIMMING: Sport = sport("swimming", 7.2, Some(38.0), 0.0, 0.7, "moderate");
+static YOGA: Sport = sport("yoga", 2.6, None, 2.0, 0.1, "easy");
+static HIKING: Sport = sport("hiking", 5.6, Some(66.0), 92.0, 0.32, "moderate");
+
+pub(super) struct Life {
+    days: Vec<LifeDay>,
+}
+
+/// The first and the last day of every life.
+const FIRST: (i32, u32, u32) = (2010, 1, 1);
+const LAST: (i32, u32, u32) = (2045, 12, 31);
+
+impl Life {
+    pub fn new(seed: u64) -> Life {
+        let [first, last] = [FIRST, LAST].map(|(year, month, day)| Day::new(year, month, day).expect("a day of the calendar"));
+        let mut state = State::new(seed, first);
+        Life { days: first.through(last).map(|day| state.live(day)).collect() }
+    }
+
+    /// The day, unless it lies outside the life.
+    pub fn day(&self, day: Day) -> Option<&LifeDay> {
+        let index = usize::try_from(self.days[0].day.until(day)).ok()?;
+        self.days.get(index)
+    }
+
+    /// The zone the person is in on `day`.
+    pub fn zone(&self, day: Day) -> Tz {
+        self.day(day).map_or(Tz::UTC, |life| life.zone)
+    }
+
+    /// The calendar day the person lives at `now`.
+    pub fn today(&self, now: Instant) -> Day {
+        now.day(self.zone(now.day(Tz::UTC)))
+    }
+}
+
+impl LifeDay {
+    /// The instant at `minutes` after local midnight.
+    pub fn at(&self, minutes: i64) -> Instant {
+        self.day.midnight(self.zone).plus(minutes * 60)
+    }
+}
+
+/// What one day leaves to the next.
+struct State {
+    seed: u64,
+    previous: LifeDay,
+    /// Slow wandering of the body's baseline, of the workload and of the appetite for sport, each about −1 … 1.
+    drift: f64,
+    workload: f64,
+    appetite: f64,
+    /// Hours by which the body is behind local time.
+    jetlag: f64,
+    illness: Option<Illness>,
+    /// Days since the last illness.
+    well_for: i64,
+    /// Days that the ring stays in a drawer.
+    drawer: i64,
+}
+
+struct Illness {
+    day: i64,
+    length: i64,
+    peak: f64,
+}
+
+impl State {
+    fn new(seed: u64, first: Day) -> State {
+        let zone = residence(seed, first);
+        let midnight = first.midnight(zone);
+        let previous = LifeDay {
+            day: first.plus(-1),
+            zone,
+            season: -1.0,
+            free: false,
+            worn: true,
+            night_worn: true,
+            bedtime: midnight.plus(-25 * 3600),
+            wake: midnight.plus(-17 * 3600),
+            efficiency: 0.88,
+            deep: 0.17,
+            rem: 0.21,
+            latency: 600.0,
+            debt: 0.0,
+            hrv: 42.0,
+            hrv_week: 42.0,
+            hrv_usual: 42.0,
+            pulse: 56.0,
+            pulse_usual: 56.0,
+            temperature: 0.0,
+            temperature_trend: 0.0,
+            breath: 14.9,
+            fever: 0.0,
+            training: None,
+            load: 0.3,
+            fatigue: 0.3,
+            fitness: 0.3,
+            stress: 0.4,
+            drinks: 0,
+            battery: 90.0,
+            charges: false,
+        };
+        State { seed, previous, drift: 0.0, workload: 0.0, appetite: 0.0, jetlag: 0.0, illness: None, well_for: 100, drawer: 0 }
+    }
+
+    fn live(&mut self, day: Day) -> LifeDay {
+        let mut noise = Noise::new(self.seed, day, "life");
+        let before = self.previous.clone();
+        let abroad = trip(self.seed, day);
+        let zone = abroad.unwrap_or_else(|| residence(self.seed, day));
+        let season = -((f64::from(day.date().ordinal()) + 10.0) / 365.25 * std::f64::consts::TAU).cos();
+        let weekday = day.date().weekday().num_days_from_monday();
+        let free = weekday >= 5 || abroad.is_some() || holiday(day);
+
+        // Travel: the clock jumps, the body follows an hour and a half a day.
+        let shift = (day.midnight(before.zone).seconds() - day.midnight(zone).seconds()) as f64 / 3600.0;
+        self.jetlag = if shift == 0.0 { self.jetlag - self.jetlag.signum() * self.jetlag.abs().min(1.5) } else { shift };
+
+        self.drift = 0.985 * self.drift + noise.normal(0.07);
+        self.workload = 0.96 * self.workload + noise.normal(0.14);
+        self.appetite = 0.97 * self.appetite + noise.normal(0.12);
+        let fever = self.fall_ill(season, &mut noise);
+        let (worn, night_worn) = self.wear(shift, &mut noise);
+
+        // The night that ends this morning.
+        let evening = before.drinks as f64;
+        let late = if free { 50.0 } else { 0.0 } + 18.0 * evening.min(4.0) + 12.0 * season + 10.0 * self.workload + noise.normal(22.0);
+        let bed = (-52.0 + late - 14.0 * self.jetlag.clamp(-8.0, 5.0)).clamp(-170.0, 210.0);
+        let alarm = 408.0 + noise.normal(14.0) - 10.0 * season;
+        let natural = bed + 468.0 + 16.0 * before.debt + 40.0 * fever + noise.normal(28.0);
+        let rise = if free || fever > 0.4 { natural.max(alarm) } else { alarm.min(natural + 60.0) } - 8.0 * self.jetlag.clamp(-5.0, 6.0);
+        let in_bed = (rise - bed).clamp(285.0, 625.0);
+        let midnight = day.midnight(zone);
+        let bedtime = midnight.plus((bed * 60.0) as i64 + noise.whole(0, 59));
+        let wake = bedtime.plus((in_bed * 60.0) as i64 + noise.whole(0, 59));
+
+        let excess = (before.load - 0.55).max(0.0);
+        let efficiency = 0.89 - 0.018 * evening.min(5.0) - 0.06 * fever - 0.006 * self.jetlag.abs() - 0.03 * self.workload.max(0.0);
+        let efficiency = (efficiency + noise.normal(0.022)).clamp(0.72, 0.95);
+        let deep = (0.165 + 0.02 * (before.load - 0.3) - 0.012 * evening.min(4.0) + noise.normal(0.016)).clamp(0.09, 0.235);
+        let rem = (0.225 - 0.016 * evening.min(5.0) - 0.02 * fever + noise.normal(0.016)).clamp(0.11, 0.27);
+        let slept = in_bed / 60.0 * efficiency;
+        let debt = (0.82 * before.debt + 7.3 - slept).clamp(-1.5, 6.0);
+
+        // The body: fitness raises HRV and lowers the pulse, everything hard does the opposite.
+        let form = (before.fitness - 0.3) / 0.15;
+        let burden = 0.085 * evening.min(6.0) + 0.26 * excess + 0.3 * fever + 0.03 * before.debt.max(0.0) + 0.07 * (before.stress - 0.4);
+        let hrv = 46.0 * (0.08 * form - burden + 0.13 * self.drift + 0.03 * season + noise.normal(0.1)).exp();
+        let raised = 1.7 * evening.min(6.0) + 5.0 * excess + 6.5 * fever + 0.5 * before.debt.max(0.0);
+        let pulse = 54.0 - 2.0 * form + raised - 1.6 * self.drift + 0.8 * season + noise.normal(0.9);
+        let temperature = fever + 0.05 * evening.min(5.0) + 0.05 * excess - 0.06 * self.drift + noise.normal(0.12);
+        let temperature_trend = 0.72 * before.temperature_trend + 0.28 * temperature;
+
+        // The day.
+        let weekday_stress = if free { 0.22 } else { 0.45 };
+        let stress = weekday_stress + 0.16 * self.workload + 0.25 * fever + 0.03 * before.debt + noise.normal(0.08);
+        let stress = stress.clamp(0.02, 1.0);
+        let training = self.train(day, weekday, season, abroad.is_some(), before.fatigue, &mut noise);
+        let load = 0.12 + training.map_or(0.0, |t| t.sport.strain * t.minutes as f64 / 60.0);
+        let drinks = match (fever > 0.0 || self.well_for < 5, weekday) {
+            (true, _) => 0,
+            (false, 4 | 5) => {
+                if noise.chance(0.42) {
+                    noise.whole(2, 6)
+                } else {
+                    0
+                }
+            }
+            (false, _) => {
+                if noise.chance(if day.date().month() == 12 { 0.2 } else { 0.09 }) {
+                    noise.whole(1, 3)
+                } else {
+                    0
+                }
+            }
+        };
+        let battery = if before.charges { noise.uniform(91.0, 99.0) } else { (before.battery - noise.uniform(13.0, 19.0)).max(2.0) };
+
+        let life = LifeDay {
+            day,
+            zone,
+            season,
+            free,
+            worn,
+            night_worn,
+            bedtime,
+            wake,
+            efficiency,
+            deep,
+            rem,
+            latency: (660.0 - 60.0 * evening + 260.0 * noise.normal(1.0) + 120.0 * before.stress).clamp(90.0, 1800.0),
+            debt,
+            hrv,
+            hrv_week: before.hrv_week + (hrv - before.hrv_week) / 7.0,
+            hrv_usual: before.hrv_usual + (hrv - before.hrv_usual) / 60.0,
+            pulse,
+            pulse_usual: before.pulse_usual + (pulse - before.pulse_usual) / 60.0,
+            temperature,
+            temperature_trend,
+            breath: 14.7 + 0.7 * fever + 0.12 * evening.min(4.0) - 0.15 * self.drift + noise.normal(0.25),
+            fever,
+            training,
+            load,
+            fatigue: before.fatigue + (load - before.fatigue) / 7.0,
+            fitness: before.fitness + (load - before.fitness) / 42.0,
+            stress,
+            drinks,
+            battery,
+            charges: battery < 42.0,
+        };
+        self.previous = life.clone();
+        life
+    }
+
+    /// An illness now and then, mostly in winter; returns today's fever.
+    fn fall_ill(&mut self, season: f64, noise: &mut Noise) -> f64 {
+        let start = noise.chance(0.0042 - 0.0032 * season) && self.well_for > 45;
+        if self.illness.is_none() && start {
+            self.illness = Some(Illness { day: 0, length: noise.whole(5, 8), peak: noise.uniform(0.9, 1.5) });
+        }
+        let Some(illness) = &mut self.illness else {
+            self.well_for += 1;
+            return 0.0;
+        };
+        self.well_for = 0;
+        illness.day += 1;
+        let at = illness.day as f64 / (illness.length + 1) as f64;
+        let fever = illness.peak * (at * std::f64::consts::PI).sin().powf(0.8);
+        if illness.day >= illness.length {
+            self.illness = None;
+        }
+        fever
+    }
+
+    /// Whether the ring is worn this day and was in the night before: it is forgotten for one night or, with its battery empty, for longer.
+    fn wear(&mut self, shift: f64, noise: &mut Noise) -> (bool, bool) {
+        let forgotten = noise.chance(0.012);
+        // Flying far east leaves no night to speak of.
+        let flight = shift > 6.0;
+        if self.drawer > 0 {
+            self.drawer -= 1;
+            return (self.drawer == 0, false);
+        }
+        if noise.chance(0.0035) {
+            self.drawer = noise.whole(3, 12);
+            return (false, true);
+        }
+        (true, !forgotten && !flight)
+    }
+
+    /// A week has its plan; season, mood, tiredness and health decide what becomes of it.
+    fn train(&self, day: Day, weekday: u32, season: f64, away: bool, fatigue: f64, noise: &mut Noise) -> Option<Training> {
+        let (sport, chance, minutes): (&Sport, f64, (i64, i64)) = match weekday {
+            0 => (&SWIMMING, 0.3, (35, 55)),
+            1 => (&RUNNING, 0.7, (35, 65)),
+            2 => (&YOGA, 0.35, (30, 60)),
+            3 => (&STRENGTH, 0.65, (40, 70)),
+            4 => (&INTERVALS, 0.35, (30, 45)),
+            5 if season > 0.1 => (&CYCLING, 0.7, (80, 190)),
+            5 if season < -0.75 => (&SKIING, 0.55, (60, 120)),
+            5 => (&RUNNING, 0.7, (60, 110)),
+            _ => (&HIKING, 0.4, (80, 220)),
+        };
+        let rest_week = (number(day) / 7) % 4 == 3;
+        let will = 1.0 + 0.2 * season + 0.35 * self.appetite - 0.9 * (fatigue - 0.55).max(0.0);
+        let chance = chance * will * if rest_week { 0.5 } else { 1.0 } * if away { 0.4 } else { 1.0 };
+        if self.well_for < 4 || !noise.chance(chance) {
+            return None;
+        }
+        let start = match weekday {
+            5 | 6 => noise.whole(600, 700),
+            _ if noise.chance(0.2) => noise.whole(430, 450),
+            _ => noise.whole(1040, 1110),
+        };
+        Some(Training { sport, minutes: noise.whole(minutes.0, minutes.1), start })
+    }
+}
+
+/// Vienna until the summer of 2025, New York since.
+fn residence(seed: u64, day: Day) -> Tz {
+    let moved = Day::new(2025, 8, 1).expect("a day of the calendar");
+    let moved = moved.plus(Noise::new(seed, moved, "residence").whole(0, 60));
+    if day < moved { Tz::Europe__Vienna } else { Tz::America__New_York }
+}
+
+/// Where the person is when not at home: two weeks away every spring, in Tokyo in even years.
+fn trip(seed: u64, day: Day) -> Option<Tz> {
+    let year = day.date().year();
+    let spring = Day::new(year, 4, 2)?;
+    let start = spring.plus(Noise::new(seed, spring, "trip").whole(0, 40));
+    let zone = if year % 2 == 0 { Tz::Asia__Tokyo } else { Tz::Europe__Lisbon };
+    (0..14).contains(&start.until(day)).then_some(zone)
+}
+
+fn holiday(day: Day) -> bool {
+    matches!((day.date().month(), day.date().day()), (12, 24..=31) | (1, 1..=2) | (5, 1))
+}

@@ -1,0 +1,159 @@
+//! Grants: authorization codes, token pairs that rotate, and who may read what. No HTTP here.
+
+use std::collections::{HashMap, HashSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::RngCore;
+use sha2::{Digest, Sha256};
+
+use crate::time::Instant;
+
+/// Everything a person can be asked for; other names are dropped without a word.
+pub(super) const SCOPES: [&str; 11] =
+    ["email", "personal", "daily", "heartrate", "workout", "tag", "session", "spo2", "stress", "heart_health", "ring_configuration"];
+
+/// The prefix that granted scopes come back with, and may be asked with.
+pub(super) const SCOPE_PREFIX: &str = "extapi:";
+
+/// An authorization code is good for ten minutes.
+const CODE_LIFE: i64 = 600;
+
+/// What an authorization request fixed.
+#[derive(Clone, Debug)]
+pub(super) struct Authorization {
+    pub redirect_uri: String,
+    pub scopes: Vec<&'static str>,
+    pub challenge: Option<Challenge>,
+}
+
+/// A PKCE challenge (RFC 7636).
+#[derive(Clone, Debug)]
+pub(super) enum Challenge {
+    Plain(String),
+    S256(String),
+}
+
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub access: String,
+    pub refresh: String,
+    pub scopes: Vec<&'static str>,
+}
+
+/// Why a code or a refresh token is refused; all are `invalid_grant` to the client.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Unknown,
+    Reused,
+    Expired,
+    OtherRedirect,
+    WrongVerifier,
+}
+
+#[derive(Default)]
+pub(super) struct Login {
+    codes: HashMap<String, (Authorization, Instant)>,
+    spent_codes: HashSet<String>,
+    /// By access token; by refresh token its access token.
+    access: HashMap<String, Access>,
+    refresh: HashMap<String, String>,
+    spent_refresh: HashSet<String>,
+}
+
+struct Access {
+    scopes: Vec<&'static str>,
+    expires_at: Instant,
+}
+
+impl Login {
+    pub fn authorize(&mut self, authorization: Authorization, now: Instant) -> String {
+        let code = token();
+        self.codes.insert(code.clone(), (authorization, now.plus(CODE_LIFE)));
+        code
+    }
+
+    /// A pair for a code, once.
+    pub fn exchange(
+        &mut self,
+        code: &str,
+        redirect_uri: &str,
+        verifier: Option<&str>,
+        expires_at: Instant,
+        now: Instant,
+    ) -> Result<Pair, Refusal> {
+        if self.spent_codes.contains(code) {
+            return Err(Refusal::Reused);
+        }
+        let (authorization, until) = self.codes.remove(code).ok_or(Refusal::Unknown)?;
+        self.spent_codes.insert(code.to_owned());
+        if now > until {
+            return Err(Refusal::Expired);
+        }
+        if redirect_uri != authorization.redirect_uri {
+            return Err(Refusal::OtherRedirect);
+        }
+        if !authorization.challenge.is_none_or(|challenge| challenge.met_by(verifier)) {
+            return Err(Refusal::WrongVerifier);
+        }
+        Ok(self.issue(authorization.scopes, expires_at))
+    }
+
+    /// A new pair for a refresh token, which is dead from then on, and its access token with it.
+    pub fn refresh(&mut self, refresh: &str, expires_at: Instant) -> Result<Pair, Refusal> {
+        if self.spent_refresh.contains(refresh) {
+            return Err(Refusal::Reused);
+        }
+        let access = self.refresh.remove(refresh).ok_or(Refusal::Unknown)?;
+        self.spent_refresh.insert(refresh.to_owned());
+        let access = self.access.remove(&access).ok_or(Refusal::Unknown)?;
+        Ok(self.issue(access.scopes, expires_at))
+    }
+
+    pub fn issue(&mut self, scopes: Vec<&'static str>, expires_at: Instant) -> Pair {
+        let pair = Pair { access: token(), refresh: token(), scopes: scopes.clone() };
+        self.access.insert(pair.access.clone(), Access { scopes, expires_at });
+        self.refresh.insert(pair.refresh.clone(), pair.access.clone());
+        pair
+    }
+
+    /// Ends the grant that an access or refresh token belongs to.
+    pub fn revoke(&mut self, token: &str) {
+        let access = self.refresh.get(token).cloned().unwrap_or_else(|| token.to_owned());
+        self.access.remove(&access);
+        self.refresh.retain(|_, of| *of != access);
+    }
+
+    /// Ends every grant, as a person does on Oura's own page.
+    pub fn revoke_all(&mut self) {
+        self.access.clear();
+        self.refresh.clear();
+    }
+
+    /// What a token may read, if it is good.
+    pub fn scopes(&self, access: &str, now: Instant) -> Option<Vec<&'static str>> {
+        self.access.get(access).filter(|access| now < access.expires_at).map(|access| access.scopes.clone())
+    }
+}
+
+impl Challenge {
+    fn met_by(&self, verifier: Option<&str>) -> bool {
+        let Some(verifier) = verifier else { return false };
+        match self {
+            Challenge::Plain(challenge) => challenge == verifier,
+            Challenge::S256(challenge) => *challenge == URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)),
+        }
+    }
+}
+
+/// The names among `asked` that are scopes, with or without the prefix.
+pub(super) fn known_scopes(asked: &[&str]) -> Vec<&'static str> {
+    let named = |scope: &str| asked.iter().any(|asked| asked.strip_prefix(SCOPE_PREFIX).unwrap_or(asked) == scope);
+    SCOPES.into_iter().filter(|scope| named(scope)).collect()
+}
+
+fn token() -> String {
+    let mut bytes = [0; 24];
+    rand::rng().fill_bytes(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
+}

@@ -1,0 +1,78 @@
+//! Readiness and sleep as Oura scores them: contributors from 1 to 100 out of the body's figures, and a score out of the contributors.
+
+use serde_json::{Map, Value, json};
+
+use super::life::LifeDay;
+use super::person::Person;
+
+/// A score and its contributors by name.
+pub(super) struct Score {
+    pub score: f64,
+    contributors: Vec<(&'static str, f64)>,
+}
+
+impl Score {
+    /// The weighted mean of contributors given as (name, weight, value).
+    fn of(parts: &[(&'static str, f64, f64)]) -> Score {
+        let bounded = |value: f64| value.round().clamp(1.0, 100.0);
+        let weights: f64 = parts.iter().map(|(_, weight, _)| weight).sum();
+        let score = parts.iter().map(|(_, weight, value)| weight * bounded(*value)).sum::<f64>() / weights;
+        Score { score, contributors: parts.iter().map(|&(name, _, value)| (name, bounded(value))).collect() }
+    }
+
+    pub fn contributors(&self) -> Value {
+        self.contributors.iter().map(|&(name, value)| (name.to_owned(), json!(value as i64))).collect::<Map<_, _>>().into()
+    }
+
+    pub fn set(&mut self, name: &str, value: f64) {
+        for contributor in self.contributors.iter_mut().filter(|(n, _)| *n == name) {
+            contributor.1 = value;
+        }
+    }
+}
+
+impl Person {
+    /// Readiness on the morning of `life`'s day.
+    pub fn readiness(&self, life: &LifeDay) -> Score {
+        let mut noise = self.noise(life.day, "readiness");
+        let before = self.life.day(life.day.plus(-1));
+        let load = before.map_or(0.3, |before| before.load);
+        let drinks = before.map_or(0, |before| before.drinks) as f64;
+        let balance = (life.hrv_week / life.hrv_usual).ln();
+        let tonight = (life.hrv / life.hrv_usual).ln();
+        let mut near = |value: f64| value + noise.normal(3.0);
+        Score::of(&[
+            ("activity_balance", 1.0, near(92.0 - 60.0 * (life.fatigue - life.fitness - 0.05).max(0.0))),
+            ("body_temperature", 1.4, near(101.0 - 62.0 * (life.temperature.abs() - 0.12).max(0.0))),
+            ("hrv_balance", 1.4, near(82.0 + 75.0 * balance + 45.0 * tonight)),
+            ("previous_day_activity", 1.3, near(94.0 - 85.0 * (load - 0.5).max(0.0))),
+            ("previous_night", 1.2, near(self.sleep_score(life).score + 2.0)),
+            ("recovery_index", 1.0, near(90.0 - 13.0 * drinks.min(5.0) - 28.0 * (load - 0.55).max(0.0) - 30.0 * life.fever)),
+            ("resting_heart_rate", 1.4, near(94.0 - 6.5 * (life.pulse - life.pulse_usual - 0.5).max(0.0))),
+            ("sleep_balance", 1.0, near(92.0 - 7.0 * life.debt.max(0.0))),
+            ("sleep_regularity", 0.6, near(if life.free { 76.0 } else { 88.0 })),
+        ])
+    }
+
+    /// Sleep in the night that ended on `life`'s day.
+    pub fn sleep_score(&self, life: &LifeDay) -> Score {
+        let mut noise = self.noise(life.day, "daily_sleep");
+        let hours = (life.wake.seconds() - life.bedtime.seconds()) as f64 / 3600.0 * life.efficiency;
+        let middle = (life.bedtime.seconds() + life.wake.seconds()) / 2 - life.day.midnight(life.zone).seconds();
+        let mut near = |value: f64| value + noise.normal(2.5);
+        Score::of(&[
+            ("deep_sleep", 1.2, near(40.0 + 50.0 * (hours * life.deep / 1.15).min(1.2))),
+            ("efficiency", 1.0, near(100.0 - 260.0 * (0.92 - life.efficiency).max(0.0))),
+            ("latency", 0.6, near(96.0 - (life.latency - 900.0).abs() / 22.0)),
+            ("rem_sleep", 1.2, near(30.0 + 62.0 * (hours * life.rem / 1.6).min(1.1))),
+            ("restfulness", 0.9, near(84.0 - 220.0 * (0.9 - life.efficiency).max(0.0))),
+            ("timing", 0.7, near(98.0 - ((middle - 3 * 3600) as f64).abs() / 150.0)),
+            ("total_sleep", 2.6, near(96.0 - 17.0 * (7.4 - hours).max(0.0))),
+        ])
+    }
+}
+
+/// Rounded to hundredths.
+pub(super) fn cents(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}

@@ -1,0 +1,183 @@
+//! What happens to every request before and after its handler: manners are checked, faults strike, and all of it is written down.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::api::Refusal;
+use super::collections::Collection;
+use super::faults::Misbehaviour;
+use super::journal::{self, Violation};
+use super::{Oura, api, consent};
+
+pub(super) fn router(oura: Arc<Oura>) -> Router {
+    let missing = || async { Refusal::new(StatusCode::NOT_FOUND, "Not Found") };
+    let routes = consent::routes().merge(api::routes()).fallback(missing);
+    routes.layer(from_fn_with_state(oura.clone(), gate)).with_state(oura)
+}
+
+async fn gate(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Response {
+    let uri = request.uri().clone();
+    let method = request.method().to_string();
+    let response = answer(&oura, request, next).await;
+    oura.journal().record(journal::Request {
+        at: oura.config.clock.now(),
+        method,
+        path: uri.path().to_owned(),
+        query: uri.query().unwrap_or_default().to_owned(),
+        status: response.status().as_u16(),
+    });
+    response
+}
+
+async fn answer(oura: &Oura, request: Request, next: Next) -> Response {
+    if !request.headers().contains_key(header::USER_AGENT) {
+        oura.journal().violated(Violation::NoUserAgent);
+        return Refusal::new(StatusCode::FORBIDDEN, "A User-Agent header is required.").into_response();
+    }
+    if let Some(wait) = oura.turnstile(oura.config.clock.now()) {
+        return too_many(wait);
+    }
+    let path = request.uri().path().to_owned();
+    let strikes = oura.faults.strike(&path);
+    let mut refusal = None;
+    for strike in &strikes {
+        match strike {
+            Misbehaviour::Delay(delay) => tokio::time::sleep(*delay).await,
+            Misbehaviour::Status { status: 429, retry_after } => {
+                let wait = retry_after.unwrap_or(1);
+                oura.hold(oura.config.clock.now().plus(wait as i64));
+                refusal = Some(too_many(wait));
+            }
+            Misbehaviour::Status { status, .. } => {
+                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                refusal = Some(Refusal::new(status, status.canonical_reason().unwrap_or("Error")).into_response());
+            }
+            Misbehaviour::ScopeMissing => {
+                let name = path.trim_start_matches("/v2/usercollection/").split('/').next().unwrap_or_default();
+                let scope = Collection::named(name).and_then(|collection| collection.scope).unwrap_or("personal");
+                refusal = Some(Refusal::scope(scope).into_response());
+            }
+            Misbehaviour::MembershipExpired => refusal = Some(Refusal::membership().into_response()),
+            _ => {}
+        }
+    }
+    let response = match refusal {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
+    spoil(response, &strikes).await
+}
+
+fn too_many(wait: u64) -> Response {
+    let body = Json(json!({ "detail": "Too many requests." }));
+    let mut response = (StatusCode::TOO_MANY_REQUESTS, body).into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
+    response
+}
+
+/// Does to a finished answer what the faults say.
+async fn spoil(response: Response, strikes: &[Misbehaviour]) -> Response {
+    let touches_body = |strike: &&Misbehaviour| {
+        use Misbehaviour::*;
+        !matches!(strike, Status { .. } | ScopeMissing | MembershipExpired | Delay(_))
+    };
+    let strikes: Vec<&Misbehaviour> = strikes.iter().filter(touches_body).collect();
+    if strikes.is_empty() {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let mut text = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    for strike in &strikes {
+        text = match strike {
+            Misbehaviour::UnknownField => {
+                change(&text, |page| each_document(page, |document| document["brand_new"] = json!({ "value": 1 })))
+            }
+            Misbehaviour::WrongType => change(&text, |page| each_document(page, swap_types)),
+            Misbehaviour::Shuffled => change(&text, |page| documents(page, |documents| documents.reverse())),
+            Misbehaviour::Duplicated => change(&text, |page| documents(page, |documents| documents.extend(documents.clone()))),
+            Misbehaviour::EndlessPages => change(&text, |page| page["next_token"] = json!("again")),
+            Misbehaviour::InvalidJson => Bytes::from([b"{\"data\": [}".as_slice(), &text].concat()),
+            _ => text,
+        };
+    }
+    let cut = strikes.contains(&&Misbehaviour::HalfBody);
+    let pause = strikes.iter().find_map(|strike| match strike {
+        Misbehaviour::Drip(pause) => Some(*pause),
+        _ => None,
+    });
+    let body = match (cut, pause) {
+        (true, _) => half(text),
+        (false, Some(pause)) => drip(text, pause),
+        (false, None) => Body::from(text),
+    };
+    Response::from_parts(parts, body)
+}
+
+fn change(text: &Bytes, how: impl FnOnce(&mut Value)) -> Bytes {
+    let Ok(mut value) = serde_json::from_slice(text) else { return text.clone() };
+    how(&mut value);
+    Bytes::from(value.to_string())
+}
+
+fn documents(page: &mut Value, how: impl FnOnce(&mut Vec<Value>)) {
+    if let Some(documents) = page.get_mut("data").and_then(Value::as_array_mut) {
+        how(documents);
+    }
+}
+
+fn each_document(page: &mut Value, how: impl Fn(&mut Value)) {
+    match page.get("data") {
+        Some(_) => documents(page, |documents| documents.iter_mut().for_each(how)),
+        None => how(page),
+    }
+}
+
+fn swap_types(document: &mut Value) {
+    for value in document.as_object_mut().into_iter().flat_map(|document| document.values_mut()) {
+        *value = match value.take() {
+            Value::Number(number) => json!(number.to_string()),
+            Value::Object(_) => json!("object"),
+            Value::Bool(truth) => json!([truth]),
+            other => other,
+        };
+    }
+}
+
+/// The first half, then the connection breaks.
+fn half(text: Bytes) -> Body {
+    let pieces = [Ok(text.slice(..text.len() / 2)), Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))];
+    // Yielding before the break lets the first half be sent; else the answer would not even begin.
+    Body::from_stream(tokio_stream::iter(pieces).then(async |piece| {
+        if piece.is_err() {
+            tokio::task::yield_now().await;
+        }
+        piece
+    }))
+}
+
+/// In sixteen pieces.
+fn drip(text: Bytes, pause: Duration) -> Body {
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, Infallible>>(1);
+    tokio::spawn(async move {
+        for piece in text.chunks((text.len() / 16).max(1)) {
+            tokio::time::sleep(pause).await;
+            // The reader may have gone.
+            if sender.send(Ok(Bytes::copy_from_slice(piece))).await.is_err() {
+                return;
+            }
+        }
+    });
+    Body::from_stream(ReceiverStream::new(receiver))
+}

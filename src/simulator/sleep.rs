@@ -1,0 +1,230 @@
+//! `sleep`: one document for each stretch in bed, the false ones included; `sleep_time`.
+//!
+//! Oura's sleep day runs from 18:00 to 18:00: what an evening holds before the night belongs to the next morning's day.
+
+use serde_json::{Value, json};
+
+use super::life::LifeDay;
+use super::night::{Plan, Recording};
+use super::noise::Noise;
+use super::person::{Document, Person, sample, stamp};
+use super::scores::cents;
+use crate::time::{Day, Instant};
+
+/// A stretch in bed on its way to a document.
+struct Stretch {
+    recording: Recording,
+    kind: Kind,
+    /// As `type` says it.
+    label: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Main,
+    Nap,
+    /// Lying still, taken for sleep: no heart rate, sentinels instead of figures.
+    False,
+}
+
+/// The documents of `day` as they stand at `now`, by bedtime.
+pub(super) fn sleep(person: &Person, day: Day, now: Instant) -> Vec<Document> {
+    let (Some(life), Some(evening)) = (person.day(day), person.life.day(day.plus(-1))) else { return Vec::new() };
+    let mut stretches: Vec<Stretch> = [false_start(person, evening, life, now), late_nap(person, evening, life)]
+        .into_iter()
+        .chain([main(person, day, now), second_sleep(person, life), nap(person, life)])
+        .flatten()
+        .collect();
+    stretches.sort_by_key(|stretch| stretch.recording.start);
+    let documents = stretches.iter().enumerate();
+    documents.map(|(period, stretch)| document(person, life, period, stretch, now)).collect()
+}
+
+fn main(person: &Person, day: Day, now: Instant) -> Option<Stretch> {
+    let mut recording = person.main_night(day)?;
+    let mut noise = person.noise(day, "bedtime edit");
+    let edited = noise.chance(0.07);
+    if edited && person.age(day, now) < 1 {
+        // As the ring took it: the person read on in bed, and says so tomorrow.
+        let epochs = noise.whole(40, 90);
+        recording.in_bed += epochs * super::night::EPOCH;
+        recording.stages.extend((0..epochs).map(|_| b'4'));
+        recording.movement.extend((0..epochs).map(|_| b'2'));
+        let spans = (recording.in_bed / super::night::SPAN) as usize;
+        recording.pulse.resize(spans, None);
+        recording.hrv.resize(spans, None);
+    }
+    let reason = match (edited && person.age(day, now) >= 1, noise.chance(0.3)) {
+        (true, _) => "bedtime_edit",
+        (false, true) => "background_sleep_analysis",
+        (false, false) => "foreground_sleep_analysis",
+    };
+    Some(Stretch { recording, kind: Kind::Main, label: "long_sleep", reason })
+}
+
+/// An hour on the sofa before bed, on the evening before `life`'s day.
+fn false_start(person: &Person, evening: &LifeDay, life: &LifeDay, now: Instant) -> Option<Stretch> {
+    let mut noise = person.noise(evening.day, "false start");
+    let start = evening.at(noise.whole(1170, 1330)).plus(noise.whole(0, 59));
+    let in_bed = noise.whole(930, 2400);
+    if !noise.chance(0.5) || !evening.worn || evening.day < person.first_day || start.plus(in_bed + 900) > life.bedtime {
+        return None;
+    }
+    let asked = person.age(life.day, now) >= 1;
+    let label = match noise.whole(0, 19) {
+        0 if asked => "deleted",
+        1 if asked => "rest",
+        _ => "sleep",
+    };
+    let plan = Plan { efficiency: noise.uniform(0.03, 0.3), ..short(start, in_bed, life) };
+    Some(Stretch { recording: Recording::new(&plan, &mut noise), kind: Kind::False, label, reason: "foreground_sleep_analysis" })
+}
+
+/// A nap that ends after 18:00 counts for the next day.
+fn late_nap(person: &Person, evening: &LifeDay, life: &LifeDay) -> Option<Stretch> {
+    let mut noise = person.noise(evening.day, "late nap");
+    let possible = evening.free && evening.worn && evening.training.is_none() && evening.day >= person.first_day;
+    let start = evening.at(noise.whole(1045, 1070));
+    let plan = short(start, noise.whole(2700, 4200), life);
+    let before_bed = start.plus(plan.in_bed + 3 * 3600) < life.bedtime;
+    (possible && before_bed && noise.chance(0.06)).then(|| Stretch {
+        recording: Recording::new(&plan, &mut noise),
+        kind: Kind::Nap,
+        label: "late_nap",
+        reason: "foreground_sleep_analysis",
+    })
+}
+
+fn nap(person: &Person, life: &LifeDay) -> Option<Stretch> {
+    let mut noise = person.noise(life.day, "nap");
+    let start = life.at(noise.whole(800, 960)).plus(noise.whole(0, 59));
+    let chance = if life.free { 0.2 } else { 0.05 } + 0.3 * f64::from(u8::from(life.fever > 0.4));
+    let free_time = life.training.is_none_or(|training| training.start > 1000);
+    if !life.worn || !free_time || start < life.wake.plus(3 * 3600) || !noise.chance(chance) {
+        return None;
+    }
+    let label = if noise.chance(0.15) { "rest" } else { "sleep" };
+    let plan = short(start, noise.whole(1500, 5600), life);
+    Some(Stretch { recording: Recording::new(&plan, &mut noise), kind: Kind::Nap, label, reason: "foreground_sleep_analysis" })
+}
+
+/// Back to bed on a lazy morning, for more than three hours: a second long sleep on one day.
+fn second_sleep(person: &Person, life: &LifeDay) -> Option<Stretch> {
+    let mut noise = person.noise(life.day, "second sleep");
+    let lazy = life.free && life.worn && life.night_worn && life.training.is_none();
+    let plan = Plan { rem: 0.2, ..short(life.wake.plus(3000), noise.whole(11_000, 11_900), life) };
+    (lazy && noise.chance(0.04)).then(|| Stretch {
+        recording: Recording::new(&plan, &mut noise),
+        kind: Kind::Nap,
+        label: "long_sleep",
+        reason: "background_sleep_analysis",
+    })
+}
+
+fn short(start: Instant, in_bed: i64, life: &LifeDay) -> Plan {
+    let (pulse, hrv) = (life.pulse + 9.0, life.hrv * 0.7);
+    Plan { start, in_bed, efficiency: 0.74, deep: 0.08, rem: 0.0, latency: 300.0, pulse, hrv, excitement: 2.0 }
+}
+
+fn document(person: &Person, life: &LifeDay, period: usize, stretch: &Stretch, now: Instant) -> Document {
+    let Stretch { recording, kind, label, reason } = stretch;
+    let (zone, start, end) = (life.zone, recording.start, recording.start.plus(recording.in_bed));
+    // Stretches come and go with what the person says of them: the identifier hangs on the bedtime, not on the period.
+    let ordinal = (start.seconds() / 60).rem_euclid(977) as usize;
+    let mut noise = person.noise(life.day, label);
+    let felt = *kind != Kind::False;
+    let mean = |items: &[Option<f64>]| {
+        let known: Vec<f64> = items.iter().copied().flatten().collect();
+        (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+    };
+    let eighths = |value: f64| (value * 8.0).round() / 8.0;
+    let pulse = mean(&recording.pulse).map(|mean| eighths(mean - 0.2));
+    let lowest = recording.pulse.iter().flatten().fold(255.0_f64, |low, &bpm| low.min(bpm));
+    let text = |codes: &[u8]| codes.iter().map(|&code| code as char).collect::<String>();
+    let five = recording.stages_5_min();
+    let body = json!({
+        "id": person.id("sleep", life.day, ordinal),
+        "day": life.day.to_string(),
+        "bedtime_start": stamp(start, zone),
+        "bedtime_end": stamp(end, zone),
+        "type": label,
+        "period": period,
+        "average_breath": eighths(life.breath + if felt { 0.0 } else { noise.uniform(0.5, 5.0) }),
+        "average_heart_rate": if felt { pulse } else { Some(eighths(life.pulse + noise.uniform(12.0, 24.0))) },
+        "average_hrv": if felt { mean(&recording.hrv).map(|mean| mean.round() as i64) } else { None },
+        "lowest_heart_rate": if felt { lowest as i64 - i64::from(lowest < 255.0) } else { 255 },
+        "heart_rate": felt.then(|| sample(300.0, &recording.pulse, start, zone)),
+        "hrv": felt.then(|| sample(300.0, &recording.hrv, start, zone)),
+        "deep_sleep_duration": recording.deep(),
+        "light_sleep_duration": recording.light(),
+        "rem_sleep_duration": recording.rem(),
+        "total_sleep_duration": recording.asleep(),
+        "awake_time": recording.in_bed - recording.asleep(),
+        "time_in_bed": recording.in_bed,
+        "efficiency": recording.efficiency(),
+        "latency": if felt { recording.latency } else { 0 },
+        "restless_periods": if felt { recording.restless() } else { recording.restless() / 8 },
+        "low_battery_alert": life.battery < 15.0,
+        "movement_30_sec": text(&recording.movement),
+        "sleep_phase_30_sec": text(&recording.stages),
+        "sleep_phase_5_min": five,
+        "app_sleep_phase_5_min": five,
+        "sleep_algorithm_version": "v2",
+        "sleep_analysis_reason": reason,
+        "readiness": readiness(person, life, *kind, now),
+        "readiness_score_delta": match kind { Kind::Main => Some(0), Kind::Nap => Some(noise.whole(0, 6)), Kind::False => None },
+        "sleep_score_delta": match kind { Kind::Main => Some(0), Kind::Nap => Some(noise.whole(0, 6)), Kind::False => None },
+        "ring_id": null,
+    });
+    Document::new(life.day, start, end.plus(25 * 60), &body)
+}
+
+/// The readiness inside a sleep document: complete in the main sleep, with zeros for what a short one cannot know.
+fn readiness(person: &Person, life: &LifeDay, kind: Kind, now: Instant) -> Value {
+    let mut score = person.readiness(life);
+    if kind == Kind::Main {
+        return json!({
+            "contributors": score.contributors(),
+            "score": person.settling(score.score, life.day, "readiness", now),
+            "temperature_deviation": cents(life.temperature),
+            "temperature_trend_deviation": cents(life.temperature_trend),
+        });
+    }
+    let unknown: &[&str] = match kind {
+        Kind::False => &["body_temperature", "recovery_index", "resting_heart_rate"],
+        _ => &["body_temperature"],
+    };
+    unknown.iter().for_each(|name| score.set(name, 0.0));
+    score.set("previous_night", 1.0);
+    json!({
+        "contributors": score.contributors(),
+        "score": (score.score.round() as i64 - 18).max(30),
+        "temperature_deviation": null,
+        "temperature_trend_deviation": cents(life.temperature_trend),
+    })
+}
+
+/// When to go to bed; on some days Oura says nothing.
+pub(super) fn sleep_time(person: &Person, day: Day, _: Instant) -> Vec<Document> {
+    let Some(life) = person.night(day) else { return Vec::new() };
+    let mut noise: Noise = person.noise(day, "sleep_time");
+    if noise.chance(0.16) {
+        return Vec::new();
+    }
+    let optimal = life.debt < 1.2 && noise.chance(0.7);
+    let quarter = |seconds: f64| (seconds / 900.0).round() as i64 * 900;
+    let offset = life.bedtime.utc().with_timezone(&life.zone);
+    let window = optimal.then(|| {
+        let start = quarter(-4500.0 + 900.0 * life.season);
+        json!({ "day_tz": chrono::Offset::fix(offset.offset()).local_minus_utc(), "start_offset": start, "end_offset": start + 2700 })
+    });
+    let body = json!({
+        "id": person.id("sleep_time", day, 0),
+        "day": day.to_string(),
+        "optimal_bedtime": window,
+        "recommendation": if optimal { "follow_optimal_bedtime" } else if life.efficiency < 0.82 { "improve_efficiency" } else { "earlier_bedtime" },
+        "status": if optimal { "optimal_found" } else { "only_recommended_found" },
+    });
+    vec![Document::new(day, life.wake, life.wake.plus(30 * 60), &body)]
+}

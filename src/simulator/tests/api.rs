@@ -1,0 +1,127 @@
+//! Lists, ranges, pages and single documents.
+
+use serde_json::Value;
+
+use super::{Reader, config, day};
+use crate::simulator::Config;
+use crate::simulator::collections::COLLECTIONS;
+
+#[tokio::test]
+async fn every_collection_answers_and_keeps_its_envelope() {
+    let reader = Reader::of(config()).await;
+    for collection in &COLLECTIONS {
+        let body = reader.json(collection.name).await;
+        match collection.name {
+            "personal_info" => assert!(body["age"].is_i64() && body["email"].is_string() && body.get("data").is_none()),
+            name => assert!(body["data"].is_array() && body["next_token"].is_null(), "{name}"),
+        }
+    }
+    for name in ["vo2_max", "interbeat_interval", "blood_glucose"] {
+        assert_eq!(reader.get(name).await.status(), 404);
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_range_is_included_in_some_collections_and_not_in_others() {
+    let reader = Reader::of(config()).await;
+    let both = ["2025-03-10", "2025-03-11"];
+    for (name, days) in [("daily_readiness", &both[..]), ("daily_stress", &both), ("daily_activity", &both[..1])] {
+        assert_eq!(reader.days(&format!("{name}?start_date=2025-03-10&end_date=2025-03-11")).await, days, "{name}");
+    }
+    let nights = reader.days("sleep?start_date=2025-03-10&end_date=2025-03-11").await;
+    assert!(!nights.is_empty() && nights.iter().all(|night| night == both[0]), "{nights:?}");
+    // An end with a time of day takes its day in.
+    assert_eq!(reader.days("daily_activity?start_date=2025-03-10&end_date=2025-03-11T23:59:59").await, both);
+}
+
+#[tokio::test]
+async fn workouts_are_filtered_by_their_start_in_utc_although_days_are_local() {
+    let reader = Reader::of(config()).await;
+    let mut local_day_differs = 0;
+    for first in day("2026-06-01").through(day("2026-06-30")) {
+        let page = reader.json(&format!("workout?start_date={first}&end_date={}", first.plus(1))).await;
+        for workout in page["data"].as_array().unwrap() {
+            let start = chrono::DateTime::parse_from_rfc3339(workout["start_datetime"].as_str().unwrap()).unwrap();
+            assert_eq!(start.to_utc().date_naive(), first.date());
+            local_day_differs += usize::from(workout["day"] != first.to_string());
+        }
+    }
+    assert!(local_day_differs > 0);
+}
+
+#[tokio::test]
+async fn pages_joined_are_the_whole_truth_with_the_token_alone_or_beside_the_dates() {
+    let reader = Reader::of(config()).await;
+    let (from, to) = (day("2026-02-01"), day("2026-02-09"));
+    let range = format!("start_datetime={from}T00:00:00Z&end_datetime={}T00:00:00%2B00:00", to.plus(1));
+    for beside in ["", range.as_str()] {
+        let mut rows: Vec<Value> = Vec::new();
+        let mut query = range.clone();
+        loop {
+            let page = reader.json(&format!("heartrate?{query}")).await;
+            rows.extend_from_slice(page["data"].as_array().unwrap());
+            let Some(token) = page["next_token"].as_str() else { break };
+            assert_eq!(page["data"].as_array().unwrap().len(), 1000);
+            query = format!("{beside}&next_token={token}");
+        }
+        assert_eq!(rows, reader.simulator.truth("heartrate", from, to));
+        assert!(rows.len() > 8_000, "{}", rows.len());
+    }
+    let three_years = reader.json("daily_readiness?start_date=2020-01-01&end_date=2026-11-20").await;
+    assert!(three_years["next_token"].is_string());
+    assert_eq!(reader.get("sleep?next_token=garbage").await.status(), 400);
+}
+
+#[tokio::test]
+async fn rows_are_asked_for_by_datetime_and_for_at_most_thirty_days() {
+    let reader = Reader::of(config()).await;
+    for name in ["heartrate", "ring_battery_level"] {
+        let long = reader.get(&format!("{name}?start_datetime=2026-01-01T00:00:00Z&end_datetime=2026-02-02T00:00:00Z")).await;
+        assert_eq!(long.status(), 400);
+        assert!(long.json::<Value>().await.unwrap()["detail"].as_str().unwrap().contains("30 days"));
+        // Dates mean nothing here: the last day is answered.
+        let ignored = reader.json(&format!("{name}?start_date=2025-01-01&end_date=2025-01-02")).await;
+        assert!(ignored["data"].as_array().unwrap().iter().all(|row| row["timestamp"].as_str().unwrap() > "2026-11-19T12"), "{name}");
+        assert!(ignored["data"][0].get("timestamp_unix").is_none() && ignored["data"][0]["producer_timestamp"].is_string());
+        assert_eq!(reader.json(&format!("{name}?latest=true")).await["data"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn bad_dates_are_refused_and_say_where() {
+    let reader = Reader::of(config()).await;
+    let garbage = reader.get("sleep?start_date=yesterday&end_date=2026-01-01").await;
+    assert_eq!(garbage.status(), 422);
+    assert_eq!(garbage.json::<Value>().await.unwrap()["detail"][0]["loc"][1], "start_date");
+    assert_eq!(reader.get("sleep?start_date=2026-02-01&end_date=2026-01-01").await.status(), 422);
+}
+
+#[tokio::test]
+async fn a_single_document_is_found_by_its_id() {
+    let reader = Reader::of(config()).await;
+    for collection in COLLECTIONS.iter().filter(|c| c.has_documents() && c.name != "daily_cardiovascular_age") {
+        let known = reader.simulator.truth(collection.name, day("2025-01-01"), day("2026-01-01"));
+        let one = known.last().unwrap_or_else(|| panic!("a year without {}", collection.name));
+        let path = format!("{}/{}", collection.name, one["id"].as_str().unwrap());
+        assert_eq!(&reader.json(&path).await, one);
+        assert_eq!(reader.get(&format!("{}/not-existing", collection.name)).await.status(), 404);
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_and_an_expired_token_are_refused() {
+    let mut reader = Reader::of(Config { token_lifetime: 0, ..config() }).await;
+    assert_eq!(reader.get("sleep").await.status(), 401);
+    reader.token = "nonsense".to_owned();
+    assert_eq!(reader.get("personal_info").await.status(), 401);
+}
+
+#[tokio::test]
+async fn beyond_the_rate_limit_a_client_is_told_how_long_to_wait() {
+    let reader = Reader::of(Config { rate_limit: Some((2, 300)), ..config() }).await;
+    for status in [200, 200, 429] {
+        let response = reader.get("personal_info").await;
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers().get("retry-after").map(|wait| wait.to_str().unwrap()), (status == 429).then_some("300"));
+    }
+}

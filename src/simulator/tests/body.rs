@@ -1,0 +1,1 @@
+//! The person: shapes that always hold, and what is followed by what.

@@ -1,0 +1,74 @@
+//! Misbehaviour on order.
+
+use serde_json::Value;
+
+use super::{Reader, config};
+use crate::simulator::{Fault, FaultError, Misbehaviour};
+
+const NIGHTS: &str = "sleep?start_date=2026-03-01&end_date=2026-03-08";
+
+#[test]
+fn a_fault_is_written_in_words() {
+    let parsed: Fault = "collection=sleep,status=429,retry_after=2,times=3".parse().unwrap();
+    let meant = Fault::on_collection("sleep", Misbehaviour::Status { status: 429, retry_after: Some(2) }).times(3);
+    assert_eq!(parsed, meant);
+    assert_eq!("path=/oauth/token,half_body,after=1".parse(), Ok(Fault::on_path("/oauth/token", Misbehaviour::HalfBody).after(1)));
+    assert_eq!("collection=sleep".parse::<Fault>(), Err(FaultError::Nothing));
+    assert_eq!("explode".parse::<Fault>(), Err(FaultError::Word("explode".to_owned())));
+    assert!(matches!("status=many".parse::<Fault>(), Err(FaultError::Value(_, _))));
+}
+
+#[tokio::test]
+async fn statuses_strike_their_collection_as_often_as_ordered() {
+    let reader = Reader::of(config()).await;
+    reader.simulator.faults().add("collection=sleep,status=500,after=1,times=2".parse().unwrap());
+    reader.simulator.faults().add("collection=workout,scope".parse().unwrap());
+    reader.simulator.faults().add("collection=tag,status=429,retry_after=7".parse().unwrap());
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(reader.get(NIGHTS).await.status().as_u16());
+    }
+    assert_eq!(statuses, [200, 500, 500, 200]);
+    assert_eq!(reader.get("daily_sleep").await.status(), 200);
+    assert_eq!(reader.get("tag").await.headers()["retry-after"], "7");
+    let scope = reader.get("workout").await;
+    assert_eq!(scope.status(), 401);
+    assert!(scope.text().await.unwrap().contains("workout scope"));
+    let log = reader.simulator.requests();
+    assert_eq!(log.log().iter().filter(|request| request.collection() == Some("sleep") && request.status == 500).count(), 2);
+    assert_eq!(log.log()[0].parameter("end_date").as_deref(), Some("2026-03-08"));
+
+    reader.simulator.faults().clear();
+    reader.simulator.faults().add("membership_expired".parse().unwrap());
+    assert_eq!(reader.get("daily_sleep").await.status(), 403);
+}
+
+#[tokio::test]
+async fn bodies_are_cut_or_broken() {
+    let reader = Reader::of(config()).await;
+    reader.simulator.faults().add("collection=sleep,half_body,times=1".parse().unwrap());
+    let response = reader.get(NIGHTS).await;
+    assert_eq!(response.status(), 200);
+    assert!(response.bytes().await.is_err());
+    reader.simulator.faults().add("collection=sleep,invalid_json,times=1".parse().unwrap());
+    assert!(reader.get(NIGHTS).await.json::<Value>().await.is_err());
+    reader.simulator.faults().add("collection=sleep,drip=0,times=1".parse().unwrap());
+    let whole = reader.json(NIGHTS).await;
+    assert_eq!(whole, reader.json(NIGHTS).await);
+}
+
+#[tokio::test]
+async fn documents_are_changed_repeated_or_never_end() {
+    let reader = Reader::of(config()).await;
+    let good = reader.json(NIGHTS).await["data"].as_array().unwrap().clone();
+    let order = async |fault: &str| {
+        reader.simulator.faults().clear();
+        reader.simulator.faults().add(fault.parse().unwrap());
+        reader.json(NIGHTS).await
+    };
+    assert!(order("unknown_field").await["data"][0]["brand_new"].is_object());
+    assert!(order("wrong_type").await["data"][0]["efficiency"].is_string());
+    assert_eq!(order("duplicated").await["data"].as_array().unwrap().len(), good.len() * 2);
+    assert_eq!(order("shuffled").await["data"][0], good[good.len() - 1]);
+    assert_eq!(order("endless_pages").await["next_token"], "again");
+}

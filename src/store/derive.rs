@@ -1,0 +1,186 @@
+//! What derives from raw documents: typed rows, samples, the calendar. Written beside each document, and anew when their shape changes.
+
+use rusqlite::{Connection, Statement, Transaction, params};
+use serde_json::Value;
+
+use super::documents::canonical_hash;
+use super::schema::{self, DOCUMENT_COLUMNS, quoted};
+use super::{Store, StoreError};
+use crate::catalog::{Cell, Collection, Reading, Storage};
+use crate::time::{Day, Instant, Tz};
+
+/// Counts up when the code derives something else from the same documents.
+const DERIVATION: u32 = 1;
+
+impl Store {
+    /// No collection is known: a new file.
+    pub(super) fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.writer().query_row("SELECT NOT EXISTS (SELECT 1 FROM meta WHERE name = 'derived_by')", [], |row| row.get(0))?)
+    }
+
+    /// What derives from raw documents was derived by another catalogue, zone or program.
+    pub fn is_outdated(&self) -> Result<bool, StoreError> {
+        let derived_by: String = self.writer().query_row("SELECT value FROM meta WHERE name = 'derived_by'", [], |row| row.get(0))?;
+        Ok(derived_by != self.derived_by())
+    }
+
+    /// Derives everything anew in one transaction: readers see the old until it is done.
+    pub fn rebuild(&self) -> Result<(), StoreError> {
+        let (catalog, zone) = (&self.shared.catalog, self.shared.zone);
+        let mut writer = self.writer();
+        let transaction = writer.transaction()?;
+        schema::create_derived(&transaction, catalog)?;
+        transaction.execute_batch("DELETE FROM samples_data; DELETE FROM calendar")?;
+        for collection in catalog.collections.iter().filter(|collection| collection.storage == Storage::Documents) {
+            let derived = Derived::new(&transaction, collection, zone)?;
+            let mut raw = transaction.prepare(
+                "SELECT document, document_id, payload FROM oura_raw_documents WHERE resource = ?1 AND deleted_at IS NULL",
+            )?;
+            let mut update = transaction
+                .prepare("UPDATE oura_raw_documents SET day = ?2, start_at = ?3, end_at = ?4, utc_offset = ?5 WHERE document = ?1")?;
+            // Collected first: the table is updated while it is walked.
+            let documents: Vec<i64> = raw.query_map([&collection.name], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let mut payload_of = transaction.prepare("SELECT payload FROM oura_raw_documents WHERE document = ?1")?;
+            for document in documents {
+                let payload: String = payload_of.query_row([document], |row| row.get(0))?;
+                let value: Value = serde_json::from_str(&payload).unwrap_or(Value::Null);
+                let Ok(reading) = collection.read(&value, zone) else { continue };
+                let seconds = |at: Option<Instant>| at.map(Instant::seconds);
+                update.execute(params![
+                    document,
+                    reading.day.map(|day| day.to_string()),
+                    seconds(reading.start_at),
+                    seconds(reading.end_at),
+                    reading.utc_offset
+                ])?;
+                derived.insert(document, &value, &reading)?;
+            }
+        }
+        rebuild_calendar(&transaction, zone)?;
+        transaction.execute(
+            "INSERT INTO meta (name, value) VALUES ('derived_by', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",
+            [self.derived_by()],
+        )?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn derived_by(&self) -> String {
+        format!("{DERIVATION} {} {}", self.shared.zone, self.shared.catalog.fingerprint())
+    }
+}
+
+/// The zone that what is stored was derived in.
+pub(super) fn zone(connection: &Connection) -> Result<Tz, StoreError> {
+    let derived_by: String = connection.query_row("SELECT value FROM meta WHERE name = 'derived_by'", [], |row| row.get(0))?;
+    Ok(derived_by.split(' ').nth(1).and_then(|zone| zone.parse().ok()).unwrap_or(Tz::UTC))
+}
+
+/// The typed row and the samples of the documents of one collection.
+pub(super) struct Derived<'a> {
+    transaction: &'a Transaction<'a>,
+    collection: &'a Collection,
+    zone: Tz,
+    insert: String,
+    /// Row ids in `series`, in the order of [`Collection::series`].
+    series: Vec<i64>,
+}
+
+impl<'a> Derived<'a> {
+    pub(super) fn new(transaction: &'a Transaction<'a>, collection: &'a Collection, zone: Tz) -> Result<Derived<'a>, StoreError> {
+        let fixed = DOCUMENT_COLUMNS.iter().map(|(name, _)| (*name).to_owned());
+        let names: Vec<String> = fixed.chain(collection.columns.iter().map(|column| quoted(&column.name))).collect();
+        let places = vec!["?"; names.len()].join(", ");
+        let insert = format!("INSERT OR REPLACE INTO {} ({}) VALUES ({places})", quoted(&collection.table), names.join(", "));
+        let mut id = transaction.prepare_cached("SELECT series FROM series WHERE name = ?1")?;
+        let series =
+            collection.series.iter().map(|series| id.query_row([&series.name], |row| row.get(0))).collect::<Result<Vec<i64>, _>>()?;
+        drop(id);
+        Ok(Derived { transaction, collection, zone, insert, series })
+    }
+
+    pub(super) fn insert(&self, document: i64, value: &Value, reading: &Reading) -> Result<(), StoreError> {
+        if !value.is_object() {
+            return Ok(());
+        }
+        let mut insert = self.transaction.prepare_cached(&self.insert)?;
+        insert.raw_bind_parameter(1, document)?;
+        insert.raw_bind_parameter(2, reading.start_at.map(Instant::seconds))?;
+        insert.raw_bind_parameter(3, reading.day.map(|day| day.to_string()))?;
+        insert.raw_bind_parameter(4, reading.utc_offset)?;
+        for (parameter, cell) in (DOCUMENT_COLUMNS.len() + 1..).zip(self.collection.cells(value, self.zone)) {
+            bind(&mut insert, parameter, &cell)?;
+        }
+        insert.raw_execute()?;
+
+        let mut sample = self
+            .transaction
+            .prepare_cached("INSERT OR REPLACE INTO samples_data (series, time, document, value) VALUES (?1, ?2, ?3, ?4)")?;
+        for point in self.collection.samples(value, reading.start_at, self.zone) {
+            sample.execute((self.series[point.series], point.at.0, document, point.value))?;
+        }
+        Ok(())
+    }
+
+    /// Takes away what the stored payload of `document` gave: call it before the payload changes.
+    pub(super) fn remove(&self, document: i64) -> Result<(), StoreError> {
+        self.transaction.prepare_cached(&format!("DELETE FROM {} WHERE document = ?1", quoted(&self.collection.table)))?.execute([document])?;
+        let payload: String = self
+            .transaction
+            .prepare_cached("SELECT payload FROM oura_raw_documents WHERE document = ?1")?
+            .query_row([document], |row| row.get(0))?;
+        let value: Value = serde_json::from_str(&payload).unwrap_or(Value::Null);
+        let Ok(reading) = self.collection.read(&value, self.zone) else { return Ok(()) };
+        let mut delete =
+            self.transaction.prepare_cached("DELETE FROM samples_data WHERE series = ?1 AND time = ?2 AND document = ?3")?;
+        for point in self.collection.samples(&value, reading.start_at, self.zone) {
+            delete.execute((self.series[point.series], point.at.0, document))?;
+        }
+        Ok(())
+    }
+}
+
+/// Keeps a row that cannot be placed in time as a raw document, so that it is not lost.
+pub(super) fn keep_unreadable(transaction: &Transaction, collection: &Collection, payload: &str, now: Instant) -> Result<(), StoreError> {
+    let hash = canonical_hash(&serde_json::from_str(payload).unwrap_or(Value::Null));
+    let id: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    transaction
+        .prepare_cached(
+            "INSERT INTO oura_raw_documents (resource, document_id, payload, hash, revision, first_seen_at, changed_at, last_seen_at)
+             VALUES (?1, 'sha256:' || ?2, ?3, ?4, 1, ?5, ?5, ?5)
+             ON CONFLICT DO UPDATE SET last_seen_at = excluded.last_seen_at",
+        )?
+        .execute(params![collection.name, id, payload, hash, now.0])?;
+    Ok(())
+}
+
+pub(super) fn bind(statement: &mut Statement, parameter: usize, cell: &Cell) -> Result<(), StoreError> {
+    match cell {
+        Cell::Null => statement.raw_bind_parameter(parameter, rusqlite::types::Null)?,
+        Cell::Integer(value) => statement.raw_bind_parameter(parameter, value)?,
+        Cell::Real(value) => statement.raw_bind_parameter(parameter, value)?,
+        Cell::Text(value) => statement.raw_bind_parameter(parameter, value)?,
+    }
+    Ok(())
+}
+
+pub(super) fn add_to_calendar(transaction: &Transaction, day: Day, zone: Tz) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached("INSERT INTO calendar (day, time) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        .execute((day.to_string(), day.midnight(zone).0))?;
+    Ok(())
+}
+
+/// Every covered day, and every day between the first and the last of them.
+fn rebuild_calendar(transaction: &Transaction, zone: Tz) -> Result<(), StoreError> {
+    let ends: (Option<String>, Option<String>) =
+        transaction.query_row("SELECT min(day), max(day) FROM coverage_data", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if let (Some(first), Some(last)) = ends
+        && let (Ok(first), Ok(last)) = (first.parse::<Day>(), last.parse::<Day>())
+    {
+        for day in first.through(last) {
+            add_to_calendar(transaction, day, zone)?;
+        }
+    }
+    Ok(())
+}

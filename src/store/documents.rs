@@ -1,0 +1,307 @@
+//! Storing what a window brought, in one transaction: documents and rows, what derives from them, what has gone, the coverage of its
+//! days, and the window's own end. Either all of it is in the file or none.
+
+use std::collections::HashSet;
+
+use rusqlite::{OptionalExtension, Transaction, params};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::derive::{self, Derived};
+use super::queue::{QueuedWindow, Window};
+use super::schema::{quoted, row_columns, row_key};
+use super::{Store, StoreError};
+use crate::catalog::{Cell, Collection, Reading, Storage, Style};
+use crate::time::{Instant, Tz};
+
+/// Days before today whose documents may still change: they are marked partial and asked for again.
+pub const TRAILING_DAYS: i64 = 7;
+
+/// What a window changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Documents or rows that came.
+    pub documents: u64,
+    /// Of these, new or other than before.
+    pub changed: u64,
+    /// Known ones that did not come any more.
+    pub deleted: u64,
+}
+
+impl Store {
+    /// Stores the complete answer to `window`. `now` dates it; its local day decides which days may still change.
+    pub fn put_window(&self, window: &QueuedWindow, documents: &[Box<RawValue>], now: Instant) -> Result<Stored, StoreError> {
+        let Some(collection) = self.shared.catalog.get(&window.window.collection) else { return self.drop_window(window, now) };
+        let mut writer = self.writer();
+        let transaction = writer.transaction()?;
+        let put = Put { transaction: &transaction, collection, zone: self.shared.zone, now, window };
+        let stored = match collection.storage {
+            Storage::Documents => put.documents(documents)?,
+            Storage::Rows => put.rows(documents)?,
+        };
+        put.coverage()?;
+        put.finish(stored)?;
+        transaction.commit()?;
+        Ok(stored)
+    }
+}
+
+struct Put<'a> {
+    transaction: &'a Transaction<'a>,
+    collection: &'a Collection,
+    zone: Tz,
+    now: Instant,
+    window: &'a QueuedWindow,
+}
+
+impl Put<'_> {
+    fn documents(&self, documents: &[Box<RawValue>]) -> Result<Stored, StoreError> {
+        let mut stored = Stored { documents: documents.len() as u64, ..Stored::default() };
+        let mut seen = HashSet::new();
+        let derived = Derived::new(self.transaction, self.collection, self.zone)?;
+        for payload in documents {
+            // Checked JSON already: a number beyond f64 is the only thing that can fail here.
+            let value: Value = serde_json::from_str(payload.get()).unwrap_or(Value::Null);
+            let hash = canonical_hash(&value);
+            let reading = identify(self.collection, &value, &hash, self.zone);
+            if self.document(&derived, payload.get(), &value, &hash, &reading)? {
+                stored.changed += 1;
+            }
+            seen.insert(reading.id);
+        }
+        stored.deleted = self.forget_unseen(&derived, &seen)?;
+        Ok(stored)
+    }
+
+    /// Stores one document; true if it is new or other than before.
+    fn document(
+        &self,
+        derived: &Derived,
+        payload: &str,
+        value: &Value,
+        hash: &[u8; 32],
+        reading: &Reading,
+    ) -> Result<bool, StoreError> {
+        let known = self
+            .transaction
+            .prepare_cached("SELECT document, hash, deleted_at FROM oura_raw_documents WHERE resource = ?1 AND document_id = ?2")?
+            .query_row((&self.collection.name, &reading.id), |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Option<i64>>(2)?))
+            })
+            .optional()?;
+        if let Some((document, known_hash, deleted_at)) = &known
+            && known_hash == hash
+        {
+            self.transaction
+                .prepare_cached("UPDATE oura_raw_documents SET last_seen_at = ?2, deleted_at = NULL WHERE document = ?1")?
+                .execute((document, self.now.0))?;
+            if deleted_at.is_some() {
+                derived.insert(*document, value, reading)?;
+            }
+            return Ok(deleted_at.is_some());
+        }
+        if let Some((document, ..)) = known {
+            derived.remove(document)?;
+        }
+        let document: i64 = self
+            .transaction
+            .prepare_cached(
+                "INSERT INTO oura_raw_documents (resource, document_id, day, start_at, end_at, utc_offset, payload, hash, revision,
+                     first_seen_at, changed_at, last_seen_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?9, ?9)
+                 ON CONFLICT (resource, document_id) DO UPDATE SET
+                     day = excluded.day, start_at = excluded.start_at, end_at = excluded.end_at, utc_offset = excluded.utc_offset,
+                     payload = excluded.payload, hash = excluded.hash, revision = revision + 1, changed_at = excluded.changed_at,
+                     last_seen_at = excluded.last_seen_at, deleted_at = NULL
+                 RETURNING document",
+            )?
+            .query_row(
+                params![
+                    self.collection.name,
+                    reading.id,
+                    reading.day.map(|day| day.to_string()),
+                    reading.start_at.map(Instant::seconds),
+                    reading.end_at.map(Instant::seconds),
+                    reading.utc_offset,
+                    payload,
+                    hash,
+                    self.now.0,
+                ],
+                |row| row.get(0),
+            )?;
+        derived.insert(document, value, reading)?;
+        Ok(true)
+    }
+
+    /// Marks documents deleted that lie inside the window but did not come.
+    fn forget_unseen(&self, derived: &Derived, seen: &HashSet<String>) -> Result<u64, StoreError> {
+        let everything = matches!(self.collection.style, Style::TokenOnly | Style::Singleton);
+        let mut inside = self.transaction.prepare_cached(
+            "SELECT document, document_id FROM oura_raw_documents
+             WHERE resource = ?1 AND deleted_at IS NULL AND (?2 OR day BETWEEN ?3 AND ?4)",
+        )?;
+        let Window { from, to, .. } = &self.window.window;
+        let inside: Vec<(i64, String)> = inside
+            .query_map((&self.collection.name, everything, from.to_string(), to.to_string()), |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        let mut deleted = 0;
+        for (document, _) in inside.iter().filter(|(_, id)| !seen.contains(id)) {
+            derived.remove(*document)?;
+            self.transaction
+                .prepare_cached("UPDATE oura_raw_documents SET deleted_at = ?2 WHERE document = ?1")?
+                .execute((document, self.now.0))?;
+            deleted += 1;
+        }
+        Ok(deleted)
+    }
+
+    /// Upserts rows whose day lies in the window; the padding around it is another window's.
+    fn rows(&self, documents: &[Box<RawValue>]) -> Result<Stored, StoreError> {
+        let collection = self.collection;
+        let columns: Vec<usize> = row_columns(collection).map(|(place, _)| place).collect();
+        let names: Vec<String> = std::iter::once("time".to_owned())
+            .chain(row_columns(collection).map(|(_, column)| quoted(&column.name)))
+            .chain(std::iter::once("extra".to_owned()))
+            .collect();
+        let key = row_key(collection);
+        let value_names: Vec<&String> = names.iter().filter(|name| !key.contains(name)).collect();
+        let list = |names: &[&String], form: &dyn Fn(&str) -> String, between: &str| {
+            names.iter().map(|name| form(name)).collect::<Vec<_>>().join(between)
+        };
+        // The condition keeps unchanged rows from being written again, and so from being counted as changed.
+        let mut insert = self.transaction.prepare(&format!(
+            "INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT ({key}) DO UPDATE SET {set} WHERE {differs}",
+            table = quoted(&collection.table),
+            columns = names.join(", "),
+            places = vec!["?"; names.len()].join(", "),
+            key = key.join(", "),
+            set = list(&value_names, &|name| format!("{name} = excluded.{name}"), ", "),
+            differs = list(&value_names, &|name| format!("{}.{name} IS NOT excluded.{name}", quoted(&collection.table)), " OR "),
+        ))?;
+        let Window { from, to, .. } = &self.window.window;
+        let (from, end) = (from.midnight(self.zone), to.plus(1).midnight(self.zone));
+        let mut stored = Stored::default();
+        for payload in documents {
+            let value: Value = serde_json::from_str(payload.get()).unwrap_or(Value::Null);
+            let Some(at) = collection.read(&value, self.zone).ok().and_then(|reading| reading.start_at) else {
+                derive::keep_unreadable(self.transaction, collection, payload.get(), self.now)?;
+                continue;
+            };
+            if at < from || at >= end {
+                continue;
+            }
+            stored.documents += 1;
+            let cells = collection.cells(&value, self.zone);
+            insert.raw_bind_parameter(1, at.0)?;
+            for (parameter, place) in (2..).zip(&columns) {
+                let is_key = key.contains(&names[parameter - 1]);
+                derive::bind(&mut insert, parameter, if is_key && cells[*place] == Cell::Null { &EMPTY } else { &cells[*place] })?;
+            }
+            derive::bind(&mut insert, names.len(), &collection.extra(&value))?;
+            stored.changed += insert.raw_execute()? as u64;
+        }
+        Ok(stored)
+    }
+
+    /// Counts the documents of each day of the window. Days that had not ended a week ago may still change.
+    fn coverage(&self) -> Result<(), StoreError> {
+        if matches!(self.collection.style, Style::TokenOnly | Style::Singleton) {
+            return Ok(());
+        }
+        let count = match self.collection.storage {
+            Storage::Documents => {
+                "SELECT count(*) FROM oura_raw_documents WHERE resource = ?1 AND day = ?2 AND deleted_at IS NULL AND ?3 < ?4".to_owned()
+            }
+            Storage::Rows => format!(
+                "SELECT count(*) FROM {} WHERE time >= ?3 AND time < ?4 AND ?1 IS NOT ?2",
+                quoted(&self.collection.table)
+            ),
+        };
+        let mut count = self.transaction.prepare_cached(&count)?;
+        let mut put = self.transaction.prepare_cached(
+            "INSERT INTO coverage_data (resource, day, documents, partial, fetched_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET documents = excluded.documents, partial = excluded.partial, fetched_at = excluded.fetched_at",
+        )?;
+        let settled = self.now.day(self.zone).plus(-TRAILING_DAYS);
+        for day in self.window.window.from.through(self.window.window.to) {
+            let (midnight, next) = (day.midnight(self.zone), day.plus(1).midnight(self.zone));
+            let documents: i64 =
+                count.query_row((&self.collection.name, day.to_string(), midnight.0, next.0), |row| row.get(0))?;
+            put.execute((&self.collection.name, day.to_string(), documents, day > settled, self.now.0))?;
+            derive::add_to_calendar(self.transaction, day, self.zone)?;
+        }
+        Ok(())
+    }
+
+    /// The window is done; the collection is well; the run has come further.
+    fn finish(&self, stored: Stored) -> Result<(), StoreError> {
+        let held = match self.collection.storage {
+            Storage::Documents => {
+                "SELECT count(*), min(day), max(day) FROM oura_raw_documents WHERE resource = ?1 AND deleted_at IS NULL"
+            }
+            Storage::Rows => "SELECT sum(documents), min(day), max(day) FROM coverage_data WHERE resource = ?1 AND documents > 0",
+        };
+        let (documents, first, last): (Option<i64>, Option<String>, Option<String>) = self
+            .transaction
+            .prepare_cached(held)?
+            .query_row([&self.collection.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        self.transaction
+            .prepare_cached(
+                "UPDATE collections SET state = 'ok', reason = NULL, last_sync = ?2, documents = ?3, first_day = ?4, last_day = ?5
+                 WHERE name = ?1",
+            )?
+            .execute((&self.collection.name, self.now.0, documents.unwrap_or(0), first, last))?;
+        self.window.finish(self.transaction, self.now)?;
+        super::runs::advance(self.transaction, stored)
+    }
+}
+
+static EMPTY: Cell = Cell::Text(String::new());
+
+/// What the document says it is; one that says nothing is known by its content.
+fn identify(collection: &Collection, value: &Value, hash: &[u8; 32], zone: Tz) -> Reading {
+    collection.read(value, zone).unwrap_or_else(|_| Reading {
+        id: format!("sha256:{}", hex(&hash[..16])),
+        day: None,
+        start_at: None,
+        end_at: None,
+        utc_offset: None,
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// SHA-256 of the document with its keys in order and no white space.
+pub(super) fn canonical_hash(value: &Value) -> [u8; 32] {
+    fn write(value: &Value, into: &mut Sha256) {
+        match value {
+            Value::Object(fields) => {
+                let mut fields: Vec<_> = fields.iter().collect();
+                fields.sort_by_key(|(name, _)| *name);
+                into.update(b"{");
+                for (name, value) in fields {
+                    into.update(serde_json::to_vec(name).unwrap_or_default());
+                    into.update(b":");
+                    write(value, into);
+                    into.update(b",");
+                }
+                into.update(b"}");
+            }
+            Value::Array(items) => {
+                into.update(b"[");
+                for item in items {
+                    write(item, into);
+                    into.update(b",");
+                }
+                into.update(b"]");
+            }
+            scalar => into.update(serde_json::to_vec(scalar).unwrap_or_default()),
+        }
+    }
+    let mut hasher = Sha256::new();
+    write(value, &mut hasher);
+    hasher.finalize().into()
+}

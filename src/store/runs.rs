@@ -1,0 +1,154 @@
+//! The history of syncs and the state of each collection, as tables a panel can show.
+
+use rusqlite::{Connection, OptionalExtension, Transaction};
+
+use super::queue::day_at;
+use super::{Store, StoreError, Stored};
+use crate::time::{Day, Instant};
+
+/// What set a sync off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    Schedule,
+    Manual,
+    Login,
+    Health,
+    Backfill,
+}
+
+impl Trigger {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Trigger::Schedule => "schedule",
+            Trigger::Manual => "manual",
+            Trigger::Login => "login",
+            Trigger::Health => "health",
+            Trigger::Backfill => "backfill",
+        }
+    }
+}
+
+/// How a sync ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Everything that could be fetched was; a collection's refusal is its own state.
+    Done,
+    /// Nothing more could be done, in words for a person.
+    Failed(String),
+    /// The process was told to stop.
+    Interrupted,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRow {
+    pub run: i64,
+    pub started_at: Instant,
+    pub ended_at: Option<Instant>,
+    pub state: String,
+    pub windows: u64,
+    pub windows_done: u64,
+    pub documents: u64,
+    pub message: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollectionRow {
+    pub name: String,
+    pub state: String,
+    pub reason: Option<String>,
+    pub last_sync: Option<Instant>,
+    pub documents: u64,
+    pub first_day: Option<Day>,
+    pub last_day: Option<Day>,
+}
+
+impl Store {
+    /// Opens a run; windows that wait from before belong to it.
+    pub fn begin_run(&self, trigger: Trigger, now: Instant) -> Result<i64, StoreError> {
+        Ok(self.writer().query_row(
+            "INSERT INTO sync_runs (started_at, trigger, state, windows)
+             VALUES (?1, ?2, 'running', (SELECT count(*) FROM sync_windows WHERE done_at IS NULL)) RETURNING run",
+            (now.0, trigger.as_str()),
+            |row| row.get(0),
+        )?)
+    }
+
+    pub fn end_run(&self, run: i64, end: &RunEnd, requests: u64, now: Instant) -> Result<(), StoreError> {
+        let (state, message) = match end {
+            RunEnd::Done => ("done", None),
+            RunEnd::Failed(message) => ("failed", Some(message.as_str())),
+            RunEnd::Interrupted => ("interrupted", None),
+        };
+        self.writer().execute(
+            "UPDATE sync_runs SET state = ?2, message = ?3, requests = ?4, ended_at = ?5 WHERE run = ?1",
+            (run, state, message, requests, now.0),
+        )?;
+        Ok(())
+    }
+
+    pub fn last_run(&self) -> Result<Option<RunRow>, StoreError> {
+        Ok(self
+            .writer()
+            .query_row(
+                "SELECT run, started_at, ended_at, state, windows, windows_done, documents, message FROM sync_runs
+                 ORDER BY run DESC LIMIT 1",
+                [],
+                |row| {
+                    Ok(RunRow {
+                        run: row.get(0)?,
+                        started_at: Instant(row.get(1)?),
+                        ended_at: row.get::<_, Option<i64>>(2)?.map(Instant),
+                        state: row.get(3)?,
+                        windows: row.get(4)?,
+                        windows_done: row.get(5)?,
+                        documents: row.get(6)?,
+                        message: row.get(7)?,
+                    })
+                },
+            )
+            .optional()?)
+    }
+
+    /// Every known collection, by name.
+    pub fn collections(&self) -> Result<Vec<CollectionRow>, StoreError> {
+        let writer = self.writer();
+        let mut rows = writer
+            .prepare_cached("SELECT name, state, reason, last_sync, documents, first_day, last_day FROM collections ORDER BY name")?;
+        let rows = rows.query_map([], |row| {
+            Ok(CollectionRow {
+                name: row.get(0)?,
+                state: row.get(1)?,
+                reason: row.get(2)?,
+                last_sync: row.get::<_, Option<i64>>(3)?.map(Instant),
+                documents: row.get(4)?,
+                first_day: day_at(row, 5).ok(),
+                last_day: day_at(row, 6).ok(),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    pub fn set_collection_state(&self, collection: &str, state: &str, reason: Option<&str>) -> Result<(), StoreError> {
+        self.writer()
+            .prepare_cached("UPDATE collections SET state = ?2, reason = ?3 WHERE name = ?1")?
+            .execute((collection, state, reason))?;
+        Ok(())
+    }
+}
+
+/// The run under way has done one window more.
+pub(super) fn advance(transaction: &Transaction, stored: Stored) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached(
+            "UPDATE sync_runs SET windows_done = windows_done + 1, documents = documents + ?1, changed = changed + ?2
+             WHERE state = 'running'",
+        )?
+        .execute((stored.documents, stored.changed))?;
+    Ok(())
+}
+
+/// Runs that the last process left open did not end by themselves.
+pub(super) fn interrupt(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute("UPDATE sync_runs SET state = 'interrupted' WHERE state = 'running'", [])?;
+    Ok(())
+}

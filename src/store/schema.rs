@@ -1,0 +1,165 @@
+//! The shape of the file: numbered migrations for what is fixed, tables and views generated from the catalogue for the rest.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction};
+
+use super::StoreError;
+use crate::catalog::{Catalog, Collection, Column, KeyRule, Storage};
+
+/// In order; a migration is never changed once released. `user_version` counts those applied.
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_store.sql")];
+
+/// (name, definition), later ones may use earlier ones. A view whose tables the catalogue does not have is left out.
+const VIEWS: &[(&str, &str)] = &[
+    ("samples", include_str!("views/samples.sql")),
+    ("coverage", include_str!("views/coverage.sql")),
+    ("sync_status", include_str!("views/sync_status.sql")),
+    ("nights", include_str!("views/nights.sql")),
+    ("hypnogram", include_str!("views/hypnogram.sql")),
+    ("days", include_str!("views/days.sql")),
+    ("baselines", include_str!("views/baselines.sql")),
+];
+
+/// Leading columns of every document table.
+pub(super) const DOCUMENT_COLUMNS: &[(&str, &str)] =
+    &[("document", "INTEGER PRIMARY KEY"), ("time", "TIMESTAMP"), ("day", "DATE"), ("utc_offset", "INTEGER")];
+
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    let connect = || -> Result<Connection, StoreError> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "cache_size", -16_000)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(connection)
+    };
+    connect().map_err(|error| error.at(path))
+}
+
+/// Opens a file of exactly this version for reading alone.
+pub(super) fn open_existing(path: &Path) -> Result<Connection, StoreError> {
+    let connect = || -> Result<Connection, StoreError> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        let (found, known) = (version(&connection)?, MIGRATIONS.len() as u32);
+        if found > known {
+            return Err(StoreError::Newer { path: path.to_owned(), found, known });
+        }
+        if found < known {
+            return Err(StoreError::Older { path: path.to_owned() });
+        }
+        Ok(connection)
+    };
+    connect().map_err(|error| error.at(path))
+}
+
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let path = connection.path().map(std::path::PathBuf::from).unwrap_or_default();
+    let found = version(connection)?;
+    let known = MIGRATIONS.len() as u32;
+    if found > known {
+        return Err(StoreError::Newer { path, found, known });
+    }
+    for (number, migration) in (1..=known).zip(MIGRATIONS).skip(found as usize) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", number)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn version(connection: &Connection) -> Result<u32, StoreError> {
+    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
+/// Drops what derives from raw documents and creates it anew, empty. Row tables keep their rows and get the columns they lack.
+pub(super) fn create_derived(transaction: &Transaction, catalog: &Catalog) -> Result<(), StoreError> {
+    for (name, _) in VIEWS.iter().rev() {
+        transaction.execute_batch(&format!("DROP VIEW IF EXISTS {name}"))?;
+    }
+    for collection in &catalog.collections {
+        match collection.storage {
+            Storage::Documents => create_document_table(transaction, collection)?,
+            Storage::Rows => create_row_table(transaction, collection)?,
+        }
+        transaction.execute("INSERT INTO collections (name) VALUES (?1) ON CONFLICT DO NOTHING", [&collection.name])?;
+        for series in &collection.series {
+            transaction.execute(
+                "INSERT INTO series (name, unit, description) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (name) DO UPDATE SET unit = excluded.unit, description = excluded.description",
+                (&series.name, series.unit.map(|unit| unit.0), series.description),
+            )?;
+        }
+    }
+    for (name, definition) in VIEWS {
+        // A view is checked when it is used, not when it is created.
+        transaction.execute_batch(definition)?;
+        if transaction.prepare(&format!("SELECT * FROM {name}")).is_err() {
+            transaction.execute_batch(&format!("DROP VIEW {name}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn create_document_table(transaction: &Transaction, collection: &Collection) -> Result<(), StoreError> {
+    let table = &collection.table;
+    let fixed = DOCUMENT_COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}"));
+    let own = collection.columns.iter().map(|column| format!("{} {}", quoted(&column.name), column.kind.declared()));
+    let columns: Vec<String> = fixed.chain(own).collect();
+    transaction.execute_batch(&format!(
+        "DROP TABLE IF EXISTS {table};
+         CREATE TABLE {table} ({});
+         CREATE INDEX {index_day} ON {table} (day);
+         CREATE INDEX {index_time} ON {table} (time);",
+        columns.join(", "),
+        table = quoted(table),
+        index_day = quoted(&format!("{table}_by_day")),
+        index_time = quoted(&format!("{table}_by_time")),
+    ))?;
+    Ok(())
+}
+
+fn create_row_table(transaction: &Transaction, collection: &Collection) -> Result<(), StoreError> {
+    let table = quoted(&collection.table);
+    let mut columns = vec!["time TIMESTAMP NOT NULL".to_owned()];
+    columns.extend(row_columns(collection).map(|(_, column)| format!("{} {}", quoted(&column.name), column.kind.declared())));
+    columns.push("extra JSON".to_owned());
+    let key = row_key(collection).join(", ");
+    transaction.execute_batch(&format!("CREATE TABLE IF NOT EXISTS {table} ({}, PRIMARY KEY ({key})) WITHOUT ROWID", columns.join(", ")))?;
+
+    let mut present = transaction.prepare("SELECT name FROM pragma_table_info(?1)")?;
+    let present: Vec<String> = present.query_map([&collection.table], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for (_, column) in row_columns(collection).filter(|(_, column)| !present.contains(&column.name)) {
+        transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {} {}", quoted(&column.name), column.kind.declared()))?;
+    }
+    Ok(())
+}
+
+/// Every table that holds something of the person.
+pub(super) fn tables(transaction: &Transaction) -> Result<Vec<String>, StoreError> {
+    let mut names = transaction.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('meta', 'series')")?;
+    Ok(names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// The columns of a row table that come from the catalogue, each with its place there: all but the timestamp, which is `time`.
+pub(super) fn row_columns(collection: &Collection) -> impl Iterator<Item = (usize, &Column)> {
+    let time = collection.time.start.first().copied();
+    let rest = move |(_, column): &(usize, &Column)| Some(column.name.as_str()) != time;
+    collection.columns.iter().enumerate().filter(rest)
+}
+
+/// The key of a row table: the catalogue's, with the timestamp called `time`.
+pub(super) fn row_key(collection: &Collection) -> Vec<String> {
+    let KeyRule::Fields(fields) = &collection.key else { return vec!["time".to_owned()] };
+    fields.iter().map(|field| if collection.time.start.contains(field) { "time".to_owned() } else { quoted(field) }).collect()
+}
+
+/// An identifier, safe in SQL whatever its characters.
+pub(super) fn quoted(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+

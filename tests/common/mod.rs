@@ -1,0 +1,97 @@
+//! What the tests share: a data folder, a fixed token, an executor on a store, Oura's answers replayed.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use ringside::catalog::Catalog;
+use ringside::oura::{self, AccessTokens, BoxFuture, Client, Origins, Secret, TokenError};
+use ringside::store::{RunEnd, Store, Trigger};
+use ringside::sync::{Executor, Progress};
+use ringside::time::{Clock, Day, Instant, Stamp, Tz};
+use tokio::sync::watch;
+
+/// A login that always holds.
+pub struct FixedToken(pub String);
+
+impl AccessTokens for FixedToken {
+    fn access_token(&self) -> BoxFuture<'_, Result<Secret, TokenError>> {
+        Box::pin(async { Ok(Secret::new(self.0.clone())) })
+    }
+
+    fn replace(&self, _rejected: Secret) -> BoxFuture<'_, Result<Secret, TokenError>> {
+        Box::pin(async { Err(TokenError::ReconnectNeeded { reason: "the token was refused".to_owned() }) })
+    }
+}
+
+pub fn day(text: &str) -> Day {
+    text.parse().unwrap()
+}
+
+pub fn at(text: &str) -> Instant {
+    Stamp::parse(text, Tz::UTC).unwrap().at
+}
+
+/// An executor on a store in `folder` that asks `origin` with `token`.
+pub fn executor(folder: &Path, origin: &url::Url, token: &str, clock: Clock, history_start: Option<Day>) -> Executor {
+    let store = Store::open(&folder.join("oura.db"), Arc::new(Catalog::bundled()), Tz::Europe__Vienna).unwrap();
+    let tokens = Arc::new(FixedToken(token.to_owned()));
+    let client = Client::new(oura::http_client().unwrap(), Origins::at(origin), tokens, clock.clone());
+    Executor { store, client, clock, history_start, collections: Vec::new() }
+}
+
+/// One sync from beginning to end.
+pub async fn sync(executor: &Executor) -> (RunEnd, Progress) {
+    let run = executor.store.begin_run(Trigger::Manual, executor.clock.now()).unwrap();
+    let progress = watch::Sender::new(Progress::default());
+    let stop = watch::Sender::new(false);
+    let end = executor.run(run, &progress, stop.subscribe()).await;
+    let last = progress.borrow().clone();
+    (end, last)
+}
+
+/// The store's rows for `sql` as JSON: one array per row.
+pub fn rows(store: &Store, sql: &str) -> Vec<Vec<serde_json::Value>> {
+    let connection = rusqlite::Connection::open(store.path()).unwrap();
+    let mut statement = connection.prepare(sql).unwrap();
+    let columns = statement.column_count();
+    let rows = statement.query_map([], |row| {
+        (0..columns)
+            .map(|column| {
+                Ok(match row.get_ref(column)? {
+                    rusqlite::types::ValueRef::Null => serde_json::Value::Null,
+                    rusqlite::types::ValueRef::Integer(value) => value.into(),
+                    rusqlite::types::ValueRef::Real(value) => value.into(),
+                    rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned().into(),
+                    rusqlite::types::ValueRef::Blob(blob) => blob.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+                })
+            })
+            .collect()
+    });
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// One number.
+pub fn number(store: &Store, sql: &str) -> f64 {
+    rows(store, sql)[0][0].as_f64().unwrap_or(f64::NAN)
+}
+
+/// Oura's answers by collection, served to every request whatever its range; 404 for the others. Serves until the runtime ends.
+pub async fn replay(answers: BTreeMap<String, serde_json::Value>) -> url::Url {
+    let answers = Arc::new(answers);
+    let route = axum::routing::get(move |axum::extract::Path(name): axum::extract::Path<String>| {
+        let answers = Arc::clone(&answers);
+        async move {
+            match answers.get(&name) {
+                Some(body) => (axum::http::StatusCode::OK, axum::Json(body.clone())),
+                None => (axum::http::StatusCode::NOT_FOUND, axum::Json(serde_json::json!({"detail": "Not Found"}))),
+            }
+        }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let router = axum::Router::new().route("/v2/usercollection/:name", route);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    origin
+}
