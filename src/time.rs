@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use chrono_tz::Tz;
@@ -68,7 +68,8 @@ impl FromStr for Day {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Day, ParseError> {
-        NaiveDate::parse_from_str(text, "%Y-%m-%d").map(Day).map_err(|_| ParseError::Day(text.to_owned()))
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(has_four_digit_year);
+        date.map(Day).ok_or_else(|| ParseError::Day(text.to_owned()))
     }
 }
 
@@ -134,17 +135,26 @@ impl Stamp {
     pub fn parse(text: &str, zone: Tz) -> Result<Stamp, ParseError> {
         let text = text.trim();
         for form in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z"] {
-            if let Ok(stamp) = DateTime::parse_from_str(text, form) {
+            if let Ok(stamp) = DateTime::parse_from_str(text, form)
+                && has_four_digit_year(&stamp.naive_local().date())
+            {
                 return Ok(Stamp { at: Instant(stamp.timestamp()), offset: Some(stamp.offset().local_minus_utc()) });
             }
         }
         for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M"] {
-            if let Ok(naive) = NaiveDateTime::parse_from_str(text, form) {
+            if let Ok(naive) = NaiveDateTime::parse_from_str(text, form)
+                && has_four_digit_year(&naive.date())
+            {
                 return Ok(Stamp { at: local(naive, zone), offset: None });
             }
         }
         Err(ParseError::Instant(text.to_owned()))
     }
+}
+
+/// RFC 3339 has no others, text sorts by them, and the arithmetic here stays far from the calendar's ends.
+fn has_four_digit_year(date: &NaiveDate) -> bool {
+    (0..=9999).contains(&date.year())
 }
 
 /// The instant at which a clock in `zone` first shows `naive`, or, where it never does, the end of the gap.
@@ -215,7 +225,10 @@ mod tests {
         assert_eq!(at("2024-11-11T04:00:00.000+01:00"), Stamp { at: Instant(1_731_294_000), offset: Some(3600) });
         assert_eq!(at("2024-11-11T04:00:00Z").offset, Some(0));
         assert_eq!(at("2024-11-11T04:00:00"), Stamp { at: Instant(1_731_294_000), offset: None });
-        assert!(Stamp::parse("yesterday", Tz::UTC).is_err());
+        for none in ["yesterday", "+262142-12-31T23:59:59", "-262143-01-01T00:00:00Z"] {
+            assert!(Stamp::parse(none, Tz::America__New_York).is_err(), "{none}");
+        }
+        assert!("+262142-12-31".parse::<Day>().is_err());
     }
 
     #[test]

@@ -124,7 +124,7 @@ pub struct Column {
 }
 
 /// What a column holds, and how its SQLite column is declared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     Integer,

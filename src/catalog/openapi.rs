@@ -78,13 +78,16 @@ fn collection(document: &Node, path: &str, get: &Node) -> Option<Collection> {
         overlay::facts(name).unwrap_or_else(|| Facts::guessed(name, style, item.field("id").is_some(), item.field("timestamp").is_some()));
     let table = table(name);
     let (columns, series) = Flattener::new(&table, facts).flatten(&item);
+    // A row table is built on its key: a field that this version does not have cannot be part of it.
+    let known = |field: &&str| facts.time.start.contains(field) || columns.iter().any(|column| column.name == *field);
+    let key: Vec<&'static str> = facts.key.iter().copied().filter(known).collect();
     Some(Collection {
         name: name.to_owned(),
         table,
         path: path.to_owned(),
         style,
         storage: facts.storage,
-        key: if facts.key.is_empty() { KeyRule::Document } else { KeyRule::Fields(facts.key.to_vec()) },
+        key: if key.is_empty() { KeyRule::Document } else { KeyRule::Fields(key) },
         time: facts.time,
         scope: facts.scope,
         max_window_days: style.max_window_days(),

@@ -1,6 +1,15 @@
 //! The commands. With Grafana's handshake cookie in the environment and no command: the plugin.
 
-pub mod simulate;
+mod catalog;
+mod dashboard;
+mod demo;
+mod export;
+mod local;
+mod progress;
+mod query;
+mod serve;
+mod simulate;
+mod sync;
 
 use std::process::ExitCode;
 
@@ -20,6 +29,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// See all of it work with a synthetic person: login, three years of history, Grafana's protocol, the dashboard's queries
+    Demo(demo::Args),
+    /// Serve SQL and everything else over HTTP, and keep the data current
+    Serve(serve::Args),
+    /// Pretend to be Oura, for tests and trials
+    Simulate(simulate::Args),
     /// Fetch what is missing, once
     Sync(sync::SyncArgs),
     /// Fetch a piece of history again
@@ -57,6 +72,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[tokio::main]
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
+        Command::Demo(args) => demo::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Simulate(args) => Ok(simulate::run(args).await?),
         Command::Sync(args) => sync::sync(args).await,
         Command::Backfill(args) => sync::backfill(args).await,
         Command::Query(args) => query::run(args).await,

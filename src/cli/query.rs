@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::local::Folder;
+use crate::catalog::Catalog;
 use crate::query::{Answer, Engine, Limits, QueryContext, SqlQuery};
 use crate::store::ColumnBatch;
 use crate::time::{Clock, Day};
@@ -50,7 +51,7 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
     match args.output {
         Output::Table => write_table(&answer.batch, &mut out)?,
         Output::Csv => write_csv(&answer.batch, &mut out)?,
-        Output::Json => print_json(&answer)?,
+        Output::Json => print_json(&answer, store.catalog())?,
     }
     for notice in &answer.notices {
         eprintln!("{notice}");
@@ -58,8 +59,8 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print_json(answer: &Answer) -> Result<(), Failure> {
-    serde_json::to_writer(std::io::stdout().lock(), &crate::frames::rows_json(answer))?;
+fn print_json(answer: &Answer, catalog: &Catalog) -> Result<(), Failure> {
+    serde_json::to_writer(std::io::stdout().lock(), &crate::frames::rows_json(answer, catalog))?;
     println!();
     Ok(())
 }

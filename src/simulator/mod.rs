@@ -23,13 +23,11 @@ mod server;
 mod sleep;
 #[cfg(test)]
 mod tests;
+mod visitor;
 
 pub use faults::{Fault, FaultError, Faults, Misbehaviour, Target};
 pub use journal::{Journal, Request, Violation};
-
-mod consent;
-
-pub use consent::consent;
+pub use visitor::consent;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -94,12 +92,6 @@ impl Config {
             rate_limit: None,
             faults: Vec::new(),
         }
-    }
-}
-
-impl Config {
-    pub fn new(seed: u64, first_day: Day, clock: Clock) -> Config {
-        Config { seed, first_day, clock, client_id: String::new(), client_secret: String::new() }
     }
 }
 

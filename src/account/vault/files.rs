@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::VaultError;
 use super::seal::{KEY_LENGTH, random_key};
@@ -45,7 +45,7 @@ pub(super) fn open_database(path: &Path) -> Result<Connection, VaultError> {
 fn connect(path: &Path) -> Result<Connection, VaultError> {
     let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(5))?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
+    write_ahead(&connection)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "secure_delete", true)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -63,6 +63,18 @@ fn connect(path: &Path) -> Result<Connection, VaultError> {
         _ => return Err(VaultError::NotAVault { path: path.to_owned() }),
     }
     Ok(connection)
+}
+
+/// Turns on write-ahead logging, which stays with the file. SQLite does not wait for another process that does the same just now.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let turn_on = || connection.pragma_update(None, "journal_mode", "wal");
+    for _ in 0..100 {
+        match turn_on() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => std::thread::sleep(Duration::from_millis(20)),
+            outcome => return outcome,
+        }
+    }
+    turn_on()
 }
 
 /// The key in the file, `None` without a file.

@@ -29,7 +29,6 @@ pub(super) const ANY: TimeRule = TimeRule {
     end: &["bedtime_end", "end_datetime", "end_time"],
 };
 
-/// A daily summary with documents of its own.
 const fn documents(
     name: &'static str,
     scope: Option<&'static str>,

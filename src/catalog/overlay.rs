@@ -1,1 +1,0 @@
-//! What the document cannot say: unit, description in our words, scope, key rule, largest window, sentinels, code tables.

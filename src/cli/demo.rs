@@ -1,0 +1,208 @@
+//! `demo`: the whole product with a synthetic person, in one process and its child: a login through the routes a person uses, a history,
+//! then the plugin started the way Grafana does, and the dashboard's queries over its protocol.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::Failure;
+use super::dashboard::{OVERVIEW, Target, targets};
+use super::progress::{follow, grouped};
+use crate::account::{Account, Accounts, DatasourceKey, Environment, Settings, Status};
+use crate::api::{self, Caller, Role};
+use crate::catalog::Catalog;
+use crate::oura::{self, Origins, Secret};
+use crate::plugin::host::{Datasource, Host, PanelQuery};
+use crate::query::Limits;
+use crate::simulator::{self, Config, Simulator};
+use crate::time::{Clock, Tz};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Where to put the data; an earlier demo's data there is used again
+    #[arg(long, default_value = "demo-data")]
+    data_dir: PathBuf,
+    /// How many days of history the person has
+    #[arg(long, default_value_t = 3 * 365)]
+    days: u32,
+    /// Another number, another person
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How often each query is asked
+    #[arg(long, default_value_t = 15)]
+    repeat: u32,
+}
+
+/// The synthetic person's home.
+const ZONE: Tz = Tz::Europe__Vienna;
+/// As wide as a panel on a common screen.
+const PANEL_PIXELS: i64 = 1000;
+
+pub async fn run(args: Args) -> Result<(), Failure> {
+    let start = Instant::now();
+    let clock = Clock::system();
+    let first_day = clock.now().day(ZONE).plus(1 - i64::from(args.days));
+    let config = Config::new(args.seed, first_day, clock.clone());
+    let settings = Settings { client_id: config.client_id.clone(), timezone: ZONE.name().to_owned(), ..Settings::default() };
+    let secret = Secret::new(config.client_secret.clone());
+    let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into()).await?;
+    eprintln!("A synthetic person with a ring lives at {}", simulator.origin());
+
+    let environment = Environment {
+        data_dir: args.data_dir.clone(),
+        origins: Origins::at(&simulator.origin()),
+        http: oura::http_client()?,
+        catalog: Arc::new(Catalog::bundled()),
+        clock,
+        limits: Limits::default(),
+        encryption_key: None,
+        scheduled: false,
+    };
+    let key = DatasourceKey::single();
+    let accounts = Accounts::open(environment.clone())?;
+    let account = accounts.account(&key, &settings, &secret).await?;
+    log_in(&account, &environment.http).await?;
+    let loading = Instant::now();
+    let run = account.status()?.sync.run.unwrap_or_default();
+    let progress = follow(&account, run).await?;
+    let status = account.status()?;
+    print_collections(&status);
+    let seconds = loading.elapsed().as_secs_f64();
+    println!(
+        "\n{} documents and rows in {seconds:.1} s: {} a second",
+        grouped(progress.documents),
+        grouped((progress.documents as f64 / seconds) as u64)
+    );
+    let database = account.database();
+    drop(account);
+    accounts.shutdown().await;
+    drop(accounts);
+
+    let datasource = Datasource {
+        org: key.org(),
+        uid: key.uid().to_owned(),
+        json_data: serde_json::to_value(&settings)?,
+        client_secret: secret,
+        login: "demo".to_owned(),
+        role: "Viewer".to_owned(),
+    };
+    ask_like_grafana(&args, &simulator, &datasource).await?;
+
+    let size = std::fs::metadata(&database)?.len();
+    println!("\nDatabase   {} ({:.1} MB)", database.display(), size as f64 / 1e6);
+    println!("Try        gpx_oura query --data-dir {} \"SELECT * FROM nights ORDER BY day DESC LIMIT 7\"", args.data_dir.display());
+    if let Some(peak) = peak_memory() {
+        println!("Memory     {:.0} MB at most, the simulator in the same process included", peak as f64 / 1e6);
+    }
+    println!("Time       {:.1} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// What a person does in a browser: *Connect*, *Allow*, and back.
+async fn log_in(account: &Account, http: &reqwest::Client) -> Result<(), Failure> {
+    let redirect = "http://localhost:3000/connections/datasources/edit/oura";
+    let started = call(account, "/oauth/start", json!({"redirectUri": redirect})).await?;
+    let authorize_url = started["authorizeUrl"].as_str().ok_or("the login gave no address")?;
+    let (code, state) = simulator::consent(http, authorize_url).await?;
+    let finished = call(account, "/oauth/callback", json!({"code": code, "state": state})).await?;
+    eprintln!("Logged in: {}", finished["state"].as_str().unwrap_or_default());
+    Ok(())
+}
+
+/// Sends one change through the resource routes.
+async fn call(account: &Account, path: &str, body: Value) -> Result<Value, Failure> {
+    let request = Request::post(path)
+        .header("Content-Type", "application/json")
+        .extension(Caller { user: "demo".to_owned(), role: Role::Admin })
+        .body(Body::from(body.to_string()))?;
+    let answer = api::router(account.clone()).oneshot(request).await?;
+    let succeeded = answer.status().is_success();
+    let body: Value = serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 20).await?)?;
+    match succeeded {
+        true => Ok(body),
+        false => Err(body["error"]["message"].as_str().unwrap_or("the request failed").to_owned().into()),
+    }
+}
+
+fn print_collections(status: &Status) {
+    println!("\n{:<26} {:>10}  {:<10}  {:<10}  state", "collection", "documents", "first day", "last day");
+    for collection in &status.collections {
+        let day = |day: Option<crate::time::Day>| day.map_or(String::new(), |day| day.to_string());
+        println!(
+            "{:<26} {:>10}  {:<10}  {:<10}  {}",
+            collection.name,
+            grouped(collection.documents),
+            day(collection.first_day),
+            day(collection.last_day),
+            collection.reason.as_deref().unwrap_or(&collection.state),
+        );
+    }
+}
+
+/// Starts this program as a plugin and asks it the dashboard's queries, for the last 90 days and for everything.
+async fn ask_like_grafana(args: &Args, simulator: &Simulator, datasource: &Datasource) -> Result<(), Failure> {
+    let data_dir = std::path::absolute(&args.data_dir)?;
+    let environment = [
+        ("GF_PLUGIN_DATA_DIR".to_owned(), text(&data_dir)?),
+        ("GF_PLUGIN_OURA_URL".to_owned(), simulator.origin().to_string()),
+        ("GF_PLUGIN_LOG_LEVEL".to_owned(), "error".to_owned()),
+    ];
+    let binary = std::env::current_exe()?;
+    let launching = Instant::now();
+    let host = Host::launch(&binary, &environment).await?;
+    println!("\nThe plugin, started as Grafana does, shook hands after {:.0} ms", launching.elapsed().as_secs_f64() * 1e3);
+    for (title, days) in [("the last 90 days", 90), ("everything", i64::from(args.days))] {
+        println!("\nThe dashboard's queries over gRPC, {title}, {} times each\n", args.repeat);
+        println!("{:<44} {:>7}  {:>10}  {:>10}", "panel", "rows", "median ms", "p95 ms");
+        for target in targets(OVERVIEW)? {
+            ask(&host, datasource, &target, days, args.repeat).await?;
+        }
+    }
+    host.shutdown().await?;
+    Ok(())
+}
+
+async fn ask(host: &Host, datasource: &Datasource, target: &Target, days: i64, repeat: u32) -> Result<(), Failure> {
+    let now = Clock::system().now().seconds() * 1000;
+    let range = Duration::from_secs(days.unsigned_abs() * 86_400);
+    let query = PanelQuery {
+        ref_id: target.query["refId"].as_str().unwrap_or("A").to_owned(),
+        json: target.query.clone(),
+        from_ms: now - range.as_millis() as i64,
+        to_ms: now,
+        interval_ms: range.as_millis() as i64 / PANEL_PIXELS,
+        max_data_points: PANEL_PIXELS,
+    };
+    let (mut rows, mut times) = (0, Vec::new());
+    for _ in 0..repeat.max(1) {
+        let asked = Instant::now();
+        let mut answers = host.query(datasource, std::slice::from_ref(&query)).await?;
+        times.push(asked.elapsed());
+        let answer = answers.remove(&query.ref_id).ok_or("the plugin left a query without an answer")?;
+        if let Some(error) = answer.error {
+            return Err(format!("{}: {error}", target.panel).into());
+        }
+        rows = answer.frames.iter().map(|frame| frame.rows()).sum();
+    }
+    times.sort_unstable();
+    let quantile = |q: f64| times[((times.len() - 1) as f64 * q).round() as usize].as_secs_f64() * 1e3;
+    let name: String = format!("{} {}", target.panel, query.ref_id).chars().take(44).collect();
+    println!("{name:<44} {:>7}  {:>10.2}  {:>10.2}", grouped(rows as u64), quantile(0.5), quantile(0.95));
+    Ok(())
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    Ok(path.to_str().ok_or("the data folder's name is not UTF-8")?.to_owned())
+}
+
+/// The most memory this process has had, in bytes; only Linux says.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+}

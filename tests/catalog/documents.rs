@@ -1,0 +1,240 @@
+//! Documents as Oura sends them, good and odd: identity, place in time, cells and samples.
+
+use ringside::catalog::{Catalog, Cell, Collection, DocumentError, SamplePoint};
+use ringside::time::{Day, Instant, Stamp, Tz};
+use serde_json::{Value, json};
+
+use super::{beside_the_repository, newest};
+
+const VIENNA: Tz = Tz::Europe__Vienna;
+
+fn at(text: &str) -> Instant {
+    Stamp::parse(text, VIENNA).unwrap().at
+}
+
+fn day(text: &str) -> Day {
+    text.parse().unwrap()
+}
+
+fn cell(collection: &Collection, document: &Value, column: &str) -> Cell {
+    let place = collection.columns.iter().position(|one| one.name == column).unwrap_or_else(|| panic!("no column {column}"));
+    collection.cells(document, VIENNA)[place].clone()
+}
+
+/// The points of one series.
+fn points(collection: &Collection, document: &Value, series: &str) -> Vec<(Instant, f64)> {
+    let index = collection.series.iter().position(|one| one.name == series).unwrap();
+    let start = collection.read(document, VIENNA).unwrap().start_at;
+    collection
+        .samples(document, start, VIENNA)
+        .into_iter()
+        .filter(|point| point.series == index)
+        .map(|point| (point.at, point.value))
+        .collect()
+}
+
+fn night() -> Value {
+    json!({
+        "id": "2-5daccc", "day": "2026-03-29", "bedtime_start": "2026-03-28T23:10:00.000+01:00", "bedtime_end": "2026-03-29T07:40:00+02:00",
+        "average_breath": 14.875, "average_hrv": null, "lowest_heart_rate": 255, "low_battery_alert": false, "efficiency": 91,
+        "readiness": {"score": 80, "temperature_deviation": -0.2, "contributors": {"body_temperature": 0, "previous_night": 77}},
+        "hrv": {"interval": 300.0, "items": [null, null, 31.0, 40, null, 52], "timestamp": "2026-03-28T23:10:00.000+01:00"},
+        "sleep_phase_5_min": "442?1"
+    })
+}
+
+#[test]
+fn a_night_belongs_to_its_day_and_lies_between_its_bedtimes() {
+    let reading = newest("sleep").read(&night(), VIENNA).unwrap();
+    assert_eq!((reading.id.as_str(), reading.day), ("2-5daccc", Some(day("2026-03-29"))));
+    assert_eq!(reading.start_at, Some(at("2026-03-28T22:10:00Z")));
+    assert_eq!(reading.end_at, Some(at("2026-03-29T05:40:00Z")));
+    assert_eq!(reading.utc_offset, Some(3600));
+}
+
+#[test]
+fn values_that_stand_for_none_are_null() {
+    let (sleep, night) = (newest("sleep"), night());
+    for missing in ["lowest_heart_rate", "average_hrv", "readiness_contributors_body_temperature", "readiness_contributors_sleep_balance"] {
+        assert_eq!(cell(&sleep, &night, missing), Cell::Null, "{missing}");
+    }
+    assert_eq!(cell(&sleep, &night, "readiness_contributors_previous_night"), Cell::Integer(77));
+    assert_eq!(cell(&sleep, &night, "average_breath"), Cell::Real(14.875));
+    assert_eq!(cell(&sleep, &night, "low_battery_alert"), Cell::Integer(0));
+    assert_eq!(cell(&sleep, &night, "bedtime_end"), Cell::Integer(at("2026-03-29T05:40:00Z").seconds()));
+}
+
+#[test]
+fn null_items_of_a_series_are_gaps() {
+    let start = at("2026-03-28T22:10:00Z");
+    assert_eq!(
+        points(&newest("sleep"), &night(), "sleep.hrv"),
+        [(start.plus(600), 31.0), (start.plus(900), 40.0), (start.plus(1500), 52.0)]
+    );
+}
+
+#[test]
+fn digits_lie_from_the_start_of_the_document_and_other_letters_are_gaps() {
+    let start = at("2026-03-28T22:10:00Z");
+    let expected = [(start, 4.0), (start.plus(300), 4.0), (start.plus(600), 2.0), (start.plus(1200), 1.0)];
+    assert_eq!(points(&newest("sleep"), &night(), "sleep.sleep_phase_5_min"), expected);
+}
+
+#[test]
+fn activity_lies_at_midnight_but_its_classes_begin_at_four() {
+    let document = json!({"id": "a", "day": "2026-03-29", "timestamp": "2026-03-29T04:00:00.000+02:00", "class_5_min": "05"});
+    let activity = newest("daily_activity");
+    let reading = activity.read(&document, VIENNA).unwrap();
+    assert_eq!((reading.start_at, reading.utc_offset), (Some(at("2026-03-28T23:00:00Z")), None));
+    let four = at("2026-03-29T02:00:00Z");
+    assert_eq!(points(&activity, &document, "daily_activity.class_5_min"), [(four, 0.0), (four.plus(300), 5.0)]);
+}
+
+#[test]
+fn without_an_id_the_day_identifies_and_without_a_day_the_start() {
+    let read = |name: &str, document: Value| newest(name).read(&document, VIENNA).map(|reading| reading.id);
+    assert_eq!(read("daily_cardiovascular_age", json!({"day": "2024-12-01", "vascular_age": 35})).unwrap(), "2024-12-01");
+    assert_eq!(read("daily_cardiovascular_age", json!({"id": "", "day": "2024-12-01"})).unwrap(), "2024-12-01");
+    assert_eq!(read("workout", json!({"start_datetime": "2024-12-01T10:00:00+01:00"})).unwrap(), "2024-12-01T09:00:00Z");
+    assert_eq!(read("workout", json!({"id": 77})).unwrap(), "77");
+    assert_eq!(read("personal_info", json!({"age": 42})).unwrap(), "personal_info");
+    assert_eq!(read("workout", json!({"activity": "walking"})), Err(DocumentError::NoKey));
+    assert_eq!(read("workout", json!(["walking"])), Err(DocumentError::NotAnObject));
+}
+
+#[test]
+fn a_period_without_a_day_of_its_own_has_the_day_it_starts_on() {
+    let tag = json!({"id": "t", "start_time": "2024-08-05T20:15:01+02:00", "start_day": "2024-08-05", "end_time": null});
+    assert_eq!(newest("enhanced_tag").read(&tag, VIENNA).unwrap().day, Some(day("2024-08-05")));
+    let tag = json!({"id": "t", "start_time": "2024-08-05T23:30:00Z"});
+    assert_eq!(newest("enhanced_tag").read(&tag, VIENNA).unwrap().day, Some(day("2024-08-06")));
+}
+
+#[test]
+fn a_ring_set_up_in_1970_has_no_time() {
+    let ring = newest("ring_configuration");
+    let old = json!({"id": "r", "set_up_at": "1970-01-01T00:00:00+00:00", "size": 11});
+    assert_eq!((ring.read(&old, VIENNA).unwrap().start_at, cell(&ring, &old, "set_up_at")), (None, Cell::Null));
+    let new = json!({"id": "r", "set_up_at": "2024-10-03T08:00:00+00:00"});
+    assert_eq!(ring.read(&new, VIENNA).unwrap().day, Some(day("2024-10-03")));
+}
+
+#[test]
+fn a_row_is_the_same_however_its_timestamp_is_written() {
+    let key = |timestamp: &str, source: &str| {
+        newest("heartrate").read(&json!({"bpm": 60, "source": source, "timestamp": timestamp}), VIENNA).unwrap().id
+    };
+    assert_eq!(key("2024-12-14T10:00:00+00:00", "rest"), key("2024-12-14T10:00:00.000Z", "rest"));
+    assert_ne!(key("2024-12-14T10:00:00+00:00", "rest"), key("2024-12-14T10:00:00+00:00", "awake"));
+    assert_ne!(key("2024-12-14T10:00:00+00:00", "rest"), key("2024-12-14T10:00:05+00:00", "rest"));
+}
+
+#[test]
+fn a_row_without_a_time_has_no_key() {
+    for row in [json!({"bpm": 60, "source": "rest"}), json!({"timestamp": "soon", "source": "rest"}), json!({"timestamp": null})] {
+        assert_eq!(newest("heartrate").read(&row, VIENNA), Err(DocumentError::NoKey), "{row}");
+    }
+}
+
+#[test]
+fn fields_that_nobody_declared_are_the_extra_of_a_row() {
+    let heartrate = newest("heartrate");
+    let row =
+        json!({"bpm": 60, "source": "rest", "timestamp": "2026-01-01T00:00:00Z", "timestamp_unix": 1, "confidence": 0.5, "note": [1]});
+    assert_eq!(heartrate.extra(&row), Cell::Text(r#"{"confidence":0.5,"note":[1]}"#.to_owned()));
+    assert_eq!(heartrate.extra(&json!({"bpm": 60, "producer_timestamp": null})), Cell::Null);
+}
+
+#[test]
+fn a_producers_timestamp_may_be_text_or_a_count() {
+    let battery = newest("ring_battery_level");
+    for written in [json!("2026-01-01T00:00:00Z"), json!(1_767_225_600), json!(1_767_225_600_000_i64)] {
+        assert_eq!(
+            cell(&battery, &json!({"producer_timestamp": written}), "producer_timestamp"),
+            Cell::Integer(1_767_225_600),
+            "{written}"
+        );
+    }
+}
+
+#[test]
+fn a_value_of_another_type_is_kept_as_sqlite_can() {
+    let sleep = newest("sleep");
+    let text = |text: &str| Cell::Text(text.to_owned());
+    for (column, value, expected) in [
+        ("efficiency", json!(90.5), Cell::Real(90.5)),
+        ("efficiency", json!("high"), text("high")),
+        ("efficiency", json!(true), Cell::Integer(1)),
+        ("efficiency", json!([1, 2]), text("[1,2]")),
+        ("efficiency", json!(u64::MAX), Cell::Real(u64::MAX as f64)),
+        ("average_breath", json!(15), Cell::Real(15.0)),
+        ("type", json!(7), text("7")),
+        ("low_battery_alert", json!(1), Cell::Integer(1)),
+        ("bedtime_end", json!("whenever"), Cell::Null),
+        ("lowest_heart_rate", json!(255.0), Cell::Null),
+    ] {
+        assert_eq!(cell(&sleep, &json!({column: value}), column), expected, "{column} {value}");
+    }
+}
+
+#[test]
+fn lists_are_json() {
+    assert_eq!(cell(&newest("tag"), &json!({"tags": ["tag_sleep_nap"]}), "tags"), Cell::Text(r#"["tag_sleep_nap"]"#.to_owned()));
+}
+
+#[test]
+fn a_series_without_a_sensible_interval_has_no_points() {
+    let session = newest("session");
+    for interval in [json!(0), json!(-5), json!(1e300), json!("5"), json!(null)] {
+        let document = json!({"id": "s", "motion_count": {"interval": interval, "items": [1, 2], "timestamp": "2026-01-01T00:00:00Z"}});
+        assert_eq!(points(&session, &document, "session.motion_count"), [], "{interval}");
+    }
+}
+
+#[test]
+fn an_endless_series_is_cut() {
+    let items = vec![1; 150_000];
+    let document = json!({"id": "s", "motion_count": {"interval": 1, "items": items, "timestamp": "2026-01-01T00:00:00Z"}});
+    assert_eq!(points(&newest("session"), &document, "session.motion_count").len(), 100_000);
+}
+
+#[test]
+fn everything_a_real_account_answered_is_read_and_nothing_is_left_over() {
+    let Some(folder) = beside_the_repository("recorded") else { return };
+    let mut seen = 0;
+    for collection in Catalog::bundled().collections {
+        let Ok(answer) = std::fs::read(folder.join(format!("{}.json", collection.name))) else { continue };
+        let body = &serde_json::from_slice::<Value>(&answer).unwrap()["body"];
+        let documents = body["data"].as_array().cloned().unwrap_or_else(|| vec![body.clone()]);
+        for document in documents {
+            seen += 1;
+            let reading = collection.read(&document, VIENNA).unwrap();
+            if collection.name != "personal_info" {
+                assert!(reading.day.is_some() || collection.name == "ring_configuration", "{}: {}", collection.name, reading.id);
+                assert!(reading.start_at.is_some() || collection.name == "ring_configuration", "{}: {}", collection.name, reading.id);
+            }
+            assert_eq!(collection.extra(&document), Cell::Null, "{}: {}", collection.name, reading.id);
+            let samples: Vec<SamplePoint> = collection.samples(&document, reading.start_at, VIENNA);
+            let nested = collection.series.iter().any(|series| document[&series.path[0]].is_string());
+            assert!(!samples.is_empty() || !nested, "{}: {} has no samples", collection.name, reading.id);
+            for (column, cell) in collection.columns.iter().zip(collection.cells(&document, VIENNA)) {
+                let written = column.path.iter().fold(&document, |value, name| &value[name]);
+                let absent = written.is_null() || column.sentinel.is_some();
+                assert!(cell != Cell::Null || absent, "{}.{} lost {written}", collection.name, column.name);
+            }
+        }
+    }
+    assert!(seen > 1000, "only {seen} documents were recorded");
+}
+
+#[test]
+fn a_year_of_more_than_four_digits_is_no_time() {
+    for written in ["+262142-12-31T23:59:59", "-262143-01-01T00:00:00Z"] {
+        assert_eq!(
+            newest("workout").read(&json!({"start_datetime": written}), Tz::America__New_York),
+            Err(DocumentError::NoKey),
+            "{written}"
+        );
+    }
+    assert_eq!(newest("workout").read(&json!({"day": "+262142-12-31"}), VIENNA), Err(DocumentError::NoKey));
+}
