@@ -187,7 +187,10 @@ fn what_is_no_time_series_says_what_it_lacks() {
     let text = |name: &str| column(name, StringArray::from(vec!["x"]));
     let number = || column("bpm", Int64Array::from(vec![1]));
     for (columns, message) in [
-        (vec![number(), text("a")], "a time series needs a column of times: name one \"time\", or choose the format Table (columns: bpm, a)"),
+        (
+            vec![number(), text("a")],
+            "a time series needs a column of times: name one \"time\", or choose the format Table (columns: bpm, a)",
+        ),
         (vec![time(), text("a")], "a time series needs a column of numbers beside its time, or choose the format Table (columns: time, a)"),
         (
             vec![column("time", times([None])), number()],
@@ -203,7 +206,8 @@ fn what_is_no_time_series_says_what_it_lacks() {
 fn series_beyond_reason_are_refused() {
     let count = 6_000;
     let labels: StringArray = (0..count).map(|row| Some(row.to_string())).collect();
-    let series = answer(vec![column("time", times((0..count).map(Some))), column("a", labels), column("b", Int64Array::from_iter_values(0..count))]);
+    let series =
+        answer(vec![column("time", times((0..count).map(Some))), column("a", labels), column("b", Int64Array::from_iter_values(0..count))]);
     assert!(shown(&series, Format::TimeSeries).starts_with("6000 series over 6000 times are too many"));
 }
 

@@ -13,6 +13,8 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
+use super::functions;
+
 /// SQLite's own limits for a reading connection. `LENGTH` bounds every string, blob and row, so that no function can eat memory.
 const LIMITS: [(Limit, i32); 12] = [
     (Limit::SQLITE_LIMIT_LENGTH, 16 << 20),
@@ -34,7 +36,7 @@ const TABLE_FUNCTIONS: [&str; 2] = ["json_each", "json_tree"];
 
 /// SQLite's functions anyone may call: pure ones, in the order of the letters. Nothing that reaches files, extensions or settings.
 #[rustfmt::skip]
-pub(super) const FUNCTIONS: [&str; 93] = [
+const FUNCTIONS: [&str; 93] = [
     "->", "->>", "abs", "avg", "char", "coalesce", "concat", "concat_ws", "count", "cume_dist", "current_date", "current_time",
     "current_timestamp", "date", "datetime", "dense_rank", "first_value", "format", "glob", "group_concat", "hex", "if", "ifnull", "iif",
     "instr", "json", "json_array", "json_array_insert", "json_array_length", "json_error_position", "json_extract", "json_group_array", "json_group_object", "json_insert",
@@ -91,6 +93,7 @@ impl Guarded {
         for (limit, value) in LIMITS {
             connection.set_limit(limit, value)?;
         }
+        functions::register(&connection)?;
         let policy = Arc::new(Mutex::new(Policy { hidden, ..Policy::default() }));
         let consulted = policy.clone();
         connection.authorizer(Some(move |context: AuthContext<'_>| lock(&consulted).decide(context)))?;
@@ -164,7 +167,7 @@ impl Policy {
         match action {
             AuthAction::Select | AuthAction::Recursive => Ok(()),
             AuthAction::Read { table_name, column_name } => self.judge_read(&table_name.to_ascii_lowercase(), column_name),
-            AuthAction::Function { function_name } if FUNCTIONS.contains(&function_name.to_ascii_lowercase().as_str()) => Ok(()),
+            AuthAction::Function { function_name } if is_open(&function_name.to_ascii_lowercase()) => Ok(()),
             AuthAction::Function { function_name } => Err(Refusal::Function(function_name.to_owned())),
             other => Err(Refusal::Operation(operation(&other))),
         }
@@ -184,6 +187,15 @@ impl Policy {
             || column.is_empty() && !hidden && !built_in;
         if open { Ok(()) } else { Err(Refusal::Table(table.to_owned())) }
     }
+}
+
+/// Every function anyone may call, SQLite's and ours.
+pub(super) fn open_functions() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.into_iter().chain(functions::NAMES)
+}
+
+fn is_open(function: &str) -> bool {
+    open_functions().any(|open| open == function)
 }
 
 /// The SQL verb behind an action.

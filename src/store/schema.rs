@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction};
 
-use super::StoreError;
+use super::{StoreError, functions};
 use crate::catalog::{Catalog, Collection, Column, KeyRule, Storage};
 
 /// In order; a migration is never changed once released. `user_version` counts those applied.
@@ -34,6 +34,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "cache_size", -16_000)?;
         connection.set_prepared_statement_cache_capacity(64);
+        functions::register(&connection)?;
         Ok(connection)
     };
     connect().map_err(|error| error.at(path))

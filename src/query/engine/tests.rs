@@ -29,7 +29,8 @@ fn batch() -> ColumnBatch {
 async fn an_answer_carries_the_sql_that_was_executed_and_what_to_fill() {
     let (store, _folder) = store();
     let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits::default());
-    let answer = engine.run(&sql("SELECT $__timeGroup(time, '1d', previous), avg(bpm) FROM heartrate GROUP BY 1"), &context()).await.unwrap();
+    let answer =
+        engine.run(&sql("SELECT $__timeGroup(time, '1d', previous), avg(bpm) FROM heartrate GROUP BY 1"), &context()).await.unwrap();
     assert_eq!(answer.executed_sql, "SELECT ((time) - (((time) % 86400) + 86400) % 86400) AS \"time\", avg(bpm) FROM heartrate GROUP BY 1");
     assert_eq!(answer.fill.unwrap().step, 86_400);
     assert_eq!(answer.batch.columns.len(), 2);
@@ -74,7 +75,12 @@ async fn each_mistake_has_a_code_a_status_a_message_and_a_remedy() {
 #[tokio::test]
 async fn what_takes_too_long_is_stopped() {
     let (store, _folder) = store();
-    let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits { timeout: Duration::from_millis(20), ..Limits::default() });
+    let engine = Engine::new(
+        store.clone(),
+        store.catalog().clone(),
+        store.zone(),
+        Limits { timeout: Duration::from_millis(20), ..Limits::default() },
+    );
     let endless = sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n");
     let error = engine.run(&endless, &context()).await.unwrap_err();
     assert_eq!((error.code(), error.to_string().as_str()), ("timeout", "the query was stopped after 0.02 s"));
@@ -123,4 +129,18 @@ async fn more_than_the_line_holds_is_turned_away_and_the_rest_is_served() {
         busy += usize::from(matches!(query.await.unwrap(), Err(QueryError::Busy)));
     }
     assert_eq!(busy, 1);
+}
+
+#[tokio::test]
+async fn every_published_table_and_view_can_be_read_and_counted() {
+    let (store, _folder) = store();
+    let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits::default());
+    let published = store.published().unwrap();
+    assert!(["sleep", "samples", "nights", "days", "coverage", "baselines"].iter().all(|name| published.iter().any(|known| known == name)));
+    for name in published {
+        for columns in ["*", "count(*)"] {
+            let answer = engine.run(&sql(&format!("SELECT {columns} FROM {name}")), &context()).await;
+            assert!(answer.is_ok(), "{name}: {}", answer.unwrap_err());
+        }
+    }
 }
