@@ -120,3 +120,6 @@ fn grouped(number: usize) -> String {
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
     groups.join(",")
 }
+
+#[cfg(test)]
+mod tests;

@@ -435,3 +435,6 @@ fn seconds(milliseconds: i64) -> String {
 fn scaled(milliseconds: i64, divisor: i64, factor: i64) -> String {
     milliseconds.div_euclid(divisor).saturating_mul(factor).to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ mod column;
 mod derive;
 mod documents;
 mod error;
+mod functions;
 mod guard;
 mod queue;
 mod read;

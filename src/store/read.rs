@@ -10,7 +10,7 @@ use rusqlite::types::Value;
 use rusqlite::{Statement, ffi};
 
 use super::column::ColumnBuilder;
-use super::guard::{Guarded, Refusal};
+use super::guard::{Guarded, Refusal, open_functions};
 use crate::time::Tz;
 
 /// Virtual machine instructions between two looks at the clock: well under a millisecond.
@@ -301,7 +301,7 @@ fn known(reader: &Guarded, sql: &str, kind: &str) -> Vec<String> {
         return tables;
     }
     if kind == "function" {
-        return super::guard::FUNCTIONS.iter().map(|name| (*name).to_owned()).collect();
+        return open_functions().map(str::to_owned).collect();
     }
     let text = sql.to_ascii_lowercase();
     let mut columns: Vec<_> =
@@ -310,3 +310,6 @@ fn known(reader: &Guarded, sql: &str, kind: &str) -> Vec<String> {
     columns.dedup();
     columns
 }
+
+#[cfg(test)]
+mod tests;
