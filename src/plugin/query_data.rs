@@ -65,9 +65,7 @@ async fn one(account: &Account, query: &DataQuery) -> Result<Vec<EncodedFrame>, 
     let answer = account.query(&sql, &range_of(query)).await?;
     let (catalog, ref_id, format) = (account.catalog().clone(), query.ref_id.clone(), sql.format);
     let encoded = tokio::task::spawn_blocking(move || frames(&answer, format, &ref_id, &catalog)).await;
-    let shape = |error: FrameError| {
-        ApiError::new(422, "frame", error.to_string(), "Choose the format Table, or select other columns.")
-    };
+    let shape = |error: FrameError| ApiError::new(422, "frame", error.to_string(), "Choose the format Table, or select other columns.");
     encoded.map_err(|_| lost())?.map_err(shape)
 }
 
