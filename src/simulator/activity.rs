@@ -172,11 +172,12 @@ fn by_minute(person: &Person, life: &LifeDay, minutes: i64) -> (Vec<f64>, Vec<Cl
     let workouts = person.workouts(life);
     let (bed, charging, start) = (person.awake_until(life), person.charging(life), life.at(BEGINNING));
     let (mut met, mut classes, mut steps) = (Vec::new(), Vec::new(), 0.0);
+    // Moving about comes in spells, more of them on free days and in summer, few with a fever.
+    let lazy = 0.45 - if life.free { 0.2 } else { 0.0 } - 0.08 * life.season + 1.2 * life.fever;
     let mut bustle = 0.0_f64;
     for minute in 0..minutes {
         let at = start.plus(minute * 60);
         let workout = workouts.iter().find(|workout| workout.start <= at && at < workout.end());
-        // Moving about comes in spells, more of them on free days and in summer.
         bustle = 0.9 * bustle + noise.normal(0.42);
         let still = 1.22 + 0.08 * bustle.abs();
         let (value, class) = if !life.worn || charging.as_ref().is_some_and(|charging| charging.contains(&at)) {
@@ -187,7 +188,7 @@ fn by_minute(person: &Person, life: &LifeDay, minutes: i64) -> (Vec<f64>, Vec<Cl
             steps += workout.sport.cadence * noise.uniform(0.93, 1.04);
             let value = workout.sport.met * workout.effort * noise.uniform(0.88, 1.1);
             (value, if value >= 6.0 { Class::High } else { Class::Medium })
-        } else if bustle > 0.45 - if life.free { 0.2 } else { 0.0 } - 0.08 * life.season && life.fever < 0.5 {
+        } else if bustle > lazy {
             let value = 1.6 + 0.85 * (bustle - 0.2).max(0.0) * noise.uniform(0.7, 1.5);
             steps += 16.0 * (value - 1.3);
             (value, if value >= 3.2 { Class::Medium } else { Class::Low })

@@ -62,7 +62,7 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
             }
             at = at.plus(if resting { 300 } else { noise.whole(5, 33) });
         }
-        at = at.plus(noise.whole(600, 2100));
+        at = at.plus(noise.whole(500, 1500));
     }
     writer.rows
 }

@@ -98,15 +98,19 @@ pub(super) struct Life {
     days: Vec<LifeDay>,
 }
 
-/// The first and the last day of every life.
-const FIRST: (i32, u32, u32) = (2010, 1, 1);
-const LAST: (i32, u32, u32) = (2045, 12, 31);
+/// The first day of every life; also the day of draws that belong to no day.
+pub(super) fn beginning() -> Day {
+    Day::new(2010, 1, 1).expect("a day of the calendar")
+}
+
+/// How many days a life lasts: until the end of 2045.
+const DAYS: i64 = 36 * 365 + 9;
 
 impl Life {
     pub fn new(seed: u64) -> Life {
-        let [first, last] = [FIRST, LAST].map(|(year, month, day)| Day::new(year, month, day).expect("a day of the calendar"));
+        let first = beginning();
         let mut state = State::new(seed, first);
-        Life { days: first.through(last).map(|day| state.live(day)).collect() }
+        Life { days: first.through(first.plus(DAYS - 1)).map(|day| state.live(day)).collect() }
     }
 
     /// The day, unless it lies outside the life.
