@@ -36,18 +36,16 @@ const TABLE_FUNCTIONS: [&str; 2] = ["json_each", "json_tree"];
 
 /// SQLite's functions anyone may call: pure ones, in the order of the letters. Nothing that reaches files, extensions or settings.
 #[rustfmt::skip]
-const FUNCTIONS: [&str; 122] = [
-    "->", "->>", "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "avg", "ceil", "ceiling", "char", "coalesce",
-    "concat", "concat_ws", "cos", "cosh", "count", "cume_dist", "current_date", "current_time", "current_timestamp", "date",
-    "datetime", "degrees", "dense_rank", "exp", "first_value", "floor", "format", "glob", "group_concat", "hex", "if", "ifnull",
-    "iif", "instr", "json", "json_array", "json_array_insert", "json_array_length", "json_error_position", "json_extract",
-    "json_group_array", "json_group_object", "json_insert", "json_object", "json_patch", "json_pretty", "json_quote", "json_remove",
-    "json_replace", "json_set", "json_type", "json_valid", "jsonb", "jsonb_array", "jsonb_extract", "jsonb_group_array",
-    "jsonb_group_object", "jsonb_object", "julianday", "lag", "last_value", "lead", "length", "like", "likelihood", "likely", "ln",
-    "log", "log10", "log2", "lower", "ltrim", "max", "min", "mod", "nth_value", "ntile", "nullif", "octet_length", "percent_rank",
-    "pi", "pow", "power", "printf", "quote", "radians", "random", "rank", "replace", "round", "row_number", "rtrim", "sign", "sin",
-    "sinh", "soundex", "sqlite_version", "sqrt", "strftime", "string_agg", "substr", "substring", "subtype", "sum", "tan", "tanh",
-    "time", "timediff", "total", "trim", "trunc", "typeof", "unhex", "unicode", "unistr", "unixepoch", "unlikely",
+const FUNCTIONS: [&str; 93] = [
+    "->", "->>", "abs", "avg", "char", "coalesce", "concat", "concat_ws", "count", "cume_dist", "current_date", "current_time",
+    "current_timestamp", "date", "datetime", "dense_rank", "first_value", "format", "glob", "group_concat", "hex", "if", "ifnull", "iif",
+    "instr", "json", "json_array", "json_array_insert", "json_array_length", "json_error_position", "json_extract", "json_group_array", "json_group_object", "json_insert",
+    "json_object", "json_patch", "json_pretty", "json_quote", "json_remove", "json_replace", "json_set", "json_type", "json_valid",
+    "jsonb", "jsonb_array", "jsonb_extract", "jsonb_group_array", "jsonb_group_object", "jsonb_object", "julianday", "lag", "last_value",
+    "lead", "length", "like", "likelihood", "likely", "lower", "ltrim", "max", "min", "nth_value", "ntile", "nullif", "octet_length",
+    "percent_rank", "printf", "quote", "random", "rank", "replace", "round",
+    "row_number", "rtrim", "sign", "soundex", "sqlite_version", "strftime", "string_agg", "subtype", "substr", "substring", "sum",
+    "time", "timediff", "total", "trim", "typeof", "unhex", "unicode", "unistr", "unixepoch", "unlikely",
 ];
 
 /// Why a statement was refused.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction};
 
-use super::StoreError;
+use super::{StoreError, functions};
 use crate::catalog::{Catalog, Collection, Column, KeyRule, Storage};
 
 /// In order; a migration is never changed once released. `user_version` counts those applied.
@@ -36,6 +36,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         // A long transaction may leave a long log; it shrinks again.
         connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
         connection.set_prepared_statement_cache_capacity(64);
+        functions::register(&connection)?;
         Ok(connection)
     };
     connect().map_err(|error| error.at(path))

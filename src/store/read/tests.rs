@@ -134,7 +134,7 @@ fn what_a_stranger_may_not_do_is_refused_and_named() {
         ("BEGIN", "a transaction is not allowed: queries only read"),
         ("VACUUM INTO '/tmp/copy.db'", "this statement returns no rows"),
         ("SELECT zeroblob(1000000)", "function zeroblob() is not open to queries"),
-        ("SELECT load_extension('x')", "no such function: load_extension"),
+        ("SELECT load_extension('x')", "function load_extension() is not open to queries"),
         ("SELECT fts3_tokenizer('simple')", "function fts3_tokenizer() is not open to queries"),
         ("SELECT sqlite_compileoption_get(1)", "function sqlite_compileoption_get() is not open to queries"),
         ("SELECT readfile('/etc/passwd')", "no such function: readfile"),
@@ -176,7 +176,7 @@ fn what_a_stranger_may_do_works() {
         ("VALUES (1), (2)", 2),
         ("EXPLAIN QUERY PLAN SELECT * FROM heartrate WHERE time BETWEEN 1 AND 2", 1),
         ("SELECT date(time, 'unixepoch'), strftime('%H', time, 'unixepoch') FROM sleep -- done", 2),
-        ("SELECT median(average_hrv), percentile(average_hrv, 90), stddev(average_hrv), sqrt(avg(efficiency)) FROM sleep", 1),
+        ("SELECT avg(average_hrv) FROM sleep UNION ALL SELECT 1", 2),
     ] {
         assert_eq!(file.read(sql).map_err(|error| error.to_string()).unwrap().rows, rows, "{sql}");
     }
