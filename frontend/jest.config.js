@@ -2,7 +2,12 @@
 // generally used by snapshots, but can affect specific tests
 process.env.TZ = 'UTC';
 
+const grafanaConfig = require('./.config/jest.config');
+const [swc] = Object.values(grafanaConfig.transform);
+
 module.exports = {
   // Jest configuration provided by Grafana scaffolding
-  ...require('./.config/jest.config'),
+  ...grafanaConfig,
+  // d3-color ships its only build as .mjs
+  transform: { ...grafanaConfig.transform, '^.+\\.mjs$': swc },
 };

@@ -18,19 +18,24 @@ export function suggestions({ tables, macros }: Schema, sql: string): Suggestion
   );
 
   return [
-    ...macros.map(({ name, description }) => ({ label: name, kind: 'macro' as const, documentation: description })),
+    ...macros.map(({ name, usage, description }) => ({
+      label: `$${name}`,
+      kind: 'macro' as const,
+      detail: usage,
+      documentation: description,
+    })),
     ...tables.map(({ name, description }) => ({ label: name, kind: 'table' as const, documentation: description })),
     ...Array.from(columns.values(), (column) => ({
       label: column.name,
       kind: 'column' as const,
       detail: typeAndUnit(column),
-      documentation: column.description,
+      documentation: column.description ?? undefined,
     })),
   ];
 }
 
 export function typeAndUnit({ type, unit }: SchemaColumn): string {
-  return [type, unit].filter(Boolean).join(', ');
+  return unit ? `${type}, ${unit.replace('suffix: ', '')}` : type;
 }
 
 /** Completes in this editor only, until the returned disposable is disposed of: Monaco shares providers among all editors of a language. */

@@ -4,6 +4,9 @@ import { lastValueFrom } from 'rxjs';
 
 import type { Schema, Status } from './types';
 
+/** What Oura appended to the redirect address: `code` and `state`, or `error` (RFC 6749 §4.1.2). */
+export type LoginAnswer = Partial<Record<'code' | 'state' | 'error' | 'error_description', string>>;
+
 export interface LoginStart {
   authorizeUrl: string;
   /** Unix seconds. */
@@ -29,9 +32,9 @@ export class Resources {
   status = () => this.call<Status>('GET', 'status');
   schema = () => this.call<Schema>('GET', 'schema');
   startLogin = (redirectUri: string) => this.call<LoginStart>('POST', 'oauth/start', { redirectUri });
-  finishLogin = (code: string, state: string) => this.call<void>('POST', 'oauth/callback', { code, state });
-  disconnect = () => this.call<void>('POST', 'oauth/disconnect');
-  sync = () => this.call<{ run: number }>('POST', 'sync');
+  finishLogin = (answer: LoginAnswer) => this.call<void>('POST', 'oauth/callback', answer);
+  disconnect = () => this.call<void>('POST', 'oauth/disconnect', {});
+  sync = () => this.call<{ run: number }>('POST', 'sync', {});
 
   private async call<T>(method: 'GET' | 'POST', path: string, data?: unknown): Promise<T> {
     const url = `/api/datasources/uid/${this.uid}/resources/${path}`;

@@ -78,19 +78,22 @@ export interface Schema {
 
 export interface SchemaTable {
   name: string;
-  description?: string;
+  description: string;
   columns: SchemaColumn[];
 }
 
 export interface SchemaColumn {
   name: string;
-  type?: string;
-  unit?: string | null;
-  description?: string;
+  type: string;
+  /** As Grafana calls it: `s`, `celsius`, `suffix: ms`, … */
+  unit: string | null;
+  description: string | null;
 }
 
 export interface SchemaMacro {
-  /** As it is written, with its arguments: `$__timeFilter(column)`. */
+  /** Without the `$`: `__timeFilter`. */
   name: string;
-  description?: string;
+  /** As it is written, with its arguments: `$__timeFilter(column)`. */
+  usage: string;
+  description: string;
 }

@@ -1,3 +1,4 @@
+import { css } from '@emotion/css';
 import { Badge, type BadgeColor, type CellProps, type Column, InteractiveTable } from '@grafana/ui';
 import React from 'react';
 
@@ -23,8 +24,7 @@ const COLUMNS: Array<Column<CollectionStatus>> = [
     sortType: 'number',
     cell: ({ value }: CellProps<CollectionStatus, number>) => value.toLocaleString(),
   },
-  { id: 'firstDay', header: 'First day', sortType: 'string', cell: day },
-  { id: 'lastDay', header: 'Last day', sortType: 'string', cell: day },
+  { id: 'lastDay', header: 'Days', sortType: 'string', cell: days },
   { id: 'state', header: 'State', sortType: 'alphanumeric', cell: state },
   { id: 'reason', header: '' },
 ];
@@ -41,10 +41,13 @@ export function CollectionTable({ collections }: { collections: CollectionStatus
   );
 }
 
-function day({ value }: CellProps<CollectionStatus, string | null>) {
-  return value ?? '–';
+function days({ row }: CellProps<CollectionStatus>) {
+  const { firstDay, lastDay } = row.original;
+  return <span className={styles.onOneLine}>{firstDay && lastDay ? `${firstDay} – ${lastDay}` : '–'}</span>;
 }
 
 function state({ value }: CellProps<CollectionStatus, string>) {
-  return <Badge {...(STATES[value] ?? { text: value, color: 'darkgrey' })} />;
+  return <Badge className={styles.onOneLine} {...(STATES[value] ?? { text: value, color: 'darkgrey' })} />;
 }
+
+const styles = { onOneLine: css({ whiteSpace: 'nowrap' }) };

@@ -9,8 +9,13 @@ export function Problem({ problem }: { problem?: Error }) {
     return null;
   }
   return (
-    <Alert severity="error" title={problem.message}>
+    <Alert severity="error" title={sentence(problem.message)}>
       {problem instanceof ResourceError ? problem.hint : undefined}
     </Alert>
   );
+}
+
+/** The backend's messages begin in lower case, to be joined with others. */
+function sentence(message: string): string {
+  return message.charAt(0).toUpperCase() + message.slice(1);
 }

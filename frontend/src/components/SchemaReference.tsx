@@ -17,10 +17,10 @@ export function SchemaReference({ schema }: { schema: Schema }) {
       <section>
         <h6>Macros</h6>
         <dl className={styles.list}>
-          {schema.macros.map(({ name, description }) => (
+          {schema.macros.map(({ name, usage, description }) => (
             <React.Fragment key={name}>
               <dt>
-                <code>{name}</code>
+                <code>{usage}</code>
               </dt>
               <dd>{description}</dd>
             </React.Fragment>

@@ -1,4 +1,4 @@
-import { Checkbox, Field, Stack } from '@grafana/ui';
+import { Checkbox, Field, Grid } from '@grafana/ui';
 import React from 'react';
 
 import { selectors } from './selectors';
@@ -39,7 +39,7 @@ export function Scopes({ scopes, disabled, onChange }: Props) {
 
   return (
     <Field label="Permissions to ask for" description="A change takes effect with the next login." noMargin>
-      <Stack direction="column" gap={1} data-testid={selectors.config.scopes}>
+      <Grid columns={2} gap={1} data-testid={selectors.config.scopes}>
         {SCOPES.map(({ scope, opens }) => (
           <Checkbox
             key={scope}
@@ -50,7 +50,7 @@ export function Scopes({ scopes, disabled, onChange }: Props) {
             onChange={() => toggle(scope)}
           />
         ))}
-      </Stack>
+      </Grid>
     </Field>
   );
 }

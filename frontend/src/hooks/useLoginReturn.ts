@@ -1,31 +1,11 @@
 import { locationService } from '@grafana/runtime';
 import { useEffect, useState } from 'react';
 
-import { ResourceError, type Resources } from '../resources';
+import type { LoginAnswer, Resources } from '../resources';
 
-/** What Oura's login puts into the address it comes back to (RFC 6749 §4.1.2, RFC 9207). */
-const PARAMETERS = ['code', 'state', 'scope', 'iss', 'error', 'error_description', 'error_uri'];
-
-/** RFC 6749 §4.1.2.1; whatever is not here is shown as Oura says it. */
-const REFUSALS: Record<string, { message: string; hint: string }> = {
-  access_denied: {
-    message: 'Oura was not allowed to share the data.',
-    hint: 'Press Connect again and choose Accept on the page that Oura shows.',
-  },
-  invalid_scope: {
-    message: 'Oura does not know one of the permissions asked for.',
-    hint: 'Tick the same permissions here as in the application at Oura.',
-  },
-  server_error: { message: "Oura's login failed.", hint: 'Try again in a few minutes.' },
-  temporarily_unavailable: { message: "Oura's login is not available now.", hint: 'Try again in a few minutes.' },
-};
-
-interface LoginAnswer {
-  code: string | null;
-  state: string | null;
-  error: string | null;
-  description: string | null;
-}
+/** What Oura's login appends to the address it comes back to: what the backend reads, and what else there may be (RFC 6749, RFC 9207). */
+const ANSWER = ['code', 'state', 'error', 'error_description'] as const;
+const REST = ['scope', 'iss', 'error_uri'];
 
 export interface LoginReturn {
   finishing: boolean;
@@ -34,7 +14,7 @@ export interface LoginReturn {
 
 /**
  * Finishes a login when the page was opened by Oura's redirect: takes the answer out of the address, so that it is neither
- * bookmarked nor used twice, and hands it to the backend.
+ * bookmarked nor used twice, and hands it to the backend, which knows what it means.
  */
 export function useLoginReturn(resources: Resources, onConnected: () => void): LoginReturn {
   const [answer] = useState(readAnswer);
@@ -44,8 +24,8 @@ export function useLoginReturn(resources: Resources, onConnected: () => void): L
     if (!answer) {
       return;
     }
-    locationService.partial(Object.fromEntries(PARAMETERS.map((name) => [name, null])), true);
-    finish(resources, answer).then(
+    locationService.partial(Object.fromEntries([...ANSWER, ...REST].map((name) => [name, null])), true);
+    resources.finishLogin(answer).then(
       () => {
         setOutcome({ finishing: false });
         onConnected();
@@ -61,19 +41,8 @@ export function useLoginReturn(resources: Resources, onConnected: () => void): L
 
 function readAnswer(): LoginAnswer | undefined {
   const search = locationService.getSearch();
-  const answer = {
-    code: search.get('code'),
-    state: search.get('state'),
-    error: search.get('error'),
-    description: search.get('error_description'),
-  };
+  const answer: LoginAnswer = Object.fromEntries(
+    ANSWER.filter((name) => search.has(name)).map((name) => [name, search.get(name)])
+  );
   return (answer.code && answer.state) || answer.error ? answer : undefined;
-}
-
-async function finish(resources: Resources, { code, state, error, description }: LoginAnswer): Promise<void> {
-  if (error) {
-    const refusal = REFUSALS[error] ?? { message: description ?? `Oura refused the login: ${error}.`, hint: undefined };
-    throw new ResourceError(refusal.message, error, refusal.hint);
-  }
-  await resources.finishLogin(code ?? '', state ?? '');
 }

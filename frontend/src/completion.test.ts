@@ -1,0 +1,49 @@
+import { suggestions } from './completion';
+import type { Schema } from './types';
+
+const plain = { unit: null, description: null };
+
+const SCHEMA: Schema = {
+  macros: [{ name: '__timeFilter', usage: '$__timeFilter(column)', description: 'keeps the instants in the range' }],
+  tables: [
+    {
+      name: 'nights',
+      description: 'one row per night',
+      columns: [
+        { ...plain, name: 'day', type: 'text' },
+        { ...plain, name: 'average_hrv', type: 'integer', unit: 'suffix: ms' },
+      ],
+    },
+    {
+      name: 'workout',
+      description: 'one row per workout',
+      columns: [
+        { ...plain, name: 'day', type: 'text' },
+        { ...plain, name: 'activity', type: 'text' },
+      ],
+    },
+  ],
+};
+
+const labels = (sql: string) => suggestions(SCHEMA, sql).map(({ label }) => label);
+
+describe('completion', () => {
+  it('offers macros and tables always', () => {
+    expect(labels('')).toEqual(expect.arrayContaining(['$__timeFilter', 'nights', 'workout']));
+  });
+
+  it('offers the columns of the tables that the query names', () => {
+    expect(labels('SELECT  FROM Nights')).toContain('average_hrv');
+    expect(labels('SELECT  FROM Nights')).not.toContain('activity');
+  });
+
+  it('offers every column once while no table is named', () => {
+    const offered = labels('SELECT ');
+    expect(offered).toEqual(expect.arrayContaining(['average_hrv', 'activity']));
+    expect(offered.filter((label) => label === 'day')).toHaveLength(1);
+  });
+
+  it('tells type and unit', () => {
+    expect(suggestions(SCHEMA, 'nights').find(({ label }) => label === 'average_hrv')?.detail).toBe('integer, ms');
+  });
+});
