@@ -51,7 +51,8 @@ async fn every_recorded_document_is_kept_as_it_came_and_read_into_its_table() {
             assert_eq!(number(&executor.store, "SELECT count(*) FROM heartrate") as usize, keys.len(), "{name}");
             continue;
         }
-        let stored = rows(&executor.store, &format!("SELECT payload FROM oura_raw_documents WHERE resource = '{name}' AND deleted_at IS NULL"));
+        let stored =
+            rows(&executor.store, &format!("SELECT payload FROM oura_raw_documents WHERE resource = '{name}' AND deleted_at IS NULL"));
         let stored: Vec<Value> = stored.iter().map(|row| serde_json::from_str(row[0].as_str().unwrap()).unwrap()).collect();
         assert_eq!(stored.len(), documents.len(), "{name}");
         for document in documents {
@@ -81,7 +82,11 @@ async fn a_real_account_has_one_main_sleep_a_night_and_no_sentinels_in_it() {
     assert_eq!(number(store, "SELECT count(*) - count(DISTINCT day) FROM nights"), 0.0);
     assert_eq!(number(store, "SELECT count(*) FROM sleep WHERE lowest_heart_rate = 255"), 0.0);
     assert!(number(store, "SELECT count(*) FROM oura_raw_documents WHERE payload LIKE '%\"lowest_heart_rate\":255%'") > 0.0);
-    assert!(number(store, "SELECT max(deep_sleep_duration + light_sleep_duration + rem_sleep_duration - total_sleep_duration) FROM nights").abs() < 1.0);
+    assert!(
+        number(store, "SELECT max(deep_sleep_duration + light_sleep_duration + rem_sleep_duration - total_sleep_duration) FROM nights")
+            .abs()
+            < 1.0
+    );
     assert!(number(store, "SELECT count(*) FROM samples WHERE series = 'sleep.hrv'") > 100.0);
     assert!(number(store, "SELECT count(*) FROM hypnogram WHERE stage = 'deep'") > 100.0);
     let stages = rows(store, "SELECT DISTINCT stage FROM hypnogram ORDER BY stage");

@@ -75,11 +75,7 @@ impl AccountError {
             UnknownState => ("unknown_state", 400, "Press Connect again."),
             ExpiredState => ("expired_state", 400, "Press Connect again, and finish within ten minutes."),
             OtherUser => ("other_user", 403, "Press Connect yourself."),
-            OtherPerson => (
-                "other_person",
-                409,
-                "Make a second data source for the second person, or delete this one's data first.",
-            ),
+            OtherPerson => ("other_person", 409, "Make a second data source for the second person, or delete this one's data first."),
             Locked { .. } => ("data_folder_locked", 503, "End the other process, or give this one a folder of its own."),
             Folder { .. } => ("data_folder", 503, "Set data_dir to a folder that this process may write."),
             Demo { .. } => ("demo", 500, ""),

@@ -16,8 +16,7 @@ pub(super) struct FolderLock {
 
 impl FolderLock {
     pub(super) fn take(folder: &Path) -> Result<FolderLock, AccountError> {
-        let unusable =
-            |error: std::io::Error| AccountError::Folder { folder: folder.to_owned(), detail: error.to_string() };
+        let unusable = |error: std::io::Error| AccountError::Folder { folder: folder.to_owned(), detail: error.to_string() };
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]

@@ -1,11 +1,14 @@
 //! Connecting and disconnecting: a state that is single use, ten minutes long and bound to data source and user; then a grant.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::vault::{PendingLogin, Purpose};
 use super::{Account, AccountError, lock};
-use crate::oura::Secret;
+use crate::oura::oauth::Grant;
+use crate::oura::{AccessTokens, BoxFuture, Client, Range, Secret, TokenError};
 use crate::store::Trigger;
 use crate::time::Instant;
 
@@ -31,12 +34,8 @@ impl Account {
         let redirect = redirect_address(redirect)?;
         let authorization = inner.oauth.authorize(&redirect, &inner.settings.scopes());
         let expires_at = inner.environment.clock.now().plus(LOGIN_SECONDS);
-        let pending = PendingLogin {
-            user: user.to_owned(),
-            redirect: redirect.to_string(),
-            pkce_verifier: authorization.pkce_verifier,
-            expires_at,
-        };
+        let pending =
+            PendingLogin { user: user.to_owned(), redirect: redirect.to_string(), pkce_verifier: authorization.pkce_verifier, expires_at };
         let sealed = serde_json::to_vec(&pending).expect("a pending login is plain data");
         inner.vault.put_until(&inner.key, Purpose::Login, &name_of(&authorization.state), &sealed, expires_at)?;
         Ok(LoginStart { authorize_url: authorization.url.into(), expires_at })
@@ -55,11 +54,29 @@ impl Account {
         }
         let redirect = redirect_address(&pending.redirect)?;
         let grant = inner.oauth.exchange(code, &redirect, &pending.pkce_verifier).await?;
+        self.check_person(&grant).await?;
         inner.tokens.set(grant).await?;
         inner.start_schedule();
         self.start_sync(Trigger::Login)?;
         tracing::info!(datasource = %inner.key, "connected to Oura");
         Ok(())
+    }
+
+    /// Refuses a grant of another person than the one whose history is here: two people's nights in one table are nobody's. An answer
+    /// that does not come decides nothing.
+    async fn check_person(&self, grant: &Grant) -> Result<(), AccountError> {
+        let inner = &self.inner;
+        let (Some(known), Some(collection)) = (inner.store.person()?, self.catalog().get("personal_info")) else { return Ok(()) };
+        let token = Arc::new(OneToken(grant.access_token.clone()));
+        let client = Client::new(inner.environment.http.clone(), inner.oauth.origins.clone(), token, inner.environment.clock.clone());
+        let now = inner.environment.clock.now();
+        let Ok(page) = client.page(collection, Range { from: now, to: now }, None).await else { return Ok(()) };
+        let person = page.documents.first().and_then(|document| serde_json::from_str(document.get()).ok());
+        let reading = person.and_then(|person: serde_json::Value| collection.read(&person, self.zone()).ok());
+        match reading {
+            Some(reading) if reading.id != known => Err(AccountError::OtherPerson),
+            _ => Ok(()),
+        }
     }
 
     /// Revokes and forgets the tokens; keeps the data.
@@ -80,6 +97,19 @@ impl Account {
 
     pub(super) fn is_configured(&self) -> bool {
         !self.inner.settings.client_id.is_empty() && !self.inner.client_secret.is_empty()
+    }
+}
+
+/// A grant that nobody keeps yet.
+struct OneToken(Secret);
+
+impl AccessTokens for OneToken {
+    fn access_token(&self) -> BoxFuture<'_, Result<Secret, TokenError>> {
+        Box::pin(async { Ok(self.0.clone()) })
+    }
+
+    fn replace(&self, _: Secret) -> BoxFuture<'_, Result<Secret, TokenError>> {
+        Box::pin(async { Err(TokenError::NotConnected) })
     }
 }
 

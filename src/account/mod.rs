@@ -82,16 +82,11 @@ impl Account {
         let zone = settings.zone()?;
         let store = Store::open(&key.folder(&environment.data_dir).join("oura.db"), Arc::clone(&environment.catalog), zone)?;
         let application = Application { client_id: settings.client_id.clone(), client_secret: client_secret.clone() };
-        let oauth =
-            OAuth { http: environment.http.clone(), origins: origins.clone(), application, clock: environment.clock.clone() };
+        let oauth = OAuth { http: environment.http.clone(), origins: origins.clone(), application, clock: environment.clock.clone() };
         let sealed = Arc::new(SealedGrant::new(Arc::clone(&vault), key.clone()));
         let tokens = Arc::new(Tokens::new(oauth.clone(), sealed, environment.clock.clone()));
-        let client = Client::new(
-            environment.http.clone(),
-            origins,
-            Arc::clone(&tokens) as Arc<dyn AccessTokens>,
-            environment.clock.clone(),
-        );
+        let client =
+            Client::new(environment.http.clone(), origins, Arc::clone(&tokens) as Arc<dyn AccessTokens>, environment.clock.clone());
         let engine = Engine::new(store.clone(), Arc::clone(&environment.catalog), zone, environment.limits);
         let sync = Mutex::new(None);
         let account = Account {

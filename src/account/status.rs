@@ -69,9 +69,7 @@ impl Account {
         let (state, reason) = match (self.is_configured(), &grant, inner.tokens.standing()) {
             (false, None, _) => (ConnectionState::NotConfigured, None),
             (_, None, _) => (ConnectionState::NotConnected, None),
-            (_, Some(_), Err(error @ TokenError::ReconnectNeeded { .. })) => {
-                (ConnectionState::ReconnectNeeded, Some(error.to_string()))
-            }
+            (_, Some(_), Err(error @ TokenError::ReconnectNeeded { .. })) => (ConnectionState::ReconnectNeeded, Some(error.to_string())),
             (_, Some(_), _) => (ConnectionState::Connected, None),
         };
         let collections: Vec<CollectionStatus> = inner

@@ -1,6 +1,6 @@
 //! The commands. With Grafana's handshake cookie in the environment and no command: the plugin.
 
-mod catalog;
+pub mod catalog;
 mod dashboard;
 mod demo;
 mod export;

@@ -39,10 +39,11 @@ struct Tokens {
 pub async fn run(args: Args) -> Result<(), Failure> {
     let tokens = Arc::new(Tokens::from_environment()?);
     if !args.listen.ip().is_loopback() && !args.expose {
-        return Err(format!("{} can be reached from other machines; if that is wanted, say --expose (and read its help)", args.listen).into());
+        return Err(
+            format!("{} can be reached from other machines; if that is wanted, say --expose (and read its help)", args.listen).into()
+        );
     }
-    let listener =
-        TcpListener::bind(args.listen).await.map_err(|error| format!("{} cannot be listened on: {error}", args.listen))?;
+    let listener = TcpListener::bind(args.listen).await.map_err(|error| format!("{} cannot be listened on: {error}", args.listen))?;
     let (accounts, account) = args.application.open(true).await?;
     let router = router(api::router(account), tokens);
     println!("listening on http://{}", listener.local_addr()?);

@@ -2,9 +2,9 @@
 
 use clap::Args;
 
+use super::Failure;
 use super::local::Application;
 use super::progress::{follow, grouped};
-use super::Failure;
 use crate::account::{Account, Backfill, Trigger};
 
 #[derive(Args, Debug)]

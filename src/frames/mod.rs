@@ -1,24 +1,129 @@
 //! Columns → Grafana data frames: Arrow IPC files whose schema metadata carries labels, units, frame type and notices.
+//!
+//! The encoding is that of grafana-plugin-sdk-go `data/arrow.go`; frame types and versions follow Grafana's data plane contract, so that
+//! alert rules and expressions take the typed path.
+
+mod config;
+mod encode;
+mod rows;
+mod series;
+
+use std::collections::BTreeMap;
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
+use serde::Serialize;
 
 use crate::catalog::Catalog;
 use crate::query::{Answer, Format};
+use config::{Config, Configs};
+
+pub use rows::{Rows, rows_json};
 
 /// One data frame, encoded: an Arrow IPC *file* (with footer) as Grafana reads it.
 pub type EncodedFrame = Vec<u8>;
 
+/// Why rows are no frame. `Display` says what is missing, and how to supply it.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
-    #[error("placeholder")]
-    Placeholder,
+    #[error("a time series needs a column of times: name one \"time\", or choose the format Table (columns: {0})")]
+    NoTime(String),
+    #[error("a time series needs a column of numbers beside its time, or choose the format Table (columns: {0})")]
+    NoValues(String),
+    #[error("a time series needs a time in every row, row {0} has none: add WHERE … IS NOT NULL, or choose the format Table")]
+    NullTime(usize),
+    #[error("two columns are both named {0:?} and would both label the series: rename one")]
+    DuplicateLabel(String),
+    #[error(
+        "{series} series over {times} times are too many: narrow the time range, or filter or drop the columns of text that label them"
+    )]
+    TooWide { series: usize, times: usize },
+    #[error("the frame cannot be encoded: {0}")]
+    Arrow(#[from] ArrowError),
+}
+
+/// One column of a frame.
+struct Field {
+    name: String,
+    /// `None` for columns that carry none by nature; series of long rows have some, even if empty.
+    labels: Option<BTreeMap<String, String>>,
+    config: Option<Config>,
+    values: ArrayRef,
+}
+
+impl Field {
+    fn is_number(&self) -> bool {
+        matches!(self.values.data_type(), DataType::Int64 | DataType::Float64)
+    }
+
+    fn is_time(&self) -> bool {
+        matches!(self.values.data_type(), DataType::Timestamp(..))
+    }
+
+    fn is_text(&self) -> bool {
+        self.values.data_type() == &DataType::Utf8
+    }
+}
+
+/// Grafana's FrameMeta, as far as it is used.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Meta<'a> {
+    #[serde(rename = "type")]
+    kind: FrameType,
+    /// Absent for tables: the contract knows no version of them, and an unread version is logged as a warning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    type_version: Option<[u32; 2]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notices: Vec<Notice<'a>>,
+    executed_query_string: &'a str,
+    preferred_visualisation_type: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum FrameType {
+    #[serde(rename = "timeseries-wide")]
+    TimeSeriesWide,
+    NumericLong,
+    Table,
+}
+
+#[derive(Debug, Serialize)]
+struct Notice<'a> {
+    severity: &'static str,
+    text: &'a str,
 }
 
 /// The frames of one answer under `ref_id`. `time_series`: sorted, long turned to wide with labels; `table`: rows as they came.
 pub fn frames(answer: &Answer, format: Format, ref_id: &str, catalog: &Catalog) -> Result<Vec<EncodedFrame>, FrameError> {
-    let _ = (answer, format, ref_id, catalog);
-    todo!()
+    let configs = Configs::of(catalog);
+    let fields: Vec<_> = answer
+        .batch
+        .columns
+        .iter()
+        .map(|column| Field { name: column.name.clone(), labels: None, config: configs.of_column(column), values: column.values.clone() })
+        .collect();
+    let (kind, fields) = match format {
+        Format::TimeSeries => (FrameType::TimeSeriesWide, series::wide(fields, answer.fill)?),
+        Format::Table if is_numeric_long(&fields) => (FrameType::NumericLong, fields),
+        Format::Table => (FrameType::Table, fields),
+    };
+    let meta = Meta {
+        kind,
+        type_version: (!matches!(kind, FrameType::Table)).then_some([0, 1]),
+        notices: answer.notices.iter().map(|text| Notice { severity: "warning", text }).collect(),
+        executed_query_string: &answer.executed_sql,
+        preferred_visualisation_type: if matches!(kind, FrameType::TimeSeriesWide) { "graph" } else { "table" },
+    };
+    Ok(vec![encode::encode(&fields, &meta, ref_id)?])
 }
 
-pub fn rows_json(answer: &Answer, catalog: &Catalog) -> serde_json::Value {
-    let _ = (answer, catalog);
-    todo!()
+/// Numbers told apart by columns of text, without times: what an alert rule on a table reads as one number per label set.
+fn is_numeric_long(fields: &[Field]) -> bool {
+    fields.iter().any(Field::is_number) && fields.iter().all(|field| field.is_number() || field.is_text())
 }
+
+#[cfg(test)]
+mod tests;

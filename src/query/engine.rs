@@ -105,7 +105,9 @@ impl Drop for CancelOnDrop {
 
 fn notice(limit: Limit) -> String {
     match limit {
-        Limit::Rows(rows) => format!("Only the first {} rows are shown, there are more. Narrow the time range or aggregate.", grouped(rows)),
+        Limit::Rows(rows) => {
+            format!("Only the first {} rows are shown, there are more. Narrow the time range or aggregate.", grouped(rows))
+        }
         Limit::Bytes(bytes) => {
             format!("Only the first {} MB are shown, there is more. Narrow the time range or aggregate.", grouped(bytes >> 20))
         }
@@ -118,3 +120,6 @@ fn grouped(number: usize) -> String {
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
     groups.join(",")
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,11 +78,17 @@ impl QueryError {
             QueryError::Syntax { .. } => ("syntax", 400, "The SQL is SQLite's."),
             QueryError::Unknown { .. } => ("unknown_name", 400, "The schema lists tables and columns."),
             QueryError::Refused(_) => ("refused", 403, "Queries read the published tables and views; the schema lists them."),
-            QueryError::Parameters(_) => ("parameters", 400, "Give one string, number, boolean or null for each ?1, ?2, … of the statement."),
-            QueryError::Timeout(_) => ("timeout", 504, "Narrow the time range, aggregate with $__timeGroup, or ask the operator for a longer query_timeout."),
+            QueryError::Parameters(_) => {
+                ("parameters", 400, "Give one string, number, boolean or null for each ?1, ?2, … of the statement.")
+            }
+            QueryError::Timeout(_) => {
+                ("timeout", 504, "Narrow the time range, aggregate with $__timeGroup, or ask the operator for a longer query_timeout.")
+            }
             QueryError::Cancelled => ("cancelled", 499, "Ask again."),
             QueryError::TooLarge(_) => ("too_large", 422, "Narrow the time range, select fewer columns, or aggregate."),
-            QueryError::Failed(_) => ("failed", 422, "Look at the values the expression meets, such as text where JSON or a number is expected."),
+            QueryError::Failed(_) => {
+                ("failed", 422, "Look at the values the expression meets, such as text where JSON or a number is expected.")
+            }
             QueryError::Busy => ("busy", 503, "Ask again in a moment, or show fewer panels at once."),
             QueryError::Unavailable(_) => ("unavailable", 500, "Run the health check; `gpx_oura doctor` looks at the files."),
         }
@@ -122,7 +128,9 @@ impl QueryError {
         match error {
             ReadError::Empty => QueryError::Empty,
             ReadError::SeveralStatements => QueryError::SeveralStatements { position: Position { line: 1, column: 1 } },
-            ReadError::NoRows => QueryError::NotSelect { found: "a statement without rows".to_owned(), position: Position { line: 1, column: 1 } },
+            ReadError::NoRows => {
+                QueryError::NotSelect { found: "a statement without rows".to_owned(), position: Position { line: 1, column: 1 } }
+            }
             ReadError::Refused(refusal) => QueryError::Refused(refusal),
             ReadError::Syntax { message, offset } => {
                 QueryError::Syntax { message, position: position(offset), parser: super::statement::explain(sql) }

@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn positions_count_lines_and_characters() {
-        assert_eq!(position("SELECT\n  ä, x", 12), (2, 6));
+        assert_eq!(position("SELECT\n  ä, x", 13), (2, 6));
     }
 
     proptest::proptest! {

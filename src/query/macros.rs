@@ -48,7 +48,13 @@ pub const MACROS: [Macro; 24] = [
     of("__timeFilter", "$__timeFilter(column)", (1, 1), time_filter, "keeps the instants in the panel's range, both ends included"),
     of("__timeFrom", "$__timeFrom()", (0, 0), |call| Ok(seconds(call.context.from_ms)), "the beginning of the range in Unix seconds"),
     of("__timeTo", "$__timeTo()", (0, 0), |call| Ok(seconds(call.context.to_ms)), "the end of the range in Unix seconds"),
-    of("__timeGroup", "$__timeGroup(column, '5m'[, NULL|previous|0])", (2, 3), time_group, "the beginning of the interval an instant lies in"),
+    of(
+        "__timeGroup",
+        "$__timeGroup(column, '5m'[, NULL|previous|0])",
+        (2, 3),
+        time_group,
+        "the beginning of the interval an instant lies in",
+    ),
     of(
         "__timeGroupAlias",
         "$__timeGroupAlias(column, '5m'[, NULL|previous|0])",
@@ -57,10 +63,28 @@ pub const MACROS: [Macro; 24] = [
         "the same, named time",
     ),
     of("__unixEpochFilter", "$__unixEpochFilter(column)", (1, 1), |call| Ok(between(call, 1_000, 1)), "keeps Unix seconds in the range"),
-    of("__unixEpochFrom", "$__unixEpochFrom()", (0, 0), |call| Ok(scaled(call.context.from_ms, 1_000, 1)), "the beginning of the range, whole seconds"),
+    of(
+        "__unixEpochFrom",
+        "$__unixEpochFrom()",
+        (0, 0),
+        |call| Ok(scaled(call.context.from_ms, 1_000, 1)),
+        "the beginning of the range, whole seconds",
+    ),
     of("__unixEpochTo", "$__unixEpochTo()", (0, 0), |call| Ok(scaled(call.context.to_ms, 1_000, 1)), "the end of the range, whole seconds"),
-    of("__unixEpochNanoFilter", "$__unixEpochNanoFilter(column)", (1, 1), |call| Ok(between(call, 1, 1_000_000)), "keeps Unix nanoseconds in the range"),
-    of("__unixEpochNanoFrom", "$__unixEpochNanoFrom()", (0, 0), |call| Ok(scaled(call.context.from_ms, 1, 1_000_000)), "the beginning in nanoseconds"),
+    of(
+        "__unixEpochNanoFilter",
+        "$__unixEpochNanoFilter(column)",
+        (1, 1),
+        |call| Ok(between(call, 1, 1_000_000)),
+        "keeps Unix nanoseconds in the range",
+    ),
+    of(
+        "__unixEpochNanoFrom",
+        "$__unixEpochNanoFrom()",
+        (0, 0),
+        |call| Ok(scaled(call.context.from_ms, 1, 1_000_000)),
+        "the beginning in nanoseconds",
+    ),
     of("__unixEpochNanoTo", "$__unixEpochNanoTo()", (0, 0), |call| Ok(scaled(call.context.to_ms, 1, 1_000_000)), "the end in nanoseconds"),
     of("__unixEpochGroup", "$__unixEpochGroup(column, '5m'[, NULL|previous|0])", (2, 3), time_group, "the same as $__timeGroup"),
     of(
@@ -71,14 +95,38 @@ pub const MACROS: [Macro; 24] = [
         "the same, named time",
     ),
     of("__interval", "$__interval", (0, 0), |call| Ok(interval::format(call.context.interval)), "the panel's interval: 5m"),
-    of("__interval_ms", "$__interval_ms", (0, 0), |call| Ok(call.context.interval.as_millis().to_string()), "the panel's interval in milliseconds"),
-    of("__from", "$__from, ${__from:date:iso}", (0, 0), |call| Ok(call.context.from_ms.to_string()), "the beginning of the range in milliseconds"),
+    of(
+        "__interval_ms",
+        "$__interval_ms",
+        (0, 0),
+        |call| Ok(call.context.interval.as_millis().to_string()),
+        "the panel's interval in milliseconds",
+    ),
+    of(
+        "__from",
+        "$__from, ${__from:date:iso}",
+        (0, 0),
+        |call| Ok(call.context.from_ms.to_string()),
+        "the beginning of the range in milliseconds",
+    ),
     of("__to", "$__to, ${__to:date:seconds}", (0, 0), |call| Ok(call.context.to_ms.to_string()), "the end of the range in milliseconds"),
     of("__dayFilter", "$__dayFilter(day)", (1, 1), day_filter, "keeps the calendar days the range touches"),
-    of("__dayFrom", "$__dayFrom()", (0, 0), |call| Ok(format!("'{}'", call.day(call.context.from_ms))), "the first calendar day of the range"),
+    of(
+        "__dayFrom",
+        "$__dayFrom()",
+        (0, 0),
+        |call| Ok(format!("'{}'", call.day(call.context.from_ms))),
+        "the first calendar day of the range",
+    ),
     of("__dayTo", "$__dayTo()", (0, 0), |call| Ok(format!("'{}'", call.day(call.context.to_ms))), "the last calendar day of the range"),
     of("__dayGroup", "$__dayGroup(day, 'week'|'month'|'year')", (2, 2), day_group, "the first day of the calendar week, month or year"),
-    of("__searchFilter", "$__searchFilter", (0, 0), |_| Ok("%".to_owned()), "what was typed into a variable's search box; everything when nothing was"),
+    of(
+        "__searchFilter",
+        "$__searchFilter",
+        (0, 0),
+        |_| Ok("%".to_owned()),
+        "what was typed into a variable's search box; everything when nothing was",
+    ),
 ];
 
 /// What a statement became.
@@ -344,9 +392,9 @@ fn fill(mode: &str, step: i64, context: &QueryContext) -> Result<Fill, Problem> 
     let mode = match mode {
         "NULL" => FillMode::Null,
         "previous" => FillMode::Previous,
-        number => FillMode::Value(
-            number.parse().ok().filter(|value: &f64| value.is_finite()).ok_or_else(|| Problem::Fill(number.to_owned()))?,
-        ),
+        number => {
+            FillMode::Value(number.parse().ok().filter(|value: &f64| value.is_finite()).ok_or_else(|| Problem::Fill(number.to_owned()))?)
+        }
     };
     let (from, last) = (context.from_ms.div_euclid(1_000), context.to_ms.div_euclid(1_000));
     let first = from - from.rem_euclid(step);
@@ -387,3 +435,6 @@ fn seconds(milliseconds: i64) -> String {
 fn scaled(milliseconds: i64, divisor: i64, factor: i64) -> String {
     milliseconds.div_euclid(divisor).saturating_mul(factor).to_string()
 }
+
+#[cfg(test)]
+mod tests;

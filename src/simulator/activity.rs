@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::dozes::Doze;
 use super::life::{LifeDay, Sport, Training, WALKING};
 use super::person::{Document, Person, WEIGHT, sample, stamp};
 use crate::time::{Day, Instant};
@@ -52,6 +53,9 @@ impl Person {
         }
         let mut workouts: Vec<Workout> = training.into_iter().chain(walks).collect();
         workouts.retain(|workout| workout.start > life.wake.plus(600) && workout.end().plus(1800) < bed);
+        let dozes = self.dozes(life);
+        let clear = |workout: &Workout| dozes.iter().all(|doze| workout.end() <= doze.span().start || doze.span().end <= workout.start);
+        workouts.retain(clear);
         workouts.sort_by_key(|workout| workout.start);
         workouts
     }
@@ -170,24 +174,26 @@ fn most(five: &[Class]) -> Class {
 fn by_minute(person: &Person, life: &LifeDay, minutes: i64) -> (Vec<f64>, Vec<Class>, i64) {
     let mut noise = person.noise(life.day, "minutes");
     let workouts = person.workouts(life);
+    let dozes: Vec<_> = person.dozes(life).iter().map(Doze::span).collect();
     let (bed, charging, start) = (person.awake_until(life), person.charging(life), life.at(BEGINNING));
     let (mut met, mut classes, mut steps) = (Vec::new(), Vec::new(), 0.0);
+    // Moving about comes in spells, more of them on free days and in summer, few with a fever.
+    let lazy = 0.45 - if life.free { 0.2 } else { 0.0 } - 0.08 * life.season + 1.2 * life.fever;
     let mut bustle = 0.0_f64;
     for minute in 0..minutes {
         let at = start.plus(minute * 60);
         let workout = workouts.iter().find(|workout| workout.start <= at && at < workout.end());
-        // Moving about comes in spells, more of them on free days and in summer.
         bustle = 0.9 * bustle + noise.normal(0.42);
         let still = 1.22 + 0.08 * bustle.abs();
         let (value, class) = if !life.worn || charging.as_ref().is_some_and(|charging| charging.contains(&at)) {
             (0.1, Class::NonWear)
-        } else if at < life.wake || at >= bed {
+        } else if at < life.wake || at >= bed || dozes.iter().any(|doze| doze.contains(&at)) {
             (0.9, Class::Rest)
         } else if let Some(workout) = workout {
             steps += workout.sport.cadence * noise.uniform(0.93, 1.04);
             let value = workout.sport.met * workout.effort * noise.uniform(0.88, 1.1);
             (value, if value >= 6.0 { Class::High } else { Class::Medium })
-        } else if bustle > 0.45 - if life.free { 0.2 } else { 0.0 } - 0.08 * life.season && life.fever < 0.5 {
+        } else if bustle > lazy {
             let value = 1.6 + 0.85 * (bustle - 0.2).max(0.0) * noise.uniform(0.7, 1.5);
             steps += 16.0 * (value - 1.3);
             (value, if value >= 3.2 { Class::Medium } else { Class::Low })
@@ -202,7 +208,7 @@ fn by_minute(person: &Person, life: &LifeDay, minutes: i64) -> (Vec<f64>, Vec<Cl
 
 fn activity_score(life: &LifeDay, active: i64, target: i64) -> f64 {
     let done = active as f64 / target.max(1) as f64;
-    54.0 + 30.0 * done.min(1.15) + 22.0 * (life.fitness - 0.15).clamp(0.0, 0.4) - 8.0 * life.stress - 10.0 * life.fever
+    51.0 + 30.0 * done.min(1.15) + 22.0 * (life.fitness - 0.15).clamp(0.0, 0.4) - 8.0 * life.stress - 10.0 * life.fever
 }
 
 fn contributors(person: &Person, life: &LifeDay, active: i64, target: i64) -> serde_json::Value {

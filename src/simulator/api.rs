@@ -89,7 +89,7 @@ async fn single(State(oura): State<Arc<Oura>>, Path((name, id)): Path<(String, S
     let collection = collection.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "Not Found"))?;
     let now = oura.config.clock.now();
     bearer(&oura, &headers, collection, now)?;
-    let found = oura.person.day_of_id(&id).and_then(|day| {
+    let found = oura.person.day_of_id(collection.name, &id).and_then(|day| {
         let documents = collection.on(&oura.person, day, now);
         documents.into_iter().find(|document| document.text.contains(&format!(r#""id":"{id}""#)))
     });

@@ -73,9 +73,8 @@ async fn ask(State(oura): State<Arc<Oura>>, RawQuery(query): RawQuery) -> Respon
     // Naming no scope asks for all.
     let scopes = parameters.get("scope").map_or(SCOPES.to_vec(), |asked| known_scopes(&asked.split_whitespace().collect::<Vec<_>>()));
     match &oura.config.consent {
-        _ if parameters.get("auto").is_some() => allow(&oura, &parameters, scopes),
-        Consent::Ask => Html(page(&parameters, &scopes)).into_response(),
-        Consent::Allow => allow(&oura, &parameters, scopes),
+        Consent::Ask if parameters.get("auto").is_none() => Html(page(&parameters, &scopes)).into_response(),
+        Consent::Ask | Consent::Allow => allow(&oura, &parameters, scopes),
         Consent::AllowOnly(only) => {
             let granted = scopes.into_iter().filter(|scope| only.iter().any(|allowed| allowed == scope)).collect();
             allow(&oura, &parameters, granted)

@@ -4,8 +4,8 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::life::beginning;
 use super::noise::Noise;
-use crate::time::Day;
 
 /// One kind of misbehaviour on some of the requests.
 ///
@@ -174,7 +174,7 @@ struct Tally {
 
 impl Faults {
     pub(super) fn new(seed: u64, faults: Vec<Fault>) -> Faults {
-        let chance = Noise::new(seed, Day::new(2010, 1, 1).expect("a day of the calendar"), "faults");
+        let chance = Noise::new(seed, beginning(), "faults");
         let set = Faults(Arc::new(Mutex::new(Armed { faults: Vec::new(), chance })));
         faults.into_iter().for_each(|fault| set.add(fault));
         set

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use super::dozes::Doze;
 use super::night::SPAN;
 use super::person::{Document, Person};
 use crate::time::{Day, Instant, Tz};
@@ -27,6 +28,7 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
 
     let (end, charging) = (person.awake_until(life), person.charging(life));
     let workouts = person.workouts(life);
+    let dozes: Vec<_> = person.dozes(life).iter().map(Doze::span).collect();
     let mut at = life.wake.plus(noise.whole(60, 900));
     let mut next = workouts.iter().peekable();
     let mut calm = 0.0;
@@ -50,7 +52,7 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
             continue;
         }
         calm = 0.8 * calm + noise.normal(3.0);
-        let resting = noise.chance(0.12);
+        let resting = noise.chance(0.12) || dozes.iter().any(|doze| doze.contains(&at));
         let level = life.pulse + if resting { 8.0 } else { 17.0 + 9.0 * life.stress } + calm;
         let source = if resting { "rest" } else { "awake" };
         for _ in 0..noise.whole(6, 18) {
@@ -62,7 +64,7 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
             }
             at = at.plus(if resting { 300 } else { noise.whole(5, 33) });
         }
-        at = at.plus(noise.whole(600, 2100));
+        at = at.plus(noise.whole(500, 1500));
     }
     writer.rows
 }

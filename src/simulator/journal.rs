@@ -33,8 +33,6 @@ pub enum Violation {
     RefreshTokenReused,
     CodeReused,
     NoUserAgent,
-    /// A request while told to wait by `Retry-After`.
-    RateLimitIgnored,
 }
 
 /// A copy of everything asked so far.

@@ -3,7 +3,7 @@
 //! Everything Oura would say is derived from these days, which is why it hangs together. The series always begins at the same calendar
 //! day, so a day looks the same whenever the ring was set up.
 
-use chrono::Datelike;
+use chrono::{Datelike, Offset};
 
 use super::noise::{Noise, number};
 use crate::time::{Day, Instant, Tz};
@@ -98,15 +98,19 @@ pub(super) struct Life {
     days: Vec<LifeDay>,
 }
 
-/// The first and the last day of every life.
-const FIRST: (i32, u32, u32) = (2010, 1, 1);
-const LAST: (i32, u32, u32) = (2045, 12, 31);
+/// The first day of every life; also the day of draws that belong to no day.
+pub(super) fn beginning() -> Day {
+    Day::new(2010, 1, 1).expect("a day of the calendar")
+}
+
+/// How many days a life lasts: until the end of 2045.
+const DAYS: i64 = 36 * 365 + 9;
 
 impl Life {
     pub fn new(seed: u64) -> Life {
-        let [first, last] = [FIRST, LAST].map(|(year, month, day)| Day::new(year, month, day).expect("a day of the calendar"));
+        let first = beginning();
         let mut state = State::new(seed, first);
-        Life { days: first.through(last).map(|day| state.live(day)).collect() }
+        Life { days: first.through(first.plus(DAYS - 1)).map(|day| state.live(day)).collect() }
     }
 
     /// The day, unless it lies outside the life.
@@ -127,10 +131,18 @@ impl Life {
 }
 
 impl LifeDay {
-    /// The instant at `minutes` after local midnight.
+    /// When the clock on the wall shows `minutes` after midnight.
     pub fn at(&self, minutes: i64) -> Instant {
-        self.day.midnight(self.zone).plus(minutes * 60)
+        let midnight = self.day.midnight(self.zone);
+        let at = midnight.plus(minutes * 60);
+        // On a day when the clocks change, the hours since midnight are not what they show.
+        at.plus(offset(midnight, self.zone) - offset(at, self.zone))
     }
+}
+
+/// Seconds by which a clock in `zone` is ahead of UTC.
+pub(super) fn offset(at: Instant, zone: Tz) -> i64 {
+    at.utc().with_timezone(&zone).offset().fix().local_minus_utc().into()
 }
 
 /// What one day leaves to the next.
@@ -206,7 +218,11 @@ impl State {
 
         // Travel: the clock jumps, the body follows an hour and a half a day.
         let shift = (day.midnight(before.zone).seconds() - day.midnight(zone).seconds()) as f64 / 3600.0;
-        self.jetlag = if shift == 0.0 { self.jetlag - self.jetlag.signum() * self.jetlag.abs().min(1.5) } else { shift };
+        self.jetlag = if shift == 0.0 {
+            self.jetlag - self.jetlag.signum() * self.jetlag.abs().min(1.5)
+        } else {
+            (shift + 12.0).rem_euclid(24.0) - 12.0
+        };
 
         self.drift = 0.985 * self.drift + noise.normal(0.07);
         self.workload = 0.96 * self.workload + noise.normal(0.14);

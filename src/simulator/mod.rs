@@ -8,6 +8,7 @@ mod api;
 mod collections;
 mod consent;
 mod daily;
+mod dozes;
 mod faults;
 mod heartrate;
 mod journal;
@@ -47,7 +48,7 @@ pub struct Config {
     pub clock: Clock,
     pub client_id: String,
     pub client_secret: String,
-    /// What the person answers when an application asks. `auto=1` in the authorize address is always answered with yes.
+    /// What the person answers when an application asks.
     pub consent: Consent,
     /// Where the application was registered: the other login turns it away.
     pub registered_at: Registration,
@@ -62,7 +63,7 @@ pub struct Config {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Consent {
-    /// A page with buttons and a tick for each scope.
+    /// A page with buttons and a tick for each scope; with `auto=1` in the address, the answer is yes.
     Ask,
     Allow,
     /// All other scopes are unticked.
@@ -176,13 +177,10 @@ struct Oura {
     turnstile: Mutex<Turnstile>,
 }
 
-/// Counts requests against the rate limit.
-#[derive(Default)]
+/// Counts the requests of one period of the rate limit.
 struct Turnstile {
-    begun: Option<Instant>,
+    begun: Instant,
     passed: usize,
-    /// Nobody passes before.
-    held_until: Option<Instant>,
 }
 
 impl Oura {
@@ -192,7 +190,7 @@ impl Oura {
             login: Mutex::default(),
             journal: Mutex::default(),
             faults: Faults::new(config.seed, config.faults.clone()),
-            turnstile: Mutex::default(),
+            turnstile: Mutex::new(Turnstile { begun: config.clock.now(), passed: 0 }),
             config,
         }
     }
@@ -207,26 +205,13 @@ impl Oura {
 
     /// The seconds to wait when the limit is reached; `None` lets the request pass.
     fn turnstile(&self, now: Instant) -> Option<u64> {
-        let mut turnstile = self.turnstile.lock().unwrap_or_else(PoisonError::into_inner);
-        if turnstile.held_until.is_some_and(|until| now < until) {
-            self.journal().violated(Violation::RateLimitIgnored);
-        }
         let (most, seconds) = self.config.rate_limit?;
-        let begun = *turnstile.begun.get_or_insert(now);
-        if now.seconds() - begun.seconds() >= seconds {
-            *turnstile = Turnstile { begun: Some(now), passed: 0, held_until: None };
+        let mut turnstile = self.turnstile.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.seconds() - turnstile.begun.seconds() >= seconds {
+            *turnstile = Turnstile { begun: now, passed: 0 };
         }
         turnstile.passed += 1;
-        if turnstile.passed <= most {
-            return None;
-        }
-        let until = turnstile.begun.unwrap_or(now).plus(seconds);
-        turnstile.held_until = Some(until);
-        Some(u64::try_from(until.seconds() - now.seconds()).unwrap_or(1).max(1))
-    }
-
-    /// Remembers that a client was told to wait.
-    fn hold(&self, until: Instant) {
-        self.turnstile.lock().unwrap_or_else(PoisonError::into_inner).held_until = Some(until);
+        let left = turnstile.begun.plus(seconds).seconds() - now.seconds();
+        (turnstile.passed > most).then(|| left.unsigned_abs().max(1))
     }
 }

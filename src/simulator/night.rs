@@ -53,6 +53,12 @@ impl Person {
 }
 
 impl Plan {
+    /// Lying down outside the night.
+    pub fn short(life: &LifeDay, start: Instant, in_bed: i64) -> Plan {
+        let (pulse, hrv) = (life.pulse + 9.0, life.hrv * 0.7);
+        Plan { start, in_bed, efficiency: 0.74, deep: 0.08, rem: 0.0, latency: 300.0, pulse, hrv, excitement: 2.0 }
+    }
+
     fn main(life: &LifeDay, before: Option<&LifeDay>) -> Plan {
         let drinks = before.map_or(0, |before| before.drinks) as f64;
         let load = before.map_or(0.0, |before| before.load);

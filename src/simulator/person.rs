@@ -1,6 +1,6 @@
 //! The synthetic person as the documents see them: a life, when the ring came, and how documents are identified and revised.
 
-use super::life::{Life, LifeDay};
+use super::life::{Life, LifeDay, beginning};
 use super::noise::{Noise, number};
 use crate::time::{Day, Instant, Tz};
 
@@ -69,16 +69,20 @@ impl Person {
     pub fn id(&self, collection: &str, day: Day, ordinal: usize) -> String {
         let mut noise = self.noise(day, collection);
         let tail = (0..=ordinal).map(|_| noise.bits()).last().unwrap_or_default();
-        let head = (number(day) ^ self.seed as u32).wrapping_mul(ID_FACTOR);
-        let [a, b, c] = [(tail >> 48) & 0xffff, (tail >> 36) & 0xfff, (tail >> 24) & 0x3fff | 0x8000];
+        let head = (number(day) ^ self.id_mask(collection)).wrapping_mul(ID_FACTOR);
+        let [a, b, c] = [(tail >> 48) & 0xffff, (tail >> 36) & 0xfff, (tail >> 22) & 0x3fff | 0x8000];
         format!("{head:08x}-{a:04x}-4{b:03x}-{c:04x}-{:012x}", noise.bits() >> 16)
     }
 
-    /// The day that an identifier was made for, if it is one of ours.
-    pub fn day_of_id(&self, id: &str) -> Option<Day> {
+    /// The day that an identifier of `collection` was made for; nonsense for one that was not.
+    pub fn day_of_id(&self, collection: &str, id: &str) -> Option<Day> {
         let head = u32::from_str_radix(id.get(..8)?, 16).ok()?;
-        let days = head.wrapping_mul(ID_FACTOR_INVERSE) ^ self.seed as u32;
+        let days = head.wrapping_mul(ID_FACTOR_INVERSE) ^ self.id_mask(collection);
         chrono::NaiveDate::from_num_days_from_ce_opt(i32::try_from(days).ok()?)?.to_string().parse().ok()
+    }
+
+    fn id_mask(&self, collection: &str) -> u32 {
+        self.noise(beginning(), collection).bits() as u32
     }
 }
 

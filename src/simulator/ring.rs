@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::life::beginning;
 use super::person::{Document, Person, WEIGHT};
 use crate::time::{Day, Instant, Tz};
 
@@ -63,7 +64,7 @@ pub(super) fn ring_battery_level(person: &Person, day: Day, _: Instant) -> Vec<D
 
 /// `personal_info` as far as `scopes` allow: the id always.
 pub(super) fn personal_info(person: &Person, scopes: &[&str], now: Instant) -> Value {
-    let mut body = json!({ "id": person.id("personal_info", Day::new(2010, 1, 1).expect("a day of the calendar"), 0) });
+    let mut body = json!({ "id": person.id("personal_info", beginning(), 0) });
     if scopes.contains(&"personal") {
         let years = 1983;
         body["age"] = json!(chrono::Datelike::year(&now.day(Tz::UTC).date()) - years);

@@ -40,16 +40,16 @@ impl Person {
         let drinks = before.map_or(0, |before| before.drinks) as f64;
         let balance = (life.hrv_week / life.hrv_usual).ln();
         let tonight = (life.hrv / life.hrv_usual).ln();
-        let mut near = |value: f64| value + noise.normal(3.0);
+        let mut near = |value: f64| value + noise.normal(5.0);
         Score::of(&[
-            ("activity_balance", 1.0, near(92.0 - 60.0 * (life.fatigue - life.fitness - 0.05).max(0.0))),
-            ("body_temperature", 1.4, near(101.0 - 62.0 * (life.temperature.abs() - 0.12).max(0.0))),
-            ("hrv_balance", 1.4, near(82.0 + 75.0 * balance + 45.0 * tonight)),
-            ("previous_day_activity", 1.3, near(94.0 - 85.0 * (load - 0.5).max(0.0))),
+            ("activity_balance", 1.0, near(88.0 - 70.0 * (life.fatigue - life.fitness - 0.05).max(0.0))),
+            ("body_temperature", 1.4, near(98.0 - 66.0 * (life.temperature.abs() - 0.08).max(0.0))),
+            ("hrv_balance", 1.4, near(76.0 + 110.0 * balance + 45.0 * tonight)),
+            ("previous_day_activity", 1.3, near(90.0 - 80.0 * (load - 0.45).max(0.0))),
             ("previous_night", 1.2, near(self.sleep_score(life).score + 2.0)),
-            ("recovery_index", 1.0, near(90.0 - 13.0 * drinks.min(5.0) - 28.0 * (load - 0.55).max(0.0) - 30.0 * life.fever)),
-            ("resting_heart_rate", 1.4, near(94.0 - 6.5 * (life.pulse - life.pulse_usual - 0.5).max(0.0))),
-            ("sleep_balance", 1.0, near(92.0 - 7.0 * life.debt.max(0.0))),
+            ("recovery_index", 1.0, near(84.0 - 13.0 * drinks.min(5.0) - 28.0 * (load - 0.55).max(0.0) - 30.0 * life.fever)),
+            ("resting_heart_rate", 1.4, near(84.0 - 5.5 * (life.pulse - life.pulse_usual))),
+            ("sleep_balance", 1.0, near(90.0 - 8.0 * life.debt.max(0.0))),
             ("sleep_regularity", 0.6, near(if life.free { 76.0 } else { 88.0 })),
         ])
     }
@@ -59,15 +59,15 @@ impl Person {
         let mut noise = self.noise(life.day, "daily_sleep");
         let hours = (life.wake.seconds() - life.bedtime.seconds()) as f64 / 3600.0 * life.efficiency;
         let middle = (life.bedtime.seconds() + life.wake.seconds()) / 2 - life.day.midnight(life.zone).seconds();
-        let mut near = |value: f64| value + noise.normal(2.5);
+        let mut near = |value: f64| value + noise.normal(4.0);
         Score::of(&[
-            ("deep_sleep", 1.2, near(40.0 + 50.0 * (hours * life.deep / 1.15).min(1.2))),
+            ("deep_sleep", 1.2, near(30.0 + 50.0 * (hours * life.deep / 1.1).min(1.35))),
             ("efficiency", 1.0, near(100.0 - 260.0 * (0.92 - life.efficiency).max(0.0))),
             ("latency", 0.6, near(96.0 - (life.latency - 900.0).abs() / 22.0)),
-            ("rem_sleep", 1.2, near(30.0 + 62.0 * (hours * life.rem / 1.6).min(1.1))),
-            ("restfulness", 0.9, near(84.0 - 220.0 * (0.9 - life.efficiency).max(0.0))),
+            ("rem_sleep", 1.2, near(22.0 + 60.0 * (hours * life.rem / 1.55).min(1.25))),
+            ("restfulness", 0.9, near(80.0 - 260.0 * (0.9 - life.efficiency).max(0.0))),
             ("timing", 0.7, near(98.0 - ((middle - 3 * 3600) as f64).abs() / 150.0)),
-            ("total_sleep", 2.6, near(96.0 - 17.0 * (7.4 - hours).max(0.0))),
+            ("total_sleep", 2.6, near(94.0 - 18.0 * (7.5 - hours).max(0.0))),
         ])
     }
 }

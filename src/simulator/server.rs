@@ -54,11 +54,7 @@ async fn answer(oura: &Oura, request: Request, next: Next) -> Response {
     for strike in &strikes {
         match strike {
             Misbehaviour::Delay(delay) => tokio::time::sleep(*delay).await,
-            Misbehaviour::Status { status: 429, retry_after } => {
-                let wait = retry_after.unwrap_or(1);
-                oura.hold(oura.config.clock.now().plus(wait as i64));
-                refusal = Some(too_many(wait));
-            }
+            Misbehaviour::Status { status: 429, retry_after } => refusal = Some(too_many(retry_after.unwrap_or(1))),
             Misbehaviour::Status { status, .. } => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 refusal = Some(Refusal::new(status, status.canonical_reason().unwrap_or("Error")).into_response());

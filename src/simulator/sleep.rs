@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::life::LifeDay;
+use super::life::{LifeDay, offset};
 use super::night::{Plan, Recording};
 use super::noise::Noise;
 use super::person::{Document, Person, sample, stamp};
@@ -31,11 +31,15 @@ enum Kind {
 /// The documents of `day` as they stand at `now`, by bedtime.
 pub(super) fn sleep(person: &Person, day: Day, now: Instant) -> Vec<Document> {
     let (Some(life), Some(evening)) = (person.day(day), person.life.day(day.plus(-1))) else { return Vec::new() };
-    let mut stretches: Vec<Stretch> = [false_start(person, evening, life, now), late_nap(person, evening, life)]
-        .into_iter()
-        .chain([main(person, day, now), second_sleep(person, life), nap(person, life)])
-        .flatten()
-        .collect();
+    let dozes = [evening, life].into_iter().flat_map(|life| person.dozes(life)).filter(|doze| doze.of == day);
+    let dozes = dozes.map(|doze| Stretch {
+        recording: Recording::new(&doze.plan, &mut person.noise(doze.plan.start.day(evening.zone), doze.label)),
+        kind: Kind::Nap,
+        label: doze.label,
+        reason: "foreground_sleep_analysis",
+    });
+    let nights = [false_start(person, evening, life, now), main(person, day, now)].into_iter().flatten();
+    let mut stretches: Vec<Stretch> = dozes.chain(nights).collect();
     stretches.sort_by_key(|stretch| stretch.recording.start);
     let documents = stretches.iter().enumerate();
     documents.map(|(period, stretch)| document(person, life, period, stretch, now)).collect()
@@ -77,54 +81,8 @@ fn false_start(person: &Person, evening: &LifeDay, life: &LifeDay, now: Instant)
         1 if asked => "rest",
         _ => "sleep",
     };
-    let plan = Plan { efficiency: noise.uniform(0.03, 0.3), ..short(start, in_bed, life) };
+    let plan = Plan { efficiency: noise.uniform(0.03, 0.3), ..Plan::short(life, start, in_bed) };
     Some(Stretch { recording: Recording::new(&plan, &mut noise), kind: Kind::False, label, reason: "foreground_sleep_analysis" })
-}
-
-/// A nap that ends after 18:00 counts for the next day.
-fn late_nap(person: &Person, evening: &LifeDay, life: &LifeDay) -> Option<Stretch> {
-    let mut noise = person.noise(evening.day, "late nap");
-    let possible = evening.free && evening.worn && evening.training.is_none() && evening.day >= person.first_day;
-    let start = evening.at(noise.whole(1045, 1070));
-    let plan = short(start, noise.whole(2700, 4200), life);
-    let before_bed = start.plus(plan.in_bed + 3 * 3600) < life.bedtime;
-    (possible && before_bed && noise.chance(0.06)).then(|| Stretch {
-        recording: Recording::new(&plan, &mut noise),
-        kind: Kind::Nap,
-        label: "late_nap",
-        reason: "foreground_sleep_analysis",
-    })
-}
-
-fn nap(person: &Person, life: &LifeDay) -> Option<Stretch> {
-    let mut noise = person.noise(life.day, "nap");
-    let start = life.at(noise.whole(800, 960)).plus(noise.whole(0, 59));
-    let chance = if life.free { 0.2 } else { 0.05 } + 0.3 * f64::from(u8::from(life.fever > 0.4));
-    let free_time = life.training.is_none_or(|training| training.start > 1000);
-    if !life.worn || !free_time || start < life.wake.plus(3 * 3600) || !noise.chance(chance) {
-        return None;
-    }
-    let label = if noise.chance(0.15) { "rest" } else { "sleep" };
-    let plan = short(start, noise.whole(1500, 5600), life);
-    Some(Stretch { recording: Recording::new(&plan, &mut noise), kind: Kind::Nap, label, reason: "foreground_sleep_analysis" })
-}
-
-/// Back to bed on a lazy morning, for more than three hours: a second long sleep on one day.
-fn second_sleep(person: &Person, life: &LifeDay) -> Option<Stretch> {
-    let mut noise = person.noise(life.day, "second sleep");
-    let lazy = life.free && life.worn && life.night_worn && life.training.is_none();
-    let plan = Plan { rem: 0.2, ..short(life.wake.plus(3000), noise.whole(11_000, 11_900), life) };
-    (lazy && noise.chance(0.04)).then(|| Stretch {
-        recording: Recording::new(&plan, &mut noise),
-        kind: Kind::Nap,
-        label: "long_sleep",
-        reason: "background_sleep_analysis",
-    })
-}
-
-fn short(start: Instant, in_bed: i64, life: &LifeDay) -> Plan {
-    let (pulse, hrv) = (life.pulse + 9.0, life.hrv * 0.7);
-    Plan { start, in_bed, efficiency: 0.74, deep: 0.08, rem: 0.0, latency: 300.0, pulse, hrv, excitement: 2.0 }
 }
 
 fn document(person: &Person, life: &LifeDay, period: usize, stretch: &Stretch, now: Instant) -> Document {
@@ -214,10 +172,9 @@ pub(super) fn sleep_time(person: &Person, day: Day, _: Instant) -> Vec<Document>
     }
     let optimal = life.debt < 1.2 && noise.chance(0.7);
     let quarter = |seconds: f64| (seconds / 900.0).round() as i64 * 900;
-    let offset = life.bedtime.utc().with_timezone(&life.zone);
     let window = optimal.then(|| {
         let start = quarter(-4500.0 + 900.0 * life.season);
-        json!({ "day_tz": chrono::Offset::fix(offset.offset()).local_minus_utc(), "start_offset": start, "end_offset": start + 2700 })
+        json!({ "day_tz": offset(life.bedtime, life.zone), "start_offset": start, "end_offset": start + 2700 })
     });
     let body = json!({
         "id": person.id("sleep_time", day, 0),

@@ -15,12 +15,12 @@ const DERIVATION: u32 = 1;
 impl Store {
     /// No collection is known: a new file.
     pub(super) fn is_empty(&self) -> Result<bool, StoreError> {
-        Ok(self.writer().query_row("SELECT NOT EXISTS (SELECT 1 FROM meta WHERE name = 'derived_by')", [], |row| row.get(0))?)
+        Ok(self.inspector().query_row("SELECT NOT EXISTS (SELECT 1 FROM meta WHERE name = 'derived_by')", [], |row| row.get(0))?)
     }
 
     /// What derives from raw documents was derived by another catalogue, zone or program.
     pub fn is_outdated(&self) -> Result<bool, StoreError> {
-        let derived_by: String = self.writer().query_row("SELECT value FROM meta WHERE name = 'derived_by'", [], |row| row.get(0))?;
+        let derived_by: String = self.inspector().query_row("SELECT value FROM meta WHERE name = 'derived_by'", [], |row| row.get(0))?;
         Ok(derived_by != self.derived_by())
     }
 
@@ -33,9 +33,8 @@ impl Store {
         transaction.execute_batch("DELETE FROM samples_data; DELETE FROM calendar")?;
         for collection in catalog.collections.iter().filter(|collection| collection.storage == Storage::Documents) {
             let derived = Derived::new(&transaction, collection, zone)?;
-            let mut raw = transaction.prepare(
-                "SELECT document, document_id, payload FROM oura_raw_documents WHERE resource = ?1 AND deleted_at IS NULL",
-            )?;
+            let mut raw = transaction
+                .prepare("SELECT document, document_id, payload FROM oura_raw_documents WHERE resource = ?1 AND deleted_at IS NULL")?;
             let mut update = transaction
                 .prepare("UPDATE oura_raw_documents SET day = ?2, start_at = ?3, end_at = ?4, utc_offset = ?5 WHERE document = ?1")?;
             // Collected first: the table is updated while it is walked.
@@ -124,15 +123,16 @@ impl<'a> Derived<'a> {
 
     /// Takes away what the stored payload of `document` gave: call it before the payload changes.
     pub(super) fn remove(&self, document: i64) -> Result<(), StoreError> {
-        self.transaction.prepare_cached(&format!("DELETE FROM {} WHERE document = ?1", quoted(&self.collection.table)))?.execute([document])?;
+        self.transaction
+            .prepare_cached(&format!("DELETE FROM {} WHERE document = ?1", quoted(&self.collection.table)))?
+            .execute([document])?;
         let payload: String = self
             .transaction
             .prepare_cached("SELECT payload FROM oura_raw_documents WHERE document = ?1")?
             .query_row([document], |row| row.get(0))?;
         let value: Value = serde_json::from_str(&payload).unwrap_or(Value::Null);
         let Ok(reading) = self.collection.read(&value, self.zone) else { return Ok(()) };
-        let mut delete =
-            self.transaction.prepare_cached("DELETE FROM samples_data WHERE series = ?1 AND time = ?2 AND document = ?3")?;
+        let mut delete = self.transaction.prepare_cached("DELETE FROM samples_data WHERE series = ?1 AND time = ?2 AND document = ?3")?;
         for point in self.collection.samples(&value, reading.start_at, self.zone) {
             delete.execute((self.series[point.series], point.at.0, document))?;
         }

@@ -75,14 +75,7 @@ impl Put<'_> {
     }
 
     /// Stores one document; true if it is new or other than before.
-    fn document(
-        &self,
-        derived: &Derived,
-        payload: &str,
-        value: &Value,
-        hash: &[u8; 32],
-        reading: &Reading,
-    ) -> Result<bool, StoreError> {
+    fn document(&self, derived: &Derived, payload: &str, value: &Value, hash: &[u8; 32], reading: &Reading) -> Result<bool, StoreError> {
         let known = self
             .transaction
             .prepare_cached("SELECT document, hash, deleted_at FROM oura_raw_documents WHERE resource = ?1 AND document_id = ?2")?
@@ -213,10 +206,9 @@ impl Put<'_> {
             Storage::Documents => {
                 "SELECT count(*) FROM oura_raw_documents WHERE resource = ?1 AND day = ?2 AND deleted_at IS NULL AND ?3 < ?4".to_owned()
             }
-            Storage::Rows => format!(
-                "SELECT count(*) FROM {} WHERE time >= ?3 AND time < ?4 AND ?1 IS NOT ?2",
-                quoted(&self.collection.table)
-            ),
+            Storage::Rows => {
+                format!("SELECT count(*) FROM {} WHERE time >= ?3 AND time < ?4 AND ?1 IS NOT ?2", quoted(&self.collection.table))
+            }
         };
         let mut count = self.transaction.prepare_cached(&count)?;
         let mut put = self.transaction.prepare_cached(
@@ -226,8 +218,7 @@ impl Put<'_> {
         let settled = self.now.day(self.zone).plus(-TRAILING_DAYS);
         for day in self.window.window.from.through(self.window.window.to) {
             let (midnight, next) = (day.midnight(self.zone), day.plus(1).midnight(self.zone));
-            let documents: i64 =
-                count.query_row((&self.collection.name, day.to_string(), midnight.0, next.0), |row| row.get(0))?;
+            let documents: i64 = count.query_row((&self.collection.name, day.to_string(), midnight.0, next.0), |row| row.get(0))?;
             put.execute((&self.collection.name, day.to_string(), documents, day > settled, self.now.0))?;
             derive::add_to_calendar(self.transaction, day, self.zone)?;
         }
@@ -237,15 +228,11 @@ impl Put<'_> {
     /// The window is done; the collection is well; the run has come further.
     fn finish(&self, stored: Stored) -> Result<(), StoreError> {
         let held = match self.collection.storage {
-            Storage::Documents => {
-                "SELECT count(*), min(day), max(day) FROM oura_raw_documents WHERE resource = ?1 AND deleted_at IS NULL"
-            }
+            Storage::Documents => "SELECT count(*), min(day), max(day) FROM oura_raw_documents WHERE resource = ?1 AND deleted_at IS NULL",
             Storage::Rows => "SELECT sum(documents), min(day), max(day) FROM coverage_data WHERE resource = ?1 AND documents > 0",
         };
-        let (documents, first, last): (Option<i64>, Option<String>, Option<String>) = self
-            .transaction
-            .prepare_cached(held)?
-            .query_row([&self.collection.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let (documents, first, last): (Option<i64>, Option<String>, Option<String>) =
+            self.transaction.prepare_cached(held)?.query_row([&self.collection.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         self.transaction
             .prepare_cached(
                 "UPDATE collections SET state = 'ok', reason = NULL, last_sync = ?2, documents = ?3, first_day = ?4, last_day = ?5

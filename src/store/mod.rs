@@ -6,11 +6,14 @@ mod column;
 mod derive;
 mod documents;
 mod error;
+mod functions;
 mod guard;
 mod queue;
 mod read;
 mod runs;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 pub use documents::{Stored, TRAILING_DAYS};
 pub use error::StoreError;
@@ -45,6 +48,8 @@ struct Shared {
     catalog: Arc<Catalog>,
     zone: Tz,
     writer: Mutex<Connection>,
+    /// For the store's own questions, which must not wait for a long write.
+    inspector: Mutex<Connection>,
     readers: Readers,
 }
 
@@ -59,7 +64,8 @@ impl Store {
         schema::migrate(&mut writer)?;
         runs::interrupt(&writer)?;
         let readers = Readers::new(path, READERS, HIDDEN_TABLES, zone);
-        let store = Store { shared: Arc::new(Shared { path: path.to_owned(), catalog, zone, writer: Mutex::new(writer), readers }) };
+        let inspector = schema::open_existing(path)?;
+        let store = Store::over(path, catalog, zone, writer, inspector, readers);
         if store.is_empty()? {
             store.rebuild()?;
         }
@@ -71,7 +77,13 @@ impl Store {
         let writer = schema::open_existing(path)?;
         let zone = derive::zone(&writer)?;
         let readers = Readers::new(path, READERS, HIDDEN_TABLES, zone);
-        Ok(Store { shared: Arc::new(Shared { path: path.to_owned(), catalog, zone, writer: Mutex::new(writer), readers }) })
+        let inspector = schema::open_existing(path)?;
+        Ok(Store::over(path, catalog, zone, writer, inspector, readers))
+    }
+
+    fn over(path: &Path, catalog: Arc<Catalog>, zone: Tz, writer: Connection, inspector: Connection, readers: Readers) -> Store {
+        let (writer, inspector) = (Mutex::new(writer), Mutex::new(inspector));
+        Store { shared: Arc::new(Shared { path: path.to_owned(), catalog, zone, writer, inspector, readers }) }
     }
 
     pub fn path(&self) -> &Path {
@@ -93,8 +105,10 @@ impl Store {
 
     /// The names of every table and view that queries may read.
     pub fn published(&self) -> Result<Vec<String>, StoreError> {
-        let writer = self.writer();
-        let mut names = writer.prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name")?;
+        let inspector = self.inspector();
+        let mut names = inspector.prepare(
+            "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name",
+        )?;
         let names = names.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
         Ok(names.into_iter().filter(|name| !HIDDEN_TABLES.contains(&name.as_str())).collect())
     }
@@ -126,6 +140,10 @@ impl Store {
         let mut log = self.shared.path.clone().into_os_string();
         log.push("-wal");
         size(&self.shared.path) + size(Path::new(&log))
+    }
+
+    fn inspector(&self) -> MutexGuard<'_, Connection> {
+        self.shared.inspector.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The write connection. A panic while it was held has rolled its transaction back, so the lock's poison means nothing.

@@ -62,9 +62,7 @@ pub struct Held {
 
 impl QueuedWindow {
     pub(super) fn finish(&self, transaction: &Transaction, now: Instant) -> Result<(), StoreError> {
-        transaction
-            .prepare_cached("UPDATE sync_windows SET done_at = ?2, error = NULL WHERE window = ?1")?
-            .execute((self.id, now.0))?;
+        transaction.prepare_cached("UPDATE sync_windows SET done_at = ?2, error = NULL WHERE window = ?1")?.execute((self.id, now.0))?;
         Ok(())
     }
 }
@@ -104,13 +102,8 @@ impl Store {
                     "INSERT INTO sync_windows (resource, from_day, to_day, reason, queued_at) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT DO NOTHING",
                 )?
-                .execute((
-                    &window.collection,
-                    window.from.to_string(),
-                    window.to.to_string(),
-                    window.reason.as_str(),
-                    now.0,
-                ))? as u64;
+                .execute((&window.collection, window.from.to_string(), window.to.to_string(), window.reason.as_str(), now.0))?
+                as u64;
         }
         transaction.execute("UPDATE sync_runs SET windows = windows + ?1 WHERE state = 'running'", [added])?;
         // Windows done long ago tell nobody anything; days say in coverage when they were fetched.
@@ -122,8 +115,8 @@ impl Store {
     /// Every window not yet done: by reason, then newest first.
     pub fn waiting(&self) -> Result<Vec<QueuedWindow>, StoreError> {
         let writer = self.writer();
-        let mut waiting = writer
-            .prepare_cached("SELECT window, resource, from_day, to_day, reason, attempts FROM sync_windows WHERE done_at IS NULL")?;
+        let mut waiting =
+            writer.prepare_cached("SELECT window, resource, from_day, to_day, reason, attempts FROM sync_windows WHERE done_at IS NULL")?;
         let mut windows = waiting
             .query_map([], |row| {
                 let reason: String = row.get(4)?;

@@ -10,7 +10,7 @@ use rusqlite::types::Value;
 use rusqlite::{Statement, ffi};
 
 use super::column::ColumnBuilder;
-use super::guard::{Guarded, Refusal};
+use super::guard::{Guarded, Refusal, open_functions};
 use crate::time::Tz;
 
 /// Virtual machine instructions between two looks at the clock: well under a millisecond.
@@ -150,13 +150,7 @@ enum Stop {
     Memory,
 }
 
-fn attempt(
-    reader: &mut Guarded,
-    sql: &str,
-    params: &[serde_json::Value],
-    limits: &ReadLimits,
-    zone: Tz,
-) -> Result<ColumnBatch, ReadError> {
+fn attempt(reader: &mut Guarded, sql: &str, params: &[serde_json::Value], limits: &ReadLimits, zone: Tz) -> Result<ColumnBatch, ReadError> {
     let stopped = Arc::new(OnceLock::new());
     watch_progress(reader, limits, stopped.clone()).map_err(ReadError::Unavailable)?;
     reader.watch(sql);
@@ -213,8 +207,7 @@ fn run(reader: &Guarded, sql: &str, params: &[serde_json::Value], limits: &ReadL
 
     let origins: Vec<_> = statement.columns_with_metadata().map(|column| origin(column.table_name(), column.origin_name())).collect();
     let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
-    let mut builders: Vec<_> =
-        statement.columns().map(|column| ColumnBuilder::new(column.name(), column.decl_type(), zone)).collect();
+    let mut builders: Vec<_> = statement.columns().map(|column| ColumnBuilder::new(column.name(), column.decl_type(), zone)).collect();
 
     let (mut count, mut bytes, mut cut) = (0, 0, None);
     let mut rows = statement.raw_query();
@@ -257,7 +250,9 @@ fn sql_value(param: &serde_json::Value) -> Option<Value> {
     Some(match param {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(value) => Value::Integer(i64::from(*value)),
-        serde_json::Value::Number(number) => number.as_i64().map_or_else(|| number.as_f64().map(Value::Real), |value| Some(Value::Integer(value)))?,
+        serde_json::Value::Number(number) => {
+            number.as_i64().map_or_else(|| number.as_f64().map(Value::Real), |value| Some(Value::Integer(value)))?
+        }
         serde_json::Value::String(text) => Value::Text(text.clone()),
         serde_json::Value::Array(_) | serde_json::Value::Object(_) => return None,
     })
@@ -306,7 +301,7 @@ fn known(reader: &Guarded, sql: &str, kind: &str) -> Vec<String> {
         return tables;
     }
     if kind == "function" {
-        return super::guard::FUNCTIONS.iter().map(|name| (*name).to_owned()).collect();
+        return open_functions().map(str::to_owned).collect();
     }
     let text = sql.to_ascii_lowercase();
     let mut columns: Vec<_> =
@@ -315,3 +310,6 @@ fn known(reader: &Guarded, sql: &str, kind: &str) -> Vec<String> {
     columns.dedup();
     columns
 }
+
+#[cfg(test)]
+mod tests;

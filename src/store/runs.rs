@@ -88,7 +88,7 @@ impl Store {
 
     pub fn last_run(&self) -> Result<Option<RunRow>, StoreError> {
         Ok(self
-            .writer()
+            .inspector()
             .query_row(
                 "SELECT run, started_at, ended_at, state, windows, windows_done, documents, message FROM sync_runs
                  ORDER BY run DESC LIMIT 1",
@@ -111,8 +111,8 @@ impl Store {
 
     /// Every known collection, by name.
     pub fn collections(&self) -> Result<Vec<CollectionRow>, StoreError> {
-        let writer = self.writer();
-        let mut rows = writer
+        let inspector = self.inspector();
+        let mut rows = inspector
             .prepare_cached("SELECT name, state, reason, last_sync, documents, first_day, last_day FROM collections ORDER BY name")?;
         let rows = rows.query_map([], |row| {
             Ok(CollectionRow {
@@ -126,6 +126,12 @@ impl Store {
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whose history this is: the id in `personal_info`, once it has come.
+    pub fn person(&self) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT document_id FROM oura_raw_documents WHERE resource = 'personal_info' AND deleted_at IS NULL";
+        Ok(self.inspector().query_row(sql, [], |row| row.get(0)).optional()?)
     }
 
     pub fn set_collection_state(&self, collection: &str, state: &str, reason: Option<&str>) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction};
 
-use super::StoreError;
+use super::{StoreError, functions};
 use crate::catalog::{Catalog, Collection, Column, KeyRule, Storage};
 
 /// In order; a migration is never changed once released. `user_version` counts those applied.
@@ -33,7 +33,10 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "cache_size", -16_000)?;
+        // A long transaction may leave a long log; it shrinks again.
+        connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
         connection.set_prepared_statement_cache_capacity(64);
+        functions::register(&connection)?;
         Ok(connection)
     };
     connect().map_err(|error| error.at(path))
@@ -129,7 +132,8 @@ fn create_row_table(transaction: &Transaction, collection: &Collection) -> Resul
     columns.extend(row_columns(collection).map(|(_, column)| format!("{} {}", quoted(&column.name), column.kind.declared())));
     columns.push("extra JSON".to_owned());
     let key = row_key(collection).join(", ");
-    transaction.execute_batch(&format!("CREATE TABLE IF NOT EXISTS {table} ({}, PRIMARY KEY ({key})) WITHOUT ROWID", columns.join(", ")))?;
+    transaction
+        .execute_batch(&format!("CREATE TABLE IF NOT EXISTS {table} ({}, PRIMARY KEY ({key})) WITHOUT ROWID", columns.join(", ")))?;
 
     let mut present = transaction.prepare("SELECT name FROM pragma_table_info(?1)")?;
     let present: Vec<String> = present.query_map([&collection.table], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -162,4 +166,3 @@ pub(super) fn row_key(collection: &Collection) -> Vec<String> {
 pub(super) fn quoted(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
-

@@ -135,8 +135,7 @@ impl Executor {
     async fn enqueue_wanted(&self, reasons: &[Reason]) -> Result<(), StoreError> {
         let held = self.blocking(|store| store.held()).await?;
         let now = self.clock.now();
-        let wish =
-            Wish { today: now.day(self.store.zone()), history_start: self.history_start, collections: self.collections.clone() };
+        let wish = Wish { today: now.day(self.store.zone()), history_start: self.history_start, collections: self.collections.clone() };
         let mut wanted = plan(self.store.catalog(), &held, &wish);
         wanted.retain(|window| reasons.contains(&window.reason));
         self.blocking(move |store| store.enqueue(&wanted, now)).await?;

@@ -101,3 +101,93 @@ fn gaps(taken: &[(Day, Day)], floor: Day, today: Day) -> Vec<(Day, Day)> {
     }
     gaps
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn day(number: i64) -> Day {
+        Day::new(2026, 1, 1).unwrap().plus(number)
+    }
+
+    fn wish(today: i64, history_start: i64) -> Wish {
+        Wish { today: day(today), history_start: Some(day(history_start)), collections: vec!["sleep".to_owned()] }
+    }
+
+    fn held(complete: &[(i64, i64)], waiting: &[(i64, i64)]) -> Held {
+        let window =
+            |&(from, to): &(i64, i64)| Window { collection: "sleep".to_owned(), from: day(from), to: day(to), reason: Reason::History };
+        Held {
+            complete: BTreeMap::from([("sleep".to_owned(), complete.iter().map(|&(from, to)| (day(from), day(to))).collect())]),
+            waiting: waiting.iter().map(window).collect(),
+            first_day: None,
+        }
+    }
+
+    #[test]
+    fn an_empty_store_wants_the_last_week_first_and_then_the_history_newest_first() {
+        let windows = plan(&Catalog::bundled(), &held(&[], &[]), &wish(0, -200));
+        let seen: Vec<_> = windows.iter().map(|window| (window.reason, day(0).until(window.from), day(0).until(window.to))).collect();
+        let expected = [(Reason::Trailing, -6, 0), (Reason::History, -96, -7), (Reason::History, -186, -97), (Reason::History, -200, -187)];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_complete_store_wants_only_the_days_that_may_still_change() {
+        let windows = plan(&Catalog::bundled(), &held(&[(-200, -7)], &[]), &wish(0, -200));
+        assert_eq!(windows.len(), 1);
+        assert_eq!((windows[0].reason, windows[0].from, windows[0].to), (Reason::Trailing, day(-6), day(0)));
+    }
+
+    #[test]
+    fn days_missed_while_the_machine_was_off_are_wanted() {
+        let windows = plan(&Catalog::bundled(), &held(&[(-200, -40)], &[]), &wish(0, -200));
+        assert!(windows.contains(&Window { collection: "sleep".to_owned(), from: day(-39), to: day(-7), reason: Reason::History }));
+    }
+
+    #[test]
+    fn without_a_history_start_two_empty_years_are_looked_at() {
+        let mut held = held(&[], &[]);
+        held.first_day = Some(day(-100));
+        let wish = Wish { history_start: None, ..wish(0, 0) };
+        let earliest = plan(&Catalog::bundled(), &held, &wish).into_iter().map(|window| window.from).min();
+        assert_eq!(earliest, Some(day(-100 - EMPTY_DAYS)));
+    }
+
+    #[test]
+    fn collections_without_days_are_wanted_once_each_time() {
+        let mut wish = wish(0, -10);
+        wish.collections = vec!["personal_info".to_owned(), "ring_configuration".to_owned()];
+        let windows = plan(&Catalog::bundled(), &Held::default(), &wish);
+        assert_eq!(windows.len(), 2);
+        let again = plan(&Catalog::bundled(), &Held { waiting: windows, ..Held::default() }, &wish);
+        assert_eq!(again, []);
+    }
+
+    proptest! {
+        #[test]
+        fn every_day_is_held_or_waits_or_is_planned_exactly_once(
+            complete in proptest::collection::vec((-400i64..20, 0i64..60), 0..6),
+            waiting in proptest::collection::vec((-400i64..5, 0i64..60), 0..4),
+            floor in -380i64..0,
+        ) {
+            let complete: Vec<_> = complete.iter().map(|(from, length)| (*from, from + length)).collect();
+            let waiting: Vec<_> = waiting.iter().map(|(from, length)| (*from, from + length)).collect();
+            let windows = plan(&Catalog::bundled(), &held(&complete, &waiting), &wish(0, floor));
+            for number in floor..=0 {
+                let spoken_for = complete.iter().chain(&waiting).any(|(from, to)| (*from..=*to).contains(&number));
+                let planned = windows.iter().filter(|window| (window.from..=window.to).contains(&day(number))).count();
+                prop_assert_eq!(planned, usize::from(!spoken_for), "day {}", number);
+            }
+            for window in &windows {
+                prop_assert!(window.from <= window.to);
+                prop_assert!(window.from.until(window.to) < 90);
+                prop_assert!(window.from >= day(floor) && window.to <= day(0));
+            }
+        }
+    }
+}

@@ -36,6 +36,7 @@ async fn statuses_strike_their_collection_as_often_as_ordered() {
     assert!(scope.text().await.unwrap().contains("workout scope"));
     let log = reader.simulator.requests();
     assert_eq!(log.log().iter().filter(|request| request.collection() == Some("sleep") && request.status == 500).count(), 2);
+    assert_eq!((log.count("/v2/usercollection/sleep"), log.by_path()["/v2/usercollection/tag"]), (4, 1));
     assert_eq!(log.log()[0].parameter("end_date").as_deref(), Some("2026-03-08"));
 
     reader.simulator.faults().clear();

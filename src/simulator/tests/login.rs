@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 
 use super::{browser, config, start};
 use crate::simulator::{Config, Consent, Registration, Simulator, Violation};
-use crate::time::Clock;
 
 const REDIRECT: &str = "http://localhost:3000/connections/datasources/edit/abc";
 const VERIFIER: &str = "a-verifier-that-is-long-enough-to-be-one-of-the-allowed-43";
@@ -99,12 +98,10 @@ async fn a_code_is_good_once_with_its_verifier_and_its_client() {
 
 #[tokio::test]
 async fn a_code_expires_after_ten_minutes() {
-    // An hour passes every second hundredth of a second.
-    let start_at = super::clock(super::NOW).now();
-    let simulator = start(Config { clock: Clock::starting_at(start_at, 0.0), ..config() }).await;
+    let simulator = start(config()).await;
     let code = code(&simulator, LEGACY[0]).await;
-    let mut login = simulator.oura.login();
-    let late = login.exchange(&code, REDIRECT, Some(VERIFIER), start_at.plus(90_000), start_at.plus(601));
+    let asked = super::clock(super::NOW).now();
+    let late = simulator.oura.login().exchange(&code, REDIRECT, Some(VERIFIER), asked.plus(90_000), asked.plus(601));
     assert_eq!(late.unwrap_err(), crate::simulator::login::Refusal::Expired);
 }
 
@@ -157,6 +154,16 @@ async fn the_person_is_asked_and_may_untick_or_cancel() {
     // For a test without a browser.
     let auto = browser().get(authorize(&simulator, LEGACY[0], &[("auto", "1")])).send().await.unwrap();
     assert!(returned(auto).await.contains_key("code"));
+}
+
+#[tokio::test]
+async fn a_person_who_unticks_or_refuses_does_so_without_being_shown_a_page() {
+    let only = Consent::AllowOnly(vec!["daily".to_owned()]);
+    for (consent, parameter, value) in [(only, "scope", "extapi:daily"), (Consent::Cancel, "error", "access_denied")] {
+        let simulator = start(Config { consent, ..config() }).await;
+        let answer = browser().get(authorize(&simulator, LEGACY[0], &[("auto", "1")])).send().await.unwrap();
+        assert_eq!(returned(answer).await[parameter], value);
+    }
 }
 
 #[tokio::test]

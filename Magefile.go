@@ -1,0 +1,213 @@
+//go:build mage
+
+// What is done with this repository by a person or by CI: go tool mage -l. Every target sets up what it needs.
+package main
+
+import (
+	"archive/zip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/magefile/mage/mg"
+	"github.com/magefile/mage/sh"
+)
+
+const (
+	pluginID = "ringside-oura-datasource"
+	program  = "gpx_oura"
+	dist     = "dist"
+)
+
+// Build makes the plugin folder dist/: frontend, plugin.json, dashboards and the release binary.
+func Build() error {
+	// The bundler empties the folder, so the binary comes second.
+	mg.SerialDeps(bundle, release)
+	binary := filepath.Join(dist, fmt.Sprintf("%s_%s_%s", program, runtime.GOOS, runtime.GOARCH))
+	if err := sh.Copy(binary, built("release")); err != nil {
+		return err
+	}
+	return os.Chmod(binary, 0o755)
+}
+
+// Test runs the linters and every test: Rust, the plugin under Grafana's own host code, and the frontend.
+func Test() error {
+	mg.SerialDeps(Lint, testRust, testHost, testFrontend)
+	return nil
+}
+
+// Lint checks the form of the Rust, Go and TypeScript code.
+func Lint() error {
+	mg.SerialDeps(lintGo, lintRust, lintFrontend)
+	return nil
+}
+
+// Demo shows all of it at work with a synthetic person.
+func Demo() error {
+	mg.Deps(release)
+	return sh.RunV(built("release"), "demo")
+}
+
+// Package zips dist/ so that it can be unpacked into Grafana's plugin folder.
+func Package() error {
+	mg.Deps(Build)
+	version, err := versionOf(filepath.Join(dist, "plugin.json"))
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("%s-%s.zip", pluginID, version)
+	if err := archive(name, dist); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	fmt.Println(name)
+	return nil
+}
+
+// Clean removes everything that was built or installed here.
+func Clean() error {
+	packages, err := filepath.Glob(pluginID + "-*.zip")
+	if err != nil {
+		return err
+	}
+	for _, made := range append(packages, dist, "coverage", filepath.Join("frontend", "node_modules")) {
+		if err := sh.Rm(made); err != nil {
+			return err
+		}
+	}
+	return sh.RunV("cargo", "clean")
+}
+
+func release() error { return sh.RunV("cargo", "build", "--locked", "--release") }
+
+func bundle() error {
+	mg.Deps(nodeModules)
+	return npm("run", "build")
+}
+
+func lintGo() error {
+	unformatted, err := sh.Output("gofmt", "-l", "Magefile.go", "tests")
+	if err != nil {
+		return err
+	}
+	if unformatted != "" {
+		return fmt.Errorf("gofmt would change:\n%s", unformatted)
+	}
+	return sh.RunV("go", "vet", "./...")
+}
+
+func lintRust() error {
+	if err := sh.RunV("cargo", "fmt", "--check"); err != nil {
+		return err
+	}
+	return sh.RunV("cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings")
+}
+
+func lintFrontend() error {
+	mg.Deps(nodeModules)
+	if err := npm("run", "typecheck"); err != nil {
+		return err
+	}
+	return npm("run", "lint")
+}
+
+func testRust() error { return sh.RunV("cargo", "test", "--locked") }
+
+func testHost() error {
+	if err := sh.RunV("cargo", "build", "--locked"); err != nil {
+		return err
+	}
+	binary, err := filepath.Abs(built("debug"))
+	if err != nil {
+		return err
+	}
+	// Go does not see the binary among what a test depends on: its cached results would be of an older one.
+	return sh.RunWithV(map[string]string{"RINGSIDE_BINARY": binary}, "go", "test", "-count=1", "./tests/host/...")
+}
+
+func testFrontend() error {
+	mg.Deps(nodeModules)
+	return npm("run", "test:ci")
+}
+
+// nodeModules installs the frontend's packages if the lock file has changed since they were.
+func nodeModules() error {
+	lock, err := os.Stat(filepath.Join("frontend", "package-lock.json"))
+	if err != nil {
+		return err
+	}
+	installed, err := os.Stat(filepath.Join("frontend", "node_modules", ".package-lock.json"))
+	if err == nil && !installed.ModTime().Before(lock.ModTime()) {
+		return nil
+	}
+	return npm("ci", "--no-audit", "--no-fund")
+}
+
+func npm(arguments ...string) error {
+	return sh.RunV("npm", append([]string{"--prefix", "frontend"}, arguments...)...)
+}
+
+// built is where cargo puts the program.
+func built(profile string) string {
+	target := os.Getenv("CARGO_TARGET_DIR")
+	if target == "" {
+		target = "target"
+	}
+	return filepath.Join(target, profile, program)
+}
+
+func versionOf(plugin string) (string, error) {
+	content, err := os.ReadFile(plugin)
+	if err != nil {
+		return "", err
+	}
+	var manifest struct {
+		Info struct{ Version string }
+	}
+	if err := json.Unmarshal(content, &manifest); err != nil {
+		return "", fmt.Errorf("%s: %w", plugin, err)
+	}
+	return manifest.Info.Version, nil
+}
+
+// archive writes the files below folder into a zip whose one top folder is the plugin's id. Programs have mode 0755, the rest 0644.
+func archive(name, folder string) (err error) {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	zipped := zip.NewWriter(file)
+	err = fs.WalkDir(os.DirFS(folder), ".", func(inside string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		return add(zipped, filepath.Join(folder, inside), path.Join(pluginID, inside))
+	})
+	return errors.Join(err, zipped.Close())
+}
+
+func add(zipped *zip.Writer, file, name string) error {
+	source, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	header := &zip.FileHeader{Name: name, Method: zip.Deflate}
+	header.SetMode(0o644)
+	if strings.HasPrefix(path.Base(name), program) {
+		header.SetMode(0o755)
+	}
+	target, err := zipped.CreateHeader(header)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, source)
+	return err
+}

@@ -1,0 +1,216 @@
+//! Rows → time series, as grafana-plugin-sdk-go does it in `data.LongToWide` and `sqlutil.ResampleWideFrame`.
+//!
+//! One time column, ascending; one field per column of numbers and combination of labels, which come from the columns of text and
+//! booleans. Nothing is copied value by value: a field is its source column taken by row numbers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, TimestampNanosecondArray, UInt32Array};
+use arrow::compute::{SortOptions, cast, sort_to_indices, take};
+use arrow::datatypes::{DataType, TimestampNanosecondType};
+
+use super::{Field, FrameError};
+use crate::query::{Fill, FillMode};
+
+/// The most values a wide frame may have, all series together.
+const MAX_CELLS: usize = 20_000_000;
+
+/// A wide frame's fields: the time, then the values, sorted by name and labels.
+pub fn wide(fields: Vec<Field>, fill: Option<Fill>) -> Result<Vec<Field>, FrameError> {
+    let Shape { time, factors, values } = shape(fields)?;
+    if time.values.is_empty() {
+        // No labels are known yet, and nothing is filled: the empty columns say what there would be.
+        return Ok(std::iter::once(time).chain(values).collect());
+    }
+    let (time, mut values) = match ascending(time.values.as_primitive()) {
+        Order::Null(row) => return Err(FrameError::NullTime(row + 1)),
+        Order::Ascending if factors.is_empty() => (time, values),
+        Order::Ascending => long_to_wide(time, factors, values)?,
+        Order::Mixed => {
+            let order = sort_to_indices(&time.values, Some(SortOptions::default()), None)?;
+            let time = Field { values: take(&time.values, &order, None)?, ..time };
+            let (factors, values) = (taken(factors, &order)?, taken(values, &order)?);
+            if factors.is_empty() { (time, values) } else { long_to_wide(time, factors, values)? }
+        }
+    };
+    let time = match fill {
+        Some(fill) => filled(time, &mut values, fill)?,
+        None => time,
+    };
+    let mut fields = vec![time];
+    fields.append(&mut values);
+    Ok(fields)
+}
+
+/// The parts that columns play in a series.
+struct Shape {
+    time: Field,
+    factors: Vec<Field>,
+    values: Vec<Field>,
+}
+
+/// The time is the column named so, else the first of times; further times are values.
+fn shape(fields: Vec<Field>) -> Result<Shape, FrameError> {
+    let names = || fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ");
+    let named = fields.iter().position(|field| field.is_time() && field.name.eq_ignore_ascii_case("time"));
+    let at = named.or_else(|| fields.iter().position(Field::is_time)).ok_or_else(|| FrameError::NoTime(names()))?;
+    if fields.iter().enumerate().all(|(index, field)| index == at || is_factor(field)) {
+        return Err(FrameError::NoValues(names()));
+    }
+    let mut fields = fields;
+    let time = fields.remove(at);
+    let (factors, values): (Vec<_>, Vec<_>) = fields.into_iter().partition(is_factor);
+    let values = values.into_iter().map(with_floats).collect::<Result<_, _>>()?;
+    Ok(Shape { time, factors, values })
+}
+
+fn is_factor(field: &Field) -> bool {
+    matches!(field.values.data_type(), DataType::Utf8 | DataType::Boolean)
+}
+
+fn with_floats(field: Field) -> Result<Field, FrameError> {
+    let values = if field.is_number() { cast(&field.values, &DataType::Float64)? } else { field.values };
+    Ok(Field { values, ..field })
+}
+
+enum Order {
+    Ascending,
+    Mixed,
+    /// The first row without a time.
+    Null(usize),
+}
+
+fn ascending(times: &TimestampNanosecondArray) -> Order {
+    match (0..times.len()).find(|row| times.is_null(*row)) {
+        Some(row) => Order::Null(row),
+        None if times.values().is_sorted() => Order::Ascending,
+        None => Order::Mixed,
+    }
+}
+
+fn taken(fields: Vec<Field>, rows: &UInt32Array) -> Result<Vec<Field>, FrameError> {
+    fields.into_iter().map(|field| Ok(Field { values: take(&field.values, rows, None)?, ..field })).collect()
+}
+
+/// One field per value column and combination of labels; where several rows share time and labels, the last counts.
+fn long_to_wide(time: Field, factors: Vec<Field>, values: Vec<Field>) -> Result<(Field, Vec<Field>), FrameError> {
+    let names: Vec<_> = factors.iter().map(|factor| factor.name.clone()).collect();
+    if let Some(name) = names.iter().enumerate().find_map(|(index, name)| names[..index].contains(name).then_some(name)) {
+        return Err(FrameError::DuplicateLabel(name.clone()));
+    }
+    let columns = 1 + factors.len() + values.len();
+    let long: &TimestampNanosecondArray = time.values.as_primitive();
+    let mut wide_times: Vec<i64> = long.values().to_vec();
+    wide_times.dedup();
+
+    let Series { of_row, labels } = Series::of(&factors)?;
+    within_bounds(labels.len().saturating_mul(values.len()), wide_times.len())?;
+    // For each series its points: which time, and the row that fills it.
+    let mut points: Vec<Vec<(usize, u32)>> = vec![Vec::new(); labels.len()];
+    let mut at = 0;
+    for (row, (moment, series)) in (0_u32..).zip(long.values().iter().zip(of_row)) {
+        if *moment != wide_times[at] {
+            at += 1;
+        }
+        points[series as usize].push((at, row));
+    }
+
+    let mut fields = Vec::with_capacity(labels.len() * values.len());
+    for (texts, points) in labels.iter().zip(points) {
+        let mut rows = vec![None; wide_times.len()];
+        points.into_iter().for_each(|(at, row)| rows[at] = Some(row));
+        let rows = UInt32Array::from(rows);
+        for value in &values {
+            let labels = names.iter().cloned().zip(texts.iter().cloned()).collect::<BTreeMap<_, _>>();
+            let values = take(&value.values, &rows, None)?;
+            fields.push((texts, Field { name: value.name.clone(), labels: Some(labels), config: value.config, values }));
+        }
+    }
+    fields.sort_by(|(a_labels, a), (b_labels, b)| (&a.name, a_labels).cmp(&(&b.name, b_labels)));
+    let fields = fields.into_iter().map(|(_, field)| if columns == 3 { named_by_metric(field) } else { field }).collect();
+    let time = Field { values: Arc::new(TimestampNanosecondArray::from(wide_times)), ..time };
+    Ok((time, fields))
+}
+
+fn within_bounds(series: usize, times: usize) -> Result<(), FrameError> {
+    if series.saturating_mul(times) > MAX_CELLS { Err(FrameError::TooWide { series, times }) } else { Ok(()) }
+}
+
+/// Of three columns, one of them labels named `metric`: the label alone names the series, as Grafana did before it knew labels.
+fn named_by_metric(field: Field) -> Field {
+    match field.labels.as_ref().and_then(|labels| labels.get("metric")) {
+        Some(name) => Field { name: name.clone(), labels: None, ..field },
+        None => field,
+    }
+}
+
+/// The combinations of labels in long rows.
+struct Series {
+    /// The series of each row, an index into `labels`.
+    of_row: Vec<u32>,
+    /// The label values of each series, in the order of the factors; a null is an empty text.
+    labels: Vec<Vec<String>>,
+}
+
+impl Series {
+    fn of(factors: &[Field]) -> Result<Series, FrameError> {
+        let mut series = Series { of_row: vec![0; factors.first().map_or(0, |factor| factor.values.len())], labels: vec![Vec::new()] };
+        for factor in factors {
+            let values: ArrayRef = cast(&factor.values, &DataType::Utf8)?;
+            series.split(values.as_string::<i32>());
+        }
+        Ok(series)
+    }
+
+    /// Tells apart by one more factor.
+    fn split(&mut self, values: &arrow::array::StringArray) {
+        let mut known: HashMap<(u32, &str), u32> = HashMap::new();
+        let mut labels: Vec<Vec<String>> = Vec::new();
+        for (row, series) in self.of_row.iter_mut().enumerate() {
+            let text = if values.is_null(row) { "" } else { values.value(row) };
+            *series = *known.entry((*series, text)).or_insert_with(|| {
+                let mut texts = self.labels[*series as usize].clone();
+                texts.push(text.to_owned());
+                labels.push(texts);
+                labels.len() as u32 - 1
+            });
+        }
+        self.labels = labels;
+    }
+}
+
+/// Every point of the grid takes the last row in the step that ends with it, or what `fill` says. Returns the grid; `values` follow.
+fn filled(time: Field, values: &mut [Field], fill: Fill) -> Result<Field, FrameError> {
+    let nanoseconds = |seconds: i64| seconds.saturating_mul(1_000_000_000);
+    let grid: Vec<i64> = (fill.first..=fill.last).step_by(fill.step as usize).map(nanoseconds).collect();
+    within_bounds(values.len(), grid.len())?;
+    let times = time.values.as_primitive::<TimestampNanosecondType>().values();
+    let (mut next, mut sources) = (0, Vec::with_capacity(grid.len()));
+    for point in &grid {
+        let (before, rest) = (next, &times[next..]);
+        next += rest.partition_point(|moment| moment <= point);
+        let within = next > before && times[next - 1] > point - nanoseconds(fill.step);
+        let last_seen = next.checked_sub(1).map(|row| row as u32);
+        sources.push(last_seen.filter(|_| within || fill.mode == FillMode::Previous));
+    }
+    let rows = UInt32Array::from(sources);
+    for field in values {
+        let found = take(&field.values, &rows, None)?;
+        field.values = match (fill.mode, found.as_primitive_opt()) {
+            (FillMode::Value(value), Some(found)) => with_value(found, &rows, value),
+            _ => found,
+        };
+    }
+    Ok(Field { values: Arc::new(TimestampNanosecondArray::from(grid)), ..time })
+}
+
+/// `value` wherever there was no row; a row's own null stays.
+fn with_value(found: &Float64Array, rows: &UInt32Array, value: f64) -> ArrayRef {
+    let values = (0..found.len()).map(|at| match (rows.is_null(at), found.is_null(at)) {
+        (true, _) => Some(value),
+        (false, true) => None,
+        (false, false) => Some(found.value(at)),
+    });
+    Arc::new(values.collect::<Float64Array>())
+}

@@ -1,0 +1,225 @@
+use std::fmt::Write;
+use std::io::Cursor;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray};
+use arrow::ipc::reader::FileReader;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::*;
+use crate::catalog::{Collection, Column, KeyRule, Kind, Storage, Style, TimeRule, Unit};
+use crate::query::{Fill, FillMode};
+use crate::store::{ColumnBatch, Limit, Origin, OutColumn};
+
+fn catalog() -> Catalog {
+    let column = |name: &str, unit| Column {
+        name: name.to_owned(),
+        path: vec![name.to_owned()],
+        kind: Kind::Integer,
+        unit,
+        description: "as the ring measured it",
+        sentinel: None,
+    };
+    let collection = |name: &str, columns| Collection {
+        name: name.to_owned(),
+        table: name.to_owned(),
+        path: format!("/v2/usercollection/{name}"),
+        style: Style::Dates,
+        storage: Storage::Documents,
+        key: KeyRule::Document,
+        time: TimeRule { day: &["day"], start: &[], end: &[] },
+        scope: None,
+        max_window_days: 30,
+        description: "",
+        columns,
+        series: Vec::new(),
+    };
+    let sleep = collection("sleep", vec![column("average_hrv", Some(Unit("ms"))), column("latency", Some(Unit("s")))]);
+    let workout = collection("workout", vec![column("latency", Some(Unit("ms")))]);
+    Catalog { version: "1".to_owned(), collections: vec![sleep, workout] }
+}
+
+fn column(name: &str, values: impl arrow::array::Array + 'static) -> OutColumn {
+    OutColumn { name: name.to_owned(), origin: None, values: Arc::new(values) }
+}
+
+fn times(seconds: impl IntoIterator<Item = Option<i64>>) -> TimestampNanosecondArray {
+    seconds.into_iter().map(|seconds| seconds.map(|seconds| seconds * 1_000_000_000)).collect()
+}
+
+fn answer(columns: Vec<OutColumn>) -> Answer {
+    let rows = columns.first().map_or(0, |column| column.values.len());
+    Answer {
+        batch: ColumnBatch { columns, rows, cut: None },
+        executed_sql: "SELECT 1".to_owned(),
+        elapsed: Duration::from_millis(12),
+        notices: Vec::new(),
+        fill: None,
+    }
+}
+
+/// A frame as Grafana would read it: metadata, fields, rows.
+fn shown(answer: &Answer, format: Format) -> String {
+    let frames = match frames(answer, format, "A", &catalog()) {
+        Ok(frames) => frames,
+        Err(error) => return error.to_string(),
+    };
+    let mut text = String::new();
+    for frame in frames {
+        let reader = FileReader::try_new(Cursor::new(frame), None).unwrap();
+        let schema = reader.schema();
+        let mut keys: Vec<_> = schema.metadata().iter().collect();
+        keys.sort();
+        keys.into_iter().for_each(|(key, value)| writeln!(text, "{key}: {value}").unwrap());
+        for field in schema.fields() {
+            let mut metadata: Vec<_> = field.metadata().iter().map(|(key, value)| format!(" {key}={value}")).collect();
+            metadata.sort();
+            writeln!(text, "- {} {}{}", field.name(), field.data_type(), metadata.concat()).unwrap();
+        }
+        for batch in reader.map(Result::unwrap) {
+            let options = FormatOptions::default().with_null("null");
+            let columns: Vec<_> = batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
+            for row in 0..batch.num_rows() {
+                let values: Vec<_> = columns.iter().map(|column| column.value(row).to_string()).collect();
+                writeln!(text, "{}", values.join(" | ")).unwrap();
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn a_table_leaves_rows_alone_and_takes_units_from_the_catalogue() {
+    let origin = |table: &str, column: &str| Some(Origin { table: table.to_owned(), column: column.to_owned() });
+    let mut table = answer(vec![
+        column("time", times([Some(1_700_000_000), None])),
+        OutColumn { origin: origin("sleep", "latency"), ..column("fell asleep after", Int64Array::from(vec![Some(300), None])) },
+        column("average_hrv", Float64Array::from(vec![41.5, 39.0])),
+        column("latency", Int64Array::from(vec![1, 2])),
+        column("type", StringArray::from(vec!["long_sleep", "rest"])),
+        column("type", BooleanArray::from(vec![true, false])),
+    ]);
+    table.notices.push("Only the first 2 rows are shown, there are more.".to_owned());
+    insta::assert_snapshot!(shown(&table, Format::Table));
+}
+
+#[test]
+fn numbers_with_labels_and_without_time_are_numeric_long() {
+    let table = answer(vec![column("source", StringArray::from(vec!["awake", "rest"])), column("bpm", Int64Array::from(vec![60, 50]))]);
+    insta::assert_snapshot!(shown(&table, Format::Table));
+}
+
+#[test]
+fn a_time_series_is_sorted_and_its_numbers_are_floats() {
+    let series = answer(vec![
+        column("average_hrv", Int64Array::from(vec![Some(3), None, Some(2)])),
+        column("time", times([Some(30), Some(10), Some(20)])),
+    ]);
+    insta::assert_snapshot!(shown(&series, Format::TimeSeries));
+}
+
+fn long() -> Answer {
+    answer(vec![
+        column("time", times([Some(10), Some(10), Some(20), Some(30), Some(30)])),
+        column("source", StringArray::from(vec![Some("rest"), Some("awake"), Some("rest"), None, Some("rest")])),
+        column("main", BooleanArray::from(vec![true, false, true, true, true])),
+        column("bpm", Int64Array::from(vec![50, 60, 51, 70, 52])),
+        column("average_hrv", Float64Array::from(vec![Some(1.5), None, Some(2.5), Some(3.5), Some(4.5)])),
+    ])
+}
+
+#[test]
+fn text_and_booleans_become_labels_and_series_are_sorted_by_name_and_label() {
+    insta::assert_snapshot!(shown(&long(), Format::TimeSeries));
+}
+
+#[test]
+fn of_rows_with_the_same_time_and_labels_the_last_counts() {
+    let series = answer(vec![
+        column("time", times([Some(10), Some(10)])),
+        column("source", StringArray::from(vec!["rest", "rest"])),
+        column("bpm", Int64Array::from(vec![Some(50), None])),
+    ]);
+    insta::assert_snapshot!(shown(&series, Format::TimeSeries));
+}
+
+#[test]
+fn a_column_named_metric_names_the_series() {
+    let series = answer(vec![
+        column("time", times([Some(10), Some(20)])),
+        column("metric", StringArray::from(vec!["deep", "rem"])),
+        column("value", Float64Array::from(vec![1.0, 2.0])),
+    ]);
+    insta::assert_snapshot!(shown(&series, Format::TimeSeries));
+}
+
+#[test]
+fn nothing_found_is_an_empty_frame_that_knows_its_columns() {
+    let none = |columns: Vec<OutColumn>| answer(columns);
+    let series = none(vec![
+        column("time", times([])),
+        column("source", StringArray::from(Vec::<&str>::new())),
+        column("bpm", Int64Array::from(Vec::<i64>::new())),
+    ]);
+    insta::assert_snapshot!(shown(&series, Format::TimeSeries));
+}
+
+#[test]
+fn each_point_of_a_grid_takes_the_last_row_of_its_step_or_the_fill() {
+    let filled = |mode| {
+        let columns = vec![
+            column("time", times([Some(5), Some(12), Some(18), Some(40)])),
+            column("value", Float64Array::from(vec![Some(1.0), Some(2.0), None, Some(4.0)])),
+        ];
+        let fill = Some(Fill { mode, first: 0, last: 55, step: 10 });
+        let text = shown(&Answer { fill, ..answer(columns) }, Format::TimeSeries);
+        text.lines().filter_map(|line| Some(line.split_once(" | ")?.1.to_owned())).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(filled(FillMode::Null), "null 1.0 null null 4.0 null");
+    assert_eq!(filled(FillMode::Previous), "null 1.0 null null 4.0 4.0");
+    assert_eq!(filled(FillMode::Value(0.0)), "0.0 1.0 null 0.0 4.0 0.0");
+}
+
+#[test]
+fn what_is_no_time_series_says_what_it_lacks() {
+    let time = || column("time", times([Some(1)]));
+    let text = |name: &str| column(name, StringArray::from(vec!["x"]));
+    let number = || column("bpm", Int64Array::from(vec![1]));
+    for (columns, message) in [
+        (
+            vec![number(), text("a")],
+            "a time series needs a column of times: name one \"time\", or choose the format Table (columns: bpm, a)",
+        ),
+        (vec![time(), text("a")], "a time series needs a column of numbers beside its time, or choose the format Table (columns: time, a)"),
+        (
+            vec![column("time", times([None])), number()],
+            "a time series needs a time in every row, row 1 has none: add WHERE … IS NOT NULL, or choose the format Table",
+        ),
+        (vec![time(), text("a"), text("a"), number()], "two columns are both named \"a\" and would both label the series: rename one"),
+    ] {
+        assert_eq!(shown(&answer(columns), Format::TimeSeries), message);
+    }
+}
+
+#[test]
+fn series_beyond_reason_are_refused() {
+    let count = 6_000;
+    let labels: StringArray = (0..count).map(|row| Some(row.to_string())).collect();
+    let series =
+        answer(vec![column("time", times((0..count).map(Some))), column("a", labels), column("b", Int64Array::from_iter_values(0..count))]);
+    assert!(shown(&series, Format::TimeSeries).starts_with("6000 series over 6000 times are too many"));
+}
+
+#[test]
+fn rows_as_json_have_types_units_and_readable_times() {
+    let mut table = answer(vec![
+        column("time", times([Some(1_700_000_000), None])),
+        column("average_hrv", Float64Array::from(vec![Some(41.5), None])),
+        column("n", Int64Array::from(vec![1, 2])),
+        column("ok", BooleanArray::from(vec![true, false])),
+        column("a", StringArray::from(vec!["x", "\"y\""])),
+    ]);
+    table.batch.cut = Some(Limit::Rows(2));
+    insta::assert_json_snapshot!(rows_json(&table, &catalog()));
+}

@@ -1,0 +1,143 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::query::lexer;
+
+/// 2023-11-14T22:13:20Z to an hour and a half second later.
+fn context() -> QueryContext {
+    QueryContext { from_ms: 1_700_000_000_000, to_ms: 1_700_003_600_500, interval: Duration::from_secs(300), max_data_points: 100 }
+}
+
+fn expanded(sql: &str) -> String {
+    expand(sql, &context(), Tz::Europe__Vienna).map_or_else(|error| format!("{error} at {}", error.offset), |expanded| expanded.sql)
+}
+
+#[test]
+fn each_macro_means_what_postgresql_means_by_it() {
+    for (sql, expansion) in [
+        ("$__time(t)", "t AS \"time\""),
+        ("$__timeEpoch(t)", "t AS \"time\""),
+        ("$__timeFilter(t)", "t BETWEEN 1700000000 AND 1700003600.5"),
+        ("$__timeFrom() $__timeFrom", "1700000000 1700000000"),
+        ("$__timeTo()", "1700003600.5"),
+        ("$__timeGroup(t, '5m')", "((t) - (((t) % 300) + 300) % 300)"),
+        ("$__timeGroupAlias(t,5m)", "((t) - (((t) % 300) + 300) % 300) AS \"time\""),
+        ("$__timeGroup(t, $__interval)", "((t) - (((t) % 300) + 300) % 300)"),
+        ("$__timeGroup(t, '$__interval')", "((t) - (((t) % 300) + 300) % 300)"),
+        ("$__timeGroup(t, '500ms')", "((t) - (((t) % 1) + 1) % 1)"),
+        ("$__unixEpochFilter(t)", "t >= 1700000000 AND t <= 1700003600"),
+        ("$__unixEpochFrom() $__unixEpochTo()", "1700000000 1700003600"),
+        ("$__unixEpochNanoFilter(t)", "t >= 1700000000000000000 AND t <= 1700003600500000000"),
+        ("$__unixEpochNanoFrom() $__unixEpochNanoTo()", "1700000000000000000 1700003600500000000"),
+        ("$__unixEpochGroupAlias(t, '1h')", "((t) - (((t) % 3600) + 3600) % 3600) AS \"time\""),
+        ("$__interval $__interval_ms", "5m 300000"),
+        ("$__from ${__to}", "1700000000000 1700003600500"),
+        ("'${__from:date:iso}' '${__to:date:seconds}'", "'2023-11-14T22:13:20.000Z' '1700003600'"),
+        ("'${__from:date:YYYY-MM-DD}'", "'2023-11-14'"),
+        ("$__dayFilter(day)", "day BETWEEN '2023-11-14' AND '2023-11-15'"),
+        ("$__dayFrom() $__dayTo()", "'2023-11-14' '2023-11-15'"),
+        ("$__dayGroup(day, 'week')", "date(day, 'weekday 0', '-6 days')"),
+        ("name LIKE '$__searchFilter'", "name LIKE '%'"),
+    ] {
+        assert_eq!(expanded(sql), expansion, "{sql}");
+    }
+}
+
+#[test]
+fn arguments_nest_and_text_is_no_sql() {
+    assert_eq!(expanded("$__timeFilter(coalesce(a, b))"), "coalesce(a, b) BETWEEN 1700000000 AND 1700003600.5");
+    assert_eq!(expanded("$__timeFilter(max(')', \"a)\" /* ) */, t))"), "max(')', \"a)\" /* ) */, t) BETWEEN 1700000000 AND 1700003600.5");
+    assert_eq!(expanded("$__timeGroup($__timeFrom(), '1h')"), "((1700000000) - (((1700000000) % 3600) + 3600) % 3600)");
+    for sql in ["'$__timeFilter(t)'", "-- $__nonsense\n1", "/* $__timeFrom() */", "\"$__timeTo\"", "[$__interval]", "$1 + :a + ?1"] {
+        assert_eq!(expanded(sql), sql);
+    }
+}
+
+#[test]
+fn a_group_in_a_list_of_columns_names_itself_and_elsewhere_not() {
+    let sql = expanded("SELECT $__timeGroup(t, '1h'), source FROM heartrate GROUP BY $__timeGroup(t, '1h'), source");
+    assert_eq!(sql.matches("AS \"time\"").count(), 1);
+    assert!(sql.starts_with("SELECT ((t) - (((t) % 3600) + 3600) % 3600) AS \"time\", source"));
+}
+
+#[test]
+fn what_cannot_be_expanded_says_why_and_where() {
+    for (sql, message) in [
+        ("SELECT $__timeFliter(t)", "there is no macro $__timeFliter at 7"),
+        ("$__timeFilter()", "wrong arguments: it is written $__timeFilter(column) at 0"),
+        ("$__timeGroup(t)", "wrong arguments: it is written $__timeGroup(column, '5m'[, NULL|previous|0]) at 0"),
+        ("$__timeFilter(t", "the parentheses of $__timeFilter are not closed at 0"),
+        ("$__timeGroup(t, '0s')", "'0s' is no interval: write a number and a unit (s, m, h, d, w), such as '5m' at 0"),
+        ("$__timeGroup(t, '-5m')", "'-5m' is no interval: write a number and a unit (s, m, h, d, w), such as '5m' at 0"),
+        ("$__timeGroup(t, '5m', null)", "null cannot fill gaps: write NULL, previous or a number at 0"),
+        ("$__dayGroup(day, 'hour')", "hour is no calendar unit: write 'day', 'week', 'month' or 'year' at 0"),
+        ("${__from:date:nonsense}", "date:nonsense is no format of a time: write date, date:iso or date:seconds at 0"),
+    ] {
+        assert_eq!(expanded(sql), message, "{sql}");
+    }
+    let deep = format!("{}1{}", "$__time(".repeat(100_000), ")".repeat(100_000));
+    assert!(expanded(&deep).starts_with("macros are nested too deeply"));
+    let year = QueryContext { from_ms: 1_700_000_000_000 - 31_536_000_000, ..context() };
+    assert_eq!(expand("$__timeGroup(t, '1s', 0)", &year, Tz::UTC).unwrap_err().problem, Problem::Grid);
+}
+
+#[test]
+fn a_third_argument_asks_for_a_grid_from_the_beginning_of_a_step() {
+    let fill = |sql: &str| expand(sql, &context(), Tz::UTC).unwrap().fill.unwrap();
+    let grid = Fill { mode: FillMode::Null, first: 1_699_999_200, last: 1_700_003_600, step: 3_600 };
+    assert_eq!(fill("$__timeGroup(t, '1h', NULL)"), grid);
+    assert_eq!(fill("$__timeGroupAlias(t, '1h', previous)"), Fill { mode: FillMode::Previous, ..grid });
+    assert_eq!(fill("$__unixEpochGroup(t, '1h', -1.5)"), Fill { mode: FillMode::Value(-1.5), ..grid });
+}
+
+#[test]
+fn groups_round_down_on_both_sides_of_1970() {
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    for (at, group) in [(0, 0), (299, 0), (300, 300), (-1, -300), (-300, -300), (-301, -600)] {
+        let sql = format!("SELECT {}", expanded(&format!("$__timeGroup({at}, '5m')")));
+        assert_eq!(database.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap(), group, "{at}");
+    }
+}
+
+#[test]
+fn a_week_begins_on_monday() {
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    for (day, monday) in [("2026-03-29", "2026-03-23"), ("2026-03-30", "2026-03-30"), ("2026-01-01", "2025-12-29")] {
+        let sql = format!("SELECT {}", expanded(&format!("$__dayGroup('{day}', 'week')")));
+        assert_eq!(database.query_row(&sql, [], |row| row.get::<_, String>(0)).unwrap(), monday);
+    }
+}
+
+#[test]
+fn a_filtered_column_stays_bare_so_that_its_index_is_used() {
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    database.execute_batch("CREATE TABLE heartrate (time TIMESTAMP, bpm INTEGER); CREATE INDEX by_time ON heartrate (time)").unwrap();
+    let sql = expanded("EXPLAIN QUERY PLAN SELECT bpm FROM heartrate WHERE $__timeFilter(time)");
+    let plan: String = database.query_row(&sql, [], |row| row.get("detail")).unwrap();
+    assert_eq!(plan, "SEARCH heartrate USING INDEX by_time (time>? AND time<?)");
+}
+
+proptest! {
+    #[test]
+    fn expanding_never_panics(sql in "(\\$__[a-zA-Z_]{0,12}|\\$__timeGroup\\(|\\$__timeFilter\\(|\\$\\{__from|[(),'\"\\[\\]}:\\-/* \n0-9a-zä]){0,40}", from in any::<i64>(), to in any::<i64>()) {
+        let context = QueryContext { from_ms: from, to_ms: to, ..context() };
+        let _ = expand(&sql, &context, Tz::Europe__Vienna);
+    }
+
+    #[test]
+    fn strings_and_comments_come_through_untouched(text in "[a-zA-Z_$(), 0-9]{0,30}") {
+        prop_assume!(!text.contains("$__searchFilter"));
+        for sql in [format!("SELECT '{text}'"), format!("SELECT 1 /* {text} */"), format!("SELECT \"{text}\" -- {text}")] {
+            prop_assert_eq!(expanded(&sql), sql);
+        }
+    }
+
+    #[test]
+    fn what_comes_out_has_no_macros_left(name in prop::sample::select(MACROS.map(|known| known.name).to_vec())) {
+        for sql in [format!("${name}"), format!("${name}()"), format!("${name}(a)"), format!("${name}(a, '1d')")] {
+            if let Ok(done) = expand(&sql, &context(), Tz::UTC) {
+                prop_assert!(lexer::tokens(&done.sql).iter().all(|token| token.kind != Kind::Dollar), "{}", done.sql);
+            }
+        }
+    }
+}

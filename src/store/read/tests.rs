@@ -1,0 +1,236 @@
+use std::time::Duration;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampNanosecondType};
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::*;
+
+const HIDDEN: &[&str] = &["meta", "samples_data"];
+
+/// A small file of the store's shape: published tables and views over hidden ones.
+struct File {
+    readers: Readers,
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+fn file() -> File {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("oura.db");
+    let writer = Connection::open(&path).unwrap();
+    writer
+        .execute_batch(
+            "PRAGMA journal_mode = WAL;
+             CREATE TABLE sleep (document INTEGER PRIMARY KEY, time TIMESTAMP, day DATE, average_hrv INTEGER, efficiency REAL, main BOOLEAN,
+                                 bedtime_start TIMESTAMP, type TEXT);
+             INSERT INTO sleep VALUES (1, 1700000000, '2023-11-14', 40, 91.5, 1, 1700000300, 'long_sleep'),
+                                      (2, 1700086400, '2023-11-15', NULL, 88, 0, NULL, NULL);
+             CREATE TABLE heartrate (time TIMESTAMP, bpm INTEGER, source TEXT);
+             CREATE INDEX heartrate_time ON heartrate (time);
+             CREATE TABLE samples_data (series INTEGER, time TIMESTAMP, value REAL);
+             INSERT INTO samples_data VALUES (1, 1700000000, 55.0);
+             CREATE VIEW samples AS SELECT time, value FROM samples_data;
+             CREATE TABLE meta (key TEXT, value TEXT);
+             INSERT INTO meta VALUES ('fingerprint', 'secret')",
+        )
+        .unwrap();
+    File { readers: Readers::new(&path, 2, HIDDEN, Tz::Europe__Vienna), path, _folder: folder }
+}
+
+fn limits() -> ReadLimits {
+    ReadLimits { deadline: Instant::now() + Duration::from_secs(60), max_rows: 1_000, max_bytes: 1 << 20, cancelled: Arc::default() }
+}
+
+impl File {
+    fn read(&self, sql: &str) -> Result<ColumnBatch, ReadError> {
+        self.readers.read(sql, &[], &limits())
+    }
+
+    fn error(&self, sql: &str) -> String {
+        self.read(sql).map(|batch| batch.rows).expect_err(sql).to_string()
+    }
+
+    fn kinds(&self, sql: &str) -> Vec<DataType> {
+        self.read(sql).unwrap().columns.iter().map(|column| column.values.data_type().clone()).collect()
+    }
+}
+
+const TIME: DataType = DataType::Timestamp(TimeUnit::Nanosecond, None);
+
+#[test]
+fn columns_have_their_declared_kinds_also_when_empty() {
+    let file = file();
+    let all = [DataType::Int64, TIME, DataType::Utf8, DataType::Int64, DataType::Float64, DataType::Boolean, TIME, DataType::Utf8];
+    assert_eq!(file.kinds("SELECT * FROM sleep"), all);
+    assert_eq!(file.kinds("SELECT * FROM sleep WHERE 0"), all);
+}
+
+#[test]
+fn undeclared_columns_take_the_narrowest_kind_that_holds_their_values() {
+    let kind = |values: &str| file().kinds(&format!("SELECT column1 FROM (VALUES {values})")).remove(0);
+    assert_eq!(kind("(NULL), (1), (2)"), DataType::Int64);
+    assert_eq!(kind("(1), (2.5), (NULL)"), DataType::Float64);
+    assert_eq!(kind("(1), (2.5), ('x')"), DataType::Utf8);
+    assert_eq!(kind("(x'00ff')"), DataType::Utf8);
+    assert_eq!(kind("(NULL)"), DataType::Float64);
+}
+
+#[test]
+fn mixed_values_keep_what_came_before() {
+    let batch = file().read("SELECT column1 FROM (VALUES (NULL), (1), (2.5), ('x'), (x'00ff'))").unwrap();
+    let values: Vec<_> = batch.columns[0].values.as_string::<i32>().iter().collect();
+    assert_eq!(
+        values,
+        [None, Some("1.0"), Some("2.5"), Some("x"), Some("x'00ff'")].map(|value| value.map(|text| text.trim_end_matches(".0")))
+    );
+}
+
+#[test]
+fn a_column_named_time_is_one_whatever_it_counts_in() {
+    let file = file();
+    let instant = 1_700_000_000_000_000_000;
+    for value in ["1700000000", "1700000000.0", "1700000000000", "1700000000000000", "1700000000000000000", "'2023-11-14T23:13:20+01:00'"] {
+        let batch = file.read(&format!("SELECT {value} AS Time")).unwrap();
+        assert_eq!(batch.columns[0].values.as_primitive::<TimestampNanosecondType>().value(0), instant, "{value}");
+    }
+    let day = file.read("SELECT day AS time FROM sleep LIMIT 1").unwrap();
+    assert_eq!(day.columns[0].values.as_primitive::<TimestampNanosecondType>().value(0), 1_699_916_400_000_000_000);
+    assert_eq!(file.kinds("SELECT 'noon' AS time"), [DataType::Utf8]);
+}
+
+#[test]
+fn names_survive_twice_and_origins_are_known_through_views() {
+    let batch = file().read("SELECT average_hrv AS hrv, average_hrv + 1 AS hrv, value FROM sleep, samples").unwrap();
+    let names: Vec<_> = batch.columns.iter().map(|column| (column.name.as_str(), column.origin.clone())).collect();
+    let origin = |table: &str, column: &str| Some(Origin { table: table.to_owned(), column: column.to_owned() });
+    assert_eq!(names, [("hrv", origin("sleep", "average_hrv")), ("hrv", None), ("value", origin("samples_data", "value"))]);
+}
+
+#[test]
+fn parameters_are_bound_in_order_and_counted() {
+    let file = file();
+    let batch = file.readers.read("SELECT ?2 + ?1, ?3, ?4", &[json!(1), json!(2), json!("x"), json!(null)], &limits()).unwrap();
+    assert_eq!(batch.columns[0].values.as_primitive::<Int64Type>().value(0), 3);
+    let error = |params: &[serde_json::Value]| file.readers.read("SELECT ?1", params, &limits()).unwrap_err().to_string();
+    assert_eq!(error(&[]), "the statement has 1 parameters, 0 values were given");
+    assert_eq!(error(&[json!([1])]), "parameter 1 is a list or an object; only strings, numbers, booleans and null can be bound");
+}
+
+#[test]
+fn what_a_stranger_may_not_do_is_refused_and_named() {
+    let file = file();
+    let cases = [
+        ("INSERT INTO sleep (document) VALUES (9)", "INSERT is not allowed: queries only read"),
+        ("UPDATE sleep SET day = ''", "UPDATE is not allowed: queries only read"),
+        ("DELETE FROM sleep", "DELETE is not allowed: queries only read"),
+        ("WITH a AS (SELECT 1) DELETE FROM sleep", "DELETE is not allowed: queries only read"),
+        ("DROP TABLE sleep", "DELETE is not allowed: queries only read"),
+        ("CREATE TEMP TABLE t (a)", "INSERT is not allowed: queries only read"),
+        ("ATTACH '/etc/passwd' AS p", "ATTACH is not allowed: queries only read"),
+        ("PRAGMA query_only = OFF", "PRAGMA is not allowed: queries only read"),
+        ("PRAGMA table_list", "PRAGMA is not allowed: queries only read"),
+        ("BEGIN", "a transaction is not allowed: queries only read"),
+        ("VACUUM INTO '/tmp/copy.db'", "this statement returns no rows"),
+        ("SELECT zeroblob(1000000)", "function zeroblob() is not open to queries"),
+        ("SELECT load_extension('x')", "function load_extension() is not open to queries"),
+        ("SELECT fts3_tokenizer('simple')", "function fts3_tokenizer() is not open to queries"),
+        ("SELECT sqlite_compileoption_get(1)", "function sqlite_compileoption_get() is not open to queries"),
+        ("SELECT readfile('/etc/passwd')", "no such function: readfile"),
+        ("SELECT writefile('/tmp/x', 'y')", "no such function: writefile"),
+        ("SELECT * FROM sqlite_schema", "table sqlite_master is not open to queries"),
+        ("SELECT count(*) FROM sqlite_schema", "table sqlite_schema is not open to queries"),
+        ("SELECT * FROM pragma_table_info('sleep')", "table pragma_table_info is not open to queries"),
+        ("SELECT count(*) FROM pragma_database_list", "table pragma_database_list is not open to queries"),
+        ("SELECT * FROM dbstat", "table dbstat is not open to queries"),
+        ("SELECT * FROM meta", "table meta is not open to queries"),
+        ("SELECT count(*) FROM \"Meta\"", "table meta is not open to queries"),
+        ("SELECT 1 WHERE EXISTS (SELECT 1 FROM main.meta)", "table meta is not open to queries"),
+        ("WITH samples AS (SELECT * FROM samples_data) SELECT * FROM samples", "table samples_data is not open to queries"),
+        ("SELECT count(*) FROM (SELECT 1 FROM samples_data)", "table samples_data is not open to queries"),
+        ("SELECT 1; SELECT 2", "more than one statement"),
+        ("-- nothing", "there is no statement"),
+        ("SELECT average_hvr FROM sleep", "no such column: average_hvr"),
+        ("SELECT * FROM slep", "no such table: slep"),
+        ("SELECT FROM sleep", "near \"FROM\": syntax error"),
+        ("SELECT json('{')", "malformed JSON"),
+        ("SELECT printf('%1000000000d', 1)", "the statement, or a text or blob in it, is too large"),
+    ];
+    for (sql, message) in cases {
+        assert_eq!(file.error(sql), message, "{sql}");
+    }
+    assert_eq!(file.read("SELECT * FROM sleep").unwrap().rows, 2);
+}
+
+#[test]
+fn what_a_stranger_may_do_works() {
+    let file = file();
+    for (sql, rows) in [
+        ("SELECT * FROM samples", 1),
+        ("SELECT count(*) FROM samples", 1),
+        ("WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT count(*) FROM b", 1),
+        ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10) SELECT * FROM n", 10),
+        ("SELECT value FROM json_each('[1, 2, 3]')", 3),
+        ("SELECT row_number() OVER (ORDER BY time), lag(average_hrv) OVER (ORDER BY time) FROM sleep", 2),
+        ("VALUES (1), (2)", 2),
+        ("EXPLAIN QUERY PLAN SELECT * FROM heartrate WHERE time BETWEEN 1 AND 2", 1),
+        ("SELECT date(time, 'unixepoch'), strftime('%H', time, 'unixepoch') FROM sleep -- done", 2),
+        ("SELECT avg(average_hrv) FROM sleep UNION ALL SELECT 1", 2),
+    ] {
+        assert_eq!(file.read(sql).map_err(|error| error.to_string()).unwrap().rows, rows, "{sql}");
+    }
+}
+
+#[test]
+fn a_table_made_after_the_pool_opened_is_found() {
+    let file = file();
+    assert!(file.read("SELECT 1").is_ok());
+    Connection::open(&file.path).unwrap().execute_batch("CREATE TABLE daily_sleep (score INTEGER)").unwrap();
+    assert_eq!(file.read("SELECT score FROM daily_sleep").unwrap().rows, 0);
+}
+
+const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) ";
+
+#[test]
+fn what_never_ends_ends_at_the_deadline_or_when_cancelled() {
+    let file = file();
+    let endless = format!("{ENDLESS} SELECT max(i) FROM n");
+    let passed = ReadLimits { deadline: Instant::now(), ..limits() };
+    assert!(matches!(file.readers.read(&endless, &[], &passed), Err(ReadError::Timeout)));
+    let cancelled = ReadLimits { cancelled: Arc::new(AtomicBool::new(true)), ..limits() };
+    assert!(matches!(file.readers.read(&endless, &[], &cancelled), Err(ReadError::Cancelled)));
+    assert_eq!(file.read("SELECT 1").unwrap().rows, 1, "the connection is as good as before");
+}
+
+#[test]
+fn what_collects_without_end_is_stopped_by_memory() {
+    let error = file().error(&format!("{ENDLESS} SELECT i, printf('%01000000d', i) FROM n ORDER BY 2"));
+    assert_eq!(error, "sorting or collecting its rows needs too much memory");
+}
+
+#[test]
+fn a_limit_cuts_and_says_so() {
+    let file = file();
+    let rows = file.read(&format!("{ENDLESS} SELECT i FROM n")).unwrap();
+    assert_eq!((rows.rows, rows.cut), (1_000, Some(Limit::Rows(1_000))));
+    let bytes = file.read(&format!("{ENDLESS} SELECT printf('%0200000d', i) FROM n")).unwrap();
+    assert_eq!((bytes.rows, bytes.cut), (6, Some(Limit::Bytes(1 << 20))));
+    let exactly = file.readers.read("SELECT * FROM sleep", &[], &ReadLimits { max_rows: 2, ..limits() }).unwrap();
+    assert_eq!((exactly.rows, exactly.cut), (2, None));
+}
+
+#[test]
+fn an_expression_too_deep_is_refused_not_followed() {
+    let error = file().error(&format!("SELECT {}1", "1+".repeat(10_000)));
+    assert!(error.contains("Expression tree is too large"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_said_to_be_unreadable() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("oura.db");
+    std::fs::write(&path, "not a database, but long enough to look at".repeat(100)).unwrap();
+    let error = Readers::new(&path, 1, HIDDEN, Tz::UTC).read("SELECT 1", &[], &limits()).unwrap_err();
+    assert!(error.to_string().starts_with("the database cannot be read"), "{error}");
+}

@@ -1,0 +1,249 @@
+//! The write side at its door: windows in, what queries see out.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::{QueuedWindow, Reason, Store, StoreError, Stored, Window};
+use crate::catalog::Catalog;
+use crate::time::{Day, Instant, Tz};
+
+fn open(folder: &Path, zone: Tz) -> Store {
+    Store::open(&folder.join("oura.db"), Arc::new(Catalog::bundled()), zone).unwrap()
+}
+
+fn day(text: &str) -> Day {
+    text.parse().unwrap()
+}
+
+fn now() -> Instant {
+    day("2026-11-24").midnight(Tz::UTC).plus(12 * 3600)
+}
+
+/// Queues a window and stores `documents` as its answer.
+fn put(store: &Store, collection: &str, from: &str, to: &str, documents: &[Value]) -> Stored {
+    let window = Window { collection: collection.to_owned(), from: day(from), to: day(to), reason: Reason::History };
+    store.enqueue(std::slice::from_ref(&window), now()).unwrap();
+    let queued: QueuedWindow = store.waiting().unwrap().into_iter().find(|queued| queued.window == window).unwrap();
+    let documents: Vec<Box<RawValue>> = documents.iter().map(|document| RawValue::from_string(document.to_string()).unwrap()).collect();
+    store.put_window(&queued, &documents, now()).unwrap()
+}
+
+fn text(store: &Store, sql: &str) -> String {
+    store.inspector().query_row(sql, [], |row| row.get::<_, rusqlite::types::Value>(0)).map_or_else(
+        |error| error.to_string(),
+        |value| match value {
+            rusqlite::types::Value::Null => "null".to_owned(),
+            rusqlite::types::Value::Integer(value) => value.to_string(),
+            rusqlite::types::Value::Real(value) => value.to_string(),
+            rusqlite::types::Value::Text(value) => value,
+            rusqlite::types::Value::Blob(_) => "blob".to_owned(),
+        },
+    )
+}
+
+fn readiness(id: &str, day: &str, score: i64) -> Value {
+    json!({"id": id, "day": day, "score": score, "timestamp": format!("{day}T00:00:00+00:00"),
+           "contributors": {"hrv_balance": 80, "body_temperature": 0}, "temperature_deviation": -0.1})
+}
+
+fn night(id: &str, day: &str, start: &str, hrv: &[Option<f64>]) -> Value {
+    json!({"id": id, "day": day, "bedtime_start": start, "bedtime_end": start, "type": "long_sleep", "time_in_bed": 3600,
+           "total_sleep_duration": 3000, "lowest_heart_rate": 255, "period": 0, "low_battery_alert": false,
+           "hrv": {"interval": 300.0, "items": hrv, "timestamp": start}})
+}
+
+#[test]
+fn a_document_that_changes_gets_a_revision_and_one_that_does_not_gets_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let first = put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[readiness("a", "2026-01-05", 70)]);
+    assert_eq!(first, Stored { documents: 1, changed: 1, deleted: 0 });
+    let reordered: Value = serde_json::from_str(&readiness("a", "2026-01-05", 70).to_string()).unwrap();
+    assert_eq!(put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[reordered]).changed, 0);
+    assert_eq!(put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[readiness("a", "2026-01-05", 71)]).changed, 1);
+    assert_eq!(text(&store, "SELECT revision FROM oura_raw_documents"), "2");
+    assert_eq!(text(&store, "SELECT score FROM daily_readiness"), "71");
+}
+
+#[test]
+fn a_document_gone_from_inside_its_window_is_marked_and_comes_back_if_it_returns() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let (a, b) = (readiness("a", "2026-01-05", 70), readiness("b", "2026-01-06", 80));
+    put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[a.clone(), b.clone()]);
+    assert_eq!(put(&store, "daily_readiness", "2026-01-01", "2026-01-31", std::slice::from_ref(&b)).deleted, 1);
+    assert_eq!(text(&store, "SELECT group_concat(score) FROM daily_readiness"), "80");
+    assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents"), "2", "nothing is ever removed");
+    put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[a, b]);
+    assert_eq!(text(&store, "SELECT group_concat(score) FROM (SELECT score FROM daily_readiness ORDER BY day)"), "70,80");
+    assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents WHERE deleted_at IS NOT NULL"), "0");
+}
+
+#[test]
+fn a_document_outside_its_window_is_kept_and_none_there_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[readiness("a", "2026-02-01", 70)]);
+    assert_eq!(put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[]).deleted, 0);
+    assert_eq!(text(&store, "SELECT score FROM daily_readiness"), "70");
+}
+
+#[test]
+fn samples_follow_their_document_and_gaps_are_no_samples() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let start = "2026-01-04T23:00:00+01:00";
+    put(&store, "sleep", "2026-01-01", "2026-01-31", &[night("n", "2026-01-05", start, &[None, Some(40.0), Some(42.0)])]);
+    let all = "SELECT group_concat((time - 1767564000) || '=' || value) FROM samples WHERE series = 'sleep.hrv'";
+    assert_eq!(text(&store, all), "300=40.0,600=42.0");
+    put(&store, "sleep", "2026-01-01", "2026-01-31", &[night("n", "2026-01-05", start, &[Some(39.0)])]);
+    assert_eq!(text(&store, all), "0=39.0");
+}
+
+#[test]
+fn sentinels_are_null_in_tables_and_untouched_in_the_raw_document() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[readiness("a", "2026-01-05", 70)]);
+    assert_eq!(text(&store, "SELECT contributors_body_temperature FROM daily_readiness"), "null");
+    assert_eq!(text(&store, "SELECT contributors_hrv_balance FROM daily_readiness"), "80");
+    assert_eq!(text(&store, "SELECT payload ->> '$.contributors.body_temperature' FROM oura_raw_documents"), "0");
+}
+
+#[test]
+fn heart_rate_keeps_two_sources_at_one_time_and_the_last_value_of_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let row = |bpm: i64, source: Value, time: &str| json!({"bpm": bpm, "source": source, "timestamp": time, "mood": "new"});
+    let rows = [
+        row(60, json!("awake"), "2026-01-05T10:00:00+00:00"),
+        row(90, json!("workout"), "2026-01-05T10:00:00Z"),
+        row(61, json!("awake"), "2026-01-05T10:00:00.000Z"),
+        row(70, Value::Null, "2026-01-05T10:00:05Z"),
+        row(99, json!("awake"), "2026-03-05T10:00:00Z"),
+    ];
+    assert_eq!(put(&store, "heartrate", "2026-01-01", "2026-01-28", &rows).documents, 4, "the last is another window's");
+    assert_eq!(text(&store, "SELECT group_concat(source || bpm) FROM heartrate"), "awake61,workout90,70");
+    assert_eq!(text(&store, "SELECT DISTINCT extra ->> 'mood' FROM heartrate"), "new");
+    assert_eq!(put(&store, "heartrate", "2026-01-01", "2026-01-28", &rows[1..3]).changed, 0);
+}
+
+#[test]
+fn what_makes_no_sense_is_kept_as_it_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    put(&store, "daily_sleep", "2026-01-01", "2026-01-31", &[json!("garbage"), json!({"score": 5}), json!({"id": "x", "day": 7})]);
+    put(&store, "heartrate", "2026-01-01", "2026-01-28", &[json!({"bpm": 60})]);
+    assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents WHERE deleted_at IS NULL"), "4");
+}
+
+#[test]
+fn coverage_tells_empty_days_from_days_never_asked_for_and_days_that_may_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    put(&store, "daily_readiness", "2026-11-10", "2026-11-24", &[readiness("a", "2026-11-12", 70), readiness("b", "2026-11-23", 70)]);
+    put(&store, "daily_sleep", "2026-11-12", "2026-11-13", &[]);
+    let state = |collection: &str, day: &str| {
+        text(&store, &format!("SELECT state FROM coverage WHERE collection = '{collection}' AND day = '{day}'"))
+    };
+    assert_eq!(state("daily_readiness", "2026-11-12"), "complete");
+    assert_eq!(state("daily_readiness", "2026-11-13"), "empty");
+    assert_eq!(state("daily_readiness", "2026-11-23"), "partial");
+    assert_eq!(state("daily_readiness", "2026-11-24"), "partial", "it may still come");
+    assert_eq!(state("daily_sleep", "2026-11-12"), "empty");
+    assert_eq!(state("daily_sleep", "2026-11-10"), "not_fetched");
+    let held = store.held().unwrap();
+    assert_eq!(held.complete["daily_readiness"], [(day("2026-11-10"), day("2026-11-17"))]);
+    assert_eq!(held.first_day, Some(day("2026-11-12")));
+}
+
+#[test]
+fn another_time_zone_moves_midnights_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = open(folder.path(), Tz::UTC);
+    put(&before, "daily_readiness", "2026-01-01", "2026-01-31", &[readiness("a", "2026-01-05", 70)]);
+    put(&before, "sleep", "2026-01-01", "2026-01-31", &[night("n", "2026-01-05", "2026-01-04T23:00:00+01:00", &[Some(40.0)])]);
+    assert!(!before.is_outdated().unwrap());
+    drop(before);
+
+    let after = open(folder.path(), Tz::America__New_York);
+    assert!(after.is_outdated().unwrap());
+    assert_eq!(text(&after, "SELECT time FROM days WHERE day = '2026-01-05'"), "1767571200", "the old answers until it is rebuilt");
+    after.rebuild().unwrap();
+    assert!(!after.is_outdated().unwrap());
+    assert_eq!(text(&after, "SELECT time FROM days WHERE day = '2026-01-05'"), "1767589200");
+    assert_eq!(text(&after, "SELECT score FROM daily_readiness"), "70");
+    assert_eq!(text(&after, "SELECT value FROM samples WHERE series = 'sleep.hrv'"), "40");
+}
+
+#[test]
+fn every_view_is_there_with_the_bundled_catalogue() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let published = store.published().unwrap();
+    for view in ["baselines", "coverage", "days", "hypnogram", "nights", "samples", "sync_status"] {
+        assert!(published.iter().any(|name| name == view), "{view}");
+    }
+    assert!(!published.iter().any(|name| name.ends_with("_data") || name == "meta"));
+}
+
+#[test]
+fn a_collection_that_disappears_from_the_catalogue_keeps_its_documents() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    put(&store, "daily_stress", "2026-01-01", "2026-01-31", &[json!({"id": "s", "day": "2026-01-05", "stress_high": 900})]);
+    drop(store);
+    let mut catalog = Catalog::bundled();
+    catalog.collections.retain(|collection| collection.name != "daily_stress");
+    let store = Store::open(&folder.path().join("oura.db"), Arc::new(catalog), Tz::UTC).unwrap();
+    store.rebuild().unwrap();
+    assert_eq!(text(&store, "SELECT stress_high FROM daily_stress"), "900");
+    assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents"), "1");
+}
+
+#[test]
+fn a_window_too_long_for_the_server_is_halved_until_it_is_one_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let window = Window { collection: "sleep".to_owned(), from: day("2026-01-01"), to: day("2026-01-04"), reason: Reason::History };
+    store.enqueue(&[window], now()).unwrap();
+    let queued = store.waiting().unwrap().remove(0);
+    assert!(store.split_window(&queued, now()).unwrap());
+    let halves: Vec<_> = store.waiting().unwrap().into_iter().map(|queued| (queued.window.from, queued.window.to)).collect();
+    assert_eq!(halves, [(day("2026-01-03"), day("2026-01-04")), (day("2026-01-01"), day("2026-01-02"))]);
+}
+
+#[test]
+fn erased_data_is_gone_from_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let secret = "a comment nobody should find";
+    put(&store, "tag", "2026-01-01", "2026-01-31", &[json!({"id": "t", "day": "2026-01-05", "text": secret})]);
+    store.erase().unwrap();
+    assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents"), "0");
+    assert_eq!(text(&store, "SELECT count(*) FROM tag"), "0");
+    drop(store);
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
+    }
+}
+
+#[test]
+fn a_file_that_is_no_database_and_one_of_a_newer_version_are_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("oura.db");
+    std::fs::write(&path, "this is a letter to my grandmother, not a database\n".repeat(100)).unwrap();
+    let error = Store::open(&path, Arc::new(Catalog::bundled()), Tz::UTC).err().unwrap();
+    assert!(matches!(error, StoreError::NotADatabase { .. }), "{error}");
+    assert!(std::fs::read_to_string(&path).unwrap().starts_with("this is a letter"));
+
+    std::fs::remove_file(&path).unwrap();
+    drop(Store::open(&path, Arc::new(Catalog::bundled()), Tz::UTC).unwrap());
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
+    let error = Store::open(&path, Arc::new(Catalog::bundled()), Tz::UTC).err().unwrap();
+    assert!(matches!(error, StoreError::Newer { found: 999, .. }), "{error}");
+}

@@ -1,0 +1,188 @@
+package host
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend/grpcplugin"
+	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
+)
+
+// parentVariable makes the test binary stand in for a Grafana that is about to be killed: it starts the plugin and waits.
+const parentVariable = "RINGSIDE_TEST_PARENT_OF_PLUGIN"
+
+func parentOfPlugin() bool {
+	dataDir := os.Getenv(parentVariable)
+	if dataDir == "" {
+		return false
+	}
+	command := exec.Command(binary)
+	command.Env = append(environment(dataDir, "http://127.0.0.1:9"), grpcplugin.MagicCookieKey+"="+grpcplugin.MagicCookieValue)
+	command.Stdout = os.Stdout
+	if err := command.Run(); err != nil {
+		fmt.Println(err)
+	}
+	return true
+}
+
+// socketOf reads the socket's path out of a handshake.
+func socketOf(t *testing.T, handshake string) string {
+	t.Helper()
+	parts := strings.Split(strings.TrimSpace(handshake), "|")
+	if len(parts) < 5 || parts[2] != "unix" || parts[4] != "grpc" {
+		t.Fatalf("handshake %q", handshake)
+	}
+	return parts[3]
+}
+
+func isGone(path string) bool {
+	_, err := os.Stat(path)
+	return os.IsNotExist(err)
+}
+
+func TestThePluginEndsByItselfWhenToldTo(t *testing.T) {
+	p := launch(t, t.TempDir(), "http://127.0.0.1:9")
+	socket := p.ReattachConfig().Addr.String()
+	if info, err := os.Stat(filepath.Dir(socket)); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the socket's folder: %v %v", info, err)
+	}
+	p.Kill()
+	if !p.Exited() || !isGone(socket) {
+		t.Error("it was killed, or left its socket behind")
+	}
+	if strings.Contains(p.log.String(), "plugin failed to exit gracefully") {
+		t.Error("it had to be killed")
+	}
+}
+
+func TestThePluginEndsByItselfWhenGrafanaIsKilled(t *testing.T) {
+	parent := exec.Command(os.Args[0])
+	dataDir := t.TempDir()
+	parent.Env = append(os.Environ(), parentVariable+"="+dataDir)
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := socketOf(t, line)
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = parent.Wait()
+	if err := await(func() (bool, error) { return isGone(socket), nil }); err != nil {
+		t.Error("the orphan lives on")
+	}
+	// And its data folder is free.
+	if status := launch(t, dataDir, "http://127.0.0.1:9").call(t, oura, http.MethodGet, "status", nil); status.Code != http.StatusOK {
+		t.Errorf("%d %s", status.Code, status.Body)
+	}
+}
+
+func TestAnInterruptFromTheTerminalIsForGrafana(t *testing.T) {
+	p := launch(t, t.TempDir(), "http://127.0.0.1:9")
+	if err := syscall.Kill(p.ReattachConfig().Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if status := p.call(t, oura, http.MethodGet, "status", nil); status.Code != http.StatusOK {
+		t.Errorf("%d %s", status.Code, status.Body)
+	}
+}
+
+func TestTwoProcessesOnOneFolderTheSecondSaysSoAndWaits(t *testing.T) {
+	dataDir := t.TempDir()
+	first := launch(t, dataDir, "http://127.0.0.1:9")
+	if status := first.call(t, oura, http.MethodGet, "status", nil); status.Code != http.StatusOK {
+		t.Fatalf("%d %s", status.Code, status.Body)
+	}
+	second := launch(t, dataDir, "http://127.0.0.1:9")
+	refused := second.call(t, oura, http.MethodGet, "status", nil)
+	if refused.Code != http.StatusServiceUnavailable || refused.field("error", "code") != "data_folder_locked" {
+		t.Errorf("%d %s", refused.Code, refused.Body)
+	}
+	first.Kill()
+	err := await(func() (bool, error) {
+		status, err := second.resource(oura, http.MethodGet, "status", nil)
+		return status.Code == http.StatusOK, err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestASettingOfTheOperatorThatCannotBeUsedIsAnsweredNotACrash(t *testing.T) {
+	p, err := start(append(environment(t.TempDir(), "http://127.0.0.1:9"), "GF_PLUGIN_QUERY_TIMEOUT=soon"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	response := p.query(t, oura, sql("A", "table", "SELECT 1"))["A"]
+	if response.Status != 503 || !strings.Contains(response.Error, "GF_PLUGIN_QUERY_TIMEOUT") {
+		t.Errorf("%d %s", response.Status, response.Error)
+	}
+}
+
+func TestAHistoryLoadGoesOnAfterARestartThoughNobodyAsks(t *testing.T) {
+	simulator, origin, err := simulate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = simulator.Process.Signal(syscall.SIGINT)
+		_ = simulator.Wait()
+	})
+	dataDir := t.TempDir()
+	first := launch(t, dataDir, origin)
+	if err := connect(first, oura); err != nil {
+		t.Fatal(err)
+	}
+	before := first.metric(t, "ringside_documents")
+	if err := syscall.Kill(first.ReattachConfig().Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+
+	// Metrics name no data source: they open none.
+	second := launch(t, dataDir, origin)
+	err = await(func() (bool, error) {
+		return second.metric(t, "ringside_documents") > before && second.metric(t, "ringside_sync_running") == 0, nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// metric reads a gauge of the data source from the plugin's metrics; -1 where it is not.
+func (p *Plugin) metric(t *testing.T, name string) float64 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	metrics, err := p.diagnostics.CollectMetrics(ctx, &pluginv2.CollectMetricsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^` + name + `\{org="1",datasource="oura"\} (\S+)$`).FindSubmatch(metrics.Metrics.Prometheus)
+	if found == nil {
+		return -1
+	}
+	value, err := strconv.ParseFloat(string(found[1]), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}

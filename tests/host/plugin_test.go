@@ -1,0 +1,194 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend/grpcplugin"
+	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+)
+
+// pluginID is the id in plugin.json.
+const pluginID = "ringside-oura-datasource"
+
+// Plugin is a running plugin, with one client for each of its services.
+type Plugin struct {
+	*plugin.Client
+	data        grpcplugin.DataClient
+	diagnostics grpcplugin.DiagnosticsClient
+	resources   grpcplugin.ResourceClient
+	log         *bytes.Buffer
+}
+
+// environment is what Grafana gives a plugin besides the handshake; nothing is inherited.
+func environment(dataDir, oura string) []string {
+	return []string{
+		"GF_VERSION=12.4.0",
+		"GF_EDITION=Open Source",
+		"GF_PLUGIN_DATA_DIR=" + dataDir,
+		"GF_PLUGIN_OURA_URL=" + oura,
+		"GF_PLUGIN_LOG_LEVEL=debug",
+	}
+}
+
+// start launches the plugin as Grafana does (pkg/plugins/backendplugin/grpcplugin/client.go) and dispenses its services.
+func start(environment []string) (*Plugin, error) {
+	command := exec.Command(binary)
+	command.Env = environment
+	log := &bytes.Buffer{}
+	client := plugin.NewClient(&plugin.ClientConfig{
+		Cmd: command,
+		HandshakeConfig: plugin.HandshakeConfig{
+			ProtocolVersion:  grpcplugin.ProtocolVersion,
+			MagicCookieKey:   grpcplugin.MagicCookieKey,
+			MagicCookieValue: grpcplugin.MagicCookieValue,
+		},
+		VersionedPlugins: map[int]plugin.PluginSet{
+			grpcplugin.ProtocolVersion: {
+				"data":        &grpcplugin.DataGRPCPlugin{},
+				"diagnostics": &grpcplugin.DiagnosticsGRPCPlugin{},
+				"resource":    &grpcplugin.ResourceGRPCPlugin{},
+			},
+		},
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		SkipHostEnv:      true,
+		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: log, JSONFormat: true}),
+	})
+	started := &Plugin{Client: client, log: log}
+	if err := started.dispense(); err != nil {
+		client.Kill()
+		return nil, err
+	}
+	return started, nil
+}
+
+func (p *Plugin) dispense() error {
+	protocol, err := p.Client.Client()
+	if err != nil {
+		return err
+	}
+	if err := protocol.Ping(); err != nil {
+		return err
+	}
+	var ok bool
+	for name, take := range map[string]func(any){
+		"data":        func(raw any) { p.data, ok = raw.(grpcplugin.DataClient) },
+		"diagnostics": func(raw any) { p.diagnostics, ok = raw.(grpcplugin.DiagnosticsClient) },
+		"resource":    func(raw any) { p.resources, ok = raw.(grpcplugin.ResourceClient) },
+	} {
+		raw, err := protocol.Dispense(name)
+		if err != nil {
+			return err
+		}
+		if take(raw); !ok {
+			return errors.New("no client for " + name)
+		}
+	}
+	return nil
+}
+
+// launch starts a plugin that ends with the test.
+func launch(t *testing.T, dataDir, oura string) *Plugin {
+	t.Helper()
+	started, err := start(environment(dataDir, oura))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(started.Kill)
+	return started
+}
+
+// Datasource is what Grafana sends along with each call.
+type Datasource struct {
+	Org  int64
+	UID  string
+	Role string
+}
+
+func (d Datasource) as(role string) Datasource {
+	d.Role = role
+	return d
+}
+
+func (d Datasource) context() *pluginv2.PluginContext {
+	return &pluginv2.PluginContext{
+		OrgId:    d.Org,
+		PluginId: pluginID,
+		User:     &pluginv2.User{Login: "ann", Name: "Ann", Email: "ann@example.org", Role: d.Role},
+		DataSourceInstanceSettings: &pluginv2.DataSourceInstanceSettings{
+			Uid:                     d.UID,
+			Name:                    "Oura",
+			JsonData:                []byte(`{"clientId":"` + clientID + `","syncIntervalMinutes":30}`),
+			DecryptedSecureJsonData: map[string]string{"clientSecret": clientSecret},
+		},
+	}
+}
+
+// Answer is what a resource call gave.
+type Answer struct {
+	Code int32
+	Body []byte
+}
+
+// field reads one member of a JSON object; nil where there is none.
+func (a Answer) field(names ...string) any {
+	var value any
+	if json.Unmarshal(a.Body, &value) != nil {
+		return nil
+	}
+	for _, name := range names {
+		object, _ := value.(map[string]any)
+		value = object[name]
+	}
+	return value
+}
+
+func (p *Plugin) resource(source Datasource, method, url string, body any) (Answer, error) {
+	request := &pluginv2.CallResourceRequest{PluginContext: source.context(), Method: method, Path: url, Url: url}
+	if body != nil {
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			return Answer{}, err
+		}
+		request.Body = encoded
+		request.Headers = map[string]*pluginv2.StringList{"Content-Type": {Values: []string{"application/json"}}}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	stream, err := p.resources.CallResource(ctx, request)
+	if err != nil {
+		return Answer{}, err
+	}
+	var answer Answer
+	for first := true; ; first = false {
+		piece, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return answer, nil
+		}
+		if err != nil {
+			return Answer{}, err
+		}
+		if first {
+			answer.Code = piece.Code
+		}
+		answer.Body = append(answer.Body, piece.Body...)
+	}
+}
+
+// call is resource for tests that cannot go on without an answer.
+func (p *Plugin) call(t *testing.T, source Datasource, method, url string, body any) Answer {
+	t.Helper()
+	answer, err := p.resource(source, method, url, body)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, url, err)
+	}
+	return answer
+}

@@ -1,0 +1,147 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
+)
+
+// sql is a query over all the days there are.
+func sql(refID, format, text string) *pluginv2.DataQuery {
+	encoded, err := json.Marshal(map[string]any{"refId": refID, "queryType": "sql", "format": format, "rawSql": text})
+	if err != nil {
+		panic(err)
+	}
+	return overEverything(refID, encoded)
+}
+
+func overEverything(refID string, query []byte) *pluginv2.DataQuery {
+	now := time.Now()
+	return &pluginv2.DataQuery{
+		RefId:         refID,
+		MaxDataPoints: 1000,
+		IntervalMS:    3_600_000,
+		TimeRange:     &pluginv2.TimeRange{FromEpochMS: now.AddDate(0, 0, -days).UnixMilli(), ToEpochMS: now.UnixMilli()},
+		Json:          query,
+	}
+}
+
+func (p *Plugin) query(t *testing.T, source Datasource, queries ...*pluginv2.DataQuery) map[string]*pluginv2.DataResponse {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	response, err := p.data.QueryData(ctx, &pluginv2.QueryDataRequest{PluginContext: source.context(), Queries: queries})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.Responses
+}
+
+// decode reads every frame with Grafana's own code.
+func decode(t *testing.T, response *pluginv2.DataResponse) data.Frames {
+	t.Helper()
+	if response.GetError() != "" {
+		t.Fatalf("%d %s", response.Status, response.Error)
+	}
+	frames, err := data.UnmarshalArrowFrames(response.GetFrames())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return frames
+}
+
+func rowsOf(t *testing.T, response *pluginv2.DataResponse) int {
+	t.Helper()
+	rows := 0
+	for _, frame := range decode(t, response) {
+		rows += frame.Rows()
+	}
+	return rows
+}
+
+// panel is the part of a dashboard's panel that asks.
+type panel struct {
+	Title   string            `json:"title"`
+	Type    string            `json:"type"`
+	Targets []json.RawMessage `json:"targets"`
+	Panels  []panel           `json:"panels"`
+}
+
+func TestEveryQueryOfEveryDashboardIsAnswered(t *testing.T) {
+	w := theWorld(t)
+	files, err := filepath.Glob("../../provisioning/dashboards/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no dashboards: %v", err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var dashboard struct {
+			Panels      []panel `json:"panels"`
+			Annotations struct {
+				List []struct {
+					Name   string          `json:"name"`
+					Target json.RawMessage `json:"target"`
+				} `json:"list"`
+			} `json:"annotations"`
+		}
+		if err := json.Unmarshal(content, &dashboard); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		asked := 0
+		for _, panel := range flat(dashboard.Panels) {
+			for _, target := range panel.Targets {
+				asked++
+				t.Run(filepath.Base(file)+"/"+panel.Title, func(t *testing.T) { check(t, w, panel.Type == "timeseries", target) })
+			}
+		}
+		for _, annotation := range dashboard.Annotations.List {
+			if annotation.Target != nil {
+				asked++
+				t.Run(filepath.Base(file)+"/"+annotation.Name, func(t *testing.T) { check(t, w, true, annotation.Target) })
+			}
+		}
+		if asked == 0 {
+			t.Errorf("%s asks nothing", file)
+		}
+	}
+}
+
+func flat(panels []panel) []panel {
+	var all []panel
+	for _, one := range panels {
+		all = append(append(all, one), flat(one.Panels)...)
+	}
+	return all
+}
+
+func check(t *testing.T, w *world, needsTime bool, target json.RawMessage) {
+	frames := decode(t, w.plugin.query(t, oura, overEverything("A", target))["A"])
+	rows := 0
+	for _, frame := range frames {
+		rows += frame.Rows()
+		field, index := frame.FieldByName("time")
+		if needsTime && (index < 0 || !field.Type().Time()) {
+			t.Errorf("no time column among %v", names(frame))
+		}
+	}
+	if rows == 0 {
+		t.Errorf("no rows: %s", target)
+	}
+}
+
+func names(frame *data.Frame) []string {
+	var all []string
+	for _, field := range frame.Fields {
+		all = append(all, field.Name)
+	}
+	return all
+}

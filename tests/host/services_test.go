@@ -1,0 +1,265 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
+)
+
+func TestHealthSaysHowMuchIsHereAndCarriesAnObject(t *testing.T) {
+	w := theWorld(t)
+	health, err := w.plugin.diagnostics.CheckHealth(context.Background(), &pluginv2.CheckHealthRequest{PluginContext: oura.context()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if health.Status != pluginv2.CheckHealthResponse_OK || !strings.HasPrefix(health.Message, "Connected. ") {
+		t.Errorf("status %v: %s", health.Status, health.Message)
+	}
+	var details map[string]any
+	if err := json.Unmarshal(health.JsonDetails, &details); err != nil || details["collections"] == nil {
+		t.Errorf("details %s: %v", health.JsonDetails, err)
+	}
+}
+
+func TestHealthOfADataSourceThatNobodyConnectedSaysWhatToDo(t *testing.T) {
+	w := theWorld(t)
+	fresh := Datasource{Org: 7, UID: "fresh", Role: "Admin"}
+	health, err := w.plugin.diagnostics.CheckHealth(context.Background(), &pluginv2.CheckHealthRequest{PluginContext: fresh.context()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if health.Status != pluginv2.CheckHealthResponse_ERROR || !strings.Contains(health.Message, "Press Connect") {
+		t.Errorf("status %v: %s", health.Status, health.Message)
+	}
+}
+
+func TestMetricsCoverEveryDataSourceWithoutNamingOne(t *testing.T) {
+	w := theWorld(t)
+	request := &pluginv2.CollectMetricsRequest{PluginContext: &pluginv2.PluginContext{PluginId: pluginID}}
+	metrics, err := w.plugin.diagnostics.CollectMetrics(context.Background(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(metrics.Metrics.Prometheus)
+	for _, line := range []string{"ringside_up 1\n", `ringside_connected{org="1",datasource="oura"} 1` + "\n"} {
+		if !strings.Contains(text, line) {
+			t.Errorf("no %q in\n%s", line, text)
+		}
+	}
+}
+
+func TestEveryRefIDIsAnsweredAndOneBadQuerySpoilsNoOther(t *testing.T) {
+	w := theWorld(t)
+	responses := w.plugin.query(t, oura,
+		sql("good", "table", "SELECT day, sleep_score FROM days ORDER BY day"),
+		sql("typo", "table", "SELECT sleep_scor FROM days"),
+		sql("write", "table", "DELETE FROM sleep"),
+	)
+	if len(responses) != 3 {
+		t.Fatalf("%d answers", len(responses))
+	}
+	if rows := rowsOf(t, responses["good"]); rows < days-5 {
+		t.Errorf("%d days", rows)
+	}
+	if wrong := responses["typo"]; wrong.Status != 400 || !strings.Contains(wrong.Error, "sleep_score") {
+		t.Errorf("%d %s", wrong.Status, wrong.Error)
+	}
+	if wrong := responses["write"]; wrong.Status < 400 || wrong.Error == "" || len(wrong.Frames) != 0 {
+		t.Errorf("%d %s", wrong.Status, wrong.Error)
+	}
+}
+
+func TestATimeSeriesIsTypedSoThatAlertingTakesIt(t *testing.T) {
+	w := theWorld(t)
+	response := w.plugin.query(t, oura, sql("A", "time_series", "SELECT time, average_hrv FROM nights WHERE $__timeFilter(time) ORDER BY time"))["A"]
+	frames := decode(t, response)
+	if len(frames) != 1 || frames[0].Meta == nil {
+		t.Fatalf("%d frames", len(frames))
+	}
+	frame := frames[0]
+	if frame.RefID != "A" || !strings.HasPrefix(string(frame.Meta.Type), "timeseries-") || frame.Meta.TypeVersion.IsZero() {
+		t.Errorf("refId %q, type %q %v", frame.RefID, frame.Meta.Type, frame.Meta.TypeVersion)
+	}
+	if frame.TimeSeriesSchema().Type == data.TimeSeriesTypeNot {
+		t.Error("Grafana sees no time series in it")
+	}
+	if !strings.Contains(frame.Meta.ExecutedQueryString, "BETWEEN") && !strings.Contains(frame.Meta.ExecutedQueryString, ">=") {
+		t.Errorf("executed: %s", frame.Meta.ExecutedQueryString)
+	}
+}
+
+func TestOnlyAnAdminChangesAnything(t *testing.T) {
+	w := theWorld(t)
+	for _, role := range []string{"Viewer", "Editor", "None", ""} {
+		for _, route := range []string{"sync", "backfill", "oauth/start", "oauth/callback", "oauth/disconnect", "data/delete"} {
+			answer := w.plugin.call(t, oura.as(role), http.MethodPost, route, map[string]any{})
+			if answer.Code != http.StatusForbidden || answer.field("error", "code") != "admin_only" {
+				t.Errorf("%q POST %s: %d %s", role, route, answer.Code, answer.Body)
+			}
+		}
+		if answer := w.plugin.call(t, oura.as(role), http.MethodGet, "status", nil); answer.Code != http.StatusOK {
+			t.Errorf("%q GET status: %d %s", role, answer.Code, answer.Body)
+		}
+	}
+}
+
+func TestWhatCannotBeAnsweredIsAnErrorInJSON(t *testing.T) {
+	w := theWorld(t)
+	for _, wrong := range []struct {
+		method, url string
+		body        any
+		code        int32
+	}{
+		{http.MethodGet, "nowhere", nil, 404},
+		{http.MethodGet, "sql", nil, 405},
+		{http.MethodPost, "sql", []int{1}, 400},
+		{http.MethodPost, "sql", map[string]string{"sql": strings.Repeat("x", 2<<20)}, 413},
+		{http.MethodPost, "sql", map[string]string{"sql": "SELECT * FROM nothing"}, 400},
+		{http.MethodGet, "coverage?from=yesterday", nil, 400},
+		{http.MethodPost, "backfill?days=three", map[string]any{}, 400},
+		{http.MethodPost, "backfill", map[string]any{"days": 3, "resources": []string{"nothing"}}, 400},
+		{http.MethodPost, "oauth/start", map[string]string{"redirectUri": "https://evil.example/"}, 400},
+		{http.MethodPost, "oauth/callback", map[string]string{"code": "x", "state": "forged"}, 400},
+		{http.MethodPost, "oauth/callback", map[string]string{"error": "access_denied"}, 400},
+		{http.MethodPost, "data/delete", map[string]string{"confirm": "other"}, 400},
+		{http.MethodGet, "export?format=xls", nil, 400},
+	} {
+		answer := w.plugin.call(t, oura, wrong.method, wrong.url, wrong.body)
+		message, _ := answer.field("error", "message").(string)
+		if answer.Code != wrong.code || message == "" {
+			t.Errorf("%s %s: %d %s", wrong.method, wrong.url, answer.Code, answer.Body)
+		}
+	}
+}
+
+func TestAFormFromAnotherSiteIsNoRequest(t *testing.T) {
+	w := theWorld(t)
+	stream, err := w.plugin.resources.CallResource(context.Background(), &pluginv2.CallResourceRequest{
+		PluginContext: oura.context(), Method: http.MethodPost, Path: "sync", Url: "sync",
+		Headers: map[string]*pluginv2.StringList{"Content-Type": {Values: []string{"application/x-www-form-urlencoded"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := stream.Recv(); err != nil || answer.Code != http.StatusUnsupportedMediaType {
+		t.Errorf("%v %v", answer, err)
+	}
+}
+
+func TestSQLOverHTTPGivesTypedRows(t *testing.T) {
+	w := theWorld(t)
+	question := map[string]any{"sql": "SELECT time, day, average_hrv FROM nights WHERE day >= ?1 ORDER BY day LIMIT 2", "params": []string{"2000-01-01"}}
+	answer := w.plugin.call(t, oura.as("Viewer"), http.MethodPost, "sql", question)
+	var got struct {
+		Columns []struct{ Name, Type string }
+		Rows    [][]any
+	}
+	if err := json.Unmarshal(answer.Body, &got); err != nil || len(got.Rows) != 2 || len(got.Columns) != 3 {
+		t.Fatalf("%d %s", answer.Code, answer.Body)
+	}
+	if got.Columns[0].Type != "time" || got.Columns[1].Type != "string" {
+		t.Errorf("%+v", got.Columns)
+	}
+}
+
+func TestTheSchemaListsWhatCanBeRead(t *testing.T) {
+	w := theWorld(t)
+	answer := w.plugin.call(t, oura.as("Viewer"), http.MethodGet, "schema", nil)
+	var schema struct {
+		Tables []struct {
+			Name    string
+			Columns []struct{ Name, Type string }
+		}
+		Macros []struct{ Name string }
+	}
+	if err := json.Unmarshal(answer.Body, &schema); err != nil || len(schema.Tables) < 19 || len(schema.Macros) == 0 {
+		t.Fatalf("%d %s", answer.Code, answer.Body)
+	}
+	for _, table := range schema.Tables {
+		if len(table.Columns) == 0 {
+			t.Errorf("%s has no columns", table.Name)
+		}
+	}
+}
+
+func TestAnExportIsADatabase(t *testing.T) {
+	w := theWorld(t)
+	if refused := w.plugin.call(t, oura.as("Viewer"), http.MethodGet, "export", nil); refused.Code != http.StatusForbidden {
+		t.Errorf("a Viewer took the database: %d", refused.Code)
+	}
+	answer := w.plugin.call(t, oura, http.MethodGet, "export", nil)
+	if answer.Code != http.StatusOK || !bytes.HasPrefix(answer.Body, []byte("SQLite format 3\x00")) || len(answer.Body) < 1<<20 {
+		t.Errorf("%d, %d bytes", answer.Code, len(answer.Body))
+	}
+	if left, _ := filepath.Glob(filepath.Join(w.folder, "1", "oura", "export-*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestCoverageCanBeNarrowed(t *testing.T) {
+	w := theWorld(t)
+	answer := w.plugin.call(t, oura, http.MethodGet, "coverage?collection=sleep", nil)
+	rows, _ := answer.field("coverage").([]any)
+	if len(rows) < days {
+		t.Fatalf("%d %s", answer.Code, answer.Body)
+	}
+	for _, row := range rows {
+		if row.(map[string]any)["collection"] != "sleep" {
+			t.Errorf("%v", row)
+		}
+	}
+}
+
+func TestTwoDataSourcesInTwoOrganisationsSeeNothingOfEachOther(t *testing.T) {
+	w := theWorld(t)
+	other := Datasource{Org: 2, UID: oura.UID, Role: "Admin"}
+	if status := w.plugin.call(t, other, http.MethodGet, "status", nil); status.field("state") != "not_connected" {
+		t.Errorf("%d %s", status.Code, status.Body)
+	}
+	responses := w.plugin.query(t, other, sql("A", "table", "SELECT day FROM sleep"))
+	if rows := rowsOf(t, responses["A"]); rows != 0 {
+		t.Errorf("%d nights of somebody else", rows)
+	}
+	for _, folder := range []string{"1", "2"} {
+		if _, err := os.Stat(filepath.Join(w.folder, folder, oura.UID, "oura.db")); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestACallWithoutADataSourceIsRefusedInWords(t *testing.T) {
+	w := theWorld(t)
+	request := &pluginv2.QueryDataRequest{
+		PluginContext: &pluginv2.PluginContext{OrgId: 1, PluginId: pluginID},
+		Queries:       []*pluginv2.DataQuery{sql("A", "table", "SELECT 1")},
+	}
+	response, err := w.plugin.data.QueryData(context.Background(), request)
+	if err != nil || response.Responses["A"].Status != 400 || response.Responses["A"].Error == "" {
+		t.Errorf("%v %v", response, err)
+	}
+}
+
+func TestTheLogIsWhatGrafanaReads(t *testing.T) {
+	w := theWorld(t)
+	for line := range strings.Lines(w.plugin.log.String()) {
+		var entry map[string]any
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		// go-plugin logs a line that it cannot read as an entry under the whole line.
+		if message, _ := entry["@message"].(string); strings.HasPrefix(message, "{") {
+			t.Errorf("not read as an entry: %s", message)
+		}
+	}
+	if strings.Contains(w.plugin.log.String(), clientSecret) {
+		t.Error("the client secret is in the log")
+	}
+}
