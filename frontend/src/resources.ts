@@ -9,8 +9,8 @@ export type LoginAnswer = Partial<Record<'code' | 'state' | 'error' | 'error_des
 
 export interface LoginStart {
   authorizeUrl: string;
-  /** Unix seconds. */
-  expiresAt: number;
+  /** RFC 3339. */
+  expiresAt: string;
 }
 
 /** What the backend says about a request it refused. */
