@@ -74,7 +74,8 @@ function backend(answers: Record<string, unknown>) {
   setBackendSrv({ fetch, put } as unknown as BackendSrv);
 
   const posted = (path: string) => fetch.mock.calls.filter(([r]) => r.url === RESOURCES + path).map(([r]) => r.data);
-  return { posted, put };
+  const headers = (path: string) => fetch.mock.calls.find(([r]) => r.url === RESOURCES + path)?.[0].headers;
+  return { posted, headers, put };
 }
 
 /** A refused request as Grafana's client throws it. */
@@ -112,8 +113,8 @@ describe('connecting', () => {
     expect(put).not.toHaveBeenCalled();
   });
 
-  it('saves what was typed first', async () => {
-    const { put } = backend({
+  it('saves what was typed first, and has Grafana use it at once', async () => {
+    const { headers, put } = backend({
       'GET /status': NOT_CONNECTED,
       'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: '2026-01-01T00:10:00Z' },
     });
@@ -124,6 +125,7 @@ describe('connecting', () => {
 
     await waitFor(() => expect(leaveFor).toHaveBeenCalled());
     expect(put.mock.calls[0][1].jsonData.clientId).toBe('another');
+    expect(headers('/oauth/start')).toEqual({ 'X-Grafana-NoCache': 'true' });
   });
 
   it('waits for a client ID and a secret', async () => {
@@ -244,15 +246,21 @@ describe('a connected account', () => {
     jest.useRealTimers();
   });
 
-  it('is disconnected after a question', async () => {
+  it('is disconnected after a question, and the settings around it are not submitted', async () => {
     const { posted } = backend({ 'GET /status': SYNCING, 'POST /oauth/disconnect': {} });
-    render(<Page />);
+    const submit = jest.fn();
+    render(
+      <form onSubmit={submit}>
+        <Page />
+      </form>
+    );
 
     await userEvent.click(await screen.findByTestId(config.disconnect));
     expect(posted('/oauth/disconnect')).toHaveLength(0);
 
     await userEvent.click(within(await screen.findByRole('dialog')).getByRole('button', { name: 'Disconnect' }));
     await waitFor(() => expect(posted('/oauth/disconnect')).toHaveLength(1));
+    expect(submit).not.toHaveBeenCalled();
   });
 
   it('needs no login with demo data', async () => {
