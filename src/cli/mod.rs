@@ -1,7 +1,7 @@
 //! The commands. With Grafana's handshake cookie in the environment and no command: the plugin.
 
 pub mod catalog;
-mod dashboard;
+pub mod dashboard;
 mod demo;
 mod export;
 mod local;
