@@ -51,7 +51,7 @@ pub async fn answer(opening: &Opening, syncs: &HealthSyncs, context: Option<&Plu
 
 /// The status, after the sync this check started if there was one to start.
 async fn look(account: &Account, syncs: &HealthSyncs) -> Result<Status, AccountError> {
-    let status = account.status()?;
+    let status = status_of(account).await?;
     if status.state != ConnectionState::Connected {
         return Ok(status);
     }
@@ -61,7 +61,15 @@ async fn look(account: &Account, syncs: &HealthSyncs) -> Result<Status, AccountE
         // A sync that takes longer goes on, and the message says how far it is.
         let _ = tokio::time::timeout(PATIENCE, progress.wait_for(|progress| progress.run >= run && progress.finished)).await;
     }
-    account.status()
+    status_of(account).await
+}
+
+async fn status_of(account: &Account) -> Result<Status, AccountError> {
+    let account = account.clone();
+    match tokio::task::spawn_blocking(move || account.status()).await {
+        Ok(status) => status,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
 }
 
 fn report(status: &Status) -> CheckHealthResponse {
