@@ -133,8 +133,8 @@ impl Executor {
 
     /// Plans from what is held now, and queues what is wanted for one of `reasons`.
     async fn enqueue_wanted(&self, reasons: &[Reason]) -> Result<(), StoreError> {
-        let held = self.blocking(|store| store.held()).await?;
         let now = self.clock.now();
+        let held = self.blocking(move |store| store.held(now)).await?;
         let wish = Wish { today: now.day(self.store.zone()), history_start: self.history_start, collections: self.collections.clone() };
         let mut wanted = plan(self.store.catalog(), &held, &wish);
         wanted.retain(|window| reasons.contains(&window.reason));
