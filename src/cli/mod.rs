@@ -15,6 +15,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::account::AccountError;
+use crate::api::ApiError;
 use crate::plugin;
 
 /// Your Oura ring's history in Grafana.
@@ -60,7 +62,7 @@ pub fn main() -> ExitCode {
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gpx_oura: {error}");
+            eprintln!("gpx_oura: {}", in_words(&error));
             ExitCode::FAILURE
         }
     }
@@ -68,6 +70,14 @@ pub fn main() -> ExitCode {
 
 /// What went wrong, in words that are printed as they are.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// With what can be done about it.
+fn in_words(failure: &Failure) -> String {
+    match failure.downcast_ref::<AccountError>() {
+        Some(error) => ApiError::from(error).in_words(),
+        None => failure.to_string(),
+    }
+}
 
 #[tokio::main]
 async fn run(command: Command) -> Result<(), Failure> {
