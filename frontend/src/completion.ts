@@ -35,7 +35,7 @@ export function suggestions({ tables, macros }: Schema, sql: string): Suggestion
 }
 
 export function typeAndUnit({ type, unit }: SchemaColumn): string {
-  return unit ? `${type}, ${unit.replace('suffix: ', '')}` : type;
+  return unit ? `${type}, ${unit.replace(/^suffix: */, '')}` : type;
 }
 
 /** Completes in this editor only, until the returned disposable is disposed of: Monaco shares providers among all editors of a language. */

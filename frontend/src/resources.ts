@@ -9,8 +9,8 @@ export type LoginAnswer = Partial<Record<'code' | 'state' | 'error' | 'error_des
 
 export interface LoginStart {
   authorizeUrl: string;
-  /** Unix seconds. */
-  expiresAt: number;
+  /** RFC 3339. */
+  expiresAt: string;
 }
 
 /** What the backend says about a request it refused. */
@@ -26,6 +26,9 @@ export class ResourceError extends Error {
   }
 }
 
+/** Grafana keeps a data source's settings for some seconds; a login started right after saving needs the new ones. */
+const FRESH_SETTINGS = { 'X-Grafana-NoCache': 'true' };
+
 export class Resources {
   constructor(private readonly uid: string) {}
 
@@ -39,7 +42,8 @@ export class Resources {
   private async call<T>(method: 'GET' | 'POST', path: string, data?: unknown): Promise<T> {
     const url = `/api/datasources/uid/${this.uid}/resources/${path}`;
     try {
-      const answer = await lastValueFrom(getBackendSrv().fetch<T>({ method, url, data, showErrorAlert: false }));
+      const request = { method, url, data, headers: FRESH_SETTINGS, showErrorAlert: false };
+      const answer = await lastValueFrom(getBackendSrv().fetch<T>(request));
       return answer.data;
     } catch (error) {
       throw isFetchError(error) ? refusal(error) : error;

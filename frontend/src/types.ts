@@ -38,7 +38,7 @@ export interface OuraSecrets {
   clientSecret?: string;
 }
 
-/** `GET status`. Instants are Unix seconds, days `YYYY-MM-DD`. */
+/** `GET status`. Instants are RFC 3339, days `YYYY-MM-DD`. */
 export interface Status {
   state: ConnectionState;
   reason: string | null;
@@ -56,8 +56,10 @@ export interface SyncStatus {
   percent: number;
   run: number | null;
   documents: number;
-  lastSync: number | null;
-  nextSync: number | null;
+  lastSync: string | null;
+  nextSync: string | null;
+  /** Why the last run ended early, in words for a person. */
+  failure: string | null;
 }
 
 export interface CollectionStatus {
@@ -65,7 +67,7 @@ export interface CollectionStatus {
   documents: number;
   firstDay: string | null;
   lastDay: string | null;
-  lastSync: number | null;
+  lastSync: string | null;
   state: string;
   reason: string | null;
 }

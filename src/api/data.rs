@@ -37,12 +37,16 @@ pub(super) async fn export(_: Admin, State(account): State<Account>, Parameters(
     }
     let copy = Copy::beside(&account.database());
     account.export_sqlite(copy.path.clone()).await?;
+    let unreadable = |error: io::Error| ApiError::new(500, "export", format!("the copy cannot be read: {error}"), "Try again.");
+    let file = File::open(&copy.path).map_err(unreadable)?;
+    // An open file is read to its end though it has no name any more: however this ends, no copy of health data stays behind.
+    drop(copy);
     let name = format!("attachment; filename=\"oura-{}.db\"", account.key().uid());
     let headers = [(CONTENT_TYPE, "application/vnd.sqlite3".to_owned()), (CONTENT_DISPOSITION, name)];
-    Ok((headers, copy.stream()).into_response())
+    Ok((headers, stream(file)).into_response())
 }
 
-/// A temporary file in the data source's own private folder; gone when dropped.
+/// A file's name in the data source's own private folder; the file is removed when dropped.
 struct Copy {
     path: PathBuf,
 }
@@ -51,43 +55,29 @@ impl Copy {
     fn beside(database: &Path) -> Copy {
         Copy { path: database.with_file_name(format!("export-{:016x}.db", rand::random::<u64>())) }
     }
-
-    fn stream(self) -> Body {
-        let (sender, receiver) = mpsc::channel(1);
-        tokio::task::spawn_blocking(move || {
-            let mut pieces = self.pieces();
-            // A reader who went away needs no more.
-            while let Some(piece) = pieces.next()
-                && sender.blocking_send(piece).is_ok()
-            {}
-        });
-        Body::from_stream(ReceiverStream::new(receiver))
-    }
-
-    fn pieces(&self) -> impl Iterator<Item = io::Result<Bytes>> {
-        let mut file = File::open(&self.path);
-        std::iter::from_fn(move || {
-            let mut piece = Vec::with_capacity(PIECE);
-            let read = match &mut file {
-                Ok(file) => file.take(PIECE as u64).read_to_end(&mut piece),
-                Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
-            };
-            match read {
-                Ok(0) => None,
-                Ok(_) => Some(Ok(piece.into())),
-                Err(error) => {
-                    file = Err(io::Error::new(error.kind(), error.to_string()));
-                    Some(Err(error))
-                }
-            }
-        })
-    }
 }
 
 impl Drop for Copy {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+/// Reads on a blocking thread, as fast as the other side takes it.
+fn stream(mut file: File) -> Body {
+    let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(1);
+    tokio::task::spawn_blocking(move || {
+        loop {
+            let mut piece = Vec::with_capacity(PIECE);
+            let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece);
+            let goes_on = matches!(read, Ok(1..));
+            // The end needs no piece of its own; a reader who went away needs no more.
+            if matches!(read, Ok(0)) || sender.blocking_send(read.map(|_| piece.into())).is_err() || !goes_on {
+                return;
+            }
+        }
+    });
+    Body::from_stream(ReceiverStream::new(receiver))
 }
 
 /// The data source's uid, typed out by whoever wants its data gone.

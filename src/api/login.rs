@@ -31,24 +31,16 @@ pub(super) async fn start(
     Ok(Json(super::blocking(move || account.start_login(&start.redirect_uri, &caller.user)).await?))
 }
 
-/// Where a login may come back to: over TLS or to this machine, and, with `uid`, to that data source's page, wherever Grafana is mounted.
+/// Where this door lets a login come back to, beyond what the account itself demands: with `uid`, to that data source's page, wherever
+/// Grafana is mounted; else over TLS or to this machine.
 fn check_redirect(redirect: &str, uid: Option<&str>) -> Result<(), ApiError> {
-    let bad = |message: &str| ApiError::new(400, "bad_redirect", format!("{redirect:?} cannot be a redirect address: {message}"), "");
-    let url = Url::parse(redirect).map_err(|error| bad(&error.to_string()))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(bad("it must begin with http:// or https://"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("it must not hold a user name or a password"));
-    }
-    if url.fragment().is_some() {
-        return Err(bad("it must not hold a #"));
-    }
+    let bad = |reason: String| ApiError::new(400, "bad_redirect", format!("{redirect:?} cannot be a redirect address: {reason}"), "");
+    let url = Url::parse(redirect).map_err(|error| bad(error.to_string()))?;
     match uid {
         Some(uid) if !url.path().ends_with(&format!("/connections/datasources/edit/{uid}")) || url.query().is_some() => {
-            Err(bad(&format!("it must end with /connections/datasources/edit/{uid}")))
+            Err(bad(format!("it must end with /connections/datasources/edit/{uid}")))
         }
-        None if url.scheme() == "http" && !is_this_machine(&url) => Err(bad("without https it must be on this machine")),
+        None if url.scheme() == "http" && !is_this_machine(&url) => Err(bad("without https it must be on this machine".to_owned())),
         _ => Ok(()),
     }
 }
@@ -125,8 +117,6 @@ mod tests {
         assert!(!allowed("https://grafana.example/connections/datasources/edit/other"));
         assert!(!allowed("https://evil.example/?x=/connections/datasources/edit/oura"));
         assert!(!allowed("https://evil.example/#/connections/datasources/edit/oura"));
-        assert!(!allowed("javascript:alert(1)//connections/datasources/edit/oura"));
-        assert!(!allowed("https://user@grafana.example/connections/datasources/edit/oura"));
     }
 
     #[test]
@@ -134,6 +124,6 @@ mod tests {
         let allowed = |redirect| check_redirect(redirect, None).is_ok();
         assert!(allowed("http://localhost:8787/callback") && allowed("http://127.0.0.1/") && allowed("http://[::1]:9/"));
         assert!(allowed("https://ring.example/callback"));
-        assert!(!allowed("http://ring.example/callback") && !allowed("/callback") && !allowed("ftp://localhost/"));
+        assert!(!allowed("http://ring.example/callback") && !allowed("/callback"));
     }
 }

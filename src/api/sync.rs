@@ -66,3 +66,26 @@ pub(super) async fn backfill(
     let request = body.or(address);
     Ok(accepted(super::blocking(move || account.backfill(&request)).await?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(json: &str) -> Wanted {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_backfill_reads_the_same_from_the_address_and_from_the_body() {
+        let expected = Backfill { days: 30, offset_days: 7, resources: vec!["sleep".to_owned(), "workout".to_owned()] };
+        assert_eq!(wanted(r#"{"days":30,"offset_days":7,"resources":["sleep","workout"]}"#).or(Wanted::default()), expected);
+        let address = axum::extract::Query::try_from_uri(&"/backfill?days=30&offset_days=7&resources=sleep,%20workout".parse().unwrap());
+        assert_eq!(Wanted::default().or(address.unwrap().0), expected);
+    }
+
+    #[test]
+    fn the_body_counts_where_both_say_something() {
+        let backfill = wanted(r#"{"days":3}"#).or(wanted(r#"{"days":9,"resources":"sleep"}"#));
+        assert_eq!(backfill, Backfill { days: 3, offset_days: 0, resources: vec!["sleep".to_owned()] });
+    }
+}

@@ -1,7 +1,7 @@
 //! The commands. With Grafana's handshake cookie in the environment and no command: the plugin.
 
 pub mod catalog;
-mod dashboard;
+pub mod dashboard;
 mod demo;
 mod export;
 mod local;
@@ -18,6 +18,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::account::AccountError;
 use crate::api::ApiError;
 use crate::plugin;
+use crate::query::QueryError;
 
 /// Your Oura ring's history in Grafana.
 ///
@@ -73,10 +74,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// With what can be done about it.
 fn in_words(failure: &Failure) -> String {
-    match failure.downcast_ref::<AccountError>() {
-        Some(error) => ApiError::from(error).in_words(),
-        None => failure.to_string(),
-    }
+    let account = failure.downcast_ref::<AccountError>().map(ApiError::from);
+    let query = failure.downcast_ref::<QueryError>().map(ApiError::from);
+    account.or(query).map_or_else(|| failure.to_string(), |error| error.in_words())
 }
 
 #[tokio::main]

@@ -13,6 +13,7 @@ use super::opening::Opening;
 use crate::api::{self, ApiError, ConfigurationPageOnly};
 
 /// Status and headers come in the first message, the body in as many as it has pieces.
+#[expect(clippy::result_large_err, reason = "a stream of tonic carries its Status")]
 pub async fn answer(
     opening: &Opening,
     request: CallResourceRequest,

@@ -11,7 +11,7 @@ use super::context;
 use super::opening::Opening;
 use crate::account::Account;
 use crate::api::ApiError;
-use crate::frames::{EncodedFrame, frames};
+use crate::frames::{EncodedFrame, FrameError, frames};
 use crate::query::{QueryContext, SqlQuery};
 
 /// Grafana's own default where a query names no interval.
@@ -33,8 +33,7 @@ pub async fn answer(opening: &Opening, request: QueryDataRequest) -> QueryDataRe
     let mut responses = HashMap::with_capacity(request.queries.len());
     for query in request.queries {
         // A task that panics gives no answer: this one stays.
-        let lost = ApiError::new(500, "internal", "the query failed inside the plugin", "The log says more.");
-        responses.insert(query.ref_id.clone(), response(Err(lost)));
+        responses.insert(query.ref_id.clone(), response(Err(lost())));
         let account = account.clone();
         running.spawn(async move {
             let outcome = one(&account, &query).await;
@@ -66,8 +65,13 @@ async fn one(account: &Account, query: &DataQuery) -> Result<Vec<EncodedFrame>, 
     let answer = account.query(&sql, &range_of(query)).await?;
     let (catalog, ref_id, format) = (account.catalog().clone(), query.ref_id.clone(), sql.format);
     let encoded = tokio::task::spawn_blocking(move || frames(&answer, format, &ref_id, &catalog)).await;
-    let failed = |message: String| ApiError::new(422, "frame", message, "Choose the format Table, or select other columns.");
-    encoded.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+    let shape = |error: FrameError| ApiError::new(422, "frame", error.to_string(), "Choose the format Table, or select other columns.");
+    encoded.map_err(|_| lost())?.map_err(shape)
+}
+
+/// A panic is in the log already.
+fn lost() -> ApiError {
+    ApiError::new(500, "internal", "the query failed inside the plugin", "The log says more.")
 }
 
 fn range_of(query: &DataQuery) -> QueryContext {

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::account::Environment;
 use crate::catalog::Catalog;
-use crate::oura::{Origins, Secret};
+use crate::oura::{self, Origins, Secret};
 use crate::query::Limits;
 use crate::time::Clock;
 
@@ -72,7 +72,7 @@ impl OperatorSettings {
         Ok(Environment {
             data_dir,
             origins: self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at),
-            http: http_client()?,
+            http: oura::http_client()?,
             catalog: Arc::new(Catalog::bundled()),
             clock: Clock::system(),
             limits: self.limits,
@@ -91,16 +91,6 @@ impl OperatorSettings {
         let above_plugins = program.ancestors().nth(3).ok_or(SettingsError::NoDataFolder)?;
         Ok(above_plugins.join(format!("{PLUGIN_ID}-data")))
     }
-}
-
-/// No redirect is followed: an answer of Oura's must not send a token to another host.
-fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
-        .user_agent(crate::oura::USER_AGENT)
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(10))
-        .timeout(Duration::from_secs(60))
-        .build()
 }
 
 fn origin(value: String) -> Result<Url, SettingsError> {

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::lexer;
 use super::macros::{MACROS, MacroError, Problem};
 use super::nearest::nearest;
-use crate::store::{ReadError, Refusal};
+use crate::store::{ReadError, Refusal, lexer};
 
 /// Line and column in the statement, both counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::lexer::{Kind, Token, tokens};
 use super::{QueryContext, interval};
+use crate::store::lexer::{Kind, Token, tokens};
 use crate::time::{Instant, Tz};
 
 /// How deep macros may stand in arguments of macros.

@@ -3,7 +3,6 @@
 mod engine;
 mod error;
 mod interval;
-mod lexer;
 mod macros;
 mod nearest;
 mod statement;

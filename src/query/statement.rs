@@ -7,7 +7,7 @@ use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 
 use super::error::{Position, QueryError};
-use super::lexer::{Kind, tokens};
+use crate::store::lexer::{Kind, tokens};
 
 /// Statements with more tokens are not given to the parser: its syntax trees are freed by recursion, as deep as an expression is long.
 const MAX_EXPLAINED_TOKENS: usize = 1_000;

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::dozes::Doze;
-use super::life::{LifeDay, Sport, Training, WALKING};
+use super::life::LifeDay;
 use super::person::{Document, Person, WEIGHT, sample, stamp};
+use super::sports::{Sport, Training, WALKING};
 use crate::time::{Day, Instant};
 
 /// A workout, or a walk that the ring noticed by itself.

@@ -67,8 +67,8 @@ fn refused(status: StatusCode, error: &str, description: &str) -> Response {
 /// A GET of the authorize page: the person is asked, or their answer is known beforehand.
 async fn ask(State(oura): State<Arc<Oura>>, RawQuery(query): RawQuery) -> Response {
     let parameters = Parameters::parse(&query.unwrap_or_default());
-    if let Err(response) = check(&oura, &parameters) {
-        return response;
+    if let Some(objection) = objection(&oura, &parameters) {
+        return objection;
     }
     // Naming no scope asks for all.
     let scopes = parameters.get("scope").map_or(SCOPES.to_vec(), |asked| known_scopes(&asked.split_whitespace().collect::<Vec<_>>()));
@@ -86,8 +86,8 @@ async fn ask(State(oura): State<Arc<Oura>>, RawQuery(query): RawQuery) -> Respon
 /// The person pressed a button.
 async fn decide(State(oura): State<Arc<Oura>>, body: String) -> Response {
     let form = Parameters::parse(&body);
-    if let Err(response) = check(&oura, &form) {
-        return response;
+    if let Some(objection) = objection(&oura, &form) {
+        return objection;
     }
     if form.get("decision") != Some("allow") {
         return send_back(&form, &[("error", "access_denied")]);
@@ -97,20 +97,18 @@ async fn decide(State(oura): State<Arc<Oura>>, body: String) -> Response {
 }
 
 /// An unknown client or address is told to the person, everything else to the application (RFC 6749 §4.1.2.1).
-fn check(oura: &Oura, parameters: &Parameters) -> Result<(), Response> {
-    let bad = |description| refused(StatusCode::BAD_REQUEST, "invalid_request", description);
+fn objection(oura: &Oura, parameters: &Parameters) -> Option<Response> {
+    let bad = |description| Some(refused(StatusCode::BAD_REQUEST, "invalid_request", description));
     if parameters.get("client_id") != Some(&oura.config.client_id) {
-        return Err(refused(StatusCode::BAD_REQUEST, "invalid_client", "The client is not known."));
+        return Some(refused(StatusCode::BAD_REQUEST, "invalid_client", "The client is not known."));
     }
-    let redirect = parameters.get("redirect_uri").ok_or_else(|| bad("The parameter redirect_uri is missing."))?;
+    let Some(redirect) = parameters.get("redirect_uri") else { return bad("The parameter redirect_uri is missing.") };
     let registered = &oura.config.redirect_uris;
     if url::Url::parse(redirect).is_err() || !(registered.is_empty() || registered.iter().any(|uri| uri == redirect)) {
-        return Err(bad("The redirect address is not one of the application's."));
+        return bad("The redirect address is not one of the application's.");
     }
-    match parameters.get("response_type") {
-        Some("code") => Ok(()),
-        _ => Err(send_back(parameters, &[("error", "unsupported_response_type")])),
-    }
+    let code = parameters.get("response_type") == Some("code");
+    (!code).then(|| send_back(parameters, &[("error", "unsupported_response_type")]))
 }
 
 fn allow(oura: &Oura, parameters: &Parameters, scopes: Vec<&'static str>) -> Response {

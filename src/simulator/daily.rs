@@ -125,7 +125,7 @@ pub(super) fn daily_cardiovascular_age(person: &Person, day: Day, _: Instant) ->
 /// After a run now and then.
 pub(super) fn vo2_max(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     let Some(life) = person.day(day).filter(|life| life.worn) else { return Vec::new() };
-    let Some(training) = life.training.filter(|training| training.sport.name == "running" && number(day) % 3 == 0) else {
+    let Some(training) = life.training.filter(|training| training.sport.name == "running" && number(day).is_multiple_of(3)) else {
         return Vec::new();
     };
     let at = life.at(training.start + training.minutes + 10);

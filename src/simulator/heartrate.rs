@@ -1,8 +1,6 @@
 //! `heartrate`: every five minutes at night, in bursts by day, every five seconds in workouts. Well over a thousand rows a day, so they are
 //! written as text directly.
 
-use std::fmt::Write;
-
 use super::dozes::Doze;
 use super::night::SPAN;
 use super::person::{Document, Person};
@@ -87,14 +85,9 @@ impl RowWriter {
         }
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
         let zone = if self.millis { ".000Z" } else { "+00:00" };
-        let mut text = String::with_capacity(120);
-        // Writing into a String cannot fail.
-        let _ = write!(
-            text,
-            r#"{{"bpm":{},"source":"{source}","timestamp":"{date}T{hour:02}:{minute:02}:{second:02}{zone}","producer_timestamp":"{date}T{hour:02}:{minute:02}:{second:02}{zone}"}}"#,
-            bpm.round() as i64,
-            date = self.date.1,
-        );
+        let stamp = format!("{}T{hour:02}:{minute:02}:{second:02}{zone}", self.date.1);
+        let bpm = bpm.round() as i64;
+        let text = format!(r#"{{"bpm":{bpm},"source":"{source}","timestamp":"{stamp}","producer_timestamp":"{stamp}"}}"#);
         self.rows.push(Document { day: self.day, at, since: at.plus(600), until: None, text });
     }
 }

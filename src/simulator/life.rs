@@ -5,7 +5,9 @@
 
 use chrono::{Datelike, Offset};
 
-use super::noise::{Noise, number};
+use super::itinerary::{holiday, residence, trip};
+use super::noise::Noise;
+use super::sports::Training;
 use crate::time::{Day, Instant, Tz};
 
 /// One day of the latent series. Figures about the body are those of the night that ended this morning.
@@ -58,41 +60,6 @@ pub(super) struct LifeDay {
     pub battery: f64,
     pub charges: bool,
 }
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Training {
-    pub sport: &'static Sport,
-    pub minutes: i64,
-    /// Minutes after local midnight.
-    pub start: i64,
-}
-
-#[derive(Debug, PartialEq)]
-pub(super) struct Sport {
-    pub name: &'static str,
-    pub met: f64,
-    /// Metres a minute; none for sports that go nowhere.
-    pub speed: Option<f64>,
-    /// Steps a minute.
-    pub cadence: f64,
-    /// Load an hour.
-    pub strain: f64,
-    pub intensity: &'static str,
-}
-
-const fn sport(name: &'static str, met: f64, speed: Option<f64>, cadence: f64, strain: f64, intensity: &'static str) -> Sport {
-    Sport { name, met, speed, cadence, strain, intensity }
-}
-
-pub(super) static WALKING: Sport = sport("walking", 3.4, Some(78.0), 104.0, 0.12, "easy");
-static RUNNING: Sport = sport("running", 10.2, Some(168.0), 166.0, 0.95, "moderate");
-static INTERVALS: Sport = sport("running", 12.4, Some(198.0), 174.0, 1.35, "hard");
-static STRENGTH: Sport = sport("strengthTraining", 5.2, None, 14.0, 0.6, "moderate");
-static CYCLING: Sport = sport("cycling", 7.8, Some(395.0), 0.0, 0.55, "moderate");
-static SKIING: Sport = sport("crossCountrySkiing", 9.4, Some(180.0), 70.0, 0.7, "hard");
-static SWIMMING: Sport = sport("swimming", 7.2, Some(38.0), 0.0, 0.7, "moderate");
-static YOGA: Sport = sport("yoga", 2.6, None, 2.0, 0.1, "easy");
-static HIKING: Sport = sport("hiking", 5.6, Some(66.0), 92.0, 0.32, "moderate");
 
 pub(super) struct Life {
     days: Vec<LifeDay>,
@@ -263,7 +230,9 @@ impl State {
         let weekday_stress = if free { 0.22 } else { 0.45 };
         let stress = weekday_stress + 0.16 * self.workload + 0.25 * fever + 0.03 * before.debt + noise.normal(0.08);
         let stress = stress.clamp(0.02, 1.0);
-        let training = self.train(day, weekday, season, abroad.is_some(), before.fatigue, &mut noise);
+        let rested = self.well_for >= 4;
+        let mood = 1.0 + 0.35 * self.appetite - 0.9 * (before.fatigue - 0.55).max(0.0) - if abroad.is_some() { 0.6 } else { 0.0 };
+        let training = if rested { Training::planned(day, season, mood, &mut noise) } else { None };
         let load = 0.12 + training.map_or(0.0, |t| t.sport.strain * t.minutes as f64 / 60.0);
         let drinks = match (fever > 0.0 || self.well_for < 5, weekday) {
             (true, _) => 0,
@@ -355,51 +324,4 @@ impl State {
         }
         (true, !forgotten && !flight)
     }
-
-    /// A week has its plan; season, mood, tiredness and health decide what becomes of it.
-    fn train(&self, day: Day, weekday: u32, season: f64, away: bool, fatigue: f64, noise: &mut Noise) -> Option<Training> {
-        let (sport, chance, minutes): (&Sport, f64, (i64, i64)) = match weekday {
-            0 => (&SWIMMING, 0.3, (35, 55)),
-            1 => (&RUNNING, 0.7, (35, 65)),
-            2 => (&YOGA, 0.35, (30, 60)),
-            3 => (&STRENGTH, 0.65, (40, 70)),
-            4 => (&INTERVALS, 0.35, (30, 45)),
-            5 if season > 0.1 => (&CYCLING, 0.7, (80, 190)),
-            5 if season < -0.75 => (&SKIING, 0.55, (60, 120)),
-            5 => (&RUNNING, 0.7, (60, 110)),
-            _ => (&HIKING, 0.4, (80, 220)),
-        };
-        let rest_week = (number(day) / 7) % 4 == 3;
-        let will = 1.0 + 0.2 * season + 0.35 * self.appetite - 0.9 * (fatigue - 0.55).max(0.0);
-        let chance = chance * will * if rest_week { 0.5 } else { 1.0 } * if away { 0.4 } else { 1.0 };
-        if self.well_for < 4 || !noise.chance(chance) {
-            return None;
-        }
-        let start = match weekday {
-            5 | 6 => noise.whole(600, 700),
-            _ if noise.chance(0.2) => noise.whole(430, 450),
-            _ => noise.whole(1040, 1110),
-        };
-        Some(Training { sport, minutes: noise.whole(minutes.0, minutes.1), start })
-    }
-}
-
-/// Vienna until the summer of 2025, New York since.
-fn residence(seed: u64, day: Day) -> Tz {
-    let moved = Day::new(2025, 8, 1).expect("a day of the calendar");
-    let moved = moved.plus(Noise::new(seed, moved, "residence").whole(0, 60));
-    if day < moved { Tz::Europe__Vienna } else { Tz::America__New_York }
-}
-
-/// Where the person is when not at home: two weeks away every spring, in Tokyo in even years.
-fn trip(seed: u64, day: Day) -> Option<Tz> {
-    let year = day.date().year();
-    let spring = Day::new(year, 4, 2)?;
-    let start = spring.plus(Noise::new(seed, spring, "trip").whole(0, 40));
-    let zone = if year % 2 == 0 { Tz::Asia__Tokyo } else { Tz::Europe__Lisbon };
-    (0..14).contains(&start.until(day)).then_some(zone)
-}
-
-fn holiday(day: Day) -> bool {
-    matches!((day.date().month(), day.date().day()), (12, 24..=31) | (1, 1..=2) | (5, 1))
 }

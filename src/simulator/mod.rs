@@ -11,6 +11,7 @@ mod daily;
 mod dozes;
 mod faults;
 mod heartrate;
+mod itinerary;
 mod journal;
 mod life;
 mod login;
@@ -22,6 +23,7 @@ mod ring;
 mod scores;
 mod server;
 mod sleep;
+mod sports;
 #[cfg(test)]
 mod tests;
 mod visitor;

@@ -101,6 +101,12 @@ fn document(person: &Person, life: &LifeDay, period: usize, stretch: &Stretch, n
     let lowest = recording.pulse.iter().flatten().fold(255.0_f64, |low, &bpm| low.min(bpm));
     let text = |codes: &[u8]| codes.iter().map(|&code| code as char).collect::<String>();
     let five = recording.stages_5_min();
+    // How much a stretch added to the day's scores.
+    let delta = |noise: &mut Noise| match kind {
+        Kind::Main => Some(0),
+        Kind::Nap => Some(noise.whole(0, 6)),
+        Kind::False => None,
+    };
     let body = json!({
         "id": person.id("sleep", life.day, ordinal),
         "day": life.day.to_string(),
@@ -131,8 +137,8 @@ fn document(person: &Person, life: &LifeDay, period: usize, stretch: &Stretch, n
         "sleep_algorithm_version": "v2",
         "sleep_analysis_reason": reason,
         "readiness": readiness(person, life, *kind, now),
-        "readiness_score_delta": match kind { Kind::Main => Some(0), Kind::Nap => Some(noise.whole(0, 6)), Kind::False => None },
-        "sleep_score_delta": match kind { Kind::Main => Some(0), Kind::Nap => Some(noise.whole(0, 6)), Kind::False => None },
+        "readiness_score_delta": delta(&mut noise),
+        "sleep_score_delta": delta(&mut noise),
         "ring_id": null,
     });
     Document::new(life.day, start, end.plus(25 * 60), &body)
@@ -166,7 +172,7 @@ fn readiness(person: &Person, life: &LifeDay, kind: Kind, now: Instant) -> Value
 /// When to go to bed; on some days Oura says nothing.
 pub(super) fn sleep_time(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     let Some(life) = person.night(day) else { return Vec::new() };
-    let mut noise: Noise = person.noise(day, "sleep_time");
+    let mut noise = person.noise(day, "sleep_time");
     if noise.chance(0.16) {
         return Vec::new();
     }
@@ -180,7 +186,11 @@ pub(super) fn sleep_time(person: &Person, day: Day, _: Instant) -> Vec<Document>
         "id": person.id("sleep_time", day, 0),
         "day": day.to_string(),
         "optimal_bedtime": window,
-        "recommendation": if optimal { "follow_optimal_bedtime" } else if life.efficiency < 0.82 { "improve_efficiency" } else { "earlier_bedtime" },
+        "recommendation": match optimal {
+            true => "follow_optimal_bedtime",
+            false if life.efficiency < 0.82 => "improve_efficiency",
+            false => "earlier_bedtime",
+        },
         "status": if optimal { "optimal_found" } else { "only_recommended_found" },
     });
     vec![Document::new(day, life.wake, life.wake.plus(30 * 60), &body)]

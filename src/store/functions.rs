@@ -6,8 +6,13 @@ use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Error, Result};
 
+type Scalar = fn(f64) -> f64;
+
+/// Of values in any order.
+type Statistic = fn(&mut [f64]) -> Option<f64>;
+
 /// From a number to a number; where there is none (`sqrt(-1)`) the result is NULL.
-const SCALARS: [(&str, fn(f64) -> f64); 8] = [
+const SCALARS: [(&str, Scalar); 8] = [
     ("sqrt", f64::sqrt),
     ("exp", f64::exp),
     ("ln", f64::ln),
@@ -19,10 +24,10 @@ const SCALARS: [(&str, fn(f64) -> f64); 8] = [
 ];
 
 /// The same, but integers stay as they are.
-const ROUNDINGS: [(&str, fn(f64) -> f64); 4] = [("floor", f64::floor), ("ceil", f64::ceil), ("ceiling", f64::ceil), ("trunc", f64::trunc)];
+const ROUNDINGS: [(&str, Scalar); 4] = [("floor", f64::floor), ("ceil", f64::ceil), ("ceiling", f64::ceil), ("trunc", f64::trunc)];
 
 /// Over the numbers of a group, NULLs left out; NULL if there are too few.
-const STATISTICS: [(&str, fn(&mut [f64]) -> Option<f64>); 3] = [
+const STATISTICS: [(&str, Statistic); 3] = [
     ("median", |values| quantile(values, 0.5)),
     ("variance", |values| variance(values)),
     ("stddev", |values| variance(values).map(f64::sqrt)),
@@ -95,7 +100,7 @@ fn keep(values: &mut Vec<f64>, value: Option<f64>) -> Result<()> {
     Ok(())
 }
 
-struct Summary(fn(&mut [f64]) -> Option<f64>);
+struct Summary(Statistic);
 
 impl Aggregate<Vec<f64>, Option<f64>> for Summary {
     fn init(&self, _: &mut Context<'_>) -> Result<Vec<f64>> {

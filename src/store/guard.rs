@@ -13,7 +13,7 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
-use super::functions;
+use super::{functions, lexer};
 
 /// SQLite's own limits for a reading connection. `LENGTH` bounds every string, blob and row, so that no function can eat memory.
 const LIMITS: [(Limit, i32); 12] = [
@@ -74,7 +74,7 @@ struct Policy {
     /// Virtual table modules: their names are tables without being in the schema.
     modules: BTreeSet<String>,
     hidden: &'static [&'static str],
-    /// The hidden tables whose names occur in the statement's own text.
+    /// The hidden tables that the statement itself may name.
     mentioned: Vec<&'static str>,
     refusal: Option<Refusal>,
 }
@@ -116,9 +116,9 @@ impl Guarded {
 
     /// Begins to watch for `sql`. What is prepared from now on is judged.
     pub fn watch(&self, sql: &str) {
-        let text = sql.to_ascii_lowercase();
+        let tokens = lexer::tokens(sql);
         let mut policy = lock(&self.policy);
-        policy.mentioned = policy.hidden.iter().copied().filter(|name| text.contains(name)).collect();
+        policy.mentioned = policy.hidden.iter().copied().filter(|name| tokens.iter().any(|token| token.can_name(name))).collect();
         policy.refusal = None;
         policy.watching = true;
     }

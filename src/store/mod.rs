@@ -8,6 +8,7 @@ mod documents;
 mod error;
 mod functions;
 mod guard;
+pub(crate) mod lexer;
 mod queue;
 mod read;
 mod runs;

@@ -143,7 +143,8 @@ impl Shared {
     fn pause(&self, failures: u32) -> Option<Duration> {
         let Schedule::Every(interval) = self.schedule else { return None };
         let now = self.executor.clock.now();
-        let last = self.executor.store.last_run().ok().flatten().map(|run| run.started_at);
+        // A run that was cut off goes on at once.
+        let last = self.executor.store.last_run().ok().flatten().filter(|run| run.state != "interrupted").map(|run| run.started_at);
         let wait = interval.as_secs() as i64 * (1 << failures.min(MOST_DOUBLINGS));
         // A last run in the future: the clock was set back.
         let due = last.map_or(now, |last| last.min(now).plus(wait));

@@ -163,7 +163,7 @@ func TestAHistoryLoadGoesOnAfterARestartThoughNobodyAsks(t *testing.T) {
 		return second.metric(t, "ringside_documents") > before && second.metric(t, "ringside_sync_running") == 0, nil
 	})
 	if err != nil {
-		t.Error(err)
+		t.Errorf("%v; before %v, now %v\n%s", err, before, second.metric(t, "ringside_documents"), second.log)
 	}
 }
 

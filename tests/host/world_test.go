@@ -139,10 +139,10 @@ func allow(authorize string) (*url.URL, error) {
 
 // await asks until the answer is yes.
 func await(done func() (bool, error)) error {
-	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		if ok, err := done(); ok || err != nil {
 			return err
 		}
 	}
-	return errors.New("it did not happen within three minutes")
+	return errors.New("it did not happen within a minute")
 }

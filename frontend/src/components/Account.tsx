@@ -1,4 +1,4 @@
-import { Badge, type BadgeColor, Button, ConfirmModal, Stack, Text } from '@grafana/ui';
+import { Badge, type BadgeColor, Button, Stack, Text } from '@grafana/ui';
 import React, { useState } from 'react';
 
 import type { LoginReturn } from '../hooks/useLoginReturn';
@@ -6,8 +6,9 @@ import type { Settings } from '../hooks/useSettings';
 import type { StatusPoll } from '../hooks/useStatus';
 import { leaveFor, redirectUri } from '../navigation';
 import type { Resources } from '../resources';
-import type { ConnectionState } from '../types';
+import type { ConnectionState, Status } from '../types';
 import { CollectionTable } from './CollectionTable';
+import { Disconnect } from './Disconnect';
 import { Problem } from './Problem';
 import { Section } from './Section';
 import { SyncProgress } from './SyncProgress';
@@ -32,7 +33,6 @@ interface Props {
 export function Account({ uid, resources, settings, poll, login }: Props) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Error>();
-  const [disconnecting, setDisconnecting] = useState(false);
 
   const { status } = poll;
   const { demo, clientId } = settings.jsonData;
@@ -92,35 +92,18 @@ export function Account({ uid, resources, settings, poll, login }: Props) {
             Sync now
           </Button>
         )}
-        {loggedIn && !demo && (
-          <Button
-            data-testid={selectors.config.disconnect}
-            variant="destructive"
-            fill="outline"
-            disabled={busy}
-            onClick={() => setDisconnecting(true)}
-          >
-            Disconnect
-          </Button>
-        )}
+        {loggedIn && !demo && <Disconnect disabled={busy} onConfirm={() => act(resources.disconnect)} />}
       </Stack>
       {obstacle && !demo && <Text color="secondary">{obstacle}</Text>}
       {status?.reason && <Text color="warning">{status.reason}</Text>}
       {status && <SyncProgress sync={status.sync} specification={status.specification} />}
-      {status && <CollectionTable collections={status.collections} />}
-      <ConfirmModal
-        isOpen={disconnecting}
-        title="Disconnect from Oura"
-        body="Nothing new is fetched until somebody connects again. What has been stored stays and can still be queried."
-        confirmText="Disconnect"
-        onDismiss={() => setDisconnecting(false)}
-        onConfirm={() => {
-          setDisconnecting(false);
-          act(resources.disconnect);
-        }}
-      />
+      {status && (loggedIn || holdsAnything(status)) && <CollectionTable collections={status.collections} />}
     </Section>
   );
+}
+
+function holdsAnything({ collections }: Status): boolean {
+  return collections.some(({ documents }) => documents > 0);
 }
 
 function connectObstacle(hasClientId: boolean, hasSecret: boolean): string | undefined {

@@ -31,7 +31,7 @@ const NOT_CONNECTED: Status = {
   state: 'not_connected',
   reason: null,
   scopes: [],
-  sync: { running: false, percent: 0, run: null, documents: 0, lastSync: null, nextSync: null },
+  sync: { running: false, percent: 0, run: null, documents: 0, lastSync: null, nextSync: null, failure: null },
   specification: '1.43',
   collections: [],
 };
@@ -46,7 +46,7 @@ const SYNCING: Status = {
       documents: 1096,
       firstDay: '2023-01-01',
       lastDay: '2025-12-31',
-      lastSync: 1,
+      lastSync: '2026-01-01T00:00:00Z',
       state: 'ok',
       reason: null,
     },
@@ -74,7 +74,8 @@ function backend(answers: Record<string, unknown>) {
   setBackendSrv({ fetch, put } as unknown as BackendSrv);
 
   const posted = (path: string) => fetch.mock.calls.filter(([r]) => r.url === RESOURCES + path).map(([r]) => r.data);
-  return { posted, put };
+  const headers = (path: string) => fetch.mock.calls.find(([r]) => r.url === RESOURCES + path)?.[0].headers;
+  return { posted, headers, put };
 }
 
 /** A refused request as Grafana's client throws it. */
@@ -101,7 +102,7 @@ describe('connecting', () => {
   it("sends the person to Oura's login, with this page as the address to come back to", async () => {
     const { posted, put } = backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: 1 },
+      'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: '2026-01-01T00:10:00Z' },
     });
     render(<Page />);
 
@@ -112,10 +113,10 @@ describe('connecting', () => {
     expect(put).not.toHaveBeenCalled();
   });
 
-  it('saves what was typed first', async () => {
-    const { put } = backend({
+  it('saves what was typed first, and has Grafana use it at once', async () => {
+    const { headers, put } = backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: 1 },
+      'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: '2026-01-01T00:10:00Z' },
     });
     render(<Page />);
 
@@ -124,6 +125,7 @@ describe('connecting', () => {
 
     await waitFor(() => expect(leaveFor).toHaveBeenCalled());
     expect(put.mock.calls[0][1].jsonData.clientId).toBe('another');
+    expect(headers('/oauth/start')).toEqual({ 'X-Grafana-NoCache': 'true' });
   });
 
   it('waits for a client ID and a secret', async () => {
@@ -219,6 +221,16 @@ describe('a connected account', () => {
     expect(table.getByText('Oura was not asked for spo2.')).toBeInTheDocument();
   });
 
+  it('says when it was last synced, and why the last sync ended early', async () => {
+    const sync = { ...SYNCING.sync, running: false, failure: 'Oura does not answer.' };
+    const lastSync = new Date(Date.now() - 5 * 60_000).toISOString();
+    backend({ 'GET /status': { ...SYNCING, sync: { ...sync, lastSync } } });
+    render(<Page />);
+
+    expect(await screen.findByText(/Last sync 5 minutes ago/)).toBeInTheDocument();
+    expect(screen.getByText('Oura does not answer.')).toBeInTheDocument();
+  });
+
   it('is asked again every two seconds while it syncs', async () => {
     jest.useFakeTimers();
     const answers: Record<string, unknown> = { 'GET /status': SYNCING };
@@ -234,15 +246,21 @@ describe('a connected account', () => {
     jest.useRealTimers();
   });
 
-  it('is disconnected after a question', async () => {
+  it('is disconnected after a question, and the settings around it are not submitted', async () => {
     const { posted } = backend({ 'GET /status': SYNCING, 'POST /oauth/disconnect': {} });
-    render(<Page />);
+    const submit = jest.fn();
+    render(
+      <form onSubmit={submit}>
+        <Page />
+      </form>
+    );
 
     await userEvent.click(await screen.findByTestId(config.disconnect));
     expect(posted('/oauth/disconnect')).toHaveLength(0);
 
     await userEvent.click(within(await screen.findByRole('dialog')).getByRole('button', { name: 'Disconnect' }));
     await waitFor(() => expect(posted('/oauth/disconnect')).toHaveLength(1));
+    expect(submit).not.toHaveBeenCalled();
   });
 
   it('needs no login with demo data', async () => {
@@ -257,7 +275,10 @@ describe('a connected account', () => {
 
 describe('settings', () => {
   it("start with the browser's time zone", async () => {
-    const { put } = backend({ 'GET /status': NOT_CONNECTED, 'POST /oauth/start': { authorizeUrl: 'x', expiresAt: 1 } });
+    const { put } = backend({
+      'GET /status': NOT_CONNECTED,
+      'POST /oauth/start': { authorizeUrl: 'x', expiresAt: '2026-01-01T00:10:00Z' },
+    });
     render(<Page options={{ ...OPTIONS, jsonData: { clientId: 'id' } }} />);
 
     await userEvent.click(screen.getByText('Save and connect'));
@@ -267,7 +288,10 @@ describe('settings', () => {
   });
 
   it('ask for all permissions but those unticked, and never for none', async () => {
-    const { put } = backend({ 'GET /status': NOT_CONNECTED, 'POST /oauth/start': { authorizeUrl: 'x', expiresAt: 1 } });
+    const { put } = backend({
+      'GET /status': NOT_CONNECTED,
+      'POST /oauth/start': { authorizeUrl: 'x', expiresAt: '2026-01-01T00:10:00Z' },
+    });
     render(<Page options={{ ...OPTIONS, jsonData: { ...OPTIONS.jsonData, scopes: 'daily spo2' } }} />);
     await userEvent.click(screen.getByText('Sync settings'));
 

@@ -16,7 +16,7 @@ export function SchemaReference({ schema }: { schema: Schema }) {
     <div className={styles.reference}>
       <section>
         <h6>Macros</h6>
-        <dl className={styles.list}>
+        <dl className={styles.stack}>
           {schema.macros.map(({ name, usage, description }) => (
             <React.Fragment key={name}>
               <dt>
@@ -84,6 +84,10 @@ const getStyles = (theme: GrafanaTheme2) => ({
     margin: theme.spacing(0.5, 0, 1.5),
     dt: { fontWeight: theme.typography.fontWeightRegular },
     dd: { margin: 0, color: theme.colors.text.secondary },
+  }),
+  stack: css({
+    dt: { fontWeight: theme.typography.fontWeightRegular },
+    dd: { margin: theme.spacing(0.25, 0, 1, 0.5), color: theme.colors.text.secondary },
   }),
   quiet: css({ color: theme.colors.text.secondary }),
 });

@@ -41,14 +41,15 @@ export function Scopes({ scopes, disabled, onChange }: Props) {
     <Field label="Permissions to ask for" description="A change takes effect with the next login." noMargin>
       <Grid columns={2} gap={1} data-testid={selectors.config.scopes}>
         {SCOPES.map(({ scope, opens }) => (
-          <Checkbox
-            key={scope}
-            label={opens}
-            description={scope}
-            value={isAsked(scope)}
-            disabled={disabled}
-            onChange={() => toggle(scope)}
-          />
+          <div key={scope}>
+            <Checkbox
+              label={opens}
+              description={scope}
+              value={isAsked(scope)}
+              disabled={disabled}
+              onChange={() => toggle(scope)}
+            />
+          </div>
         ))}
       </Grid>
     </Field>

@@ -18,11 +18,16 @@ export function SyncProgress({ sync, specification }: Props) {
 
   if (!sync.running) {
     const facts = [
-      sync.lastSync && `Last sync ${ago(sync.lastSync)}`,
-      sync.nextSync && `next ${ago(sync.nextSync)}`,
+      sync.lastSync && `Last sync ${dateTimeFormatTimeAgo(sync.lastSync)}`,
+      sync.nextSync && `next ${dateTimeFormatTimeAgo(sync.nextSync)}`,
       specification && `Oura API ${specification}`,
     ];
-    return <Text color="secondary">{facts.filter(Boolean).join(' · ')}</Text>;
+    return (
+      <>
+        {sync.failure && <Text color="error">{sync.failure}</Text>}
+        <Text color="secondary">{facts.filter(Boolean).join(' · ')}</Text>
+      </>
+    );
   }
 
   const percent = Math.round(sync.percent);
@@ -42,10 +47,6 @@ export function SyncProgress({ sync, specification }: Props) {
       </div>
     </Stack>
   );
-}
-
-function ago(seconds: number): string {
-  return dateTimeFormatTimeAgo(seconds * 1000);
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::query::lexer;
+use crate::store::lexer;
 
 /// 2023-11-14T22:13:20Z to an hour and a half second later.
 fn context() -> QueryContext {

@@ -258,3 +258,20 @@ fn today_exists_as_far_as_it_has_come() {
     assert_eq!(morning["met"]["items"].as_array().unwrap().len(), 6 * 60);
     assert!(int(&morning, "steps") < int(&evening, "steps"));
 }
+
+#[test]
+fn nobody_sleeps_twice_at_once_or_lives_backwards() {
+    for seed in 0..5 {
+        let person = Person::new(seed, day("2022-01-01"));
+        for (name, begin, end) in [
+            ("sleep", "bedtime_start", "bedtime_end"),
+            ("workout", "start_datetime", "end_datetime"),
+            ("ring_battery_level", "timestamp", "timestamp"),
+        ] {
+            let documents = known(&person, name, day("2022-01-01"), day("2026-11-20"), now());
+            for pair in documents.windows(2) {
+                assert!(at(&pair[0], end) <= at(&pair[1], begin), "{name} of seed {seed}: {} {}", pair[0], pair[1]);
+            }
+        }
+    }
+}

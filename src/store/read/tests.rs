@@ -149,6 +149,8 @@ fn what_a_stranger_may_not_do_is_refused_and_named() {
         ("SELECT 1 WHERE EXISTS (SELECT 1 FROM main.meta)", "table meta is not open to queries"),
         ("WITH samples AS (SELECT * FROM samples_data) SELECT * FROM samples", "table samples_data is not open to queries"),
         ("SELECT count(*) FROM (SELECT 1 FROM samples_data)", "table samples_data is not open to queries"),
+        ("WITH samples AS (SELECT * FROM 'SAMPLES_DATA') SELECT * FROM samples", "table samples_data is not open to queries"),
+        ("WITH samples AS (SELECT * FROM \u{feff}samples_data) SELECT * FROM samples", "table samples_data is not open to queries"),
         ("SELECT 1; SELECT 2", "more than one statement"),
         ("-- nothing", "there is no statement"),
         ("SELECT average_hvr FROM sleep", "no such column: average_hvr"),
@@ -169,6 +171,7 @@ fn what_a_stranger_may_do_works() {
     for (sql, rows) in [
         ("SELECT * FROM samples", 1),
         ("SELECT count(*) FROM samples", 1),
+        ("SELECT value AS \"of samples_data\" FROM samples -- not samples_data", 1),
         ("WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT count(*) FROM b", 1),
         ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10) SELECT * FROM n", 10),
         ("SELECT value FROM json_each('[1, 2, 3]')", 3),

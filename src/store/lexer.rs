@@ -1,4 +1,4 @@
-//! SQL as tokens, as far as macros and messages need it: what is text and what is not. Every byte belongs to exactly one token, and an
+//! SQL as tokens, as far as macros, messages and the guard need it: what is text and what is not. Every byte belongs to exactly one token, and an
 //! unfinished string or comment reaches to the end, so that nothing inside one is ever taken for SQL.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,15 @@ impl Token<'_> {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
     }
 
+    /// Whether this can stand for a table or column of that name (ASCII letters in any case): SQLite takes strings for names, too.
+    pub fn can_name(&self, name: &str) -> bool {
+        match self.kind {
+            Kind::Word => self.text.eq_ignore_ascii_case(name),
+            Kind::Quoted | Kind::String => self.text.get(1..self.text.len() - 1).is_some_and(|inner| inner.eq_ignore_ascii_case(name)),
+            Kind::Dollar | Kind::Comment | Kind::Space | Kind::Sign => false,
+        }
+    }
+
     /// Neither space nor comment.
     pub fn counts(&self) -> bool {
         !matches!(self.kind, Kind::Space | Kind::Comment)
@@ -63,6 +72,8 @@ fn next(rest: &str) -> (Kind, usize) {
         '/' if rest.starts_with("/*") => (Kind::Comment, rest[2..].find("*/").map_or(rest.len(), |end| end + 4)),
         '$' if rest.starts_with("${") => (Kind::Dollar, rest.find('}').map_or(rest.len(), |end| end + 1)),
         '$' if rest[1..].starts_with(is_word) => (Kind::Dollar, 1 + run(&rest[1..], is_word)),
+        // SQLite skips a byte order mark wherever a token may begin.
+        '\u{feff}' => (Kind::Space, first.len_utf8()),
         _ if is_space(first) => (Kind::Space, run(rest, is_space)),
         _ if is_word(first) => (Kind::Word, run(rest, is_word)),
         _ => (Kind::Sign, first.len_utf8()),
