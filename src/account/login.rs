@@ -1,6 +1,7 @@
 //! Connecting and disconnecting: a state that is single use, ten minutes long and bound to data source and user; then a grant.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -14,6 +15,8 @@ use crate::time::Instant;
 
 /// How long a person may take at Oura.
 const LOGIN_SECONDS: i64 = 600;
+/// How long the person at the browser waits for Oura to say whose login it is.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `POST oauth/start`.
 #[derive(Clone, Debug, Serialize)]
@@ -59,7 +62,10 @@ impl Account {
         }
         let redirect = redirect_address(&pending.redirect)?;
         let grant = inner.oauth.exchange(code, &redirect, &pending.pkce_verifier).await?;
-        self.check_person(&grant).await?;
+        if let Err(refused) = self.check_person(&grant).await {
+            self.give_back(&grant).await;
+            return Err(refused);
+        }
         inner.tokens.set(grant).await?;
         inner.start_schedule();
         self.start_sync(Trigger::Login)?;
@@ -75,7 +81,8 @@ impl Account {
         let token = Arc::new(OneToken(grant.access_token.clone()));
         let client = Client::new(inner.environment.http.clone(), inner.oauth.origins.clone(), token, inner.environment.clock.clone());
         let now = inner.environment.clock.now();
-        let Ok(page) = client.page(collection, Range { from: now, to: now }, None).await else { return Ok(()) };
+        let asked = client.page(collection, Range { from: now, to: now }, None);
+        let Ok(Ok(page)) = tokio::time::timeout(PATIENCE, asked).await else { return Ok(()) };
         let person = page.documents.first().and_then(|document| serde_json::from_str(document.get()).ok());
         let reading = person.and_then(|person: serde_json::Value| collection.read(&person, self.zone()).ok());
         match reading {
@@ -92,12 +99,17 @@ impl Account {
             sync.stop().await;
         }
         if let Some(grant) = inner.tokens.current()? {
-            if let Err(error) = inner.oauth.revoke(&grant).await {
-                tracing::warn!(datasource = %inner.key, %error, "Oura could not be told of the disconnection; the grant will expire");
-            }
+            self.give_back(&grant).await;
             inner.tokens.clear().await?;
         }
         Ok(())
+    }
+
+    /// Tells Oura that the grant is used no more.
+    async fn give_back(&self, grant: &Grant) {
+        if let Err(error) = self.inner.oauth.revoke(grant).await {
+            tracing::warn!(datasource = %self.inner.key, %error, "Oura could not be told that a grant is used no more; it will expire");
+        }
     }
 
     pub(super) fn is_configured(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Logins that go wrong.
 
-use ringside::account::{ConnectionState, DatasourceKey};
+use ringside::account::{Accounts, ConnectionState, DatasourceKey};
 use ringside::oura::Secret;
 use ringside::simulator::{Config, Registration};
 use ringside::time::Clock;
@@ -149,4 +149,30 @@ async fn a_burned_refresh_token_survives_a_restart_as_a_login_that_has_ended() {
     clock.sleep(Duration::from_secs(300)).await;
     assert_says(&sync(&world.account).await.failure.unwrap(), &["ended", "press Connect"]);
     assert_eq!(world.account.status().unwrap().state, ConnectionState::ReconnectNeeded);
+}
+
+#[tokio::test]
+async fn another_persons_ring_does_not_mix_with_the_history_that_is_kept() {
+    let World { simulator, folder, accounts, account } = World::connected().await;
+    let held = account.status().unwrap().sync.documents;
+    drop((simulator, account));
+    accounts.shutdown().await;
+    drop(accounts);
+
+    let somebody = oura(Config { seed: 8, ..person() }).await;
+    let accounts = Accounts::open(environment(folder.path(), &somebody, brisk())).unwrap();
+    let account = accounts.account(&DatasourceKey::single(), &settings(), &secret()).await.unwrap();
+    let back = allowed(&account).await;
+    let answer = call(&account, USER, "/oauth/callback", json!(back)).await;
+    assert_eq!((answer.0, &answer.1["error"]["code"]), (409, &json!("other_person")));
+    assert_says(&said(&answer), &["not the one whose history is kept", "second data source", "delete"]);
+    assert_eq!(account.status().unwrap().sync.documents, held, "nothing was fetched");
+    assert_eq!(somebody.requests().count("/oauth/revoke"), 1, "the login is given back");
+
+    // Without the former history it is as good as any.
+    account.delete_data().await.unwrap();
+    let back = allowed(&account).await;
+    assert_eq!(call(&account, USER, "/oauth/callback", json!(back)).await.0, 200);
+    assert_eq!(ended(&account, 1).await.failure, None);
+    assert!(account.status().unwrap().collections.iter().all(|collection| collection.state == "ok"));
 }
