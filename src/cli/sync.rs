@@ -2,9 +2,9 @@
 
 use clap::Args;
 
+use super::Failure;
 use super::local::Application;
 use super::progress::follow;
-use super::{Failure, with_hint};
 use crate::account::{Account, Backfill, Trigger};
 use crate::words::grouped;
 
@@ -31,7 +31,7 @@ pub struct BackfillArgs {
 
 pub async fn sync(args: SyncArgs) -> Result<(), Failure> {
     let (accounts, account) = args.application.open(false).await?;
-    let run = account.start_sync(Trigger::Manual).map_err(|error| with_hint(&error, error.hint()))?;
+    let run = account.start_sync(Trigger::Manual)?;
     let ended = watch(&account, run).await;
     accounts.shutdown().await;
     ended
@@ -40,7 +40,7 @@ pub async fn sync(args: SyncArgs) -> Result<(), Failure> {
 pub async fn backfill(args: BackfillArgs) -> Result<(), Failure> {
     let (accounts, account) = args.application.open(false).await?;
     let request = Backfill { days: args.days, offset_days: args.offset_days, resources: args.resources };
-    let run = account.backfill(&request).map_err(|error| with_hint(&error, error.hint()))?;
+    let run = account.backfill(&request)?;
     let ended = watch(&account, run).await;
     accounts.shutdown().await;
     ended
