@@ -21,7 +21,7 @@ use tower::ServiceExt;
 use super::common::at;
 
 /// Days of history: some settled, and the last week that may still change.
-pub const DAYS: i64 = 24;
+pub const DAYS: i64 = 17;
 pub const USER: &str = "anna";
 pub const REDIRECT: &str = "http://localhost:3000/connections/datasources/edit/oura";
 
