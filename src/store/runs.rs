@@ -112,6 +112,17 @@ impl Store {
             .optional()?)
     }
 
+    /// When the run began that the one under way goes on with, if the last ones were interrupted and that is not an hour ago.
+    pub(super) fn interrupted_since(&self, now: Instant) -> Result<Option<Instant>, StoreError> {
+        let began: Option<i64> = self.inspector().query_row(
+            "SELECT min(started_at) FROM sync_runs
+             WHERE state = 'interrupted' AND run > coalesce((SELECT max(run) FROM sync_runs WHERE state IN ('done', 'failed')), 0)",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(began.map(Instant).filter(|began| *began > now.plus(-3600)))
+    }
+
     /// Every known collection, by name.
     pub fn collections(&self) -> Result<Vec<CollectionRow>, StoreError> {
         let inspector = self.inspector();

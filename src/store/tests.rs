@@ -247,3 +247,23 @@ fn a_file_that_is_no_database_and_one_of_a_newer_version_are_refused_and_left_al
     let error = Store::open(&path, Arc::new(Catalog::bundled()), Tz::UTC).err().unwrap();
     assert!(matches!(error, StoreError::Newer { found: 999, .. }), "{error}");
 }
+
+#[test]
+fn a_run_that_was_interrupted_is_gone_on_with_and_one_that_ended_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let run = store.begin_run(super::Trigger::Manual, now()).unwrap();
+    put(&store, "daily_sleep", "2026-11-18", "2026-11-24", &[]);
+    put(&store, "personal_info", "2026-11-24", "2026-11-24", &[json!({"id": "p"})]);
+    assert_eq!(store.held(now()).unwrap().complete.get("daily_sleep"), None, "these days may still change");
+    drop(store);
+
+    let store = open(folder.path(), Tz::UTC);
+    let held = store.held(now().plus(60)).unwrap();
+    assert_eq!(held.complete["daily_sleep"], [(day("2026-11-18"), day("2026-11-24"))]);
+    assert!(held.fresh.contains("personal_info"));
+    assert_eq!(store.held(now().plus(3 * 3600)).unwrap().complete.get("daily_sleep"), None, "too long ago");
+
+    store.end_run(run, &super::RunEnd::Done, 2, now().plus(60)).unwrap();
+    assert_eq!(store.held(now().plus(60)).unwrap().complete.get("daily_sleep"), None);
+}
