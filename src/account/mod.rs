@@ -9,6 +9,7 @@ mod grant;
 mod key;
 mod lock;
 mod login;
+mod measures;
 mod settings;
 mod status;
 pub mod vault;
@@ -19,6 +20,7 @@ pub use accounts::{Accounts, Environment};
 pub use error::AccountError;
 pub use key::{BadUid, DatasourceKey};
 pub use login::LoginStart;
+pub use measures::Measures;
 pub use settings::Settings;
 pub use status::{CollectionStatus, ConnectionState, Status, SyncStatus};
 
@@ -32,7 +34,7 @@ use tokio::sync::watch;
 use crate::catalog::Catalog;
 use crate::oura::oauth::{Application, OAuth};
 use crate::oura::{AccessTokens, Client, Origins, Secret, Tokens};
-use crate::query::{Answer, Engine, QueryContext, QueryError, SqlQuery};
+use crate::query::{Answer, Engine, QueryContext, QueryError, SqlQuery, Tally};
 use crate::store::Store;
 use crate::sync::{self, Executor, Schedule, Sync};
 use crate::time::Tz;
@@ -53,6 +55,7 @@ struct Inner {
     vault: Arc<Vault>,
     store: Store,
     engine: Engine,
+    queries: Tally,
     oauth: OAuth,
     tokens: Arc<Tokens>,
     client: Client,
@@ -88,9 +91,22 @@ impl Account {
         let client =
             Client::new(environment.http.clone(), origins, Arc::clone(&tokens) as Arc<dyn AccessTokens>, environment.clock.clone());
         let engine = Engine::new(store.clone(), Arc::clone(&environment.catalog), zone, environment.limits);
-        let sync = Mutex::new(None);
+        let (queries, sync) = (Tally::default(), Mutex::new(None));
         let account = Account {
-            inner: Arc::new(Inner { key, settings, client_secret, environment, vault, store, engine, oauth, tokens, client, sync }),
+            inner: Arc::new(Inner {
+                key,
+                settings,
+                client_secret,
+                environment,
+                vault,
+                store,
+                engine,
+                queries,
+                oauth,
+                tokens,
+                client,
+                sync,
+            }),
         };
         account.inner.rebuild_if_outdated()?;
         if account.inner.tokens.current()?.is_some() {
@@ -126,7 +142,10 @@ impl Account {
     }
 
     pub async fn query(&self, query: &SqlQuery, context: &QueryContext) -> Result<Answer, QueryError> {
-        self.inner.engine.run(query, context).await
+        let started = std::time::Instant::now();
+        let outcome = self.inner.engine.run(query, context).await;
+        self.inner.queries.record(&outcome, started.elapsed());
+        outcome
     }
 
     /// Starts a sync, or joins the one under way. Returns its run number.

@@ -11,7 +11,7 @@ mod pages;
 mod tokens;
 
 pub use client::{Client, FetchError, Page, Range};
-pub use pace::RequestCounts;
+pub use pace::{AnswerCount, RequestCounts};
 pub use pages::Pages;
 pub use tokens::{AccessTokens, BoxFuture, GrantVault, TokenError, Tokens};
 
