@@ -17,6 +17,9 @@ pub struct Status {
     pub sync: SyncStatus,
     /// `1.43`.
     pub specification: String,
+    /// When Oura was last asked for a newer one.
+    #[serde(serialize_with = "as_rfc3339_or_null")]
+    pub specification_checked_at: Option<Instant>,
     pub collections: Vec<CollectionStatus>,
 }
 
@@ -92,6 +95,7 @@ impl Account {
             scopes: grant.map(|grant| grant.scopes).unwrap_or_default(),
             sync: self.sync_status(&collections)?,
             specification: self.catalog().version.clone(),
+            specification_checked_at: inner.specification.checked_at(),
             collections,
         })
     }

@@ -62,7 +62,7 @@ struct ColumnFace {
 
 pub(super) async fn sql(_: Caller, State(account): State<Account>, Json(question): Json<Question>) -> Result<Json<Rows>, ApiError> {
     let answer = account.query(&question.query, &question.context()).await?;
-    let catalog = account.catalog().clone();
+    let catalog = account.catalog();
     Ok(Json(super::blocking(move || rows(&answer, &catalog)).await))
 }
 

@@ -169,6 +169,7 @@ mod tests {
                 failure: None,
             },
             specification: "1.43".to_owned(),
+            specification_checked_at: None,
             collections,
         }
     }

@@ -24,7 +24,7 @@ pub use read::{ColumnBatch, Limit, Origin, OutColumn, ReadError, ReadLimits};
 pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use rusqlite::Connection;
 
@@ -46,7 +46,8 @@ pub struct Store {
 
 struct Shared {
     path: PathBuf,
-    catalog: Arc<Catalog>,
+    /// Changes only while the writer is held.
+    catalog: RwLock<Arc<Catalog>>,
     zone: Tz,
     writer: Mutex<Connection>,
     /// For the store's own questions, which must not wait for a long write.
@@ -83,7 +84,7 @@ impl Store {
     }
 
     fn over(path: &Path, catalog: Arc<Catalog>, zone: Tz, writer: Connection, inspector: Connection, readers: Readers) -> Store {
-        let (writer, inspector) = (Mutex::new(writer), Mutex::new(inspector));
+        let (catalog, writer, inspector) = (RwLock::new(catalog), Mutex::new(writer), Mutex::new(inspector));
         Store { shared: Arc::new(Shared { path: path.to_owned(), catalog, zone, writer, inspector, readers }) }
     }
 
@@ -91,8 +92,8 @@ impl Store {
         &self.shared.path
     }
 
-    pub fn catalog(&self) -> &Arc<Catalog> {
-        &self.shared.catalog
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.shared.catalog.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn zone(&self) -> Tz {
@@ -129,7 +130,7 @@ impl Store {
         for table in schema::tables(&transaction)? {
             transaction.execute_batch(&format!("DELETE FROM {}", schema::quoted(&table)))?;
         }
-        schema::create_derived(&transaction, &self.shared.catalog)?;
+        schema::create_derived(&transaction, &self.catalog())?;
         transaction.commit()?;
         writer.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
         Ok(())

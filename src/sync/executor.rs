@@ -136,7 +136,7 @@ impl Executor {
         let held = self.blocking(|store| store.held()).await?;
         let now = self.clock.now();
         let wish = Wish { today: now.day(self.store.zone()), history_start: self.history_start, collections: self.collections.clone() };
-        let mut wanted = plan(self.store.catalog(), &held, &wish);
+        let mut wanted = plan(&self.store.catalog(), &held, &wish);
         wanted.retain(|window| reasons.contains(&window.reason));
         self.blocking(move |store| store.enqueue(&wanted, now)).await?;
         Ok(())
@@ -232,7 +232,8 @@ impl Executor {
     /// Fetches one window whole and stores it.
     async fn window(&self, queued: &QueuedWindow) -> Result<Stored, WindowError> {
         let mut documents: Vec<Box<RawValue>> = Vec::new();
-        if let Some(collection) = self.store.catalog().get(&queued.window.collection) {
+        let catalog = self.store.catalog();
+        if let Some(collection) = catalog.get(&queued.window.collection) {
             let mut pages = self.client.pages(collection, asked(collection, &queued.window, &self.store));
             while let Some(page) = pages.next().await.map_err(WindowError::Fetch)? {
                 documents.extend(page);
