@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::ApiError;
 use super::body::Json;
 use super::caller::Caller;
-use super::sql::kind;
 use crate::account::Account;
 use crate::catalog::{Catalog, Column, Series};
+use crate::frames::json_type;
 use crate::query::{Format, MACROS, Macro, QueryContext, SqlQuery};
 use crate::store::OutColumn;
 
@@ -86,7 +86,7 @@ async fn columns(account: &Account, catalog: &Catalog, table: &str) -> Result<Ve
         let known = known(catalog, column);
         ColumnFace {
             name: column.name.clone(),
-            kind: kind(column.values.data_type()),
+            kind: json_type(column.values.data_type()),
             unit: known.and_then(|known| known.unit).map(|unit| unit.0),
             description: known.map(|known| known.description).filter(|text| !text.is_empty()),
         }

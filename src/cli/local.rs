@@ -6,8 +6,8 @@ use std::sync::Arc;
 use clap::Args;
 use url::Url;
 
-use super::Failure;
-use crate::account::{Account, Accounts, DatasourceKey, Environment, Settings, specification};
+use super::{Failure, with_hint};
+use crate::account::{Account, AccountError, Accounts, DatasourceKey, Environment, Settings, specification};
 use crate::catalog::Catalog;
 use crate::oura::{self, Origins, Secret};
 use crate::query::Limits;
@@ -75,7 +75,8 @@ impl Application {
             encryption_key: std::env::var("GF_PLUGIN_ENCRYPTION_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new),
             scheduled,
         };
-        let accounts = Accounts::open(environment)?;
+        let explained = |error: AccountError| with_hint(&error, error.hint());
+        let accounts = Accounts::open(environment).map_err(explained)?;
         let settings = Settings {
             client_id: self.client_id.clone(),
             timezone: self.timezone.clone(),
@@ -84,7 +85,7 @@ impl Application {
             ..Settings::default()
         };
         let secret = Secret::new(self.client_secret.clone());
-        let account = accounts.account(&self.folder.datasource, &settings, &secret).await?;
+        let account = accounts.account(&self.folder.datasource, &settings, &secret).await.map_err(explained)?;
         Ok((accounts, account))
     }
 }

@@ -69,6 +69,11 @@ pub fn main() -> ExitCode {
 /// What went wrong, in words that are printed as they are.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// An error and, on a line of its own, what to do about it.
+fn with_hint(error: &impl std::error::Error, hint: &str) -> Failure {
+    if hint.is_empty() { error.to_string().into() } else { format!("{error}\n{hint}").into() }
+}
+
 #[tokio::main]
 async fn run(command: Command) -> Result<(), Failure> {
     match command {

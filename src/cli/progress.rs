@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Failure;
 use crate::account::{Account, Progress};
+use crate::words::grouped;
 
 /// Follows the run until it ends. A run that failed is an error; what it brought before is stored.
 pub async fn follow(account: &Account, run: i64) -> Result<Progress, Failure> {
@@ -49,17 +50,4 @@ fn show(progress: &Progress, start: Instant, terminal: bool, ended: bool) {
         (false, _) => writeln!(stderr, "{line}"),
     };
     let _ = stderr.flush();
-}
-
-/// `1234567` as `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

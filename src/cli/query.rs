@@ -3,8 +3,8 @@
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use clap::{Args, ValueEnum};
 
-use super::Failure;
 use super::local::Folder;
+use super::{Failure, with_hint};
 use crate::catalog::Catalog;
 use crate::query::{Answer, Engine, Limits, QueryContext, SqlQuery};
 use crate::store::ColumnBatch;
@@ -46,7 +46,7 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
     };
     let engine = Engine::new(store.clone(), store.catalog(), zone, Limits::default());
     let query = SqlQuery { raw_sql: args.sql, ..SqlQuery::default() };
-    let answer = engine.run(&query, &context).await?;
+    let answer = engine.run(&query, &context).await.map_err(|error| with_hint(&error, &error.hint()))?;
     let mut out = std::io::stdout().lock();
     match args.output {
         Output::Table => write_table(&answer.batch, &mut out)?,

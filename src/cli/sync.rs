@@ -2,10 +2,11 @@
 
 use clap::Args;
 
-use super::Failure;
 use super::local::Application;
-use super::progress::{follow, grouped};
+use super::progress::follow;
+use super::{Failure, with_hint};
 use crate::account::{Account, Backfill, Trigger};
+use crate::words::grouped;
 
 #[derive(Args, Debug)]
 pub struct SyncArgs {
@@ -30,7 +31,7 @@ pub struct BackfillArgs {
 
 pub async fn sync(args: SyncArgs) -> Result<(), Failure> {
     let (accounts, account) = args.application.open(false).await?;
-    let run = account.start_sync(Trigger::Manual)?;
+    let run = account.start_sync(Trigger::Manual).map_err(|error| with_hint(&error, error.hint()))?;
     let ended = watch(&account, run).await;
     accounts.shutdown().await;
     ended
@@ -39,7 +40,7 @@ pub async fn sync(args: SyncArgs) -> Result<(), Failure> {
 pub async fn backfill(args: BackfillArgs) -> Result<(), Failure> {
     let (accounts, account) = args.application.open(false).await?;
     let request = Backfill { days: args.days, offset_days: args.offset_days, resources: args.resources };
-    let run = account.backfill(&request)?;
+    let run = account.backfill(&request).map_err(|error| with_hint(&error, error.hint()))?;
     let ended = watch(&account, run).await;
     accounts.shutdown().await;
     ended

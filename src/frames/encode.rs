@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Field as ArrowField, Schema};
+use arrow::datatypes::{DataType, Field as ArrowField, Schema};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::FileWriter;
 use serde::Serialize;
@@ -38,7 +38,10 @@ fn arrow_field(field: &Field) -> Result<ArrowField, ArrowError> {
     if let Some(config) = &field.config {
         metadata.insert("config".to_owned(), json(config)?);
     }
-    Ok(ArrowField::new(&field.name, field.values.data_type().clone(), true).with_metadata(metadata))
+    // Alert rules take only a time field that cannot be null; a value field stays nullable, so that its type depends on no data.
+    let kind = field.values.data_type();
+    let nullable = !matches!(kind, DataType::Timestamp(..)) || field.values.null_count() > 0;
+    Ok(ArrowField::new(&field.name, kind.clone(), nullable).with_metadata(metadata))
 }
 
 fn json(value: &impl Serialize) -> Result<String, ArrowError> {

@@ -19,7 +19,7 @@ use crate::catalog::Catalog;
 use crate::query::{Answer, Format};
 use config::{Config, Configs};
 
-pub use rows::{Rows, rows_json};
+pub use rows::{Objects, Rows, json_type, objects_json, rows_json};
 
 /// One data frame, encoded: an Arrow IPC *file* (with footer) as Grafana reads it.
 pub type EncodedFrame = Vec<u8>;
