@@ -33,7 +33,9 @@ impl Account {
         }
         let redirect = redirect_address(redirect)?;
         let authorization = inner.oauth.authorize(&redirect, &inner.settings.scopes());
-        let expires_at = inner.environment.clock.now().plus(LOGIN_SECONDS);
+        let now = inner.environment.clock.now();
+        inner.vault.sweep(now.plus(-LOGIN_SECONDS))?;
+        let expires_at = now.plus(LOGIN_SECONDS);
         let pending =
             PendingLogin { user: user.to_owned(), redirect: redirect.to_string(), pkce_verifier: authorization.pkce_verifier, expires_at };
         let sealed = serde_json::to_vec(&pending).expect("a pending login is plain data");
@@ -44,13 +46,16 @@ impl Account {
     /// Finishes the login that `state` belongs to, and starts the first sync.
     pub async fn finish_login(&self, code: &Secret, state: &Secret, user: &str) -> Result<(), AccountError> {
         let inner = &self.inner;
-        let sealed = inner.vault.take(&inner.key, Purpose::Login, &name_of(state))?.ok_or(AccountError::UnknownState)?;
+        let name = name_of(state);
+        let sealed = inner.vault.get(&inner.key, Purpose::Login, &name)?.ok_or(AccountError::UnknownState)?;
         let pending: PendingLogin = serde_json::from_slice(&sealed).map_err(|_| AccountError::UnknownState)?;
-        if pending.expires_at < inner.environment.clock.now() {
-            return Err(AccountError::ExpiredState);
-        }
+        // Before the state is spent: a stranger's attempt takes nothing from the one who began.
         if pending.user != user {
             return Err(AccountError::OtherUser);
+        }
+        inner.vault.take(&inner.key, Purpose::Login, &name)?.ok_or(AccountError::UnknownState)?;
+        if pending.expires_at < inner.environment.clock.now() {
+            return Err(AccountError::ExpiredState);
         }
         let redirect = redirect_address(&pending.redirect)?;
         let grant = inner.oauth.exchange(code, &redirect, &pending.pkce_verifier).await?;

@@ -49,10 +49,11 @@ struct Shared {
     /// Changes only while the writer is held.
     catalog: RwLock<Arc<Catalog>>,
     zone: Tz,
-    writer: Mutex<Connection>,
     /// For the store's own questions, which must not wait for a long write.
     inspector: Mutex<Connection>,
     readers: Readers,
+    /// Closed last: only a connection that may write folds the log into the file and takes it away.
+    writer: Mutex<Connection>,
 }
 
 impl Store {

@@ -68,16 +68,17 @@ impl QueuedWindow {
 }
 
 impl Store {
-    pub fn held(&self) -> Result<Held, StoreError> {
+    /// What is held at `now`. Days fetched after `now`, by a clock that has been set back since, count as not complete.
+    pub fn held(&self, now: Instant) -> Result<Held, StoreError> {
         let writer = self.writer();
         let mut islands = writer.prepare_cached(
             "SELECT resource, min(day), max(day)
              FROM (SELECT resource, day, CAST(julianday(day) AS INTEGER) - row_number() OVER (PARTITION BY resource ORDER BY day) AS island
-                   FROM coverage_data WHERE NOT partial)
+                   FROM coverage_data WHERE NOT partial AND fetched_at <= ?1)
              GROUP BY resource, island ORDER BY resource, min(day)",
         )?;
         let mut held = Held::default();
-        let mut rows = islands.query([])?;
+        let mut rows = islands.query([now.0])?;
         while let Some(row) = rows.next()? {
             held.complete.entry(row.get(0)?).or_default().push((day_at(row, 1)?, day_at(row, 2)?));
         }

@@ -65,7 +65,10 @@ pub struct CollectionRow {
 impl Store {
     /// Opens a run; windows that wait from before belong to it.
     pub fn begin_run(&self, trigger: Trigger, now: Instant) -> Result<i64, StoreError> {
-        Ok(self.writer().query_row(
+        let writer = self.writer();
+        // One whose end could not be stored is still open.
+        interrupt(&writer)?;
+        Ok(writer.query_row(
             "INSERT INTO sync_runs (started_at, trigger, state, windows)
              VALUES (?1, ?2, 'running', (SELECT count(*) FROM sync_windows WHERE done_at IS NULL)) RETURNING run",
             (now.0, trigger.as_str()),

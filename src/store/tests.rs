@@ -155,7 +155,7 @@ fn coverage_tells_empty_days_from_days_never_asked_for_and_days_that_may_change(
     assert_eq!(state("daily_readiness", "2026-11-24"), "partial", "it may still come");
     assert_eq!(state("daily_sleep", "2026-11-12"), "empty");
     assert_eq!(state("daily_sleep", "2026-11-10"), "not_fetched");
-    let held = store.held().unwrap();
+    let held = store.held(now()).unwrap();
     assert_eq!(held.complete["daily_readiness"], [(day("2026-11-10"), day("2026-11-17"))]);
     assert_eq!(held.first_day, Some(day("2026-11-12")));
 }

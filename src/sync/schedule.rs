@@ -66,7 +66,7 @@ impl Sync {
     }
 
     pub fn is_running(&self) -> bool {
-        lock(&self.shared.run).is_some()
+        self.shared.under_way(*lock(&self.shared.run)).is_some()
     }
 
     /// When the schedule will start the next sync.
@@ -74,7 +74,7 @@ impl Sync {
         *lock(&self.shared.next)
     }
 
-    /// Ends the sync under way after the windows in flight, and the schedule.
+    /// Ends the sync under way once what is being stored is stored, and the schedule.
     pub async fn stop(&self) {
         self.shared.stop.send_replace(true);
         let task = lock(&self.task).take();
@@ -94,13 +94,19 @@ impl Drop for Sync {
 impl Shared {
     fn request(&self, trigger: Trigger) -> Result<i64, StoreError> {
         let mut wanted = lock(&self.run);
-        if let Some(run) = *wanted {
+        if let Some(run) = self.under_way(*wanted) {
             return Ok(run);
         }
         let run = self.executor.store.begin_run(trigger, self.executor.clock.now())?;
         *wanted = Some(run);
         self.progress.send_replace(Progress { run, ..Progress::default() });
         Ok(run)
+    }
+
+    /// `run`, unless it has ended already.
+    fn under_way(&self, run: Option<i64>) -> Option<i64> {
+        let progress = self.progress.borrow();
+        run.filter(|run| !(progress.finished && progress.run == *run))
     }
 
     async fn keep_going(self: Arc<Self>) {
@@ -112,7 +118,8 @@ impl Shared {
                 let end = self.executor.run(run, &self.progress, stop.clone()).await;
                 failures = if matches!(end, RunEnd::Failed(_)) { failures + 1 } else { 0 };
                 tracing::info!(run, end = ?end, "sync ended");
-                *lock(&self.run) = None;
+                // Who saw the end of this run may have asked for the next one already.
+                lock(&self.run).take_if(|wanted| *wanted == run);
             }
             if *stop.borrow() {
                 return;
