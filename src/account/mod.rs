@@ -5,6 +5,7 @@
 mod accounts;
 mod demo;
 mod error;
+mod gaps;
 mod grant;
 mod key;
 mod lock;

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, AccountError, lock};
+use super::{Account, AccountError, gaps, lock};
 use crate::oura::TokenError;
+use crate::store::Gap;
 use crate::time::{Day, Instant, as_rfc3339_or_null};
 
 #[derive(Clone, Debug, Serialize)]
@@ -63,6 +64,8 @@ pub struct CollectionStatus {
     /// `ok`, `waiting`, `scope_missing`, `forbidden`, `not_available`, `app_too_old`, `error`.
     pub state: String,
     pub reason: Option<String>,
+    /// How complete the last weeks are and why not, in one line.
+    pub summary: String,
 }
 
 impl Account {
@@ -75,11 +78,17 @@ impl Account {
             (_, Some(_), Err(error @ TokenError::ReconnectNeeded { .. })) => (ConnectionState::ReconnectNeeded, Some(error.to_string())),
             (_, Some(_), _) => (ConnectionState::Connected, None),
         };
+        let all_gaps = inner.store.gaps(inner.environment.clock.now().day(self.zone()).plus(1 - gaps::DAYS))?;
+        let summary = |name: &str, refusal: Option<&str>| {
+            let own: Vec<&Gap> = all_gaps.iter().filter(|gap| gap.collection == name).collect();
+            gaps::line(refusal, &own)
+        };
         let collections: Vec<CollectionStatus> = inner
             .store
             .collections()?
             .into_iter()
             .map(|row| CollectionStatus {
+                summary: summary(&row.name, row.reason.as_deref()),
                 name: row.name,
                 documents: row.documents,
                 first_day: row.first_day,

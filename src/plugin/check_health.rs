@@ -144,6 +144,7 @@ mod tests {
             last_sync: None,
             state: state.to_owned(),
             reason: reason.map(str::to_owned),
+            summary: String::new(),
         }
     }
 

@@ -7,6 +7,7 @@ mod derive;
 mod documents;
 mod error;
 mod functions;
+mod gaps;
 mod guard;
 pub(crate) mod lexer;
 mod queue;
@@ -18,6 +19,7 @@ mod tests;
 
 pub use documents::{Stored, TRAILING_DAYS};
 pub use error::StoreError;
+pub use gaps::Gap;
 pub use guard::Refusal;
 pub use queue::{Held, QueuedWindow, Reason, Window};
 pub use read::{ColumnBatch, Limit, Origin, OutColumn, ReadError, ReadLimits};
@@ -33,7 +35,7 @@ use crate::time::Tz;
 use read::Readers;
 
 /// Tables that queries do not see: their published face is a view of the same name without `_data`, or a status route.
-pub(crate) const HIDDEN_TABLES: &[&str] = &["meta", "samples_data", "coverage_data", "calendar"];
+pub(crate) const HIDDEN_TABLES: &[&str] = &["meta", "samples_data", "coverage_data", "calendar", "charge"];
 
 /// How many connections answer queries at once.
 const READERS: usize = 4;

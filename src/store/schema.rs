@@ -12,8 +12,11 @@ use crate::catalog::{Catalog, Collection, Column, KeyRule, Storage};
 /// In order; a migration is never changed once released. `user_version` counts those applied.
 const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_store.sql")];
 
-/// (name, definition), later ones may use earlier ones. A view whose tables the catalogue does not have is left out.
+/// (name, definition), later ones may use earlier ones. A view whose tables the catalogue does not have is left out; of two with one name,
+/// the first that can be read counts.
 const VIEWS: &[(&str, &str)] = &[
+    ("charge", "CREATE VIEW charge AS SELECT time, level FROM ring_battery_level"),
+    ("charge", "CREATE VIEW charge AS SELECT NULL AS time, NULL AS level WHERE FALSE"),
     ("samples", include_str!("views/samples.sql")),
     ("coverage", include_str!("views/coverage.sql")),
     ("sync_status", include_str!("views/sync_status.sql")),
@@ -111,6 +114,10 @@ pub(super) fn create_derived(transaction: &Transaction, catalog: &Catalog) -> Re
     }
     mark_removed(transaction, catalog)?;
     for (name, definition) in VIEWS {
+        let exists = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1)";
+        if transaction.query_row(exists, [name], |row| row.get(0))? {
+            continue;
+        }
         // A view is checked when it is used, not when it is created.
         transaction.execute_batch(definition)?;
         if let Err(error) = transaction.prepare(&format!("SELECT * FROM {name}")) {
