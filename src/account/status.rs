@@ -1,5 +1,7 @@
 //! `GET status`: is it connected, is it current, and if not, why.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Account, AccountError, gaps, lock};
@@ -44,6 +46,8 @@ pub struct SyncStatus {
     pub run: Option<i64>,
     /// That the run under way or the last one brought.
     pub documents: u64,
+    /// Until the run under way ends, if it goes on as it did so far.
+    pub seconds_left: Option<u64>,
     #[serde(serialize_with = "as_rfc3339_or_null")]
     pub last_sync: Option<Instant>,
     #[serde(serialize_with = "as_rfc3339_or_null")]
@@ -122,8 +126,12 @@ impl Account {
             (false, Some(_)) => 100.0,
             (false, None) => 0.0,
         };
+        let elapsed = last_run.as_ref().map(|run| self.inner.environment.clock.now().seconds() - run.started_at.seconds());
+        let elapsed = elapsed.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+        let seconds_left = elapsed.filter(|_| running).and_then(|elapsed| progress.time_left(elapsed)).map(|left| left.as_secs());
         Ok(SyncStatus {
             running,
+            seconds_left,
             percent: (percent * 10.0).round() / 10.0,
             run: last_run.as_ref().map(|run| run.run),
             documents: if running { progress.documents } else { last_run.as_ref().map_or(0, |run| run.documents) },

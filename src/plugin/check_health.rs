@@ -158,6 +158,7 @@ mod tests {
                 percent: 100.0,
                 run: Some(1),
                 documents: 0,
+                seconds_left: None,
                 last_sync: None,
                 next_sync: None,
                 failure: None,
