@@ -77,7 +77,8 @@ impl Account {
     /// that does not come decides nothing.
     async fn check_person(&self, grant: &Grant) -> Result<(), AccountError> {
         let inner = &self.inner;
-        let (Some(known), Some(collection)) = (inner.store.person()?, self.catalog().get("personal_info")) else { return Ok(()) };
+        let catalog = self.catalog();
+        let (Some(known), Some(collection)) = (inner.store.person()?, catalog.get("personal_info")) else { return Ok(()) };
         let token = Arc::new(OneToken(grant.access_token.clone()));
         let client = Client::new(inner.environment.http.clone(), inner.oauth.origins.clone(), token, inner.environment.clock.clone());
         let now = inner.environment.clock.now();

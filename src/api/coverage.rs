@@ -12,7 +12,7 @@ use crate::frames::{Objects, objects_json};
 use crate::query::{Format, SqlQuery};
 use crate::time::Day;
 
-const COVERAGE: &str = "SELECT collection, day, documents, state, fetched_at FROM coverage
+const COVERAGE: &str = "SELECT collection, day, documents, state, reason, fetched_at FROM coverage
     WHERE (?1 IS NULL OR collection = ?1) AND (?2 IS NULL OR day >= ?2) AND (?3 IS NULL OR day <= ?3)
     ORDER BY collection, day";
 

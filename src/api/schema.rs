@@ -1,7 +1,6 @@
 //! `GET schema`: everything an editor or a script needs to know to write a query. Columns are asked of the query engine itself, so that
 //! what is listed is what can be read.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -69,7 +68,7 @@ struct SeriesFace {
 }
 
 pub(super) async fn schema(_: Caller, State(account): State<Account>) -> Result<Json<Schema>, ApiError> {
-    let catalog = Arc::clone(account.catalog());
+    let catalog = account.catalog();
     let of_collections = catalog.collections.iter().map(|collection| (collection.table.as_str(), collection.description));
     let mut tables = Vec::with_capacity(OTHERS.len() + catalog.collections.len());
     for (name, description) in OTHERS.into_iter().chain(of_collections) {

@@ -40,6 +40,6 @@ impl Question {
 
 pub(super) async fn sql(_: Caller, State(account): State<Account>, Json(question): Json<Question>) -> Result<Written, ApiError> {
     let answer = account.query(&question.query, &question.context()).await?;
-    let catalog = account.catalog().clone();
+    let catalog = account.catalog();
     blocking(move || Written::of(&rows_json(&answer, &catalog))).await
 }

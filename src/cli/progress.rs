@@ -33,14 +33,15 @@ pub async fn follow(account: &Account, run: i64) -> Result<Progress, Failure> {
 }
 
 fn show(progress: &Progress, start: Instant, terminal: bool, ended: bool) {
-    let elapsed = start.elapsed().as_secs_f64();
+    let elapsed = start.elapsed();
+    let left = progress.time_left(elapsed).map_or(String::new(), |left| format!("  {} left", minutes(left)));
     let line = format!(
-        "{:5.1} %  {} of {} windows  {} documents and rows  {:.0} s",
+        "{:5.1} %  {} of {} windows  {} documents and rows  {}{left}",
         progress.percent(),
         progress.windows_done,
         progress.windows,
         grouped(progress.documents),
-        elapsed,
+        minutes(elapsed),
     );
     let mut stderr = std::io::stderr().lock();
     // Nobody can be told that the terminal is gone.
@@ -50,4 +51,12 @@ fn show(progress: &Progress, start: Instant, terminal: bool, ended: bool) {
         (false, _) => writeln!(stderr, "{line}"),
     };
     let _ = stderr.flush();
+}
+
+/// `12 s`, `3 min 20 s`.
+fn minutes(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
 }

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::answer::{self, BodyError};
 use super::meaning::{Meaning, meaning, missing_scope};
-use super::pace::{Backoff, Counters, Gate, RequestCounts, count};
+use super::pace::{AnswerCount, Backoff, Counters, Gate, RequestCounts, count};
 use super::{AccessTokens, Origins, Pages, Secret, TokenError, USER_AGENT, below};
 use crate::catalog::{Collection, Style};
 use crate::time::{Clock, Instant, Tz};
@@ -173,6 +173,11 @@ impl Client {
         self.shared.counters.read()
     }
 
+    /// The same by collection and status.
+    pub fn answers(&self) -> Vec<AnswerCount> {
+        self.shared.counters.answers()
+    }
+
     fn url(&self, collection: &Collection, range: Range, token: Option<&str>) -> Url {
         let mut url = below(&self.shared.origins.api, &collection.path);
         let (from, to) = (range.from, range.to);
@@ -194,9 +199,11 @@ impl Client {
         let request = http.get(url).bearer_auth(token.reveal()).header(reqwest::header::USER_AGENT, USER_AGENT);
         let response = request.send().await.map_err(|error| {
             count(&counters.broken);
+            counters.answered(&collection.name, None);
             Failure::Passing(FetchError::Network { detail: answer::network(error) })
         })?;
         let status = response.status().as_u16();
+        counters.answered(&collection.name, Some(status));
         if meaning(status) != Meaning::Page {
             return Err(self.refusal(collection, response, token).await);
         }

@@ -144,6 +144,7 @@ mod tests {
             last_sync: None,
             state: state.to_owned(),
             reason: reason.map(str::to_owned),
+            summary: String::new(),
         }
     }
 
@@ -157,11 +158,13 @@ mod tests {
                 percent: 100.0,
                 run: Some(1),
                 documents: 0,
+                seconds_left: None,
                 last_sync: None,
                 next_sync: None,
                 failure: None,
             },
             specification: "1.43".to_owned(),
+            specification_checked_at: None,
             collections,
         }
     }

@@ -63,7 +63,7 @@ async fn one(account: &Account, query: &DataQuery) -> Result<Vec<EncodedFrame>, 
     }
     let sql: SqlQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
     let answer = account.query(&sql, &range_of(query)).await?;
-    let (catalog, ref_id, format) = (account.catalog().clone(), query.ref_id.clone(), sql.format);
+    let (catalog, ref_id, format) = (account.catalog(), query.ref_id.clone(), sql.format);
     let encoded = tokio::task::spawn_blocking(move || frames(&answer, format, &ref_id, &catalog)).await;
     let shape = |error: FrameError| ApiError::new(422, "frame", error.to_string(), "Choose the format Table, or select other columns.");
     encoded.map_err(|_| lost())?.map_err(shape)

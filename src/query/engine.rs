@@ -69,6 +69,11 @@ impl Engine {
         Ok(Answer { batch, executed_sql: sql, elapsed: started.elapsed(), notices, fill })
     }
 
+    /// How many queries wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     async fn turn(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, QueryError> {
         let _place = Place::take(&self.waiting).ok_or(QueryError::Busy)?;
         let turn = self.running.clone().acquire_owned();

@@ -6,6 +6,7 @@ mod interval;
 mod macros;
 mod nearest;
 mod statement;
+mod tally;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use serde::Deserialize;
 pub use engine::Engine;
 pub use error::{Position, QueryError};
 pub use macros::{Fill, FillMode, MACROS, Macro, Problem};
+pub use tally::{LATENCIES, QueryCounts, Tally};
 
 use crate::store::ColumnBatch;
 

@@ -148,6 +148,14 @@ impl Store {
         Ok(windows)
     }
 
+    /// How many windows wait, for each reason.
+    pub fn queue_lengths(&self) -> Result<BTreeMap<Reason, u64>, StoreError> {
+        let inspector = self.inspector();
+        let mut lengths = inspector.prepare_cached("SELECT reason, count(*) FROM sync_windows WHERE done_at IS NULL GROUP BY reason")?;
+        let lengths = lengths.query_map([], |row| Ok((Reason::from_stored(&row.get::<_, String>(0)?), row.get(1)?)))?;
+        Ok(lengths.collect::<Result<_, _>>()?)
+    }
+
     /// Records a failed try; the window keeps waiting.
     pub fn fail_window(&self, window: &QueuedWindow, error: &str) -> Result<(), StoreError> {
         self.writer()

@@ -161,6 +161,41 @@ fn coverage_tells_empty_days_from_days_never_asked_for_and_days_that_may_change(
 }
 
 #[test]
+fn coverage_says_why_there_is_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let level = |time: &str, level: i64| json!({"timestamp": time, "level": level, "charging": false, "in_charger": false});
+    let levels = [level("2026-11-10T08:00:00Z", 40), level("2026-11-11T08:00:00Z", 4), level("2026-11-14T08:00:00Z", 90)];
+    put(&store, "ring_battery_level", "2026-11-01", "2026-11-24", &levels);
+    let days = [readiness("a", "2026-11-10", 70), readiness("b", "2026-11-14", 70), readiness("c", "2026-11-22", 70)];
+    put(&store, "daily_readiness", "2026-11-01", "2026-11-24", &days);
+    put(&store, "workout", "2026-11-01", "2026-11-24", &[]);
+    put(&store, "daily_sleep", "2026-11-14", "2026-11-14", &[]);
+    let reason = |collection: &str, day: &str| {
+        text(&store, &format!("SELECT reason FROM coverage WHERE collection = '{collection}' AND day = '{day}'"))
+    };
+    assert_eq!(reason("daily_readiness", "2026-11-10"), "null", "there is something");
+    assert_eq!(reason("daily_readiness", "2026-11-12"), "battery_empty");
+    assert_eq!(reason("daily_readiness", "2026-11-20"), "ring_off");
+    assert_eq!(reason("daily_sleep", "2026-11-14"), "empty", "the ring was there");
+    assert_eq!(reason("daily_readiness", "2026-11-24"), "not_synced", "nothing of any kind is newer than the 22nd");
+    assert_eq!(reason("workout", "2026-11-12"), "empty", "nobody works out on every day");
+    assert_eq!(reason("daily_sleep", "2026-11-10"), "not_fetched");
+    for (state, said, expected) in [
+        ("scope_missing", "the scope daily is missing", "scope_missing"),
+        ("forbidden", "The subscription to Oura has expired.", "membership_ended"),
+        ("forbidden", "No permission.", "refused"),
+        ("error", "Oura answers 500", "failed"),
+    ] {
+        store.set_collection_state("daily_sleep", state, Some(said)).unwrap();
+        assert_eq!(reason("daily_sleep", "2026-11-10"), expected);
+    }
+    let gaps = store.gaps(day("2026-11-22")).unwrap();
+    let readiness = gaps.iter().filter(|gap| gap.collection == "daily_readiness").collect::<Vec<_>>();
+    assert_eq!((readiness[0].reason.as_str(), readiness[0].days, readiness[0].last), ("not_synced", 2, day("2026-11-24")));
+}
+
+#[test]
 fn another_time_zone_moves_midnights_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let before = open(folder.path(), Tz::UTC);

@@ -1,6 +1,7 @@
 //! Fetching windows and storing them: several collections at a time, each window whole or not at all.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -39,6 +40,13 @@ impl Progress {
             0 => 0.0,
             windows => (100.0 * self.windows_done as f64 / windows as f64).min(100.0),
         }
+    }
+
+    /// How long the rest takes if it goes on as it did for `elapsed`; `None` before anything can be said, and at the end.
+    pub fn time_left(&self, elapsed: Duration) -> Option<Duration> {
+        let left = self.windows.saturating_sub(self.windows_done);
+        let known = !self.finished && self.windows_done > 0;
+        known.then(|| elapsed.mul_f64(left as f64 / self.windows_done as f64))
     }
 }
 
@@ -141,7 +149,7 @@ impl Executor {
         let now = self.clock.now();
         let held = self.blocking(move |store| store.held(now)).await?;
         let wish = Wish { today: now.day(self.store.zone()), history_start: self.history_start, collections: self.collections.clone() };
-        let mut wanted = plan(self.store.catalog(), &held, &wish);
+        let mut wanted = plan(&self.store.catalog(), &held, &wish);
         wanted.retain(|window| reasons.contains(&window.reason));
         self.blocking(move |store| store.enqueue(&wanted, now)).await?;
         Ok(())
@@ -255,7 +263,8 @@ impl Executor {
 
     async fn fetch(&self, queued: &QueuedWindow) -> Result<Vec<Box<RawValue>>, FetchError> {
         let mut documents: Vec<Box<RawValue>> = Vec::new();
-        if let Some(collection) = self.store.catalog().get(&queued.window.collection) {
+        let catalog = self.store.catalog();
+        if let Some(collection) = catalog.get(&queued.window.collection) {
             let mut pages = self.client.pages(collection, asked(collection, &queued.window, &self.store));
             while let Some(page) = pages.next().await? {
                 documents.extend(page);

@@ -1,6 +1,8 @@
 //! What the tests share: a data folder, a fixed token, an executor on a store, Oura's answers replayed.
 #![allow(dead_code)]
 
+pub mod world;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
