@@ -18,7 +18,8 @@ mod tests;
 
 pub use documents::{Stored, TRAILING_DAYS};
 pub use error::StoreError;
-pub use guard::Refusal;
+pub use functions::{FUNCTIONS, Function};
+pub use guard::{Refusal, SQLITE_FUNCTIONS};
 pub use queue::{Held, QueuedWindow, Reason, Window};
 pub use read::{ColumnBatch, Limit, Origin, OutColumn, ReadError, ReadLimits};
 pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};

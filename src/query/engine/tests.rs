@@ -144,3 +144,20 @@ async fn every_published_table_and_view_can_be_read_and_counted() {
         }
     }
 }
+
+#[tokio::test]
+async fn every_example_of_a_function_runs() {
+    let (store, _folder) = store();
+    let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits::default());
+    for function in crate::store::FUNCTIONS {
+        let statement =
+            if function.example.starts_with("SELECT") { function.example.to_owned() } else { format!("SELECT {}", function.example) };
+        let answer = engine.run(&sql(&statement), &context()).await;
+        assert!(answer.is_ok(), "{statement}: {}", answer.unwrap_err());
+        assert!(
+            function.example.contains(&format!("{}(", function.name)) && function.usage.starts_with(function.name),
+            "{}",
+            function.name
+        );
+    }
+}
