@@ -9,7 +9,7 @@ use super::body::{Json, Parameters};
 use super::caller::Caller;
 use super::sql::objects;
 use crate::account::Account;
-use crate::query::{Format, SqlQuery};
+use crate::query::SqlQuery;
 use crate::time::Day;
 
 const COVERAGE: &str = "SELECT collection, day, documents, state, fetched_at FROM coverage
@@ -37,7 +37,7 @@ pub(super) async fn coverage(
 ) -> Result<Json<Coverage>, ApiError> {
     let day = |day: Option<Day>| day.map_or(Value::Null, |day| Value::from(day.to_string()));
     let params = vec![part.collection.map_or(Value::Null, Value::from), day(part.from), day(part.to)];
-    let query = SqlQuery { raw_sql: COVERAGE.to_owned(), params, format: Format::Table };
+    let query = SqlQuery { raw_sql: COVERAGE.to_owned(), params, ..SqlQuery::default() };
     let answer = account.query(&query, &super::schema::EVER).await?;
     Ok(Json(Coverage { coverage: objects(&answer), truncated: answer.batch.cut.is_some() }))
 }

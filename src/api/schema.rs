@@ -13,7 +13,7 @@ use super::caller::Caller;
 use super::sql::kind;
 use crate::account::Account;
 use crate::catalog::{Catalog, Column, Series};
-use crate::query::{Format, MACROS, Macro, QueryContext, SqlQuery};
+use crate::query::{MACROS, Macro, QueryContext, SqlQuery};
 use crate::store::{FUNCTIONS, Function, OutColumn, SQLITE_FUNCTIONS};
 
 /// No panel asks: the range is all of time, to the end of the year 9999.
@@ -94,7 +94,7 @@ pub(super) async fn schema(_: Caller, State(account): State<Account>) -> Result<
 }
 
 async fn columns(account: &Account, catalog: &Catalog, table: &str) -> Result<Vec<ColumnFace>, ApiError> {
-    let query = SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\" LIMIT 0"), params: Vec::new(), format: Format::Table };
+    let query = SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\" LIMIT 0"), ..SqlQuery::default() };
     let answer = account.query(&query, &EVER).await?;
     let face = |column: &OutColumn| {
         let known = known(catalog, column);

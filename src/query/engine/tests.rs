@@ -2,7 +2,6 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::*;
-use crate::query::Format;
 use crate::time::Day;
 
 /// A new, empty store with every table of the bundled catalogue.
@@ -18,7 +17,7 @@ fn context() -> QueryContext {
 }
 
 fn sql(raw_sql: &str) -> SqlQuery {
-    SqlQuery { raw_sql: raw_sql.to_owned(), params: Vec::new(), format: Format::Table }
+    SqlQuery { raw_sql: raw_sql.to_owned(), ..SqlQuery::default() }
 }
 
 fn batch() -> ColumnBatch {
