@@ -9,7 +9,7 @@ use super::body::{Parameters, Written};
 use super::caller::Caller;
 use crate::account::Account;
 use crate::frames::{Objects, objects_json};
-use crate::query::{Format, SqlQuery};
+use crate::query::SqlQuery;
 use crate::time::Day;
 
 const COVERAGE: &str = "SELECT collection, day, documents, state, reason, fetched_at FROM coverage
@@ -33,7 +33,7 @@ struct Coverage<'a> {
 pub(super) async fn coverage(_: Caller, State(account): State<Account>, Parameters(part): Parameters<Part>) -> Result<Written, ApiError> {
     let day = |day: Option<Day>| day.map_or(Value::Null, |day| Value::from(day.to_string()));
     let params = vec![part.collection.map_or(Value::Null, Value::from), day(part.from), day(part.to)];
-    let query = SqlQuery { raw_sql: COVERAGE.to_owned(), params, format: Format::Table };
+    let query = SqlQuery { raw_sql: COVERAGE.to_owned(), params, ..SqlQuery::default() };
     let answer = account.query(&query, &super::schema::EVER).await?;
     Written::of(&Coverage { coverage: objects_json(&answer), truncated: answer.batch.cut.is_some() })
 }

@@ -12,8 +12,8 @@ use super::caller::Caller;
 use crate::account::Account;
 use crate::catalog::{Catalog, Column, Series};
 use crate::frames::json_type;
-use crate::query::{Format, MACROS, Macro, QueryContext, SqlQuery};
-use crate::store::OutColumn;
+use crate::query::{MACROS, Macro, QueryContext, SqlQuery};
+use crate::store::{FUNCTIONS, Function, OutColumn, SQLITE_FUNCTIONS};
 
 /// No panel asks: the range is all of time, to the end of the year 9999.
 pub(super) const EVER: QueryContext =
@@ -35,6 +35,7 @@ const OTHERS: [(&str, &str); 11] = [
 ];
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Schema {
     /// Of Oura's API: `1.43`.
     specification: String,
@@ -42,6 +43,10 @@ pub(super) struct Schema {
     tables: Vec<Table>,
     series: Vec<SeriesFace>,
     macros: &'static [Macro],
+    /// Those that this program adds to SQLite.
+    functions: &'static [Function],
+    /// The names of SQLite's own that queries may call.
+    sqlite_functions: &'static [&'static str],
 }
 
 #[derive(Serialize)]
@@ -76,11 +81,19 @@ pub(super) async fn schema(_: Caller, State(account): State<Account>) -> Result<
         tables.push(Table { name: name.to_owned(), description, columns });
     }
     let series = catalog.collections.iter().flat_map(|collection| &collection.series).map(series_face).collect();
-    Ok(Json(Schema { specification: catalog.version.clone(), timezone: account.zone().name(), tables, series, macros: &MACROS }))
+    Ok(Json(Schema {
+        specification: catalog.version.clone(),
+        timezone: account.zone().name(),
+        tables,
+        series,
+        macros: &MACROS,
+        functions: &FUNCTIONS,
+        sqlite_functions: &SQLITE_FUNCTIONS,
+    }))
 }
 
 async fn columns(account: &Account, catalog: &Catalog, table: &str) -> Result<Vec<ColumnFace>, ApiError> {
-    let query = SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\" LIMIT 0"), params: Vec::new(), format: Format::Table };
+    let query = SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\" LIMIT 0"), ..SqlQuery::default() };
     let answer = account.query(&query, &EVER).await?;
     let face = |column: &OutColumn| {
         let known = known(catalog, column);

@@ -19,8 +19,9 @@ mod tests;
 
 pub use documents::{Stored, TRAILING_DAYS};
 pub use error::StoreError;
+pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
-pub use guard::Refusal;
+pub use guard::{Refusal, SQLITE_FUNCTIONS};
 pub use queue::{Held, QueuedWindow, Reason, Window};
 pub use read::{ColumnBatch, Limit, Origin, OutColumn, ReadError, ReadLimits};
 pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};

@@ -2,7 +2,6 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::*;
-use crate::query::Format;
 use crate::time::Day;
 
 /// A new, empty store with every table of the bundled catalogue.
@@ -18,7 +17,7 @@ fn context() -> QueryContext {
 }
 
 fn sql(raw_sql: &str) -> SqlQuery {
-    SqlQuery { raw_sql: raw_sql.to_owned(), params: Vec::new(), format: Format::Table }
+    SqlQuery { raw_sql: raw_sql.to_owned(), ..SqlQuery::default() }
 }
 
 fn batch() -> ColumnBatch {
@@ -138,5 +137,22 @@ async fn every_published_table_and_view_can_be_read_and_counted() {
             let answer = engine.run(&sql(&format!("SELECT {columns} FROM {name}")), &context()).await;
             assert!(answer.is_ok(), "{name}: {}", answer.unwrap_err());
         }
+    }
+}
+
+#[tokio::test]
+async fn every_example_of_a_function_runs() {
+    let (store, _folder) = store();
+    let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits::default());
+    for function in crate::store::FUNCTIONS {
+        let statement =
+            if function.example.starts_with("SELECT") { function.example.to_owned() } else { format!("SELECT {}", function.example) };
+        let answer = engine.run(&sql(&statement), &context()).await;
+        assert!(answer.is_ok(), "{statement}: {}", answer.unwrap_err());
+        assert!(
+            function.example.contains(&format!("{}(", function.name)) && function.usage.starts_with(function.name),
+            "{}",
+            function.name
+        );
     }
 }
