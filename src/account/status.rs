@@ -1,9 +1,12 @@
 //! `GET status`: is it connected, is it current, and if not, why.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Account, AccountError, lock};
+use super::{Account, AccountError, gaps, lock};
 use crate::oura::TokenError;
+use crate::store::Gap;
 use crate::time::{Day, Instant, as_rfc3339_or_null};
 
 #[derive(Clone, Debug, Serialize)]
@@ -17,6 +20,9 @@ pub struct Status {
     pub sync: SyncStatus,
     /// `1.43`.
     pub specification: String,
+    /// When Oura was last asked for a newer one.
+    #[serde(serialize_with = "as_rfc3339_or_null")]
+    pub specification_checked_at: Option<Instant>,
     pub collections: Vec<CollectionStatus>,
 }
 
@@ -40,6 +46,8 @@ pub struct SyncStatus {
     pub run: Option<i64>,
     /// That the run under way or the last one brought.
     pub documents: u64,
+    /// Until the run under way ends, if it goes on as it did so far.
+    pub seconds_left: Option<u64>,
     #[serde(serialize_with = "as_rfc3339_or_null")]
     pub last_sync: Option<Instant>,
     #[serde(serialize_with = "as_rfc3339_or_null")]
@@ -60,6 +68,8 @@ pub struct CollectionStatus {
     /// `ok`, `waiting`, `scope_missing`, `forbidden`, `not_available`, `app_too_old`, `error`.
     pub state: String,
     pub reason: Option<String>,
+    /// How complete the last weeks are and why not, in one line.
+    pub summary: String,
 }
 
 impl Account {
@@ -72,11 +82,17 @@ impl Account {
             (_, Some(_), Err(error @ TokenError::ReconnectNeeded { .. })) => (ConnectionState::ReconnectNeeded, Some(error.to_string())),
             (_, Some(_), _) => (ConnectionState::Connected, None),
         };
+        let all_gaps = inner.store.gaps(inner.environment.clock.now().day(self.zone()).plus(1 - gaps::DAYS))?;
+        let summary = |name: &str, refusal: Option<&str>| {
+            let own: Vec<&Gap> = all_gaps.iter().filter(|gap| gap.collection == name).collect();
+            gaps::line(refusal, &own)
+        };
         let collections: Vec<CollectionStatus> = inner
             .store
             .collections()?
             .into_iter()
             .map(|row| CollectionStatus {
+                summary: summary(&row.name, row.reason.as_deref()),
                 name: row.name,
                 documents: row.documents,
                 first_day: row.first_day,
@@ -92,6 +108,7 @@ impl Account {
             scopes: grant.map(|grant| grant.scopes).unwrap_or_default(),
             sync: self.sync_status(&collections)?,
             specification: self.catalog().version.clone(),
+            specification_checked_at: inner.specification.checked_at(),
             collections,
         })
     }
@@ -109,8 +126,12 @@ impl Account {
             (false, Some(_)) => 100.0,
             (false, None) => 0.0,
         };
+        let elapsed = last_run.as_ref().map(|run| self.inner.environment.clock.now().seconds() - run.started_at.seconds());
+        let elapsed = elapsed.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+        let seconds_left = elapsed.filter(|_| running).and_then(|elapsed| progress.time_left(elapsed)).map(|left| left.as_secs());
         Ok(SyncStatus {
             running,
+            seconds_left,
             percent: (percent * 10.0).round() / 10.0,
             run: last_run.as_ref().map(|run| run.run),
             documents: if running { progress.documents } else { last_run.as_ref().map_or(0, |run| run.documents) },

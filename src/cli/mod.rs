@@ -15,7 +15,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::account::AccountError;
+use crate::api::ApiError;
 use crate::plugin;
+use crate::query::QueryError;
 
 /// Your Oura ring's history in Grafana.
 ///
@@ -60,7 +63,7 @@ pub fn main() -> ExitCode {
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gpx_oura: {error}");
+            eprintln!("gpx_oura: {}", in_words(&error));
             ExitCode::FAILURE
         }
     }
@@ -68,6 +71,13 @@ pub fn main() -> ExitCode {
 
 /// What went wrong, in words that are printed as they are.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// With what can be done about it.
+fn in_words(failure: &Failure) -> String {
+    let account = failure.downcast_ref::<AccountError>().map(ApiError::from);
+    let query = failure.downcast_ref::<QueryError>().map(ApiError::from);
+    account.or(query).map_or_else(|| failure.to_string(), |error| error.in_words())
+}
 
 #[tokio::main]
 async fn run(command: Command) -> Result<(), Failure> {

@@ -66,7 +66,21 @@ impl Engine {
         let result = result.await.map_err(|error| QueryError::Unavailable(error.to_string()))?;
         let batch = result.map_err(|error| QueryError::of_read(&sql, error, self.limits.timeout))?;
         let notices = batch.cut.map(notice).into_iter().collect();
-        Ok(Answer { batch, executed_sql: sql, elapsed: started.elapsed(), notices, fill })
+        Ok(Answer {
+            batch,
+            executed_sql: sql,
+            elapsed: started.elapsed(),
+            notices,
+            fill,
+            downsample: (query.downsample, context.max_data_points),
+            faces: Vec::new(),
+            custom: None,
+        })
+    }
+
+    /// How many queries wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     async fn turn(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, QueryError> {

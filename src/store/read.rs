@@ -131,7 +131,7 @@ impl Readers {
 
     fn take(&self) -> rusqlite::Result<Guarded> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| Guarded::open(&self.path, self.hidden), Ok)
+        idle.map_or_else(|| Guarded::open(&self.path, self.hidden, self.zone), Ok)
     }
 
     fn put(&self, reader: Guarded) {
