@@ -1,7 +1,7 @@
 import type { ScopedVars } from '@grafana/data';
 import { type TemplateSrv, setTemplateSrv } from '@grafana/runtime';
 
-import { formatValue, interpolateSql } from './interpolation';
+import { formatValue, interpolateFilter, interpolateSql, valuesOf } from './interpolation';
 
 const MULTI = { multi: true };
 
@@ -44,5 +44,33 @@ describe('interpolation', () => {
     interpolateSql('SELECT $__interval', { __interval: interval, __interval_ms: interval, activity: repeated });
 
     expect(replace).toHaveBeenCalledWith('SELECT $__interval', { activity: repeated }, formatValue);
+  });
+});
+
+describe('a variable in the builder', () => {
+  const HELD: Record<string, string | string[]> = { $kind: ['walking', 'running'], $low: '40', $metric: 'days.steps' };
+
+  /** Grafana's: every variable of a text through the format. */
+  const replace = (text: string, _vars: ScopedVars, format: (value: string | string[]) => string) =>
+    text.replace(/\$\w+/g, (name) => format(HELD[name]));
+
+  beforeAll(() => setTemplateSrv({ replace } as unknown as TemplateSrv));
+
+  it('stands for each of its values', () => {
+    expect(valuesOf('$kind', {})).toEqual(['walking', 'running']);
+    expect(valuesOf('$metric', {})).toEqual(['days.steps']);
+  });
+
+  it('within a text becomes part of it', () => {
+    expect(valuesOf('%$metric%', {})).toEqual(['%days.steps%']);
+  });
+
+  it('is compared with as what it is', () => {
+    expect(interpolateFilter({ column: 'bpm', operator: '>', value: '$low' }, {}).value).toBe(40);
+    expect(interpolateFilter({ column: 'activity', operator: 'in', values: ['yoga', '$kind'] }, {}).values).toEqual([
+      'yoga',
+      'walking',
+      'running',
+    ]);
   });
 });

@@ -1,6 +1,6 @@
 /** What the metrics builder offers, of what the schema lists. Knows nothing of components. */
 import { unitName } from './completion';
-import type { FilterOperator, FilterValue, Metric, MetricsPart, Schema, SchemaMetric } from './types';
+import type { FilterOperator, FilterValue, Metric, MetricsPart, Schema, SchemaTable } from './types';
 
 export interface Option {
   value: string;
@@ -19,22 +19,20 @@ export function metricOptions({ metrics }: Schema): Option[] {
   }));
 }
 
-/** The columns that filters of the chosen metrics may name. */
+/** The columns of the chosen metrics' tables, which filters may name. */
 export function filterOptions(schema: Schema, chosen: Metric[]): Option[] {
-  const options = known(schema, chosen).flatMap(({ table, filters }) => {
-    const columns = schema.tables.find(({ name }) => name === table)?.columns ?? [];
-    return filters.map((value) => ({
-      value,
-      label: value,
-      description: columns.find(({ name }) => name === value)?.description ?? undefined,
-    }));
-  });
+  const columns = tablesOf(schema, chosen).flatMap(({ columns }) => columns);
+  const options = columns.map(({ name, description }) => ({
+    value: name,
+    label: name,
+    description: description ?? undefined,
+  }));
   return Array.from(new Map(options.map((option) => [option.value, option])).values());
 }
 
 /** A table of the chosen metrics that has the column: where its values can be looked up. */
 export function tableWith(schema: Schema, chosen: Metric[], column: string): string | undefined {
-  return known(schema, chosen).find(({ filters }) => filters.includes(column))?.table;
+  return tablesOf(schema, chosen).find(({ columns }) => columns.some(({ name }) => name === column))?.name;
 }
 
 export function nameOf(metric: Metric): string {
@@ -76,7 +74,8 @@ export function inWords({ metrics, aggregate, every }: MetricsPart): string {
     : `${aggregate} of ${what}, ${every === 'auto' ? 'by the panel’s interval' : `by ${every}`}`;
 }
 
-function known({ metrics }: Schema, chosen: Metric[]): SchemaMetric[] {
+function tablesOf({ metrics, tables }: Schema, chosen: Metric[]): SchemaTable[] {
   const names = new Set(chosen.map(nameOf));
-  return metrics.filter(({ name }) => names.has(name));
+  const wanted = new Set(metrics.filter(({ name }) => names.has(name)).map(({ table }) => table));
+  return tables.filter(({ name }) => wanted.has(name));
 }

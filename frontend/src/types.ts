@@ -159,11 +159,10 @@ export interface SchemaMetric {
   name: string;
   /** A few words. */
   title: string;
+  /** Its columns are what filters may name. */
   table: string;
   unit: string | null;
   description: string;
-  /** The columns of its table that filters may name. */
-  filters: string[];
 }
 
 /** Events that can be marked in panels. */

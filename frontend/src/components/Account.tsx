@@ -87,7 +87,7 @@ export function Account({ uid, resources, settings, poll, login }: Props) {
           <Button
             data-testid={selectors.config.connect}
             icon="link"
-            variant={loggedIn ? 'secondary' : 'primary'}
+            variant={loggedIn || authorizeUrl ? 'secondary' : 'primary'}
             disabled={busy || login.finishing || obstacle !== undefined}
             tooltip={obstacle}
             onClick={() => act(connect)}

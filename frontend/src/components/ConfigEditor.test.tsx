@@ -5,12 +5,12 @@ import userEvent from '@testing-library/user-event';
 import React, { useState } from 'react';
 import { of, throwError } from 'rxjs';
 
-import { leaveFor } from '../navigation';
+import { leaveFor, redirectOf } from '../navigation';
 import type { OuraOptions, OuraSecrets, Status } from '../types';
 import { ConfigEditor } from './ConfigEditor';
 import { selectors } from './selectors';
 
-jest.mock('../navigation', () => ({ ...jest.requireActual('../navigation'), leaveFor: jest.fn() }));
+jest.mock('../navigation', () => ({ redirectOf: jest.fn(), leaveFor: jest.fn() }));
 
 type Options = DataSourceSettings<OuraOptions, OuraSecrets>;
 
@@ -96,6 +96,7 @@ const address = () => locationService.getLocation().pathname + locationService.g
 beforeEach(() => {
   locationService.push(PAGE);
   jest.mocked(leaveFor).mockClear();
+  jest.mocked(redirectOf).mockReturnValue({ uri: `http://localhost${PAGE}`, comesBack: true });
 });
 
 describe('connecting', () => {
@@ -206,6 +207,69 @@ describe("coming back from Oura's login", () => {
     expect(await screen.findByText('The consent at Oura was cancelled')).toBeInTheDocument();
     expect(posted('/oauth/callback')).toEqual([{ error: 'access_denied', state: 'st4te' }]);
     expect(address()).toBe(PAGE);
+  });
+});
+
+describe('when Oura could not send the browser back', () => {
+  const pasted = `https://grafana.example${PAGE}?code=c0de&state=st4te&scope=daily`;
+
+  it('the pasted address finishes the login', async () => {
+    const { posted } = backend({ 'GET /status': NOT_CONNECTED, 'POST /oauth/callback': { state: 'connected' } });
+    render(<Page />);
+
+    await userEvent.click(await screen.findByText('The browser did not come back?'));
+    await userEvent.type(screen.getByTestId(config.paste), pasted);
+    await userEvent.click(screen.getByTestId(config.finish));
+
+    expect(posted('/oauth/callback')).toEqual([{ code: 'c0de', state: 'st4te' }]);
+  });
+
+  it('an address without an answer is not taken', async () => {
+    backend({ 'GET /status': NOT_CONNECTED });
+    render(<Page />);
+
+    await userEvent.click(await screen.findByText('The browser did not come back?'));
+    await userEvent.type(screen.getByTestId(config.paste), `https://grafana.example${PAGE}`);
+
+    expect(screen.getByText(/There is no code with its state/)).toBeInTheDocument();
+    expect(screen.getByTestId(config.finish)).toBeDisabled();
+  });
+
+  it('what the backend says of it is shown', async () => {
+    backend({
+      'GET /status': NOT_CONNECTED,
+      'POST /oauth/callback': new Refusal(400, {
+        error: { code: 'unknown_state', message: 'this login was not begun here', hint: 'Press Connect again.' },
+      }),
+    });
+    render(<Page />);
+
+    await userEvent.click(await screen.findByText('The browser did not come back?'));
+    await userEvent.type(screen.getByTestId(config.paste), pasted);
+    await userEvent.click(screen.getByTestId(config.finish));
+
+    expect(await screen.findByText('This login was not begun here')).toBeInTheDocument();
+    expect(screen.getByText('Press Connect again.')).toBeInTheDocument();
+  });
+
+  it('because Grafana has an address that Oura refuses, the login opens beside this page', async () => {
+    jest.mocked(redirectOf).mockReturnValue({ uri: `http://localhost:3000${PAGE}`, comesBack: false });
+    const { posted } = backend({
+      'GET /status': NOT_CONNECTED,
+      'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: '2026-01-01T00:10:00Z' },
+    });
+    render(<Page />);
+    expect(screen.getByDisplayValue(`http://localhost:3000${PAGE}`)).toBeInTheDocument();
+
+    await userEvent.click(await screen.findByText('Connect'));
+
+    expect(await screen.findByRole('link', { name: /login/ })).toHaveAttribute(
+      'href',
+      'https://oura.example/authorize'
+    );
+    expect(screen.getByTestId(config.paste)).toBeInTheDocument();
+    expect(posted('/oauth/start')).toEqual([{ redirectUri: `http://localhost:3000${PAGE}` }]);
+    expect(leaveFor).not.toHaveBeenCalled();
   });
 });
 

@@ -49,7 +49,7 @@ function PastedAddress({ disabled, onAnswer }: Omit<Props, 'authorizeUrl'>) {
   return (
     <Field
       label="Address the browser ended at"
-      description="It carries the code and the state that finish the login. They are valid for some minutes, once."
+      description="It carries what finishes the login, once and within minutes."
       htmlFor={selectors.config.paste}
       invalid={text.trim() !== '' && !answer}
       error="There is no code with its state in this address. Press Connect to get one."

@@ -1,4 +1,5 @@
 import type { DataFrame, PanelData } from '@grafana/data';
+import { type TemplateSrv, setTemplateSrv } from '@grafana/runtime';
 import { act, fireEvent, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import React from 'react';
@@ -15,6 +16,8 @@ jest.mock('@grafana/ui', () => ({
     <textarea aria-label="Statement" defaultValue={value} onBlur={(event) => onBlur(event.currentTarget.value)} />
   ),
 }));
+
+beforeAll(() => setTemplateSrv({ getVariables: () => [{ name: 'metric' }] } as unknown as TemplateSrv));
 
 async function open(query: Partial<OuraQuery> = {}, frame: Partial<DataFrame> = {}) {
   const onChange = jest.fn();
@@ -103,6 +106,13 @@ describe('the builder', () => {
     expect(onRunQuery).toHaveBeenCalledTimes(1);
   });
 
+  it("offers the dashboard's variables", async () => {
+    const { changed } = await open(METRICS);
+    await choose(selectors.builder.metrics, '\\$metric');
+
+    expect(changed().metrics).toEqual(['nights.average_hrv', '$metric']);
+  });
+
   it('keeps what one metric says beside its name', async () => {
     const lastWeek = { name: 'nights.average_hrv', shift: 7 };
     const { changed } = await open({ ...METRICS, metrics: [lastWeek] });
@@ -112,23 +122,18 @@ describe('the builder', () => {
     expect(changed().metrics).toEqual([lastWeek, 'heartrate.bpm']);
   });
 
-  it('aggregates over steps, with windows in days', async () => {
+  it.each([
+    [selectors.builder.aggregate, 'Median', { aggregate: 'median' }],
+    [selectors.builder.every, 'Week', { every: 'week' }],
+    [selectors.builder.movingAverage, '7 days', { movingAverage: 7 }],
+    [selectors.builder.baseline, '60 days', { baseline: 60 }],
+    [selectors.builder.shift, '28 days later', { shift: 28 }],
+  ])('changes one thing at a time: %s', async (selector, option, part) => {
     const { onChange } = await open(METRICS);
-    await choose(selectors.builder.aggregate, 'Median');
-    await choose(selectors.builder.every, 'Week');
-    await choose(selectors.builder.movingAverage, '7 days');
-    await choose(selectors.builder.baseline, '60 days');
-    await choose(selectors.builder.shift, '28 days later');
+    await choose(selector, option);
 
-    expect(onChange.mock.calls.map(([query]) => query)).toEqual(
-      [{ aggregate: 'median' }, { every: 'week' }, { movingAverage: 7 }, { baseline: 60 }, { shift: 28 }].map(
-        (part) => ({
-          refId: 'A',
-          ...METRICS,
-          ...part,
-        })
-      )
-    );
+    expect(onChange).toHaveBeenCalledTimes(1);
+    expect(onChange).toHaveBeenCalledWith({ refId: 'A', ...METRICS, ...part });
   });
 
   it('aggregates nothing when every value is wanted', async () => {
@@ -177,6 +182,13 @@ describe('a filter', () => {
     await choose(selectors.builder.filterOperator, 'is one of');
 
     expect(changed().filters).toEqual([{ column: 'source', operator: 'in', values: ['awake'] }]);
+  });
+
+  it('without a value has none to take along', async () => {
+    const { changed } = await open(filtered({ column: 'source', operator: 'is null' }));
+    await choose(selectors.builder.filterOperator, '>$');
+
+    expect(Object.keys(changed().filters![0])).toEqual(['column', 'operator']);
   });
 
   it('can be removed', async () => {

@@ -1,7 +1,5 @@
 import type { Schema } from '../types';
 
-const NIGHTS = ['average_hrv', 'efficiency'];
-
 const plain = { unit: null, description: null };
 
 /** What tests have the backend list. */
@@ -12,7 +10,6 @@ export const SCHEMA: Schema = {
       name: 'nights.average_hrv',
       title: 'HRV',
       table: 'nights',
-      filters: NIGHTS,
       unit: 'suffix: ms',
       description: 'Heart rate variability, asleep',
     },
@@ -20,7 +17,6 @@ export const SCHEMA: Schema = {
       name: 'nights.efficiency',
       title: 'Efficiency',
       table: 'nights',
-      filters: NIGHTS,
       unit: 'percent',
       description: 'Time asleep of time in bed',
     },
@@ -28,7 +24,6 @@ export const SCHEMA: Schema = {
       name: 'heartrate.bpm',
       title: 'Heart rate',
       table: 'heartrate',
-      filters: ['source'],
       unit: 'suffix: bpm',
       description: 'Heart rate',
     },

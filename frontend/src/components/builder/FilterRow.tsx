@@ -85,12 +85,14 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
 
 /** The value goes along where the new operator still compares with one. */
 function withOperator({ column, value, values }: Filter, operator: FilterOperator): Filter {
+  const kept = values ?? (value === undefined ? [] : [value]);
   switch (arity(operator)) {
     case 'none':
       return { column, operator };
     case 'one':
-      return { column, operator, value: value ?? values?.[0] };
+      // Explore never comes to rest over a key that is undefined: its address cannot hold one.
+      return kept.length > 0 ? { column, operator, value: kept[0] } : { column, operator };
     case 'several':
-      return { column, operator, values: values ?? (value === undefined ? [] : [value]) };
+      return { column, operator, values: kept };
   }
 }

@@ -1,3 +1,4 @@
+import { getTemplateSrv } from '@grafana/runtime';
 import { Combobox, type ComboboxOption, Field, MultiCombobox, Stack } from '@grafana/ui';
 import React, { useMemo } from 'react';
 
@@ -40,7 +41,7 @@ interface Props {
 
 /** Which metrics, over which steps, of which rows, with which windows beside them. */
 export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
-  const metrics = useMemo(() => (schema ? metricOptions(schema) : []), [schema]);
+  const metrics = useMemo(() => (schema ? [...metricOptions(schema), ...variableOptions()] : []), [schema]);
 
   return (
     <Stack direction="column" gap={1}>
@@ -52,8 +53,6 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
           loading={!schema}
           options={metrics}
           value={query.metrics.map(nameOf)}
-          createCustomValue
-          customValueDescription="A name or a variable"
           onChange={(chosen) =>
             onChange({
               metrics: choose(
@@ -121,4 +120,11 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
       />
     </Stack>
   );
+}
+
+/** The dashboard's variables: one may hold the name of a metric, or several. */
+function variableOptions(): ComboboxOption[] {
+  return getTemplateSrv()
+    .getVariables()
+    .map(({ name }) => ({ value: `$${name}`, label: `$${name}`, group: 'variables' }));
 }
