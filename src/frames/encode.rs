@@ -17,7 +17,8 @@ const OVERHEAD: usize = 4 << 10;
 pub fn encode(fields: &[Field], meta: &Meta<'_>, ref_id: &str) -> Result<EncodedFrame, ArrowError> {
     let metadata =
         HashMap::from([("name".to_owned(), String::new()), ("refId".to_owned(), ref_id.to_owned()), ("meta".to_owned(), json(meta)?)]);
-    let arrow_fields = fields.iter().map(arrow_field).collect::<Result<Vec<_>, _>>()?;
+    let time = meta.kind.time_field();
+    let arrow_fields = fields.iter().enumerate().map(|(at, field)| arrow_field(field, Some(at) != time)).collect::<Result<Vec<_>, _>>()?;
     let schema = Arc::new(Schema::new_with_metadata(arrow_fields, metadata));
     let columns: Vec<ArrayRef> = fields.iter().map(|field| field.values.clone()).collect();
     let rows = columns.first().map_or(0, |column| column.len());
@@ -30,7 +31,7 @@ pub fn encode(fields: &[Field], meta: &Meta<'_>, ref_id: &str) -> Result<Encoded
     writer.into_inner()
 }
 
-fn arrow_field(field: &Field) -> Result<ArrowField, ArrowError> {
+fn arrow_field(field: &Field, nullable: bool) -> Result<ArrowField, ArrowError> {
     let mut metadata = HashMap::new();
     if let Some(labels) = &field.labels {
         metadata.insert("labels".to_owned(), json(labels)?);
@@ -38,7 +39,7 @@ fn arrow_field(field: &Field) -> Result<ArrowField, ArrowError> {
     if let Some(config) = &field.config {
         metadata.insert("config".to_owned(), json(config)?);
     }
-    Ok(ArrowField::new(&field.name, field.values.data_type().clone(), true).with_metadata(metadata))
+    Ok(ArrowField::new(&field.name, field.values.data_type().clone(), nullable).with_metadata(metadata))
 }
 
 fn json(value: &impl Serialize) -> Result<String, ArrowError> {

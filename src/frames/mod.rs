@@ -94,6 +94,13 @@ enum FrameType {
     Table,
 }
 
+impl FrameType {
+    /// The field that must have no nulls by its very type: rules take a series without one for broken.
+    fn time_field(self) -> Option<usize> {
+        matches!(self, FrameType::TimeSeriesWide).then_some(0)
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Notice {
     severity: &'static str,
@@ -116,6 +123,8 @@ pub fn frames(answer: &Answer, format: Format, ref_id: &str, catalog: &Catalog) 
         Format::Table if is_numeric_long(&fields) => (FrameType::NumericLong, fields),
         Format::Table => (FrameType::Table, fields),
     };
+    // A typed frame without fields is how the contract says "no data"; empty columns would be a series that rules take for normal.
+    let fields = if answer.batch.rows == 0 && !matches!(kind, FrameType::Table) { Vec::new() } else { fields };
     let meta = Meta {
         kind,
         type_version: (!matches!(kind, FrameType::Table)).then_some([0, 1]),
