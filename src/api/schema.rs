@@ -12,6 +12,8 @@ use super::caller::Caller;
 use crate::account::Account;
 use crate::catalog::{Catalog, Column, Series};
 use crate::frames::json_type;
+use crate::query::annotations::{AnnotationKind, KINDS};
+use crate::query::metrics::{Metric, metrics};
 use crate::query::{MACROS, Macro, QueryContext, SqlQuery};
 use crate::store::{FUNCTIONS, Function, OutColumn, SQLITE_FUNCTIONS};
 
@@ -42,6 +44,10 @@ pub(super) struct Schema {
     timezone: &'static str,
     tables: Vec<Table>,
     series: Vec<SeriesFace>,
+    /// What a metrics query may name.
+    metrics: Vec<MetricFace>,
+    /// What an annotations query may name.
+    annotations: &'static [AnnotationKind],
     macros: &'static [Macro],
     /// Those that this program adds to SQLite.
     functions: &'static [Function],
@@ -66,6 +72,17 @@ struct ColumnFace {
 }
 
 #[derive(Serialize)]
+struct MetricFace {
+    name: String,
+    /// A few words for a person.
+    title: String,
+    /// The table whose columns filters may name.
+    table: String,
+    unit: Option<&'static str>,
+    description: &'static str,
+}
+
+#[derive(Serialize)]
 struct SeriesFace {
     name: String,
     unit: Option<&'static str>,
@@ -86,6 +103,8 @@ pub(super) async fn schema(_: Caller, State(account): State<Account>) -> Result<
         timezone: account.zone().name(),
         tables,
         series,
+        metrics: metrics(&catalog).iter().map(metric_face).collect(),
+        annotations: &KINDS,
         macros: &MACROS,
         functions: &FUNCTIONS,
         sqlite_functions: &SQLITE_FUNCTIONS,
@@ -105,6 +124,16 @@ async fn columns(account: &Account, catalog: &Catalog, table: &str) -> Result<Ve
         }
     };
     Ok(answer.batch.columns.iter().map(face).collect())
+}
+
+fn metric_face(metric: &Metric<'_>) -> MetricFace {
+    MetricFace {
+        name: metric.name.clone(),
+        title: metric.title(),
+        table: metric.table.to_owned(),
+        unit: metric.unit,
+        description: metric.description,
+    }
 }
 
 fn series_face(series: &Series) -> SeriesFace {

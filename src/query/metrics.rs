@@ -17,6 +17,7 @@ use crate::catalog::Catalog;
 use crate::store::Origin;
 
 pub use filter::{Filter, Operator};
+pub(super) use metric::origin_of;
 pub use metric::{Metric, metrics};
 pub use step::{Calendar, Every};
 

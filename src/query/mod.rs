@@ -1,11 +1,13 @@
 //! Questions in SQL: macros expanded, one SELECT checked, read under limits. What comes back is columns; `frames` makes them Grafana's.
 
+pub mod annotations;
 mod engine;
 mod error;
 mod interval;
 mod macros;
 pub mod metrics;
 mod nearest;
+mod quantity;
 mod statement;
 mod tally;
 

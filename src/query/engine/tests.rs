@@ -94,7 +94,7 @@ async fn a_query_nobody_waits_for_is_cancelled() {
         ended.send(()).unwrap();
         Err(ReadError::Cancelled)
     };
-    let engine = Engine::over(read, Tz::UTC, Limits::default());
+    let engine = Engine::over(read, Arc::new(Catalog::bundled()), Tz::UTC, Limits::default());
     let running = tokio::spawn(async move { engine.run(&sql("SELECT 1"), &context()).await.map(|answer| answer.batch.rows) });
     begins.await.unwrap();
     running.abort();
@@ -109,7 +109,7 @@ async fn more_than_the_line_holds_is_turned_away_and_the_rest_is_served() {
         wait.lock().unwrap().recv().unwrap();
         Ok(batch())
     };
-    let engine = Engine::over(read, Tz::UTC, Limits { concurrency: 1, ..Limits::default() });
+    let engine = Engine::over(read, Arc::new(Catalog::bundled()), Tz::UTC, Limits { concurrency: 1, ..Limits::default() });
     let ask = || {
         let engine = engine.clone();
         tokio::spawn(async move { engine.run(&sql("SELECT 1"), &context()).await.map(|answer| answer.batch.rows) })
