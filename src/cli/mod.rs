@@ -10,6 +10,7 @@ mod query;
 mod serve;
 mod simulate;
 mod sync;
+mod vault;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,9 @@ enum Command {
     /// Show what the program knows of Oura's API
     #[command(subcommand)]
     Catalog(catalog::Command),
+    /// Change the key that tokens and secrets are sealed with
+    #[command(subcommand)]
+    Vault(vault::Command),
 }
 
 pub fn main() -> ExitCode {
@@ -90,5 +94,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Query(args) => query::run(args).await,
         Command::Export(args) => export::run(args).await,
         Command::Catalog(command) => Ok(catalog::run(command)?),
+        Command::Vault(command) => vault::run(command),
     }
 }
