@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use common::{at, day, executor, number, replay, rows, sync};
+use ringside::account::DatasourceKey;
+use ringside::cli::dashboard::{OVERVIEW, targets};
+use ringside::oura::Secret;
+use ringside::plugin::host::{Datasource, Host, PanelQuery};
 use ringside::store::RunEnd;
 use ringside::time::Clock;
 use serde_json::Value;
@@ -91,4 +95,45 @@ async fn a_real_account_has_one_main_sleep_a_night_and_no_sentinels_in_it() {
     assert!(number(store, "SELECT count(*) FROM hypnogram WHERE stage = 'deep'") > 100.0);
     let stages = rows(store, "SELECT DISTINCT stage FROM hypnogram ORDER BY stage");
     assert_eq!(stages, [["awake"], ["deep"], ["light"], ["rem"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_query_of_the_dashboard_is_answered_from_a_real_account_through_the_plugin() {
+    let Some(answers) = recorded() else { return };
+    let data_dir = tempfile::tempdir().unwrap();
+    let origin = replay(answers).await;
+    let clock = Clock::starting_at(at("2024-12-14T13:00:00Z"), 1.0);
+    let folder = DatasourceKey::single().folder(data_dir.path());
+    sync(&executor(&folder, &origin, "token", clock, Some(day("2024-10-01")))).await;
+
+    let environment = [("GF_PLUGIN_DATA_DIR".to_owned(), data_dir.path().to_str().unwrap().to_owned())];
+    let host = Host::launch(Path::new(env!("CARGO_BIN_EXE_gpx_oura")), &environment).await.unwrap();
+    let datasource = Datasource {
+        org: 1,
+        uid: "oura".to_owned(),
+        json_data: serde_json::json!({"timezone": "Europe/Vienna"}),
+        client_secret: Secret::default(),
+        login: "viewer".to_owned(),
+        role: "Viewer".to_owned(),
+    };
+    let queries: Vec<PanelQuery> = targets(OVERVIEW)
+        .unwrap()
+        .iter()
+        .enumerate()
+        .map(|(number, target)| PanelQuery {
+            ref_id: format!("{} {number}", target.panel),
+            json: target.query.clone(),
+            from_ms: at("2024-10-01T00:00:00Z").seconds() * 1000,
+            to_ms: at("2024-12-15T00:00:00Z").seconds() * 1000,
+            interval_ms: 3_600_000,
+            max_data_points: 1000,
+        })
+        .collect();
+    let answers = host.query(&datasource, &queries).await.unwrap();
+    for query in &queries {
+        let answer = &answers[&query.ref_id];
+        assert_eq!(answer.error, None, "{}", query.ref_id);
+        assert!(answer.frames.iter().map(|frame| frame.rows()).sum::<usize>() > 0, "{} has no rows", query.ref_id);
+    }
+    host.shutdown().await.unwrap();
 }

@@ -1,7 +1,6 @@
 //! `GET schema`: everything an editor or a script needs to know to write a query. Columns are asked of the query engine itself, so that
 //! what is listed is what can be read.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -10,9 +9,9 @@ use serde::Serialize;
 use super::ApiError;
 use super::body::Json;
 use super::caller::Caller;
-use super::sql::kind;
 use crate::account::Account;
 use crate::catalog::{Catalog, Column, Series};
+use crate::frames::json_type;
 use crate::query::annotations::{AnnotationKind, KINDS};
 use crate::query::metrics::{Metric, metrics};
 use crate::query::{MACROS, Macro, QueryContext, SqlQuery};
@@ -91,7 +90,7 @@ struct SeriesFace {
 }
 
 pub(super) async fn schema(_: Caller, State(account): State<Account>) -> Result<Json<Schema>, ApiError> {
-    let catalog = Arc::clone(account.catalog());
+    let catalog = account.catalog();
     let of_collections = catalog.collections.iter().map(|collection| (collection.table.as_str(), collection.description));
     let mut tables = Vec::with_capacity(OTHERS.len() + catalog.collections.len());
     for (name, description) in OTHERS.into_iter().chain(of_collections) {
@@ -119,7 +118,7 @@ async fn columns(account: &Account, catalog: &Catalog, table: &str) -> Result<Ve
         let known = known(catalog, column);
         ColumnFace {
             name: column.name.clone(),
-            kind: kind(column.values.data_type()),
+            kind: json_type(column.values.data_type()),
             unit: known.and_then(|known| known.unit).map(|unit| unit.0),
             description: known.map(|known| known.description).filter(|text| !text.is_empty()),
         }

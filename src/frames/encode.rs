@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Field as ArrowField, Schema};
+use arrow::datatypes::{DataType, Field as ArrowField, Schema};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::FileWriter;
 use serde::Serialize;
@@ -17,8 +17,7 @@ const OVERHEAD: usize = 4 << 10;
 pub fn encode(fields: &[Field], meta: &Meta<'_>, ref_id: &str) -> Result<EncodedFrame, ArrowError> {
     let metadata =
         HashMap::from([("name".to_owned(), String::new()), ("refId".to_owned(), ref_id.to_owned()), ("meta".to_owned(), json(meta)?)]);
-    let time = meta.kind.time_field();
-    let arrow_fields = fields.iter().enumerate().map(|(at, field)| arrow_field(field, Some(at) != time)).collect::<Result<Vec<_>, _>>()?;
+    let arrow_fields = fields.iter().map(arrow_field).collect::<Result<Vec<_>, _>>()?;
     let schema = Arc::new(Schema::new_with_metadata(arrow_fields, metadata));
     let columns: Vec<ArrayRef> = fields.iter().map(|field| field.values.clone()).collect();
     let rows = columns.first().map_or(0, |column| column.len());
@@ -31,7 +30,7 @@ pub fn encode(fields: &[Field], meta: &Meta<'_>, ref_id: &str) -> Result<Encoded
     writer.into_inner()
 }
 
-fn arrow_field(field: &Field, nullable: bool) -> Result<ArrowField, ArrowError> {
+fn arrow_field(field: &Field) -> Result<ArrowField, ArrowError> {
     let mut metadata = HashMap::new();
     if let Some(labels) = &field.labels {
         metadata.insert("labels".to_owned(), json(labels)?);
@@ -39,7 +38,10 @@ fn arrow_field(field: &Field, nullable: bool) -> Result<ArrowField, ArrowError> 
     if let Some(config) = &field.config {
         metadata.insert("config".to_owned(), json(config)?);
     }
-    Ok(ArrowField::new(&field.name, field.values.data_type().clone(), nullable).with_metadata(metadata))
+    // Alert rules take only a time field that cannot be null; a value field stays nullable, so that its type depends on no data.
+    let kind = field.values.data_type();
+    let nullable = !matches!(kind, DataType::Timestamp(..)) || field.values.null_count() > 0;
+    Ok(ArrowField::new(&field.name, kind.clone(), nullable).with_metadata(metadata))
 }
 
 fn json(value: &impl Serialize) -> Result<String, ArrowError> {

@@ -21,7 +21,7 @@ use crate::query::{Answer, Face, Format};
 use crate::store::OutColumn;
 use config::{Config, Configs};
 
-pub use rows::{Rows, rows_json};
+pub use rows::{Objects, Rows, json_type, objects_json, rows_json};
 
 /// One data frame, encoded: an Arrow IPC *file* (with footer) as Grafana reads it.
 pub type EncodedFrame = Vec<u8>;
@@ -92,13 +92,6 @@ enum FrameType {
     TimeSeriesWide,
     NumericLong,
     Table,
-}
-
-impl FrameType {
-    /// The field that must have no nulls by its very type: rules take a series without one for broken.
-    fn time_field(self) -> Option<usize> {
-        matches!(self, FrameType::TimeSeriesWide).then_some(0)
-    }
 }
 
 #[derive(Debug, Serialize)]

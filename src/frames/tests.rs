@@ -158,18 +158,6 @@ fn a_column_named_metric_names_the_series() {
 }
 
 #[test]
-fn the_time_of_a_series_is_never_null_by_type_because_rules_refuse_it_otherwise() {
-    let series = answer(vec![column("time", times([Some(10)])), column("bpm", Int64Array::from(vec![50]))]);
-    let nullable = |format| {
-        let frame = frames(&series, format, "A", &catalog()).unwrap().remove(0);
-        let schema = FileReader::try_new(Cursor::new(frame), None).unwrap().schema();
-        schema.fields().iter().map(|field| field.is_nullable()).collect::<Vec<_>>()
-    };
-    assert_eq!(nullable(Format::TimeSeries), [false, true]);
-    assert_eq!(nullable(Format::Table), [true, true]);
-}
-
-#[test]
 fn nothing_found_is_a_typed_frame_without_fields_which_rules_read_as_no_data() {
     let none = |columns: Vec<OutColumn>| answer(columns);
     let series = none(vec![

@@ -67,7 +67,7 @@ async fn one(account: &Account, query: &DataQuery) -> Result<Vec<EncodedFrame>, 
         }
         "metrics" => {
             let metrics: MetricsQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
-            let plan = metrics.plan(account.catalog(), &context)?;
+            let plan = metrics.plan(&account.catalog(), &context)?;
             let mut answer = account.query(&plan.query, &context).await?;
             let format = plan.query.format;
             plan.describe(&mut answer);
@@ -75,7 +75,7 @@ async fn one(account: &Account, query: &DataQuery) -> Result<Vec<EncodedFrame>, 
         }
         "annotations" => {
             let annotations: AnnotationsQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
-            let plan = annotations.plan(account.catalog())?;
+            let plan = annotations.plan(&account.catalog())?;
             (account.query(&plan, &context).await?, plan.format)
         }
         other => {
@@ -83,7 +83,7 @@ async fn one(account: &Account, query: &DataQuery) -> Result<Vec<EncodedFrame>, 
             return Err(ApiError::new(400, "query_type", message, "Use sql, metrics or annotations."));
         }
     };
-    let (catalog, ref_id) = (account.catalog().clone(), query.ref_id.clone());
+    let (catalog, ref_id) = (account.catalog(), query.ref_id.clone());
     let encoded = tokio::task::spawn_blocking(move || frames(&answer, format, &ref_id, &catalog)).await;
     let shape = |error: FrameError| ApiError::new(422, "frame", error.to_string(), "Choose the format Table, or select other columns.");
     encoded.map_err(|_| lost())?.map_err(shape)

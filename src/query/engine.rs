@@ -81,6 +81,11 @@ impl Engine {
         })
     }
 
+    /// How many queries wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     async fn turn(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, QueryError> {
         let _place = Place::take(&self.waiting).ok_or(QueryError::Busy)?;
         let turn = self.running.clone().acquire_owned();

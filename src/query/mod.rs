@@ -9,6 +9,7 @@ pub mod metrics;
 mod nearest;
 mod quantity;
 mod statement;
+mod tally;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 pub use engine::Engine;
 pub use error::{Position, QueryError};
 pub use macros::{Fill, FillMode, MACROS, Macro, Problem};
+pub use tally::{LATENCIES, QueryCounts, Tally};
 
 use crate::store::ColumnBatch;
 

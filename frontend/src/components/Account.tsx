@@ -6,7 +6,7 @@ import type { Settings } from '../hooks/useSettings';
 import type { StatusPoll } from '../hooks/useStatus';
 import { leaveFor, redirectUri } from '../navigation';
 import type { Resources } from '../resources';
-import type { ConnectionState } from '../types';
+import type { ConnectionState, Status } from '../types';
 import { CollectionTable } from './CollectionTable';
 import { Disconnect } from './Disconnect';
 import { Problem } from './Problem';
@@ -97,9 +97,13 @@ export function Account({ uid, resources, settings, poll, login }: Props) {
       {obstacle && !demo && <Text color="secondary">{obstacle}</Text>}
       {status?.reason && <Text color="warning">{status.reason}</Text>}
       {status && <SyncProgress sync={status.sync} specification={status.specification} />}
-      {status && <CollectionTable collections={status.collections} />}
+      {status && (loggedIn || holdsAnything(status)) && <CollectionTable collections={status.collections} />}
     </Section>
   );
+}
+
+function holdsAnything({ collections }: Status): boolean {
+  return collections.some(({ documents }) => documents > 0);
 }
 
 function connectObstacle(hasClientId: boolean, hasSecret: boolean): string | undefined {

@@ -199,7 +199,7 @@ async fn every_step_and_every_aggregate_is_answered_for_every_kind_of_metric() {
 #[tokio::test]
 async fn every_metric_the_schema_lists_can_be_read() {
     let (store, _folder) = store();
-    for metric in metrics(store.catalog()) {
+    for metric in metrics(&store.catalog()) {
         let answer = answer(&store, json!({ "metrics": [&metric.name], "every": "raw" })).await;
         assert_eq!(answer.batch.columns[1].name, metric.name);
         assert!(!metric.title().is_empty());
@@ -210,12 +210,12 @@ async fn every_metric_the_schema_lists_can_be_read() {
 async fn the_columns_of_views_come_from_where_they_are_said_to() {
     let (store, _folder) = store();
     let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits::default());
-    for metric in metrics(store.catalog()).iter().filter(|metric| ["nights", "days"].contains(&metric.table)) {
+    for metric in metrics(&store.catalog()).iter().filter(|metric| ["nights", "days"].contains(&metric.table)) {
         let (_, column) = metric.name.split_once('.').unwrap();
         let asked = SqlQuery { raw_sql: format!("SELECT {column} FROM {} LIMIT 0", metric.table), ..SqlQuery::default() };
         let read = engine.run(&asked, &context()).await.unwrap().batch.columns.remove(0).origin;
         assert!(read.is_none() || read == metric.origin, "{}: {read:?}", metric.name);
-        for known in metric.filterable(store.catalog()) {
+        for known in metric.filterable(&store.catalog()) {
             let asked = SqlQuery { raw_sql: format!("SELECT \"{known}\" FROM {} LIMIT 0", metric.table), ..SqlQuery::default() };
             assert_eq!(engine.run(&asked, &context()).await.unwrap().batch.columns[0].name, known);
         }
@@ -230,7 +230,7 @@ async fn days_begin_at_local_midnight_and_weeks_are_whole() {
     // 2026-03-11 to 03-18: both weeks begin on Mondays before, and the first has all its days.
     let at = |number| day(number).midnight(VIENNA).seconds() * 1_000;
     let context = QueryContext { from_ms: at(11), to_ms: at(18), ..context() };
-    let plan = query(json!({ "metrics": ["days.steps"], "aggregate": "count", "every": "week" })).plan(store.catalog(), &context).unwrap();
+    let plan = query(json!({ "metrics": ["days.steps"], "aggregate": "count", "every": "week" })).plan(&store.catalog(), &context).unwrap();
     let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits::default());
     let weeks = engine.run(&plan.query, &context).await.unwrap();
     assert_eq!(times(&weeks), [day(9).midnight(VIENNA).seconds(), day(16).midnight(VIENNA).seconds()]);
