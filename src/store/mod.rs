@@ -11,6 +11,7 @@ mod guard;
 pub(crate) mod lexer;
 mod queue;
 mod read;
+mod rollups;
 mod runs;
 mod schema;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use error::StoreError;
 pub use guard::Refusal;
 pub use queue::{Held, QueuedWindow, Reason, Window};
 pub use read::{ColumnBatch, Limit, Origin, OutColumn, ReadError, ReadLimits};
+pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};
 
 use std::path::{Path, PathBuf};
@@ -33,7 +35,8 @@ use crate::time::Tz;
 use read::Readers;
 
 /// Tables that queries do not see: their published face is a view of the same name without `_data`, or a status route.
-pub(crate) const HIDDEN_TABLES: &[&str] = &["meta", "samples_data", "coverage_data", "calendar"];
+pub(crate) const HIDDEN_TABLES: &[&str] =
+    &["meta", "samples_data", "samples_1h_data", "samples_1d_data", "coverage_data", "calendar", "main_sleep"];
 
 /// How many connections answer queries at once.
 const READERS: usize = 4;

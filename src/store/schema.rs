@@ -9,18 +9,27 @@ use super::{StoreError, functions};
 use crate::catalog::{Catalog, Collection, Column, KeyRule, Storage};
 
 /// In order; a migration is never changed once released. `user_version` counts those applied.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_store.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_store.sql"), include_str!("../../migrations/0002_rollups.sql")];
 
 /// (name, definition), later ones may use earlier ones. A view whose tables the catalogue does not have is left out.
 const VIEWS: &[(&str, &str)] = &[
     ("samples", include_str!("views/samples.sql")),
     ("coverage", include_str!("views/coverage.sql")),
     ("sync_status", include_str!("views/sync_status.sql")),
+    ("samples_1h", include_str!("views/samples_1h.sql")),
+    ("samples_1d", include_str!("views/samples_1d.sql")),
+    ("main_sleep", include_str!("views/main_sleep.sql")),
     ("nights", include_str!("views/nights.sql")),
     ("hypnogram", include_str!("views/hypnogram.sql")),
     ("days", include_str!("views/days.sql")),
     ("baselines", include_str!("views/baselines.sql")),
 ];
+
+/// (table, its index), beside those by day and by time that every document table has.
+const INDEXES: &[(&str, &str)] = &[(
+    "sleep",
+    "CREATE INDEX sleep_by_length ON sleep (day, total_sleep_duration DESC, time_in_bed DESC, document) WHERE type = 'long_sleep'",
+)];
 
 /// Leading columns of every document table.
 pub(super) const DOCUMENT_COLUMNS: &[(&str, &str)] =
@@ -124,6 +133,9 @@ fn create_document_table(transaction: &Transaction, collection: &Collection) -> 
         index_day = quoted(&format!("{table}_by_day")),
         index_time = quoted(&format!("{table}_by_time")),
     ))?;
+    for (_, index) in INDEXES.iter().filter(|(indexed, _)| indexed == table) {
+        transaction.execute_batch(index)?;
+    }
     Ok(())
 }
 
