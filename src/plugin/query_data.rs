@@ -75,7 +75,7 @@ async fn one(account: &Account, query: &DataQuery) -> Result<Vec<EncodedFrame>, 
         }
         "annotations" => {
             let annotations: AnnotationsQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
-            let plan = annotations.plan(account.catalog())?;
+            let plan = annotations.plan(&account.catalog())?;
             (account.query(&plan, &context).await?, plan.format)
         }
         other => {
