@@ -22,11 +22,16 @@ pub(super) const EVER: QueryContext =
     QueryContext { from_ms: 0, to_ms: 253_402_300_799_999, interval: Duration::from_secs(60), max_data_points: 1_000 };
 
 /// The views and tables that stand beside the collections, most useful first.
-const OTHERS: [(&str, &str); 11] = [
+const OTHERS: [(&str, &str); 16] = [
     ("nights", "one row per night: the main sleep, naps summed beside it"),
     ("days", "one row per calendar day: everything daily side by side"),
     ("hypnogram", "the stages of main sleeps, every five minutes"),
     ("samples", "every point of every series, told apart by its series"),
+    ("heartrate_5m", "heart rate by 5 minutes and source: minimum, maximum, sum and count"),
+    ("heartrate_1h", "heart rate by hour and source: minimum, maximum, sum and count"),
+    ("heartrate_1d", "heart rate by UTC day and source: minimum, maximum, sum and count"),
+    ("samples_1h", "every series by hour: minimum, maximum, sum and count"),
+    ("samples_1d", "every series by UTC day: minimum, maximum, sum and count"),
     ("baselines", "a value a day and its mean and deviation over the 60 days before"),
     ("coverage", "one row per collection and day: whether it was fetched"),
     ("series", "the names and units of series"),

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Failure, with_hint};
-use crate::account::{AccountError, rotate_vault};
+use super::Failure;
+use crate::account::rotate_vault;
 use crate::oura::Secret;
 
 /// The present key, as the plugin reads it, and the one to come. Only from the environment: a command line can be seen by every user.
@@ -27,7 +27,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
     if !data_dir.join("vault.db").exists() {
         return Err(format!("there is no vault in {}; --data-dir says where to look", data_dir.display()).into());
     }
-    let audit = rotate_vault(&data_dir, key(PRESENT).as_ref(), &new).map_err(|error: AccountError| with_hint(&error, error.hint()))?;
+    let audit = rotate_vault(&data_dir, key(PRESENT).as_ref(), &new)?;
     println!("{} entries are sealed with the new key. Set encryption_key to it before the plugin starts again.", audit.readable);
     match audit.unreadable {
         0 => Ok(()),

@@ -12,6 +12,7 @@ mod guard;
 pub(crate) mod lexer;
 mod queue;
 mod read;
+mod rollups;
 mod runs;
 mod schema;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use gaps::Gap;
 pub use guard::{Refusal, SQLITE_FUNCTIONS};
 pub use queue::{Held, QueuedWindow, Reason, Window};
 pub use read::{ColumnBatch, Limit, Origin, OutColumn, ReadError, ReadLimits};
+pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};
 
 use std::path::{Path, PathBuf};
@@ -36,7 +38,8 @@ use crate::time::Tz;
 use read::Readers;
 
 /// Tables that queries do not see: their published face is a view of the same name without `_data`, or a status route.
-pub(crate) const HIDDEN_TABLES: &[&str] = &["meta", "samples_data", "coverage_data", "calendar", "charge"];
+pub(crate) const HIDDEN_TABLES: &[&str] =
+    &["meta", "samples_data", "samples_1h_data", "samples_1d_data", "coverage_data", "calendar", "charge", "main_sleep"];
 
 /// How many connections answer queries at once.
 const READERS: usize = 4;
