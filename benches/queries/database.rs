@@ -34,7 +34,7 @@ pub static DATABASE: LazyLock<Database> = LazyLock::new(|| {
         store.rebuild().expect("the database derives");
     }
     let end = bare(&path).query_row("SELECT max(time) FROM heartrate", [], |row| row.get(0)).expect("there are heart rates");
-    let engine = Engine::new(store.clone(), catalog.clone(), ZONE, Limits::default());
+    let engine = Engine::new(store.clone(), ZONE, Limits::default());
     Database { store, catalog, engine, end }
 });
 

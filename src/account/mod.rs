@@ -99,7 +99,7 @@ impl Account {
         let tokens = Arc::new(Tokens::new(oauth.clone(), sealed, environment.clock.clone()));
         let client =
             Client::new(environment.http.clone(), origins, Arc::clone(&tokens) as Arc<dyn AccessTokens>, environment.clock.clone());
-        let engine = Engine::new(store.clone(), store.catalog(), zone, environment.limits);
+        let engine = Engine::new(store.clone(), zone, environment.limits);
         let (queries, sync) = (Tally::default(), Mutex::new(None));
         let account = Account {
             inner: Arc::new(Inner {

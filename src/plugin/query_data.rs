@@ -67,7 +67,7 @@ async fn one(account: &Account, query: &DataQuery) -> Result<Vec<EncodedFrame>, 
         }
         "metrics" => {
             let metrics: MetricsQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
-            let plan = metrics.plan(&account.catalog(), &context)?;
+            let plan = metrics.plan(&account.catalog(), &context, account.zone())?;
             let mut answer = account.query(&plan.query, &context).await?;
             let format = plan.query.format;
             plan.describe(&mut answer);

@@ -184,7 +184,7 @@ mod tests {
     }
 
     async fn shown(store: &Store, kinds: &[&str]) -> String {
-        let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits::default());
+        let engine = Engine::new(store.clone(), store.zone(), Limits::default());
         let query = AnnotationsQuery { kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect() }.plan(&store.catalog()).unwrap();
         let context =
             QueryContext { from_ms: at(10, 0) * 1_000, to_ms: at(10, 20) * 1_000, interval: Duration::from_secs(60), max_data_points: 100 };

@@ -23,7 +23,7 @@ type Read = dyn Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatc
 #[derive(Clone)]
 pub struct Engine {
     read: Arc<Read>,
-    catalog: Arc<Catalog>,
+    catalog: Arc<dyn Fn() -> Arc<Catalog> + Send + Sync>,
     zone: Tz,
     limits: Limits,
     running: Arc<Semaphore>,
@@ -31,19 +31,20 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub fn new(store: Store, catalog: Arc<Catalog>, zone: Tz, limits: Limits) -> Engine {
-        Engine::over(move |sql, params, limits| store.read(sql, params, limits), catalog, zone, limits)
+    pub fn new(store: Store, zone: Tz, limits: Limits) -> Engine {
+        let catalog = store.clone();
+        Engine::over(move |sql, params, limits| store.read(sql, params, limits), move || catalog.catalog(), zone, limits)
     }
 
-    /// An engine over anything that reads.
+    /// An engine over anything that reads; what its columns mean is in the `catalog` of the moment.
     pub(crate) fn over(
         read: impl Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError> + Send + Sync + 'static,
-        catalog: Arc<Catalog>,
+        catalog: impl Fn() -> Arc<Catalog> + Send + Sync + 'static,
         zone: Tz,
         limits: Limits,
     ) -> Engine {
         let running = Arc::new(Semaphore::new(limits.concurrency.max(1)));
-        Engine { read: Arc::new(read), catalog, zone, limits, running, waiting: Arc::default() }
+        Engine { read: Arc::new(read), catalog: Arc::new(catalog), zone, limits, running, waiting: Arc::default() }
     }
 
     /// Runs `query` on a blocking thread; dropping the future cancels it. The time limit includes waiting for a turn.
@@ -67,7 +68,7 @@ impl Engine {
         });
         let result = result.await.map_err(|error| QueryError::Unavailable(error.to_string()))?;
         let mut batch = result.map_err(|error| QueryError::of_read(&sql, error, self.limits.timeout))?;
-        quantity::find(&sql, &mut batch.columns, &self.catalog);
+        quantity::find(&sql, &mut batch.columns, &(self.catalog)());
         let notices = batch.cut.map(notice).into_iter().collect();
         Ok(Answer {
             batch,
