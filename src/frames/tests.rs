@@ -1,7 +1,6 @@
 use std::fmt::Write;
 use std::io::Cursor;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray};
 use arrow::ipc::reader::FileReader;
@@ -9,7 +8,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::*;
 use crate::catalog::{Collection, Column, KeyRule, Kind, Storage, Style, TimeRule, Unit};
-use crate::query::{Downsample, Fill, FillMode};
+use crate::query::{Fill, FillMode};
 use crate::store::{ColumnBatch, Limit, Origin, OutColumn};
 
 fn catalog() -> Catalog {
@@ -50,16 +49,7 @@ fn times(seconds: impl IntoIterator<Item = Option<i64>>) -> TimestampNanosecondA
 
 fn answer(columns: Vec<OutColumn>) -> Answer {
     let rows = columns.first().map_or(0, |column| column.values.len());
-    Answer {
-        batch: ColumnBatch { columns, rows, cut: None },
-        executed_sql: "SELECT 1".to_owned(),
-        elapsed: Duration::from_millis(12),
-        notices: Vec::new(),
-        fill: None,
-        downsample: (Downsample::Auto, 1_000),
-        faces: Vec::new(),
-        custom: None,
-    }
+    Answer::of(ColumnBatch { columns, rows, cut: None }, "SELECT 1".to_owned())
 }
 
 /// A frame as Grafana would read it: metadata, fields, rows.

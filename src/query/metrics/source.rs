@@ -7,7 +7,7 @@ use chrono::Offset;
 use super::metric::{Metric, Place};
 use super::step::Step;
 use super::{Aggregate, Filter};
-use crate::query::{QueryContext, interval};
+use crate::query::interval;
 use crate::store::Rollup;
 use crate::time::{Day, Tz};
 
@@ -31,13 +31,13 @@ impl<'a> Source<'a> {
     /// The one place where a metric's source is chosen: the coarsest rollup that gives the same answer, else the rows.
     ///
     /// A rollup knows no single values, and of columns only its key. A bucket counts as a whole, also the one in which the range ends.
-    pub fn of(metric: &Metric<'a>, step: &Step, aggregate: Aggregate, filters: &[Filter], context: &QueryContext, zone: Tz) -> Source<'a> {
+    pub fn of(metric: &Metric<'a>, step: &Step, aggregate: Aggregate, filters: &[Filter], zone: Tz) -> Source<'a> {
         let (table, value, series) = match metric.place {
             Place::Daily(column) | Place::Timed(column) => (metric.table, column, None),
             Place::Samples(series) => ("samples", "value", Some(format!("series = '{}'", series.replace('\'', "''")))),
         };
         let summarized = matches!(aggregate, Aggregate::Avg | Aggregate::Min | Aggregate::Max | Aggregate::Sum | Aggregate::Count);
-        let rollup = seconds(step, metric.place, context, zone)
+        let rollup = seconds(step, metric.place, zone)
             .filter(|_| summarized)
             .and_then(|seconds| Rollup::for_step(table, seconds))
             .filter(|rollup| rollup.value == value && filters.iter().all(|filter| filter.is_about(metric, rollup.key)));
@@ -84,11 +84,11 @@ fn of_rows(value: &str, aggregate: Aggregate) -> String {
 }
 
 /// The longest buckets that fill every step without a remainder, in seconds; `None` where buckets cannot stand for rows.
-fn seconds(step: &Step, place: Place<'_>, context: &QueryContext, zone: Tz) -> Option<i64> {
+fn seconds(step: &Step, place: Place<'_>, zone: Tz) -> Option<i64> {
     let whole = |interval: Duration| i64::try_from(interval.as_secs()).ok().filter(|seconds| *seconds > 0 && interval.subsec_nanos() == 0);
     match (step, place) {
         (Step::Raw, _) => None,
-        (Step::Interval(text), _) => whole(interval::parse(text.trim_matches('\'')).unwrap_or(context.interval)),
+        (Step::Interval(text), _) => interval::parse(text.trim_matches('\'')).and_then(whole),
         (Step::Calendar(_), Place::Timed(_)) => Some(day_divisor(zone)),
         // Samples count for the day of their document, which buckets do not know.
         (Step::Calendar(_), Place::Daily(_) | Place::Samples(_)) => None,

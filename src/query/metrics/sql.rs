@@ -75,7 +75,7 @@ impl Part {
         let Setting { catalog, context, zone } = *setting;
         let step = Step::of(&query.every, metric.place, context);
         let aggregate = choice.aggregate.unwrap_or(query.aggregate);
-        let source = Source::of(metric, &step, aggregate, &query.filters, context, zone);
+        let source = Source::of(metric, &step, aggregate, &query.filters, zone);
         let points = Points {
             step,
             aggregate,

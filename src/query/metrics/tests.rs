@@ -52,6 +52,26 @@ fn each_kind_of_metric_becomes_sql_that_a_person_would_write() {
 }
 
 #[test]
+fn the_panels_interval_chooses_the_step_and_the_source() {
+    const DAY: u64 = 86_400;
+    for (interval, heart_rate, steps) in [
+        (30, ("heartrate", "'30s'"), "local_midnight(day)"),
+        (900, ("heartrate_5m", "'15m'"), "local_midnight(day)"),
+        (12 * 3_600, ("heartrate_1h", "'12h'"), "local_midnight(day)"),
+        (DAY, ("heartrate_1d", "'1d'"), "local_midnight(day)"),
+        (7 * DAY, ("heartrate_1d", "'7d'"), "$__dayGroup(day, 'week')"),
+        (30 * DAY, ("heartrate_1d", "'30d'"), "$__dayGroup(day, 'month')"),
+    ] {
+        let context = QueryContext { interval: Duration::from_secs(interval), ..context() };
+        let plan = |name| query(json!({ "metrics": [name] })).plan(&Catalog::bundled(), &context, VIENNA).unwrap();
+        let (source, step) = heart_rate;
+        assert_eq!(plan("heartrate.bpm").sources, [source], "{interval} s");
+        assert!(plan("heartrate.bpm").query.raw_sql.contains(&format!("$__timeGroup(time, {step})")), "{interval} s");
+        assert!(plan("days.steps").query.raw_sql.contains(steps), "{interval} s");
+    }
+}
+
+#[test]
 fn filters_are_parameters_and_reach_the_metrics_that_have_the_column() {
     let queries = [
         json!({ "metrics": ["heartrate.bpm"], "filters": [{ "column": "source", "operator": "in", "values": ["awake", "rest"] }] }),
