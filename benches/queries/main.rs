@@ -32,7 +32,7 @@ fn limits() -> ReadLimits {
 
 fn read(sql: &str) -> Answer {
     let batch = DATABASE.store.read(sql, &[], &limits()).expect("the query is right");
-    Answer { batch, executed_sql: sql.to_owned(), elapsed: Duration::ZERO, notices: Vec::new(), fill: None }
+    Answer::of(batch, sql.to_owned())
 }
 
 fn encoded(answer: &Answer, format: Format) -> EncodedFrame {

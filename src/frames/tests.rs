@@ -51,14 +51,9 @@ fn times(seconds: impl IntoIterator<Item = Option<i64>>) -> TimestampNanosecondA
 fn answer(columns: Vec<OutColumn>) -> Answer {
     let rows = columns.first().map_or(0, |column| column.values.len());
     Answer {
-        batch: ColumnBatch { columns, rows, cut: None },
-        executed_sql: "SELECT 1".to_owned(),
         elapsed: Duration::from_millis(12),
-        notices: Vec::new(),
-        fill: None,
         downsample: (Downsample::Auto, 1_000),
-        faces: Vec::new(),
-        custom: None,
+        ..Answer::of(ColumnBatch { columns, rows, cut: None }, "SELECT 1".to_owned())
     }
 }
 
