@@ -153,7 +153,7 @@ fn a_column_named_metric_names_the_series() {
 }
 
 #[test]
-fn nothing_found_is_an_empty_frame_that_knows_its_columns() {
+fn nothing_found_is_a_typed_frame_without_fields_which_rules_read_as_no_data() {
     let none = |columns: Vec<OutColumn>| answer(columns);
     let series = none(vec![
         column("time", times([])),
