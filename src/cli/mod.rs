@@ -5,6 +5,7 @@ pub mod dashboard;
 mod demo;
 mod export;
 mod local;
+mod memory;
 mod progress;
 mod query;
 mod serve;
@@ -49,6 +50,7 @@ enum Command {
 }
 
 pub fn main() -> ExitCode {
+    memory::return_large_blocks();
     let Some(command) = Cli::parse().command else {
         if plugin::is_wanted() {
             return plugin::run();
