@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod api;
+mod blocking;
 pub mod catalog;
 pub mod cli;
 pub mod frames;
@@ -20,3 +21,4 @@ pub mod simulator;
 pub mod store;
 pub mod sync;
 pub mod time;
+mod words;

@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use super::lock::FolderLock;
+use super::specification::{CheckError, Specification};
 use super::vault::{Purpose, Vault};
-use super::{Account, AccountError, DatasourceKey, Settings, blocking, demo};
+use super::{Account, AccountError, DatasourceKey, Settings, blocking, demo, lock as lock_of};
 use crate::catalog::Catalog;
 use crate::oura::{Origins, Secret};
 use crate::query::Limits;
@@ -21,6 +24,7 @@ pub struct Environment {
     pub data_dir: PathBuf,
     pub origins: Origins,
     pub http: reqwest::Client,
+    /// What is known of Oura's API at build time; a newer specification in the data folder goes before it.
     pub catalog: Arc<Catalog>,
     pub clock: Clock,
     pub limits: Limits,
@@ -39,9 +43,11 @@ pub struct Accounts {
 struct Shared {
     environment: Arc<Environment>,
     vault: Arc<Vault>,
+    specification: Arc<Specification>,
     _lock: FolderLock,
     open: Mutex<HashMap<DatasourceKey, Open>>,
     demo: demo::Demo,
+    watch: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 /// An open account and the settings it was asked for with; a demo's own are others.
@@ -65,16 +71,22 @@ impl Accounts {
     pub fn open(environment: Environment) -> Result<Accounts, AccountError> {
         let lock = FolderLock::take(&environment.data_dir)?;
         let vault = Vault::open(&environment.data_dir, environment.encryption_key.as_ref())?;
+        let specification = Specification::open(&environment.data_dir, Arc::clone(&environment.catalog));
         let demo = demo::Demo::new(environment.clock.clone());
-        Ok(Accounts {
-            shared: Arc::new(Shared {
-                environment: Arc::new(environment),
-                vault: Arc::new(vault),
-                _lock: lock,
-                open: Mutex::default(),
-                demo,
-            }),
-        })
+        let scheduled = environment.scheduled;
+        let shared = Arc::new(Shared {
+            environment: Arc::new(environment),
+            vault: Arc::new(vault),
+            specification: Arc::new(specification),
+            _lock: lock,
+            open: Mutex::default(),
+            demo,
+            watch: std::sync::Mutex::default(),
+        });
+        if scheduled {
+            *lock_of(&shared.watch) = Some(tokio::spawn(watch_specification(Arc::downgrade(&shared))));
+        }
+        Ok(Accounts { shared })
     }
 
     /// Opens every account known from before, so that its schedule goes on. One that cannot be opened is logged and left. Returns how
@@ -115,9 +127,10 @@ impl Accounts {
             true => self.shared.demo.application(settings).await?,
             false => (settings.clone(), client_secret.clone(), self.shared.environment.origins.clone()),
         };
-        let (environment, vault) = (Arc::clone(&self.shared.environment), Arc::clone(&self.shared.vault));
+        let Shared { environment, vault, specification, .. } = &*self.shared;
+        let (environment, vault, specification) = (Arc::clone(environment), Arc::clone(vault), Arc::clone(specification));
         let own_key = key.clone();
-        let account = blocking(move || Account::open(environment, vault, own_key, settings, client_secret, origins)).await?;
+        let account = blocking(move || Account::open(environment, vault, specification, own_key, settings, client_secret, origins)).await?;
         if account.settings().demo {
             demo::log_in(&account).await?;
         }
@@ -132,8 +145,25 @@ impl Accounts {
         accounts
     }
 
+    /// Asks Oura for a newer specification, and lets every account work with it. True if there was one.
+    pub async fn check_specification(&self) -> Result<bool, CheckError> {
+        let Environment { http, origins, clock, .. } = &*self.shared.environment;
+        let Some(catalog) = self.shared.specification.check(http, origins, clock).await? else { return Ok(false) };
+        tracing::info!(version = catalog.version, "a newer specification of Oura's API is in force");
+        // Held for as long as it takes: an account that opens meanwhile would miss it.
+        for (key, open) in self.shared.open.lock().await.iter() {
+            if let Err(error) = open.account.adopt(Arc::clone(&catalog)).await {
+                tracing::error!(datasource = %key, %error, "tables stay as they were");
+            }
+        }
+        Ok(true)
+    }
+
     /// Ends schedules and syncs; waits for the windows under way.
     pub async fn shutdown(&self) {
+        if let Some(watch) = lock_of(&self.shared.watch).take() {
+            watch.abort();
+        }
         for (_, open) in self.shared.open.lock().await.drain() {
             open.account.close().await;
         }
@@ -148,5 +178,29 @@ impl Accounts {
             vault.put(key, Purpose::Account, SETTINGS, &plain)?;
         }
         Ok(())
+    }
+}
+
+/// How often to look whether a check of the specification is due.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// Asks for a newer specification once a day, as long as anybody is connected: who is not has nothing to do with Oura.
+async fn watch_specification(shared: Weak<Shared>) {
+    let mut refused = None;
+    loop {
+        let Some(clock) = shared.upgrade().map(|shared| shared.environment.clock.clone()) else { return };
+        clock.sleep(LOOK).await;
+        let Some(shared) = shared.upgrade() else { return };
+        let accounts = Accounts { shared };
+        if !accounts.shared.specification.is_due(clock.now()) || !accounts.all().await.iter().any(Account::is_connected) {
+            continue;
+        }
+        if let Err(error) = accounts.check_specification().await {
+            let said = Some(error.to_string());
+            if refused != said {
+                tracing::warn!(%error, "the specification stays as it is");
+                refused = said;
+            }
+        }
     }
 }

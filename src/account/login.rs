@@ -1,6 +1,7 @@
 //! Connecting and disconnecting: a state that is single use, ten minutes long and bound to data source and user; then a grant.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -14,6 +15,8 @@ use crate::time::Instant;
 
 /// How long a person may take at Oura.
 const LOGIN_SECONDS: i64 = 600;
+/// How long the person at the browser waits for Oura to say whose login it is.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `POST oauth/start`.
 #[derive(Clone, Debug, Serialize)]
@@ -33,7 +36,9 @@ impl Account {
         }
         let redirect = redirect_address(redirect)?;
         let authorization = inner.oauth.authorize(&redirect, &inner.settings.scopes());
-        let expires_at = inner.environment.clock.now().plus(LOGIN_SECONDS);
+        let now = inner.environment.clock.now();
+        inner.vault.sweep(now.plus(-LOGIN_SECONDS))?;
+        let expires_at = now.plus(LOGIN_SECONDS);
         let pending =
             PendingLogin { user: user.to_owned(), redirect: redirect.to_string(), pkce_verifier: authorization.pkce_verifier, expires_at };
         let sealed = serde_json::to_vec(&pending).expect("a pending login is plain data");
@@ -44,17 +49,23 @@ impl Account {
     /// Finishes the login that `state` belongs to, and starts the first sync.
     pub async fn finish_login(&self, code: &Secret, state: &Secret, user: &str) -> Result<(), AccountError> {
         let inner = &self.inner;
-        let sealed = inner.vault.take(&inner.key, Purpose::Login, &name_of(state))?.ok_or(AccountError::UnknownState)?;
+        let name = name_of(state);
+        let sealed = inner.vault.get(&inner.key, Purpose::Login, &name)?.ok_or(AccountError::UnknownState)?;
         let pending: PendingLogin = serde_json::from_slice(&sealed).map_err(|_| AccountError::UnknownState)?;
-        if pending.expires_at < inner.environment.clock.now() {
-            return Err(AccountError::ExpiredState);
-        }
+        // Before the state is spent: a stranger's attempt takes nothing from the one who began.
         if pending.user != user {
             return Err(AccountError::OtherUser);
         }
+        inner.vault.take(&inner.key, Purpose::Login, &name)?.ok_or(AccountError::UnknownState)?;
+        if pending.expires_at < inner.environment.clock.now() {
+            return Err(AccountError::ExpiredState);
+        }
         let redirect = redirect_address(&pending.redirect)?;
         let grant = inner.oauth.exchange(code, &redirect, &pending.pkce_verifier).await?;
-        self.check_person(&grant).await?;
+        if let Err(refused) = self.check_person(&grant).await {
+            self.give_back(&grant).await;
+            return Err(refused);
+        }
         inner.tokens.set(grant).await?;
         inner.start_schedule();
         self.start_sync(Trigger::Login)?;
@@ -66,11 +77,13 @@ impl Account {
     /// that does not come decides nothing.
     async fn check_person(&self, grant: &Grant) -> Result<(), AccountError> {
         let inner = &self.inner;
-        let (Some(known), Some(collection)) = (inner.store.person()?, self.catalog().get("personal_info")) else { return Ok(()) };
+        let catalog = self.catalog();
+        let (Some(known), Some(collection)) = (inner.store.person()?, catalog.get("personal_info")) else { return Ok(()) };
         let token = Arc::new(OneToken(grant.access_token.clone()));
         let client = Client::new(inner.environment.http.clone(), inner.oauth.origins.clone(), token, inner.environment.clock.clone());
         let now = inner.environment.clock.now();
-        let Ok(page) = client.page(collection, Range { from: now, to: now }, None).await else { return Ok(()) };
+        let asked = client.page(collection, Range { from: now, to: now }, None);
+        let Ok(Ok(page)) = tokio::time::timeout(PATIENCE, asked).await else { return Ok(()) };
         let person = page.documents.first().and_then(|document| serde_json::from_str(document.get()).ok());
         let reading = person.and_then(|person: serde_json::Value| collection.read(&person, self.zone()).ok());
         match reading {
@@ -87,12 +100,17 @@ impl Account {
             sync.stop().await;
         }
         if let Some(grant) = inner.tokens.current()? {
-            if let Err(error) = inner.oauth.revoke(&grant).await {
-                tracing::warn!(datasource = %inner.key, %error, "Oura could not be told of the disconnection; the grant will expire");
-            }
+            self.give_back(&grant).await;
             inner.tokens.clear().await?;
         }
         Ok(())
+    }
+
+    /// Tells Oura that the grant is used no more.
+    async fn give_back(&self, grant: &Grant) {
+        if let Err(error) = self.inner.oauth.revoke(grant).await {
+            tracing::warn!(datasource = %self.inner.key, %error, "Oura could not be told that a grant is used no more; it will expire");
+        }
     }
 
     pub(super) fn is_configured(&self) -> bool {

@@ -5,11 +5,16 @@
 mod accounts;
 mod demo;
 mod error;
+mod gaps;
 mod grant;
 mod key;
 mod lock;
 mod login;
+mod measures;
+mod notice;
+mod rotation;
 mod settings;
+pub mod specification;
 mod status;
 pub mod vault;
 
@@ -19,6 +24,8 @@ pub use accounts::{Accounts, Environment};
 pub use error::AccountError;
 pub use key::{BadUid, DatasourceKey};
 pub use login::LoginStart;
+pub use measures::Measures;
+pub use rotation::rotate_vault;
 pub use settings::Settings;
 pub use status::{CollectionStatus, ConnectionState, Status, SyncStatus};
 
@@ -29,14 +36,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use crate::blocking::blocking;
 use crate::catalog::Catalog;
 use crate::oura::oauth::{Application, OAuth};
 use crate::oura::{AccessTokens, Client, Origins, Secret, Tokens};
-use crate::query::{Answer, Engine, QueryContext, QueryError, SqlQuery};
+use crate::query::{Answer, Engine, QueryContext, QueryError, SqlQuery, Tally};
 use crate::store::Store;
 use crate::sync::{self, Executor, Schedule, Sync};
 use crate::time::Tz;
 use grant::SealedGrant;
+use specification::Specification;
 use vault::Vault;
 
 /// One data source. Cheap to clone; clones are the same account.
@@ -51,8 +60,10 @@ struct Inner {
     client_secret: Secret,
     environment: Arc<Environment>,
     vault: Arc<Vault>,
+    specification: Arc<Specification>,
     store: Store,
     engine: Engine,
+    queries: Tally,
     oauth: OAuth,
     tokens: Arc<Tokens>,
     client: Client,
@@ -74,23 +85,38 @@ impl Account {
     fn open(
         environment: Arc<Environment>,
         vault: Arc<Vault>,
+        specification: Arc<Specification>,
         key: DatasourceKey,
         settings: Settings,
         client_secret: Secret,
         origins: Origins,
     ) -> Result<Account, AccountError> {
         let zone = settings.zone()?;
-        let store = Store::open(&key.folder(&environment.data_dir).join("oura.db"), Arc::clone(&environment.catalog), zone)?;
+        let store = Store::open(&key.folder(&environment.data_dir).join("oura.db"), specification.catalog(), zone)?;
         let application = Application { client_id: settings.client_id.clone(), client_secret: client_secret.clone() };
         let oauth = OAuth { http: environment.http.clone(), origins: origins.clone(), application, clock: environment.clock.clone() };
         let sealed = Arc::new(SealedGrant::new(Arc::clone(&vault), key.clone()));
         let tokens = Arc::new(Tokens::new(oauth.clone(), sealed, environment.clock.clone()));
         let client =
             Client::new(environment.http.clone(), origins, Arc::clone(&tokens) as Arc<dyn AccessTokens>, environment.clock.clone());
-        let engine = Engine::new(store.clone(), Arc::clone(&environment.catalog), zone, environment.limits);
-        let sync = Mutex::new(None);
+        let engine = Engine::new(store.clone(), store.catalog(), zone, environment.limits);
+        let (queries, sync) = (Tally::default(), Mutex::new(None));
         let account = Account {
-            inner: Arc::new(Inner { key, settings, client_secret, environment, vault, store, engine, oauth, tokens, client, sync }),
+            inner: Arc::new(Inner {
+                key,
+                settings,
+                client_secret,
+                environment,
+                vault,
+                specification,
+                store,
+                engine,
+                queries,
+                oauth,
+                tokens,
+                client,
+                sync,
+            }),
         };
         account.inner.rebuild_if_outdated()?;
         if account.inner.tokens.current()?.is_some() {
@@ -107,8 +133,9 @@ impl Account {
         &self.inner.settings
     }
 
-    pub fn catalog(&self) -> &Arc<Catalog> {
-        &self.inner.environment.catalog
+    /// As it is now: a newer specification may be adopted at any time.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.inner.store.catalog()
     }
 
     pub fn zone(&self) -> Tz {
@@ -126,7 +153,19 @@ impl Account {
     }
 
     pub async fn query(&self, query: &SqlQuery, context: &QueryContext) -> Result<Answer, QueryError> {
-        self.inner.engine.run(query, context).await
+        let started = std::time::Instant::now();
+        let account = self.clone();
+        let notice = async {
+            match self.inner.settings.demo {
+                true => None,
+                false => blocking(move || account.notice()).await,
+            }
+        };
+        let (outcome, notice) = tokio::join!(self.inner.engine.run(query, context), notice);
+        self.inner.queries.record(&outcome, started.elapsed());
+        let mut answer = outcome?;
+        answer.notices.extend(notice);
+        Ok(answer)
     }
 
     /// Starts a sync, or joins the one under way. Returns its run number.
@@ -145,7 +184,7 @@ impl Account {
             return Err(AccountError::NoDays);
         }
         let to = now.day(self.zone()).plus(-i64::from(request.offset_days));
-        let windows = sync::backfill(catalog, to.plus(1 - i64::from(request.days)), to, &request.resources);
+        let windows = sync::backfill(&catalog, to.plus(1 - i64::from(request.days)), to, &request.resources);
         self.inner.store.enqueue(&windows, now)?;
         Ok(sync.request(Trigger::Backfill)?)
     }
@@ -171,6 +210,18 @@ impl Account {
         let store = self.inner.store.clone();
         blocking(move || store.erase()).await?;
         Ok(())
+    }
+
+    /// Works with another catalogue from now on. Queries see the old tables until the new ones are whole.
+    async fn adopt(&self, catalog: Arc<Catalog>) -> Result<(), AccountError> {
+        let store = self.inner.store.clone();
+        blocking(move || store.adopt(catalog)).await?;
+        Ok(())
+    }
+
+    /// Whether Oura itself is asked for this account's data.
+    fn is_connected(&self) -> bool {
+        !self.inner.settings.demo && lock(&self.inner.sync).is_some()
     }
 
     /// Ends the schedule; waits for the windows under way and for a token refresh.
@@ -218,13 +269,6 @@ impl Inner {
             });
         }
         Ok(())
-    }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }
 

@@ -1,9 +1,15 @@
 //! `GET status`: is it connected, is it current, and if not, why.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Account, AccountError, lock};
+use super::grant::SealedGrant;
+use super::vault::VaultError;
+use super::{Account, AccountError, gaps, lock};
 use crate::oura::TokenError;
+use crate::store::Gap;
 use crate::time::{Day, Instant, as_rfc3339_or_null};
 
 #[derive(Clone, Debug, Serialize)]
@@ -17,6 +23,9 @@ pub struct Status {
     pub sync: SyncStatus,
     /// `1.43`.
     pub specification: String,
+    /// When Oura was last asked for a newer one.
+    #[serde(serialize_with = "as_rfc3339_or_null")]
+    pub specification_checked_at: Option<Instant>,
     pub collections: Vec<CollectionStatus>,
 }
 
@@ -40,6 +49,8 @@ pub struct SyncStatus {
     pub run: Option<i64>,
     /// That the run under way or the last one brought.
     pub documents: u64,
+    /// Until the run under way ends, if it goes on as it did so far.
+    pub seconds_left: Option<u64>,
     #[serde(serialize_with = "as_rfc3339_or_null")]
     pub last_sync: Option<Instant>,
     #[serde(serialize_with = "as_rfc3339_or_null")]
@@ -60,23 +71,26 @@ pub struct CollectionStatus {
     /// `ok`, `waiting`, `scope_missing`, `forbidden`, `not_available`, `app_too_old`, `error`.
     pub state: String,
     pub reason: Option<String>,
+    /// How complete the last weeks are and why not, in one line.
+    pub summary: String,
 }
 
 impl Account {
     pub fn status(&self) -> Result<Status, AccountError> {
         let inner = &self.inner;
         let grant = inner.tokens.current()?;
-        let (state, reason) = match (self.is_configured(), &grant, inner.tokens.standing()) {
-            (false, None, _) => (ConnectionState::NotConfigured, None),
-            (_, None, _) => (ConnectionState::NotConnected, None),
-            (_, Some(_), Err(error @ TokenError::ReconnectNeeded { .. })) => (ConnectionState::ReconnectNeeded, Some(error.to_string())),
-            (_, Some(_), _) => (ConnectionState::Connected, None),
+        let (state, reason) = self.connection()?;
+        let all_gaps = inner.store.gaps(inner.environment.clock.now().day(self.zone()).plus(1 - gaps::DAYS))?;
+        let summary = |name: &str, refusal: Option<&str>| {
+            let own: Vec<&Gap> = all_gaps.iter().filter(|gap| gap.collection == name).collect();
+            gaps::line(refusal, &own)
         };
         let collections: Vec<CollectionStatus> = inner
             .store
             .collections()?
             .into_iter()
             .map(|row| CollectionStatus {
+                summary: summary(&row.name, row.reason.as_deref()),
                 name: row.name,
                 documents: row.documents,
                 first_day: row.first_day,
@@ -92,7 +106,21 @@ impl Account {
             scopes: grant.map(|grant| grant.scopes).unwrap_or_default(),
             sync: self.sync_status(&collections)?,
             specification: self.catalog().version.clone(),
+            specification_checked_at: inner.specification.checked_at(),
             collections,
+        })
+    }
+
+    /// Whether there is a login, and if not, why.
+    pub(super) fn connection(&self) -> Result<(ConnectionState, Option<String>), AccountError> {
+        let tokens = &self.inner.tokens;
+        let key_is_lost = || SealedGrant::new(Arc::clone(&self.inner.vault), self.inner.key.clone()).is_lost();
+        Ok(match (tokens.current()?, tokens.standing()) {
+            (None, _) if key_is_lost() => (ConnectionState::ReconnectNeeded, Some(VaultError::WrongKey.to_string())),
+            (None, _) if !self.is_configured() => (ConnectionState::NotConfigured, None),
+            (None, _) => (ConnectionState::NotConnected, None),
+            (Some(_), Err(error @ TokenError::ReconnectNeeded { .. })) => (ConnectionState::ReconnectNeeded, Some(error.to_string())),
+            (Some(_), _) => (ConnectionState::Connected, None),
         })
     }
 
@@ -109,8 +137,12 @@ impl Account {
             (false, Some(_)) => 100.0,
             (false, None) => 0.0,
         };
+        let elapsed = last_run.as_ref().map(|run| self.inner.environment.clock.now().seconds() - run.started_at.seconds());
+        let elapsed = elapsed.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+        let seconds_left = elapsed.filter(|_| running).and_then(|elapsed| progress.time_left(elapsed)).map(|left| left.as_secs());
         Ok(SyncStatus {
             running,
+            seconds_left,
             percent: (percent * 10.0).round() / 10.0,
             run: last_run.as_ref().map(|run| run.run),
             documents: if running { progress.documents } else { last_run.as_ref().map_or(0, |run| run.documents) },

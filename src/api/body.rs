@@ -42,6 +42,22 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
+/// An answer that is JSON already: one that borrows, or that is long enough to be written where it holds up nobody.
+pub(super) struct Written(Vec<u8>);
+
+impl Written {
+    pub(super) fn of(answer: &impl Serialize) -> Result<Written, ApiError> {
+        let failed = |error: serde_json::Error| ApiError::new(500, "unwritable", format!("the answer cannot be written: {error}"), "");
+        serde_json::to_vec(answer).map(Written).map_err(failed)
+    }
+}
+
+impl IntoResponse for Written {
+    fn into_response(self) -> Response {
+        ([(CONTENT_TYPE, "application/json")], self.0).into_response()
+    }
+}
+
 /// Whether the body claims to be JSON; nothing if it claims nothing.
 fn is_json(headers: &HeaderMap) -> Option<bool> {
     let kind = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();

@@ -2,17 +2,17 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::ApiError;
-use super::body::{Json, Parameters};
+use super::body::{Parameters, Written};
 use super::caller::Caller;
-use super::sql::objects;
 use crate::account::Account;
-use crate::query::{Format, SqlQuery};
+use crate::frames::{Objects, objects_json};
+use crate::query::SqlQuery;
 use crate::time::Day;
 
-const COVERAGE: &str = "SELECT collection, day, documents, state, fetched_at FROM coverage
+const COVERAGE: &str = "SELECT collection, day, documents, state, reason, fetched_at FROM coverage
     WHERE (?1 IS NULL OR collection = ?1) AND (?2 IS NULL OR day >= ?2) AND (?3 IS NULL OR day <= ?3)
     ORDER BY collection, day";
 
@@ -25,19 +25,15 @@ pub(super) struct Part {
 }
 
 #[derive(Serialize)]
-pub(super) struct Coverage {
-    coverage: Vec<Map<String, Value>>,
+struct Coverage<'a> {
+    coverage: Objects<'a>,
     truncated: bool,
 }
 
-pub(super) async fn coverage(
-    _: Caller,
-    State(account): State<Account>,
-    Parameters(part): Parameters<Part>,
-) -> Result<Json<Coverage>, ApiError> {
+pub(super) async fn coverage(_: Caller, State(account): State<Account>, Parameters(part): Parameters<Part>) -> Result<Written, ApiError> {
     let day = |day: Option<Day>| day.map_or(Value::Null, |day| Value::from(day.to_string()));
     let params = vec![part.collection.map_or(Value::Null, Value::from), day(part.from), day(part.to)];
-    let query = SqlQuery { raw_sql: COVERAGE.to_owned(), params, format: Format::Table };
+    let query = SqlQuery { raw_sql: COVERAGE.to_owned(), params, ..SqlQuery::default() };
     let answer = account.query(&query, &super::schema::EVER).await?;
-    Ok(Json(Coverage { coverage: objects(&answer), truncated: answer.batch.cut.is_some() }))
+    Written::of(&Coverage { coverage: objects_json(&answer), truncated: answer.batch.cut.is_some() })
 }

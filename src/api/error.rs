@@ -55,6 +55,12 @@ impl From<&AccountError> for ApiError {
 
 impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> ApiError {
+        ApiError::from(&error)
+    }
+}
+
+impl From<&QueryError> for ApiError {
+    fn from(error: &QueryError) -> ApiError {
         ApiError::new(error.status(), error.code(), error.to_string(), error.hint())
     }
 }

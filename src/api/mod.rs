@@ -23,6 +23,7 @@ pub use error::ApiError;
 pub use login::ConfigurationPageOnly;
 
 use crate::account::{Account, Status};
+use crate::blocking::blocking;
 use body::Json;
 
 /// Largest request body, in bytes.
@@ -50,12 +51,4 @@ pub fn router(account: Account) -> Router {
 
 async fn status(_: Caller, State(account): State<Account>) -> Result<Json<Status>, ApiError> {
     Ok(Json(blocking(move || account.status()).await?))
-}
-
-/// Runs what waits for a disk where it holds up no other call.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-    }
 }

@@ -1,7 +1,6 @@
 //! `GET schema`: everything an editor or a script needs to know to write a query. Columns are asked of the query engine itself, so that
 //! what is listed is what can be read.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -10,11 +9,13 @@ use serde::Serialize;
 use super::ApiError;
 use super::body::Json;
 use super::caller::Caller;
-use super::sql::kind;
 use crate::account::Account;
 use crate::catalog::{Catalog, Column, Series};
-use crate::query::{Format, MACROS, Macro, QueryContext, SqlQuery};
-use crate::store::OutColumn;
+use crate::frames::json_type;
+use crate::query::annotations::{AnnotationKind, KINDS};
+use crate::query::metrics::{Metric, metrics};
+use crate::query::{MACROS, Macro, QueryContext, SqlQuery};
+use crate::store::{FUNCTIONS, Function, OutColumn, SQLITE_FUNCTIONS};
 
 /// No panel asks: the range is all of time, to the end of the year 9999.
 pub(super) const EVER: QueryContext =
@@ -41,13 +42,22 @@ const OTHERS: [(&str, &str); 16] = [
 ];
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Schema {
     /// Of Oura's API: `1.43`.
     specification: String,
     timezone: &'static str,
     tables: Vec<Table>,
     series: Vec<SeriesFace>,
+    /// What a metrics query may name.
+    metrics: Vec<MetricFace>,
+    /// What an annotations query may name.
+    annotations: &'static [AnnotationKind],
     macros: &'static [Macro],
+    /// Those that this program adds to SQLite.
+    functions: &'static [Function],
+    /// The names of SQLite's own that queries may call.
+    sqlite_functions: &'static [&'static str],
 }
 
 #[derive(Serialize)]
@@ -67,6 +77,17 @@ struct ColumnFace {
 }
 
 #[derive(Serialize)]
+struct MetricFace {
+    name: String,
+    /// A few words for a person.
+    title: String,
+    /// The table whose columns filters may name.
+    table: String,
+    unit: Option<&'static str>,
+    description: &'static str,
+}
+
+#[derive(Serialize)]
 struct SeriesFace {
     name: String,
     unit: Option<&'static str>,
@@ -74,7 +95,7 @@ struct SeriesFace {
 }
 
 pub(super) async fn schema(_: Caller, State(account): State<Account>) -> Result<Json<Schema>, ApiError> {
-    let catalog = Arc::clone(account.catalog());
+    let catalog = account.catalog();
     let of_collections = catalog.collections.iter().map(|collection| (collection.table.as_str(), collection.description));
     let mut tables = Vec::with_capacity(OTHERS.len() + catalog.collections.len());
     for (name, description) in OTHERS.into_iter().chain(of_collections) {
@@ -82,22 +103,42 @@ pub(super) async fn schema(_: Caller, State(account): State<Account>) -> Result<
         tables.push(Table { name: name.to_owned(), description, columns });
     }
     let series = catalog.collections.iter().flat_map(|collection| &collection.series).map(series_face).collect();
-    Ok(Json(Schema { specification: catalog.version.clone(), timezone: account.zone().name(), tables, series, macros: &MACROS }))
+    Ok(Json(Schema {
+        specification: catalog.version.clone(),
+        timezone: account.zone().name(),
+        tables,
+        series,
+        metrics: metrics(&catalog).iter().map(metric_face).collect(),
+        annotations: &KINDS,
+        macros: &MACROS,
+        functions: &FUNCTIONS,
+        sqlite_functions: &SQLITE_FUNCTIONS,
+    }))
 }
 
 async fn columns(account: &Account, catalog: &Catalog, table: &str) -> Result<Vec<ColumnFace>, ApiError> {
-    let query = SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\" LIMIT 0"), params: Vec::new(), format: Format::Table };
+    let query = SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\" LIMIT 0"), ..SqlQuery::default() };
     let answer = account.query(&query, &EVER).await?;
     let face = |column: &OutColumn| {
         let known = known(catalog, column);
         ColumnFace {
             name: column.name.clone(),
-            kind: kind(column.values.data_type()),
+            kind: json_type(column.values.data_type()),
             unit: known.and_then(|known| known.unit).map(|unit| unit.0),
             description: known.map(|known| known.description).filter(|text| !text.is_empty()),
         }
     };
     Ok(answer.batch.columns.iter().map(face).collect())
+}
+
+fn metric_face(metric: &Metric<'_>) -> MetricFace {
+    MetricFace {
+        name: metric.name.clone(),
+        title: metric.title(),
+        table: metric.table.to_owned(),
+        unit: metric.unit,
+        description: metric.description,
+    }
 }
 
 fn series_face(series: &Series) -> SeriesFace {

@@ -13,6 +13,7 @@ mod samples;
 mod schema;
 mod show;
 mod skipped;
+mod succession;
 
 pub use diff::Change;
 pub use document::{Cell, DocumentError, Reading};
@@ -20,6 +21,7 @@ pub use openapi::CatalogError;
 pub use reduce::reduce;
 pub use samples::SamplePoint;
 pub use skipped::skipped_path;
+pub use succession::Loss;
 
 use serde::Serialize;
 

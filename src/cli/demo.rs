@@ -12,7 +12,7 @@ use tower::ServiceExt;
 
 use super::Failure;
 use super::dashboard::{OVERVIEW, Target, targets};
-use super::progress::{follow, grouped};
+use super::progress::follow;
 use crate::account::{Account, Accounts, DatasourceKey, Environment, Settings, Status};
 use crate::api::{self, Caller, Role};
 use crate::catalog::Catalog;
@@ -21,6 +21,7 @@ use crate::plugin::host::{Datasource, Host, PanelQuery};
 use crate::query::Limits;
 use crate::simulator::{self, Config, Simulator};
 use crate::time::{Clock, Tz};
+use crate::words::grouped;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

@@ -7,7 +7,7 @@ use clap::Args;
 use url::Url;
 
 use super::Failure;
-use crate::account::{Account, Accounts, DatasourceKey, Environment, Settings};
+use crate::account::{Account, Accounts, DatasourceKey, Environment, Settings, specification};
 use crate::catalog::Catalog;
 use crate::oura::{self, Origins, Secret};
 use crate::query::Limits;
@@ -32,7 +32,8 @@ impl Folder {
         if !path.exists() {
             return Err(format!("there is no {}; --data-dir and --datasource say where to look", path.display()).into());
         }
-        Ok(Store::open_existing(&path, Arc::new(Catalog::bundled()))?)
+        let catalog = specification::catalog(&self.data_dir, Arc::new(Catalog::bundled()));
+        Ok(Store::open_existing(&path, catalog)?)
     }
 }
 

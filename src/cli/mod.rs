@@ -11,12 +11,16 @@ mod query;
 mod serve;
 mod simulate;
 mod sync;
+mod vault;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::account::AccountError;
+use crate::api::ApiError;
 use crate::plugin;
+use crate::query::QueryError;
 
 /// Your Oura ring's history in Grafana.
 ///
@@ -47,6 +51,9 @@ enum Command {
     /// Show what the program knows of Oura's API
     #[command(subcommand)]
     Catalog(catalog::Command),
+    /// Change the key that tokens and secrets are sealed with
+    #[command(subcommand)]
+    Vault(vault::Command),
 }
 
 pub fn main() -> ExitCode {
@@ -62,7 +69,7 @@ pub fn main() -> ExitCode {
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gpx_oura: {error}");
+            eprintln!("gpx_oura: {}", in_words(&error));
             ExitCode::FAILURE
         }
     }
@@ -70,6 +77,13 @@ pub fn main() -> ExitCode {
 
 /// What went wrong, in words that are printed as they are.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// With what can be done about it.
+fn in_words(failure: &Failure) -> String {
+    let account = failure.downcast_ref::<AccountError>().map(ApiError::from);
+    let query = failure.downcast_ref::<QueryError>().map(ApiError::from);
+    account.or(query).map_or_else(|| failure.to_string(), |error| error.in_words())
+}
 
 #[tokio::main]
 async fn run(command: Command) -> Result<(), Failure> {
@@ -82,5 +96,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Query(args) => query::run(args).await,
         Command::Export(args) => export::run(args).await,
         Command::Catalog(command) => Ok(catalog::run(command)?),
+        Command::Vault(command) => vault::run(command),
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Failure;
 use crate::account::{Account, Progress};
+use crate::words::grouped;
 
 /// Follows the run until it ends. A run that failed is an error; what it brought before is stored.
 pub async fn follow(account: &Account, run: i64) -> Result<Progress, Failure> {
@@ -32,14 +33,15 @@ pub async fn follow(account: &Account, run: i64) -> Result<Progress, Failure> {
 }
 
 fn show(progress: &Progress, start: Instant, terminal: bool, ended: bool) {
-    let elapsed = start.elapsed().as_secs_f64();
+    let elapsed = start.elapsed();
+    let left = progress.time_left(elapsed).map_or(String::new(), |left| format!("  {} left", minutes(left)));
     let line = format!(
-        "{:5.1} %  {} of {} windows  {} documents and rows  {:.0} s",
+        "{:5.1} %  {} of {} windows  {} documents and rows  {}{left}",
         progress.percent(),
         progress.windows_done,
         progress.windows,
         grouped(progress.documents),
-        elapsed,
+        minutes(elapsed),
     );
     let mut stderr = std::io::stderr().lock();
     // Nobody can be told that the terminal is gone.
@@ -51,15 +53,10 @@ fn show(progress: &Progress, start: Instant, terminal: bool, ended: bool) {
     let _ = stderr.flush();
 }
 
-/// `1234567` as `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+/// `12 s`, `3 min 20 s`.
+fn minutes(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds => format!("{} min {} s", seconds / 60, seconds % 60),
     }
-    text
 }

@@ -44,14 +44,14 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
         interval: std::time::Duration::from_secs(60),
         max_data_points: 1000,
     };
-    let engine = Engine::new(store.clone(), store.catalog().clone(), zone, Limits::default());
+    let engine = Engine::new(store.clone(), store.catalog(), zone, Limits::default());
     let query = SqlQuery { raw_sql: args.sql, ..SqlQuery::default() };
     let answer = engine.run(&query, &context).await?;
     let mut out = std::io::stdout().lock();
     match args.output {
         Output::Table => write_table(&answer.batch, &mut out)?,
         Output::Csv => write_csv(&answer.batch, &mut out)?,
-        Output::Json => print_json(&answer, store.catalog())?,
+        Output::Json => print_json(&answer, &store.catalog())?,
     }
     for notice in &answer.notices {
         eprintln!("{notice}");

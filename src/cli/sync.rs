@@ -4,8 +4,9 @@ use clap::Args;
 
 use super::Failure;
 use super::local::Application;
-use super::progress::{follow, grouped};
+use super::progress::follow;
 use crate::account::{Account, Backfill, Trigger};
+use crate::words::grouped;
 
 #[derive(Args, Debug)]
 pub struct SyncArgs {

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::catalog::{Catalog, Column};
+use crate::catalog::{Catalog, Column, Unit};
 use crate::store::OutColumn;
 
 /// Grafana's FieldConfig, as far as it is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Config {
+    /// The name in legends, unless the person gives another.
+    #[serde(rename = "displayNameFromDS", skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<&'static str>,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -18,9 +21,13 @@ pub struct Config {
 }
 
 impl Config {
-    fn of(column: &Column) -> Option<Config> {
-        let config = Config { unit: column.unit.map(|unit| unit.0), description: column.description };
+    fn of(unit: Option<Unit>, description: &'static str) -> Option<Config> {
+        let config = Config { title: None, unit: unit.map(|unit| unit.0), description };
         (config != Config::default()).then_some(config)
+    }
+
+    fn of_known(column: &Column) -> Option<Config> {
+        Config::of(column.unit, column.description)
     }
 }
 
@@ -33,23 +40,33 @@ pub struct Configs<'a> {
 
 impl<'a> Configs<'a> {
     pub fn of(catalog: &'a Catalog) -> Configs<'a> {
-        let mut by_name = HashMap::new();
+        let mut by_name: HashMap<&str, Option<Config>> = HashMap::new();
         for column in catalog.collections.iter().flat_map(|collection| &collection.columns) {
-            let config = Config::of(column);
-            by_name.entry(column.name.as_str()).and_modify(|known| *known = common(*known, config)).or_insert(config);
+            let config = Config::of_known(column);
+            by_name.entry(column.name.as_str()).and_modify(|known| *known = common(known.take(), config.clone())).or_insert(config);
         }
         Configs { catalog, by_name }
     }
 
-    /// By the table and column it comes from; else, for an expression that keeps a column's name (`avg(average_hrv) AS average_hrv`), by
+    /// By the table and column, or series, it comes from; else, for an expression that keeps a column's name (`avg(average_hrv) AS average_hrv`), by
     /// that name, if it means the same in every table that has it.
     pub fn of_column(&self, column: &OutColumn) -> Option<Config> {
         match &column.origin {
             Some(origin) => {
                 let collection = self.catalog.collections.iter().find(|collection| collection.table == origin.table)?;
-                collection.columns.iter().find(|known| known.name == origin.column).and_then(Config::of)
+                let of_column = || collection.columns.iter().find(|known| known.name == origin.column).and_then(Config::of_known);
+                let of_series = || {
+                    let field =
+                        |name: &str| name.strip_prefix(&origin.table).and_then(|rest| rest.strip_prefix('.')) == Some(&origin.column);
+                    collection
+                        .series
+                        .iter()
+                        .find(|series| field(&series.name))
+                        .and_then(|series| Config::of(series.unit, series.description))
+                };
+                of_column().or_else(of_series)
             }
-            None => self.by_name.get(column.name.as_str()).copied().flatten(),
+            None => self.by_name.get(column.name.as_str()).cloned().flatten(),
         }
     }
 }
@@ -57,5 +74,9 @@ impl<'a> Configs<'a> {
 /// What two columns of one name have in common: nothing if their units differ.
 fn common(a: Option<Config>, b: Option<Config>) -> Option<Config> {
     let (a, b) = (a?, b?);
-    (a.unit == b.unit).then(|| Config { unit: a.unit, description: if a.description == b.description { a.description } else { "" } })
+    (a.unit == b.unit).then(|| Config {
+        title: None,
+        unit: a.unit,
+        description: if a.description == b.description { a.description } else { "" },
+    })
 }

@@ -4,6 +4,7 @@
 //! alert rules and expressions take the typed path.
 
 mod config;
+mod downsample;
 mod encode;
 mod rows;
 mod series;
@@ -16,10 +17,11 @@ use arrow::error::ArrowError;
 use serde::Serialize;
 
 use crate::catalog::Catalog;
-use crate::query::{Answer, Format};
+use crate::query::{Answer, Face, Format};
+use crate::store::OutColumn;
 use config::{Config, Configs};
 
-pub use rows::{Rows, rows_json};
+pub use rows::{Objects, Rows, json_type, objects_json, rows_json};
 
 /// One data frame, encoded: an Arrow IPC *file* (with footer) as Grafana reads it.
 pub type EncodedFrame = Vec<u8>;
@@ -76,8 +78,10 @@ struct Meta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     type_version: Option<[u32; 2]>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    notices: Vec<Notice<'a>>,
+    notices: Vec<Notice>,
     executed_query_string: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom: Option<&'a serde_json::Value>,
     preferred_visualisation_type: &'static str,
 }
 
@@ -91,33 +95,45 @@ enum FrameType {
 }
 
 #[derive(Debug, Serialize)]
-struct Notice<'a> {
+struct Notice {
     severity: &'static str,
-    text: &'a str,
+    text: String,
 }
 
 /// The frames of one answer under `ref_id`. `time_series`: sorted, long turned to wide with labels; `table`: rows as they came.
 pub fn frames(answer: &Answer, format: Format, ref_id: &str, catalog: &Catalog) -> Result<Vec<EncodedFrame>, FrameError> {
     let configs = Configs::of(catalog);
-    let fields: Vec<_> = answer
-        .batch
-        .columns
-        .iter()
-        .map(|column| Field { name: column.name.clone(), labels: None, config: configs.of_column(column), values: column.values.clone() })
-        .collect();
+    let faces = answer.faces.iter().map(Some).chain(std::iter::repeat(None));
+    let fields: Vec<_> = answer.batch.columns.iter().zip(faces).map(|(column, face)| field(column, face, &configs)).collect();
+    let mut notices: Vec<_> = answer.notices.iter().map(|text| Notice { severity: "warning", text: text.clone() }).collect();
     let (kind, fields) = match format {
-        Format::TimeSeries => (FrameType::TimeSeriesWide, series::wide(fields, answer.fill)?),
+        Format::TimeSeries => {
+            let fields = series::wide(fields, answer.fill)?;
+            let (fields, notice) = downsample::reduced(fields, answer.downsample)?;
+            notices.extend(notice.map(|text| Notice { severity: "info", text }));
+            (FrameType::TimeSeriesWide, fields)
+        }
         Format::Table if is_numeric_long(&fields) => (FrameType::NumericLong, fields),
         Format::Table => (FrameType::Table, fields),
     };
     let meta = Meta {
         kind,
         type_version: (!matches!(kind, FrameType::Table)).then_some([0, 1]),
-        notices: answer.notices.iter().map(|text| Notice { severity: "warning", text }).collect(),
+        notices,
         executed_query_string: &answer.executed_sql,
+        custom: answer.custom.as_ref(),
         preferred_visualisation_type: if matches!(kind, FrameType::TimeSeriesWide) { "graph" } else { "table" },
     };
     Ok(vec![encode::encode(&fields, &meta, ref_id)?])
+}
+
+fn field(column: &OutColumn, face: Option<&Face>, configs: &Configs<'_>) -> Field {
+    let mut config = configs.of_column(column);
+    if let Some(title) = face.and_then(|face| face.title.clone()) {
+        config.get_or_insert_default().title = Some(title);
+    }
+    let labels = face.filter(|face| !face.labels.is_empty()).map(|face| face.labels.clone());
+    Field { name: column.name.clone(), labels, config, values: column.values.clone() }
 }
 
 /// Numbers told apart by columns of text, without times: what an alert rule on a table reads as one number per label set.

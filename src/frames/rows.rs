@@ -3,7 +3,7 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType};
 use chrono::{DateTime, SecondsFormat};
-use serde::ser::{SerializeSeq, SerializeStruct};
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::config::Configs;
@@ -31,13 +31,14 @@ pub fn rows_json<'a>(answer: &'a Answer, catalog: &Catalog) -> Rows<'a> {
     let configs = Configs::of(catalog);
     let head = |column: &'a OutColumn| ColumnHead {
         name: &column.name,
-        kind: kind(column.values.data_type()),
+        kind: json_type(column.values.data_type()),
         unit: configs.of_column(column).and_then(|config| config.unit),
     };
     Rows { answer, columns: answer.batch.columns.iter().map(head).collect() }
 }
 
-fn kind(values: &DataType) -> &'static str {
+/// What a column's values are in JSON.
+pub fn json_type(values: &DataType) -> &'static str {
     match values {
         DataType::Timestamp(..) => "time",
         DataType::Int64 => "integer",
@@ -75,21 +76,53 @@ struct OneRow<'a> {
 
 impl Serialize for OneRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(Some(self.columns.len()))?;
-        for column in self.columns {
-            let values = column.values.as_ref();
-            match values.data_type() {
-                _ if values.is_null(self.row) => list.serialize_element(&())?,
-                DataType::Int64 => list.serialize_element(&values.as_primitive::<Int64Type>().value(self.row))?,
-                DataType::Float64 => list.serialize_element(&values.as_primitive::<Float64Type>().value(self.row))?,
-                DataType::Boolean => list.serialize_element(&values.as_boolean().value(self.row))?,
-                DataType::Timestamp(..) => {
-                    let moment = DateTime::from_timestamp_nanos(values.as_primitive::<TimestampNanosecondType>().value(self.row));
-                    list.serialize_element(&moment.to_rfc3339_opts(SecondsFormat::AutoSi, true))?;
-                }
-                _ => list.serialize_element(values.as_string::<i32>().value(self.row))?,
+        serializer.collect_seq(self.columns.iter().map(|column| Cell { values: &column.values, row: self.row }))
+    }
+}
+
+/// The answer's rows as objects, one key a column: `[{"collection": "sleep", "day": "2026-11-24"}, …]`.
+pub struct Objects<'a>(&'a Answer);
+
+/// As [`rows_json`], for few rows that a person or a script reads by name.
+pub fn objects_json(answer: &Answer) -> Objects<'_> {
+    Objects(answer)
+}
+
+impl Serialize for Objects<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let batch = &self.0.batch;
+        serializer.collect_seq((0..batch.rows).map(|row| OneObject(OneRow { columns: &batch.columns, row })))
+    }
+}
+
+struct OneObject<'a>(OneRow<'a>);
+
+impl Serialize for OneObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let OneRow { columns, row } = self.0;
+        serializer.collect_map(columns.iter().map(|column| (&column.name, Cell { values: &column.values, row })))
+    }
+}
+
+/// One value. What JSON has no number for (an infinity) is null.
+struct Cell<'a> {
+    values: &'a dyn Array,
+    row: usize,
+}
+
+impl Serialize for Cell<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Cell { values, row } = *self;
+        match values.data_type() {
+            _ if values.is_null(row) => serializer.serialize_unit(),
+            DataType::Int64 => serializer.serialize_i64(values.as_primitive::<Int64Type>().value(row)),
+            DataType::Float64 => serializer.serialize_f64(values.as_primitive::<Float64Type>().value(row)),
+            DataType::Boolean => serializer.serialize_bool(values.as_boolean().value(row)),
+            DataType::Timestamp(..) => {
+                let moment = DateTime::from_timestamp_nanos(values.as_primitive::<TimestampNanosecondType>().value(row));
+                serializer.serialize_str(&moment.to_rfc3339_opts(SecondsFormat::AutoSi, true))
             }
+            _ => serializer.serialize_str(values.as_string::<i32>().value(row)),
         }
-        list.end()
     }
 }

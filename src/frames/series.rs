@@ -124,7 +124,7 @@ fn long_to_wide(time: Field, factors: Vec<Field>, values: Vec<Field>) -> Result<
         for value in &values {
             let labels = names.iter().cloned().zip(texts.iter().cloned()).collect::<BTreeMap<_, _>>();
             let values = take(&value.values, &rows, None)?;
-            fields.push((texts, Field { name: value.name.clone(), labels: Some(labels), config: value.config, values }));
+            fields.push((texts, Field { name: value.name.clone(), labels: Some(labels), config: value.config.clone(), values }));
         }
     }
     fields.sort_by(|(a_labels, a), (b_labels, b)| (&a.name, a_labels).cmp(&(&b.name, b_labels)));

@@ -9,7 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::*;
 use crate::catalog::{Collection, Column, KeyRule, Kind, Storage, Style, TimeRule, Unit};
-use crate::query::{Fill, FillMode};
+use crate::query::{Downsample, Fill, FillMode};
 use crate::store::{ColumnBatch, Limit, Origin, OutColumn};
 
 fn catalog() -> Catalog {
@@ -56,6 +56,9 @@ fn answer(columns: Vec<OutColumn>) -> Answer {
         elapsed: Duration::from_millis(12),
         notices: Vec::new(),
         fill: None,
+        downsample: (Downsample::Auto, 1_000),
+        faces: Vec::new(),
+        custom: None,
     }
 }
 

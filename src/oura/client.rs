@@ -13,7 +13,7 @@ use url::Url;
 
 use super::answer::{self, BodyError};
 use super::meaning::{Meaning, meaning, missing_scope};
-use super::pace::{Backoff, Counters, Gate, RequestCounts, count};
+use super::pace::{AnswerCount, Backoff, Counters, Gate, RequestCounts, count};
 use super::{AccessTokens, Origins, Pages, Secret, TokenError, USER_AGENT, below};
 use crate::catalog::{Collection, Style};
 use crate::time::{Clock, Instant, Tz};
@@ -77,16 +77,16 @@ pub enum FetchError {
     #[error("the scope {scope:?} is not granted; connect again and leave it ticked")]
     ScopeMissing { scope: String },
     /// Another 403: membership ended or no permission.
-    #[error("Oura refused access: {detail}")]
+    #[error("Oura refused access: {detail}. An active membership at Oura opens it; every sync asks again")]
     Forbidden { detail: String },
     /// 404: Oura does not offer this collection (here, now).
-    #[error("Oura does not offer this collection")]
+    #[error("Oura does not offer this collection here; nothing can be done, every sync asks again")]
     NotAvailable,
     /// 426: the person's mobile app is too old for this data.
     #[error("the Oura app on the phone is too old for this data; update it")]
     AppTooOld,
     /// 400 or 422: the request itself was refused, most likely its range.
-    #[error("Oura refused the request: {detail}")]
+    #[error("Oura refused the request: {detail}; the next sync tries again")]
     Rejected { status: u16, detail: String },
     /// The login is over: nothing can be fetched until the person connects again.
     #[error(transparent)]
@@ -98,10 +98,10 @@ pub enum FetchError {
     #[error("Oura answers {status}; the next sync tries again")]
     Server { status: u16 },
     /// No answer, or not all of it, after retries.
-    #[error("Oura could not be reached: {detail}")]
+    #[error("Oura could not be reached: {detail}; the next sync tries again")]
     Network { detail: String },
     /// An answer that is no page of documents, or pages that never end.
-    #[error("Oura's answer makes no sense: {detail}")]
+    #[error("Oura's answer makes no sense: {detail}; the next sync tries again")]
     Malformed { detail: String },
 }
 
@@ -173,6 +173,11 @@ impl Client {
         self.shared.counters.read()
     }
 
+    /// The same by collection and status.
+    pub fn answers(&self) -> Vec<AnswerCount> {
+        self.shared.counters.answers()
+    }
+
     fn url(&self, collection: &Collection, range: Range, token: Option<&str>) -> Url {
         let mut url = below(&self.shared.origins.api, &collection.path);
         let (from, to) = (range.from, range.to);
@@ -194,9 +199,11 @@ impl Client {
         let request = http.get(url).bearer_auth(token.reveal()).header(reqwest::header::USER_AGENT, USER_AGENT);
         let response = request.send().await.map_err(|error| {
             count(&counters.broken);
+            counters.answered(&collection.name, None);
             Failure::Passing(FetchError::Network { detail: answer::network(error) })
         })?;
         let status = response.status().as_u16();
+        counters.answered(&collection.name, Some(status));
         if meaning(status) != Meaning::Page {
             return Err(self.refusal(collection, response, token).await);
         }

@@ -8,11 +8,13 @@ mod meaning;
 pub mod oauth;
 mod pace;
 mod pages;
+pub mod specification;
 mod tokens;
 
 pub use client::{Client, FetchError, Page, Range};
-pub use pace::RequestCounts;
+pub use pace::{AnswerCount, RequestCounts};
 pub use pages::Pages;
+pub use specification::BadVersion;
 pub use tokens::{AccessTokens, BoxFuture, GrantVault, TokenError, Tokens};
 
 use std::fmt;
@@ -43,6 +45,8 @@ pub struct Origins {
     pub legacy: LoginUrls,
     /// moi.ouraring.com, for applications registered at the new developer portal.
     pub portal: LoginUrls,
+    /// The folder of the published specifications, at cloud.ouraring.com.
+    pub specification: Url,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +90,7 @@ impl Origins {
                 token: below(portal, "/oauth/v2/ext/oauth-token"),
                 revoke: below(portal, "/oauth/v2/ext/oauth-revoke"),
             },
+            specification: below(cloud, "/v2/static/json"),
         }
     }
 

@@ -1,5 +1,6 @@
 //! How fast to ask: waiting longer after each failure, stopping altogether when Oura says so, and counting what was sent.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -73,6 +74,15 @@ pub struct RequestCounts {
     pub retries: u64,
 }
 
+/// How often a collection was answered so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerCount {
+    pub collection: String,
+    /// HTTP's; `None` when no answer came.
+    pub status: Option<u16>,
+    pub count: u64,
+}
+
 #[derive(Default)]
 pub(super) struct Counters {
     pub(super) requests: AtomicU64,
@@ -82,6 +92,7 @@ pub(super) struct Counters {
     pub(super) failed: AtomicU64,
     pub(super) broken: AtomicU64,
     pub(super) retries: AtomicU64,
+    answers: Mutex<BTreeMap<(String, Option<u16>), u64>>,
 }
 
 impl Counters {
@@ -96,6 +107,22 @@ impl Counters {
             broken: read(&self.broken),
             retries: read(&self.retries),
         }
+    }
+
+    pub(super) fn answered(&self, collection: &str, status: Option<u16>) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        *answers.entry((collection.to_owned(), status)).or_default() += 1;
+    }
+
+    /// By collection, then status.
+    pub(super) fn answers(&self) -> Vec<AnswerCount> {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let row = |((collection, status), count): (&(String, Option<u16>), &u64)| AnswerCount {
+            collection: collection.clone(),
+            status: *status,
+            count: *count,
+        };
+        answers.iter().map(row).collect()
     }
 }
 

@@ -12,6 +12,8 @@ use super::context;
 use super::opening::Opening;
 use crate::account::{Account, AccountError, CollectionStatus, ConnectionState, DatasourceKey, Status, Trigger};
 use crate::api::ApiError;
+use crate::blocking::blocking;
+use crate::words::grouped;
 
 /// A person looks at a spinner meanwhile.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -66,10 +68,7 @@ async fn look(account: &Account, syncs: &HealthSyncs) -> Result<Status, AccountE
 
 async fn status_of(account: &Account) -> Result<Status, AccountError> {
     let account = account.clone();
-    match tokio::task::spawn_blocking(move || account.status()).await {
-        Ok(status) => status,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-    }
+    blocking(move || account.status()).await
 }
 
 fn report(status: &Status) -> CheckHealthResponse {
@@ -105,7 +104,7 @@ fn connected(status: &Status) -> String {
     let range = first.zip(last).map(|(first, last)| format!(" from {first} to {last}")).unwrap_or_default();
     let current = collections.iter().filter(|collection| collection.state == "ok").count();
     let mut text =
-        format!("Connected. {} documents{range}; {current} of {} collections up to date.", with_thousands(documents), collections.len());
+        format!("Connected. {} documents{range}; {current} of {} collections up to date.", grouped(documents), collections.len());
     if status.sync.running {
         text += &format!(" A sync is running, {:.0} % done.", status.sync.percent);
     }
@@ -124,12 +123,6 @@ fn trouble(collection: &CollectionStatus) -> Option<String> {
         (_, Some(reason)) => Some(format!("{name} ({})", reason.trim_end_matches('.'))),
         (_, None) => Some(format!("{name} ({state})")),
     }
-}
-
-fn with_thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
-    groups.join(",")
 }
 
 fn response(status: HealthStatus, message: String, details: serde_json::Value) -> CheckHealthResponse {
@@ -151,6 +144,7 @@ mod tests {
             last_sync: None,
             state: state.to_owned(),
             reason: reason.map(str::to_owned),
+            summary: String::new(),
         }
     }
 
@@ -164,11 +158,13 @@ mod tests {
                 percent: 100.0,
                 run: Some(1),
                 documents: 0,
+                seconds_left: None,
                 last_sync: None,
                 next_sync: None,
                 failure: None,
             },
             specification: "1.43".to_owned(),
+            specification_checked_at: None,
             collections,
         }
     }

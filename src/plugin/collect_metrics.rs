@@ -1,12 +1,12 @@
 //! `CollectMetrics`: this process as Prometheus sees it, on `/metrics/plugins/<id>`. The call names no data source: all are reported.
 
-use std::fmt::Write;
-
 use grafana_plugin_sdk::pluginv2::CollectMetricsResponse;
 use grafana_plugin_sdk::pluginv2::collect_metrics_response::Payload;
 
+use super::exposition::{Exposition, Family, Kind, Label};
 use super::opening::Opening;
-use crate::account::{Account, ConnectionState};
+use crate::account::{Account, Measures};
+use crate::query::LATENCIES;
 
 pub async fn answer(opening: &Opening) -> CollectMetricsResponse {
     let accounts = match opening.now() {
@@ -17,35 +17,200 @@ pub async fn answer(opening: &Opening) -> CollectMetricsResponse {
     CollectMetricsResponse { metrics: Some(Payload { prometheus: text.into_bytes() }) }
 }
 
-/// A gauge: name, help, and what it is for one account; `None` leaves the account out.
-type Gauge = (&'static str, &'static str, fn(&Account, &crate::account::Status) -> Option<f64>);
+/// The two labels that every sample of a data source has.
+type Source<'a> = [Label<'a>; 2];
 
-const GAUGES: [Gauge; 5] = [
-    ("ringside_connected", "Whether the data source is connected to Oura.", |_, status| {
-        Some(f64::from(status.state == ConnectionState::Connected))
+/// Writes what one data source has of a family: nothing, a sample or many.
+type Writer = fn(&mut Family<'_>, &Source<'_>, &Measures);
+
+/// One row for each family of the data sources.
+const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
+    ("ringside_connected", Kind::Gauge, "Whether the data source is connected to Oura.", |family, source, measures| {
+        family.sample(source, measures.connected.into());
     }),
-    ("ringside_documents", "Documents kept.", |_, status| {
-        Some(status.collections.iter().map(|collection| collection.documents as f64).sum())
+    ("ringside_token_expiry_timestamp_seconds", Kind::Gauge, "When the access token expires.", |family, source, measures| {
+        optional(family, source, measures.token_expires_at.map(|at| at.seconds()));
     }),
-    ("ringside_database_bytes", "Size of the database, its log included.", |account, _| Some(account.database_size() as f64)),
-    ("ringside_last_sync_timestamp_seconds", "When a collection was last synced.", |_, status| {
-        status.sync.last_sync.map(|at| at.seconds() as f64)
+    (
+        "ringside_requests_total",
+        Kind::Counter,
+        "Requests to Oura's API, by HTTP status; none without an answer.",
+        |family, source, measures| {
+            for answer in &measures.answers {
+                let status = answer.status.map_or("none".to_owned(), |status| status.to_string());
+                family.sample(&with(source, &[("collection", &answer.collection), ("status", &status)]), answer.count as f64);
+            }
+        },
+    ),
+    ("ringside_retries_total", Kind::Counter, "Requests to Oura's API that repeated an earlier one.", |family, source, measures| {
+        family.sample(source, measures.retries as f64);
     }),
-    ("ringside_sync_running", "Whether a sync is under way.", |_, status| Some(f64::from(status.sync.running))),
+    ("ringside_documents", Kind::Gauge, "Documents and rows kept.", |family, source, measures| {
+        for (collection, documents) in &measures.documents {
+            family.sample(&with(source, &[("collection", collection)]), *documents as f64);
+        }
+    }),
+    ("ringside_collections", Kind::Gauge, "Collections in each state.", |family, source, measures| {
+        for (state, count) in &measures.collections {
+            family.sample(&with(source, &[("state", state)]), *count as f64);
+        }
+    }),
+    ("ringside_last_sync_timestamp_seconds", Kind::Gauge, "When a collection was last synced.", |family, source, measures| {
+        optional(family, source, measures.last_sync.map(|at| at.seconds()));
+    }),
+    ("ringside_sync_age_seconds", Kind::Gauge, "Time since a collection was last synced.", |family, source, measures| {
+        optional(family, source, measures.sync_age_seconds);
+    }),
+    ("ringside_sync_running", Kind::Gauge, "Whether a sync is under way.", |family, source, measures| {
+        family.sample(source, measures.sync_running.into());
+    }),
+    ("ringside_sync_windows_waiting", Kind::Gauge, "Windows of time waiting to be fetched.", |family, source, measures| {
+        for (reason, count) in &measures.windows_waiting {
+            family.sample(&with(source, &[("reason", reason.as_str())]), *count as f64);
+        }
+    }),
+    ("ringside_queries_waiting", Kind::Gauge, "Queries waiting for their turn.", |family, source, measures| {
+        family.sample(source, measures.queries_waiting as f64);
+    }),
+    ("ringside_queries_total", Kind::Counter, "Queries, by outcome: ok, or the code of the error.", |family, source, measures| {
+        for (outcome, count) in &measures.queries.outcomes {
+            family.sample(&with(source, &[("outcome", outcome)]), *count as f64);
+        }
+    }),
+    ("ringside_query_limits_total", Kind::Counter, "Queries that met a limit.", |family, source, measures| {
+        for (limit, count) in &measures.queries.limits {
+            family.sample(&with(source, &[("limit", limit)]), *count as f64);
+        }
+    }),
+    ("ringside_query_duration_seconds", Kind::Histogram, "How long queries took, waiting included.", |family, source, measures| {
+        let queries = &measures.queries;
+        family.histogram(source, &LATENCIES, &queries.within, queries.total(), queries.seconds);
+    }),
+    ("ringside_database_bytes", Kind::Gauge, "Size of the database, its log included.", |family, source, measures| {
+        family.sample(source, measures.database_bytes as f64);
+    }),
 ];
 
-/// Prometheus' text format, version 0.0.4. Label values are organisation ids and uids, which need no escaping.
+fn with<'a>(source: &Source<'a>, labels: &[Label<'a>]) -> Vec<Label<'a>> {
+    [source.as_slice(), labels].concat()
+}
+
+fn optional(family: &mut Family<'_>, source: &Source<'_>, value: Option<i64>) {
+    if let Some(value) = value {
+        family.sample(source, value as f64);
+    }
+}
+
 fn exposition(accounts: &[Account]) -> String {
-    let mut text = String::from("# HELP ringside_up Whether the plugin answers.\n# TYPE ringside_up gauge\nringside_up 1\n");
-    let known: Vec<_> = accounts.iter().filter_map(|account| Some((account, account.status().ok()?))).collect();
-    for (name, help, measure) in GAUGES {
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for (account, status) in &known {
-            if let Some(value) = measure(account, status) {
-                let (org, uid) = (account.key().org(), account.key().uid());
-                let _ = writeln!(text, "{name}{{org=\"{org}\",datasource=\"{uid}\"}} {value}");
-            }
+    let mut exposition = Exposition::default();
+    exposition.family("ringside_up", Kind::Gauge, "Whether the plugin answers.").sample(&[], 1.0);
+    let build = [("version", env!("CARGO_PKG_VERSION"))];
+    exposition.family("ringside_build_info", Kind::Gauge, "The program's version.").sample(&build, 1.0);
+    if let Some(bytes) = resident_memory() {
+        exposition.family("ringside_resident_memory_bytes", Kind::Gauge, "Resident memory of the process.").sample(&[], bytes as f64);
+    }
+    if let Some(count) = open_files() {
+        exposition.family("ringside_open_files", Kind::Gauge, "Open file descriptors of the process.").sample(&[], count as f64);
+    }
+    let known: Vec<(String, &Account, Measures)> =
+        accounts.iter().filter_map(|account| Some((account.key().org().to_string(), account, account.measures().ok()?))).collect();
+    for (name, kind, help, write) in FAMILIES {
+        let mut family = exposition.family(name, *kind, help);
+        for (org, account, measures) in &known {
+            write(&mut family, &[("org", org), ("uid", account.key().uid())], measures);
         }
     }
-    text
+    exposition.finish()
+}
+
+/// Only Linux says.
+fn resident_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+}
+
+/// Only Linux says.
+fn open_files() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/fd").ok()?.count())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::account::{Accounts, DatasourceKey, Environment, Settings};
+    use crate::catalog::Catalog;
+    use crate::oura::{self, Origins, Secret};
+    use crate::query::{Limits, QueryContext, SqlQuery};
+    use crate::time::Clock;
+
+    async fn accounts(data_dir: &std::path::Path) -> Accounts {
+        let environment = Environment {
+            data_dir: data_dir.to_owned(),
+            origins: Origins::oura(),
+            http: oura::http_client().unwrap(),
+            catalog: Arc::new(Catalog::bundled()),
+            clock: Clock::system(),
+            limits: Limits { max_rows: 1, ..Limits::default() },
+            encryption_key: None,
+            scheduled: false,
+        };
+        let accounts = Accounts::open(environment).unwrap();
+        for uid in ["one", "two"] {
+            accounts.account(&DatasourceKey::new(3, uid).unwrap(), &Settings::default(), &Secret::default()).await.unwrap();
+        }
+        accounts
+    }
+
+    /// Name and labels of every sample with its value, after checking that the text is what Prometheus accepts.
+    fn parsed(text: &str) -> HashMap<String, f64> {
+        let (mut samples, mut families, mut open) = (HashMap::new(), Vec::new(), ("", ""));
+        let mut lines = text.lines();
+        while let Some(line) = lines.next() {
+            if let Some(help) = line.strip_prefix("# HELP ") {
+                let (name, words) = help.split_once(' ').expect("a help text");
+                let (typed, kind) = lines.next().and_then(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).expect("a type");
+                assert!(typed == name && !words.is_empty() && ["counter", "gauge", "histogram"].contains(&kind), "{line}");
+                assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
+                assert!(name.starts_with("ringside_") && !families.contains(&name), "{name}");
+                families.push(name);
+                open = (name, kind);
+                continue;
+            }
+            let (series, value) = line.rsplit_once(' ').expect("a value");
+            let name = series.split('{').next().unwrap_or_default();
+            let base = match open.1 {
+                "histogram" => ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name),
+                _ => name,
+            };
+            assert_eq!(base, open.0, "a sample outside its family");
+            assert!(samples.insert(series.to_owned(), value.parse().expect("a number")).is_none(), "{series} twice");
+        }
+        samples
+    }
+
+    #[tokio::test]
+    async fn every_data_source_is_reported_with_what_its_queries_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let accounts = accounts(folder.path()).await;
+        let context = QueryContext { from_ms: 0, to_ms: 1, interval: std::time::Duration::from_secs(1), max_data_points: 1 };
+        let all = accounts.all().await;
+        for sql in ["SELECT 1 UNION SELECT 2", "DELETE FROM sleep", "SELECT 1"] {
+            let _ = all[0].query(&SqlQuery { raw_sql: sql.to_owned(), ..SqlQuery::default() }, &context).await;
+        }
+        let samples = parsed(&tokio::task::spawn_blocking(move || exposition(&all)).await.unwrap());
+        let value = |series: &str| samples.get(series).copied();
+        assert_eq!(value("ringside_up"), Some(1.0));
+        assert_eq!(value(r#"ringside_connected{org="3",uid="one"}"#), Some(0.0));
+        assert_eq!(value(r#"ringside_queries_total{org="3",uid="one",outcome="ok"}"#), Some(2.0));
+        assert_eq!(value(r#"ringside_queries_total{org="3",uid="one",outcome="not_select"}"#), Some(1.0));
+        assert_eq!(value(r#"ringside_query_limits_total{org="3",uid="one",limit="rows"}"#), Some(1.0));
+        assert_eq!(value(r#"ringside_query_duration_seconds_bucket{org="3",uid="one",le="+Inf"}"#), Some(3.0));
+        assert_eq!(value(r#"ringside_query_duration_seconds_count{org="3",uid="two"}"#), Some(0.0));
+        assert!(value(r#"ringside_database_bytes{org="3",uid="two"}"#) > Some(4096.0));
+        assert!(value("ringside_resident_memory_bytes").is_none_or(|bytes| bytes > 1e6));
+    }
 }

@@ -5,6 +5,7 @@ mod check_health;
 mod collect_metrics;
 mod context;
 mod controller;
+mod exposition;
 mod hclog;
 pub mod host;
 mod opening;

@@ -12,6 +12,8 @@ use super::opening::Opening;
 use crate::account::Account;
 use crate::api::ApiError;
 use crate::frames::{EncodedFrame, FrameError, frames};
+use crate::query::annotations::AnnotationsQuery;
+use crate::query::metrics::MetricsQuery;
 use crate::query::{QueryContext, SqlQuery};
 
 /// Grafana's own default where a query names no interval.
@@ -57,13 +59,31 @@ struct Kind {
 async fn one(account: &Account, query: &DataQuery) -> Result<Vec<EncodedFrame>, ApiError> {
     let unreadable = |error: serde_json::Error| ApiError::new(400, "bad_query", format!("the query cannot be read: {error}"), "");
     let kind: Kind = serde_json::from_slice(&query.json).map_err(unreadable)?;
-    if !matches!(kind.query_type.as_str(), "" | "sql") {
-        let message = format!("{:?} is no query type", kind.query_type);
-        return Err(ApiError::new(400, "query_type", message, "Use \"sql\"."));
-    }
-    let sql: SqlQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
-    let answer = account.query(&sql, &range_of(query)).await?;
-    let (catalog, ref_id, format) = (account.catalog().clone(), query.ref_id.clone(), sql.format);
+    let context = range_of(query);
+    let (answer, format) = match kind.query_type.as_str() {
+        "" | "sql" => {
+            let sql: SqlQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
+            (account.query(&sql, &context).await?, sql.format)
+        }
+        "metrics" => {
+            let metrics: MetricsQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
+            let plan = metrics.plan(&account.catalog(), &context)?;
+            let mut answer = account.query(&plan.query, &context).await?;
+            let format = plan.query.format;
+            plan.describe(&mut answer);
+            (answer, format)
+        }
+        "annotations" => {
+            let annotations: AnnotationsQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
+            let plan = annotations.plan(&account.catalog())?;
+            (account.query(&plan, &context).await?, plan.format)
+        }
+        other => {
+            let message = format!("{other:?} is no query type");
+            return Err(ApiError::new(400, "query_type", message, "Use sql, metrics or annotations."));
+        }
+    };
+    let (catalog, ref_id) = (account.catalog(), query.ref_id.clone());
     let encoded = tokio::task::spawn_blocking(move || frames(&answer, format, &ref_id, &catalog)).await;
     let shape = |error: FrameError| ApiError::new(422, "frame", error.to_string(), "Choose the format Table, or select other columns.");
     encoded.map_err(|_| lost())?.map_err(shape)

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::QueryError;
 use super::macros::Expanded;
-use super::{Answer, Limits, QueryContext, SqlQuery, macros, statement};
+use super::{Answer, Limits, QueryContext, SqlQuery, macros, quantity, statement};
 use crate::catalog::Catalog;
 use crate::store::{ColumnBatch, Limit, ReadError, ReadLimits, Store};
 use crate::time::Tz;
@@ -23,6 +23,7 @@ type Read = dyn Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatc
 #[derive(Clone)]
 pub struct Engine {
     read: Arc<Read>,
+    catalog: Arc<Catalog>,
     zone: Tz,
     limits: Limits,
     running: Arc<Semaphore>,
@@ -30,18 +31,19 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub fn new(store: Store, _catalog: Arc<Catalog>, zone: Tz, limits: Limits) -> Engine {
-        Engine::over(move |sql, params, limits| store.read(sql, params, limits), zone, limits)
+    pub fn new(store: Store, catalog: Arc<Catalog>, zone: Tz, limits: Limits) -> Engine {
+        Engine::over(move |sql, params, limits| store.read(sql, params, limits), catalog, zone, limits)
     }
 
     /// An engine over anything that reads.
     pub(crate) fn over(
         read: impl Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError> + Send + Sync + 'static,
+        catalog: Arc<Catalog>,
         zone: Tz,
         limits: Limits,
     ) -> Engine {
         let running = Arc::new(Semaphore::new(limits.concurrency.max(1)));
-        Engine { read: Arc::new(read), zone, limits, running, waiting: Arc::default() }
+        Engine { read: Arc::new(read), catalog, zone, limits, running, waiting: Arc::default() }
     }
 
     /// Runs `query` on a blocking thread; dropping the future cancels it. The time limit includes waiting for a turn.
@@ -64,9 +66,24 @@ impl Engine {
             result
         });
         let result = result.await.map_err(|error| QueryError::Unavailable(error.to_string()))?;
-        let batch = result.map_err(|error| QueryError::of_read(&sql, error, self.limits.timeout))?;
+        let mut batch = result.map_err(|error| QueryError::of_read(&sql, error, self.limits.timeout))?;
+        quantity::find(&sql, &mut batch.columns, &self.catalog);
         let notices = batch.cut.map(notice).into_iter().collect();
-        Ok(Answer { batch, executed_sql: sql, elapsed: started.elapsed(), notices, fill })
+        Ok(Answer {
+            batch,
+            executed_sql: sql,
+            elapsed: started.elapsed(),
+            notices,
+            fill,
+            downsample: (query.downsample, context.max_data_points),
+            faces: Vec::new(),
+            custom: None,
+        })
+    }
+
+    /// How many queries wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     async fn turn(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, QueryError> {

@@ -40,6 +40,9 @@ pub enum QueryError {
     /// SQLite does not understand the statement.
     #[error("{message}{}", .position.map(|position| format!(" ({position})")).unwrap_or_default())]
     Syntax { message: String, position: Option<Position>, parser: Option<String> },
+    /// A metrics or annotations query that says something impossible.
+    #[error("{0}")]
+    Invalid(String),
     #[error("no such {kind}: {name}{}", .position.map(|position| format!(" ({position})")).unwrap_or_default())]
     Unknown { kind: &'static str, name: String, position: Option<Position>, nearest: Vec<String> },
     #[error(transparent)]
@@ -75,7 +78,8 @@ impl QueryError {
             QueryError::SeveralStatements { .. } => ("several_statements", 400, "Remove everything after the first semicolon."),
             QueryError::Macro { .. } => ("macro", 400, "See the list of macros in the schema."),
             QueryError::Syntax { .. } => ("syntax", 400, "The SQL is SQLite's."),
-            QueryError::Unknown { .. } => ("unknown_name", 400, "The schema lists tables and columns."),
+            QueryError::Invalid(_) => ("bad_query", 400, ""),
+            QueryError::Unknown { .. } => ("unknown_name", 400, "The schema lists tables, columns and metrics."),
             QueryError::Refused(_) => ("refused", 403, "Queries read the published tables and views; the schema lists them."),
             QueryError::Parameters(_) => {
                 ("parameters", 400, "Give one string, number, boolean or null for each ?1, ?2, … of the statement.")

@@ -42,7 +42,7 @@ const fn of(
 }
 
 /// Every macro there is. Those without arguments are also read without parentheses.
-pub const MACROS: [Macro; 24] = [
+pub const MACROS: [Macro; 25] = [
     of("__time", "$__time(column)", (1, 1), alias, "names the column time"),
     of("__timeEpoch", "$__timeEpoch(column)", (1, 1), alias, "names the column time"),
     of("__timeFilter", "$__timeFilter(column)", (1, 1), time_filter, "keeps the instants in the panel's range, both ends included"),
@@ -120,6 +120,13 @@ pub const MACROS: [Macro; 24] = [
     ),
     of("__dayTo", "$__dayTo()", (0, 0), |call| Ok(format!("'{}'", call.day(call.context.to_ms))), "the last calendar day of the range"),
     of("__dayGroup", "$__dayGroup(day, 'week'|'month'|'year')", (2, 2), day_group, "the first day of the calendar week, month or year"),
+    of(
+        "__localTime",
+        "$__localTime(column)",
+        (1, 1),
+        |call| Ok(format!("local_time({})", call.arguments[0])),
+        "what a calendar and a clock showed at an instant, as text",
+    ),
     of(
         "__searchFilter",
         "$__searchFilter",

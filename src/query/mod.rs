@@ -1,12 +1,17 @@
 //! Questions in SQL: macros expanded, one SELECT checked, read under limits. What comes back is columns; `frames` makes them Grafana's.
 
+pub mod annotations;
 mod engine;
 mod error;
 mod interval;
 mod macros;
+pub mod metrics;
 mod nearest;
+mod quantity;
 mod statement;
+mod tally;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -14,6 +19,7 @@ use serde::Deserialize;
 pub use engine::Engine;
 pub use error::{Position, QueryError};
 pub use macros::{Fill, FillMode, MACROS, Macro, Problem};
+pub use tally::{LATENCIES, QueryCounts, Tally};
 
 use crate::store::ColumnBatch;
 
@@ -26,6 +32,27 @@ pub struct SqlQuery {
     /// Bound to `?1`, `?2`, … in order; strings, numbers, booleans and null.
     pub params: Vec<serde_json::Value>,
     pub format: Format,
+    pub downsample: Downsample,
+}
+
+/// What becomes of a series with more points than a panel can show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Downsample {
+    /// The least and the greatest of each stretch, where there are far too many.
+    #[default]
+    Auto,
+    Off,
+    MinMax,
+    /// Largest triangle three buckets: the points that keep the line's shape.
+    Lttb,
+}
+
+/// What is shown of a column beside its name and what the catalogue says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Face {
+    pub title: Option<String>,
+    pub labels: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -72,4 +99,10 @@ pub struct Answer {
     pub notices: Vec<String>,
     /// Gaps to be filled, once the rows are a series.
     pub fill: Option<Fill>,
+    /// What to do with too many points, and how many are not too many.
+    pub downsample: (Downsample, u64),
+    /// One for each column, or none at all.
+    pub faces: Vec<Face>,
+    /// Goes into the frame's metadata as it is.
+    pub custom: Option<serde_json::Value>,
 }

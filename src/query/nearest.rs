@@ -1,8 +1,13 @@
 //! Which known names a mistyped one could have meant.
 
-/// Up to three of `known`, nearest first, none that differs by more than a third of its letters.
+/// Up to three of `known`, nearest first, none that differs by more than a third of its letters. Of `s.score`, `score` is the name.
 pub fn nearest(name: &str, known: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
-    let wanted = name.rsplit('.').next().unwrap_or(name).to_lowercase();
+    nearest_whole(name.rsplit('.').next().unwrap_or(name), known)
+}
+
+/// The same, for names that have dots of their own.
+pub fn nearest_whole(name: &str, known: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
+    let wanted = name.to_lowercase();
     let most = (wanted.chars().count() / 3).max(2);
     let mut found: Vec<(usize, String)> = known
         .into_iter()

@@ -19,6 +19,7 @@ pub(super) fn routes() -> Router<Arc<Oura>> {
     Router::new()
         .route("/v2/usercollection/:collection", routing::get(list))
         .route("/v2/usercollection/:collection/:id", routing::get(single))
+        .route("/v2/static/json/:file", routing::get(specification))
 }
 
 /// Documents of a page.
@@ -82,6 +83,14 @@ async fn list(
     });
     let body = made.await.map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// The OpenAPI document of a version, to anybody.
+async fn specification(State(oura): State<Arc<Oura>>, Path(file): Path<String>) -> Result<Response, Refusal> {
+    let version = file.strip_prefix("openapi-").and_then(|rest| rest.strip_suffix(".json"));
+    let found = oura.config.specifications.iter().find(|(published, _)| Some(published.as_str()) == version);
+    let (_, document) = found.ok_or_else(|| Refusal::new(StatusCode::FORBIDDEN, "Access Denied"))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], document.clone()).into_response())
 }
 
 async fn single(State(oura): State<Arc<Oura>>, Path((name, id)): Path<(String, String)>, headers: HeaderMap) -> Result<Response, Refusal> {

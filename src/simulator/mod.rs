@@ -61,6 +61,8 @@ pub struct Config {
     /// Requests allowed in a number of seconds; `None` for no limit.
     pub rate_limit: Option<(usize, i64)>,
     pub faults: Vec<Fault>,
+    /// The published specifications: version and OpenAPI document.
+    pub specifications: Vec<(String, Vec<u8>)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +96,7 @@ impl Config {
             token_lifetime: 86_400,
             rate_limit: None,
             faults: Vec::new(),
+            specifications: vec![("1.43".to_owned(), include_bytes!("../catalog/openapi.json").to_vec())],
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -29,7 +29,9 @@ pub(super) fn router(oura: Arc<Oura>) -> Router {
 async fn gate(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
     let method = request.method().to_string();
-    let response = answer(&oura, request, next).await;
+    let mut response = answer(&oura, request, next).await;
+    let date = oura.config.clock.now().http_date();
+    response.headers_mut().extend(HeaderValue::from_str(&date).ok().map(|date| (header::DATE, date)));
     oura.journal().record(journal::Request {
         at: oura.config.clock.now(),
         method,
@@ -40,7 +42,7 @@ async fn gate(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Re
     response
 }
 
-async fn answer(oura: &Oura, request: Request, next: Next) -> Response {
+async fn answer(oura: &Oura, mut request: Request, next: Next) -> Response {
     if !request.headers().contains_key(header::USER_AGENT) {
         oura.journal().violated(Violation::NoUserAgent);
         return Refusal::new(StatusCode::FORBIDDEN, "A User-Agent header is required.").into_response();
@@ -65,6 +67,8 @@ async fn answer(oura: &Oura, request: Request, next: Next) -> Response {
                 refusal = Some(Refusal::scope(scope).into_response());
             }
             Misbehaviour::MembershipExpired => refusal = Some(Refusal::membership().into_response()),
+            // Whichever page is asked for, it is the first.
+            Misbehaviour::EndlessPages => *request.uri_mut() = without_token(request.uri()),
             _ => {}
         }
     }
@@ -73,6 +77,13 @@ async fn answer(oura: &Oura, request: Request, next: Next) -> Response {
         None => next.run(request).await,
     };
     spoil(response, &strikes).await
+}
+
+/// The address of the first page.
+fn without_token(uri: &Uri) -> Uri {
+    let parameters = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).filter(|(name, _)| name != "next_token");
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    format!("{}?{query}", uri.path()).parse().unwrap_or_else(|_| uri.clone())
 }
 
 fn too_many(wait: u64) -> Response {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Statement, Transaction, params};
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use super::documents::canonical_hash;
 use super::schema::{self, DOCUMENT_COLUMNS, quoted};
 use super::{Store, StoreError, rollups};
-use crate::catalog::{Cell, Collection, Reading, SamplePoint, Storage};
+use crate::catalog::{Catalog, Cell, Collection, Reading, SamplePoint, Storage};
 use crate::time::{Day, Instant, Tz};
 
 /// Counts up when the code derives something else from the same documents.
@@ -24,16 +25,30 @@ impl Store {
     /// What derives from raw documents was derived by another catalogue, zone or program.
     pub fn is_outdated(&self) -> Result<bool, StoreError> {
         let derived_by: String = self.inspector().query_row("SELECT value FROM meta WHERE name = 'derived_by'", [], |row| row.get(0))?;
-        Ok(derived_by != self.derived_by())
+        Ok(self::derived_by(&self.catalog(), self.shared.zone) != derived_by)
     }
 
     /// Derives everything anew in one transaction: readers see the old until it is done.
     pub fn rebuild(&self) -> Result<(), StoreError> {
-        let (catalog, zone) = (&self.shared.catalog, self.shared.zone);
-        let mut writer = self.writer();
+        let writer = self.writer();
+        self.derive_anew(writer, self.catalog())
+    }
+
+    /// The same by another catalogue, which is the store's from then on. A collection that `catalog` does not have keeps what it has.
+    pub fn adopt(&self, catalog: Arc<Catalog>) -> Result<(), StoreError> {
+        self.derive_anew(self.writer(), catalog)
+    }
+
+    fn derive_anew(&self, mut writer: MutexGuard<'_, Connection>, catalog: Arc<Catalog>) -> Result<(), StoreError> {
+        let zone = self.shared.zone;
         let transaction = writer.transaction()?;
-        schema::create_derived(&transaction, catalog)?;
-        transaction.execute_batch("DELETE FROM samples_data; DELETE FROM calendar")?;
+        schema::create_derived(&transaction, &catalog)?;
+        transaction.execute_batch("DELETE FROM calendar")?;
+        let mut forget = transaction.prepare("DELETE FROM samples_data WHERE series = (SELECT series FROM series WHERE name = ?1)")?;
+        for series in catalog.collections.iter().flat_map(|collection| &collection.series) {
+            forget.execute([&series.name])?;
+        }
+        drop(forget);
         for collection in catalog.collections.iter().filter(|collection| collection.storage == Storage::Documents) {
             let derived = Derived::new(&transaction, collection, zone)?;
             let mut raw = transaction
@@ -65,15 +80,16 @@ impl Store {
         rebuild_calendar(&transaction, zone)?;
         transaction.execute(
             "INSERT INTO meta (name, value) VALUES ('derived_by', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",
-            [self.derived_by()],
+            [derived_by(&catalog, zone)],
         )?;
         transaction.commit()?;
+        *self.shared.catalog.write().unwrap_or_else(PoisonError::into_inner) = catalog;
         Ok(())
     }
+}
 
-    fn derived_by(&self) -> String {
-        format!("{DERIVATION} {} {}", self.shared.zone, self.shared.catalog.fingerprint())
-    }
+fn derived_by(catalog: &Catalog, zone: Tz) -> String {
+    format!("{DERIVATION} {zone} {}", catalog.fingerprint())
 }
 
 /// The zone that what is stored was derived in.

@@ -32,8 +32,13 @@ pub struct Stored {
 impl Store {
     /// Stores the complete answer to `window`. `now` dates it; its local day decides which days may still change.
     pub fn put_window(&self, window: &QueuedWindow, documents: &[Box<RawValue>], now: Instant) -> Result<Stored, StoreError> {
-        let Some(collection) = self.shared.catalog.get(&window.window.collection) else { return self.drop_window(window, now) };
         let mut writer = self.writer();
+        // Read under the writer's lock: the tables are those of this catalogue.
+        let catalog = self.catalog();
+        let Some(collection) = catalog.get(&window.window.collection) else {
+            drop(writer);
+            return self.drop_window(window, now);
+        };
         let transaction = writer.transaction()?;
         let put = Put { transaction: &transaction, collection, zone: self.shared.zone, now, window };
         let stored = match collection.storage {

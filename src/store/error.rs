@@ -16,6 +16,13 @@ pub enum StoreError {
     Older { path: PathBuf },
     #[error("the disk is full: nothing was lost, but nothing new can be stored until there is room")]
     DiskFull,
+    #[error(
+        "the disk does not take what is to be stored ({detail}): it, a quota or the largest size of a file may be exhausted. Nothing was \
+         lost; make room, and the next sync goes on"
+    )]
+    Disk { detail: String },
+    #[error("{path} is the database of another program. Move it away, or name another data folder")]
+    Foreign { path: PathBuf },
     #[error("the data folder is read-only; stored data can be shown, but nothing new can be stored")]
     ReadOnly,
     #[error("the database failed: {0}")]
@@ -44,6 +51,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> StoreError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StoreError::DiskFull,
+            Some(ErrorCode::SystemIoFailure) => StoreError::Disk { detail: error.to_string() },
             Some(ErrorCode::ReadOnly) => StoreError::ReadOnly,
             _ => StoreError::Database(error),
         }

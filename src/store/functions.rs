@@ -1,86 +1,119 @@
-//! SQL functions that SQLite's bundled build lacks: its own mathematics (same names, same NULLs) and the statistics health data asks for.
+//! SQL functions that SQLite's bundled build lacks: its own mathematics (same names, same NULLs), the statistics health data asks for, and
+//! the person's local time.
 //!
-//! Every connection that prepares a view or a query has them. All are deterministic, touch nothing, and may be used in views.
+//! Every connection that prepares a view or a query has the first two; local time belongs to a zone and to queries alone. All are
+//! deterministic and touch nothing.
 
-use rusqlite::functions::{Aggregate, Context, FunctionFlags};
-use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, Error, Result};
+mod local;
+mod mathematics;
+mod statistics;
 
-type Scalar = fn(f64) -> f64;
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Result};
+use serde::Serialize;
 
-/// Of values in any order.
-type Statistic = fn(&mut [f64]) -> Option<f64>;
+use crate::time::Tz;
 
-/// From a number to a number; where there is none (`sqrt(-1)`) the result is NULL.
-const SCALARS: [(&str, Scalar); 8] = [
-    ("sqrt", f64::sqrt),
-    ("exp", f64::exp),
-    ("ln", f64::ln),
-    ("log10", f64::log10),
-    ("sin", f64::sin),
-    ("cos", f64::cos),
-    ("radians", f64::to_radians),
-    ("degrees", f64::to_degrees),
+/// A function, as the editor shows it.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Function {
+    pub name: &'static str,
+    pub usage: &'static str,
+    pub description: &'static str,
+    /// An expression, or for aggregates a SELECT, that works on any store.
+    pub example: &'static str,
+}
+
+const fn of(name: &'static str, usage: &'static str, description: &'static str, example: &'static str) -> Function {
+    Function { name, usage, description, example }
+}
+
+/// Every function defined here.
+pub const FUNCTIONS: [Function; 34] = [
+    of("median", "median(x)", "the middle value; aggregate or window", "SELECT median(average_hrv) FROM nights"),
+    of(
+        "percentile",
+        "percentile(x, p)",
+        "the value that p percent lie below, p from 0 to 100; aggregate or window",
+        "SELECT percentile(bpm, 90) FROM heartrate WHERE $__timeFilter(time)",
+    ),
+    of(
+        "mad",
+        "mad(x)",
+        "the median absolute deviation: how far values usually lie from their median; aggregate or window",
+        "SELECT median(average_hrv), mad(average_hrv) FROM nights",
+    ),
+    of("stddev", "stddev(x)", "the standard deviation of a sample; aggregate or window", "SELECT stddev(steps) FROM days"),
+    of("variance", "variance(x)", "the variance of a sample; aggregate or window", "SELECT variance(steps) FROM days"),
+    of("corr", "corr(x, y)", "the correlation, from -1 to 1; aggregate or window", "SELECT corr(average_hrv, readiness_score) FROM nights"),
+    of(
+        "regr_slope",
+        "regr_slope(y, x)",
+        "the slope of the line nearest to all points; aggregate or window",
+        "SELECT regr_slope(average_hrv, julianday(day)) AS ms_per_day FROM nights",
+    ),
+    of(
+        "regr_intercept",
+        "regr_intercept(y, x)",
+        "where that line meets x = 0; aggregate or window",
+        "SELECT regr_intercept(average_hrv, julianday(day)) FROM nights",
+    ),
+    of(
+        "ewma",
+        "ewma(x, weight)",
+        "the exponentially weighted mean of rows in order, weight from 0 to 1 for the newest; window",
+        "SELECT time, ewma(average_hrv, 0.2) OVER (ORDER BY day) FROM nights",
+    ),
+    of(
+        "clock_mean",
+        "clock_mean(seconds)",
+        "the mean of times of day, in seconds from midnight: that of 23:30 and 0:30 is midnight; aggregate or window",
+        "SELECT hms(clock_mean(local_clock(bedtime_start))) FROM nights",
+    ),
+    of(
+        "first",
+        "first(x, time)",
+        "the value with the earliest time; aggregate",
+        "SELECT day, first(bpm, time) FROM (SELECT local_day(time) AS day, * FROM heartrate WHERE $__timeFilter(time)) GROUP BY day",
+    ),
+    of("last", "last(x, time)", "the value with the latest time; aggregate", "SELECT last(level, time) FROM ring_battery_level"),
+    of("local_time", "local_time(time)", "what a calendar and a clock showed there: 2026-03-29T07:30:00", "local_time(1700000000)"),
+    of("local_day", "local_day(time)", "the calendar day: 2026-03-29", "local_day(1700000000)"),
+    of("local_hour", "local_hour(time)", "the hour of the day, 0 to 23", "local_hour(1700000000)"),
+    of("local_clock", "local_clock(time)", "the time of day in seconds from midnight, as a clock shows it", "local_clock(1700000000)"),
+    of("local_midnight", "local_midnight(day or time)", "the instant at which the day begins", "local_midnight('2026-03-29')"),
+    of("hms", "hms(seconds)", "a duration or time of day as text: 7:30:00", "hms(27000)"),
+    of("sqrt", "sqrt(x)", "the square root", "sqrt(9)"),
+    of("pow", "pow(x, y)", "x to the power of y", "pow(2, 10)"),
+    of("power", "power(x, y)", "the same as pow", "power(2, 10)"),
+    of("exp", "exp(x)", "e to the power of x", "exp(1)"),
+    of("ln", "ln(x)", "the natural logarithm", "ln(2)"),
+    of("log10", "log10(x)", "the logarithm to base 10", "log10(1000)"),
+    of("floor", "floor(x)", "the next integer below", "floor(-1.5)"),
+    of("ceil", "ceil(x)", "the next integer above", "ceil(1.5)"),
+    of("ceiling", "ceiling(x)", "the same as ceil", "ceiling(1.5)"),
+    of("trunc", "trunc(x)", "without its fraction", "trunc(-1.5)"),
+    of("sin", "sin(x)", "the sine, x in radians", "sin(0)"),
+    of("cos", "cos(x)", "the cosine, x in radians", "cos(0)"),
+    of("atan2", "atan2(y, x)", "the angle of a point in radians", "atan2(1, 1)"),
+    of("pi", "pi()", "3.14159…", "pi()"),
+    of("radians", "radians(x)", "degrees as radians", "radians(180)"),
+    of("degrees", "degrees(x)", "radians as degrees", "degrees(pi())"),
 ];
 
-/// The same, but integers stay as they are.
-const ROUNDINGS: [(&str, Scalar); 4] = [("floor", f64::floor), ("ceil", f64::ceil), ("ceiling", f64::ceil), ("trunc", f64::trunc)];
+/// What every function here is.
+const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC).union(FunctionFlags::SQLITE_INNOCUOUS);
 
-/// Over the numbers of a group, NULLs left out; NULL if there are too few.
-const STATISTICS: [(&str, Statistic); 3] = [
-    ("median", |values| quantile(values, 0.5)),
-    ("variance", |values| variance(values)),
-    ("stddev", |values| variance(values).map(f64::sqrt)),
-];
-
-/// Every name defined here.
-pub(super) const NAMES: [&str; 18] = [
-    "sqrt",
-    "exp",
-    "ln",
-    "log10",
-    "sin",
-    "cos",
-    "radians",
-    "degrees",
-    "floor",
-    "ceil",
-    "ceiling",
-    "trunc",
-    "pow",
-    "power",
-    "median",
-    "variance",
-    "stddev",
-    "percentile",
-];
-
-/// The most values one aggregate keeps: 80 MB.
-const MAX_VALUES: usize = 10_000_000;
-
+/// Mathematics and statistics: what views may use.
 pub(super) fn register(connection: &Connection) -> Result<()> {
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
-    for (name, function) in SCALARS {
-        connection
-            .create_scalar_function(name, 1, flags, move |context| Ok(number(context, 0).map(function).filter(|value| !value.is_nan())))?;
-    }
-    for (name, function) in ROUNDINGS {
-        connection.create_scalar_function(name, 1, flags, move |context| {
-            Ok(match context.get_raw(0) {
-                ValueRef::Integer(value) => Value::Integer(value),
-                _ => number(context, 0).map_or(Value::Null, |value| Value::Real(function(value))),
-            })
-        })?;
-    }
-    for name in ["pow", "power"] {
-        connection.create_scalar_function(name, 2, flags, |context| {
-            Ok(number(context, 0).zip(number(context, 1)).map(|(base, exponent)| base.powf(exponent)).filter(|value| !value.is_nan()))
-        })?;
-    }
-    for (name, summary) in STATISTICS {
-        connection.create_aggregate_function(name, 1, flags, Summary(summary))?;
-    }
-    connection.create_aggregate_function("percentile", 2, flags, Percentile)
+    mathematics::register(connection)?;
+    statistics::register(connection)
+}
+
+/// Local time in `zone`.
+pub(super) fn register_local(connection: &Connection, zone: Tz) -> Result<()> {
+    local::register(connection, zone)
 }
 
 /// Text and blobs are no numbers.
@@ -92,101 +125,5 @@ fn number(context: &Context<'_>, argument: usize) -> Option<f64> {
     }
 }
 
-fn keep(values: &mut Vec<f64>, value: Option<f64>) -> Result<()> {
-    if values.len() == MAX_VALUES {
-        return Err(Error::UserFunctionError(format!("more than {MAX_VALUES} values in one group").into()));
-    }
-    values.extend(value);
-    Ok(())
-}
-
-struct Summary(Statistic);
-
-impl Aggregate<Vec<f64>, Option<f64>> for Summary {
-    fn init(&self, _: &mut Context<'_>) -> Result<Vec<f64>> {
-        Ok(Vec::new())
-    }
-
-    fn step(&self, context: &mut Context<'_>, values: &mut Vec<f64>) -> Result<()> {
-        keep(values, number(context, 0))
-    }
-
-    fn finalize(&self, _: &mut Context<'_>, values: Option<Vec<f64>>) -> Result<Option<f64>> {
-        Ok(values.and_then(|mut values| (self.0)(&mut values)))
-    }
-}
-
-/// `percentile(x, p)`: `p` from 0 to 100, that of the last row counts; between two values by their distance.
-struct Percentile;
-
-impl Aggregate<(Vec<f64>, Option<f64>), Option<f64>> for Percentile {
-    fn init(&self, _: &mut Context<'_>) -> Result<(Vec<f64>, Option<f64>)> {
-        Ok((Vec::new(), None))
-    }
-
-    fn step(&self, context: &mut Context<'_>, (values, rank): &mut (Vec<f64>, Option<f64>)) -> Result<()> {
-        *rank = number(context, 1).filter(|rank| (0.0..=100.0).contains(rank));
-        if rank.is_none() {
-            return Err(Error::UserFunctionError("the second argument of percentile() is a number from 0 to 100".into()));
-        }
-        keep(values, number(context, 0))
-    }
-
-    fn finalize(&self, _: &mut Context<'_>, group: Option<(Vec<f64>, Option<f64>)>) -> Result<Option<f64>> {
-        Ok(group.and_then(|(mut values, rank)| quantile(&mut values, rank? / 100.0)))
-    }
-}
-
-fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let place = share * values.len().checked_sub(1)? as f64;
-    let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
-    Some(below + (above - below) * place.fract())
-}
-
-/// Of a sample: divided by one less than the count.
-fn variance(values: &[f64]) -> Option<f64> {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    (count > 1.0).then(|| values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn functions_answer_as_mathematics_does_and_null_where_it_does_not() {
-        let database = Connection::open_in_memory().unwrap();
-        register(&database).unwrap();
-        let value =
-            |sql: &str| database.query_row(&format!("SELECT {sql}"), [], |row| row.get::<_, Value>(0)).map_err(|error| error.to_string());
-        let group = "FROM (VALUES (4), (1), (NULL), (3.0), (2))";
-        for (sql, expected) in [
-            ("sqrt(9)", Value::Real(3.0)),
-            ("sqrt(-1)", Value::Null),
-            ("sqrt('nine')", Value::Null),
-            ("floor(-1.5)", Value::Real(-2.0)),
-            ("ceil(7)", Value::Integer(7)),
-            ("pow(2, 10)", Value::Real(1024.0)),
-            (&format!("median(column1) {group}"), Value::Real(2.5)),
-            (&format!("percentile(column1, 75) {group}"), Value::Real(3.25)),
-            (&format!("variance(column1) {group}"), Value::Real(5.0 / 3.0)),
-            ("stddev(1)", Value::Null),
-            ("median(1) WHERE 0", Value::Null),
-        ] {
-            assert_eq!(value(sql), Ok(expected), "{sql}");
-        }
-        assert_eq!(value("percentile(1, 101)"), Err("the second argument of percentile() is a number from 0 to 100".to_owned()));
-    }
-
-    #[test]
-    fn every_name_is_there() {
-        let database = Connection::open_in_memory().unwrap();
-        register(&database).unwrap();
-        for name in NAMES {
-            let known = database.query_row("SELECT count(*) FROM pragma_function_list WHERE name = ?1", [name], |row| row.get::<_, i64>(0));
-            assert!(known.unwrap() > 0, "{name}");
-        }
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
 use super::{functions, lexer};
+use crate::time::Tz;
 
 /// SQLite's own limits for a reading connection. `LENGTH` bounds every string, blob and row, so that no function can eat memory.
 const LIMITS: [(Limit, i32); 12] = [
@@ -36,7 +37,7 @@ const TABLE_FUNCTIONS: [&str; 2] = ["json_each", "json_tree"];
 
 /// SQLite's functions anyone may call: pure ones, in the order of the letters. Nothing that reaches files, extensions or settings.
 #[rustfmt::skip]
-const FUNCTIONS: [&str; 93] = [
+pub const SQLITE_FUNCTIONS: [&str; 93] = [
     "->", "->>", "abs", "avg", "char", "coalesce", "concat", "concat_ws", "count", "cume_dist", "current_date", "current_time",
     "current_timestamp", "date", "datetime", "dense_rank", "first_value", "format", "glob", "group_concat", "hex", "if", "ifnull", "iif",
     "instr", "json", "json_array", "json_array_insert", "json_array_length", "json_error_position", "json_extract", "json_group_array", "json_group_object", "json_insert",
@@ -80,8 +81,8 @@ struct Policy {
 }
 
 impl Guarded {
-    /// Opens the SQLite file at `path`, which must exist. `hidden` tables are read only through views.
-    pub fn open(path: &Path, hidden: &'static [&'static str]) -> rusqlite::Result<Guarded> {
+    /// Opens the SQLite file at `path`, which must exist. `hidden` tables are read only through views; local time is that of `zone`.
+    pub fn open(path: &Path, hidden: &'static [&'static str], zone: Tz) -> rusqlite::Result<Guarded> {
         let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.execute_batch("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")?;
@@ -94,6 +95,7 @@ impl Guarded {
             connection.set_limit(limit, value)?;
         }
         functions::register(&connection)?;
+        functions::register_local(&connection, zone)?;
         let policy = Arc::new(Mutex::new(Policy { hidden, ..Policy::default() }));
         let consulted = policy.clone();
         connection.authorizer(Some(move |context: AuthContext<'_>| lock(&consulted).decide(context)))?;
@@ -191,7 +193,7 @@ impl Policy {
 
 /// Every function anyone may call, SQLite's and ours.
 pub(super) fn open_functions() -> impl Iterator<Item = &'static str> {
-    FUNCTIONS.into_iter().chain(functions::NAMES)
+    SQLITE_FUNCTIONS.into_iter().chain(functions::FUNCTIONS.iter().map(|function| function.name))
 }
 
 fn is_open(function: &str) -> bool {

@@ -7,6 +7,7 @@ mod derive;
 mod documents;
 mod error;
 mod functions;
+mod gaps;
 mod guard;
 pub(crate) mod lexer;
 mod queue;
@@ -19,14 +20,16 @@ mod tests;
 
 pub use documents::{Stored, TRAILING_DAYS};
 pub use error::StoreError;
-pub use guard::Refusal;
+pub use functions::{FUNCTIONS, Function};
+pub use gaps::Gap;
+pub use guard::{Refusal, SQLITE_FUNCTIONS};
 pub use queue::{Held, QueuedWindow, Reason, Window};
 pub use read::{ColumnBatch, Limit, Origin, OutColumn, ReadError, ReadLimits};
 pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use rusqlite::Connection;
 
@@ -36,7 +39,7 @@ use read::Readers;
 
 /// Tables that queries do not see: their published face is a view of the same name without `_data`, or a status route.
 pub(crate) const HIDDEN_TABLES: &[&str] =
-    &["meta", "samples_data", "samples_1h_data", "samples_1d_data", "coverage_data", "calendar", "main_sleep"];
+    &["meta", "samples_data", "samples_1h_data", "samples_1d_data", "coverage_data", "calendar", "charge", "main_sleep"];
 
 /// How many connections answer queries at once.
 const READERS: usize = 4;
@@ -49,12 +52,14 @@ pub struct Store {
 
 struct Shared {
     path: PathBuf,
-    catalog: Arc<Catalog>,
+    /// Changes only while the writer is held.
+    catalog: RwLock<Arc<Catalog>>,
     zone: Tz,
-    writer: Mutex<Connection>,
     /// For the store's own questions, which must not wait for a long write.
     inspector: Mutex<Connection>,
     readers: Readers,
+    /// Closed last: only a connection that may write folds the log into the file and takes it away.
+    writer: Mutex<Connection>,
 }
 
 impl Store {
@@ -86,7 +91,7 @@ impl Store {
     }
 
     fn over(path: &Path, catalog: Arc<Catalog>, zone: Tz, writer: Connection, inspector: Connection, readers: Readers) -> Store {
-        let (writer, inspector) = (Mutex::new(writer), Mutex::new(inspector));
+        let (catalog, writer, inspector) = (RwLock::new(catalog), Mutex::new(writer), Mutex::new(inspector));
         Store { shared: Arc::new(Shared { path: path.to_owned(), catalog, zone, writer, inspector, readers }) }
     }
 
@@ -94,8 +99,8 @@ impl Store {
         &self.shared.path
     }
 
-    pub fn catalog(&self) -> &Arc<Catalog> {
-        &self.shared.catalog
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.shared.catalog.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn zone(&self) -> Tz {
@@ -132,7 +137,7 @@ impl Store {
         for table in schema::tables(&transaction)? {
             transaction.execute_batch(&format!("DELETE FROM {}", schema::quoted(&table)))?;
         }
-        schema::create_derived(&transaction, &self.shared.catalog)?;
+        schema::create_derived(&transaction, &self.catalog())?;
         transaction.commit()?;
         writer.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
         Ok(())

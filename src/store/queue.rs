@@ -1,6 +1,6 @@
 //! The windows that are wanted, as rows: what is not done when the process ends is there when it starts again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use rusqlite::Transaction;
@@ -56,6 +56,8 @@ pub struct Held {
     /// For each collection the ranges of days that were fetched and can no longer change, in order, not touching each other.
     pub complete: BTreeMap<String, Vec<(Day, Day)>>,
     pub waiting: Vec<Window>,
+    /// Collections without days that the interrupted run has fetched already.
+    pub fresh: BTreeSet<String>,
     /// The first day on which any collection has a document.
     pub first_day: Option<Day>,
 }
@@ -68,19 +70,26 @@ impl QueuedWindow {
 }
 
 impl Store {
-    pub fn held(&self) -> Result<Held, StoreError> {
+    /// What is held at `now`. Days fetched after `now`, by a clock that has been set back since, count as not complete.
+    ///
+    /// A run that was interrupted is gone on with: days that may still change but came since it began count as complete.
+    pub fn held(&self, now: Instant) -> Result<Held, StoreError> {
+        let since = self.interrupted_since(now)?.map_or(i64::MAX, Instant::seconds);
         let writer = self.writer();
         let mut islands = writer.prepare_cached(
             "SELECT resource, min(day), max(day)
              FROM (SELECT resource, day, CAST(julianday(day) AS INTEGER) - row_number() OVER (PARTITION BY resource ORDER BY day) AS island
-                   FROM coverage_data WHERE NOT partial)
+                   FROM coverage_data WHERE (NOT partial OR fetched_at >= ?2) AND fetched_at <= ?1)
              GROUP BY resource, island ORDER BY resource, min(day)",
         )?;
         let mut held = Held::default();
-        let mut rows = islands.query([])?;
+        let mut rows = islands.query([now.0, since])?;
         while let Some(row) = rows.next()? {
             held.complete.entry(row.get(0)?).or_default().push((day_at(row, 1)?, day_at(row, 2)?));
         }
+        let mut fresh = writer.prepare_cached("SELECT name FROM collections WHERE last_sync >= ?1")?;
+        held.fresh = fresh.query_map([since], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        drop(fresh);
         held.first_day = writer
             .query_row("SELECT min(day) FROM coverage_data WHERE documents > 0", [], |row| row.get::<_, Option<String>>(0))?
             .and_then(|day| day.parse().ok());
@@ -137,6 +146,14 @@ impl Store {
             order(a).cmp(&order(b)).then_with(|| a.window.collection.cmp(&b.window.collection))
         });
         Ok(windows)
+    }
+
+    /// How many windows wait, for each reason.
+    pub fn queue_lengths(&self) -> Result<BTreeMap<Reason, u64>, StoreError> {
+        let inspector = self.inspector();
+        let mut lengths = inspector.prepare_cached("SELECT reason, count(*) FROM sync_windows WHERE done_at IS NULL GROUP BY reason")?;
+        let lengths = lengths.query_map([], |row| Ok((Reason::from_stored(&row.get::<_, String>(0)?), row.get(1)?)))?;
+        Ok(lengths.collect::<Result<_, _>>()?)
     }
 
     /// Records a failed try; the window keeps waiting.

@@ -43,7 +43,7 @@ pub struct ColumnBatch {
 #[derive(Clone, Debug)]
 pub struct OutColumn {
     pub name: String,
-    /// The table and column it comes from unchanged, if it does.
+    /// The table and column whose quantity it shows: it comes from there unchanged, or (as `query` finds out) aggregated.
     pub origin: Option<Origin>,
     pub values: ArrayRef,
 }
@@ -131,7 +131,7 @@ impl Readers {
 
     fn take(&self) -> rusqlite::Result<Guarded> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| Guarded::open(&self.path, self.hidden), Ok)
+        idle.map_or_else(|| Guarded::open(&self.path, self.hidden, self.zone), Ok)
     }
 
     fn put(&self, reader: Guarded) {

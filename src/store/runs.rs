@@ -65,7 +65,10 @@ pub struct CollectionRow {
 impl Store {
     /// Opens a run; windows that wait from before belong to it.
     pub fn begin_run(&self, trigger: Trigger, now: Instant) -> Result<i64, StoreError> {
-        Ok(self.writer().query_row(
+        let writer = self.writer();
+        // One whose end could not be stored is still open.
+        interrupt(&writer)?;
+        Ok(writer.query_row(
             "INSERT INTO sync_runs (started_at, trigger, state, windows)
              VALUES (?1, ?2, 'running', (SELECT count(*) FROM sync_windows WHERE done_at IS NULL)) RETURNING run",
             (now.0, trigger.as_str()),
@@ -107,6 +110,17 @@ impl Store {
                 },
             )
             .optional()?)
+    }
+
+    /// When the run began that the one under way goes on with, if the last ones were interrupted and that is not an hour ago.
+    pub(super) fn interrupted_since(&self, now: Instant) -> Result<Option<Instant>, StoreError> {
+        let began: Option<i64> = self.inspector().query_row(
+            "SELECT min(started_at) FROM sync_runs
+             WHERE state = 'interrupted' AND run > coalesce((SELECT max(run) FROM sync_runs WHERE state IN ('done', 'failed')), 0)",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(began.map(Instant).filter(|began| *began > now.plus(-3600)))
     }
 
     /// Every known collection, by name.

@@ -1,5 +1,6 @@
 //! The shape of the file: numbered migrations for what is fixed, tables and views generated from the catalogue for the rest.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,8 +12,11 @@ use crate::catalog::{Catalog, Collection, Column, KeyRule, Storage};
 /// In order; a migration is never changed once released. `user_version` counts those applied.
 const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_store.sql"), include_str!("../../migrations/0002_rollups.sql")];
 
-/// (name, definition), later ones may use earlier ones. A view whose tables the catalogue does not have is left out.
+/// (name, definition), later ones may use earlier ones. A view whose tables the catalogue does not have is left out; of two with one name,
+/// the first that can be read counts.
 const VIEWS: &[(&str, &str)] = &[
+    ("charge", "CREATE VIEW charge AS SELECT time, level FROM ring_battery_level"),
+    ("charge", "CREATE VIEW charge AS SELECT NULL AS time, NULL AS level WHERE FALSE"),
     ("samples", include_str!("views/samples.sql")),
     ("coverage", include_str!("views/coverage.sql")),
     ("sync_status", include_str!("views/sync_status.sql")),
@@ -44,6 +48,9 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let connect = || -> Result<Connection, StoreError> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(10))?;
+        if version(&connection)? == 0 && !is_blank(&connection)? {
+            return Err(StoreError::Foreign { path: path.to_owned() });
+        }
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "cache_size", -16_000)?;
@@ -89,6 +96,10 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn is_blank(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?)
+}
+
 fn version(connection: &Connection) -> Result<u32, StoreError> {
     Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
 }
@@ -103,7 +114,10 @@ pub(super) fn create_derived(transaction: &Transaction, catalog: &Catalog) -> Re
             Storage::Documents => create_document_table(transaction, collection)?,
             Storage::Rows => create_row_table(transaction, collection)?,
         }
-        transaction.execute("INSERT INTO collections (name) VALUES (?1) ON CONFLICT DO NOTHING", [&collection.name])?;
+        transaction.execute(
+            "INSERT INTO collections (name) VALUES (?1) ON CONFLICT DO UPDATE SET state = 'waiting', reason = NULL WHERE state = 'removed'",
+            [&collection.name],
+        )?;
         for series in &collection.series {
             transaction.execute(
                 "INSERT INTO series (name, unit, description) VALUES (?1, ?2, ?3)
@@ -112,11 +126,16 @@ pub(super) fn create_derived(transaction: &Transaction, catalog: &Catalog) -> Re
             )?;
         }
     }
+    mark_removed(transaction, catalog)?;
     transaction.execute_batch("ANALYZE sqlite_schema; DELETE FROM sqlite_stat1")?;
     for (table, statistics) in STATISTICS {
         transaction.execute("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?1, ?1, ?2)", [table, statistics])?;
     }
     for (name, definition) in VIEWS {
+        let exists = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1)";
+        if transaction.query_row(exists, [name], |row| row.get(0))? {
+            continue;
+        }
         // A view is checked when it is used, not when it is created.
         transaction.execute_batch(definition)?;
         if let Err(error) = transaction.prepare(&format!("SELECT * FROM {name}")) {
@@ -154,13 +173,38 @@ fn create_row_table(transaction: &Transaction, collection: &Collection) -> Resul
     columns.extend(row_columns(collection).map(|(_, column)| format!("{} {}", quoted(&column.name), column.kind.declared())));
     columns.push("extra JSON".to_owned());
     let key = row_key(collection).join(", ");
-    transaction
-        .execute_batch(&format!("CREATE TABLE IF NOT EXISTS {table} ({}, PRIMARY KEY ({key})) WITHOUT ROWID", columns.join(", ")))?;
+    let create = format!("CREATE TABLE {table} ({}, PRIMARY KEY ({key})) WITHOUT ROWID", columns.join(", "));
 
-    let mut present = transaction.prepare("SELECT name FROM pragma_table_info(?1)")?;
-    let present: Vec<String> = present.query_map([&collection.table], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for (_, column) in row_columns(collection).filter(|(_, column)| !present.contains(&column.name)) {
+    let mut present = transaction.prepare("SELECT name, type FROM pragma_table_info(?1)")?;
+    let present: HashMap<String, String> =
+        present.query_map([&collection.table], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    if present.is_empty() {
+        return Ok(transaction.execute_batch(&create)?);
+    }
+    let widened = |column: &Column| present.get(&column.name).is_some_and(|declared| declared != column.kind.declared());
+    if row_columns(collection).any(|(_, column)| widened(column)) {
+        // SQLite cannot change a column's type in place.
+        let before = quoted(&format!("{}_before", collection.table));
+        let names = row_columns(collection).map(|(_, column)| column.name.as_str()).chain(["time", "extra"]);
+        let kept: Vec<String> = names.filter(|name| present.contains_key(*name)).map(quoted).collect();
+        let kept = kept.join(", ");
+        return Ok(transaction.execute_batch(&format!(
+            "ALTER TABLE {table} RENAME TO {before}; {create}; INSERT INTO {table} ({kept}) SELECT {kept} FROM {before}; DROP TABLE {before}"
+        ))?);
+    }
+    for (_, column) in row_columns(collection).filter(|(_, column)| !present.contains_key(&column.name)) {
         transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {} {}", quoted(&column.name), column.kind.declared()))?;
+    }
+    Ok(())
+}
+
+/// Collections that the catalogue no longer has keep their tables, and say so.
+fn mark_removed(transaction: &Transaction, catalog: &Catalog) -> Result<(), StoreError> {
+    let mut known = transaction.prepare("SELECT name FROM collections")?;
+    let known: Vec<String> = known.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for name in known.iter().filter(|name| catalog.get(name).is_none()) {
+        let reason = format!("Oura's API {} no longer has this collection; what was fetched stays", catalog.version);
+        transaction.execute("UPDATE collections SET state = 'removed', reason = ?2 WHERE name = ?1", (name, reason))?;
     }
     Ok(())
 }

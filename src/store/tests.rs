@@ -155,9 +155,44 @@ fn coverage_tells_empty_days_from_days_never_asked_for_and_days_that_may_change(
     assert_eq!(state("daily_readiness", "2026-11-24"), "partial", "it may still come");
     assert_eq!(state("daily_sleep", "2026-11-12"), "empty");
     assert_eq!(state("daily_sleep", "2026-11-10"), "not_fetched");
-    let held = store.held().unwrap();
+    let held = store.held(now()).unwrap();
     assert_eq!(held.complete["daily_readiness"], [(day("2026-11-10"), day("2026-11-17"))]);
     assert_eq!(held.first_day, Some(day("2026-11-12")));
+}
+
+#[test]
+fn coverage_says_why_there_is_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let level = |time: &str, level: i64| json!({"timestamp": time, "level": level, "charging": false, "in_charger": false});
+    let levels = [level("2026-11-10T08:00:00Z", 40), level("2026-11-11T08:00:00Z", 4), level("2026-11-14T08:00:00Z", 90)];
+    put(&store, "ring_battery_level", "2026-11-01", "2026-11-24", &levels);
+    let days = [readiness("a", "2026-11-10", 70), readiness("b", "2026-11-14", 70), readiness("c", "2026-11-22", 70)];
+    put(&store, "daily_readiness", "2026-11-01", "2026-11-24", &days);
+    put(&store, "workout", "2026-11-01", "2026-11-24", &[]);
+    put(&store, "daily_sleep", "2026-11-14", "2026-11-14", &[]);
+    let reason = |collection: &str, day: &str| {
+        text(&store, &format!("SELECT reason FROM coverage WHERE collection = '{collection}' AND day = '{day}'"))
+    };
+    assert_eq!(reason("daily_readiness", "2026-11-10"), "null", "there is something");
+    assert_eq!(reason("daily_readiness", "2026-11-12"), "battery_empty");
+    assert_eq!(reason("daily_readiness", "2026-11-20"), "ring_off");
+    assert_eq!(reason("daily_sleep", "2026-11-14"), "empty", "the ring was there");
+    assert_eq!(reason("daily_readiness", "2026-11-24"), "not_synced", "nothing of any kind is newer than the 22nd");
+    assert_eq!(reason("workout", "2026-11-12"), "empty", "nobody works out on every day");
+    assert_eq!(reason("daily_sleep", "2026-11-10"), "not_fetched");
+    for (state, said, expected) in [
+        ("scope_missing", "the scope daily is missing", "scope_missing"),
+        ("forbidden", "The subscription to Oura has expired.", "membership_ended"),
+        ("forbidden", "No permission.", "refused"),
+        ("error", "Oura answers 500", "failed"),
+    ] {
+        store.set_collection_state("daily_sleep", state, Some(said)).unwrap();
+        assert_eq!(reason("daily_sleep", "2026-11-10"), expected);
+    }
+    let gaps = store.gaps(day("2026-11-22")).unwrap();
+    let readiness = gaps.iter().filter(|gap| gap.collection == "daily_readiness").collect::<Vec<_>>();
+    assert_eq!((readiness[0].reason.as_str(), readiness[0].days, readiness[0].last), ("not_synced", 2, day("2026-11-24")));
 }
 
 #[test]
@@ -246,6 +281,26 @@ fn a_file_that_is_no_database_and_one_of_a_newer_version_are_refused_and_left_al
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
     let error = Store::open(&path, Arc::new(Catalog::bundled()), Tz::UTC).err().unwrap();
     assert!(matches!(error, StoreError::Newer { found: 999, .. }), "{error}");
+}
+
+#[test]
+fn a_run_that_was_interrupted_is_gone_on_with_and_one_that_ended_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let run = store.begin_run(super::Trigger::Manual, now()).unwrap();
+    put(&store, "daily_sleep", "2026-11-18", "2026-11-24", &[]);
+    put(&store, "personal_info", "2026-11-24", "2026-11-24", &[json!({"id": "p"})]);
+    assert_eq!(store.held(now()).unwrap().complete.get("daily_sleep"), None, "these days may still change");
+    drop(store);
+
+    let store = open(folder.path(), Tz::UTC);
+    let held = store.held(now().plus(60)).unwrap();
+    assert_eq!(held.complete["daily_sleep"], [(day("2026-11-18"), day("2026-11-24"))]);
+    assert!(held.fresh.contains("personal_info"));
+    assert_eq!(store.held(now().plus(3 * 3600)).unwrap().complete.get("daily_sleep"), None, "too long ago");
+
+    store.end_run(run, &super::RunEnd::Done, 2, now().plus(60)).unwrap();
+    assert_eq!(store.held(now().plus(60)).unwrap().complete.get("daily_sleep"), None);
 }
 
 /// Every bucket that the rows themselves give, less every bucket that is kept, and the reverse.

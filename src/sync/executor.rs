@@ -1,6 +1,7 @@
 //! Fetching windows and storing them: several collections at a time, each window whole or not at all.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -40,6 +41,13 @@ impl Progress {
             windows => (100.0 * self.windows_done as f64 / windows as f64).min(100.0),
         }
     }
+
+    /// How long the rest takes if it goes on as it did for `elapsed`; `None` before anything can be said, and at the end.
+    pub fn time_left(&self, elapsed: Duration) -> Option<Duration> {
+        let left = self.windows.saturating_sub(self.windows_done);
+        let known = !self.finished && self.windows_done > 0;
+        known.then(|| elapsed.mul_f64(left as f64 / self.windows_done as f64))
+    }
 }
 
 /// What a sync works with.
@@ -58,12 +66,16 @@ pub struct Executor {
 enum WindowError {
     Fetch(FetchError),
     Store(StoreError),
+    /// The run was told to stop while the window was being fetched.
+    Stopped,
 }
 
 /// What a failed fetch means for the rest of the run.
 enum Consequence {
     /// This collection rests until the next run, in this state.
     Rest(&'static str),
+    /// The same, unless another collection has just fared so: then nothing would fare better.
+    RestOrStop(&'static str),
     /// The window is too long for the server.
     Split,
     /// Nothing else would fare better.
@@ -77,14 +89,15 @@ fn consequence(error: &FetchError) -> Consequence {
         FetchError::NotAvailable => Consequence::Rest("not_available"),
         FetchError::AppTooOld => Consequence::Rest("app_too_old"),
         FetchError::Rejected { .. } => Consequence::Split,
-        FetchError::Login(_) | FetchError::RateLimited => Consequence::Stop,
+        FetchError::RateLimited => Consequence::RestOrStop("error"),
+        FetchError::Login(_) => Consequence::Stop,
         FetchError::Server { .. } | FetchError::Network { .. } | FetchError::Malformed { .. } => Consequence::Rest("error"),
     }
 }
 
 impl Executor {
-    /// Fetches everything that is wanted, plans again, and goes on until nothing is. `stop` turning true ends it after the windows
-    /// under way; what is left waits in the store.
+    /// Fetches everything that is wanted, plans again, and goes on until nothing is. `stop` turning true ends it as soon as what is
+    /// being stored is stored; what is left waits in the store.
     pub async fn run(&self, run: i64, progress: &watch::Sender<Progress>, mut stop: watch::Receiver<bool>) -> RunEnd {
         progress.send_replace(Progress { run, ..Progress::default() });
         let before = self.client.requests().requests;
@@ -133,10 +146,10 @@ impl Executor {
 
     /// Plans from what is held now, and queues what is wanted for one of `reasons`.
     async fn enqueue_wanted(&self, reasons: &[Reason]) -> Result<(), StoreError> {
-        let held = self.blocking(|store| store.held()).await?;
         let now = self.clock.now();
+        let held = self.blocking(move |store| store.held(now)).await?;
         let wish = Wish { today: now.day(self.store.zone()), history_start: self.history_start, collections: self.collections.clone() };
-        let mut wanted = plan(self.store.catalog(), &held, &wish);
+        let mut wanted = plan(&self.store.catalog(), &held, &wish);
         wanted.retain(|window| reasons.contains(&window.reason));
         self.blocking(move |store| store.enqueue(&wanted, now)).await?;
         Ok(())
@@ -160,9 +173,9 @@ impl Executor {
             while ended.is_none() && under_way.len() < CONCURRENT {
                 let Some(queued) = state.take(&mut queue, &busy) else { break };
                 busy.push(queued.window.collection.clone());
-                let executor = self.clone();
+                let (executor, stop) = (self.clone(), stop.clone());
                 under_way.spawn(async move {
-                    let stored = executor.window(&queued).await;
+                    let stored = executor.window(&queued, stop).await;
                     (queued, stored)
                 });
             }
@@ -182,10 +195,14 @@ impl Executor {
             match outcome {
                 Ok(stored) => {
                     state.well.insert(queued.window.collection);
+                    state.limited = false;
                     progress.send_modify(|progress| {
                         progress.windows_done += 1;
                         progress.documents += stored.documents;
                     });
+                }
+                Err(WindowError::Stopped) => {
+                    ended.get_or_insert(RunEnd::Interrupted);
                 }
                 Err(WindowError::Store(error)) => {
                     ended.get_or_insert(RunEnd::Failed(error.to_string()));
@@ -211,6 +228,11 @@ impl Executor {
         let now = self.clock.now();
         let resting = match consequence(error) {
             Consequence::Stop => return Ok(Some(RunEnd::Failed(message))),
+            Consequence::RestOrStop(_) if state.limited => return Ok(Some(RunEnd::Failed(message))),
+            Consequence::RestOrStop(resting) => {
+                state.limited = true;
+                resting
+            }
             Consequence::Rest(resting) => resting,
             Consequence::Split => {
                 if self.blocking(move |store| store.split_window(&window, now)).await? {
@@ -229,17 +251,26 @@ impl Executor {
         Ok(None)
     }
 
-    /// Fetches one window whole and stores it.
-    async fn window(&self, queued: &QueuedWindow) -> Result<Stored, WindowError> {
+    /// Fetches one window whole and stores it. `stop` ends the fetching, which may wait for many minutes, never the storing.
+    async fn window(&self, queued: &QueuedWindow, mut stop: watch::Receiver<bool>) -> Result<Stored, WindowError> {
+        let documents = tokio::select! {
+            documents = self.fetch(queued) => documents.map_err(WindowError::Fetch)?,
+            _ = stop.wait_for(|stop| *stop) => return Err(WindowError::Stopped),
+        };
+        let (queued, now) = (queued.clone(), self.clock.now());
+        self.blocking(move |store| store.put_window(&queued, &documents, now)).await.map_err(WindowError::Store)
+    }
+
+    async fn fetch(&self, queued: &QueuedWindow) -> Result<Vec<Box<RawValue>>, FetchError> {
         let mut documents: Vec<Box<RawValue>> = Vec::new();
-        if let Some(collection) = self.store.catalog().get(&queued.window.collection) {
+        let catalog = self.store.catalog();
+        if let Some(collection) = catalog.get(&queued.window.collection) {
             let mut pages = self.client.pages(collection, asked(collection, &queued.window, &self.store));
-            while let Some(page) = pages.next().await.map_err(WindowError::Fetch)? {
+            while let Some(page) = pages.next().await? {
                 documents.extend(page);
             }
         }
-        let (queued, now) = (queued.clone(), self.clock.now());
-        self.blocking(move |store| store.put_window(&queued, &documents, now)).await.map_err(WindowError::Store)
+        Ok(documents)
     }
 
     async fn blocking<T: Send + 'static>(
@@ -261,6 +292,8 @@ struct RunState {
     resting: BTreeMap<String, &'static str>,
     /// Collections that answered once: several of their windows may be under way together.
     well: HashSet<String>,
+    /// The rate limit ended a window, and nothing has come since.
+    limited: bool,
 }
 
 impl RunState {

@@ -30,7 +30,7 @@ pub fn plan(catalog: &Catalog, held: &Held, wish: &Wish) -> Vec<Window> {
     for collection in catalog.collections.iter().filter(|collection| wish.wants(collection)) {
         let waiting = || held.waiting.iter().filter(|window| window.collection == collection.name);
         if has_no_days(collection) {
-            if waiting().next().is_none() {
+            if waiting().next().is_none() && !held.fresh.contains(&collection.name) {
                 windows.push(window(collection, wish.today, wish.today, Reason::Trailing));
             }
             continue;
@@ -124,7 +124,7 @@ mod tests {
         Held {
             complete: BTreeMap::from([("sleep".to_owned(), complete.iter().map(|&(from, to)| (day(from), day(to))).collect())]),
             waiting: waiting.iter().map(window).collect(),
-            first_day: None,
+            ..Held::default()
         }
     }
 

@@ -3,15 +3,22 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::Timelike;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::executor::{Executor, Progress};
 use crate::store::{RunEnd, StoreError, Trigger};
-use crate::time::Instant;
+use crate::time::{Clock, Day, Instant, Tz};
 
-/// After this many failures in a row the pause between tries grows no more: sixteen intervals.
-const MOST_DOUBLINGS: u32 = 4;
+/// The pause after a first failure, in seconds; it doubles with each further one, up to [`LONGEST`] intervals.
+const FIRST_RETRY: i64 = 120;
+const LONGEST: i64 = 16;
+/// Hours of the day in which last night's sleep is expected, and how often to look for it, in seconds.
+const MORNING: std::ops::Range<u32> = 4..12;
+const MORNING_INTERVAL: i64 = 600;
+/// How long to sleep before looking at the clock again: a machine that slept wakes to another time than it fell asleep at.
+const SLICE: Duration = Duration::from_secs(60);
 
 /// Whether syncs happen by themselves, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +73,7 @@ impl Sync {
     }
 
     pub fn is_running(&self) -> bool {
-        lock(&self.shared.run).is_some()
+        self.shared.under_way(*lock(&self.shared.run)).is_some()
     }
 
     /// When the schedule will start the next sync.
@@ -74,7 +81,7 @@ impl Sync {
         *lock(&self.shared.next)
     }
 
-    /// Ends the sync under way after the windows in flight, and the schedule.
+    /// Ends the sync under way once what is being stored is stored, and the schedule.
     pub async fn stop(&self) {
         self.shared.stop.send_replace(true);
         let task = lock(&self.task).take();
@@ -94,13 +101,19 @@ impl Drop for Sync {
 impl Shared {
     fn request(&self, trigger: Trigger) -> Result<i64, StoreError> {
         let mut wanted = lock(&self.run);
-        if let Some(run) = *wanted {
+        if let Some(run) = self.under_way(*wanted) {
             return Ok(run);
         }
         let run = self.executor.store.begin_run(trigger, self.executor.clock.now())?;
         *wanted = Some(run);
         self.progress.send_replace(Progress { run, ..Progress::default() });
         Ok(run)
+    }
+
+    /// `run`, unless it has ended already.
+    fn under_way(&self, run: Option<i64>) -> Option<i64> {
+        let progress = self.progress.borrow();
+        run.filter(|run| !(progress.finished && progress.run == *run))
     }
 
     async fn keep_going(self: Arc<Self>) {
@@ -110,9 +123,10 @@ impl Shared {
             let wanted = *lock(&self.run);
             if let Some(run) = wanted {
                 let end = self.executor.run(run, &self.progress, stop.clone()).await;
-                failures = if matches!(end, RunEnd::Failed(_)) { failures + 1 } else { 0 };
+                failures = if matches!(end, RunEnd::Failed(_)) || self.reached_nothing() { failures + 1 } else { 0 };
                 tracing::info!(run, end = ?end, "sync ended");
-                *lock(&self.run) = None;
+                // Who saw the end of this run may have asked for the next one already.
+                lock(&self.run).take_if(|wanted| *wanted == run);
             }
             if *stop.borrow() {
                 return;
@@ -121,7 +135,7 @@ impl Shared {
             tokio::select! {
                 () = self.wanted.notified() => {}
                 _ = stop.changed() => {}
-                () = sleep(&self.executor, pause), if pause.is_some() => {
+                () = sleep(&self.executor.clock, pause.unwrap_or_default()), if pause.is_some() => {
                     if let Err(error) = self.request(Trigger::Schedule) {
                         tracing::error!(%error, "a sync could not begin");
                         failures += 1;
@@ -131,28 +145,87 @@ impl Shared {
         }
     }
 
-    /// How long until the next sync by itself: an interval after the last, longer after failures, a little later than that so that many
-    /// installations do not ask in the same second.
+    /// Whether the last run asked for windows and got none: the network is gone, most likely.
+    fn reached_nothing(&self) -> bool {
+        let progress = self.progress.borrow();
+        progress.requests > 0 && progress.windows_done == 0
+    }
+
+    /// How long until the next sync by itself, a little later than due so that many installations do not ask in the same second.
     fn pause(&self, failures: u32) -> Option<Duration> {
         let Schedule::Every(interval) = self.schedule else { return None };
-        let now = self.executor.clock.now();
+        let Executor { store, clock, .. } = &self.executor;
+        let now = clock.now();
         // A run that was cut off goes on at once.
-        let last = self.executor.store.last_run().ok().flatten().filter(|run| run.state != "interrupted").map(|run| run.started_at);
-        let wait = interval.as_secs() as i64 * (1 << failures.min(MOST_DOUBLINGS));
-        // A last run in the future: the clock was set back.
-        let due = last.map_or(now, |last| last.min(now).plus(wait));
-        let due = due.max(now);
-        let jitter = rand::random_range(0.0..0.1) * interval.as_secs_f64();
-        let pause = Duration::from_secs_f64((due.0 - now.0) as f64 + if last.is_some() { jitter } else { 0.0 });
+        let last = store.last_run().ok().flatten().filter(|run| run.state != "interrupted");
+        let newest_night = || store.collections().ok()?.into_iter().find(|row| row.name == "sleep" && row.state == "ok")?.last_day;
+        let wait = wait(interval.as_secs() as i64, failures, now, store.zone(), newest_night());
+        // A failure counts from its end, which may be long after its start. A last run in the future: the clock was set back.
+        let from = last.map(|run| if failures > 0 { run.ended_at.unwrap_or(run.started_at) } else { run.started_at });
+        let due = from.map_or(now, |from| from.min(now).plus(wait)).max(now);
+        let jitter = rand::random_range(0.0..0.1) * wait as f64;
+        let pause = Duration::from_secs_f64((due.0 - now.0) as f64 + if from.is_some() { jitter } else { 0.0 });
         *lock(&self.next) = Some(now.plus(pause.as_secs() as i64));
         Some(pause)
     }
 }
 
-async fn sleep(executor: &Executor, pause: Option<Duration>) {
-    executor.clock.sleep(pause.unwrap_or_default()).await;
+/// Seconds between two syncs: the interval; longer and longer after failures; shorter in a morning without last night's sleep, of
+/// someone who usually has one.
+fn wait(interval: i64, failures: u32, now: Instant, zone: Tz, newest_night: Option<Day>) -> i64 {
+    if failures > 0 {
+        return (FIRST_RETRY << (failures - 1).min(16)).min(LONGEST * interval);
+    }
+    let today = now.day(zone);
+    let awaited = newest_night.is_some_and(|night| (1..=3).contains(&night.until(today)));
+    let hour = now.utc().with_timezone(&zone).hour();
+    if awaited && MORNING.contains(&hour) { interval.min(MORNING_INTERVAL) } else { interval }
+}
+
+/// Waits for `pause`, or until the clock says that it has passed.
+async fn sleep(clock: &Clock, pause: Duration) {
+    let due = clock.now().plus(pause.as_secs() as i64);
+    let mut left = pause;
+    while !left.is_zero() && clock.now() < due {
+        let slice = left.min(SLICE);
+        clock.sleep(slice).await;
+        left -= slice;
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Stamp;
+
+    /// The wait in Vienna, where the newest night is that of the 19th.
+    fn wait_at(time: &str, failures: u32) -> i64 {
+        let now = Stamp::parse(time, Tz::Europe__Vienna).unwrap().at;
+        wait(1800, failures, now, Tz::Europe__Vienna, Day::new(2026, 11, 19))
+    }
+
+    #[test]
+    fn a_morning_without_last_nights_sleep_is_looked_at_more_often() {
+        for (time, expected) in [
+            ("2026-11-20T03:59:00", 1800),
+            ("2026-11-20T04:00:00", 600),
+            ("2026-11-20T11:59:00", 600),
+            ("2026-11-20T12:00:00", 1800),
+            ("2026-11-19T08:00:00", 1800),
+            ("2026-11-29T08:00:00", 1800),
+        ] {
+            assert_eq!(wait_at(time, 0), expected, "{time}");
+        }
+        assert_eq!(wait(300, 0, Stamp::parse("2026-11-20T08:00:00Z", Tz::UTC).unwrap().at, Tz::UTC, Day::new(2026, 11, 19)), 300);
+    }
+
+    #[test]
+    fn failures_are_tried_again_soon_and_then_less_and_less_often() {
+        let waits = [1, 2, 5, 9, 40].map(|failures| wait_at("2026-11-20T08:00:00", failures));
+        assert_eq!(waits, [120, 240, 1920, 28_800, 28_800]);
+    }
 }

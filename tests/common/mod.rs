@@ -1,6 +1,8 @@
 //! What the tests share: a data folder, a fixed token, an executor on a store, Oura's answers replayed.
 #![allow(dead_code)]
 
+pub mod world;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,7 +55,12 @@ pub async fn sync(executor: &Executor) -> (RunEnd, Progress) {
 
 /// The store's rows for `sql` as JSON: one array per row.
 pub fn rows(store: &Store, sql: &str) -> Vec<Vec<serde_json::Value>> {
-    let connection = rusqlite::Connection::open(store.path()).unwrap();
+    select(store.path(), sql)
+}
+
+/// The rows of a database file for `sql`, read beside whoever writes it.
+pub fn select(database: &Path, sql: &str) -> Vec<Vec<serde_json::Value>> {
+    let connection = rusqlite::Connection::open(database).unwrap();
     let mut statement = connection.prepare(sql).unwrap();
     let columns = statement.column_count();
     let rows = statement.query_map([], |row| {

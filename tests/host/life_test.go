@@ -167,7 +167,7 @@ func TestAHistoryLoadGoesOnAfterARestartThoughNobodyAsks(t *testing.T) {
 	}
 }
 
-// metric reads a gauge of the data source from the plugin's metrics; -1 where it is not.
+// metric reads a gauge of the data source from the plugin's metrics, summed over its other labels; -1 where it is not.
 func (p *Plugin) metric(t *testing.T, name string) float64 {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -176,13 +176,17 @@ func (p *Plugin) metric(t *testing.T, name string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := regexp.MustCompile(`(?m)^` + name + `\{org="1",datasource="oura"\} (\S+)$`).FindSubmatch(metrics.Metrics.Prometheus)
+	found := regexp.MustCompile(`(?m)^`+name+`\{org="1",uid="oura"[^}]*\} (\S+)$`).FindAllSubmatch(metrics.Metrics.Prometheus, -1)
 	if found == nil {
 		return -1
 	}
-	value, err := strconv.ParseFloat(string(found[1]), 64)
-	if err != nil {
-		t.Fatal(err)
+	sum := 0.0
+	for _, sample := range found {
+		value, err := strconv.ParseFloat(string(sample[1]), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += value
 	}
-	return value
+	return sum
 }

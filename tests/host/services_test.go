@@ -49,7 +49,7 @@ func TestMetricsCoverEveryDataSourceWithoutNamingOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(metrics.Metrics.Prometheus)
-	for _, line := range []string{"ringside_up 1\n", `ringside_connected{org="1",datasource="oura"} 1` + "\n"} {
+	for _, line := range []string{"ringside_up 1\n", `ringside_connected{org="1",uid="oura"} 1` + "\n"} {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %q in\n%s", line, text)
 		}

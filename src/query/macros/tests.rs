@@ -37,6 +37,7 @@ fn each_macro_means_what_postgresql_means_by_it() {
         ("$__dayFilter(day)", "day BETWEEN '2023-11-14' AND '2023-11-15'"),
         ("$__dayFrom() $__dayTo()", "'2023-11-14' '2023-11-15'"),
         ("$__dayGroup(day, 'week')", "date(day, 'weekday 0', '-6 days')"),
+        ("$__localTime(t)", "local_time(t)"),
         ("name LIKE '$__searchFilter'", "name LIKE '%'"),
     ] {
         assert_eq!(expanded(sql), expansion, "{sql}");

@@ -1,12 +1,35 @@
 CREATE VIEW coverage AS
-SELECT collections.name AS collection, calendar.day AS day, calendar.time AS time,
-       coalesce(coverage_data.documents, 0) AS documents,
-       CASE WHEN coverage_data.day IS NULL THEN 'not_fetched'
-            WHEN coverage_data.partial THEN 'partial'
-            WHEN coverage_data.documents = 0 THEN 'empty'
-            ELSE 'complete' END AS state,
-       coverage_data.fetched_at AS fetched_at
-FROM collections
-CROSS JOIN calendar
-LEFT JOIN coverage_data ON coverage_data.resource = collections.name AND coverage_data.day = calendar.day
-WHERE EXISTS (SELECT 1 FROM coverage_data AS any_day WHERE any_day.resource = collections.name)
+SELECT collection, day, time, documents, state,
+       -- Why there is nothing; the first that holds.
+       CASE WHEN documents > 0 THEN NULL
+            WHEN state IN ('not_fetched', 'partial') AND refusal = 'forbidden'
+                 THEN iif(said LIKE '%membership%' OR said LIKE '%subscription%', 'membership_ended', 'refused')
+            WHEN state IN ('not_fetched', 'partial') AND refusal IN ('scope_missing', 'not_available', 'app_too_old', 'removed') THEN refusal
+            WHEN state IN ('not_fetched', 'partial') AND refusal = 'error' THEN 'failed'
+            WHEN state = 'not_fetched' THEN 'not_fetched'
+            WHEN NOT worn THEN 'empty'
+            WHEN day > (SELECT max(last_day) FROM collections WHERE name LIKE 'daily~_%' ESCAPE '~' OR name IN ('sleep', 'heartrate'))
+                 THEN 'not_synced'
+            WHEN (SELECT level <= 5 AND time > days.time - 7 * 86400 FROM charge WHERE charge.time < days.time + 86400
+                  ORDER BY charge.time DESC LIMIT 1)
+                 THEN 'battery_empty'
+            WHEN EXISTS (SELECT 1 FROM coverage_data AS ring
+                         WHERE ring.resource = 'ring_battery_level' AND ring.day = days.day AND ring.documents = 0)
+                 THEN 'ring_off'
+            ELSE 'empty' END AS reason,
+       fetched_at
+FROM (SELECT collections.name AS collection, calendar.day AS day, calendar.time AS time,
+             coalesce(coverage_data.documents, 0) AS documents,
+             CASE WHEN coverage_data.day IS NULL THEN 'not_fetched'
+                  WHEN coverage_data.partial THEN 'partial'
+                  WHEN coverage_data.documents = 0 THEN 'empty'
+                  ELSE 'complete' END AS state,
+             collections.state AS refusal, collections.reason AS said,
+             -- What a ring makes by being worn; a day without a workout or a tag is no gap.
+             collections.name LIKE 'daily~_%' ESCAPE '~' OR collections.name IN ('sleep', 'heartrate', 'ring_battery_level') AS worn,
+             coverage_data.fetched_at AS fetched_at
+      FROM collections
+      CROSS JOIN calendar
+      LEFT JOIN coverage_data ON coverage_data.resource = collections.name AND coverage_data.day = calendar.day
+      WHERE collections.state NOT IN ('ok', 'waiting')
+         OR EXISTS (SELECT 1 FROM coverage_data AS any_day WHERE any_day.resource = collections.name)) AS days

@@ -1,0 +1,57 @@
+//! One account in numbers, for a monitoring system. Counts are of this process and begin again when the settings change.
+
+use std::collections::BTreeMap;
+
+use super::{Account, AccountError, ConnectionState};
+use crate::oura::AnswerCount;
+use crate::query::QueryCounts;
+use crate::store::Reason;
+use crate::time::Instant;
+
+#[derive(Clone, Debug)]
+pub struct Measures {
+    pub connected: bool,
+    /// Collections by state.
+    pub collections: BTreeMap<String, u64>,
+    /// By collection.
+    pub documents: BTreeMap<String, u64>,
+    pub database_bytes: u64,
+    pub last_sync: Option<Instant>,
+    /// Since the last sync.
+    pub sync_age_seconds: Option<i64>,
+    pub sync_running: bool,
+    pub token_expires_at: Option<Instant>,
+    pub windows_waiting: BTreeMap<Reason, u64>,
+    pub queries_waiting: u64,
+    pub answers: Vec<AnswerCount>,
+    pub retries: u64,
+    pub queries: QueryCounts,
+}
+
+impl Account {
+    /// Blocks for as long as a few small reads take.
+    pub fn measures(&self) -> Result<Measures, AccountError> {
+        let inner = &self.inner;
+        let status = self.status()?;
+        let mut collections = BTreeMap::new();
+        for collection in &status.collections {
+            *collections.entry(collection.state.clone()).or_default() += 1;
+        }
+        let now = inner.environment.clock.now();
+        Ok(Measures {
+            connected: status.state == ConnectionState::Connected,
+            collections,
+            documents: status.collections.into_iter().map(|collection| (collection.name, collection.documents)).collect(),
+            database_bytes: self.database_size(),
+            last_sync: status.sync.last_sync,
+            sync_age_seconds: status.sync.last_sync.map(|last| now.seconds() - last.seconds()),
+            sync_running: status.sync.running,
+            token_expires_at: inner.tokens.current()?.map(|grant| grant.expires_at),
+            windows_waiting: inner.store.queue_lengths()?,
+            queries_waiting: inner.engine.waiting() as u64,
+            answers: inner.client.answers(),
+            retries: inner.client.requests().retries,
+            queries: inner.queries.read(),
+        })
+    }
+}

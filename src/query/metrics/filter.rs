@@ -1,0 +1,110 @@
+//! Conditions on columns. Values become parameters; only names that are known reach the SQL.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::metric::Metric;
+use crate::catalog::Catalog;
+use crate::query::QueryError;
+use crate::query::nearest::nearest_whole;
+
+/// `{"column": "source", "operator": "=", "value": "awake"}`; Grafana's ad-hoc filters say `key`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Filter {
+    /// A column of every metric that has it, or `table.column`.
+    #[serde(alias = "key")]
+    pub column: String,
+    #[serde(default)]
+    pub operator: Operator,
+    #[serde(default)]
+    pub value: Value,
+    #[serde(default)]
+    pub values: Vec<Value>,
+}
+
+/// The second names are those of Grafana's ad-hoc filters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum Operator {
+    #[default]
+    #[serde(rename = "=")]
+    Equal,
+    #[serde(rename = "!=")]
+    NotEqual,
+    #[serde(rename = "<")]
+    Less,
+    #[serde(rename = "<=")]
+    AtMost,
+    #[serde(rename = ">")]
+    Greater,
+    #[serde(rename = ">=")]
+    AtLeast,
+    #[serde(rename = "in", alias = "=|")]
+    In,
+    #[serde(rename = "not in", alias = "!=|")]
+    NotIn,
+    #[serde(rename = "like")]
+    Like,
+    #[serde(rename = "is null")]
+    IsNull,
+    #[serde(rename = "is not null")]
+    IsNotNull,
+}
+
+impl Operator {
+    /// In SQL. `IS NOT` rather than `<>`: what is absent is different, too.
+    fn sql(self) -> &'static str {
+        match self {
+            Operator::Equal => "=",
+            Operator::NotEqual => "IS NOT",
+            Operator::Less => "<",
+            Operator::AtMost => "<=",
+            Operator::Greater => ">",
+            Operator::AtLeast => ">=",
+            Operator::In => "IN",
+            Operator::NotIn => "NOT IN",
+            Operator::Like => "LIKE",
+            Operator::IsNull => "IS NULL",
+            Operator::IsNotNull => "IS NOT NULL",
+        }
+    }
+}
+
+impl Filter {
+    /// Every filter must concern at least one of the metrics.
+    pub(super) fn check(&self, metrics: &[&Metric<'_>], catalog: &Catalog) -> Result<(), QueryError> {
+        if metrics.iter().any(|metric| self.column_of(metric, catalog).is_some()) {
+            return Ok(());
+        }
+        let mut known: Vec<&str> = metrics.iter().flat_map(|metric| metric.filterable(catalog)).collect();
+        known.sort_unstable();
+        known.dedup();
+        let name = self.column.rsplit('.').next().unwrap_or_default();
+        Err(QueryError::Unknown { kind: "column", name: self.column.clone(), position: None, nearest: nearest_whole(name, known) })
+    }
+
+    /// The column of `metric`'s table that this is about, if it is about it.
+    fn column_of<'c>(&self, metric: &Metric<'_>, catalog: &'c Catalog) -> Option<&'c str> {
+        let (table, column) = self.column.split_once('.').unwrap_or((metric.table, &self.column));
+        let known = || metric.filterable(catalog).into_iter().find(|known| *known == column);
+        (table == metric.table).then(known).flatten()
+    }
+
+    /// The condition on the rows of `metric`; its values go to `params`.
+    pub(super) fn condition(&self, metric: &Metric<'_>, catalog: &Catalog, params: &mut Vec<Value>) -> Option<String> {
+        let column = self.column_of(metric, catalog)?;
+        let operator = self.operator.sql();
+        let mut bind = |value: &Value| {
+            params.push(value.clone());
+            format!("?{}", params.len())
+        };
+        Some(match self.operator {
+            Operator::IsNull | Operator::IsNotNull => format!("\"{column}\" {operator}"),
+            Operator::In | Operator::NotIn => {
+                let one = self.values.is_empty().then_some(&self.value).filter(|value| !value.is_null());
+                let places: Vec<_> = self.values.iter().chain(one).map(&mut bind).collect();
+                format!("\"{column}\" {operator} ({})", places.join(", "))
+            }
+            _ => format!("\"{column}\" {operator} {}", bind(self.values.first().unwrap_or(&self.value))),
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! How finely values are grouped.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::metric::Place;
+use crate::query::{QueryContext, interval};
+
+/// As it is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Every {
+    /// What the panel can show: its interval, in local calendar days for what comes by the day.
+    #[default]
+    Auto,
+    /// Every value as it is.
+    Raw,
+    /// `5m`, `1h`, as it was written.
+    Interval(String),
+    Calendar(Calendar),
+}
+
+/// In the data source's time zone; weeks begin on Monday.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calendar {
+    Day,
+    Week,
+    Month,
+    Year,
+}
+
+impl TryFrom<String> for Every {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Every, String> {
+        Ok(match text.as_str() {
+            "" | "auto" => Every::Auto,
+            "raw" => Every::Raw,
+            "day" | "1d" => Every::Calendar(Calendar::Day),
+            "week" | "1w" => Every::Calendar(Calendar::Week),
+            "month" | "1M" => Every::Calendar(Calendar::Month),
+            "year" | "1y" => Every::Calendar(Calendar::Year),
+            _ if interval::parse(&text).is_some_and(|interval| interval >= Duration::from_secs(1)) => Every::Interval(text),
+            _ => return Err(format!("{text:?} is no step: write auto, raw, 5m, 1h, day, week, month or year")),
+        })
+    }
+}
+
+/// As it is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Raw,
+    /// The second argument of `$__timeGroup`.
+    Interval(String),
+    Calendar(Calendar),
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Step {
+    pub fn of(every: &Every, place: Place<'_>, context: &QueryContext) -> Step {
+        match every {
+            Every::Raw => Step::Raw,
+            Every::Interval(text) => Step::Interval(format!("'{text}'")),
+            Every::Calendar(unit) => Step::Calendar(*unit),
+            Every::Auto => match (context.interval, place) {
+                (interval, _) if interval >= 30 * DAY => Step::Calendar(Calendar::Month),
+                (interval, _) if interval >= 7 * DAY => Step::Calendar(Calendar::Week),
+                (_, Place::Daily(_)) => Step::Calendar(Calendar::Day),
+                (interval, _) if interval >= DAY => Step::Calendar(Calendar::Day),
+                (_, Place::Timed(_) | Place::Samples(_)) => Step::Interval("$__interval".to_owned()),
+            },
+        }
+    }
+}
+
+impl Calendar {
+    /// As `$__dayGroup` calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Calendar::Day => "day",
+            Calendar::Week => "week",
+            Calendar::Month => "month",
+            Calendar::Year => "year",
+        }
+    }
+}

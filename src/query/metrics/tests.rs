@@ -1,0 +1,283 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{Float64Type, TimestampNanosecondType};
+use serde_json::json;
+
+use super::*;
+use crate::query::{Engine, Limits};
+use crate::store::Store;
+use crate::time::{Day, Tz};
+
+const VIENNA: Tz = Tz::Europe__Vienna;
+
+fn day(day: u32) -> Day {
+    Day::new(2026, 3, 1).unwrap().plus(i64::from(day) - 1)
+}
+
+/// The second week of March 2026; a panel that shows an hour per point.
+fn context() -> QueryContext {
+    let at = |number| day(number).midnight(VIENNA).seconds() * 1_000;
+    QueryContext { from_ms: at(9), to_ms: at(16) - 1_000, interval: Duration::from_secs(3_600), max_data_points: 100 }
+}
+
+fn query(json: serde_json::Value) -> MetricsQuery {
+    serde_json::from_value(json).unwrap()
+}
+
+fn plan(json: serde_json::Value) -> Result<Plan, QueryError> {
+    query(json).plan(&Catalog::bundled(), &context())
+}
+
+fn sql(json: serde_json::Value) -> String {
+    let Plan { query, .. } = plan(json).unwrap();
+    if query.params.is_empty() { query.raw_sql } else { format!("{}\n-- {}", query.raw_sql, json!(query.params)) }
+}
+
+#[test]
+fn each_kind_of_metric_becomes_sql_that_a_person_would_write() {
+    let queries = [
+        json!({ "metrics": ["heartrate.bpm"] }),
+        json!({ "metrics": ["heartrate.bpm"], "every": "raw" }),
+        json!({ "metrics": ["heartrate.bpm"], "every": "5m", "aggregate": "max" }),
+        json!({ "metrics": ["heartrate.bpm"], "every": "day", "aggregate": "p90" }),
+        json!({ "metrics": ["days.steps"], "aggregate": "sum", "every": "week" }),
+        json!({ "metrics": ["nights.average_hrv"] }),
+        json!({ "metrics": ["sleep.hrv"], "every": "1h", "aggregate": "median" }),
+        json!({ "metrics": ["sleep.heart_rate"], "every": "month", "aggregate": "min" }),
+        json!({ "metrics": ["ring_battery_level.level"], "every": "1h", "aggregate": "last" }),
+    ];
+    insta::assert_snapshot!(queries.map(|query| format!("-- {query}\n{}", sql(query.clone()))).join("\n\n"));
+}
+
+#[test]
+fn filters_are_parameters_and_reach_the_metrics_that_have_the_column() {
+    let queries = [
+        json!({ "metrics": ["heartrate.bpm"], "filters": [{ "column": "source", "operator": "in", "values": ["awake", "rest"] }] }),
+        json!({ "metrics": ["sleep.average_hrv", "days.steps"], "filters": [
+            { "key": "sleep.type", "operator": "!=", "value": "rest'; DROP TABLE sleep; --" },
+            { "column": "day", "operator": ">=", "value": "2026-03-10" },
+            { "column": "latency", "operator": "is not null" },
+        ] }),
+        json!({ "metrics": ["sleep.hrv"], "filters": [{ "column": "type", "value": "long_sleep" }] }),
+    ];
+    insta::assert_snapshot!(queries.map(sql).join("\n\n"));
+}
+
+#[test]
+fn averages_baselines_and_shifts_look_beyond_the_range() {
+    let queries = [
+        json!({ "metrics": ["nights.average_hrv"], "movingAverage": 7 }),
+        json!({ "metrics": ["nights.average_hrv"], "movingAverage": 7, "baseline": 60 }),
+        json!({ "metrics": ["heartrate.bpm"], "every": "1h", "baseline": 14 }),
+        json!({ "metrics": ["nights.average_hrv", { "name": "days.steps", "aggregate": "sum", "shift": 1 }] }),
+        json!({ "metrics": ["sleep.hrv"], "every": "day", "shift": -2 }),
+        json!({ "metrics": ["heartrate.bpm", "sleep.hrv"], "every": "raw", "shift": 1 }),
+    ];
+    insta::assert_snapshot!(queries.map(sql).join("\n\n"));
+}
+
+#[test]
+fn what_cannot_be_asked_says_why() {
+    let mut table = String::new();
+    for json in [
+        json!({}),
+        json!({ "metrics": ["sleep.averge_hrv"] }),
+        json!({ "metrics": ["average_hrv"] }),
+        json!({ "metrics": ["sleep.type"] }),
+        json!({ "metrics": ["days.steps", "days.steps"] }),
+        json!({ "metrics": ["heartrate.bpm"], "filters": [{ "column": "sorce", "value": "awake" }] }),
+        json!({ "metrics": ["heartrate.bpm"], "filters": [{ "column": "\"; DROP", "value": "awake" }] }),
+        json!({ "metrics": ["days.steps"], "baseline": 5_000 }),
+    ] {
+        let error = plan(json.clone()).expect_err("an error");
+        table += &format!("{json}\n  {} {}: {error}. {}\n", error.status(), error.code(), error.hint());
+    }
+    insta::assert_snapshot!(table);
+    for json in [
+        json!({ "every": "0s" }),
+        json!({ "every": "soon" }),
+        json!({ "aggregate": "mode" }),
+        json!({ "filters": [{ "column": "a", "operator": "=~" }] }),
+    ] {
+        assert!(serde_json::from_value::<MetricsQuery>(json.clone()).is_err(), "{json}");
+    }
+}
+
+/// A store with a night, steps and three heart rates an hour for each day of March 2026 and the two months before.
+fn store() -> (Store, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("oura.db"), Arc::new(Catalog::bundled()), VIENNA).unwrap();
+    let mut writer = rusqlite::Connection::open(store.path()).unwrap();
+    let transaction = writer.transaction().unwrap();
+    transaction.execute_batch("INSERT INTO oura_raw_documents (document, resource, document_id, day, payload, hash, revision, first_seen_at, changed_at, last_seen_at) VALUES (1, 'sleep', 'a', '2026-03-10', '{}', x'', 1, 0, 0, 0)").unwrap();
+    for (number, day) in (1_i64..).zip(day(1).plus(-59).through(day(31))) {
+        let (midnight, day) = (day.midnight(VIENNA).seconds(), day.to_string());
+        let bedtime = midnight - 3_600;
+        transaction.execute("INSERT INTO calendar (day, time) VALUES (?1, ?2)", (&day, midnight)).unwrap();
+        transaction
+            .execute(
+                "INSERT INTO sleep (document, time, day, type, average_hrv, total_sleep_duration, bedtime_start) VALUES (?1, ?2, ?3, 'long_sleep', ?4, 28000, ?2)",
+                (number, bedtime, &day, 40 + number % 7),
+            )
+            .unwrap();
+        transaction
+            .execute(
+                "INSERT INTO daily_activity (document, time, day, steps) VALUES (?1, ?2, ?3, ?4)",
+                (1_000 + number, midnight, &day, number * 100),
+            )
+            .unwrap();
+        for third in 0..24 * 3 {
+            transaction
+                .execute(
+                    "INSERT INTO heartrate (time, bpm, source) VALUES (?1, ?2, ?3)",
+                    (midnight + third * 1_200, 50 + third % 3, if third % 2 == 0 { "awake" } else { "rest" }),
+                )
+                .unwrap();
+        }
+    }
+    let series: i64 = transaction.query_row("SELECT series FROM series WHERE name = 'sleep.hrv'", [], |row| row.get(0)).unwrap();
+    for point in 0..60 {
+        let at = day(10).midnight(VIENNA).seconds() - 3_600 + point * 300;
+        transaction
+            .execute("INSERT INTO samples_data (series, time, document, value) VALUES (?1, ?2, 1, ?3)", (series, at, point))
+            .unwrap();
+    }
+    transaction.commit().unwrap();
+    (store, folder)
+}
+
+async fn answer(store: &Store, json: serde_json::Value) -> Answer {
+    let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits::default());
+    let plan = plan(json.clone()).unwrap();
+    let mut answer = engine
+        .run(&plan.query, &context())
+        .await
+        .unwrap_or_else(|error| panic!("{json}: {error}. {}\n{}", error.hint(), plan.query.raw_sql));
+    plan.describe(&mut answer);
+    answer
+}
+
+fn times(answer: &Answer) -> Vec<i64> {
+    answer.batch.columns[0].values.as_primitive::<TimestampNanosecondType>().values().iter().map(|at| at / 1_000_000_000).collect()
+}
+
+fn values(answer: &Answer, column: usize) -> Vec<f64> {
+    let values = arrow::compute::cast(&answer.batch.columns[column].values, &arrow::datatypes::DataType::Float64).unwrap();
+    values.as_primitive::<Float64Type>().iter().map(|value| value.unwrap_or(f64::NAN)).collect()
+}
+
+#[tokio::test]
+async fn every_step_and_every_aggregate_is_answered_for_every_kind_of_metric() {
+    let (store, _folder) = store();
+    for name in [
+        "heartrate.bpm",
+        "sleep.average_hrv",
+        "nights.average_hrv",
+        "days.steps",
+        "sleep.hrv",
+        "daily_activity.met",
+        "ring_battery_level.level",
+    ] {
+        for every in ["auto", "raw", "5m", "1h", "day", "week", "month", "year"] {
+            for aggregate in ["avg", "min", "max", "sum", "count", "median", "p10", "p90", "last"] {
+                for (shift, moving_average, baseline) in [(0, 0, 0), (1, 7, 30)] {
+                    let asked = json!({
+                        "metrics": [name], "every": every, "aggregate": aggregate, "shift": shift,
+                        "movingAverage": moving_average, "baseline": baseline,
+                    });
+                    let answer = answer(&store, asked.clone()).await;
+                    assert_eq!(answer.batch.columns.len(), if baseline > 0 { 5 } else { 2 }, "{asked}");
+                    assert!(times(&answer).is_sorted(), "{asked}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_metric_the_schema_lists_can_be_read() {
+    let (store, _folder) = store();
+    for metric in metrics(&store.catalog()) {
+        let answer = answer(&store, json!({ "metrics": [&metric.name], "every": "raw" })).await;
+        assert_eq!(answer.batch.columns[1].name, metric.name);
+        assert!(!metric.title().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_columns_of_views_come_from_where_they_are_said_to() {
+    let (store, _folder) = store();
+    let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits::default());
+    for metric in metrics(&store.catalog()).iter().filter(|metric| ["nights", "days"].contains(&metric.table)) {
+        let (_, column) = metric.name.split_once('.').unwrap();
+        let asked = SqlQuery { raw_sql: format!("SELECT {column} FROM {} LIMIT 0", metric.table), ..SqlQuery::default() };
+        let read = engine.run(&asked, &context()).await.unwrap().batch.columns.remove(0).origin;
+        assert!(read.is_none() || read == metric.origin, "{}: {read:?}", metric.name);
+        for known in metric.filterable(&store.catalog()) {
+            let asked = SqlQuery { raw_sql: format!("SELECT \"{known}\" FROM {} LIMIT 0", metric.table), ..SqlQuery::default() };
+            assert_eq!(engine.run(&asked, &context()).await.unwrap().batch.columns[0].name, known);
+        }
+    }
+}
+
+#[tokio::test]
+async fn days_begin_at_local_midnight_and_weeks_are_whole() {
+    let (store, _folder) = store();
+    let days = answer(&store, json!({ "metrics": ["days.steps"] })).await;
+    assert_eq!(times(&days), (9..16).map(|number| day(number).midnight(VIENNA).seconds()).collect::<Vec<_>>());
+    // 2026-03-11 to 03-18: both weeks begin on Mondays before, and the first has all its days.
+    let at = |number| day(number).midnight(VIENNA).seconds() * 1_000;
+    let context = QueryContext { from_ms: at(11), to_ms: at(18), ..context() };
+    let plan = query(json!({ "metrics": ["days.steps"], "aggregate": "count", "every": "week" })).plan(&store.catalog(), &context).unwrap();
+    let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits::default());
+    let weeks = engine.run(&plan.query, &context).await.unwrap();
+    assert_eq!(times(&weeks), [day(9).midnight(VIENNA).seconds(), day(16).midnight(VIENNA).seconds()]);
+    assert_eq!(values(&weeks, 1), [7.0, 3.0]);
+}
+
+#[tokio::test]
+async fn a_filter_leaves_out_what_does_not_match() {
+    let (store, _folder) = store();
+    let count = async |filters: serde_json::Value| {
+        let asked = json!({ "metrics": ["heartrate.bpm"], "every": "day", "aggregate": "count", "filters": filters });
+        values(&answer(&store, asked).await, 1)[0]
+    };
+    assert_eq!(count(json!([])).await, 72.0);
+    assert_eq!(count(json!([{ "column": "source", "value": "rest" }])).await, 36.0);
+    assert_eq!(count(json!([{ "column": "source", "operator": "in", "values": ["rest", "awake"] }, { "column": "bpm", "operator": ">", "value": 51 }])).await, 24.0);
+}
+
+#[tokio::test]
+async fn a_moving_average_and_a_baseline_use_the_days_before_the_range() {
+    let (store, _folder) = store();
+    let plain = values(&answer(&store, json!({ "metrics": ["nights.average_hrv"] })).await, 1);
+    // Hours of sleep repeat every seven days: a mean of seven is the same on every day.
+    let answer = answer(&store, json!({ "metrics": ["nights.average_hrv"], "movingAverage": 7, "baseline": 35 })).await;
+    assert_eq!(plain.len(), 7);
+    assert_eq!(values(&answer, 1), [43.0; 7]);
+    assert_eq!((values(&answer, 2), values(&answer, 3), values(&answer, 4)), (vec![43.0; 7], vec![41.0; 7], vec![45.0; 7]));
+}
+
+#[tokio::test]
+async fn a_shift_draws_yesterday_today() {
+    let (store, _folder) = store();
+    let both = answer(&store, json!({ "metrics": ["days.steps", { "name": "days.steps", "shift": 1 }], "every": "day" })).await;
+    let (today, yesterday) = (values(&both, 1), values(&both, 2));
+    assert_eq!(today.len(), 7);
+    assert!(today.iter().zip(yesterday).all(|(today, yesterday)| today - yesterday == 100.0));
+}
+
+#[tokio::test]
+async fn columns_know_their_origin_their_title_and_their_labels() {
+    let (store, _folder) = store();
+    let one = answer(&store, json!({ "metrics": ["sleep.hrv"], "every": "1h", "aggregate": "max" })).await;
+    assert_eq!(one.faces[1], Face { title: Some("Heart rate variability, max".to_owned()), labels: Default::default() });
+    assert_eq!(one.batch.columns[1].origin.as_ref().map(|origin| origin.column.as_str()), Some("hrv"));
+    assert_eq!(one.custom.as_ref().unwrap()["sources"], json!(["samples"]));
+
+    let several = answer(&store, json!({ "metrics": ["nights.average_hrv", "days.steps"], "aggregate": "count" })).await;
+    assert_eq!(several.faces[2].labels["metric"], "days.steps");
+    assert_eq!(several.batch.columns[2].origin, None, "a count has no unit");
+}

@@ -1,0 +1,48 @@
+//! SQLite's own mathematics, which its bundled build leaves out.
+
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, Result};
+
+use super::{FLAGS, number};
+
+type Scalar = fn(f64) -> f64;
+type Pair = fn(f64, f64) -> f64;
+
+/// From a number to a number; where there is none (`sqrt(-1)`) the result is NULL.
+const SCALARS: [(&str, Scalar); 8] = [
+    ("sqrt", f64::sqrt),
+    ("exp", f64::exp),
+    ("ln", f64::ln),
+    ("log10", f64::log10),
+    ("sin", f64::sin),
+    ("cos", f64::cos),
+    ("radians", f64::to_radians),
+    ("degrees", f64::to_degrees),
+];
+
+/// The same of two numbers.
+const PAIRS: [(&str, Pair); 3] = [("pow", f64::powf), ("power", f64::powf), ("atan2", f64::atan2)];
+
+/// The same as scalars, but integers stay as they are.
+const ROUNDINGS: [(&str, Scalar); 4] = [("floor", f64::floor), ("ceil", f64::ceil), ("ceiling", f64::ceil), ("trunc", f64::trunc)];
+
+pub(super) fn register(connection: &Connection) -> Result<()> {
+    for (name, function) in SCALARS {
+        connection
+            .create_scalar_function(name, 1, FLAGS, move |context| Ok(number(context, 0).map(function).filter(|value| !value.is_nan())))?;
+    }
+    for (name, function) in PAIRS {
+        connection.create_scalar_function(name, 2, FLAGS, move |context| {
+            Ok(number(context, 0).zip(number(context, 1)).map(|(a, b)| function(a, b)).filter(|value| !value.is_nan()))
+        })?;
+    }
+    for (name, function) in ROUNDINGS {
+        connection.create_scalar_function(name, 1, FLAGS, move |context| {
+            Ok(match context.get_raw(0) {
+                ValueRef::Integer(value) => Value::Integer(value),
+                _ => number(context, 0).map_or(Value::Null, |value| Value::Real(function(value))),
+            })
+        })?;
+    }
+    connection.create_scalar_function("pi", 0, FLAGS, |_| Ok(std::f64::consts::PI))
+}

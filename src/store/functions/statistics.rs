@@ -1,0 +1,220 @@
+//! Statistics over the rows of a group or a window. Rows with a NULL or text among their arguments are left out; too few rows give NULL.
+
+use std::f64::consts::TAU;
+
+use rusqlite::functions::{Aggregate, Context, WindowAggregate};
+use rusqlite::{Connection, Error, Result};
+
+use super::{FLAGS, number};
+
+/// Over rows of `N` numbers in any order.
+type Statistic<const N: usize> = fn(&mut [[f64; N]]) -> Result<Option<f64>, &'static str>;
+
+/// Of one column.
+const OF_ONE: [(&str, Statistic<1>); 5] = [
+    ("median", |rows| Ok(quantile(rows, 0.5))),
+    ("mad", |rows| Ok(median_deviation(rows))),
+    ("variance", |rows| Ok(variance(rows))),
+    ("stddev", |rows| Ok(variance(rows).map(f64::sqrt))),
+    ("clock_mean", |rows| Ok(clock_mean(rows))),
+];
+
+/// Of two. PostgreSQL's regressions take the dependent variable first.
+const OF_TWO: [(&str, Statistic<2>); 4] = [
+    ("percentile", percentile),
+    ("corr", |rows| Ok(Moments::of(rows).and_then(|moments| moments.correlation()))),
+    ("regr_slope", |rows| Ok(Moments::of(rows).and_then(|moments| moments.slope()))),
+    ("regr_intercept", |rows| Ok(Moments::of(rows).and_then(|moments| moments.intercept()))),
+];
+
+/// The most memory that the rows of one group may take, in bytes.
+const MAX_BYTES: usize = 80 << 20;
+
+/// Seconds.
+const DAY: f64 = 86_400.0;
+
+pub(super) fn register(connection: &Connection) -> Result<()> {
+    for (name, statistic) in OF_ONE {
+        connection.create_window_function(name, 1, FLAGS, Summary(statistic))?;
+    }
+    for (name, statistic) in OF_TWO {
+        connection.create_window_function(name, 2, FLAGS, Summary(statistic))?;
+    }
+    connection.create_window_function("ewma", 2, FLAGS, WeightedMean)?;
+    connection.create_aggregate_function("first", 2, FLAGS, Extreme(|time, known| time < known))?;
+    connection.create_aggregate_function("last", 2, FLAGS, Extreme(|time, known| time >= known))
+}
+
+fn failure(message: impl Into<String>) -> Error {
+    Error::UserFunctionError(message.into().into())
+}
+
+struct Summary<const N: usize>(Statistic<N>);
+
+impl<const N: usize> Summary<N> {
+    fn row(context: &Context<'_>) -> Option<[f64; N]> {
+        let mut row = [0.0; N];
+        for (argument, value) in row.iter_mut().enumerate() {
+            *value = number(context, argument)?;
+        }
+        Some(row)
+    }
+}
+
+impl<const N: usize> Aggregate<Vec<[f64; N]>, Option<f64>> for Summary<N> {
+    fn init(&self, _: &mut Context<'_>) -> Result<Vec<[f64; N]>> {
+        Ok(Vec::new())
+    }
+
+    fn step(&self, context: &mut Context<'_>, rows: &mut Vec<[f64; N]>) -> Result<()> {
+        if size_of_val(rows.as_slice()) >= MAX_BYTES {
+            return Err(failure(format!("more than {} values in one group", rows.len())));
+        }
+        rows.extend(Self::row(context));
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, rows: Option<Vec<[f64; N]>>) -> Result<Option<f64>> {
+        rows.map_or(Ok(None), |mut rows| (self.0)(&mut rows)).map_err(failure)
+    }
+}
+
+impl<const N: usize> WindowAggregate<Vec<[f64; N]>, Option<f64>> for Summary<N> {
+    fn value(&self, rows: Option<&mut Vec<[f64; N]>>) -> Result<Option<f64>> {
+        rows.map_or(Ok(None), |rows| (self.0)(rows)).map_err(failure)
+    }
+
+    fn inverse(&self, context: &mut Context<'_>, rows: &mut Vec<[f64; N]>) -> Result<()> {
+        if let Some(gone) = Self::row(context)
+            && let Some(place) = rows.iter().position(|row| row == &gone)
+        {
+            rows.remove(place);
+        }
+        Ok(())
+    }
+}
+
+/// `ewma(x, weight)`: each row counts `weight`, everything before it the rest.
+struct WeightedMean;
+
+impl Aggregate<Option<f64>, Option<f64>> for WeightedMean {
+    fn init(&self, _: &mut Context<'_>) -> Result<Option<f64>> {
+        Ok(None)
+    }
+
+    fn step(&self, context: &mut Context<'_>, mean: &mut Option<f64>) -> Result<()> {
+        let weight = number(context, 1).filter(|weight| *weight > 0.0 && *weight <= 1.0);
+        let weight = weight.ok_or_else(|| failure("the second argument of ewma() is a number above 0, up to 1"))?;
+        if let Some(value) = number(context, 0) {
+            *mean = Some(mean.map_or(value, |mean| mean + weight * (value - mean)));
+        }
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, mean: Option<Option<f64>>) -> Result<Option<f64>> {
+        Ok(mean.flatten())
+    }
+}
+
+impl WindowAggregate<Option<f64>, Option<f64>> for WeightedMean {
+    fn value(&self, mean: Option<&mut Option<f64>>) -> Result<Option<f64>> {
+        Ok(mean.and_then(|mean| *mean))
+    }
+
+    fn inverse(&self, _: &mut Context<'_>, _: &mut Option<f64>) -> Result<()> {
+        Err(failure("ewma() remembers every row before: use it OVER (ORDER BY …) without a frame"))
+    }
+}
+
+/// `first(x, time)` and `last(x, time)`: whether a row at `time` replaces the one known. Of the same time, `last` takes the later row.
+struct Extreme(fn(f64, f64) -> bool);
+
+impl Aggregate<Option<(f64, f64)>, Option<f64>> for Extreme {
+    fn init(&self, _: &mut Context<'_>) -> Result<Option<(f64, f64)>> {
+        Ok(None)
+    }
+
+    fn step(&self, context: &mut Context<'_>, found: &mut Option<(f64, f64)>) -> Result<()> {
+        if let Some((value, time)) = number(context, 0).zip(number(context, 1))
+            && found.is_none_or(|(_, known)| (self.0)(time, known))
+        {
+            *found = Some((value, time));
+        }
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, found: Option<Option<(f64, f64)>>) -> Result<Option<f64>> {
+        Ok(found.flatten().map(|(value, _)| value))
+    }
+}
+
+/// Between two values by their distance.
+fn quantile<const N: usize>(rows: &mut [[f64; N]], share: f64) -> Option<f64> {
+    // Sorted already but for what came last: in a window, this is called row by row.
+    rows.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    let place = share * rows.len().checked_sub(1)? as f64;
+    let (below, above) = (rows[place.floor() as usize][0], rows[place.ceil() as usize][0]);
+    Some(below + (above - below) * place.fract())
+}
+
+/// `percentile(x, p)`: `p` is the same in every row.
+fn percentile(rows: &mut [[f64; 2]]) -> Result<Option<f64>, &'static str> {
+    let Some([_, rank]) = rows.first().copied() else { return Ok(None) };
+    if !(0.0..=100.0).contains(&rank) {
+        return Err("the second argument of percentile() is a number from 0 to 100");
+    }
+    Ok(quantile(rows, rank / 100.0))
+}
+
+fn median_deviation(rows: &mut [[f64; 1]]) -> Option<f64> {
+    let median = quantile(rows, 0.5)?;
+    let mut deviations: Vec<_> = rows.iter().map(|[value]| [(value - median).abs()]).collect();
+    quantile(&mut deviations, 0.5)
+}
+
+/// Of a sample: divided by one less than the count.
+fn variance(rows: &[[f64; 1]]) -> Option<f64> {
+    let count = rows.len() as f64;
+    let mean = rows.iter().map(|[value]| value).sum::<f64>() / count;
+    (count > 1.0).then(|| rows.iter().map(|[value]| (value - mean).powi(2)).sum::<f64>() / (count - 1.0))
+}
+
+/// The direction of the sum of all hands on a clock face of 24 hours; there is none where they cancel out.
+fn clock_mean(rows: &[[f64; 1]]) -> Option<f64> {
+    let hands = rows.iter().map(|[seconds]| (seconds / DAY * TAU).sin_cos());
+    let (sine, cosine) = hands.fold((0.0, 0.0), |sum, hand| (sum.0 + hand.0, sum.1 + hand.1));
+    let length = f64::hypot(sine, cosine) / rows.len() as f64;
+    // A millisecond is the precision that can be expected; without it, midnight may turn out as just below 86,400.
+    (length > 1e-9).then(|| ((f64::atan2(sine, cosine) / TAU * DAY * 1e3).round() / 1e3).rem_euclid(DAY))
+}
+
+/// Sums of squares around the means of pairs: of the first number, of the second, and of both.
+struct Moments {
+    means: (f64, f64),
+    first: f64,
+    second: f64,
+    both: f64,
+}
+
+impl Moments {
+    fn of(rows: &[[f64; 2]]) -> Option<Moments> {
+        let count = rows.len() as f64;
+        let mean = |place: usize| rows.iter().map(|row| row[place]).sum::<f64>() / count;
+        let means = (mean(0), mean(1));
+        let sum = |product: fn(f64, f64) -> f64| rows.iter().map(|[a, b]| product(a - means.0, b - means.1)).sum::<f64>();
+        (!rows.is_empty()).then(|| Moments { means, first: sum(|a, _| a * a), second: sum(|_, b| b * b), both: sum(|a, b| a * b) })
+    }
+
+    fn correlation(&self) -> Option<f64> {
+        let spread = (self.first * self.second).sqrt();
+        (spread > 0.0).then(|| (self.both / spread).clamp(-1.0, 1.0))
+    }
+
+    fn slope(&self) -> Option<f64> {
+        (self.second > 0.0).then(|| self.both / self.second)
+    }
+
+    fn intercept(&self) -> Option<f64> {
+        Some(self.means.0 - self.slope()? * self.means.1)
+    }
+}

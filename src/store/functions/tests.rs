@@ -1,0 +1,133 @@
+use rusqlite::types::Value;
+
+use super::*;
+
+fn database() -> Connection {
+    let database = Connection::open_in_memory().unwrap();
+    register(&database).unwrap();
+    register_local(&database, Tz::Europe__Vienna).unwrap();
+    database
+}
+
+fn value(database: &Connection, expression: &str) -> Result<Value, String> {
+    database.query_row(&format!("SELECT {expression}"), [], |row| row.get(0)).map_err(|error| error.to_string())
+}
+
+#[test]
+fn functions_answer_as_mathematics_does_and_null_where_it_does_not() {
+    let database = database();
+    let group = "FROM (VALUES (4), (1), (NULL), (3.0), (2))";
+    for (sql, expected) in [
+        ("sqrt(9)", Value::Real(3.0)),
+        ("sqrt(-1)", Value::Null),
+        ("sqrt('nine')", Value::Null),
+        ("floor(-1.5)", Value::Real(-2.0)),
+        ("ceil(7)", Value::Integer(7)),
+        ("pow(2, 10)", Value::Real(1024.0)),
+        (&format!("median(column1) {group}"), Value::Real(2.5)),
+        (&format!("mad(column1) {group}"), Value::Real(1.0)),
+        (&format!("percentile(column1, 75) {group}"), Value::Real(3.25)),
+        (&format!("variance(column1) {group}"), Value::Real(5.0 / 3.0)),
+        ("stddev(1)", Value::Null),
+        ("median(1) WHERE 0", Value::Null),
+    ] {
+        assert_eq!(value(&database, sql), Ok(expected), "{sql}");
+    }
+    assert_eq!(value(&database, "percentile(1, 101)"), Err("the second argument of percentile() is a number from 0 to 100".to_owned()));
+}
+
+#[test]
+fn two_columns_give_a_correlation_and_a_line() {
+    let database = database();
+    let line = "FROM (VALUES (1, 5), (2, 7), (NULL, 9), (3, 9))";
+    assert_eq!(value(&database, &format!("corr(column1, column2) {line}")), Ok(Value::Real(1.0)));
+    assert_eq!(value(&database, &format!("corr(column1, -column2) {line}")), Ok(Value::Real(-1.0)));
+    assert_eq!(value(&database, &format!("regr_slope(column2, column1) {line}")), Ok(Value::Real(2.0)));
+    assert_eq!(value(&database, &format!("regr_intercept(column2, column1) {line}")), Ok(Value::Real(3.0)));
+    assert_eq!(value(&database, "corr(1, 2)"), Ok(Value::Null));
+}
+
+#[test]
+fn statistics_slide_over_windows_as_if_each_were_asked_alone() {
+    let database = database();
+    let rows = "(VALUES (1, 5), (2, 1), (3, NULL), (4, 9), (5, 2), (6, 9), (7, 4))";
+    for name in ["median", "mad", "stddev", "clock_mean"] {
+        let slid = format!("SELECT {name}(column2) OVER (ORDER BY column1 ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING) FROM {rows}");
+        let alone = format!(
+            "SELECT (SELECT {name}(p.column2) FROM {rows} AS p WHERE p.column1 BETWEEN r.column1 - 3 AND r.column1 - 1) FROM {rows} AS r"
+        );
+        let all = |sql: &str| -> Vec<Value> {
+            database.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+        };
+        assert_eq!(all(&slid), all(&alone), "{name}");
+    }
+}
+
+#[test]
+fn a_weighted_mean_follows_its_rows() {
+    let database = database();
+    let mut means =
+        database.prepare("SELECT ewma(column2, 0.5) OVER (ORDER BY column1) FROM (VALUES (1, 10), (2, 20), (3, NULL), (4, 0))").unwrap();
+    let means: Vec<f64> = means.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    assert_eq!(means, [10.0, 15.0, 15.0, 7.5]);
+    assert!(value(&database, "ewma(1, 2)").unwrap_err().contains("above 0, up to 1"));
+}
+
+#[test]
+fn times_of_day_are_averaged_around_midnight() {
+    let database = database();
+    assert_eq!(value(&database, "clock_mean(column1) FROM (VALUES (84600), (1800))"), Ok(Value::Real(0.0)));
+    assert_eq!(value(&database, "clock_mean(column1) FROM (VALUES (0), (43200))"), Ok(Value::Null));
+    assert_eq!(value(&database, "clock_mean(column1) FROM (VALUES (-3600), (-1800))"), Ok(Value::Real(83_700.0)));
+}
+
+#[test]
+fn first_and_last_go_by_time_and_not_by_row() {
+    let database = database();
+    let rows = "FROM (VALUES (7, 20), (5, 10), (NULL, 30), (6, 20))";
+    assert_eq!(value(&database, &format!("first(column1, column2) {rows}")), Ok(Value::Real(5.0)));
+    assert_eq!(value(&database, &format!("last(column1, column2) {rows}")), Ok(Value::Real(6.0)));
+}
+
+#[test]
+fn local_time_is_what_the_clock_showed_across_daylight_saving() {
+    let database = database();
+    for (sql, expected) in [
+        // 2026-03-29: clocks in Vienna go from 2:00 to 3:00 at 01:00 UTC.
+        ("local_time(1774745999)", "2026-03-29T01:59:59"),
+        ("local_time(1774746000)", "2026-03-29T03:00:00"),
+        ("local_day(1774738799)", "2026-03-28"),
+        ("local_day(1774738800)", "2026-03-29"),
+        ("hms(27000)", "7:30:00"),
+        ("hms(-1800)", "-0:30:00"),
+        ("hms(100000.6)", "27:46:41"),
+    ] {
+        assert_eq!(value(&database, sql), Ok(Value::Text(expected.to_owned())), "{sql}");
+    }
+    for (sql, expected) in [
+        ("local_hour(1774746000)", 3),
+        ("local_clock(1774746000)", 10_800),
+        ("local_midnight('2026-03-29')", 1_774_738_800),
+        ("local_midnight('2026-03-30') - local_midnight('2026-03-29')", 23 * 3_600),
+        ("local_midnight(1774746000)", 1_774_738_800),
+    ] {
+        assert_eq!(value(&database, sql), Ok(Value::Integer(expected)), "{sql}");
+    }
+    for sql in ["local_time(1e300)", "local_day(NULL)", "local_midnight('soon')", "local_hour('x')", "hms(NULL)"] {
+        assert_eq!(value(&database, sql), Ok(Value::Null), "{sql}");
+    }
+}
+
+#[test]
+fn every_function_listed_is_there_and_no_other() {
+    let database = database();
+    let bare = Connection::open_in_memory().unwrap();
+    let names = |database: &Connection| -> std::collections::BTreeSet<String> {
+        let mut names = database.prepare("SELECT DISTINCT name FROM pragma_function_list").unwrap();
+        names.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    let ours: Vec<String> = names(&database).difference(&names(&bare)).cloned().collect();
+    let mut listed: Vec<_> = FUNCTIONS.iter().map(|function| function.name).collect();
+    listed.sort();
+    assert_eq!(ours, listed);
+}

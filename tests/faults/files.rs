@@ -1,0 +1,209 @@
+//! Files and folders that cannot be used, and a disk that is full: the real program says so, and the data stays whole.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use ringside::account::{Accounts, DatasourceKey};
+use ringside::simulator::Simulator;
+use ringside::time::Clock;
+
+use super::world::*;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_gpx_oura");
+
+/// A person whose history ends now, since the program goes by the system's clock.
+async fn oura_of_today(days: i64) -> Simulator {
+    let now = Clock::system().now();
+    let first_day = now.day(ringside::time::Tz::UTC).plus(-days);
+    oura(ringside::simulator::Config::new(7, first_day, Clock::starting_at(now, 0.0))).await
+}
+
+/// A data folder with a login in it and nothing else.
+async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = environment(folder.path(), simulator, Clock::system());
+    let accounts = Accounts::open(environment).unwrap();
+    let settings = ringside::account::Settings { collections: vec!["no such collection".to_owned()], ..settings() };
+    let account = accounts.account(&DatasourceKey::single(), &settings, &secret()).await.unwrap();
+    log_in(&account).await;
+    accounts.shutdown().await;
+    folder
+}
+
+/// Ends with the test, however that ends.
+struct Child(std::process::Child);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // It has ended already unless the test failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// `before` is shell that runs first, in the process that becomes the program.
+fn program(before: &str, folder: &Path, simulator: &Simulator, command: &str, more: &[&str]) -> Command {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!(r#"{before} exec "$0" "$@""#)).arg(PROGRAM).arg(command).arg("--data-dir").arg(folder).args(more);
+    shell
+        .env("OURA_CLIENT_ID", "simulated-client")
+        .env("OURA_CLIENT_SECRET", "simulated-secret")
+        .env("GF_PLUGIN_OURA_URL", simulator.origin().as_str());
+    shell
+}
+
+async fn finished(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+fn complaint(output: &Output) -> String {
+    assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(output.status.code(), Some(1), "no panic and no signal: {output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn count(folder: &Path, sql: &str) -> i64 {
+    super::common::select(&folder.join("1/oura/oura.db"), sql)[0][0].as_i64().unwrap()
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_stops_the_sync_and_room_lets_it_go_on() {
+    let simulator = oura_of_today(40).await;
+    let folder = connected_folder(&simulator).await;
+    let first = format!("{}", Clock::system().now().day(ringside::time::Tz::UTC).plus(-40));
+    // No file may grow beyond some blocks; the signal that would kill is ignored, so that the write fails.
+    let size = std::fs::metadata(folder.path().join("1/oura/oura.db")).unwrap().len();
+    let limit = format!("ulimit -f {}; trap '' XFSZ;", size / 512 + 1000);
+    let output = finished(program(&limit, folder.path(), &simulator, "sync", &["--history-start", &first])).await;
+    assert_says(&complaint(&output), &["disk", "make room", "Nothing was lost"]);
+    assert_eq!(super::common::select(&folder.path().join("1/oura/oura.db"), "PRAGMA integrity_check")[0][0], "ok");
+    assert!(count(folder.path(), "SELECT count(*) FROM sync_windows WHERE done_at IS NULL") > 0);
+
+    let output = finished(program("", folder.path(), &simulator, "sync", &["--history-start", &first])).await;
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(count(folder.path(), "SELECT count(*) FROM sync_windows WHERE done_at IS NULL"), 0);
+    assert_eq!(count(folder.path(), "SELECT count(*) FROM collections WHERE state <> 'ok'"), 0);
+    assert_eq!(count(folder.path(), "SELECT count(*) FROM sync_runs WHERE state = 'running'"), 0);
+    assert!(count(folder.path(), "SELECT count(*) FROM nights") > 30);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_a_file_is_named() {
+    let simulator = oura_of_today(3).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data");
+    std::fs::write(&file, "").unwrap();
+    for place in [file.clone(), file.join("deeper")] {
+        let output = finished(program("", &place, &simulator, "sync", &[])).await;
+        assert_says(&complaint(&output), &[place.to_str().unwrap(), "cannot be used", "folder that this process may write"]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_folder_that_takes_no_files_is_named() {
+    let simulator = oura_of_today(3).await;
+    let output = finished(program("", Path::new("/proc/ringside"), &simulator, "sync", &[])).await;
+    assert_says(&complaint(&output), &["/proc/ringside", "cannot be used", "folder that this process may write"]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_read_only_folder_is_named_and_can_still_be_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let simulator = oura_of_today(3).await;
+    let folder = connected_folder(&simulator).await;
+    let all = ["", "1", "1/oura", "1/oura/oura.db", "vault.db", "vault.key", "lock"].map(|name| folder.path().join(name));
+    let set = |mode: u32| {
+        for path in &all {
+            let mode = if path.is_dir() { mode | 0o111 } else { mode };
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    set(0o444);
+    if std::fs::write(folder.path().join("probe"), "").is_ok() {
+        println!("SKIPPED: this user may write where permissions forbid it");
+        return set(0o755);
+    }
+    let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
+    assert_says(&complaint(&output), &[folder.path().to_str().unwrap(), "cannot be used", "folder that this process may write"]);
+    set(0o755);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_named_and_left_alone() {
+    let simulator = oura_of_today(3).await;
+    let folder = connected_folder(&simulator).await;
+    for (name, remedy) in [("1/oura/oura.db", "backup"), ("vault.db", "connect each data source again")] {
+        let path = folder.path().join(name);
+        let good = std::fs::read(&path).unwrap();
+        let text = "Dear diary, today I slept well.\n".repeat(300);
+        std::fs::write(&path, &text).unwrap();
+        let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
+        assert_says(&complaint(&output), &[path.to_str().unwrap(), "not a", "move it away", remedy]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "{name}");
+        std::fs::write(&path, good).unwrap();
+    }
+    let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_left_alone() {
+    let simulator = oura_of_today(3).await;
+    let folder = connected_folder(&simulator).await;
+    for (name, remedy) in [("1/oura/oura.db", "Update the plugin"), ("vault.db", "install that version")] {
+        let path = folder.path().join(name);
+        let database = rusqlite::Connection::open(&path).unwrap();
+        let version: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        database.pragma_update(None, "user_version", 999).unwrap();
+        let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
+        assert_says(&complaint(&output), &[path.to_str().unwrap(), "newer version", "999", remedy]);
+        if name != "vault.db" {
+            let output = finished(program("", folder.path(), &simulator, "query", &["SELECT 1"])).await;
+            assert_says(&complaint(&output), &["newer version", "999", remedy]);
+        }
+        database.pragma_update(None, "user_version", version).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_left_alone() {
+    let simulator = oura_of_today(3).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("1/oura/oura.db");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE collections (stamp TEXT)").unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
+    assert_says(&complaint(&output), &[path.to_str().unwrap(), "another program", "Move it away"]);
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_do_not_share_a_data_folder() {
+    use std::io::{BufRead, BufReader};
+    let simulator = oura_of_today(3).await;
+    let folder = connected_folder(&simulator).await;
+    let mut serve = program("", folder.path(), &simulator, "serve", &["--listen", "127.0.0.1:0"]);
+    serve.env("RINGSIDE_READ_TOKEN", "read-read-read-read").env("RINGSIDE_ADMIN_TOKEN", "admin-admin-admin-admin");
+    let mut serve = Child(serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut listening = String::new();
+    BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut listening).unwrap();
+    assert_says(&listening, &["listening on http://127.0.0.1:"]);
+
+    let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
+    assert_says(&complaint(&output), &["another process", folder.path().to_str().unwrap(), "End the other process", "folder of its own"]);
+    // Reading beside it is fine.
+    let output = finished(program("", folder.path(), &simulator, "query", &["SELECT count(*) FROM sync_runs"])).await;
+    assert!(output.status.success(), "{output:?}");
+
+    let asked = Command::new("kill").args(["-TERM", &serve.0.id().to_string()]).status().unwrap();
+    assert!(asked.success());
+    let ended = tokio::task::spawn_blocking(move || serve.0.wait().unwrap()).await.unwrap();
+    assert!(ended.success(), "{ended:?}");
+    let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
+    assert!(output.status.success(), "{output:?}");
+}

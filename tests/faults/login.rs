@@ -1,0 +1,178 @@
+//! Logins that go wrong.
+
+use ringside::account::{Accounts, ConnectionState, DatasourceKey};
+use ringside::oura::Secret;
+use ringside::simulator::{Config, Registration};
+use ringside::time::Clock;
+use serde_json::json;
+use std::time::Duration;
+
+use super::world::*;
+
+fn standing() -> Clock {
+    Clock::starting_at(morning(), 0.0)
+}
+
+#[tokio::test]
+async fn a_wrong_client_secret_is_said_to_be_wrong() {
+    let world = World::new(person(), standing()).await;
+    let key = DatasourceKey::new(1, "typo").unwrap();
+    let account = world.accounts.account(&key, &settings(), &Secret::new("not-the-secret")).await.unwrap();
+    let back = allowed(&account).await;
+    let answer = call(&account, USER, "/oauth/callback", json!(back)).await;
+    assert_eq!((answer.0, &answer.1["error"]["code"]), (400, &json!("wrong_client")));
+    assert_says(&said(&answer), &["client id and secret", "copy both again"]);
+    assert_eq!(account.status().unwrap().state, ConnectionState::NotConnected);
+
+    // Corrected, the same data source connects.
+    let account = world.accounts.account(&key, &settings(), &secret()).await.unwrap();
+    log_in(&account).await;
+    assert_eq!(account.status().unwrap().state, ConnectionState::Connected);
+}
+
+#[tokio::test]
+async fn without_a_client_id_nobody_is_sent_to_oura() {
+    let world = World::new(person(), standing()).await;
+    let key = DatasourceKey::new(1, "empty").unwrap();
+    let account = world.accounts.account(&key, &Default::default(), &Secret::default()).await.unwrap();
+    let answer = call(&account, USER, "/oauth/start", json!({ "redirectUri": REDIRECT })).await;
+    assert_says(&said(&answer), &["client id", "missing", "Oura"]);
+    assert_eq!(account.status().unwrap().state, ConnectionState::NotConfigured);
+}
+
+#[tokio::test]
+async fn a_cancelled_consent_can_be_given_after_all() {
+    let world = World::new(person(), standing()).await;
+    let back = at_oura(&press_connect(&world.account).await, "cancel", &[]).await;
+    assert_eq!(back["error"], "access_denied");
+    let answer = call(&world.account, USER, "/oauth/callback", json!(back)).await;
+    assert_eq!((answer.0, &answer.1["error"]["code"]), (400, &json!("consent_cancelled")));
+    assert_says(&said(&answer), &["cancelled", "Press Connect"]);
+    log_in(&world.account).await;
+}
+
+#[tokio::test]
+async fn a_state_is_good_once() {
+    let world = World::new(person(), standing()).await;
+    let back = allowed(&world.account).await;
+    assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
+    let again = call(&world.account, USER, "/oauth/callback", json!(back)).await;
+    assert_eq!((again.0, &again.1["error"]["code"]), (400, &json!("unknown_state")));
+    assert_says(&said(&again), &["finished already", "Connect again"]);
+    assert_eq!(world.account.status().unwrap().state, ConnectionState::Connected);
+}
+
+#[tokio::test]
+async fn a_state_is_good_for_ten_minutes() {
+    let clock = Clock::starting_at(morning(), 3000.0);
+    let world = World::new(person(), clock.clone()).await;
+    let back = allowed(&world.account).await;
+    clock.sleep(Duration::from_secs(602)).await;
+    let late = call(&world.account, USER, "/oauth/callback", json!(back)).await;
+    assert_eq!((late.0, &late.1["error"]["code"]), (400, &json!("expired_state")));
+    assert_says(&said(&late), &["ten minutes", "Connect again"]);
+}
+
+#[tokio::test]
+async fn a_login_ends_where_it_began() {
+    let world = World::new(person(), standing()).await;
+    let other = world.accounts.account(&DatasourceKey::new(2, "oura").unwrap(), &settings(), &secret()).await.unwrap();
+    let back = allowed(&world.account).await;
+    let elsewhere = call(&other, USER, "/oauth/callback", json!(back)).await;
+    assert_eq!(elsewhere.1["error"]["code"], "unknown_state");
+    assert_says(&said(&elsewhere), &["another data source", "Connect again"]);
+    assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
+}
+
+#[tokio::test]
+async fn only_who_began_a_login_finishes_it() {
+    let world = World::new(person(), standing()).await;
+    let back = allowed(&world.account).await;
+    let stranger = call(&world.account, "mallory", "/oauth/callback", json!(back)).await;
+    assert_eq!((stranger.0, &stranger.1["error"]["code"]), (403, &json!("other_user")));
+    assert_says(&said(&stranger), &["another user", "Connect yourself"]);
+    assert_eq!(world.account.status().unwrap().state, ConnectionState::NotConnected);
+    // The stranger's attempt takes nothing from the one who began.
+    assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
+}
+
+#[tokio::test]
+async fn an_application_of_the_new_portal_connects_and_refreshes() {
+    let clock = brisk();
+    let config = Config { registered_at: Registration::Portal, clock: clock.clone(), token_lifetime: 120, ..person() };
+    let world = World::new(config, clock.clone()).await;
+    assert_eq!(log_in(&world.account).await.failure, None);
+    clock.sleep(Duration::from_secs(121)).await;
+    assert_eq!(sync(&world.account).await.failure, None);
+    assert_eq!(world.unwell().keys().collect::<Vec<_>>(), Vec::<&String>::new());
+    let journal = world.simulator.requests();
+    assert!(journal.count("/oauth/v2/ext/oauth-token") >= 2, "{:?}", journal.by_path());
+    // The legacy login was tried for the code; who answered is remembered.
+    assert_eq!(journal.count("/oauth/token"), 1);
+}
+
+#[tokio::test]
+async fn a_login_that_ended_at_oura_is_asked_for_again_and_the_data_stays() {
+    let world = World::connected().await;
+    world.simulator.revoke_all();
+    let failure = sync(&world.account).await.failure.unwrap();
+    assert_says(&failure, &["login", "ended", "press Connect"]);
+    let status = world.account.status().unwrap();
+    assert_eq!(status.state, ConnectionState::ReconnectNeeded);
+    assert_says(&status.reason.unwrap(), &["press Connect", "data so far stays"]);
+    assert_eq!(world.unwell().len(), 0, "the collections are not to blame");
+
+    let sql = json!({ "sql": "SELECT count(*) AS nights FROM nights" });
+    let (code, answer) = call(&world.account, USER, "/sql", sql.clone()).await;
+    assert_eq!(code, 200, "{answer}");
+    assert!(answer["rows"][0][0].as_i64().unwrap() > 10, "{answer}");
+
+    // Nobody at Oura is asked again with the dead token.
+    let asked = world.simulator.requests().log().len();
+    assert!(sync(&world.account).await.failure.is_some());
+    assert_eq!(world.simulator.requests().log().len(), asked);
+
+    let run = world.account.status().unwrap().sync.run.unwrap();
+    let back = allowed(&world.account).await;
+    assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
+    assert_eq!(ended(&world.account, run + 1).await.failure, None);
+    world.assert_whole();
+}
+
+#[tokio::test]
+async fn a_burned_refresh_token_survives_a_restart_as_a_login_that_has_ended() {
+    let clock = brisk();
+    let world = World::new(Config { clock: clock.clone(), token_lifetime: 300, ..person() }, clock.clone()).await;
+    log_in(&world.account).await;
+    world.simulator.revoke_all();
+    let world = world.restarted(clock.clone()).await;
+    clock.sleep(Duration::from_secs(300)).await;
+    assert_says(&sync(&world.account).await.failure.unwrap(), &["ended", "press Connect"]);
+    assert_eq!(world.account.status().unwrap().state, ConnectionState::ReconnectNeeded);
+}
+
+#[tokio::test]
+async fn another_persons_ring_does_not_mix_with_the_history_that_is_kept() {
+    let World { simulator, folder, accounts, account } = World::connected().await;
+    let held = account.status().unwrap().sync.documents;
+    drop((simulator, account));
+    accounts.shutdown().await;
+    drop(accounts);
+
+    let somebody = oura(Config { seed: 8, ..person() }).await;
+    let accounts = Accounts::open(environment(folder.path(), &somebody, brisk())).unwrap();
+    let account = accounts.account(&DatasourceKey::single(), &settings(), &secret()).await.unwrap();
+    let back = allowed(&account).await;
+    let answer = call(&account, USER, "/oauth/callback", json!(back)).await;
+    assert_eq!((answer.0, &answer.1["error"]["code"]), (409, &json!("other_person")));
+    assert_says(&said(&answer), &["not the one whose history is kept", "second data source", "delete"]);
+    assert_eq!(account.status().unwrap().sync.documents, held, "nothing was fetched");
+    assert_eq!(somebody.requests().count("/oauth/revoke"), 1, "the login is given back");
+
+    // Without the former history it is as good as any.
+    account.delete_data().await.unwrap();
+    let back = allowed(&account).await;
+    assert_eq!(call(&account, USER, "/oauth/callback", json!(back)).await.0, 200);
+    assert_eq!(ended(&account, 1).await.failure, None);
+    assert!(account.status().unwrap().collections.iter().all(|collection| collection.state == "ok"));
+}

@@ -1,0 +1,12 @@
+//! What goes wrong, through the doors of the whole product: each fault ends in words that say what happened and what to do, the data
+//! stays whole, and everything else goes on.
+
+mod clock;
+mod collections;
+#[path = "../common/mod.rs"]
+mod common;
+mod files;
+mod login;
+mod neighbours;
+mod revisions;
+mod world;

@@ -1,0 +1,99 @@
+//! Several data sources of several organisations in one process: the faults of one are not the others'.
+
+use ringside::account::{Account, Accounts, ConnectionState, DatasourceKey};
+use ringside::oura::Secret;
+use ringside::simulator::{Fault, Misbehaviour, Target};
+use serde_json::json;
+
+use super::world::*;
+
+async fn data_source(accounts: &Accounts, org: i64, uid: &str) -> Account {
+    accounts.account(&DatasourceKey::new(org, uid).unwrap(), &settings(), &secret()).await.unwrap()
+}
+
+async fn count(account: &Account, sql: &str) -> i64 {
+    let (status, answer) = call(account, USER, "/sql", json!({ "sql": sql })).await;
+    assert_eq!(status, 200, "{answer}");
+    answer["rows"][0][0].as_i64().unwrap()
+}
+
+#[tokio::test]
+async fn a_login_that_ended_and_a_database_that_is_none_leave_the_others_alone() {
+    let world = World::new(person(), brisk()).await;
+    let ended_login = data_source(&world.accounts, 1, "ended").await;
+    log_in(&ended_login).await;
+    world.simulator.revoke_all();
+    assert!(sync(&ended_login).await.failure.is_some());
+
+    // The same uid in another organisation is another data source.
+    let well = data_source(&world.accounts, 2, "ended").await;
+    assert_eq!(log_in(&well).await.failure, None);
+    assert_eq!(well.status().unwrap().state, ConnectionState::Connected);
+    assert_eq!(ended_login.status().unwrap().state, ConnectionState::ReconnectNeeded);
+
+    let broken = DatasourceKey::new(1, "broken").unwrap();
+    let folder = broken.folder(world.folder.path());
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("oura.db"), "Dear diary, this is no database. ".repeat(100)).unwrap();
+    let error = world.accounts.account(&broken, &settings(), &secret()).await.err().unwrap();
+    assert_says(&error.to_string(), &["oura.db", "not a database", "Move it away"]);
+
+    let wrong_zone = ringside::account::Settings { timezone: "Middle/Earth".to_owned(), ..settings() };
+    let error = world.accounts.account(&DatasourceKey::new(3, "zone").unwrap(), &wrong_zone, &secret()).await.err().unwrap();
+    assert_says(&format!("{error} {}", error.hint()), &["Middle/Earth", "Europe/Vienna"]);
+
+    assert_eq!(sync(&well).await.failure, None);
+    let nights = count(&well, "SELECT count(*) FROM nights").await;
+    assert!(nights > 10 && nights == count(&ended_login, "SELECT count(*) FROM nights").await);
+}
+
+#[tokio::test]
+async fn after_a_restart_the_broken_one_is_left_out_and_the_others_resume() {
+    let world = World::new(person(), brisk()).await;
+    for (org, uid) in [(1, "a"), (2, "b")] {
+        log_in(&data_source(&world.accounts, org, uid).await).await;
+    }
+    let World { simulator, folder, accounts, account } = world;
+    drop(account);
+    accounts.shutdown().await;
+    drop(accounts);
+    let database = DatasourceKey::new(1, "a").unwrap().folder(folder.path()).join("oura.db");
+    for tail in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{tail}", database.display()));
+    }
+    std::fs::write(&database, "no database").unwrap();
+
+    let accounts = Accounts::open(environment(folder.path(), &simulator, brisk())).unwrap();
+    // "oura" of the first process was never connected, and is there as well.
+    assert_eq!(accounts.resume().await.unwrap(), 2);
+    let keys: Vec<String> = accounts.all().await.iter().map(|account| account.key().to_string()).collect();
+    assert_eq!(keys, ["1/oura", "2/b"]);
+    let well = data_source(&accounts, 2, "b").await;
+    assert_eq!(sync(&well).await.failure, None);
+    assert_eq!(std::fs::read(&database).unwrap(), b"no database");
+}
+
+#[tokio::test]
+async fn what_one_is_refused_the_other_gets() {
+    let world = World::new(person(), brisk()).await;
+    let limited = data_source(&world.accounts, 1, "limited").await;
+    let fault = Fault::new(Target::Path("/v2/".to_owned()), Misbehaviour::Status { status: 429, retry_after: Some(900) });
+    world.simulator.faults().add(fault.times(4));
+    let back = allowed(&limited).await;
+    assert_eq!(call(&limited, USER, "/oauth/callback", json!(back)).await.0, 200);
+    while world.simulator.requests().log().iter().filter(|request| request.status == 429).count() < 4 {
+        tokio::task::yield_now().await;
+    }
+    // The first waits for fifteen minutes; the second is done long before.
+    let other = data_source(&world.accounts, 2, "other").await;
+    assert_eq!(log_in(&other).await.failure, None);
+    assert!(other.status().unwrap().collections.iter().all(|collection| collection.state == "ok"));
+    assert!(limited.status().unwrap().sync.running);
+    assert_eq!(limited.status().unwrap().sync.documents, 0);
+
+    // New settings for the first do not wait for Oura, nor does anybody else.
+    let begun = std::time::Instant::now();
+    let renewed = world.accounts.account(limited.key(), &settings(), &Secret::new("another")).await.unwrap();
+    assert_eq!(renewed.status().unwrap().state, ConnectionState::Connected);
+    assert!(begun.elapsed().as_secs() < 600);
+}

@@ -1,0 +1,254 @@
+//! One simulated Oura and one data folder: logging in as a person does, syncing, and comparing what is held with what Oura has.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use ringside::account::{Account, Accounts, CollectionStatus, DatasourceKey, Environment, Progress, Settings, Trigger};
+use ringside::api::{self, Caller, Role};
+use ringside::catalog::{Catalog, Storage};
+use ringside::oura::oauth::SCOPES;
+use ringside::oura::{self, Origins, Secret};
+use ringside::query::Limits;
+use ringside::simulator::{Config, Simulator};
+use ringside::time::{Clock, Day, Instant, Tz};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+use super::common::at;
+
+/// Days of history: some settled, and the last week that may still change.
+pub const DAYS: i64 = 17;
+pub const USER: &str = "anna";
+pub const REDIRECT: &str = "http://localhost:3000/connections/datasources/edit/oura";
+
+/// The morning on which the simulator stands still.
+pub fn morning() -> Instant {
+    at("2026-06-15T06:00:00Z")
+}
+
+pub fn first_day() -> Day {
+    morning().day(Tz::UTC).plus(1 - DAYS)
+}
+
+/// A clock whose waits are short. It may run for ten real minutes before its day ends.
+pub fn brisk() -> Clock {
+    Clock::starting_at(morning(), 60.0)
+}
+
+/// A person known from `first_day` to the standing morning.
+pub fn person() -> Config {
+    Config::new(7, first_day(), Clock::starting_at(morning(), 0.0))
+}
+
+pub async fn oura(config: Config) -> Simulator {
+    Simulator::start(config, ([127, 0, 0, 1], 0).into()).await.unwrap()
+}
+
+pub fn environment(folder: &Path, simulator: &Simulator, clock: Clock) -> Environment {
+    Environment {
+        data_dir: folder.to_owned(),
+        origins: Origins::at(&simulator.origin()),
+        http: oura::http_client().unwrap(),
+        catalog: Arc::new(Catalog::bundled()),
+        clock,
+        limits: Limits::default(),
+        encryption_key: None,
+        scheduled: false,
+    }
+}
+
+pub fn settings() -> Settings {
+    Settings { client_id: "simulated-client".to_owned(), history_start: Some(first_day()), ..Settings::default() }
+}
+
+pub fn secret() -> Secret {
+    Secret::new("simulated-secret")
+}
+
+/// A simulated Oura, and a process with one data source.
+pub struct World {
+    pub simulator: Simulator,
+    pub folder: TempDir,
+    pub accounts: Accounts,
+    pub account: Account,
+}
+
+impl World {
+    /// Not logged in yet.
+    pub async fn new(config: Config, clock: Clock) -> World {
+        World::in_folder(tempfile::tempdir().unwrap(), oura(config).await, clock).await
+    }
+
+    async fn in_folder(folder: TempDir, simulator: Simulator, clock: Clock) -> World {
+        let accounts = Accounts::open(environment(folder.path(), &simulator, clock)).unwrap();
+        let account = accounts.account(&DatasourceKey::single(), &settings(), &secret()).await.unwrap();
+        World { simulator, folder, accounts, account }
+    }
+
+    /// Logged in, and the first history load over.
+    pub async fn connected() -> World {
+        let world = World::new(person(), brisk()).await;
+        log_in(&world.account).await;
+        world
+    }
+
+    /// The process ends, and another one begins at `clock`.
+    pub async fn restarted(self, clock: Clock) -> World {
+        let World { simulator, folder, accounts, account } = self;
+        drop(account);
+        accounts.shutdown().await;
+        drop(accounts);
+        World::in_folder(folder, simulator, clock).await
+    }
+
+    pub fn collection(&self, name: &str) -> CollectionStatus {
+        self.account.status().unwrap().collections.into_iter().find(|collection| collection.name == name).unwrap()
+    }
+
+    /// Every collection that is not well, by name.
+    pub fn unwell(&self) -> BTreeMap<String, CollectionStatus> {
+        let all = self.account.status().unwrap().collections.into_iter();
+        all.filter(|collection| collection.state != "ok").map(|collection| (collection.name.clone(), collection)).collect()
+    }
+
+    /// Everything that Oura has is held, and nothing else.
+    pub fn assert_whole(&self) {
+        self.assert_whole_but(&[]);
+    }
+
+    pub fn assert_whole_but(&self, missing: &[&str]) {
+        for collection in Catalog::bundled().collections.iter().filter(|collection| !missing.contains(&collection.name.as_str())) {
+            let (held, truth) = match collection.storage {
+                Storage::Documents => (self.documents(&collection.name), self.truth(&collection.name)),
+                Storage::Rows => self.rows(&collection.name),
+            };
+            let strange: Vec<&String> = held.difference(&truth).take(3).collect();
+            let lacking: Vec<&String> = truth.difference(&held).take(3).collect();
+            assert!(
+                strange.is_empty() && lacking.is_empty(),
+                "{}: held, but not Oura's: {strange:?}; missing: {lacking:?}",
+                collection.name
+            );
+        }
+        let typed: Vec<String> = Catalog::bundled()
+            .collections
+            .iter()
+            .filter(|collection| collection.storage == Storage::Documents)
+            .map(|collection| format!("SELECT '{}' AS name, count(*) AS rows FROM {}", collection.name, collection.table))
+            .collect();
+        let unlike = self.select(&format!(
+            "SELECT name, rows FROM ({}) WHERE rows <> (SELECT count(*) FROM oura_raw_documents WHERE resource = name AND deleted_at IS NULL)",
+            typed.join(" UNION ALL ")
+        ));
+        assert_eq!(unlike, Vec::<Vec<Value>>::new(), "typed rows are as many as documents");
+    }
+
+    fn truth(&self, collection: &str) -> BTreeSet<String> {
+        let documents = self.simulator.truth(collection, first_day().plus(-1), morning().day(Tz::UTC).plus(1));
+        documents.iter().map(Value::to_string).collect()
+    }
+
+    fn documents(&self, collection: &str) -> BTreeSet<String> {
+        let payloads = format!("SELECT payload FROM oura_raw_documents WHERE resource = '{collection}' AND deleted_at IS NULL");
+        let payload = |row: &Vec<Value>| serde_json::from_str::<Value>(row[0].as_str().unwrap()).unwrap().to_string();
+        self.select(&payloads).iter().map(payload).collect()
+    }
+
+    /// Rows as they are held, and as they should be: of those with the same key the last.
+    fn rows(&self, collection: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+        let (key, values): (&[&str], &[&str]) = match collection {
+            "heartrate" => (&["source"], &["bpm"]),
+            _ => (&[], &["level", "charging", "in_charger"]),
+        };
+        let names: Vec<&str> = key.iter().chain(values).copied().collect();
+        let held = self.select(&format!("SELECT time, {} FROM {collection}", names.join(", ")));
+        let truth = self.simulator.truth(collection, first_day(), morning().day(Tz::UTC));
+        let plain = |value: &Value| value.as_bool().map_or_else(|| value.clone(), |value| i64::from(value).into());
+        let by_key: BTreeMap<String, Vec<Value>> = truth
+            .iter()
+            .map(|row| {
+                let time = Value::from(at(row["timestamp"].as_str().unwrap()).seconds());
+                let row: Vec<Value> = std::iter::once(time).chain(names.iter().map(|name| plain(&row[*name]))).collect();
+                (json!(row[..=key.len()]).to_string(), row)
+            })
+            .collect();
+        let text = |row: &Vec<Value>| json!(row).to_string();
+        (held.iter().map(text).collect(), by_key.values().map(text).collect())
+    }
+
+    /// Rows straight from the file.
+    pub fn select(&self, sql: &str) -> Vec<Vec<Value>> {
+        super::common::select(&self.account.database(), sql)
+    }
+}
+
+/// Asks one of the data source's routes as `user`, who is an admin.
+pub async fn call(account: &Account, user: &str, path: &str, body: Value) -> (u16, Value) {
+    let request = Request::post(path)
+        .header("Content-Type", "application/json")
+        .extension(Caller { user: user.to_owned(), role: Role::Admin })
+        .body(Body::from(body.to_string()))
+        .unwrap();
+    let answer = api::router(account.clone()).oneshot(request).await.unwrap();
+    let status = answer.status().as_u16();
+    (status, serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 24).await.unwrap()).unwrap())
+}
+
+/// What the error of an answer says, hint included.
+pub fn said((status, body): &(u16, Value)) -> String {
+    assert!(*status >= 400, "{status} {body}");
+    format!("{} {}", body["error"]["message"].as_str().unwrap(), body["error"]["hint"].as_str().unwrap())
+}
+
+/// Every one of `words` is in `text`, in whatever capitals.
+#[track_caller]
+pub fn assert_says(text: &str, words: &[&str]) {
+    let missing: Vec<&&str> = words.iter().filter(|word| !text.to_lowercase().contains(&word.to_lowercase())).collect();
+    assert!(missing.is_empty(), "{text:?} does not say {missing:?}");
+}
+
+/// Presses a button on Oura's consent page (`allow` with `ticked`, or `cancel`); what Oura appends to the redirect address.
+pub async fn at_oura(authorize_url: &str, decision: &str, ticked: &[&str]) -> BTreeMap<String, String> {
+    let page: url::Url = authorize_url.parse().unwrap();
+    let mut form: Vec<(String, String)> = page.query_pairs().into_owned().collect();
+    form.push(("decision".to_owned(), decision.to_owned()));
+    form.extend(ticked.iter().map(|scope| ("granted".to_owned(), (*scope).to_owned())));
+    let answer = oura::http_client().unwrap().post(page).form(&form).send().await.unwrap();
+    let back: url::Url = answer.headers()["location"].to_str().unwrap().parse().unwrap();
+    back.query_pairs().into_owned().collect()
+}
+
+/// *Connect*: where the person is sent to.
+pub async fn press_connect(account: &Account) -> String {
+    let (status, started) = call(account, USER, "/oauth/start", json!({ "redirectUri": REDIRECT })).await;
+    assert_eq!(status, 200, "{started}");
+    started["authorizeUrl"].as_str().unwrap().to_owned()
+}
+
+/// *Connect*, and *Allow* at Oura; the way back is not gone yet.
+pub async fn allowed(account: &Account) -> BTreeMap<String, String> {
+    at_oura(&press_connect(account).await, "allow", SCOPES).await
+}
+
+/// The whole login, and the sync that it starts.
+pub async fn log_in(account: &Account) -> Progress {
+    let back = allowed(account).await;
+    let answer = call(account, USER, "/oauth/callback", json!(back)).await;
+    assert_eq!(answer, (200, json!({ "state": "connected" })));
+    ended(account, 1).await
+}
+
+/// One sync from beginning to end.
+pub async fn sync(account: &Account) -> Progress {
+    let run = account.start_sync(Trigger::Manual).unwrap();
+    ended(account, run).await
+}
+
+pub async fn ended(account: &Account, run: i64) -> Progress {
+    let mut progress = account.progress();
+    progress.wait_for(|progress| progress.finished && progress.run >= run).await.unwrap().clone()
+}
