@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod export;
 mod local;
+mod memory;
 mod progress;
 mod query;
 mod serve;
@@ -59,6 +60,7 @@ enum Command {
 }
 
 pub fn main() -> ExitCode {
+    memory::return_large_blocks();
     let Some(command) = Cli::parse().command else {
         if plugin::is_wanted() {
             return plugin::run();
