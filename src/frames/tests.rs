@@ -1,6 +1,7 @@
 use std::fmt::Write;
 use std::io::Cursor;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray};
 use arrow::ipc::reader::FileReader;
@@ -8,7 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::*;
 use crate::catalog::{Collection, Column, KeyRule, Kind, Storage, Style, TimeRule, Unit};
-use crate::query::{Fill, FillMode};
+use crate::query::{Downsample, Fill, FillMode};
 use crate::store::{ColumnBatch, Limit, Origin, OutColumn};
 
 fn catalog() -> Catalog {
@@ -49,7 +50,11 @@ fn times(seconds: impl IntoIterator<Item = Option<i64>>) -> TimestampNanosecondA
 
 fn answer(columns: Vec<OutColumn>) -> Answer {
     let rows = columns.first().map_or(0, |column| column.values.len());
-    Answer::of(ColumnBatch { columns, rows, cut: None }, "SELECT 1".to_owned())
+    Answer {
+        elapsed: Duration::from_millis(12),
+        downsample: (Downsample::Auto, 1_000),
+        ..Answer::of(ColumnBatch { columns, rows, cut: None }, "SELECT 1".to_owned())
+    }
 }
 
 /// A frame as Grafana would read it: metadata, fields, rows.

@@ -70,8 +70,8 @@ impl Engine {
         let mut batch = result.map_err(|error| QueryError::of_read(&sql, error, self.limits.timeout))?;
         quantity::find(&sql, &mut batch.columns, &(self.catalog)());
         let notices = batch.cut.map(notice).into_iter().collect();
-        let downsample = (query.downsample, context.max_data_points);
-        Ok(Answer { elapsed: started.elapsed(), notices, fill, downsample, ..Answer::of(batch, sql) })
+        let (elapsed, downsample) = (started.elapsed(), (query.downsample, context.max_data_points));
+        Ok(Answer { elapsed, notices, fill, downsample, ..Answer::of(batch, sql) })
     }
 
     /// How many queries wait for their turn.

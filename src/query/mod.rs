@@ -108,7 +108,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Rows about which nothing is to be said or done.
+    /// Rows as they are, with nothing to be said of them.
     pub fn of(batch: ColumnBatch, executed_sql: String) -> Answer {
         Answer {
             batch,
