@@ -178,6 +178,7 @@ fn coverage_says_why_there_is_nothing() {
     assert_eq!(reason("daily_readiness", "2026-11-12"), "battery_empty");
     assert_eq!(reason("daily_readiness", "2026-11-20"), "ring_off");
     assert_eq!(reason("daily_sleep", "2026-11-14"), "empty", "the ring was there");
+    assert_eq!(reason("daily_readiness", "2026-11-09"), "no_ring_yet");
     assert_eq!(reason("daily_readiness", "2026-11-24"), "not_synced", "nothing of any kind is newer than the 22nd");
     assert_eq!(reason("workout", "2026-11-12"), "empty", "nobody works out on every day");
     assert_eq!(reason("daily_sleep", "2026-11-10"), "not_fetched");
