@@ -1,7 +1,6 @@
 //! Long rows to a wide series: 200,000 times, five series told apart by a label.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::array::{Float64Array, StringArray, TimestampNanosecondArray};
 use divan::Bencher;
@@ -24,6 +23,5 @@ fn long() -> Answer {
     let values = Float64Array::from_iter_values(rows().map(|(time, series)| (time % 97) as f64 + series.len() as f64));
     let column = |name: &str, values| OutColumn { name: name.to_owned(), origin: None, values };
     let columns = vec![column("time", Arc::new(times)), column("source", Arc::new(labels)), column("bpm", Arc::new(values))];
-    let batch = ColumnBatch { rows: columns[0].values.len(), columns, cut: None };
-    Answer { batch, executed_sql: String::new(), elapsed: Duration::ZERO, notices: Vec::new(), fill: None }
+    super::answer(ColumnBatch { rows: columns[0].values.len(), columns, cut: None })
 }
