@@ -92,6 +92,16 @@ impl Instant {
         Day(self.utc().with_timezone(&zone).date_naive())
     }
 
+    /// Reads `Tue, 24 Nov 2026 03:02:28 GMT`, as HTTP writes it.
+    pub fn of_http_date(text: &str) -> Option<Instant> {
+        DateTime::parse_from_rfc2822(text.trim()).ok().map(|at| Instant(at.timestamp()))
+    }
+
+    /// As HTTP writes it.
+    pub fn http_date(self) -> String {
+        self.utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
     pub fn utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp(self.0, 0).unwrap_or_default()
     }

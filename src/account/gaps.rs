@@ -12,6 +12,7 @@ const REASONS: &[(&str, &str)] = &[
     ("not_synced", "not synced from the phone yet"),
     ("battery_empty", "the ring's battery was empty"),
     ("ring_off", "no sign of the ring"),
+    ("no_ring_yet", "before the ring came"),
     ("empty", "nothing recorded"),
 ];
 

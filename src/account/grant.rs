@@ -22,6 +22,13 @@ impl SealedGrant {
     }
 }
 
+impl SealedGrant {
+    /// There is a grant, but the key that opens it is gone.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.vault.get(&self.key, Purpose::Grant, OURA), Err(VaultError::WrongKey))
+    }
+}
+
 impl GrantVault for SealedGrant {
     fn load(&self) -> Result<Option<Grant>, String> {
         match self.vault.get(&self.key, Purpose::Grant, OURA) {

@@ -11,6 +11,8 @@ mod key;
 mod lock;
 mod login;
 mod measures;
+mod notice;
+mod rotation;
 mod settings;
 pub mod specification;
 mod status;
@@ -23,6 +25,7 @@ pub use error::AccountError;
 pub use key::{BadUid, DatasourceKey};
 pub use login::LoginStart;
 pub use measures::Measures;
+pub use rotation::rotate_vault;
 pub use settings::Settings;
 pub use status::{CollectionStatus, ConnectionState, Status, SyncStatus};
 
@@ -96,7 +99,7 @@ impl Account {
         let tokens = Arc::new(Tokens::new(oauth.clone(), sealed, environment.clock.clone()));
         let client =
             Client::new(environment.http.clone(), origins, Arc::clone(&tokens) as Arc<dyn AccessTokens>, environment.clock.clone());
-        let engine = Engine::new(store.clone(), store.catalog(), zone, environment.limits);
+        let engine = Engine::new(store.clone(), zone, environment.limits);
         let (queries, sync) = (Tally::default(), Mutex::new(None));
         let account = Account {
             inner: Arc::new(Inner {
@@ -151,9 +154,18 @@ impl Account {
 
     pub async fn query(&self, query: &SqlQuery, context: &QueryContext) -> Result<Answer, QueryError> {
         let started = std::time::Instant::now();
-        let outcome = self.inner.engine.run(query, context).await;
+        let account = self.clone();
+        let notice = async {
+            match self.inner.settings.demo {
+                true => None,
+                false => blocking(move || account.notice()).await,
+            }
+        };
+        let (outcome, notice) = tokio::join!(self.inner.engine.run(query, context), notice);
         self.inner.queries.record(&outcome, started.elapsed());
-        outcome
+        let mut answer = outcome?;
+        answer.notices.extend(notice);
+        Ok(answer)
     }
 
     /// Starts a sync, or joins the one under way. Returns its run number.

@@ -1,9 +1,12 @@
 //! `GET status`: is it connected, is it current, and if not, why.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::grant::SealedGrant;
+use super::vault::VaultError;
 use super::{Account, AccountError, gaps, lock};
 use crate::oura::TokenError;
 use crate::store::Gap;
@@ -76,12 +79,7 @@ impl Account {
     pub fn status(&self) -> Result<Status, AccountError> {
         let inner = &self.inner;
         let grant = inner.tokens.current()?;
-        let (state, reason) = match (self.is_configured(), &grant, inner.tokens.standing()) {
-            (false, None, _) => (ConnectionState::NotConfigured, None),
-            (_, None, _) => (ConnectionState::NotConnected, None),
-            (_, Some(_), Err(error @ TokenError::ReconnectNeeded { .. })) => (ConnectionState::ReconnectNeeded, Some(error.to_string())),
-            (_, Some(_), _) => (ConnectionState::Connected, None),
-        };
+        let (state, reason) = self.connection()?;
         let all_gaps = inner.store.gaps(inner.environment.clock.now().day(self.zone()).plus(1 - gaps::DAYS))?;
         let summary = |name: &str, refusal: Option<&str>| {
             let own: Vec<&Gap> = all_gaps.iter().filter(|gap| gap.collection == name).collect();
@@ -110,6 +108,19 @@ impl Account {
             specification: self.catalog().version.clone(),
             specification_checked_at: inner.specification.checked_at(),
             collections,
+        })
+    }
+
+    /// Whether there is a login, and if not, why.
+    pub(super) fn connection(&self) -> Result<(ConnectionState, Option<String>), AccountError> {
+        let tokens = &self.inner.tokens;
+        let key_is_lost = || SealedGrant::new(Arc::clone(&self.inner.vault), self.inner.key.clone()).is_lost();
+        Ok(match (tokens.current()?, tokens.standing()) {
+            (None, _) if key_is_lost() => (ConnectionState::ReconnectNeeded, Some(VaultError::WrongKey.to_string())),
+            (None, _) if !self.is_configured() => (ConnectionState::NotConfigured, None),
+            (None, _) => (ConnectionState::NotConnected, None),
+            (Some(_), Err(error @ TokenError::ReconnectNeeded { .. })) => (ConnectionState::ReconnectNeeded, Some(error.to_string())),
+            (Some(_), _) => (ConnectionState::Connected, None),
         })
     }
 

@@ -64,6 +64,13 @@ pub struct PendingLogin {
     pub expires_at: Instant,
 }
 
+/// How many entries open, and how many do not: sealed with another key, or changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    pub readable: usize,
+    pub unreadable: usize,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// The folder or a file in it may not be written, or not be read.
@@ -208,6 +215,22 @@ impl Vault {
             state.sealer = former;
         }
         outcome
+    }
+
+    /// Tries to open every entry.
+    pub fn audit(&self) -> Result<Audit, VaultError> {
+        let State { connection, sealer } = &*self.state();
+        let mut entries = connection.prepare_cached("SELECT key_id, sealed, datasource, purpose, name FROM entries")?;
+        let mut entries = entries.query([])?;
+        let mut audit = Audit::default();
+        while let Some(row) = entries.next()? {
+            let (datasource, purpose, name): (String, String, String) = (row.get(2)?, row.get(3)?, row.get(4)?);
+            match sealer.open(&Place { datasource: &datasource, purpose: &purpose, name: &name }, &sealed(row)?) {
+                Ok(_) => audit.readable += 1,
+                Err(_) => audit.unreadable += 1,
+            }
+        }
+        Ok(audit)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -12,6 +12,8 @@ use super::caller::Caller;
 use crate::account::Account;
 use crate::catalog::{Catalog, Column, Series};
 use crate::frames::json_type;
+use crate::query::annotations::{AnnotationKind, KINDS};
+use crate::query::metrics::{Metric, metrics};
 use crate::query::{MACROS, Macro, QueryContext, SqlQuery};
 use crate::store::{FUNCTIONS, Function, OutColumn, SQLITE_FUNCTIONS};
 
@@ -20,11 +22,16 @@ pub(super) const EVER: QueryContext =
     QueryContext { from_ms: 0, to_ms: 253_402_300_799_999, interval: Duration::from_secs(60), max_data_points: 1_000 };
 
 /// The views and tables that stand beside the collections, most useful first.
-const OTHERS: [(&str, &str); 11] = [
+const OTHERS: [(&str, &str); 16] = [
     ("nights", "one row per night: the main sleep, naps summed beside it"),
     ("days", "one row per calendar day: everything daily side by side"),
     ("hypnogram", "the stages of main sleeps, every five minutes"),
     ("samples", "every point of every series, told apart by its series"),
+    ("heartrate_5m", "heart rate by 5 minutes and source: minimum, maximum, sum and count"),
+    ("heartrate_1h", "heart rate by hour and source: minimum, maximum, sum and count"),
+    ("heartrate_1d", "heart rate by UTC day and source: minimum, maximum, sum and count"),
+    ("samples_1h", "every series by hour: minimum, maximum, sum and count"),
+    ("samples_1d", "every series by UTC day: minimum, maximum, sum and count"),
     ("baselines", "a value a day and its mean and deviation over the 60 days before"),
     ("coverage", "one row per collection and day: whether it was fetched"),
     ("series", "the names and units of series"),
@@ -42,6 +49,10 @@ pub(super) struct Schema {
     timezone: &'static str,
     tables: Vec<Table>,
     series: Vec<SeriesFace>,
+    /// What a metrics query may name.
+    metrics: Vec<MetricFace>,
+    /// What an annotations query may name.
+    annotations: &'static [AnnotationKind],
     macros: &'static [Macro],
     /// Those that this program adds to SQLite.
     functions: &'static [Function],
@@ -66,6 +77,17 @@ struct ColumnFace {
 }
 
 #[derive(Serialize)]
+struct MetricFace {
+    name: String,
+    /// A few words for a person.
+    title: String,
+    /// The table whose columns filters may name.
+    table: String,
+    unit: Option<&'static str>,
+    description: &'static str,
+}
+
+#[derive(Serialize)]
 struct SeriesFace {
     name: String,
     unit: Option<&'static str>,
@@ -86,6 +108,8 @@ pub(super) async fn schema(_: Caller, State(account): State<Account>) -> Result<
         timezone: account.zone().name(),
         tables,
         series,
+        metrics: metrics(&catalog).iter().map(metric_face).collect(),
+        annotations: &KINDS,
         macros: &MACROS,
         functions: &FUNCTIONS,
         sqlite_functions: &SQLITE_FUNCTIONS,
@@ -105,6 +129,16 @@ async fn columns(account: &Account, catalog: &Catalog, table: &str) -> Result<Ve
         }
     };
     Ok(answer.batch.columns.iter().map(face).collect())
+}
+
+fn metric_face(metric: &Metric<'_>) -> MetricFace {
+    MetricFace {
+        name: metric.name.clone(),
+        title: metric.title(),
+        table: metric.table.to_owned(),
+        unit: metric.unit,
+        description: metric.description,
+    }
 }
 
 fn series_face(series: &Series) -> SeriesFace {

@@ -49,7 +49,7 @@ pub async fn run(args: ExportArgs) -> Result<(), Failure> {
 
 async fn csv(store: &Store, folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder)?;
-    let engine = Engine::new(store.clone(), store.catalog(), store.zone(), LIMITS);
+    let engine = Engine::new(store.clone(), store.zone(), LIMITS);
     let context = QueryContext { from_ms: 0, to_ms: i64::MAX, interval: Duration::from_secs(60), max_data_points: 1000 };
     for table in store.published()? {
         let query = SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\""), ..SqlQuery::default() };

@@ -44,7 +44,7 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
         interval: std::time::Duration::from_secs(60),
         max_data_points: 1000,
     };
-    let engine = Engine::new(store.clone(), store.catalog(), zone, Limits::default());
+    let engine = Engine::new(store.clone(), zone, Limits::default());
     let query = SqlQuery { raw_sql: args.sql, ..SqlQuery::default() };
     let answer = engine.run(&query, &context).await?;
     let mut out = std::io::stdout().lock();

@@ -2,9 +2,11 @@
 
 use std::error::Error;
 
+use reqwest::header::{DATE, HeaderMap};
 use serde_json::Value;
 
 use super::Secret;
+use crate::time::Instant;
 
 /// The longest piece of an answer that an error repeats, in characters.
 const DETAIL_LENGTH: usize = 200;
@@ -30,6 +32,12 @@ pub(super) async fn body(mut response: reqwest::Response, limit: usize) -> Resul
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// How far `now` is ahead of the server's `Date` (RFC 9110 §6.6.1), in seconds.
+pub(super) fn skew(headers: &HeaderMap, now: Instant) -> Option<i64> {
+    let date = Instant::of_http_date(headers.get(DATE)?.to_str().ok()?)?;
+    Some(now.seconds() - date.seconds())
 }
 
 /// Why a request failed, with its causes and without its address, which may hold a token.

@@ -29,12 +29,14 @@ pub(super) struct Answer {
     status: u16,
     retry_after: Option<&'static str>,
     location: Option<&'static str>,
+    /// Empty: no time that can be read.
+    date: &'static str,
     body: String,
     whole: bool,
 }
 
 pub(super) fn answer(status: u16, body: impl Into<String>) -> Answer {
-    Answer { status, retry_after: None, location: None, body: body.into(), whole: true }
+    Answer { status, retry_after: None, location: None, date: "", body: body.into(), whole: true }
 }
 
 impl Answer {
@@ -46,6 +48,10 @@ impl Answer {
         Answer { location: Some(address), ..self }
     }
 
+    pub(super) fn date(self, date: &'static str) -> Answer {
+        Answer { date, ..self }
+    }
+
     /// The body ends in the middle, and the connection with it.
     pub(super) fn half(self) -> Answer {
         Answer { whole: false, ..self }
@@ -53,7 +59,7 @@ impl Answer {
 
     fn response(self) -> Response<Body> {
         let mut response = Response::builder().status(StatusCode::from_u16(self.status).unwrap());
-        for (name, value) in [(header::RETRY_AFTER, self.retry_after), (header::LOCATION, self.location)] {
+        for (name, value) in [(header::RETRY_AFTER, self.retry_after), (header::LOCATION, self.location), (header::DATE, Some(self.date))] {
             if let Some(value) = value {
                 response = response.header(name, value);
             }

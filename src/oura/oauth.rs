@@ -56,6 +56,12 @@ pub enum OAuthError {
     /// `invalid_grant`: the code or the refresh token is used, expired or of another application.
     #[error("Oura no longer accepts this {what}; press Connect to log in again")]
     InvalidGrant { what: &'static str },
+    /// A code that Oura finds expired, on a machine whose clock is more than a minute off.
+    #[error("the clock of this machine is {}; set it right, and press Connect again", off(*.seconds))]
+    ClockOff {
+        /// Ahead of Oura's; negative: behind.
+        seconds: i64,
+    },
     #[error("Oura refused the login: {detail}")]
     Refused { detail: String },
     #[error("Oura's login could not be reached: {detail}")]
@@ -229,6 +235,7 @@ impl OAuth {
             .await
             .map_err(|error| Failure::NoAnswer { detail: answer::network(error) })?;
         let status = response.status();
+        let skew = answer::skew(response.headers(), self.clock.now());
         let body = answer::body(response, ANSWER_LIMIT).await.map_err(|error| match error {
             BodyError::Cut { detail } => Failure::NoAnswer { detail },
             BodyError::TooLong { limit } => Failure::Malformed { detail: format!("more than {limit} bytes") },
@@ -239,7 +246,7 @@ impl OAuth {
         let mut secrets = secrets.to_vec();
         secrets.push(&self.application.client_secret);
         let code = serde_json::from_slice::<ErrorAnswer>(&body).map(|answer| answer.error).unwrap_or_default();
-        Err(Failure::Answer { status: status.as_u16(), code, detail: answer::detail(&body, &secrets) })
+        Err(Failure::Answer { status: status.as_u16(), code, detail: answer::detail(&body, &secrets), skew })
     }
 }
 
@@ -263,6 +270,16 @@ impl<'c> AsyncHttpClient<'c> for Carrier<'_> {
     }
 }
 
+/// `5 minutes ahead of Oura's`.
+fn off(seconds: i64) -> String {
+    let (count, unit) = match seconds.abs() {
+        seconds @ 0..120 => (seconds, "seconds"),
+        seconds @ 120..7200 => (seconds / 60, "minutes"),
+        seconds => (seconds / 3600, "hours"),
+    };
+    format!("{count} {unit} {}", if seconds > 0 { "ahead of Oura's" } else { "behind Oura's" })
+}
+
 /// `extapi:daily`, as the portal's tokens name it, is the scope `daily`.
 pub(super) fn bare_scope(scope: &str) -> &str {
     scope.strip_prefix("extapi:").unwrap_or(scope)
@@ -284,6 +301,8 @@ enum Failure {
         status: u16,
         code: String,
         detail: String,
+        /// How far the clock here is ahead of Oura's, in seconds, if Oura says what time it is.
+        skew: Option<i64>,
     },
     NoAnswer {
         detail: String,
@@ -325,6 +344,10 @@ impl Failure {
 
     fn in_words(self, what: &'static str) -> OAuthError {
         match self {
+            // Only a code lives for minutes: how old a login is, no clock here decides.
+            Failure::Answer { code, skew: Some(seconds @ (..-60 | 61..)), .. } if code == "invalid_grant" && what == "code" => {
+                OAuthError::ClockOff { seconds }
+            }
             Failure::Answer { code, .. } if code == "invalid_grant" => OAuthError::InvalidGrant { what },
             Failure::Answer { status, code, .. } if status == 401 || code == "invalid_client" => OAuthError::WrongClient,
             Failure::Answer { status: status @ (429 | 500..), .. } => OAuthError::Network { detail: format!("it answers {status}") },

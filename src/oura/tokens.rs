@@ -252,7 +252,9 @@ impl From<OAuthError> for TokenError {
                 TokenError::ReconnectNeeded { reason: "Oura no longer accepts its refresh token".to_owned() }
             }
             OAuthError::Network { detail } | OAuthError::Malformed { detail } => TokenError::Network { detail },
-            OAuthError::WrongClient | OAuthError::Refused { .. } => TokenError::Refused { detail: error.to_string() },
+            OAuthError::WrongClient | OAuthError::ClockOff { .. } | OAuthError::Refused { .. } => {
+                TokenError::Refused { detail: error.to_string() }
+            }
         }
     }
 }

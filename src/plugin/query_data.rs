@@ -12,6 +12,7 @@ use super::opening::Opening;
 use crate::account::Account;
 use crate::api::ApiError;
 use crate::frames::{EncodedFrame, FrameError, frames};
+use crate::query::annotations::AnnotationsQuery;
 use crate::query::metrics::MetricsQuery;
 use crate::query::{QueryContext, SqlQuery};
 
@@ -66,15 +67,20 @@ async fn one(account: &Account, query: &DataQuery) -> Result<Vec<EncodedFrame>, 
         }
         "metrics" => {
             let metrics: MetricsQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
-            let plan = metrics.plan(&account.catalog(), &context)?;
+            let plan = metrics.plan(&account.catalog(), &context, account.zone())?;
             let mut answer = account.query(&plan.query, &context).await?;
             let format = plan.query.format;
             plan.describe(&mut answer);
             (answer, format)
         }
+        "annotations" => {
+            let annotations: AnnotationsQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
+            let plan = annotations.plan(&account.catalog())?;
+            (account.query(&plan, &context).await?, plan.format)
+        }
         other => {
             let message = format!("{other:?} is no query type");
-            return Err(ApiError::new(400, "query_type", message, "Use \"sql\" or \"metrics\"."));
+            return Err(ApiError::new(400, "query_type", message, "Use sql, metrics or annotations."));
         }
     };
     let (catalog, ref_id) = (account.catalog(), query.ref_id.clone());

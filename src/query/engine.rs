@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::QueryError;
 use super::macros::Expanded;
-use super::{Answer, Limits, QueryContext, SqlQuery, macros, statement};
+use super::{Answer, Limits, QueryContext, SqlQuery, macros, quantity, statement};
 use crate::catalog::Catalog;
 use crate::store::{ColumnBatch, Limit, ReadError, ReadLimits, Store};
 use crate::time::Tz;
@@ -23,6 +23,7 @@ type Read = dyn Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatc
 #[derive(Clone)]
 pub struct Engine {
     read: Arc<Read>,
+    catalog: Arc<dyn Fn() -> Arc<Catalog> + Send + Sync>,
     zone: Tz,
     limits: Limits,
     running: Arc<Semaphore>,
@@ -30,18 +31,20 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub fn new(store: Store, _catalog: Arc<Catalog>, zone: Tz, limits: Limits) -> Engine {
-        Engine::over(move |sql, params, limits| store.read(sql, params, limits), zone, limits)
+    pub fn new(store: Store, zone: Tz, limits: Limits) -> Engine {
+        let catalog = store.clone();
+        Engine::over(move |sql, params, limits| store.read(sql, params, limits), move || catalog.catalog(), zone, limits)
     }
 
-    /// An engine over anything that reads.
+    /// An engine over anything that reads; what its columns mean is in the `catalog` of the moment.
     pub(crate) fn over(
         read: impl Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError> + Send + Sync + 'static,
+        catalog: impl Fn() -> Arc<Catalog> + Send + Sync + 'static,
         zone: Tz,
         limits: Limits,
     ) -> Engine {
         let running = Arc::new(Semaphore::new(limits.concurrency.max(1)));
-        Engine { read: Arc::new(read), zone, limits, running, waiting: Arc::default() }
+        Engine { read: Arc::new(read), catalog: Arc::new(catalog), zone, limits, running, waiting: Arc::default() }
     }
 
     /// Runs `query` on a blocking thread; dropping the future cancels it. The time limit includes waiting for a turn.
@@ -64,18 +67,11 @@ impl Engine {
             result
         });
         let result = result.await.map_err(|error| QueryError::Unavailable(error.to_string()))?;
-        let batch = result.map_err(|error| QueryError::of_read(&sql, error, self.limits.timeout))?;
+        let mut batch = result.map_err(|error| QueryError::of_read(&sql, error, self.limits.timeout))?;
+        quantity::find(&sql, &mut batch.columns, &(self.catalog)());
         let notices = batch.cut.map(notice).into_iter().collect();
-        Ok(Answer {
-            batch,
-            executed_sql: sql,
-            elapsed: started.elapsed(),
-            notices,
-            fill,
-            downsample: (query.downsample, context.max_data_points),
-            faces: Vec::new(),
-            custom: None,
-        })
+        let (elapsed, downsample) = (started.elapsed(), (query.downsample, context.max_data_points));
+        Ok(Answer { elapsed, notices, fill, downsample, ..Answer::of(batch, sql) })
     }
 
     /// How many queries wait for their turn.

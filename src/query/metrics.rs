@@ -1,6 +1,6 @@
 //! Metrics queries: which numbers, over which steps, with which bands. They become SQL, and the engine answers it like any other.
 //!
-//! The SQL is a pure function of the query, the catalogue and the panel's interval. It is written with macros and parameters, so that a
+//! The SQL is a pure function of the query, the catalogue, the panel's interval and the zone. It is written with macros and parameters, so that a
 //! person can take it over.
 
 mod filter;
@@ -15,8 +15,10 @@ use serde_json::json;
 use super::{Answer, Downsample, Face, Format, QueryContext, QueryError, SqlQuery};
 use crate::catalog::Catalog;
 use crate::store::Origin;
+use crate::time::Tz;
 
 pub use filter::{Filter, Operator};
+pub(super) use metric::origin_of;
 pub use metric::{Metric, metrics};
 pub use step::{Calendar, Every};
 
@@ -118,13 +120,13 @@ struct Column {
 }
 
 impl MetricsQuery {
-    /// Names, filters and numbers are checked here: what comes out runs.
-    pub fn plan(&self, catalog: &Catalog, context: &QueryContext) -> Result<Plan, QueryError> {
+    /// Names, filters and numbers are checked here: what comes out runs. Days are those of `zone`.
+    pub fn plan(&self, catalog: &Catalog, context: &QueryContext, zone: Tz) -> Result<Plan, QueryError> {
         let shifts = self.metrics.iter().filter_map(|choice| choice.shift).chain([self.shift]);
         if [self.moving_average, self.baseline].into_iter().chain(shifts.map(i16::unsigned_abs)).any(|days| days > MAX_DAYS) {
             return Err(QueryError::Invalid(format!("a moving average, a baseline or a shift reaches at most {MAX_DAYS} days")));
         }
-        sql::plan(self, catalog, context)
+        sql::plan(self, catalog, context, zone)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Questions in SQL: macros expanded, one SELECT checked, read under limits. What comes back is columns; `frames` makes them Grafana's.
 
+pub mod annotations;
 mod engine;
 mod error;
 mod interval;
 mod macros;
 pub mod metrics;
 mod nearest;
+mod quantity;
 mod statement;
 mod tally;
 
@@ -103,4 +105,20 @@ pub struct Answer {
     pub faces: Vec<Face>,
     /// Goes into the frame's metadata as it is.
     pub custom: Option<serde_json::Value>,
+}
+
+impl Answer {
+    /// Rows as they are, with nothing to be said of them.
+    pub fn of(batch: ColumnBatch, executed_sql: String) -> Answer {
+        Answer {
+            batch,
+            executed_sql,
+            elapsed: Duration::ZERO,
+            notices: Vec::new(),
+            fill: None,
+            downsample: (Downsample::Off, 0),
+            faces: Vec::new(),
+            custom: None,
+        }
+    }
 }

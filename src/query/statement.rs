@@ -10,7 +10,7 @@ use super::error::{Position, QueryError};
 use crate::store::lexer::{Kind, tokens};
 
 /// Statements with more tokens are not given to the parser: its syntax trees are freed by recursion, as deep as an expression is long.
-const MAX_EXPLAINED_TOKENS: usize = 1_000;
+pub(super) const MAX_PARSED_TOKENS: usize = 1_000;
 
 /// One SELECT, WITH, VALUES or EXPLAIN QUERY PLAN; what follows the semicolon may only be comments.
 pub fn check(sql: &str) -> Result<(), QueryError> {
@@ -35,7 +35,7 @@ pub fn check(sql: &str) -> Result<(), QueryError> {
 /// What the parser expected instead, if it does not understand the statement either: `Expected: an expression, found: FROM at Line: 1,
 /// Column: 8`.
 pub fn explain(sql: &str) -> Option<String> {
-    if tokens(sql).len() > MAX_EXPLAINED_TOKENS {
+    if tokens(sql).len() > MAX_PARSED_TOKENS {
         return None;
     }
     let error = Parser::parse_sql(&SQLiteDialect {}, sql).err()?;

@@ -29,7 +29,9 @@ pub(super) fn router(oura: Arc<Oura>) -> Router {
 async fn gate(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
     let method = request.method().to_string();
-    let response = answer(&oura, request, next).await;
+    let mut response = answer(&oura, request, next).await;
+    let date = oura.config.clock.now().http_date();
+    response.headers_mut().extend(HeaderValue::from_str(&date).ok().map(|date| (header::DATE, date)));
     oura.journal().record(journal::Request {
         at: oura.config.clock.now(),
         method,

@@ -1,5 +1,7 @@
 //! What derives from raw documents: typed rows, samples, the calendar. Written beside each document, and anew when their shape changes.
 
+use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Statement, Transaction, params};
@@ -7,8 +9,8 @@ use serde_json::Value;
 
 use super::documents::canonical_hash;
 use super::schema::{self, DOCUMENT_COLUMNS, quoted};
-use super::{Store, StoreError};
-use crate::catalog::{Catalog, Cell, Collection, Reading, Storage};
+use super::{Store, StoreError, rollups};
+use crate::catalog::{Catalog, Cell, Collection, Reading, SamplePoint, Storage};
 use crate::time::{Day, Instant, Tz};
 
 /// Counts up when the code derives something else from the same documents.
@@ -71,6 +73,10 @@ impl Store {
                 derived.insert(document, &value, &reading)?;
             }
         }
+        let rows = catalog.collections.iter().filter(|collection| collection.storage == Storage::Rows);
+        for of in rows.map(|collection| collection.table.as_str()).chain([rollups::SAMPLES_TABLE]) {
+            rollups::rebuild(&transaction, of)?;
+        }
         rebuild_calendar(&transaction, zone)?;
         transaction.execute(
             "INSERT INTO meta (name, value) VALUES ('derived_by', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",
@@ -100,6 +106,8 @@ pub(super) struct Derived<'a> {
     insert: String,
     /// Row ids in `series`, in the order of [`Collection::series`].
     series: Vec<i64>,
+    /// The span of each series' samples that came or went.
+    touched: RefCell<Vec<Option<Range<Instant>>>>,
 }
 
 impl<'a> Derived<'a> {
@@ -112,7 +120,8 @@ impl<'a> Derived<'a> {
         let series =
             collection.series.iter().map(|series| id.query_row([&series.name], |row| row.get(0))).collect::<Result<Vec<i64>, _>>()?;
         drop(id);
-        Ok(Derived { transaction, collection, zone, insert, series })
+        let touched = RefCell::new(vec![None; series.len()]);
+        Ok(Derived { transaction, collection, zone, insert, series, touched })
     }
 
     pub(super) fn insert(&self, document: i64, value: &Value, reading: &Reading) -> Result<(), StoreError> {
@@ -134,6 +143,7 @@ impl<'a> Derived<'a> {
             .prepare_cached("INSERT OR REPLACE INTO samples_data (series, time, document, value) VALUES (?1, ?2, ?3, ?4)")?;
         for point in self.collection.samples(value, reading.start_at, self.zone) {
             sample.execute((self.series[point.series], point.at.0, document, point.value))?;
+            self.touch(&point);
         }
         Ok(())
     }
@@ -152,6 +162,23 @@ impl<'a> Derived<'a> {
         let mut delete = self.transaction.prepare_cached("DELETE FROM samples_data WHERE series = ?1 AND time = ?2 AND document = ?3")?;
         for point in self.collection.samples(&value, reading.start_at, self.zone) {
             delete.execute((self.series[point.series], point.at.0, document))?;
+            self.touch(&point);
+        }
+        Ok(())
+    }
+
+    fn touch(&self, point: &SamplePoint) {
+        let span = &mut self.touched.borrow_mut()[point.series];
+        let known = span.take().unwrap_or(point.at..point.at);
+        *span = Some(known.start.min(point.at)..known.end.max(point.at.plus(1)));
+    }
+
+    /// Brings the rollups of the samples that came or went up to date.
+    pub(super) fn refresh_rollups(&self) -> Result<(), StoreError> {
+        for (series, span) in self.series.iter().zip(self.touched.take()) {
+            if let Some(span) = span {
+                rollups::refresh(self.transaction, rollups::SAMPLES_TABLE, Some(*series), span)?;
+            }
         }
         Ok(())
     }

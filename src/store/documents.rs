@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::derive::{self, Derived};
 use super::queue::{QueuedWindow, Window};
 use super::schema::{quoted, row_columns, row_key};
-use super::{Store, StoreError};
+use super::{Store, StoreError, rollups};
 use crate::catalog::{Cell, Collection, Reading, Storage, Style};
 use crate::time::{Instant, Tz};
 
@@ -76,6 +76,7 @@ impl Put<'_> {
             seen.insert(reading.id);
         }
         stored.deleted = self.forget_unseen(&derived, &seen)?;
+        derived.refresh_rollups()?;
         Ok(stored)
     }
 
@@ -198,6 +199,9 @@ impl Put<'_> {
             }
             derive::bind(&mut insert, names.len(), &collection.extra(&value))?;
             stored.changed += insert.raw_execute()? as u64;
+        }
+        if stored.changed > 0 {
+            rollups::refresh(self.transaction, &collection.table, None, from..end)?;
         }
         Ok(stored)
     }

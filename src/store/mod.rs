@@ -12,6 +12,7 @@ mod guard;
 pub(crate) mod lexer;
 mod queue;
 mod read;
+mod rollups;
 mod runs;
 mod schema;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use gaps::Gap;
 pub use guard::{Refusal, SQLITE_FUNCTIONS};
 pub use queue::{Held, QueuedWindow, Reason, Window};
 pub use read::{ColumnBatch, Limit, Origin, OutColumn, ReadError, ReadLimits};
+pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};
 
 use std::path::{Path, PathBuf};
@@ -36,7 +38,8 @@ use crate::time::Tz;
 use read::Readers;
 
 /// Tables that queries do not see: their published face is a view of the same name without `_data`, or a status route.
-pub(crate) const HIDDEN_TABLES: &[&str] = &["meta", "samples_data", "coverage_data", "calendar", "charge"];
+pub(crate) const HIDDEN_TABLES: &[&str] =
+    &["meta", "samples_data", "samples_1h_data", "samples_1d_data", "coverage_data", "calendar", "charge", "main_sleep"];
 
 /// How many connections answer queries at once.
 const READERS: usize = 4;
@@ -138,6 +141,14 @@ impl Store {
         transaction.commit()?;
         writer.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
         Ok(())
+    }
+
+    /// Reads every page; what is wrong with the file, nothing if it is whole. Takes seconds for gigabytes.
+    pub fn check(&self) -> Result<Vec<String>, StoreError> {
+        let inspector = self.inspector();
+        let mut check = inspector.prepare("PRAGMA quick_check")?;
+        let said: Vec<String> = check.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(said.into_iter().filter(|line| line != "ok").collect())
     }
 
     /// Size of the database, its write-ahead log included, in bytes.

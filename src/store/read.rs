@@ -43,7 +43,7 @@ pub struct ColumnBatch {
 #[derive(Clone, Debug)]
 pub struct OutColumn {
     pub name: String,
-    /// The table and column it comes from unchanged, if it does.
+    /// The table and column whose quantity it shows: it comes from there unchanged, or (as `query` finds out) aggregated.
     pub origin: Option<Origin>,
     pub values: ArrayRef,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{QueuedWindow, Reason, Store, StoreError, Stored, Window};
+use super::{QueuedWindow, ROLLUPS, Reason, Rollup, Store, StoreError, Stored, Window};
 use crate::catalog::Catalog;
 use crate::time::{Day, Instant, Tz};
 
@@ -178,6 +178,7 @@ fn coverage_says_why_there_is_nothing() {
     assert_eq!(reason("daily_readiness", "2026-11-12"), "battery_empty");
     assert_eq!(reason("daily_readiness", "2026-11-20"), "ring_off");
     assert_eq!(reason("daily_sleep", "2026-11-14"), "empty", "the ring was there");
+    assert_eq!(reason("daily_readiness", "2026-11-09"), "no_ring_yet");
     assert_eq!(reason("daily_readiness", "2026-11-24"), "not_synced", "nothing of any kind is newer than the 22nd");
     assert_eq!(reason("workout", "2026-11-12"), "empty", "nobody works out on every day");
     assert_eq!(reason("daily_sleep", "2026-11-10"), "not_fetched");
@@ -301,4 +302,60 @@ fn a_run_that_was_interrupted_is_gone_on_with_and_one_that_ended_is_not() {
 
     store.end_run(run, &super::RunEnd::Done, 2, now().plus(60)).unwrap();
     assert_eq!(store.held(now().plus(60)).unwrap().complete.get("daily_sleep"), None);
+}
+
+/// Every bucket that the rows themselves give, less every bucket that is kept, and the reverse.
+fn differing_buckets(store: &Store) -> String {
+    let differing = ROLLUPS.iter().map(|Rollup { table, of, value, key, seconds }| {
+        let fresh = format!(
+            "SELECT {key}, time / {seconds} * {seconds}, min({value}), max({value}), total({value}), count({value}) FROM {of} GROUP BY 1, 2"
+        );
+        let kept = format!("SELECT {key}, time, minimum, maximum, sum, count FROM {table}");
+        format!("SELECT * FROM ({fresh} EXCEPT {kept}) UNION ALL SELECT * FROM ({kept} EXCEPT {fresh})")
+    });
+    text(store, &format!("SELECT count(*) FROM ({})", differing.collect::<Vec<_>>().join(" UNION ALL ")))
+}
+
+#[test]
+fn rollups_agree_with_the_rows_whatever_comes_changes_and_goes() {
+    let beat = |time: &str, bpm: i64, source: &str| json!({"timestamp": time, "bpm": bpm, "source": source});
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::Europe__Vienna);
+    let rows = [
+        beat("2026-03-28T22:58:00+00:00", 50, "rest"),
+        beat("2026-03-28T23:01:00+00:00", 60, "rest"),
+        beat("2026-03-29T00:59:59+00:00", 70, "awake"),
+    ];
+    put(&store, "heartrate", "2026-03-28", "2026-03-28", &rows);
+    put(&store, "heartrate", "2026-03-29", "2026-03-29", &rows);
+    assert_eq!(text(&store, "SELECT sum(count) || ' ' || max(maximum) FROM heartrate_1d"), "3 70.0");
+    assert_eq!(differing_buckets(&store), "0");
+
+    put(&store, "heartrate", "2026-03-28", "2026-03-29", &[beat("2026-03-28T23:01:00+00:00", 66, "rest")]);
+    assert_eq!(text(&store, "SELECT sum(sum) FROM heartrate_1h WHERE source = 'rest'"), "116");
+    assert_eq!(differing_buckets(&store), "0");
+
+    let start = "2026-03-28T22:58:00+01:00";
+    put(&store, "sleep", "2026-03-28", "2026-03-29", &[night("n", "2026-03-29", start, &[Some(40.0), None, Some(44.0)])]);
+    assert_eq!(text(&store, "SELECT group_concat(sum) FROM samples_1h WHERE series = 'sleep.hrv'"), "40.0,44.0");
+    assert_eq!(differing_buckets(&store), "0");
+    put(&store, "sleep", "2026-03-28", "2026-03-29", &[night("n", "2026-03-29", start, &[Some(41.0)])]);
+    assert_eq!(text(&store, "SELECT group_concat(sum) FROM samples_1h WHERE series = 'sleep.hrv'"), "41.0");
+    assert_eq!(differing_buckets(&store), "0");
+    put(&store, "sleep", "2026-03-28", "2026-03-29", &[]);
+    assert_eq!(text(&store, "SELECT count(*) FROM samples_1h"), "0");
+
+    store.rebuild().unwrap();
+    assert_eq!(text(&store, "SELECT sum(sum) FROM heartrate_5m WHERE source = 'rest'"), "116");
+    assert_eq!(differing_buckets(&store), "0");
+}
+
+#[test]
+fn a_step_is_answered_by_the_coarsest_rollup_that_divides_it() {
+    let table = |step| Rollup::for_step("heartrate", step).map(|rollup| rollup.table);
+    assert_eq!(table(60), None);
+    assert_eq!(table(600), Some("heartrate_5m"));
+    assert_eq!(table(7_200), Some("heartrate_1h"));
+    assert_eq!(table(7 * 86_400), Some("heartrate_1d"));
+    assert_eq!(Rollup::for_step("ring_battery_level", 3_600), None);
 }

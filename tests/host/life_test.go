@@ -139,7 +139,7 @@ func TestASettingOfTheOperatorThatCannotBeUsedIsAnsweredNotACrash(t *testing.T) 
 }
 
 func TestAHistoryLoadGoesOnAfterARestartThoughNobodyAsks(t *testing.T) {
-	simulator, origin, err := simulate()
+	simulator, origin, err := simulate("--days", fmt.Sprint(days))
 	if err != nil {
 		t.Fatal(err)
 	}

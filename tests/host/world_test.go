@@ -50,7 +50,7 @@ func (w *world) make() (err error) {
 	if w.folder, err = os.MkdirTemp("", "ringside-host-"); err != nil {
 		return err
 	}
-	if w.simulator, w.origin, err = simulate(); err != nil {
+	if w.simulator, w.origin, err = simulate("--days", fmt.Sprint(days)); err != nil {
 		return err
 	}
 	if w.plugin, err = start(environment(w.folder, w.origin)); err != nil {
@@ -79,8 +79,8 @@ func (w *world) close() {
 }
 
 // simulate starts Oura's double, who allows every login, and returns its address.
-func simulate() (*exec.Cmd, string, error) {
-	command := exec.Command(binary, "simulate", "--listen", "127.0.0.1:0", "--days", fmt.Sprint(days), "--allow")
+func simulate(arguments ...string) (*exec.Cmd, string, error) {
+	command := exec.Command(binary, append([]string{"simulate", "--listen", "127.0.0.1:0", "--allow"}, arguments...)...)
 	command.Env = []string{"OURA_CLIENT_ID=" + clientID, "OURA_CLIENT_SECRET=" + clientSecret}
 	command.Stderr = os.Stderr
 	out, err := command.StdoutPipe()

@@ -217,3 +217,16 @@ async fn no_error_and_no_debug_output_shows_a_secret() {
     }
     assert!(!format!("{:?}", grant(LoginBackend::Legacy)).contains("planted"));
 }
+
+#[tokio::test]
+async fn a_code_refused_by_a_machine_with_a_wrong_clock_says_so() {
+    let refused = |date| answer(400, r#"{"error":"invalid_grant"}"#).date(date);
+    let fake = Fake::new(move |_| refused("Fri, 15 Jan 2027 07:55:00 GMT")).await;
+    let error = exchange(&fake).await.unwrap_err();
+    assert!(matches!(error, OAuthError::ClockOff { seconds: 300 }), "{error}");
+    assert!(error.to_string().contains("5 minutes ahead"), "{error}");
+    let renewal = fake.oauth(&clock()).refresh(&grant(LoginBackend::Legacy)).await;
+    assert!(matches!(renewal, Err(OAuthError::InvalidGrant { what: "login" })), "a login does not end by this clock");
+    let fake = Fake::new(move |_| refused("Fri, 15 Jan 2027 07:59:30 GMT")).await;
+    assert!(matches!(exchange(&fake).await, Err(OAuthError::InvalidGrant { what: "code" })), "half a minute is nothing");
+}

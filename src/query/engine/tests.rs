@@ -27,7 +27,7 @@ fn batch() -> ColumnBatch {
 #[tokio::test]
 async fn an_answer_carries_the_sql_that_was_executed_and_what_to_fill() {
     let (store, _folder) = store();
-    let engine = Engine::new(store.clone(), store.catalog(), store.zone(), Limits::default());
+    let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     let answer =
         engine.run(&sql("SELECT $__timeGroup(time, '1d', previous), avg(bpm) FROM heartrate GROUP BY 1"), &context()).await.unwrap();
     assert_eq!(answer.executed_sql, "SELECT ((time) - (((time) % 86400) + 86400) % 86400) AS \"time\", avg(bpm) FROM heartrate GROUP BY 1");
@@ -38,7 +38,7 @@ async fn an_answer_carries_the_sql_that_was_executed_and_what_to_fill() {
 #[tokio::test]
 async fn a_limit_is_a_notice() {
     let (store, _folder) = store();
-    let engine = Engine::new(store.clone(), store.catalog(), store.zone(), Limits { max_rows: 1_000, ..Limits::default() });
+    let engine = Engine::new(store.clone(), store.zone(), Limits { max_rows: 1_000, ..Limits::default() });
     let endless = sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n LIMIT 10000000");
     let answer = engine.run(&endless, &context()).await.unwrap();
     assert_eq!(answer.notices, ["Only the first 1,000 rows are shown, there are more. Narrow the time range or aggregate."]);
@@ -47,7 +47,7 @@ async fn a_limit_is_a_notice() {
 #[tokio::test]
 async fn each_mistake_has_a_code_a_status_a_message_and_a_remedy() {
     let (store, _folder) = store();
-    let engine = Engine::new(store.clone(), store.catalog(), store.zone(), Limits::default());
+    let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     let mut table = String::new();
     for statement in [
         "",
@@ -74,8 +74,7 @@ async fn each_mistake_has_a_code_a_status_a_message_and_a_remedy() {
 #[tokio::test]
 async fn what_takes_too_long_is_stopped() {
     let (store, _folder) = store();
-    let engine =
-        Engine::new(store.clone(), store.catalog(), store.zone(), Limits { timeout: Duration::from_millis(20), ..Limits::default() });
+    let engine = Engine::new(store.clone(), store.zone(), Limits { timeout: Duration::from_millis(20), ..Limits::default() });
     let endless = sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n");
     let error = engine.run(&endless, &context()).await.unwrap_err();
     assert_eq!((error.code(), error.to_string().as_str()), ("timeout", "the query was stopped after 0.02 s"));
@@ -94,7 +93,7 @@ async fn a_query_nobody_waits_for_is_cancelled() {
         ended.send(()).unwrap();
         Err(ReadError::Cancelled)
     };
-    let engine = Engine::over(read, Tz::UTC, Limits::default());
+    let engine = Engine::over(read, || Arc::new(Catalog::bundled()), Tz::UTC, Limits::default());
     let running = tokio::spawn(async move { engine.run(&sql("SELECT 1"), &context()).await.map(|answer| answer.batch.rows) });
     begins.await.unwrap();
     running.abort();
@@ -109,7 +108,7 @@ async fn more_than_the_line_holds_is_turned_away_and_the_rest_is_served() {
         wait.lock().unwrap().recv().unwrap();
         Ok(batch())
     };
-    let engine = Engine::over(read, Tz::UTC, Limits { concurrency: 1, ..Limits::default() });
+    let engine = Engine::over(read, || Arc::new(Catalog::bundled()), Tz::UTC, Limits { concurrency: 1, ..Limits::default() });
     let ask = || {
         let engine = engine.clone();
         tokio::spawn(async move { engine.run(&sql("SELECT 1"), &context()).await.map(|answer| answer.batch.rows) })
@@ -129,7 +128,7 @@ async fn more_than_the_line_holds_is_turned_away_and_the_rest_is_served() {
 #[tokio::test]
 async fn every_published_table_and_view_can_be_read_and_counted() {
     let (store, _folder) = store();
-    let engine = Engine::new(store.clone(), store.catalog(), store.zone(), Limits::default());
+    let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     let published = store.published().unwrap();
     assert!(["sleep", "samples", "nights", "days", "coverage", "baselines"].iter().all(|name| published.iter().any(|known| known == name)));
     for name in published {
@@ -143,7 +142,7 @@ async fn every_published_table_and_view_can_be_read_and_counted() {
 #[tokio::test]
 async fn every_example_of_a_function_runs() {
     let (store, _folder) = store();
-    let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits::default());
+    let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     for function in crate::store::FUNCTIONS {
         let statement =
             if function.example.starts_with("SELECT") { function.example.to_owned() } else { format!("SELECT {}", function.example) };

@@ -82,6 +82,12 @@ impl Filter {
         Err(QueryError::Unknown { kind: "column", name: self.column.clone(), position: None, nearest: nearest_whole(name, known) })
     }
 
+    /// Whether it is about `column` of `metric`'s table, or not about that table at all.
+    pub(super) fn is_about(&self, metric: &Metric<'_>, column: &str) -> bool {
+        let (table, name) = self.column.split_once('.').unwrap_or((metric.table, &self.column));
+        table != metric.table || name == column
+    }
+
     /// The column of `metric`'s table that this is about, if it is about it.
     fn column_of<'c>(&self, metric: &Metric<'_>, catalog: &'c Catalog) -> Option<&'c str> {
         let (table, column) = self.column.split_once('.').unwrap_or((metric.table, &self.column));

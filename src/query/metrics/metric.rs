@@ -111,6 +111,21 @@ pub fn metrics(catalog: &Catalog) -> Vec<Metric<'_>> {
     of_views.chain(of_collections).collect()
 }
 
+/// Where `column` of `table`, which may be a view, comes from.
+pub fn origin_of(table: &str, column: &str, catalog: &Catalog) -> Option<Origin> {
+    let view = VIEWS.iter().find(|view| view.name.eq_ignore_ascii_case(table));
+    let (table, column) = match view {
+        Some(view) => {
+            let (_, origin) = view.numbers.iter().find(|(name, _)| name.eq_ignore_ascii_case(column))?;
+            origin.split_once('.').unwrap_or((view.of, origin))
+        }
+        None => (table, column),
+    };
+    let collection = catalog.get(table)?;
+    let column = collection.columns.iter().find(|known| known.name.eq_ignore_ascii_case(column))?;
+    Some(Origin { table: collection.table.clone(), column: column.name.clone() })
+}
+
 /// The metric of this name.
 pub(super) fn find<'a>(known: &'a [Metric<'a>], name: &str) -> Result<&'a Metric<'a>, QueryError> {
     let names = || known.iter().map(|metric| &metric.name);

@@ -10,10 +10,11 @@ use super::step::{Calendar, Step};
 use super::{Aggregate, Choice, Column, MetricsQuery, Plan};
 use crate::catalog::Catalog;
 use crate::query::{Face, QueryContext, QueryError};
+use crate::time::Tz;
 
 const SECONDS_OF_DAY: i64 = 86_400;
 
-pub(super) fn plan(query: &MetricsQuery, catalog: &Catalog, context: &QueryContext) -> Result<Plan, QueryError> {
+pub(super) fn plan(query: &MetricsQuery, catalog: &Catalog, context: &QueryContext, zone: Tz) -> Result<Plan, QueryError> {
     let known = metric::metrics(catalog);
     let chosen = query.metrics.iter().map(|choice| metric::find(&known, &choice.name)).collect::<Result<Vec<_>, _>>()?;
     query.filters.iter().try_for_each(|filter| filter.check(&chosen, catalog))?;
@@ -22,7 +23,7 @@ pub(super) fn plan(query: &MetricsQuery, catalog: &Catalog, context: &QueryConte
     let parts: Vec<Part> = chosen
         .into_iter()
         .zip(&query.metrics)
-        .map(|(metric, choice)| Part::of(metric, choice, query, catalog, context, &mut params))
+        .map(|(metric, choice)| Part::of(metric, choice, query, &Setting { catalog, context, zone }, &mut params))
         .collect();
     let names: Vec<&str> = parts.iter().map(|part| part.columns[0].name.as_str()).collect();
     if let Some(twice) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(*name)) {
@@ -40,6 +41,13 @@ pub(super) fn plan(query: &MetricsQuery, catalog: &Catalog, context: &QueryConte
         columns[0].face.labels.clear();
     }
     Ok(Plan::new(raw_sql, params, query.downsample, sources, columns))
+}
+
+/// What a query is asked in.
+struct Setting<'a> {
+    catalog: &'a Catalog,
+    context: &'a QueryContext,
+    zone: Tz,
 }
 
 /// One metric: a SELECT of the time and its columns, in any order.
@@ -63,18 +71,14 @@ struct Points<'a> {
 }
 
 impl Part {
-    fn of(
-        metric: &Metric<'_>,
-        choice: &Choice,
-        query: &MetricsQuery,
-        catalog: &Catalog,
-        context: &QueryContext,
-        params: &mut Vec<Value>,
-    ) -> Part {
-        let source = Source::of(metric);
+    fn of(metric: &Metric<'_>, choice: &Choice, query: &MetricsQuery, setting: &Setting<'_>, params: &mut Vec<Value>) -> Part {
+        let Setting { catalog, context, zone } = *setting;
+        let step = Step::of(&query.every, metric.place, context);
+        let aggregate = choice.aggregate.unwrap_or(query.aggregate);
+        let source = Source::of(metric, &step, aggregate, &query.filters, zone);
         let points = Points {
-            step: Step::of(&query.every, metric.place, context),
-            aggregate: choice.aggregate.unwrap_or(query.aggregate),
+            step,
+            aggregate,
             shift: i64::from(choice.shift.unwrap_or(query.shift)),
             before: i64::from(query.moving_average.max(query.baseline)),
             conditions: conditions(metric, &source, query, catalog, params),
@@ -95,7 +99,7 @@ fn conditions(metric: &Metric<'_>, source: &Source<'_>, query: &MetricsQuery, ca
         }
         _ => filters,
     };
-    source.condition.iter().cloned().chain([format!("{} IS NOT NULL", source.value())]).chain(filters).collect()
+    source.conditions.iter().cloned().chain(filters).collect()
 }
 
 /// The metric's own column, then those of its baseline.
@@ -182,7 +186,7 @@ impl Points<'_> {
     }
 
     fn value(&self) -> String {
-        if self.step == Step::Raw { self.source.value().to_owned() } else { self.source.aggregate(self.aggregate) }
+        self.source.value((self.step != Step::Raw).then_some(self.aggregate))
     }
 
     fn rows(&self) -> String {

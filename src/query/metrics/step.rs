@@ -11,7 +11,7 @@ use crate::query::{QueryContext, interval};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Every {
-    /// What the panel can show: its interval, in local calendar days for what comes by the day.
+    /// What the panel can show: its interval; for what comes by the day, calendar days or more.
     #[default]
     Auto,
     /// Every value as it is.
@@ -64,12 +64,12 @@ impl Step {
             Every::Raw => Step::Raw,
             Every::Interval(text) => Step::Interval(format!("'{text}'")),
             Every::Calendar(unit) => Step::Calendar(*unit),
-            Every::Auto => match (context.interval, place) {
-                (interval, _) if interval >= 30 * DAY => Step::Calendar(Calendar::Month),
-                (interval, _) if interval >= 7 * DAY => Step::Calendar(Calendar::Week),
-                (_, Place::Daily(_)) => Step::Calendar(Calendar::Day),
-                (interval, _) if interval >= DAY => Step::Calendar(Calendar::Day),
-                (_, Place::Timed(_) | Place::Samples(_)) => Step::Interval("$__interval".to_owned()),
+            Every::Auto => match (place, context.interval) {
+                (Place::Daily(_), interval) if interval >= 30 * DAY => Step::Calendar(Calendar::Month),
+                (Place::Daily(_), interval) if interval >= 7 * DAY => Step::Calendar(Calendar::Week),
+                (Place::Daily(_), _) => Step::Calendar(Calendar::Day),
+                // Steps of several days lie in UTC, as rollups do: nobody sees the hours by which they are off.
+                (Place::Timed(_) | Place::Samples(_), interval) => Step::Interval(format!("'{}'", interval::format(interval))),
             },
         }
     }

@@ -27,7 +27,7 @@ fn query(json: serde_json::Value) -> MetricsQuery {
 }
 
 fn plan(json: serde_json::Value) -> Result<Plan, QueryError> {
-    query(json).plan(&Catalog::bundled(), &context())
+    query(json).plan(&Catalog::bundled(), &context(), VIENNA)
 }
 
 fn sql(json: serde_json::Value) -> String {
@@ -49,6 +49,26 @@ fn each_kind_of_metric_becomes_sql_that_a_person_would_write() {
         json!({ "metrics": ["ring_battery_level.level"], "every": "1h", "aggregate": "last" }),
     ];
     insta::assert_snapshot!(queries.map(|query| format!("-- {query}\n{}", sql(query.clone()))).join("\n\n"));
+}
+
+#[test]
+fn the_panels_interval_chooses_the_step_and_the_source() {
+    const DAY: u64 = 86_400;
+    for (interval, heart_rate, steps) in [
+        (30, ("heartrate", "'30s'"), "local_midnight(day)"),
+        (900, ("heartrate_5m", "'15m'"), "local_midnight(day)"),
+        (12 * 3_600, ("heartrate_1h", "'12h'"), "local_midnight(day)"),
+        (DAY, ("heartrate_1d", "'1d'"), "local_midnight(day)"),
+        (7 * DAY, ("heartrate_1d", "'7d'"), "$__dayGroup(day, 'week')"),
+        (30 * DAY, ("heartrate_1d", "'30d'"), "$__dayGroup(day, 'month')"),
+    ] {
+        let context = QueryContext { interval: Duration::from_secs(interval), ..context() };
+        let plan = |name| query(json!({ "metrics": [name] })).plan(&Catalog::bundled(), &context, VIENNA).unwrap();
+        let (source, step) = heart_rate;
+        assert_eq!(plan("heartrate.bpm").sources, [source], "{interval} s");
+        assert!(plan("heartrate.bpm").query.raw_sql.contains(&format!("$__timeGroup(time, {step})")), "{interval} s");
+        assert!(plan("days.steps").query.raw_sql.contains(steps), "{interval} s");
+    }
 }
 
 #[test]
@@ -109,47 +129,53 @@ fn what_cannot_be_asked_says_why() {
 fn store() -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("oura.db"), Arc::new(Catalog::bundled()), VIENNA).unwrap();
-    let mut writer = rusqlite::Connection::open(store.path()).unwrap();
-    let transaction = writer.transaction().unwrap();
-    transaction.execute_batch("INSERT INTO oura_raw_documents (document, resource, document_id, day, payload, hash, revision, first_seen_at, changed_at, last_seen_at) VALUES (1, 'sleep', 'a', '2026-03-10', '{}', x'', 1, 0, 0, 0)").unwrap();
-    for (number, day) in (1_i64..).zip(day(1).plus(-59).through(day(31))) {
-        let (midnight, day) = (day.midnight(VIENNA).seconds(), day.to_string());
-        let bedtime = midnight - 3_600;
-        transaction.execute("INSERT INTO calendar (day, time) VALUES (?1, ?2)", (&day, midnight)).unwrap();
-        transaction
-            .execute(
-                "INSERT INTO sleep (document, time, day, type, average_hrv, total_sleep_duration, bedtime_start) VALUES (?1, ?2, ?3, 'long_sleep', ?4, 28000, ?2)",
-                (number, bedtime, &day, 40 + number % 7),
-            )
-            .unwrap();
-        transaction
-            .execute(
-                "INSERT INTO daily_activity (document, time, day, steps) VALUES (?1, ?2, ?3, ?4)",
-                (1_000 + number, midnight, &day, number * 100),
-            )
-            .unwrap();
-        for third in 0..24 * 3 {
-            transaction
-                .execute(
-                    "INSERT INTO heartrate (time, bpm, source) VALUES (?1, ?2, ?3)",
-                    (midnight + third * 1_200, 50 + third % 3, if third % 2 == 0 { "awake" } else { "rest" }),
-                )
-                .unwrap();
+    let days =
+        || (1_i64..).zip(day(1).plus(-59).through(day(31))).map(|(number, day)| (number, day.midnight(VIENNA).seconds(), day.to_string()));
+    write(&store, |writer| {
+        for (_, midnight, _) in days() {
+            for third in 0..24 * 3 {
+                let source = if third % 2 == 0 { "awake" } else { "rest" };
+                let row = (midnight + third * 1_200, 50 + third % 3, source);
+                writer.execute("INSERT INTO heartrate (time, bpm, source) VALUES (?1, ?2, ?3)", row).unwrap();
+            }
         }
-    }
-    let series: i64 = transaction.query_row("SELECT series FROM series WHERE name = 'sleep.hrv'", [], |row| row.get(0)).unwrap();
-    for point in 0..60 {
-        let at = day(10).midnight(VIENNA).seconds() - 3_600 + point * 300;
-        transaction
-            .execute("INSERT INTO samples_data (series, time, document, value) VALUES (?1, ?2, 1, ?3)", (series, at, point))
+    });
+    // Rollups derive from rows; documents that are only in typed tables would be lost.
+    store.rebuild().unwrap();
+    write(&store, |writer| {
+        for (number, midnight, day) in days() {
+            writer.execute("INSERT INTO calendar (day, time) VALUES (?1, ?2)", (&day, midnight)).unwrap();
+            let night = (number, midnight - 3_600, &day, 40 + number % 7);
+            writer
+                .execute("INSERT INTO sleep (document, time, day, type, average_hrv, total_sleep_duration) VALUES (?1, ?2, ?3, 'long_sleep', ?4, 28000)", night)
+                .unwrap();
+            let steps = (1_000 + number, midnight, &day, number * 100);
+            writer.execute("INSERT INTO daily_activity (document, time, day, steps) VALUES (?1, ?2, ?3, ?4)", steps).unwrap();
+        }
+        writer
+            .execute_batch(
+                "INSERT INTO oura_raw_documents (document, resource, document_id, day, payload, hash, revision, first_seen_at, changed_at, last_seen_at)
+                 VALUES (1, 'sleep', 'a', '2026-03-10', '{}', x'', 1, 0, 0, 0)",
+            )
             .unwrap();
-    }
-    transaction.commit().unwrap();
+        let series: i64 = writer.query_row("SELECT series FROM series WHERE name = 'sleep.hrv'", [], |row| row.get(0)).unwrap();
+        for point in 0..60 {
+            let at = day(10).midnight(VIENNA).seconds() - 3_600 + point * 300;
+            writer.execute("INSERT INTO samples_data (series, time, document, value) VALUES (?1, ?2, 1, ?3)", (series, at, point)).unwrap();
+        }
+    });
     (store, folder)
 }
 
+fn write(store: &Store, change: impl FnOnce(&rusqlite::Connection)) {
+    let mut writer = rusqlite::Connection::open(store.path()).unwrap();
+    let transaction = writer.transaction().unwrap();
+    change(&transaction);
+    transaction.commit().unwrap();
+}
+
 async fn answer(store: &Store, json: serde_json::Value) -> Answer {
-    let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits::default());
+    let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     let plan = plan(json.clone()).unwrap();
     let mut answer = engine
         .run(&plan.query, &context())
@@ -209,7 +235,7 @@ async fn every_metric_the_schema_lists_can_be_read() {
 #[tokio::test]
 async fn the_columns_of_views_come_from_where_they_are_said_to() {
     let (store, _folder) = store();
-    let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits::default());
+    let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     for metric in metrics(&store.catalog()).iter().filter(|metric| ["nights", "days"].contains(&metric.table)) {
         let (_, column) = metric.name.split_once('.').unwrap();
         let asked = SqlQuery { raw_sql: format!("SELECT {column} FROM {} LIMIT 0", metric.table), ..SqlQuery::default() };
@@ -230,8 +256,10 @@ async fn days_begin_at_local_midnight_and_weeks_are_whole() {
     // 2026-03-11 to 03-18: both weeks begin on Mondays before, and the first has all its days.
     let at = |number| day(number).midnight(VIENNA).seconds() * 1_000;
     let context = QueryContext { from_ms: at(11), to_ms: at(18), ..context() };
-    let plan = query(json!({ "metrics": ["days.steps"], "aggregate": "count", "every": "week" })).plan(&store.catalog(), &context).unwrap();
-    let engine = Engine::new(store.clone(), store.catalog().clone(), store.zone(), Limits::default());
+    let plan = query(json!({ "metrics": ["days.steps"], "aggregate": "count", "every": "week" }))
+        .plan(&store.catalog(), &context, VIENNA)
+        .unwrap();
+    let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     let weeks = engine.run(&plan.query, &context).await.unwrap();
     assert_eq!(times(&weeks), [day(9).midnight(VIENNA).seconds(), day(16).midnight(VIENNA).seconds()]);
     assert_eq!(values(&weeks, 1), [7.0, 3.0]);
@@ -247,6 +275,31 @@ async fn a_filter_leaves_out_what_does_not_match() {
     assert_eq!(count(json!([])).await, 72.0);
     assert_eq!(count(json!([{ "column": "source", "value": "rest" }])).await, 36.0);
     assert_eq!(count(json!([{ "column": "source", "operator": "in", "values": ["rest", "awake"] }, { "column": "bpm", "operator": ">", "value": 51 }])).await, 24.0);
+}
+
+#[tokio::test]
+async fn rollups_answer_as_the_rows_do() {
+    let (store, _folder) = store();
+    for (every, source) in
+        [("5m", "heartrate_5m"), ("2h", "heartrate_1h"), ("day", "heartrate_1h"), ("week", "heartrate_1h"), ("90s", "heartrate")]
+    {
+        for aggregate in ["avg", "min", "max", "sum", "count"] {
+            for filters in [json!([]), json!([{ "column": "source", "value": "rest" }])] {
+                let asked = |filters: &serde_json::Value| json!({ "metrics": ["heartrate.bpm"], "every": every, "aggregate": aggregate, "filters": filters });
+                let quick = answer(&store, asked(&filters)).await;
+                // No rollup knows single values.
+                let mut and_value = filters.clone();
+                and_value.as_array_mut().unwrap().push(json!({ "column": "bpm", "operator": ">", "value": 0 }));
+                let slow = answer(&store, asked(&and_value)).await;
+                assert_eq!(quick.custom.as_ref().unwrap()["sources"], json!([source]));
+                assert_eq!(slow.custom.as_ref().unwrap()["sources"], json!(["heartrate"]));
+                assert!(quick.batch.rows > 0);
+                assert_eq!((times(&quick), values(&quick, 1)), (times(&slow), values(&slow, 1)), "{every} {aggregate}");
+            }
+        }
+    }
+    let median = answer(&store, json!({ "metrics": ["heartrate.bpm"], "every": "day", "aggregate": "median" })).await;
+    assert_eq!(median.custom.unwrap()["sources"], json!(["heartrate"]), "a rollup knows no medians");
 }
 
 #[tokio::test]
@@ -275,7 +328,7 @@ async fn columns_know_their_origin_their_title_and_their_labels() {
     let one = answer(&store, json!({ "metrics": ["sleep.hrv"], "every": "1h", "aggregate": "max" })).await;
     assert_eq!(one.faces[1], Face { title: Some("Heart rate variability, max".to_owned()), labels: Default::default() });
     assert_eq!(one.batch.columns[1].origin.as_ref().map(|origin| origin.column.as_str()), Some("hrv"));
-    assert_eq!(one.custom.as_ref().unwrap()["sources"], json!(["samples"]));
+    assert_eq!(one.custom.as_ref().unwrap()["sources"], json!(["samples_1h"]));
 
     let several = answer(&store, json!({ "metrics": ["nights.average_hrv", "days.steps"], "aggregate": "count" })).await;
     assert_eq!(several.faces[2].labels["metric"], "days.steps");

@@ -10,6 +10,8 @@ SELECT collection, day, time, documents, state,
             WHEN NOT worn THEN 'empty'
             WHEN day > (SELECT max(last_day) FROM collections WHERE name LIKE 'daily~_%' ESCAPE '~' OR name IN ('sleep', 'heartrate'))
                  THEN 'not_synced'
+            WHEN day < (SELECT min(first_day) FROM collections WHERE name LIKE 'daily~_%' ESCAPE '~' OR name IN ('sleep', 'heartrate'))
+                 THEN 'no_ring_yet'
             WHEN (SELECT level <= 5 AND time > days.time - 7 * 86400 FROM charge WHERE charge.time < days.time + 86400
                   ORDER BY charge.time DESC LIMIT 1)
                  THEN 'battery_empty'

@@ -8,8 +8,8 @@ SELECT calendar.day AS day, calendar.time AS time,
        daily_spo2.spo2_percentage_average AS spo2_average, breathing_disturbance_index,
        daily_resilience.level AS resilience_level, vascular_age, pulse_wave_velocity,
        (SELECT newest.vo2_max FROM vo2_max AS newest WHERE newest.day = calendar.day ORDER BY newest.time DESC LIMIT 1) AS vo2_max,
-       nights.total_sleep_duration, nights.efficiency, nights.average_hrv, nights.average_heart_rate, nights.lowest_heart_rate,
-       nights.average_breath
+       main_sleep.total_sleep_duration, main_sleep.efficiency, main_sleep.average_hrv, main_sleep.average_heart_rate,
+       main_sleep.lowest_heart_rate, main_sleep.average_breath
 FROM calendar
 LEFT JOIN daily_readiness ON daily_readiness.day = calendar.day
 LEFT JOIN daily_sleep ON daily_sleep.day = calendar.day
@@ -18,6 +18,6 @@ LEFT JOIN daily_stress ON daily_stress.day = calendar.day
 LEFT JOIN daily_spo2 ON daily_spo2.day = calendar.day
 LEFT JOIN daily_resilience ON daily_resilience.day = calendar.day
 LEFT JOIN daily_cardiovascular_age ON daily_cardiovascular_age.day = calendar.day
-LEFT JOIN nights ON nights.day = calendar.day
+LEFT JOIN main_sleep ON main_sleep.day = calendar.day
 WHERE coalesce(daily_readiness.document, daily_sleep.document, daily_activity.document, daily_stress.document, daily_spo2.document,
-               daily_resilience.document, daily_cardiovascular_age.document, nights.document) IS NOT NULL
+               daily_resilience.document, daily_cardiovascular_age.document, main_sleep.document) IS NOT NULL

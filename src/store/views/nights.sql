@@ -1,18 +1,13 @@
 CREATE VIEW nights AS
-WITH ranked AS (
-    SELECT *, row_number() OVER (PARTITION BY day ORDER BY total_sleep_duration DESC, time_in_bed DESC, document) AS place
-    FROM sleep
-    WHERE type = 'long_sleep'
-)
-SELECT ranked.day AS day, calendar.time AS time, ranked.document AS document, bedtime_start, bedtime_end, time_in_bed,
+SELECT calendar.day AS day, calendar.time AS time, main_sleep.document AS document, bedtime_start, bedtime_end, time_in_bed,
        total_sleep_duration, deep_sleep_duration, rem_sleep_duration, light_sleep_duration, awake_time, efficiency, latency,
        restless_periods, average_heart_rate, lowest_heart_rate, average_hrv, average_breath,
        readiness_score, readiness_temperature_deviation AS temperature_deviation,
        (SELECT count(*) FROM sleep AS nap
-        WHERE nap.day = ranked.day AND nap.document <> ranked.document AND nap.type IN ('sleep', 'late_nap', 'long_sleep')
+        WHERE nap.day = calendar.day AND nap.document <> main_sleep.document AND nap.type IN ('sleep', 'late_nap', 'long_sleep')
           AND nap.total_sleep_duration > 0) AS naps,
        (SELECT coalesce(sum(nap.total_sleep_duration), 0) FROM sleep AS nap
-        WHERE nap.day = ranked.day AND nap.document <> ranked.document AND nap.type IN ('sleep', 'late_nap', 'long_sleep')) AS nap_duration
-FROM ranked
-JOIN calendar ON calendar.day = ranked.day
-WHERE place = 1
+        WHERE nap.day = calendar.day AND nap.document <> main_sleep.document
+          AND nap.type IN ('sleep', 'late_nap', 'long_sleep')) AS nap_duration
+FROM calendar
+JOIN main_sleep ON main_sleep.day = calendar.day

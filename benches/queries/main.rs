@@ -1,0 +1,59 @@
+//! What a panel's query costs, from SQL to the encoded frame, on ten years of data. `docs/performance.md` has the figures.
+
+mod database;
+mod long;
+mod panels;
+mod step;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use divan::{AllocProfiler, Bencher};
+use ringside::frames::{EncodedFrame, frames};
+use ringside::query::{Answer, Format};
+use ringside::store::ReadLimits;
+
+use database::DATABASE;
+
+/// Counts what is allocated: the peak of a query is among the figures. SQLite's own memory, a few megabytes, is not.
+#[global_allocator]
+static ALLOCATOR: AllocProfiler = AllocProfiler::system();
+
+const ROWS: usize = 1_000_000;
+const HEART_RATES: &str = "SELECT time, bpm, source FROM heartrate ORDER BY time LIMIT 1000000";
+
+fn main() {
+    divan::main();
+}
+
+fn limits() -> ReadLimits {
+    ReadLimits { deadline: Instant::now() + Duration::from_secs(60), max_rows: ROWS, max_bytes: 1 << 30, cancelled: Arc::default() }
+}
+
+fn read(sql: &str) -> Answer {
+    let batch = DATABASE.store.read(sql, &[], &limits()).expect("the query is right");
+    Answer::of(batch, sql.to_owned())
+}
+
+fn encoded(answer: &Answer, format: Format) -> EncodedFrame {
+    frames(answer, format, "A", &DATABASE.catalog).expect("the rows are a frame").remove(0)
+}
+
+/// The floor: SQLite's own work on the same columns.
+#[divan::bench(sample_count = 20)]
+fn a_million_heart_rates_stepped_through(bencher: Bencher) {
+    let connection = database::bare(DATABASE.store.path());
+    bencher.bench_local(|| step::through(&connection, HEART_RATES));
+}
+
+#[divan::bench(sample_count = 20)]
+fn a_million_heart_rates_read(bencher: Bencher) {
+    let _ = &*DATABASE;
+    bencher.bench_local(|| read(HEART_RATES).batch.rows);
+}
+
+#[divan::bench(sample_count = 20)]
+fn a_million_heart_rates_read_and_encoded(bencher: Bencher) {
+    let _ = &*DATABASE;
+    bencher.bench_local(|| encoded(&read(HEART_RATES), Format::Table));
+}

@@ -1,0 +1,226 @@
+//! Annotations: what happened, as regions (`time`, `timeEnd`, `title`, `text`, `tags`). They become SQL like metrics do.
+
+use serde::{Deserialize, Serialize};
+
+use super::nearest::nearest_whole;
+use super::{QueryError, SqlQuery};
+use crate::catalog::Catalog;
+
+/// An annotations query as the editor sends it. Unknown fields are Grafana's own and ignored.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct AnnotationsQuery {
+    /// Names of [`KINDS`]; none are all.
+    pub kinds: Vec<String>,
+}
+
+/// Something that can be marked on a panel.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct AnnotationKind {
+    pub name: &'static str,
+    pub description: &'static str,
+    #[serde(skip)]
+    table: &'static str,
+    /// The end of one, as SQL; NULL for a moment.
+    #[serde(skip)]
+    end: &'static str,
+    #[serde(skip)]
+    title: &'static str,
+    #[serde(skip)]
+    text: &'static str,
+    /// A second tag beside the kind's name.
+    #[serde(skip)]
+    tag: &'static str,
+    #[serde(skip)]
+    condition: &'static str,
+}
+
+pub const KINDS: [AnnotationKind; 6] = [
+    AnnotationKind {
+        name: "workouts",
+        description: "Workouts, entered or detected",
+        table: "workout",
+        end: "end_datetime",
+        title: "coalesce(nullif(label, ''), replace(activity, '_', ' '))",
+        text: "concat_ws(' · ', hms(end_datetime - time), intensity, CAST(round(calories) AS INTEGER) || ' kcal', round(distance / 1000, 1) || ' km')",
+        tag: "activity",
+        condition: "TRUE",
+    },
+    AnnotationKind {
+        name: "sessions",
+        description: "Breathing, meditation, rest",
+        table: "session",
+        end: "end_datetime",
+        title: "replace(type, '_', ' ')",
+        text: "concat_ws(' · ', hms(end_datetime - time), 'felt ' || mood || ' afterwards')",
+        tag: "type",
+        condition: "TRUE",
+    },
+    AnnotationKind {
+        name: "tags",
+        description: "Tags of the person",
+        table: "enhanced_tag",
+        end: "end_time",
+        title: "coalesce(nullif(custom_name, ''), replace(replace(replace(tag_type_code, 'tag_generic_', ''), 'tag_', ''), '_', ' '))",
+        text: "comment",
+        tag: "tag_type_code",
+        condition: "TRUE",
+    },
+    AnnotationKind {
+        name: "rest_mode",
+        description: "Periods in rest mode; one that lasts ends with the panel",
+        table: "rest_mode_period",
+        end: "coalesce(end_time, local_midnight(date(end_day, '+1 days')), $__unixEpochTo())",
+        title: "'rest mode'",
+        text: "concat_ws(' to ', start_day, end_day)",
+        tag: "NULL",
+        condition: "TRUE",
+    },
+    AnnotationKind {
+        name: "naps",
+        description: "Sleep beside the main sleep of a day",
+        table: "sleep",
+        end: "bedtime_end",
+        title: "'nap'",
+        text: "hms(total_sleep_duration)",
+        tag: "type",
+        condition: "type IN ('sleep', 'late_nap', 'long_sleep') AND total_sleep_duration > 0 AND document NOT IN (SELECT document FROM nights)",
+    },
+    AnnotationKind {
+        name: "sleep",
+        description: "The main sleep of each day",
+        table: "sleep",
+        end: "bedtime_end",
+        title: "'sleep'",
+        text: "concat_ws(' · ', hms(total_sleep_duration), CAST(round(efficiency) AS INTEGER) || ' % efficiency', 'HRV ' || CAST(round(average_hrv) AS INTEGER) || ' ms')",
+        tag: "NULL",
+        condition: "document IN (SELECT document FROM nights)",
+    },
+];
+
+impl AnnotationsQuery {
+    /// What overlaps the panel's range, in the order of time.
+    pub fn plan(&self, catalog: &Catalog) -> Result<SqlQuery, QueryError> {
+        let all = || KINDS.iter().filter(|kind| catalog.get(kind.table).is_some());
+        let named = |name: &String| {
+            all().find(|kind| kind.name == name.as_str()).ok_or_else(|| QueryError::Unknown {
+                kind: "kind of annotation",
+                name: name.clone(),
+                position: None,
+                nearest: nearest_whole(name, all().map(|kind| kind.name)),
+            })
+        };
+        let kinds: Vec<_> = if self.kinds.is_empty() { all().collect() } else { self.kinds.iter().map(named).collect::<Result<_, _>>()? };
+        let selects: Vec<_> = kinds.into_iter().map(AnnotationKind::select).collect();
+        Ok(SqlQuery { raw_sql: format!("{}\nORDER BY 1", selects.join("\nUNION ALL\n")), ..SqlQuery::default() })
+    }
+}
+
+impl AnnotationKind {
+    fn select(&self) -> String {
+        let AnnotationKind { name, table, end, title, text, tag, condition, .. } = self;
+        format!(
+            "SELECT time AS \"time\", {end} AS \"timeEnd\", {title} AS title, {text} AS text, concat_ws(',', '{name}', {tag}) AS tags\n\
+             FROM {table}\n\
+             WHERE time <= $__timeTo() AND coalesce({end}, time) >= $__timeFrom() AND {condition}"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+    use super::*;
+    use crate::query::{Engine, Limits, QueryContext};
+    use crate::store::Store;
+    use crate::time::{Day, Tz};
+
+    const VIENNA: Tz = Tz::Europe__Vienna;
+
+    fn at(day: u32, hour: i64) -> i64 {
+        Day::new(2026, 3, day).unwrap().midnight(VIENNA).seconds() + hour * 3_600
+    }
+
+    /// One of each kind on 2026-03-10, and a workout two days before.
+    fn store() -> (Store, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("oura.db"), Arc::new(Catalog::bundled()), VIENNA).unwrap();
+        let writer = rusqlite::Connection::open(store.path()).unwrap();
+        let rows = [
+            format!("INSERT INTO calendar (day, time) VALUES ('2026-03-10', {})", at(10, 0)),
+            format!(
+                "INSERT INTO workout (document, time, activity, intensity, calories, distance, end_datetime) VALUES (1, {}, 'cycling', 'hard', 400.4, 20500, {}), (2, {}, 'walking', 'easy', 90, NULL, {})",
+                at(10, 8),
+                at(10, 9),
+                at(8, 8),
+                at(8, 9)
+            ),
+            format!(
+                "INSERT INTO session (document, time, type, mood, end_datetime) VALUES (3, {}, 'meditation', 'good', {})",
+                at(10, 10),
+                at(10, 11)
+            ),
+            format!(
+                "INSERT INTO enhanced_tag (document, time, tag_type_code, comment) VALUES (4, {}, 'tag_generic_late_meal', 'pizza')",
+                at(10, 12)
+            ),
+            format!("INSERT INTO rest_mode_period (document, time, start_day) VALUES (5, {}, '2026-03-09')", at(9, 5)),
+            format!(
+                "INSERT INTO sleep (document, time, day, type, total_sleep_duration, efficiency, average_hrv, bedtime_end) VALUES (6, {}, '2026-03-10', 'long_sleep', 27000, 91.6, 44, {}), (7, {}, '2026-03-10', 'late_nap', 1200, 80, NULL, {}), (8, {}, '2026-03-10', 'rest', 0, 0, NULL, {})",
+                at(9, 23),
+                at(10, 7),
+                at(10, 14),
+                at(10, 15),
+                at(10, 16),
+                at(10, 17)
+            ),
+        ];
+        rows.iter().for_each(|row| writer.execute_batch(row).unwrap());
+        (store, folder)
+    }
+
+    async fn shown(store: &Store, kinds: &[&str]) -> String {
+        let engine = Engine::new(store.clone(), store.zone(), Limits::default());
+        let query = AnnotationsQuery { kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect() }.plan(&store.catalog()).unwrap();
+        let context =
+            QueryContext { from_ms: at(10, 0) * 1_000, to_ms: at(10, 20) * 1_000, interval: Duration::from_secs(60), max_data_points: 100 };
+        let batch = engine.run(&query, &context).await.unwrap().batch;
+        let options = FormatOptions::default().with_null("-").with_timestamp_format(Some("%F %R"));
+        let columns: Vec<_> = batch.columns.iter().map(|column| ArrayFormatter::try_new(&column.values, &options).unwrap()).collect();
+        let row = |row: usize| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join(" | ");
+        let names: Vec<_> = batch.columns.iter().map(|column| column.name.as_str()).collect();
+        std::iter::once(names.join(" | ")).chain((0..batch.rows).map(row)).collect::<Vec<_>>().join("\n")
+    }
+
+    #[tokio::test]
+    async fn everything_that_overlaps_the_range_is_a_region_or_a_moment() {
+        let (store, _folder) = store();
+        insta::assert_snapshot!(shown(&store, &[]).await);
+    }
+
+    #[tokio::test]
+    async fn each_kind_can_be_asked_alone() {
+        let (store, _folder) = store();
+        for (kind, title) in [
+            ("workouts", "cycling"),
+            ("sessions", "meditation"),
+            ("tags", "late meal"),
+            ("rest_mode", "rest mode"),
+            ("naps", "nap"),
+            ("sleep", "sleep"),
+        ] {
+            let text = shown(&store, &[kind]).await;
+            assert!(text.contains(title) && text.contains(kind), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_names_the_nearest() {
+        let error = AnnotationsQuery { kinds: vec!["workout".to_owned()] }.plan(&Catalog::bundled()).unwrap_err();
+        assert_eq!(format!("{error}. {}", error.hint()), "no such kind of annotation: workout. Did you mean workouts?");
+    }
+}

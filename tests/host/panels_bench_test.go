@@ -1,0 +1,284 @@
+//go:build bench
+
+package host
+
+import (
+	"context"
+	database "database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
+)
+
+// house is a plugin over a copy of ten years, connected to a simulator with another person: a history load brings other data.
+type house struct {
+	*Plugin
+	end time.Time
+}
+
+func openHouse(b *testing.B) house {
+	b.Helper()
+	folder := b.TempDir()
+	path := filepath.Join(folder, "1", oura.UID, "oura.db")
+	end := copyDatabase(b, tenYears(b), path)
+	simulator, origin, err := simulate("--days", "3650", "--seed", "2")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = simulator.Process.Signal(syscall.SIGINT)
+		_ = simulator.Wait()
+	})
+	plugin, err := start(append(environment(folder, origin), "GF_PLUGIN_LOG_LEVEL=error"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(plugin.Kill)
+	if err := connect(plugin, oura); err != nil {
+		b.Fatal(err)
+	}
+	h := house{plugin, end}
+	if err := await(func() (bool, error) { running, err := h.syncing(); return !running, err }); err != nil {
+		b.Fatal(err)
+	}
+	return h
+}
+
+// copyDatabase returns the time of the last heart rate.
+func copyDatabase(b *testing.B, from, to string) time.Time {
+	b.Helper()
+	source, err := database.Open("sqlite3", "file:"+from+"?mode=ro")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer source.Close()
+	var last int64
+	if err := source.QueryRow("SELECT CAST(max(time) AS INTEGER) + 0 FROM heartrate").Scan(&last); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		b.Fatal(err)
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		b.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		b.Fatal(err)
+	}
+	// Whose it is must be unknown: a data source takes no second person.
+	copied, err := database.Open("sqlite3", "file:"+to)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer copied.Close()
+	if _, err := copied.Exec("DELETE FROM oura_raw_documents WHERE resource = 'personal_info'"); err != nil {
+		b.Fatal(err)
+	}
+	return time.Unix(last, 0)
+}
+
+func (h house) syncing() (bool, error) {
+	status, err := h.resource(oura, http.MethodGet, "status", nil)
+	return status.field("sync", "running") == true, err
+}
+
+// over is a query over the last years, on steps of the given length.
+func (h house) over(years int, step time.Duration, query []byte) *pluginv2.DataQuery {
+	return &pluginv2.DataQuery{
+		RefId:         "A",
+		MaxDataPoints: 1000,
+		IntervalMS:    step.Milliseconds(),
+		TimeRange:     &pluginv2.TimeRange{FromEpochMS: h.end.AddDate(-years, 0, 0).UnixMilli(), ToEpochMS: h.end.UnixMilli()},
+		Json:          query,
+	}
+}
+
+// ask returns how long the answer took, and how many bytes of frames it has.
+func (h house) ask(query *pluginv2.DataQuery) (time.Duration, int, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	asked := time.Now()
+	answer, err := h.data.QueryData(ctx, &pluginv2.QueryDataRequest{PluginContext: oura.context(), Queries: []*pluginv2.DataQuery{query}})
+	took := time.Since(asked)
+	if err != nil {
+		return took, 0, err
+	}
+	response := answer.Responses[query.RefId]
+	if response.GetError() != "" {
+		return took, 0, fmt.Errorf("%s: %s", response.Error, query.Json)
+	}
+	bytes := 0
+	for _, frame := range response.GetFrames() {
+		bytes += len(frame)
+	}
+	return took, bytes, nil
+}
+
+// quantiles are what the table in docs/performance.md shows.
+type quantiles []time.Duration
+
+func (q quantiles) report(b *testing.B, name string) {
+	slices.Sort(q)
+	at := func(share float64) float64 { return float64(q[int(share*float64(len(q)-1)+0.5)].Microseconds()) / 1000 }
+	b.ReportMetric(at(0.5), name+"median-ms")
+	b.ReportMetric(at(0.95), name+"p95-ms")
+}
+
+func measured(b *testing.B, h house, query *pluginv2.DataQuery) {
+	b.Helper()
+	var took quantiles
+	for b.Loop() {
+		one, _, err := h.ask(query)
+		if err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, one)
+	}
+	took.report(b, "")
+}
+
+func sqlQuery(text string) []byte {
+	encoded, err := json.Marshal(map[string]any{"queryType": "sql", "format": "time_series", "rawSql": text})
+	if err != nil {
+		panic(err)
+	}
+	return encoded
+}
+
+func heartRateBy(table string) []byte {
+	return sqlQuery("SELECT $__timeGroup(time, $__interval) AS time, sum(sum) / sum(count) AS average, min(minimum) AS lowest, " +
+		"max(maximum) AS highest FROM " + table + " WHERE $__timeFilter(time) GROUP BY 1 ORDER BY 1")
+}
+
+// dashboard is every query of the overview dashboard, by panel.
+func dashboard(b *testing.B) map[string]json.RawMessage {
+	b.Helper()
+	content, err := os.ReadFile("../../provisioning/dashboards/oura-overview.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var overview struct {
+		Panels []panel `json:"panels"`
+	}
+	if err := json.Unmarshal(content, &overview); err != nil {
+		b.Fatal(err)
+	}
+	queries := make(map[string]json.RawMessage)
+	for _, panel := range flat(overview.Panels) {
+		for _, target := range panel.Targets {
+			queries[panel.Type+" "+panel.Title] = target
+		}
+	}
+	return queries
+}
+
+// BenchmarkPanels asks a running plugin, one query after the other: the time is that of QueryData over gRPC, from call to answer.
+func BenchmarkPanels(b *testing.B) {
+	h := openHouse(b)
+	for name, target := range dashboard(b) {
+		b.Run("Year/"+name, func(b *testing.B) { measured(b, h, h.over(1, 6*time.Hour, target)) })
+	}
+	b.Run("HeartRate/1year", func(b *testing.B) { measured(b, h, h.over(1, 6*time.Hour, heartRateBy("heartrate_1h"))) })
+	b.Run("HeartRate/10years", func(b *testing.B) { measured(b, h, h.over(10, 24*time.Hour, heartRateBy("heartrate_1d"))) })
+	b.Run("AMillionRows", func(b *testing.B) { millionRows(b, h) })
+}
+
+// millionRows reports how much more memory the process had at most than before, beside the frame it sent.
+func millionRows(b *testing.B, h house) {
+	query := h.over(10, time.Hour, []byte(`{"queryType":"sql","format":"table","rawSql":"`+heartRates+`"}`))
+	before := h.memory(b, "VmRSS")
+	var took quantiles
+	frame := 0
+	for b.Loop() {
+		one, bytes, err := h.ask(query)
+		if err != nil {
+			b.Fatal(err)
+		}
+		took, frame = append(took, one), bytes
+	}
+	took.report(b, "")
+	b.ReportMetric(float64(frame)/1e6, "frame-MB")
+	b.ReportMetric((h.memory(b, "VmHWM")-before)/float64(frame), "peak/frame")
+}
+
+// memory is one line of the plugin's /proc/<pid>/status, in bytes.
+func (h house) memory(b *testing.B, line string) float64 {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.ReattachConfig().Pid))
+	if err != nil {
+		b.Skip("only Linux tells")
+	}
+	for _, text := range strings.Split(string(status), "\n") {
+		if rest, ok := strings.CutPrefix(text, line+":"); ok {
+			kilobytes, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kilobytes * 1024
+		}
+	}
+	return 0
+}
+
+// BenchmarkSixteenPanelsAtOnce opens a dashboard of sixteen panels again and again, idle and while a history load writes.
+func BenchmarkSixteenPanelsAtOnce(b *testing.B) {
+	h := openHouse(b)
+	all := dashboard(b)
+	var queries []*pluginv2.DataQuery
+	for _, target := range all {
+		if len(queries) < 16 {
+			queries = append(queries, h.over(1, 6*time.Hour, target))
+		}
+	}
+	b.Run("idle", func(b *testing.B) { h.atOnce(b, queries) })
+	b.Run("loading", func(b *testing.B) {
+		answer, err := h.resource(oura, http.MethodPost, "backfill?days=3650", nil)
+		if err != nil || answer.Code >= 300 {
+			b.Fatalf("%v %d %s", err, answer.Code, answer.Body)
+		}
+		h.atOnce(b, queries)
+		running, err := h.syncing()
+		if err != nil || !running {
+			b.Fatalf("the load ended before the benchmark: %v", err)
+		}
+	})
+}
+
+func (h house) atOnce(b *testing.B, queries []*pluginv2.DataQuery) {
+	var mutex sync.Mutex
+	var took quantiles
+	for b.Loop() {
+		var asked sync.WaitGroup
+		for _, query := range queries {
+			asked.Go(func() {
+				one, _, err := h.ask(query)
+				mutex.Lock()
+				defer mutex.Unlock()
+				took = append(took, one)
+				if err != nil {
+					b.Error(err)
+				}
+			})
+		}
+		asked.Wait()
+	}
+	took.report(b, "")
+}

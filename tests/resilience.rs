@@ -1,0 +1,93 @@
+//! Keys that are lost or changed, logins that end: what was fetched stays, and says how old it is.
+
+mod common;
+
+use std::time::Duration;
+
+use common::at;
+use common::world::{World, ask, synced, word};
+use ringside::account::{Accounts, ConnectionState, Environment, Trigger, rotate_vault};
+use ringside::oura::Secret;
+use ringside::time::Clock;
+
+fn clock() -> Clock {
+    Clock::starting_at(at("2026-11-20T12:00:00Z"), 0.0)
+}
+
+#[tokio::test]
+async fn a_lost_key_means_connecting_again_and_not_lost_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(10, clock()).await;
+    let accounts = Accounts::open(world.environment(folder.path())).unwrap();
+    let account = world.connected(&accounts).await;
+    let before = word(&account, "SELECT count(*) FROM oura_raw_documents").await;
+    accounts.shutdown().await;
+    drop((account, accounts));
+
+    std::fs::remove_file(folder.path().join("vault.key")).unwrap();
+    let accounts = Accounts::open(world.environment(folder.path())).unwrap();
+    let account = world.account(&accounts).await;
+    let status = account.status().unwrap();
+    assert_eq!(status.state, ConnectionState::ReconnectNeeded);
+    assert!(status.reason.unwrap().contains("another key"));
+    assert_eq!(word(&account, "SELECT count(*) FROM oura_raw_documents").await, before);
+    let notices = ask(&account, "SELECT day FROM days").await.notices;
+    let end = format!("end on {}.", word(&account, "SELECT max(last_day) FROM collections").await);
+    assert!(notices[0].contains("connect again") && notices[0].ends_with(&end), "{notices:?}");
+
+    world.connect(&account).await;
+    assert_eq!(account.status().unwrap().state, ConnectionState::Connected);
+    assert_eq!(ask(&account, "SELECT day FROM days").await.notices, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_new_key_disconnects_nobody_and_the_old_one_opens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(3, clock()).await;
+    let with_key = |key: &str| Environment { encryption_key: Some(Secret::new(key)), ..world.environment(folder.path()) };
+    let accounts = Accounts::open(world.environment(folder.path())).unwrap();
+    world.connected(&accounts).await;
+    accounts.shutdown().await;
+    drop(accounts);
+
+    let audit = rotate_vault(folder.path(), None, &Secret::new("first")).unwrap();
+    assert!(audit.readable >= 2 && audit.unreadable == 0, "{audit:?}");
+    assert!(!folder.path().join("vault.key").exists(), "the key file is of no use any more");
+    rotate_vault(folder.path(), Some(&Secret::new("first")), &Secret::new("second")).unwrap();
+
+    let accounts = Accounts::open(with_key("second")).unwrap();
+    let account = world.account(&accounts).await;
+    assert_eq!(account.status().unwrap().state, ConnectionState::Connected);
+    account.start_sync(Trigger::Manual).unwrap();
+    synced(&account).await;
+    assert_eq!(account.status().unwrap().sync.failure, None);
+    accounts.shutdown().await;
+    drop((account, accounts));
+    let accounts = Accounts::open(with_key("first")).unwrap();
+    assert_eq!(world.account(&accounts).await.status().unwrap().state, ConnectionState::ReconnectNeeded);
+}
+
+#[tokio::test]
+async fn data_that_nobody_brings_up_to_date_says_how_old_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(3, clock()).await;
+    let accounts = Accounts::open(world.environment(folder.path())).unwrap();
+    world.connected(&accounts).await;
+    accounts.shutdown().await;
+    drop(accounts);
+
+    let later = Clock::starting_at(at("2026-11-24T12:00:00Z"), 0.0);
+    let accounts = Accounts::open(Environment { clock: later, ..world.environment(folder.path()) }).unwrap();
+    let account = world.account(&accounts).await;
+    let notices = ask(&account, "SELECT day FROM days").await.notices;
+    let end = word(&account, "SELECT max(last_day) FROM collections").await;
+    assert_eq!(notices, [format!("The last sync was 4 days ago; the data source's settings say why. The data shown end on {end}.")]);
+}
+
+#[tokio::test]
+async fn a_sync_says_how_long_the_rest_will_take() {
+    let progress = ringside::account::Progress { windows: 40, windows_done: 10, ..Default::default() };
+    assert_eq!(progress.time_left(Duration::from_secs(20)), Some(Duration::from_secs(60)));
+    let begun = ringside::account::Progress { windows: 40, ..Default::default() };
+    assert_eq!(begun.time_left(Duration::from_secs(20)), None, "nothing can be said yet");
+}
