@@ -1,2 +1,17 @@
 // Jest setup provided by Grafana scaffolding
 import './.config/jest-setup';
+
+// jsdom lays nothing out: what has no size is taken for hidden, and a list shows only the rows that fit.
+HTMLCanvasElement.prototype.getContext = () => ({ measureText: () => ({ width: 0 }) });
+global.IntersectionObserver = class {
+  observe() {}
+  disconnect() {}
+};
+jest.mock('@tanstack/react-virtual', () => ({
+  useVirtualizer: ({ count }) => ({
+    getVirtualItems: () => Array.from({ length: count }, (_, index) => ({ index, key: index, start: 0, size: 40 })),
+    getTotalSize: () => count * 40,
+    measureElement: () => {},
+    scrollToIndex: () => {},
+  }),
+}));

@@ -23,5 +23,6 @@ fn long() -> Answer {
     let values = Float64Array::from_iter_values(rows().map(|(time, series)| (time % 97) as f64 + series.len() as f64));
     let column = |name: &str, values| OutColumn { name: name.to_owned(), origin: None, values };
     let columns = vec![column("time", Arc::new(times)), column("source", Arc::new(labels)), column("bpm", Arc::new(values))];
-    super::answer(ColumnBatch { rows: columns[0].values.len(), columns, cut: None })
+    let batch = ColumnBatch { rows: columns[0].values.len(), columns, cut: None };
+    Answer::of(batch, String::new())
 }

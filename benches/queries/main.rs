@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use divan::{AllocProfiler, Bencher};
 use ringside::frames::{EncodedFrame, frames};
-use ringside::query::{Answer, Downsample, Format};
-use ringside::store::{ColumnBatch, ReadLimits};
+use ringside::query::{Answer, Format};
+use ringside::store::ReadLimits;
 
 use database::DATABASE;
 
@@ -31,21 +31,8 @@ fn limits() -> ReadLimits {
 }
 
 fn read(sql: &str) -> Answer {
-    answer(DATABASE.store.read(sql, &[], &limits()).expect("the query is right"))
-}
-
-/// What the engine makes of a batch that was asked for as it is.
-fn answer(batch: ColumnBatch) -> Answer {
-    Answer {
-        batch,
-        executed_sql: String::new(),
-        elapsed: Duration::ZERO,
-        notices: Vec::new(),
-        fill: None,
-        downsample: (Downsample::Off, 0),
-        faces: Vec::new(),
-        custom: None,
-    }
+    let batch = DATABASE.store.read(sql, &[], &limits()).expect("the query is right");
+    Answer::of(batch, sql.to_owned())
 }
 
 fn encoded(answer: &Answer, format: Format) -> EncodedFrame {

@@ -4,6 +4,8 @@ import type { Schema } from './types';
 const plain = { unit: null, description: null };
 
 const SCHEMA: Schema = {
+  metrics: [],
+  annotations: [],
   macros: [{ name: '__timeFilter', usage: '$__timeFilter(column)', description: 'keeps the instants in the range' }],
   tables: [
     {

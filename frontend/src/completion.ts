@@ -35,7 +35,12 @@ export function suggestions({ tables, macros }: Schema, sql: string): Suggestion
 }
 
 export function typeAndUnit({ type, unit }: SchemaColumn): string {
-  return unit ? `${type}, ${unit.replace(/^suffix: */, '')}` : type;
+  return unit ? `${type}, ${unitName(unit)}` : type;
+}
+
+/** As a person writes it. */
+export function unitName(unit: string): string {
+  return unit.replace(/^suffix: */, '');
 }
 
 /** Completes in this editor only, until the returned disposable is disposed of: Monaco shares providers among all editors of a language. */

@@ -1,19 +1,18 @@
-import {
-  type AnnotationSupport,
-  type CoreApp,
-  type DataSourceInstanceSettings,
-  DataSourceVariableSupport,
-  type ScopedVars,
-} from '@grafana/data';
+import { type AnnotationSupport, type CoreApp, type DataSourceInstanceSettings, type ScopedVars } from '@grafana/data';
 import { DataSourceWithBackend } from '@grafana/runtime';
 
-import { interpolateSql } from './interpolation';
+import { AnnotationSource } from './annotations';
+import { interpolateFilter, interpolateSql, valuesOf } from './interpolation';
+import { inWords } from './metrics';
 import { Resources } from './resources';
-import { DEFAULT_QUERY, type OuraOptions, type OuraQuery, type Schema } from './types';
+import { DEFAULT_METRICS, DEFAULT_QUERY, type OuraOptions, type Metric, type OuraQuery, type Schema } from './types';
+import { OuraVariables } from './variables';
+
+const MOST_VALUES = 200;
 
 export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions> {
-  annotations: AnnotationSupport<OuraQuery> = {};
-  variables = new OuraVariableSupport();
+  annotations: AnnotationSupport<OuraQuery> = new AnnotationSource();
+  variables = new OuraVariables(this);
 
   private readonly resources: Resources;
   private schema?: Promise<Schema>;
@@ -27,16 +26,36 @@ export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions
     return DEFAULT_QUERY;
   }
 
-  filterQuery(query: OuraQuery): boolean {
-    return Boolean(query.rawSql?.trim());
+  filterQuery({ queryType, metrics, rawSql }: OuraQuery): boolean {
+    switch (queryType) {
+      case 'metrics':
+        return Boolean(metrics?.length);
+      case 'annotations':
+        return true;
+      default:
+        return Boolean(rawSql?.trim());
+    }
   }
 
   getQueryDisplayText(query: OuraQuery): string {
-    return query.rawSql;
+    return query.queryType === 'metrics' ? inWords({ ...DEFAULT_METRICS, ...query }) : (query.rawSql ?? '');
   }
 
   applyTemplateVariables(query: OuraQuery, scopedVars: ScopedVars): OuraQuery {
-    return { ...query, rawSql: interpolateSql(query.rawSql, scopedVars) };
+    switch (query.queryType) {
+      case 'metrics':
+        return {
+          ...query,
+          metrics: query.metrics?.flatMap<Metric>((metric) =>
+            typeof metric === 'string' ? valuesOf(metric, scopedVars) : [metric]
+          ),
+          filters: query.filters?.map((filter) => interpolateFilter(filter, scopedVars)),
+        };
+      case 'annotations':
+        return query;
+      default:
+        return { ...query, rawSql: interpolateSql(query.rawSql ?? '', scopedVars) };
+    }
   }
 
   /** Asked once; a failure is not kept. */
@@ -47,11 +66,17 @@ export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions
     });
     return this.schema;
   }
+
+  /** Up to {@link MOST_VALUES} values of a column, as text, for a list to choose from. */
+  getValues = async (table: string, column: string): Promise<string[]> => {
+    const [name, of] = [quoted(column), quoted(table)];
+    const { rows } = await this.resources.sql(
+      `SELECT DISTINCT ${name} FROM ${of} WHERE ${name} IS NOT NULL ORDER BY 1 LIMIT ${MOST_VALUES}`
+    );
+    return rows.map(([value]) => String(value));
+  };
 }
 
-/** A variable is written in the query editor of panels: its first text column, or `__text` and `__value`. */
-class OuraVariableSupport extends DataSourceVariableSupport<OuraDataSource, OuraQuery, OuraOptions> {
-  getDefaultQuery(): Partial<OuraQuery> {
-    return { ...DEFAULT_QUERY, rawSql: 'SELECT DISTINCT activity FROM workout ORDER BY activity', format: 'table' };
-  }
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
 }

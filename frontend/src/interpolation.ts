@@ -1,6 +1,9 @@
-/** Dashboard variables in SQL. Macros (`$__timeFilter`, `$__interval`, …) stay as they are: the backend expands them, for alert rules too. */
+/** Dashboard variables in queries. Macros (`$__timeFilter`, `$__interval`, …) stay as they are: the backend expands them, for alert rules too. */
 import type { ScopedVars } from '@grafana/data';
 import { getTemplateSrv } from '@grafana/runtime';
+
+import { arity, typed } from './metrics';
+import type { Filter, FilterValue } from './types';
 
 interface Variable {
   multi?: boolean;
@@ -28,6 +31,26 @@ export function formatValue(value: Value, variable: Variable): string {
     return literal(value);
   }
   return escapeQuotes(String(value));
+}
+
+/** A filter compares with what its variables hold; `in` and `not in` with every value of a variable that holds several. */
+export function interpolateFilter(filter: Filter, scopedVars: ScopedVars): Filter {
+  const of = (value: FilterValue) =>
+    typeof value === 'string' && value.includes('$') ? valuesOf(value, scopedVars).map(typed) : [value];
+  const { operator, value, values = [] } = filter;
+  return arity(operator) === 'several'
+    ? { ...filter, values: values.flatMap(of) }
+    : { ...filter, value: value === undefined ? undefined : of(value)[0] };
+}
+
+/** A text that is one variable alone stands for each of the variable's values; any other for the text it becomes. */
+export function valuesOf(text: string, scopedVars: ScopedVars): string[] {
+  let held: string[] = [];
+  const replaced = getTemplateSrv().replace(text, scopedVars, (value: Value) => {
+    held = [value].flat().map(String);
+    return held.join(',');
+  });
+  return held.join(',') === replaced ? held : [replaced];
 }
 
 function literal(value: string | number): string {

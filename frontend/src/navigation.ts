@@ -1,15 +1,22 @@
-/** Where Oura sends a person back to: the configuration page itself. */
+/** Where Oura sends a person back to: the configuration page itself, or, where Oura refuses it, an address that stands for it. */
 import { config } from '@grafana/runtime';
 
-/** The address to register with Oura, as the browser sees Grafana, sub-path included. */
-export function redirectUri(uid: string): string {
-  return `${window.location.origin}${config.appSubUrl ?? ''}/connections/datasources/edit/${uid}`;
+/** The address to register with Oura. */
+export interface Redirect {
+  uri: string;
+  /** Whether it leads to Grafana as this browser sees it. Otherwise its answer has to be pasted. */
+  comesBack: boolean;
 }
 
-/** Oura takes `http` for `localhost` only; `127.0.0.1` counts as any other host. */
-export function isAcceptedByOura(uri: string): boolean {
-  const { protocol, hostname } = new URL(uri);
-  return protocol === 'https:' || hostname === 'localhost';
+/**
+ * This page as the browser sees it, sub-path included. Oura takes `http` for `localhost` only (`127.0.0.1` counts as any other host):
+ * a Grafana under another `http` address is stood for by the same address on `localhost`.
+ */
+export function redirectOf(uid: string): Redirect {
+  const { protocol, hostname, port, origin } = window.location;
+  const comesBack = protocol === 'https:' || hostname === 'localhost';
+  const base = comesBack ? origin : `http://localhost${port && `:${port}`}`;
+  return { uri: `${base}${config.appSubUrl ?? ''}/connections/datasources/edit/${uid}`, comesBack };
 }
 
 export function leaveFor(url: string): void {

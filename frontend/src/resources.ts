@@ -2,10 +2,8 @@
 import { type FetchError, getBackendSrv, isFetchError } from '@grafana/runtime';
 import { lastValueFrom } from 'rxjs';
 
+import type { LoginAnswer } from './loginAnswer';
 import type { Schema, Status } from './types';
-
-/** What Oura appended to the redirect address: `code` and `state`, or `error` (RFC 6749 §4.1.2). */
-export type LoginAnswer = Partial<Record<'code' | 'state' | 'error' | 'error_description', string>>;
 
 export interface LoginStart {
   authorizeUrl: string;
@@ -37,6 +35,8 @@ export class Resources {
   startLogin = (redirectUri: string) => this.call<LoginStart>('POST', 'oauth/start', { redirectUri });
   finishLogin = (answer: LoginAnswer) => this.call<void>('POST', 'oauth/callback', answer);
   disconnect = () => this.call<void>('POST', 'oauth/disconnect', {});
+  /** Rows as arrays, of a SELECT over all of time. */
+  sql = (sql: string) => this.call<{ rows: unknown[][] }>('POST', 'sql', { sql });
   sync = () => this.call<{ run: number }>('POST', 'sync', {});
 
   private async call<T>(method: 'GET' | 'POST', path: string, data?: unknown): Promise<T> {

@@ -1,24 +1,84 @@
 import type { DataSourceJsonData } from '@grafana/data';
 import type { DataQuery } from '@grafana/schema';
 
+export type QueryType = 'metrics' | 'sql' | 'annotations';
+
+/** What a query of any type says. Those of the types it is not stay, so that the editor can go back. */
+export interface OuraQuery extends DataQuery, Partial<MetricsPart>, Partial<SqlPart>, Partial<AnnotationsPart> {
+  /** Without one, the query is SQL. */
+  queryType?: QueryType;
+}
+
 export type Format = 'table' | 'time_series';
 
-export interface OuraQuery extends DataQuery {
-  queryType: 'sql';
+export interface SqlPart {
   rawSql: string;
   /** Bound to `?1`, `?2`, … in order. */
   params: Array<string | number | boolean | null>;
   format: Format;
 }
 
-export const DEFAULT_QUERY: Omit<OuraQuery, 'refId'> = {
-  queryType: 'sql',
+export interface MetricsPart {
+  metrics: Metric[];
+  aggregate: Aggregate;
+  /** `auto`, `raw`, a calendar's `day`, `week`, `month` or `year`, or an interval: `5m`. */
+  every: string;
+  filters: Filter[];
+  /** Days, the day itself included; 0 is none. */
+  movingAverage: number;
+  /** Days before each value that its usual range is taken from; 0 is none. */
+  baseline: number;
+  /** Days by which every metric is drawn later; negative: earlier. */
+  shift: number;
+}
+
+/** `sleep.average_hrv`; or with what is different about this one. */
+export type Metric = string | { name: string; aggregate?: Aggregate; shift?: number };
+
+export type Aggregate = 'avg' | 'min' | 'max' | 'sum' | 'count' | 'median' | 'p10' | 'p90' | 'last';
+
+export interface Filter {
+  column: string;
+  operator: FilterOperator;
+  value?: FilterValue;
+  /** Of `in` and `not in`. */
+  values?: FilterValue[];
+}
+
+export type FilterOperator =
+  '=' | '!=' | '<' | '<=' | '>' | '>=' | 'in' | 'not in' | 'like' | 'is null' | 'is not null';
+
+export type FilterValue = string | number | boolean;
+
+export interface AnnotationsPart {
+  /** Of {@link Schema.annotations}; none are all. */
+  kinds: string[];
+}
+
+export const DEFAULT_METRICS: MetricsPart = {
+  metrics: [],
+  aggregate: 'avg',
+  every: 'auto',
+  filters: [],
+  movingAverage: 0,
+  baseline: 0,
+  shift: 0,
+};
+
+export const DEFAULT_SQL: SqlPart = {
   rawSql: `SELECT time, sleep_score, readiness_score, activity_score
 FROM days
 WHERE $__timeFilter(time)
 ORDER BY time`,
   params: [],
   format: 'time_series',
+};
+
+/** What a new panel asks. */
+export const DEFAULT_QUERY: Partial<OuraQuery> = {
+  queryType: 'metrics',
+  ...DEFAULT_METRICS,
+  metrics: ['days.sleep_score', 'days.readiness_score', 'days.activity_score'],
 };
 
 export interface OuraOptions extends DataSourceJsonData {
@@ -75,6 +135,8 @@ export interface CollectionStatus {
 /** `GET schema`: what a query may name. */
 export interface Schema {
   tables: SchemaTable[];
+  metrics: SchemaMetric[];
+  annotations: SchemaAnnotation[];
   macros: SchemaMacro[];
 }
 
@@ -90,6 +152,25 @@ export interface SchemaColumn {
   /** As Grafana calls it: `s`, `celsius`, `suffix: ms`, … */
   unit: string | null;
   description: string | null;
+}
+
+export interface SchemaMetric {
+  /** `nights.average_hrv`. */
+  name: string;
+  /** A few words. */
+  title: string;
+  table: string;
+  unit: string | null;
+  description: string;
+  /** The columns of its table that filters may name. */
+  filters: string[];
+}
+
+/** Events that can be marked in panels. */
+export interface SchemaAnnotation {
+  /** `rest_mode`. */
+  name: string;
+  description: string;
 }
 
 export interface SchemaMacro {

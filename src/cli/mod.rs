@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod dashboard;
 mod demo;
+mod doctor;
 mod export;
 mod local;
 mod memory;
@@ -51,6 +52,8 @@ enum Command {
     /// Show what the program knows of Oura's API
     #[command(subcommand)]
     Catalog(catalog::Command),
+    /// Look for what is wrong, and say what to do about it
+    Doctor(doctor::Args),
     /// Change the key that tokens and secrets are sealed with
     #[command(subcommand)]
     Vault(vault::Command),
@@ -67,7 +70,7 @@ pub fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     match run(command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("gpx_oura: {}", in_words(&error));
             ExitCode::FAILURE
@@ -86,16 +89,18 @@ fn in_words(failure: &Failure) -> String {
 }
 
 #[tokio::main]
-async fn run(command: Command) -> Result<(), Failure> {
+async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Demo(args) => demo::run(args).await,
-        Command::Serve(args) => serve::run(args).await,
-        Command::Simulate(args) => Ok(simulate::run(args).await?),
-        Command::Sync(args) => sync::sync(args).await,
-        Command::Backfill(args) => sync::backfill(args).await,
-        Command::Query(args) => query::run(args).await,
-        Command::Export(args) => export::run(args).await,
-        Command::Catalog(command) => Ok(catalog::run(command)?),
-        Command::Vault(command) => vault::run(command),
+        Command::Doctor(args) => return Ok(doctor::run(args).await),
+        Command::Demo(args) => demo::run(args).await?,
+        Command::Serve(args) => serve::run(args).await?,
+        Command::Simulate(args) => simulate::run(args).await?,
+        Command::Sync(args) => sync::sync(args).await?,
+        Command::Backfill(args) => sync::backfill(args).await?,
+        Command::Query(args) => query::run(args).await?,
+        Command::Export(args) => export::run(args).await?,
+        Command::Catalog(command) => catalog::run(command)?,
+        Command::Vault(command) => vault::run(command)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -116,6 +116,8 @@ pub fn frames(answer: &Answer, format: Format, ref_id: &str, catalog: &Catalog) 
         Format::Table if is_numeric_long(&fields) => (FrameType::NumericLong, fields),
         Format::Table => (FrameType::Table, fields),
     };
+    // A typed frame without fields is how the contract says "no data"; empty columns would be a series that rules take for normal.
+    let fields = if answer.batch.rows == 0 && !matches!(kind, FrameType::Table) { Vec::new() } else { fields };
     let meta = Meta {
         kind,
         type_version: (!matches!(kind, FrameType::Table)).then_some([0, 1]),

@@ -20,7 +20,7 @@ const MAX_CELLS: usize = 20_000_000;
 pub fn wide(fields: Vec<Field>, fill: Option<Fill>) -> Result<Vec<Field>, FrameError> {
     let Shape { time, factors, values } = shape(fields)?;
     if time.values.is_empty() {
-        // No labels are known yet, and nothing is filled: the empty columns say what there would be.
+        // No labels are known yet, and nothing is filled.
         return Ok(std::iter::once(time).chain(values).collect());
     }
     let (time, mut values) = match ascending(time.values.as_primitive()) {

@@ -51,14 +51,9 @@ fn times(seconds: impl IntoIterator<Item = Option<i64>>) -> TimestampNanosecondA
 fn answer(columns: Vec<OutColumn>) -> Answer {
     let rows = columns.first().map_or(0, |column| column.values.len());
     Answer {
-        batch: ColumnBatch { columns, rows, cut: None },
-        executed_sql: "SELECT 1".to_owned(),
         elapsed: Duration::from_millis(12),
-        notices: Vec::new(),
-        fill: None,
         downsample: (Downsample::Auto, 1_000),
-        faces: Vec::new(),
-        custom: None,
+        ..Answer::of(ColumnBatch { columns, rows, cut: None }, "SELECT 1".to_owned())
     }
 }
 
@@ -158,7 +153,7 @@ fn a_column_named_metric_names_the_series() {
 }
 
 #[test]
-fn nothing_found_is_an_empty_frame_that_knows_its_columns() {
+fn nothing_found_is_a_typed_frame_without_fields_which_rules_read_as_no_data() {
     let none = |columns: Vec<OutColumn>| answer(columns);
     let series = none(vec![
         column("time", times([])),

@@ -8,12 +8,14 @@ mod meaning;
 pub mod oauth;
 mod pace;
 mod pages;
+mod reach;
 pub mod specification;
 mod tokens;
 
 pub use client::{Client, FetchError, Page, Range};
 pub use pace::{AnswerCount, RequestCounts};
 pub use pages::Pages;
+pub use reach::reach;
 pub use specification::BadVersion;
 pub use tokens::{AccessTokens, BoxFuture, GrantVault, TokenError, Tokens};
 

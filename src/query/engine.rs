@@ -69,16 +69,8 @@ impl Engine {
         let mut batch = result.map_err(|error| QueryError::of_read(&sql, error, self.limits.timeout))?;
         quantity::find(&sql, &mut batch.columns, &self.catalog);
         let notices = batch.cut.map(notice).into_iter().collect();
-        Ok(Answer {
-            batch,
-            executed_sql: sql,
-            elapsed: started.elapsed(),
-            notices,
-            fill,
-            downsample: (query.downsample, context.max_data_points),
-            faces: Vec::new(),
-            custom: None,
-        })
+        let (elapsed, downsample) = (started.elapsed(), (query.downsample, context.max_data_points));
+        Ok(Answer { elapsed, notices, fill, downsample, ..Answer::of(batch, sql) })
     }
 
     /// How many queries wait for their turn.

@@ -106,3 +106,19 @@ pub struct Answer {
     /// Goes into the frame's metadata as it is.
     pub custom: Option<serde_json::Value>,
 }
+
+impl Answer {
+    /// Rows as they are, with nothing to be said of them.
+    pub fn of(batch: ColumnBatch, executed_sql: String) -> Answer {
+        Answer {
+            batch,
+            executed_sql,
+            elapsed: Duration::ZERO,
+            notices: Vec::new(),
+            fill: None,
+            downsample: (Downsample::Off, 0),
+            faces: Vec::new(),
+            custom: None,
+        }
+    }
+}

@@ -143,6 +143,14 @@ impl Store {
         Ok(())
     }
 
+    /// Reads every page; what is wrong with the file, nothing if it is whole. Takes seconds for gigabytes.
+    pub fn check(&self) -> Result<Vec<String>, StoreError> {
+        let inspector = self.inspector();
+        let mut check = inspector.prepare("PRAGMA quick_check")?;
+        let said: Vec<String> = check.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(said.into_iter().filter(|line| line != "ok").collect())
+    }
+
     /// Size of the database, its write-ahead log included, in bytes.
     pub fn size(&self) -> u64 {
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());

@@ -4,11 +4,13 @@ import React, { useState } from 'react';
 import type { LoginReturn } from '../hooks/useLoginReturn';
 import type { Settings } from '../hooks/useSettings';
 import type { StatusPoll } from '../hooks/useStatus';
-import { leaveFor, redirectUri } from '../navigation';
+import type { LoginAnswer } from '../loginAnswer';
+import { leaveFor, redirectOf } from '../navigation';
 import type { Resources } from '../resources';
 import type { ConnectionState, Status } from '../types';
 import { CollectionTable } from './CollectionTable';
 import { Disconnect } from './Disconnect';
+import { PasteAnswer } from './PasteAnswer';
 import { Problem } from './Problem';
 import { Section } from './Section';
 import { SyncProgress } from './SyncProgress';
@@ -33,6 +35,7 @@ interface Props {
 export function Account({ uid, resources, settings, poll, login }: Props) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Error>();
+  const [authorizeUrl, setAuthorizeUrl] = useState<string>();
 
   const { status } = poll;
   const { demo, clientId } = settings.jsonData;
@@ -54,8 +57,19 @@ export function Account({ uid, resources, settings, poll, login }: Props) {
 
   const connect = async () => {
     await settings.save();
-    const { authorizeUrl } = await resources.startLogin(redirectUri(uid));
-    leaveFor(authorizeUrl);
+    const { uri, comesBack } = redirectOf(uid);
+    const { authorizeUrl } = await resources.startLogin(uri);
+    if (comesBack) {
+      leaveFor(authorizeUrl);
+    } else {
+      setAuthorizeUrl(authorizeUrl);
+    }
+  };
+
+  const finish = async (answer: LoginAnswer) => {
+    setAuthorizeUrl(undefined);
+    setProblem(undefined);
+    await login.finish(answer);
   };
 
   return (
@@ -94,6 +108,9 @@ export function Account({ uid, resources, settings, poll, login }: Props) {
         )}
         {loggedIn && !demo && <Disconnect disabled={busy} onConfirm={() => act(resources.disconnect)} />}
       </Stack>
+      {!demo && !obstacle && (authorizeUrl || !loggedIn) && (
+        <PasteAnswer authorizeUrl={authorizeUrl} disabled={busy || login.finishing} onAnswer={finish} />
+      )}
       {obstacle && !demo && <Text color="secondary">{obstacle}</Text>}
       {status?.reason && <Text color="warning">{status.reason}</Text>}
       {status && <SyncProgress sync={status.sync} specification={status.specification} />}

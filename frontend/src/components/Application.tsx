@@ -2,7 +2,7 @@ import { Alert, ClipboardButton, Field, Input, SecretInput, TextLink } from '@gr
 import React from 'react';
 
 import type { Settings } from '../hooks/useSettings';
-import { isAcceptedByOura, redirectUri } from '../navigation';
+import { redirectOf } from '../navigation';
 import { Section } from './Section';
 import { selectors } from './selectors';
 
@@ -15,7 +15,7 @@ interface Props {
 
 /** The application registered at Oura: where it sends people back to, and its credentials. */
 export function Application({ uid, settings }: Props) {
-  const redirect = redirectUri(uid);
+  const { uri, comesBack } = redirectOf(uid);
 
   return (
     <Section
@@ -30,21 +30,21 @@ export function Application({ uid, settings }: Props) {
         </>
       }
     >
-      {!isAcceptedByOura(redirect) && (
-        <Alert severity="warning" title="Oura will refuse this redirect address">
-          Oura sends people back to https addresses and to http://localhost only. Open Grafana under such an address to
-          connect.
+      {!comesBack && (
+        <Alert severity="info" title="Oura cannot send your browser back to this address of Grafana">
+          Oura takes https addresses and http://localhost only. Register the address below all the same: after the login
+          you paste the address your browser ended at. Under https it comes back by itself.
         </Alert>
       )}
       <Field label="Redirect address" htmlFor={selectors.config.redirect} noMargin>
         <Input
           id={selectors.config.redirect}
           data-testid={selectors.config.redirect}
-          value={redirect}
+          value={uri}
           width={80}
           readOnly
           addonAfter={
-            <ClipboardButton variant="secondary" icon="copy" getText={() => redirect}>
+            <ClipboardButton variant="secondary" icon="copy" getText={() => uri}>
               Copy
             </ClipboardButton>
           }

@@ -1,89 +1,81 @@
-import { fireEvent, render, screen } from '@testing-library/react';
+import type { DataFrame, PanelData } from '@grafana/data';
+import { act, fireEvent, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import React from 'react';
 
 import type { OuraDataSource } from '../datasource';
-import { DEFAULT_QUERY, type OuraQuery, type Schema } from '../types';
+import { DEFAULT_METRICS, DEFAULT_SQL, type Filter, type OuraQuery } from '../types';
 import { QueryEditor } from './QueryEditor';
+import { SCHEMA } from './fixtures';
 import { selectors } from './selectors';
 
 jest.mock('@grafana/ui', () => ({
   ...jest.requireActual('@grafana/ui'),
   CodeEditor: ({ value, onBlur }: { value: string; onBlur: (text: string) => void }) => (
-    <textarea aria-label="SQL" defaultValue={value} onBlur={(event) => onBlur(event.currentTarget.value)} />
+    <textarea aria-label="Statement" defaultValue={value} onBlur={(event) => onBlur(event.currentTarget.value)} />
   ),
 }));
 
-const SCHEMA: Schema = {
-  macros: [{ name: '__timeFilter', usage: '$__timeFilter(column)', description: 'keeps the instants in the range' }],
-  tables: [
-    {
-      name: 'nights',
-      description: 'one row per night',
-      columns: [{ name: 'average_hrv', type: 'integer', unit: 'suffix: ms', description: null }],
-    },
-  ],
-};
-
-function open(query: Partial<OuraQuery> = {}) {
+async function open(query: Partial<OuraQuery> = {}, frame: Partial<DataFrame> = {}) {
   const onChange = jest.fn();
   const onRunQuery = jest.fn();
-  const datasource = { getSchema: () => Promise.resolve(SCHEMA) } as unknown as OuraDataSource;
-  render(
-    <QueryEditor
-      datasource={datasource}
-      query={{ refId: 'A', ...query } as OuraQuery}
-      onChange={onChange}
-      onRunQuery={onRunQuery}
-    />
-  );
-  return { onChange, onRunQuery };
+  const getValues = jest.fn(() => Promise.resolve(['awake', 'sleep']));
+  const datasource = { getSchema: () => Promise.resolve(SCHEMA), getValues } as unknown as OuraDataSource;
+  await act(async () => {
+    render(
+      <QueryEditor
+        datasource={datasource}
+        query={{ refId: 'A', ...query } as OuraQuery}
+        data={{ series: [{ refId: 'A', fields: [], length: 0, ...frame }] } as unknown as PanelData}
+        onChange={onChange}
+        onRunQuery={onRunQuery}
+      />
+    );
+  });
+  return { onChange, onRunQuery, getValues, changed: () => onChange.mock.lastCall?.[0] as OuraQuery };
 }
 
 function leaveWith(sql: string) {
-  const editor = screen.getByLabelText('SQL');
+  const editor = screen.getByLabelText('Statement');
   fireEvent.change(editor, { target: { value: sql } });
   fireEvent.blur(editor);
 }
 
-describe('the query editor', () => {
-  it('starts with a query that works', async () => {
-    open();
-    expect(await screen.findByDisplayValue(/FROM days/)).toBeInTheDocument();
-    expect(screen.getByRole('radio', { name: 'Time series' })).toBeChecked();
+const SQL: Partial<OuraQuery> = { ...DEFAULT_SQL, queryType: 'sql' };
+const METRICS: Partial<OuraQuery> = { ...DEFAULT_METRICS, queryType: 'metrics', metrics: ['nights.average_hrv'] };
+
+describe('SQL', () => {
+  it('is what a query without a type is', async () => {
+    await open({ rawSql: 'SELECT 7' });
+    expect(screen.getByRole('radio', { name: 'SQL' })).toBeChecked();
+    expect(screen.getByDisplayValue('SELECT 7')).toBeInTheDocument();
   });
 
-  it('runs the text that was written when it is left', async () => {
-    const { onChange, onRunQuery } = open();
+  it('runs as it was written when it is left', async () => {
+    const { onChange, onRunQuery } = await open(SQL);
     leaveWith('SELECT 1');
 
-    expect(onChange).toHaveBeenCalledWith({ ...DEFAULT_QUERY, refId: 'A', rawSql: 'SELECT 1' });
+    expect(onChange).toHaveBeenCalledWith({ ...SQL, refId: 'A', rawSql: 'SELECT 1' });
     expect(onRunQuery).toHaveBeenCalledTimes(1);
   });
 
   it('runs nothing when it is left as it was', async () => {
-    const { onRunQuery } = open({ rawSql: 'SELECT 1' });
+    const { onRunQuery } = await open({ ...SQL, rawSql: 'SELECT 1' });
     leaveWith('SELECT 1');
 
     expect(onRunQuery).not.toHaveBeenCalled();
   });
 
   it('keeps text and parameters when the format changes', async () => {
-    const { onChange, onRunQuery } = open({ rawSql: 'SELECT ?1', params: [7], format: 'time_series' });
+    const { onChange, onRunQuery } = await open({ ...SQL, rawSql: 'SELECT ?1', params: [7] });
     await userEvent.click(screen.getByRole('radio', { name: 'Table' }));
 
-    expect(onChange).toHaveBeenCalledWith({
-      refId: 'A',
-      queryType: 'sql',
-      rawSql: 'SELECT ?1',
-      params: [7],
-      format: 'table',
-    });
+    expect(onChange).toHaveBeenCalledWith({ ...SQL, refId: 'A', rawSql: 'SELECT ?1', params: [7], format: 'table' });
     expect(onRunQuery).toHaveBeenCalledTimes(1);
   });
 
-  it('shows tables and macros, and finds a table by its columns', async () => {
-    open();
+  it('has tables and macros beside it, and a table is found by its columns', async () => {
+    await open(SQL);
     await userEvent.click(await screen.findByTestId(selectors.query.reference));
     expect(screen.getByText('$__timeFilter(column)')).toBeInTheDocument();
 
@@ -93,3 +85,109 @@ describe('the query editor', () => {
     expect(screen.queryByText('nights')).not.toBeInTheDocument();
   });
 });
+
+describe('the builder', () => {
+  it('is where a new query starts, with metrics that everybody has', async () => {
+    await open();
+    expect(screen.getByRole('radio', { name: 'Builder' })).toBeChecked();
+    expect(screen.getByText('days.sleep_score')).toBeInTheDocument();
+  });
+
+  it('offers every metric with its description and unit, and adds the chosen one', async () => {
+    const { changed, onRunQuery } = await open(METRICS);
+    await userEvent.click(screen.getByTestId(selectors.builder.metrics));
+    expect(await screen.findByText('Time asleep of time in bed · percent')).toBeInTheDocument();
+
+    await userEvent.click(screen.getByText('heartrate.bpm'));
+    expect(changed().metrics).toEqual(['nights.average_hrv', 'heartrate.bpm']);
+    expect(onRunQuery).toHaveBeenCalledTimes(1);
+  });
+
+  it('keeps what one metric says beside its name', async () => {
+    const lastWeek = { name: 'nights.average_hrv', shift: 7 };
+    const { changed } = await open({ ...METRICS, metrics: [lastWeek] });
+    await userEvent.click(screen.getByTestId(selectors.builder.metrics));
+    await userEvent.click(await screen.findByText('heartrate.bpm'));
+
+    expect(changed().metrics).toEqual([lastWeek, 'heartrate.bpm']);
+  });
+
+  it('aggregates over steps, with windows in days', async () => {
+    const { onChange } = await open(METRICS);
+    await choose(selectors.builder.aggregate, 'Median');
+    await choose(selectors.builder.every, 'Week');
+    await choose(selectors.builder.movingAverage, '7 days');
+    await choose(selectors.builder.baseline, '60 days');
+    await choose(selectors.builder.shift, '28 days later');
+
+    expect(onChange.mock.calls.map(([query]) => query)).toEqual(
+      [{ aggregate: 'median' }, { every: 'week' }, { movingAverage: 7 }, { baseline: 60 }, { shift: 28 }].map(
+        (part) => ({
+          refId: 'A',
+          ...METRICS,
+          ...part,
+        })
+      )
+    );
+  });
+
+  it('aggregates nothing when every value is wanted', async () => {
+    await open({ ...METRICS, every: 'raw' });
+    expect(screen.getByTestId(selectors.builder.aggregate)).toBeDisabled();
+  });
+
+  it('goes on as the SQL that it was answered with', async () => {
+    const custom = { rawSql: 'SELECT time, average_hrv FROM nights', params: ['x'] };
+    const { changed } = await open({ ...METRICS, rawSql: 'SELECT 1' }, { meta: { custom } });
+    await userEvent.click(screen.getByRole('radio', { name: 'SQL' }));
+
+    expect(changed()).toEqual({ refId: 'A', ...METRICS, ...custom, queryType: 'sql', format: 'time_series' });
+  });
+
+  it('without an answer leaves the SQL as it was, and its own choice for the way back', async () => {
+    const { changed } = await open({ ...METRICS, rawSql: 'SELECT 1' });
+    await userEvent.click(screen.getByRole('radio', { name: 'SQL' }));
+
+    expect(changed()).toEqual({ refId: 'A', ...METRICS, rawSql: 'SELECT 1', queryType: 'sql' });
+  });
+});
+
+describe('a filter', () => {
+  const filtered = (filter: Filter) => ({ ...METRICS, metrics: ['heartrate.bpm'], filters: [filter] });
+
+  it('is about a column of the chosen metrics', async () => {
+    const { changed } = await open({ ...METRICS, metrics: ['heartrate.bpm'] });
+    await screen.findByText('heartrate.bpm');
+    await userEvent.click(screen.getByTestId(selectors.builder.addFilter));
+
+    expect(changed().filters).toEqual([{ column: 'source', operator: 'is not null' }]);
+  });
+
+  it('offers the values that there are', async () => {
+    const { changed, getValues } = await open(filtered({ column: 'source', operator: '=' }));
+    await screen.findByTestId(selectors.builder.filter);
+    await choose(selectors.builder.filterValue, 'awake');
+
+    expect(getValues).toHaveBeenCalledWith('heartrate', 'source');
+    expect(changed().filters).toEqual([{ column: 'source', operator: '=', value: 'awake' }]);
+  });
+
+  it('takes its value along to another operator', async () => {
+    const { changed } = await open(filtered({ column: 'source', operator: '=', value: 'awake' }));
+    await choose(selectors.builder.filterOperator, 'is one of');
+
+    expect(changed().filters).toEqual([{ column: 'source', operator: 'in', values: ['awake'] }]);
+  });
+
+  it('can be removed', async () => {
+    const { changed } = await open(filtered({ column: 'source', operator: 'is null' }));
+    await userEvent.click(screen.getByTestId(selectors.builder.removeFilter));
+
+    expect(changed().filters).toEqual([]);
+  });
+});
+
+async function choose(selector: string, option: string) {
+  await userEvent.click(screen.getByTestId(selector));
+  await userEvent.click(await screen.findByRole('option', { name: new RegExp(`^${option}`) }));
+}

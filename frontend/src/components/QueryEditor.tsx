@@ -1,74 +1,86 @@
-import type { QueryEditorProps, SelectableValue } from '@grafana/data';
-import { Button, RadioButtonGroup, Stack } from '@grafana/ui';
-import React, { useState } from 'react';
+import type { PanelData, QueryEditorProps, SelectableValue } from '@grafana/data';
+import { RadioButtonGroup, Stack } from '@grafana/ui';
+import React from 'react';
 
 import type { OuraDataSource } from '../datasource';
 import { useSchema } from '../hooks/useSchema';
-import { DEFAULT_QUERY, type Format, type OuraOptions, type OuraQuery } from '../types';
-import { SchemaReference } from './SchemaReference';
-import { SqlEditor } from './SqlEditor';
+import {
+  DEFAULT_METRICS,
+  DEFAULT_QUERY,
+  type OuraOptions,
+  type OuraQuery,
+  type QueryType,
+  type SqlPart,
+} from '../types';
+import { SqlQueryEditor } from './SqlQueryEditor';
+import { MetricsBuilder } from './builder/MetricsBuilder';
 import { selectors } from './selectors';
 
 type Props = QueryEditorProps<OuraDataSource, OuraQuery, OuraOptions>;
 
-const FORMATS: Array<SelectableValue<Format>> = [
-  { label: 'Time series', value: 'time_series', description: 'A line per column; needs a column named time' },
-  { label: 'Table', value: 'table', description: 'Rows as they come' },
+const TYPES: Array<SelectableValue<QueryType>> = [
+  { label: 'Builder', value: 'metrics', description: 'Choose metrics from a list' },
+  { label: 'SQL', value: 'sql', description: 'One SELECT over tables, views and macros' },
 ];
 
-export function QueryEditor({ query, datasource, onChange, onRunQuery }: Props) {
-  const [reference, setReference] = useState(false);
+/** A panel's query: metrics chosen from a list, or SQL. */
+export function QueryEditor({ query: given, datasource, data, onChange, onRunQuery }: Props) {
   const schema = useSchema(datasource);
+  const query = isNew(given) ? { ...DEFAULT_QUERY, ...given } : given;
 
-  const { rawSql, format } = { ...DEFAULT_QUERY, ...query };
-
-  const change = (part: Partial<OuraQuery>) => onChange({ ...DEFAULT_QUERY, ...query, ...part });
-  const run = (sql: string) => {
-    if (sql !== query.rawSql) {
-      change({ rawSql: sql });
-    }
+  const toggle = (queryType: QueryType) => {
+    onChange(
+      queryType === 'sql'
+        ? { ...query, ...builtSql(query, data), queryType }
+        : { ...DEFAULT_METRICS, ...query, queryType }
+    );
     onRunQuery();
   };
+  const type = (
+    <div data-testid={selectors.query.type}>
+      <RadioButtonGroup
+        size="sm"
+        options={TYPES}
+        value={query.queryType === 'metrics' ? 'metrics' : 'sql'}
+        onChange={toggle}
+      />
+    </div>
+  );
 
+  if (query.queryType !== 'metrics') {
+    return (
+      <SqlQueryEditor
+        query={query}
+        schema={schema}
+        onChange={onChange}
+        onRunQuery={onRunQuery}
+        lead={type}
+        withFormat
+      />
+    );
+  }
   return (
     <Stack direction="column" gap={1}>
-      <Stack direction="row" gap={1} alignItems="center">
-        <div data-testid={selectors.query.format}>
-          <RadioButtonGroup
-            size="sm"
-            options={FORMATS}
-            value={format}
-            onChange={(format) => {
-              change({ format });
-              onRunQuery();
-            }}
-          />
-        </div>
-        <Button
-          size="sm"
-          variant="secondary"
-          fill="text"
-          icon="book"
-          disabled={!schema}
-          aria-expanded={reference}
-          data-testid={selectors.query.reference}
-          onClick={() => setReference(!reference)}
-        >
-          Tables and macros
-        </Button>
-        <Button
-          size="sm"
-          variant="secondary"
-          icon="play"
-          tooltip="Ctrl + Enter"
-          data-testid={selectors.query.run}
-          onClick={() => run(rawSql)}
-        >
-          Run
-        </Button>
-      </Stack>
-      <SqlEditor sql={rawSql} schema={schema} onRun={run} />
-      {reference && schema && <SchemaReference schema={schema} />}
+      {type}
+      <MetricsBuilder
+        query={{ ...DEFAULT_METRICS, ...query }}
+        schema={schema}
+        getValues={datasource.getValues}
+        onChange={(part) => {
+          onChange({ ...query, ...part });
+          onRunQuery();
+        }}
+      />
     </Stack>
   );
+}
+
+function isNew({ queryType, rawSql }: OuraQuery): boolean {
+  return queryType === undefined && rawSql === undefined;
+}
+
+/** The SQL that the builder's query was answered with, macros and all, for a person to go on from. */
+function builtSql({ refId }: OuraQuery, data?: PanelData): Partial<SqlPart> {
+  const built = data?.series.find((frame) => frame.refId === refId)?.meta?.custom;
+  return built?.rawSql ? { rawSql: built.rawSql, params: built.params ?? [], format: 'time_series' } : {};
 }

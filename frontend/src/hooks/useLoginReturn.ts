@@ -1,15 +1,14 @@
 import { locationService } from '@grafana/runtime';
 import { useEffect, useState } from 'react';
 
-import type { LoginAnswer, Resources } from '../resources';
-
-/** What Oura's login appends to the address it comes back to: what the backend reads, and what else there may be (RFC 6749, RFC 9207). */
-const ANSWER = ['code', 'state', 'error', 'error_description'] as const;
-const REST = ['scope', 'iss', 'error_uri'];
+import { ANSWER, REST, type LoginAnswer, answerIn } from '../loginAnswer';
+import type { Resources } from '../resources';
 
 export interface LoginReturn {
   finishing: boolean;
   problem?: Error;
+  /** Hands the backend an answer that did not come by this page's address. */
+  finish: (answer: LoginAnswer) => Promise<void>;
 }
 
 /**
@@ -17,14 +16,10 @@ export interface LoginReturn {
  * bookmarked nor used twice, and hands it to the backend, which knows what it means.
  */
 export function useLoginReturn(resources: Resources, onConnected: () => void): LoginReturn {
-  const [answer] = useState(readAnswer);
-  const [outcome, setOutcome] = useState<LoginReturn>({ finishing: answer !== undefined });
+  const [answer] = useState(() => answerIn(locationService.getSearch()));
+  const [outcome, setOutcome] = useState<Omit<LoginReturn, 'finish'>>({ finishing: answer !== undefined });
 
-  useEffect(() => {
-    if (!answer) {
-      return;
-    }
-    locationService.partial(Object.fromEntries([...ANSWER, ...REST].map((name) => [name, null])), true);
+  const handOver = (answer: LoginAnswer) =>
     resources.finishLogin(answer).then(
       () => {
         setOutcome({ finishing: false });
@@ -32,17 +27,20 @@ export function useLoginReturn(resources: Resources, onConnected: () => void): L
       },
       (problem) => setOutcome({ finishing: false, problem })
     );
+
+  const finish = (answer: LoginAnswer) => {
+    setOutcome({ finishing: true });
+    return handOver(answer);
+  };
+
+  useEffect(() => {
+    if (answer) {
+      locationService.partial(Object.fromEntries([...ANSWER, ...REST].map((name) => [name, null])), true);
+      handOver(answer);
+    }
     // The answer can be used once only.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, []);
 
-  return outcome;
-}
-
-function readAnswer(): LoginAnswer | undefined {
-  const search = locationService.getSearch();
-  const answer: LoginAnswer = Object.fromEntries(
-    ANSWER.filter((name) => search.has(name)).map((name) => [name, search.get(name)])
-  );
-  return (answer.code && answer.state) || answer.error ? answer : undefined;
+  return { ...outcome, finish };
 }

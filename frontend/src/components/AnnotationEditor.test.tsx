@@ -1,0 +1,54 @@
+import { act, render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import React from 'react';
+
+import type { OuraDataSource } from '../datasource';
+import type { OuraQuery } from '../types';
+import { AnnotationEditor } from './AnnotationEditor';
+import { SCHEMA } from './fixtures';
+import { selectors } from './selectors';
+
+jest.mock('@grafana/ui', () => ({
+  ...jest.requireActual('@grafana/ui'),
+  CodeEditor: ({ value }: { value: string }) => <textarea aria-label="Statement" defaultValue={value} />,
+}));
+
+async function open(query: Partial<OuraQuery>) {
+  const onChange = jest.fn();
+  const datasource = { getSchema: () => Promise.resolve(SCHEMA) } as unknown as OuraDataSource;
+  await act(async () => {
+    render(
+      <AnnotationEditor
+        datasource={datasource}
+        query={{ refId: 'Anno', ...query }}
+        onChange={onChange}
+        onRunQuery={jest.fn()}
+      />
+    );
+  });
+  return { changed: () => onChange.mock.lastCall?.[0] as OuraQuery };
+}
+
+describe('an annotation', () => {
+  it('marks the kinds of events that are chosen', async () => {
+    const { changed } = await open({ queryType: 'annotations', kinds: ['workouts'] });
+    expect(screen.getByText('Workouts')).toBeInTheDocument();
+
+    await userEvent.click(screen.getByTestId(selectors.annotation.kinds));
+    await userEvent.click(await screen.findByRole('option', { name: /^Rest mode/ }));
+    expect(changed().kinds).toEqual(['workouts', 'rest_mode']);
+  });
+
+  it('can be rows of SQL, and goes back to its events', async () => {
+    const { changed } = await open({ queryType: 'annotations', kinds: ['workouts'] });
+    await userEvent.click(screen.getByRole('radio', { name: 'SQL' }));
+
+    expect(changed()).toMatchObject({ queryType: 'sql', format: 'table', kinds: ['workouts'] });
+    expect(changed().rawSql).toContain('AS timeEnd');
+  });
+
+  it('that was saved as SQL is shown as SQL', async () => {
+    await open({ queryType: 'sql', rawSql: 'SELECT 7' });
+    expect(screen.getByDisplayValue('SELECT 7')).toBeInTheDocument();
+  });
+});

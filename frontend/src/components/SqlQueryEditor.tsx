@@ -1,0 +1,84 @@
+import type { SelectableValue } from '@grafana/data';
+import { Button, RadioButtonGroup, Stack } from '@grafana/ui';
+import React, { type ReactNode, useState } from 'react';
+
+import { DEFAULT_SQL, type Format, type OuraQuery, type Schema } from '../types';
+import { SchemaReference } from './SchemaReference';
+import { SqlEditor } from './SqlEditor';
+import { selectors } from './selectors';
+
+const FORMATS: Array<SelectableValue<Format>> = [
+  { label: 'Time series', value: 'time_series', description: 'A line per column; needs a column named time' },
+  { label: 'Table', value: 'table', description: 'Rows as they come' },
+];
+
+interface Props {
+  query: OuraQuery;
+  schema?: Schema;
+  onChange: (query: OuraQuery) => void;
+  onRunQuery: () => void;
+  /** Before the other controls. */
+  lead?: ReactNode;
+  /** Where rows are always read as a table there is nothing to choose. */
+  withFormat?: boolean;
+}
+
+/** A query as SQL, with all that it may name at hand. */
+export function SqlQueryEditor({ query, schema, onChange, onRunQuery, lead, withFormat = false }: Props) {
+  const [reference, setReference] = useState(false);
+  const { rawSql, params, format } = { ...DEFAULT_SQL, ...query };
+
+  const change = (part: Partial<OuraQuery>) =>
+    onChange({ ...query, queryType: 'sql', rawSql, params, format, ...part });
+  const run = (sql: string) => {
+    if (sql !== query.rawSql) {
+      change({ rawSql: sql });
+    }
+    onRunQuery();
+  };
+
+  return (
+    <Stack direction="column" gap={1}>
+      <Stack direction="row" gap={1} alignItems="center" wrap="wrap">
+        {lead}
+        {withFormat && (
+          <div data-testid={selectors.query.format}>
+            <RadioButtonGroup
+              size="sm"
+              options={FORMATS}
+              value={format}
+              onChange={(format) => {
+                change({ format });
+                onRunQuery();
+              }}
+            />
+          </div>
+        )}
+        <Button
+          size="sm"
+          variant="secondary"
+          icon="play"
+          tooltip="Ctrl + Enter"
+          data-testid={selectors.query.run}
+          onClick={() => run(rawSql)}
+        >
+          Run
+        </Button>
+        <Button
+          size="sm"
+          variant="secondary"
+          fill="text"
+          icon="book"
+          disabled={!schema}
+          aria-expanded={reference}
+          data-testid={selectors.query.reference}
+          onClick={() => setReference(!reference)}
+        >
+          Tables and macros
+        </Button>
+      </Stack>
+      <SqlEditor sql={rawSql} schema={schema} onRun={run} />
+      {reference && schema && <SchemaReference schema={schema} />}
+    </Stack>
+  );
+}

@@ -1,0 +1,51 @@
+import type { Schema } from '../types';
+
+const NIGHTS = ['average_hrv', 'efficiency'];
+
+const plain = { unit: null, description: null };
+
+/** What tests have the backend list. */
+export const SCHEMA: Schema = {
+  macros: [{ name: '__timeFilter', usage: '$__timeFilter(column)', description: 'keeps the instants in the range' }],
+  metrics: [
+    {
+      name: 'nights.average_hrv',
+      title: 'HRV',
+      table: 'nights',
+      filters: NIGHTS,
+      unit: 'suffix: ms',
+      description: 'Heart rate variability, asleep',
+    },
+    {
+      name: 'nights.efficiency',
+      title: 'Efficiency',
+      table: 'nights',
+      filters: NIGHTS,
+      unit: 'percent',
+      description: 'Time asleep of time in bed',
+    },
+    {
+      name: 'heartrate.bpm',
+      title: 'Heart rate',
+      table: 'heartrate',
+      filters: ['source'],
+      unit: 'suffix: bpm',
+      description: 'Heart rate',
+    },
+  ],
+  annotations: [
+    { name: 'workouts', description: 'Workouts, entered or detected' },
+    { name: 'rest_mode', description: 'Periods in rest mode' },
+  ],
+  tables: [
+    {
+      name: 'nights',
+      description: 'one row per night',
+      columns: [
+        { ...plain, name: 'average_hrv', type: 'integer', unit: 'suffix: ms' },
+        { ...plain, name: 'efficiency', type: 'integer' },
+      ],
+    },
+    { name: 'heartrate', description: 'one row per reading', columns: [{ ...plain, name: 'source', type: 'text' }] },
+  ],
+};

@@ -1,0 +1,82 @@
+/** What the metrics builder offers, of what the schema lists. Knows nothing of components. */
+import { unitName } from './completion';
+import type { FilterOperator, FilterValue, Metric, MetricsPart, Schema, SchemaMetric } from './types';
+
+export interface Option {
+  value: string;
+  label: string;
+  description?: string;
+  group?: string;
+}
+
+/** Every metric, under the table it is of. */
+export function metricOptions({ metrics }: Schema): Option[] {
+  return metrics.map(({ name, title, table, unit, description }) => ({
+    value: name,
+    label: name,
+    description: [description || title, unit && unitName(unit)].filter(Boolean).join(' · '),
+    group: table,
+  }));
+}
+
+/** The columns that filters of the chosen metrics may name. */
+export function filterOptions(schema: Schema, chosen: Metric[]): Option[] {
+  const options = known(schema, chosen).flatMap(({ table, filters }) => {
+    const columns = schema.tables.find(({ name }) => name === table)?.columns ?? [];
+    return filters.map((value) => ({
+      value,
+      label: value,
+      description: columns.find(({ name }) => name === value)?.description ?? undefined,
+    }));
+  });
+  return Array.from(new Map(options.map((option) => [option.value, option])).values());
+}
+
+/** A table of the chosen metrics that has the column: where its values can be looked up. */
+export function tableWith(schema: Schema, chosen: Metric[], column: string): string | undefined {
+  return known(schema, chosen).find(({ filters }) => filters.includes(column))?.table;
+}
+
+export function nameOf(metric: Metric): string {
+  return typeof metric === 'string' ? metric : metric.name;
+}
+
+/** The chosen metrics of these names. What one of them says beside its name stays. */
+export function choose(metrics: Metric[], names: string[]): Metric[] {
+  return names.map((name) => metrics.find((metric) => nameOf(metric) === name) ?? name);
+}
+
+/** Of a filter as it is typed: `7` is a number, `true` a yes or no, the rest text. */
+export function typed(text: string): FilterValue {
+  if (text === 'true' || text === 'false') {
+    return text === 'true';
+  }
+  return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+/** How many values an operator compares with. */
+export function arity(operator: FilterOperator): 'none' | 'one' | 'several' {
+  switch (operator) {
+    case 'is null':
+    case 'is not null':
+      return 'none';
+    case 'in':
+    case 'not in':
+      return 'several';
+    default:
+      return 'one';
+  }
+}
+
+/** In one line, for a collapsed query row. */
+export function inWords({ metrics, aggregate, every }: MetricsPart): string {
+  const what = metrics.map(nameOf).join(', ');
+  return every === 'raw'
+    ? what
+    : `${aggregate} of ${what}, ${every === 'auto' ? 'by the panel’s interval' : `by ${every}`}`;
+}
+
+function known({ metrics }: Schema, chosen: Metric[]): SchemaMetric[] {
+  const names = new Set(chosen.map(nameOf));
+  return metrics.filter(({ name }) => names.has(name));
+}

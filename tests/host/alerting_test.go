@@ -1,0 +1,217 @@
+package host
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/grafana/dataplane/sdata"
+	"github.com/grafana/dataplane/sdata/numeric"
+	"github.com/grafana/dataplane/sdata/reader"
+	"github.com/grafana/dataplane/sdata/timeseries"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
+)
+
+// metrics is a metrics query over all the days there are.
+func metrics(refID string, query map[string]any) *pluginv2.DataQuery {
+	query["queryType"] = "metrics"
+	encoded, err := json.Marshal(query)
+	if err != nil {
+		panic(err)
+	}
+	return overEverything(refID, encoded)
+}
+
+// seen is what a rule sees of an answer: it reads frames by their type with the same library as Grafana's server-side expressions
+// (pkg/expr/dataplane.go), and takes labels to tell values apart. The names of fields are lost on the way.
+type seen struct {
+	noData bool
+	// labels of each series or number, and its latest value.
+	labels []string
+	latest []float64
+}
+
+func see(t *testing.T, frames data.Frames) seen {
+	t.Helper()
+	kind, err := reader.CanReadBasedOnMeta(frames)
+	var version *sdata.VersionWarning
+	if err != nil || errors.As(err, &version) {
+		t.Fatalf("rules cannot read %v: %v", kind, err)
+	}
+	if kind.Kind() == data.KindNumeric {
+		return seeNumbers(t, frames)
+	}
+	return seeSeries(t, frames)
+}
+
+func seeSeries(t *testing.T, frames data.Frames) (s seen) {
+	t.Helper()
+	collection, err := timeseries.CollectionReaderFromFrames(frames)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := collection.GetCollection(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.noData = all.NoData()
+	for _, series := range all.Refs {
+		length, err := series.Len()
+		if err != nil || length == 0 {
+			t.Fatalf("a series of %d points: %v", length, err)
+		}
+		_, value, err := series.NullableFloat64Point(length - 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.add(series.GetLabels(), value)
+	}
+	return s
+}
+
+func seeNumbers(t *testing.T, frames data.Frames) (s seen) {
+	t.Helper()
+	collection, err := numeric.CollectionReaderFromFrames(frames)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := collection.GetCollection(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.noData = all.NoData()
+	for _, number := range all.Refs {
+		value, _, err := number.NullableFloat64Value()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.add(number.GetLabels(), value)
+	}
+	return s
+}
+
+func (s *seen) add(labels data.Labels, value *float64) {
+	s.labels = append(s.labels, labels.String())
+	if value != nil {
+		s.latest = append(s.latest, *value)
+	}
+}
+
+func TestARuleOnOneMetricSeesOneSeriesWithoutLabels(t *testing.T) {
+	w := theWorld(t)
+	response := w.plugin.query(t, oura, metrics("A", map[string]any{"metrics": []string{"days.readiness_score"}}))["A"]
+	s := see(t, decode(t, response))
+	if s.noData || len(s.labels) != 1 || s.labels[0] != "" || s.latest[0] < 1 || s.latest[0] > 100 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestARuleOnSeveralMetricsTellsThemApartByLabels(t *testing.T) {
+	w := theWorld(t)
+	query := map[string]any{"metrics": []string{"nights.average_hrv", "nights.lowest_heart_rate"}, "baseline": 30}
+	s := see(t, decode(t, w.plugin.query(t, oura, metrics("A", query))["A"]))
+	unique := map[string]bool{}
+	for _, labels := range s.labels {
+		unique[labels] = true
+	}
+	if len(s.labels) != 8 || len(unique) != 8 || !unique["band=lower, metric=nights.average_hrv"] {
+		t.Errorf("%q", s.labels)
+	}
+}
+
+func TestARuleOnSQLSeesOneSeriesForEachLabel(t *testing.T) {
+	w := theWorld(t)
+	text := "SELECT $__timeGroup(time, '1d') AS time, source, avg(bpm) AS bpm FROM heartrate WHERE $__timeFilter(time) GROUP BY 1, 2 ORDER BY 1"
+	s := see(t, decode(t, w.plugin.query(t, oura, sql("A", "time_series", text))["A"]))
+	if len(s.labels) < 2 || !strings.HasPrefix(s.labels[0], "source=") {
+		t.Errorf("%q", s.labels)
+	}
+}
+
+func TestARuleOnHRVBelowItsBaselineIsOneNumber(t *testing.T) {
+	w := theWorld(t)
+	text := `SELECT 'average_hrv' AS metric, (value - mean) / deviation AS score FROM baselines
+		WHERE metric = 'average_hrv' AND deviation > 0 ORDER BY day DESC LIMIT 1`
+	s := see(t, decode(t, w.plugin.query(t, oura, sql("A", "table", text))["A"]))
+	if len(s.latest) != 1 || s.latest[0] < -10 || s.latest[0] > 10 || s.labels[0] != "metric=average_hrv" {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestARuleOnAStaleSyncSeesOneNumber(t *testing.T) {
+	w := theWorld(t)
+	s := see(t, decode(t, w.plugin.query(t, oura, sql("A", "table", "SELECT age_seconds FROM sync_status"))["A"]))
+	if len(s.latest) != 1 || s.latest[0] < 0 || s.latest[0] > 3600 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestNoDataIsNoDataAndNotAnEmptySeries(t *testing.T) {
+	w := theWorld(t)
+	nothing := []map[string]any{{"column": "source", "value": "nobody"}}
+	answers := w.plugin.query(t, oura,
+		sql("A", "time_series", "SELECT time, bpm FROM heartrate WHERE source = 'nobody'"),
+		sql("B", "table", "SELECT source, count(*) AS rows FROM heartrate WHERE source = 'nobody' GROUP BY 1"),
+		metrics("C", map[string]any{"metrics": []string{"heartrate.bpm"}, "filters": nothing}),
+	)
+	for refID, response := range answers {
+		if s := see(t, decode(t, response)); !s.noData {
+			t.Errorf("%s: %+v", refID, s)
+		}
+	}
+}
+
+func TestAnErrorIsTheQuerysOwnAndSaysWhatToDo(t *testing.T) {
+	w := theWorld(t)
+	answers := w.plugin.query(t, oura,
+		metrics("A", map[string]any{"metrics": []string{"days.readines_score"}}),
+		metrics("B", map[string]any{"metrics": []string{"days.readiness_score"}}),
+	)
+	bad := answers["A"]
+	if bad.Status != 400 || !strings.HasPrefix(bad.Error, "no such metric: days.readines_score. Did you mean days.readiness_score") || len(bad.Frames) != 0 {
+		t.Errorf("%d %q", bad.Status, bad.Error)
+	}
+	if see(t, decode(t, answers["B"])).noData {
+		t.Error("the good query suffers from the bad one")
+	}
+}
+
+func TestMetricsCarryUnitsTitlesAndTheSQLBehindThem(t *testing.T) {
+	w := theWorld(t)
+	query := map[string]any{"metrics": []string{"nights.average_hrv"}, "aggregate": "median", "every": "week"}
+	frame := decode(t, w.plugin.query(t, oura, metrics("A", query))["A"])[0]
+	config := frame.Fields[1].Config
+	if config == nil || config.Unit != "ms" || config.DisplayNameFromDS != "Mean heart rate variability, median" {
+		t.Errorf("%+v", config)
+	}
+	if !strings.Contains(frame.Meta.ExecutedQueryString, "median(\"average_hrv\")") {
+		t.Error(frame.Meta.ExecutedQueryString)
+	}
+	custom, _ := json.Marshal(frame.Meta.Custom)
+	if !strings.Contains(string(custom), `"sources":["nights"]`) {
+		t.Errorf("%s", custom)
+	}
+}
+
+func TestAnnotationsHaveTheFieldsThatGrafanaMaps(t *testing.T) {
+	w := theWorld(t)
+	encoded := []byte(`{"queryType":"annotations","kinds":["workouts","sleep","tags"]}`)
+	frame := decode(t, w.plugin.query(t, oura, overEverything("Anno", encoded))["Anno"])[0]
+	if got := strings.Join(names(frame), " "); got != "time timeEnd title text tags" {
+		t.Error(got)
+	}
+	if frame.Rows() == 0 || !frame.Fields[0].Type().Time() || !frame.Fields[1].Type().Time() {
+		t.Errorf("%d rows, %v %v", frame.Rows(), frame.Fields[0].Type(), frame.Fields[1].Type())
+	}
+}
+
+func TestVariablesAreTextAndValue(t *testing.T) {
+	w := theWorld(t)
+	text := "SELECT DISTINCT replace(type, '_', ' ') AS __text, type AS __value FROM sleep ORDER BY 1"
+	frame := decode(t, w.plugin.query(t, oura, sql("A", "table", text))["A"])[0]
+	if got := strings.Join(names(frame), " "); got != "__text __value" || frame.Rows() == 0 {
+		t.Errorf("%s, %d rows", got, frame.Rows())
+	}
+}
