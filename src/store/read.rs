@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow::array::ArrayRef;
 use rusqlite::types::Value;
@@ -19,6 +19,10 @@ const STEPS_BETWEEN_CHECKS: i32 = 1_000;
 /// The most memory SQLite may use in this process while a statement goes on, in bytes. Readers keep temporary tables and sorted rows in
 /// memory: health data never lies in a temporary file, and no statement can fill a disk.
 const MAX_MEMORY: i64 = 256 << 20;
+
+/// SQLite counts its memory for the whole process, not for a statement. Until it is used up twice over, only statements that have run for
+/// this long are stopped for it: those that take much are among them, and a neighbour's quick panels are not.
+const MEMORY_PATIENCE: Duration = Duration::from_millis(250);
 
 /// What one read may take.
 #[derive(Clone, Debug)]
@@ -171,12 +175,13 @@ fn attempt(reader: &mut Guarded, sql: &str, params: &[serde_json::Value], limits
 
 fn watch_progress(reader: &mut Guarded, limits: &ReadLimits, stopped: Arc<OnceLock<Stop>>) -> rusqlite::Result<()> {
     let ReadLimits { deadline, cancelled, .. } = limits.clone();
+    let began = Instant::now();
     let handler = move || {
         let stop = if cancelled.load(Ordering::Relaxed) {
             Stop::Cancelled
         } else if Instant::now() >= deadline {
             Stop::Deadline
-        } else if memory_used() > MAX_MEMORY {
+        } else if memory_used() > MAX_MEMORY && (began.elapsed() > MEMORY_PATIENCE || memory_used() > 2 * MAX_MEMORY) {
             Stop::Memory
         } else {
             return false;
