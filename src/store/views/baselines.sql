@@ -9,6 +9,7 @@ WITH measured AS (
 ), windowed AS (
     SELECT metric, day, time, value, avg(value) OVER past AS mean, avg(value * value) OVER past AS mean_square
     FROM measured WHERE value IS NOT NULL
-    WINDOW past AS (PARTITION BY metric ORDER BY julianday(day) RANGE BETWEEN 60 PRECEDING AND 1 PRECEDING)
+    -- Sixty days back and one: midnights, give or take what daylight saving moves them.
+    WINDOW past AS (PARTITION BY metric ORDER BY time RANGE BETWEEN 5191200 PRECEDING AND 43200 PRECEDING)
 )
 SELECT metric, day, time, value, mean, sqrt(max(mean_square - mean * mean, 0)) AS deviation FROM windowed
