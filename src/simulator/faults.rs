@@ -87,6 +87,14 @@ impl Fault {
     }
 }
 
+impl Misbehaviour {
+    /// Whether it takes the answer, or a part of it, from the one who asked; others only delay or disguise it.
+    pub(super) fn spoils(&self) -> bool {
+        use Misbehaviour::*;
+        matches!(self, Status { .. } | ScopeMissing | MembershipExpired | HalfBody | InvalidJson | EndlessPages)
+    }
+}
+
 impl Target {
     fn covers(&self, path: &str) -> bool {
         match self {

@@ -13,6 +13,8 @@ pub struct Request {
     /// The query string as sent, without the question mark.
     pub query: String,
     pub status: u16,
+    /// Whether a fault took the answer, or a part of it, from the one who asked.
+    pub spoilt: bool,
 }
 
 impl Request {

@@ -29,7 +29,7 @@ pub(super) fn router(oura: Arc<Oura>) -> Router {
 async fn gate(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
     let method = request.method().to_string();
-    let mut response = answer(&oura, request, next).await;
+    let (mut response, spoilt) = answer(&oura, request, next).await;
     let date = oura.config.clock.now().http_date();
     response.headers_mut().extend(HeaderValue::from_str(&date).ok().map(|date| (header::DATE, date)));
     oura.journal().record(journal::Request {
@@ -38,17 +38,19 @@ async fn gate(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Re
         path: uri.path().to_owned(),
         query: uri.query().unwrap_or_default().to_owned(),
         status: response.status().as_u16(),
+        spoilt,
     });
     response
 }
 
-async fn answer(oura: &Oura, mut request: Request, next: Next) -> Response {
+/// The answer, and whether a fault spoilt it.
+async fn answer(oura: &Oura, mut request: Request, next: Next) -> (Response, bool) {
     if !request.headers().contains_key(header::USER_AGENT) {
         oura.journal().violated(Violation::NoUserAgent);
-        return Refusal::new(StatusCode::FORBIDDEN, "A User-Agent header is required.").into_response();
+        return (Refusal::new(StatusCode::FORBIDDEN, "A User-Agent header is required.").into_response(), false);
     }
     if let Some(wait) = oura.turnstile(oura.config.clock.now()) {
-        return too_many(wait);
+        return (too_many(wait), false);
     }
     let path = request.uri().path().to_owned();
     let strikes = oura.faults.strike(&path);
@@ -76,7 +78,7 @@ async fn answer(oura: &Oura, mut request: Request, next: Next) -> Response {
         Some(refusal) => refusal,
         None => next.run(request).await,
     };
-    spoil(response, &strikes).await
+    (spoil(response, &strikes).await, strikes.iter().any(Misbehaviour::spoils))
 }
 
 /// The address of the first page.

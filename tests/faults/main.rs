@@ -9,4 +9,5 @@ mod files;
 mod login;
 mod neighbours;
 mod revisions;
+mod storm;
 mod world;

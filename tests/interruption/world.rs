@@ -1,13 +1,12 @@
-//! The program killed again and again during a history load: what is held in the end is what an undisturbed load holds.
-
-mod common;
+//! The real program loading a history from a simulated Oura, and everything that it holds in the end.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use ringside::account::{Account, Accounts, DatasourceKey, Environment, Settings};
 use ringside::catalog::{Catalog, Storage};
 use ringside::oura::{self, Origins, Secret};
@@ -15,17 +14,16 @@ use ringside::query::Limits;
 use ringside::simulator::{self, Config, Simulator};
 use ringside::time::{Clock, Day, Instant, Tz};
 use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
 
 /// Days of history.
-const DAYS: i64 = 160;
-/// How often the program is killed.
-const KILLS: usize = 20;
+pub const DAYS: i64 = 160;
 /// Windows that the program fetches at once.
-const AT_ONCE: usize = 4;
+pub const AT_ONCE: usize = 4;
 const USER: &str = "anna";
 
 /// The program goes by the system's clock; Oura stands still at `now`, so that both loads find the same.
-async fn simulator(now: Instant) -> Simulator {
+pub async fn simulator(now: Instant) -> Simulator {
     Simulator::start(Config::new(3, first_day(now), Clock::starting_at(now, 0.0)), ([127, 0, 0, 1], 0).into()).await.unwrap()
 }
 
@@ -34,7 +32,7 @@ fn first_day(now: Instant) -> Day {
 }
 
 /// A data folder with a login in it; the program does the rest.
-async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
+pub async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let environment = Environment {
         data_dir: folder.path().to_owned(),
@@ -62,34 +60,47 @@ async fn log_in(account: &Account, http: &reqwest::Client) {
 }
 
 /// `gpx_oura sync`, which ends with the test.
-struct Program(Child);
+pub struct Program(Child);
 
 impl Program {
-    fn start(folder: &Path, simulator: &Simulator, now: Instant) -> Program {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
+    pub fn start(folder: &Path, origin: &url::Url, now: Instant) -> Program {
+        Program::start_after("", folder, origin, now)
+    }
+
+    /// `before` is shell that runs first, in the process that becomes the program.
+    pub fn start_after(before: &str, folder: &Path, origin: &url::Url, now: Instant) -> Program {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!(r#"{before} exec "$0" "$@""#)).arg(env!("CARGO_BIN_EXE_gpx_oura"));
         command.args(["sync", "--history-start", &first_day(now).to_string(), "--data-dir"]).arg(folder);
         command
             .env("OURA_CLIENT_ID", "simulated-client")
             .env("OURA_CLIENT_SECRET", "simulated-secret")
-            .env("GF_PLUGIN_OURA_URL", simulator.origin().as_str())
+            .env("GF_PLUGIN_OURA_URL", origin.as_str())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         Program(command.spawn().unwrap())
     }
 
-    fn has_ended(&mut self) -> bool {
+    pub fn has_ended(&mut self) -> bool {
         self.0.try_wait().unwrap().is_some()
     }
 
     /// SIGKILL: nothing can be tidied up.
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
 
-    async fn ended_well(mut self) {
+    /// SIGSTOP or SIGCONT, by name.
+    pub fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Whether it said that all went well.
+    pub async fn ended(mut self) -> bool {
         let status = tokio::task::spawn_blocking(move || self.0.wait().unwrap()).await.unwrap();
-        assert!(status.success(), "{status:?}");
+        assert!(status.code().is_some_and(|code| code < 2), "no panic, no signal: {status:?}");
+        status.success()
     }
 }
 
@@ -101,16 +112,24 @@ impl Drop for Program {
     }
 }
 
-fn asked(simulator: &Simulator) -> usize {
+/// Until the simulator was asked `more` times from now on, or the program has ended.
+pub async fn at_work(program: &mut Program, simulator: &Simulator, more: usize) {
+    let moment = asked(simulator) + more;
+    while asked(simulator) < moment && !program.has_ended() {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+}
+
+pub fn asked(simulator: &Simulator) -> usize {
     simulator.requests().log().len()
 }
 
-fn database(folder: &Path) -> PathBuf {
+pub fn database(folder: &Path) -> PathBuf {
     DatasourceKey::single().folder(folder).join("oura.db")
 }
 
 /// Everything a person sees, without what depends on when it was fetched: by table, how many rows and a hash over all of them.
-fn contents(folder: &Path) -> BTreeMap<String, (usize, String)> {
+pub fn contents(folder: &Path) -> Contents {
     let catalog = Catalog::bundled();
     let raw = "SELECT resource, document_id, day, start_at, end_at, utc_offset, hex(hash), revision, deleted_at IS NULL
                FROM oura_raw_documents ORDER BY 1, 2";
@@ -125,7 +144,7 @@ fn contents(folder: &Path) -> BTreeMap<String, (usize, String)> {
         ("nights".to_owned(), "SELECT day, average_hrv, total_sleep_duration, naps FROM nights ORDER BY 1".to_owned()),
     ];
     for collection in &catalog.collections {
-        let columns: Vec<String> = common::select(
+        let columns: Vec<String> = super::common::select(
             &database(folder),
             &format!("SELECT name FROM pragma_table_info('{}') WHERE name <> 'document'", collection.table),
         )
@@ -145,66 +164,68 @@ fn contents(folder: &Path) -> BTreeMap<String, (usize, String)> {
     questions
         .into_iter()
         .map(|(name, sql)| {
-            let rows = common::select(&database(folder), &sql);
+            let rows = super::common::select(&database(folder), &sql);
             let hash = Sha256::digest(serde_json::to_vec(&rows).unwrap());
             (name, (rows.len(), hash.iter().map(|byte| format!("{byte:02x}")).collect()))
         })
         .collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_kills_change_nothing() {
-    let seed = std::env::var("INTERRUPTION_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random::<u64>);
-    println!("INTERRUPTION_SEED={seed}");
-    let mut random = rand::rngs::StdRng::seed_from_u64(seed);
-    let now = Clock::system().now();
+/// Everything that is held, by table: how many rows, and a hash over all of them.
+pub type Contents = BTreeMap<String, (usize, String)>;
 
-    let undisturbed = simulator(now).await;
-    let folder = connected_folder(&undisturbed).await;
-    let before = asked(&undisturbed);
-    Program::start(folder.path(), &undisturbed, now).ended_well().await;
-    let needed = asked(&undisturbed) - before;
-    let expected = contents(folder.path());
-    assert!(expected["oura_raw_documents"].0 > 1_000 && expected["samples"].0 > 10_000, "{expected:?}");
-    let windows = common::select(&database(folder.path()), "SELECT reason, count(*) FROM sync_windows GROUP BY 1 ORDER BY 1");
-    let count = |reason: &str| windows.iter().find(|row| row[0] == reason).and_then(|row| row[1].as_u64()).unwrap() as usize;
-    let (history, trailing) = (count("history"), count("trailing"));
+/// What an undisturbed load comes to.
+pub struct Undisturbed {
+    /// When Oura stands still.
+    pub now: Instant,
+    pub contents: Contents,
+    /// Requests of the load, and of a sync that finds nothing new.
+    pub load: usize,
+    pub update: usize,
+}
 
-    let disturbed = simulator(now).await;
-    let folder = connected_folder(&disturbed).await;
-    let before = asked(&disturbed);
-    let (mut kills, mut starts) = (0, 1);
-    while kills < KILLS {
-        starts += 1;
-        let mut program = Program::start(folder.path(), &disturbed, now);
-        // Requests, not seconds: the moment lies in the middle of the work however fast the machine is.
-        let moment = asked(&disturbed) + random.random_range(0..2 * (trailing + needed / KILLS));
-        while asked(&disturbed) < moment && !program.has_ended() {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
-        if program.has_ended() {
-            continue;
-        }
-        program.kill();
-        kills += 1;
-        let sound = common::select(&database(folder.path()), "PRAGMA quick_check");
-        assert_eq!(sound[0][0], "ok", "seed {seed}");
+/// The same for every test here.
+pub async fn undisturbed() -> &'static Undisturbed {
+    static ONCE: OnceCell<Undisturbed> = OnceCell::const_new();
+    ONCE.get_or_init(async || {
+        let now = Clock::system().now();
+        let simulator = simulator(now).await;
+        let folder = connected_folder(&simulator).await;
+        let before = asked(&simulator);
+        assert!(Program::start(folder.path(), &simulator.origin(), now).ended().await);
+        let contents = contents(folder.path());
+        assert!(contents["oura_raw_documents"].0 > 1_000 && contents["samples"].0 > 10_000, "{contents:?}");
+        let loaded = asked(&simulator);
+        assert!(Program::start(folder.path(), &simulator.origin(), now).ended().await);
+        Undisturbed { now, contents, load: loaded - before, update: asked(&simulator) - loaded }
+    })
+    .await
+}
+
+/// Asserts that `folder` holds what an undisturbed load holds. False if midnight came between the two, and with it another day.
+#[track_caller]
+pub fn holds(folder: &Path, fair: &Undisturbed, seed: u64) -> bool {
+    if Clock::system().now().day(Tz::UTC) != fair.now.day(Tz::UTC) {
+        println!("SKIPPED: midnight came between the two loads, and with it another day");
+        return false;
     }
-    Program::start(folder.path(), &disturbed, now).ended_well().await;
-    let sent = asked(&disturbed) - before;
-    let most = needed + starts * (trailing + 4 * AT_ONCE);
-    if Clock::system().now().day(Tz::UTC) != now.day(Tz::UTC) {
-        return println!("SKIPPED: midnight came between the two loads, and with it another day");
-    }
-    println!(
-        "{kills} kills, {starts} starts; {needed} requests for {history} + {trailing} windows undisturbed, {sent} with the kills, {most} allowed"
-    );
-
-    let found = contents(folder.path());
-    for (table, expected) in &expected {
+    let found = contents(folder);
+    for (table, expected) in &fair.contents {
         assert_eq!(&found[table], expected, "{table}, seed {seed}");
     }
-    assert!(sent <= most, "{sent} requests instead of {needed}; at most {most}; seed {seed}");
-    let runs = common::select(&database(folder.path()), "SELECT count(*) FROM sync_runs WHERE state = 'running'");
+    let runs = super::common::select(&database(folder), "SELECT count(*) FROM sync_runs WHERE state = 'running'");
     assert_eq!(runs[0][0], 0, "seed {seed}");
+    true
+}
+
+/// A number from the environment, for a longer proof than that of every day.
+pub fn wanted<T: std::str::FromStr>(name: &str, usual: T) -> T {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// The chances of this run, printed so that they can be had again with `INTERRUPTION_SEED`.
+pub fn chances() -> (u64, StdRng) {
+    let seed = wanted("INTERRUPTION_SEED", rand::random());
+    println!("INTERRUPTION_SEED={seed}");
+    (seed, StdRng::seed_from_u64(seed))
 }
