@@ -55,6 +55,45 @@ func Demo() error {
 	return sh.RunV(built("release"), "demo")
 }
 
+// Soak proves at length what Test proves in short, with the release build and for the better part of an hour: kills, full disks, cut
+// networks, stops of a minute, storms of faults, and a simulated year of scheduled syncs.
+func Soak() error {
+	atLength := map[string]string{
+		"KILLS": "200", "FULL_DISKS": "60", "CUTS": "40", "STOPS": "3", "STOP_SECONDS": "61", "STORMS": "100", "SOAK_MINUTES": "20",
+	}
+	return sh.RunWithV(atLength, "cargo", "test", "--locked", "--release", "--test", "interruption", "--test", "faults", "--test", "soak",
+		"--", "--nocapture", "--test-threads", "1", "killed", "network", "no_room", "stopped", "storm", "year")
+}
+
+// Fuzz looks for ten minutes each for a statement that breaks the macros, and for one that breaks the guard. A find is written to
+// target/fuzz; put into tests/fuzz/corpus, it is asked again by every Test.
+func Fuzz() error {
+	host, err := sh.Output("rustc", "--print", "host-tuple")
+	if err != nil {
+		return err
+	}
+	// What libFuzzer needs to see which way a text takes; a target by name keeps it off the build scripts.
+	coverage := map[string]string{"RUSTFLAGS": "-Cpasses=sancov-module -Ccodegen-units=1 -Cllvm-args=-sanitizer-coverage-level=4" +
+		" -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table" +
+		" -Cllvm-args=-sanitizer-coverage-trace-compares"}
+	folder := filepath.Join("target", "fuzz")
+	if err := sh.RunWithV(coverage, "cargo", "build", "--locked", "--release", "--manifest-path", "tests/fuzz/Cargo.toml",
+		"--target", host, "--target-dir", folder); err != nil {
+		return err
+	}
+	for _, target := range []string{"macros", "queries"} {
+		found := filepath.Join(folder, "corpus", target)
+		if err := os.MkdirAll(found, 0o755); err != nil {
+			return err
+		}
+		if err := sh.RunV(filepath.Join(folder, host, "release", target), "-max_total_time=600", "-max_len=2000", "-print_final_stats=1",
+			"-artifact_prefix="+folder+string(filepath.Separator), found, filepath.Join("tests", "fuzz", "corpus", target)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Package zips dist/ so that it can be unpacked into Grafana's plugin folder.
 func Package() error {
 	mg.Deps(Build)
@@ -104,6 +143,9 @@ func lintGo() error {
 
 func lintRust() error {
 	if err := sh.RunV("cargo", "fmt", "--check"); err != nil {
+		return err
+	}
+	if err := sh.RunV("cargo", "fmt", "--check", "--manifest-path", "tests/fuzz/Cargo.toml"); err != nil {
 		return err
 	}
 	return sh.RunV("cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings")

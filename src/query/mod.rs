@@ -22,6 +22,7 @@ pub use macros::{Fill, FillMode, MACROS, Macro, Problem};
 pub use tally::{LATENCIES, QueryCounts, Tally};
 
 use crate::store::ColumnBatch;
+use crate::time::Tz;
 
 /// A query as a panel, a script or an alert rule sends it. Unknown fields are Grafana's own and ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -71,6 +72,12 @@ pub struct QueryContext {
     pub to_ms: i64,
     pub interval: Duration,
     pub max_data_points: u64,
+}
+
+/// `sql` with its macros expanded, as the engine runs it. Calendar days are those of `zone`.
+pub fn expand(sql: &str, context: &QueryContext, zone: Tz) -> Result<String, QueryError> {
+    let expanded = macros::expand(sql, context, zone).map_err(|error| QueryError::of_macro(sql, error))?;
+    Ok(expanded.sql)
 }
 
 /// The most one query may take. From the operator's settings.

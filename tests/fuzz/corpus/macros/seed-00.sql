@@ -1,0 +1,1 @@
+SELECT $__timeGroup(time, '5m', NULL), avg(bpm) FROM heartrate WHERE $__timeFilter(time) GROUP BY 1

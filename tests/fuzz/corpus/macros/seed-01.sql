@@ -1,0 +1,1 @@
+$__timeGroupAlias(coalesce(a, max(b, ')')), $__interval, previous)

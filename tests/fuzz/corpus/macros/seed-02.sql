@@ -1,0 +1,1 @@
+SELECT '${__from:date:iso}', '$__searchFilter' /* $__timeFrom() */ -- $__nonsense

@@ -1,0 +1,1 @@
+$__dayGroup(day, 'week') $__dayFilter([day]) $__localTime(`time`)

@@ -1,0 +1,1 @@
+$__unixEpochGroup($__timeFrom(), '1h', 0) $__unixEpochNanoFilter(t)

@@ -1,0 +1,1 @@
+${__to:date:YYYY-MM} $__interval_ms $__from

@@ -1,0 +1,1 @@
+SELECT "$__timeTo", '$__timeFilter(t)', $1, :a, ?1

@@ -1,0 +1,4 @@
+SELECT time, activity_score AS "Activity"
+FROM days
+WHERE $__timeFilter(time)
+ORDER BY time

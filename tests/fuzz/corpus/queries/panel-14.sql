@@ -1,0 +1,4 @@
+SELECT time, steps AS "Steps"
+FROM days
+WHERE $__timeFilter(time)
+ORDER BY time

@@ -1,0 +1,1 @@
+WITH meta AS (SELECT value FROM sqlite_schema) SELECT * FROM meta

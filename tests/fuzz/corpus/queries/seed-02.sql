@@ -1,0 +1,1 @@
+SELECT value FROM pragma_table_info('meta')

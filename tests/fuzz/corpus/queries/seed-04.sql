@@ -1,0 +1,1 @@
+SELECT group_concat(printf('%1000000c', 'x')) FROM heartrate

@@ -1,0 +1,1 @@
+SELECT source, median(bpm), percentile(bpm, 90) OVER (PARTITION BY source ORDER BY time ROWS 5 PRECEDING) FROM heartrate

@@ -1,0 +1,1 @@
+SELECT time, source, bpm FROM heartrate WHERE $__timeFilter(time) ORDER BY time LIMIT 50

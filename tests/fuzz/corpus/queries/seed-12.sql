@@ -1,0 +1,1 @@
+SELECT corr(time, bpm), slope(time, bpm), ewma(bpm, 0.3) FROM heartrate
