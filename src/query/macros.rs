@@ -3,6 +3,8 @@
 //! A tokenizer finds them: text in strings, comments and quoted names stays as it is, arguments may nest parentheses and macros.
 //! The meaning is that of Grafana's `pkg/tsdb/grafana-postgresql-datasource/macros.go`, checked at their edges by the tests below.
 
+mod variables;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,6 +12,7 @@ use serde::Serialize;
 use super::{QueryContext, interval};
 use crate::store::lexer::{Kind, Token, tokens};
 use crate::time::{Instant, Tz};
+use variables::{ANYTHING, variable, variables_in};
 
 /// How deep macros may stand in arguments of macros.
 const MAX_DEPTH: usize = 8;
@@ -131,7 +134,7 @@ pub const MACROS: [Macro; 25] = [
         "__searchFilter",
         "$__searchFilter",
         (0, 0),
-        |_| Ok("%".to_owned()),
+        |_| Ok(ANYTHING.to_owned()),
         "what was typed into a variable's search box; everything when nothing was",
     ),
 ];
@@ -185,7 +188,7 @@ pub enum Problem {
     Grid,
     #[error("{0} is no calendar unit: write 'day', 'week', 'month' or 'year'")]
     CalendarUnit(String),
-    #[error("{0} is no format of a time: write date, date:iso or date:seconds")]
+    #[error("{0} is no format of a time: write date, date:iso, date:seconds, or a pattern such as date:YYYY-MM-DD")]
     TimeFormat(String),
     #[error("macros are nested too deeply")]
     Depth,
@@ -223,7 +226,9 @@ impl Expander<'_> {
             clause.see(token);
             let fail = |problem| MacroError { problem, offset: token.offset };
             match token.kind {
-                Kind::Dollar if token.text.starts_with("${__") => sql.push_str(&self.variable(token.text).map_err(fail)?),
+                Kind::Dollar if token.text.starts_with("${__") => {
+                    sql.push_str(&variable(token.text, self.context, self.zone).map_err(fail)?)
+                }
                 Kind::Dollar if token.text.starts_with("$__") => {
                     let found = find(token.text).ok_or_else(|| fail(Problem::Unknown(token.text.to_owned())))?;
                     let list = argument_list(&tokens[at..]).ok_or_else(|| fail(Problem::Unclosed(token.text.to_owned())))?;
@@ -238,7 +243,7 @@ impl Expander<'_> {
                         sql.push_str(" AS \"time\"");
                     }
                 }
-                Kind::String => sql.push_str(&self.variables_in(token.text).map_err(fail)?),
+                Kind::String => sql.push_str(&variables_in(token.text, self.context, self.zone).map_err(fail)?),
                 _ => sql.push_str(token.text),
             }
         }
@@ -252,43 +257,6 @@ impl Expander<'_> {
             return Err(Problem::Arguments(found.usage));
         }
         (found.expand)(&mut Call { context: self.context, zone: self.zone, fill: &mut self.fill, arguments })
-    }
-
-    /// `${__from}`, `${__to:date:iso}` and their like: Grafana's own variables, which it replaces in panels but not in alert rules.
-    fn variable(&self, text: &str) -> Result<String, Problem> {
-        let inner = text.trim_start_matches("${").trim_end_matches('}');
-        let (name, format) = inner.split_once(':').map_or((inner, None), |(name, format)| (name, Some(format)));
-        let milliseconds = match name {
-            "__from" => self.context.from_ms,
-            "__to" => self.context.to_ms,
-            "__interval" => return Ok(interval::format(self.context.interval)),
-            "__interval_ms" => return Ok(self.context.interval.as_millis().to_string()),
-            "__searchFilter" => return Ok("%".to_owned()),
-            _ => return Err(Problem::Unknown(text.to_owned())),
-        };
-        let moment = chrono::DateTime::from_timestamp_millis(milliseconds).unwrap_or_default();
-        match format {
-            None => Ok(milliseconds.to_string()),
-            Some("date" | "date:iso") => Ok(moment.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
-            Some("date:seconds") => Ok(moment.timestamp().to_string()),
-            Some("date:YYYY-MM-DD") => Ok(moment.with_timezone(&self.zone).format("%Y-%m-%d").to_string()),
-            Some("date:YYYY-MM") => Ok(moment.with_timezone(&self.zone).format("%Y-%m").to_string()),
-            Some("date:YYYY") => Ok(moment.with_timezone(&self.zone).format("%Y").to_string()),
-            Some(other) => Err(Problem::TimeFormat(other.to_owned())),
-        }
-    }
-
-    /// A string is text, but `'${__from:date:iso}'` and `LIKE '$__searchFilter'` can only be written in one.
-    fn variables_in(&self, string: &str) -> Result<String, Problem> {
-        let mut result = string.replace("$__searchFilter", "%");
-        for name in ["${__from", "${__to", "${__searchFilter"] {
-            while let Some(start) = result.find(name) {
-                let Some(length) = result[start..].find('}') else { break };
-                let value = self.variable(&result[start..=start + length])?;
-                result.replace_range(start..=start + length, &value);
-            }
-        }
-        Ok(result)
     }
 }
 
@@ -383,10 +351,7 @@ fn between(call: &Call<'_>, divisor: i64, factor: i64) -> String {
 
 /// Rounds down on both sides of 1970. Seconds are whole, so shorter intervals become one second.
 fn time_group(call: &mut Call<'_>) -> Result<String, Problem> {
-    let interval = match unquoted(&call.arguments[1]) {
-        "$__interval" => call.context.interval,
-        text => interval::parse(text).ok_or_else(|| Problem::Interval(call.arguments[1].clone()))?,
-    };
+    let interval = interval::parse(unquoted(&call.arguments[1])).ok_or_else(|| Problem::Interval(call.arguments[1].clone()))?;
     let step = whole_seconds(interval);
     if let Some(mode) = call.arguments.get(2) {
         *call.fill = Some(fill(mode, step, call.context)?);
