@@ -20,6 +20,8 @@ pub enum AccountError {
     UnknownCollection { name: String },
     #[error("a backfill needs a number of days, at least 1")]
     NoDays,
+    #[error("all of these days lie before the first ring")]
+    BeforeAnyRing,
     #[error("{redirect:?} cannot be a redirect address: {reason}")]
     BadRedirect { redirect: String, reason: &'static str },
     /// Used, forged, or of another data source: which one is nobody's business.
@@ -71,6 +73,7 @@ impl AccountError {
             UnknownTimezone { .. } => ("unknown_timezone", 400, "Use an IANA name such as Europe/Vienna."),
             UnknownCollection { .. } => ("unknown_collection", 400, "GET status lists the names."),
             NoDays => ("no_days", 400, "For example days=30."),
+            BeforeAnyRing => ("before_any_ring", 400, "Choose a smaller offset_days; there are no data from before 2015."),
             BadRedirect { .. } => ("bad_redirect", 400, "Register exactly the address that the settings page shows."),
             UnknownState => ("unknown_state", 400, "Press Connect again."),
             ExpiredState => ("expired_state", 400, "Press Connect again, and finish within ten minutes."),

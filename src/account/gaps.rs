@@ -16,10 +16,12 @@ const REASONS: &[(&str, &str)] = &[
     ("empty", "nothing recorded"),
 ];
 
-/// `the last 30 days: 2 not synced from the phone yet, 1 nothing recorded`.
-pub(super) fn line(refusal: Option<&str>, gaps: &[&Gap]) -> String {
-    if let Some(refusal) = refusal {
-        return refusal.to_owned();
+/// `of the last 30 days, 2 days: not synced from the phone yet; 1 day: nothing recorded`.
+pub(super) fn line(refusal: Option<&str>, ever_fetched: bool, gaps: &[&Gap]) -> String {
+    match refusal {
+        Some(refusal) => return refusal.to_owned(),
+        None if !ever_fetched => return "not fetched yet".to_owned(),
+        None => {}
     }
     let words = |gap: &&&Gap| {
         let (_, meaning) = REASONS.iter().find(|(reason, _)| *reason == gap.reason)?;
@@ -46,10 +48,11 @@ mod tests {
     fn a_collection_says_in_one_line_why_days_are_missing() {
         let (phone, battery) = (gap("not_synced", 2), gap("battery_empty", 1));
         assert_eq!(
-            line(None, &[&phone, &battery]),
+            line(None, true, &[&phone, &battery]),
             "of the last 30 days, 2 days: not synced from the phone yet; 1 day: the ring's battery was empty"
         );
-        assert_eq!(line(None, &[]), "the last 30 days are complete");
-        assert_eq!(line(Some("the scope spo2 is missing"), &[&phone]), "the scope spo2 is missing");
+        assert_eq!(line(None, true, &[]), "the last 30 days are complete");
+        assert_eq!(line(None, false, &[]), "not fetched yet");
+        assert_eq!(line(Some("the scope spo2 is missing"), true, &[&phone]), "the scope spo2 is missing");
     }
 }

@@ -185,6 +185,9 @@ impl Account {
         }
         let to = now.day(self.zone()).plus(-i64::from(request.offset_days));
         let windows = sync::backfill(&catalog, to.plus(1 - i64::from(request.days)), to, &request.resources);
+        if windows.is_empty() {
+            return Err(AccountError::BeforeAnyRing);
+        }
         self.inner.store.enqueue(&windows, now)?;
         Ok(sync.request(Trigger::Backfill)?)
     }

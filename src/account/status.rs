@@ -68,7 +68,7 @@ pub struct CollectionStatus {
     pub last_day: Option<Day>,
     #[serde(serialize_with = "as_rfc3339_or_null")]
     pub last_sync: Option<Instant>,
-    /// `ok`, `waiting`, `scope_missing`, `forbidden`, `not_available`, `app_too_old`, `error`.
+    /// `ok`, `waiting`, `scope_missing`, `membership_ended`, `forbidden`, `not_available`, `app_too_old`, `error`.
     pub state: String,
     pub reason: Option<String>,
     /// How complete the last weeks are and why not, in one line.
@@ -81,16 +81,16 @@ impl Account {
         let grant = inner.tokens.current()?;
         let (state, reason) = self.connection()?;
         let all_gaps = inner.store.gaps(inner.environment.clock.now().day(self.zone()).plus(1 - gaps::DAYS))?;
-        let summary = |name: &str, refusal: Option<&str>| {
+        let summary = |name: &str, refusal: Option<&str>, ever_fetched: bool| {
             let own: Vec<&Gap> = all_gaps.iter().filter(|gap| gap.collection == name).collect();
-            gaps::line(refusal, &own)
+            gaps::line(refusal, ever_fetched, &own)
         };
         let collections: Vec<CollectionStatus> = inner
             .store
             .collections()?
             .into_iter()
             .map(|row| CollectionStatus {
-                summary: summary(&row.name, row.reason.as_deref()),
+                summary: summary(&row.name, row.reason.as_deref(), row.last_sync.is_some()),
                 name: row.name,
                 documents: row.documents,
                 first_day: row.first_day,
@@ -131,11 +131,9 @@ impl Account {
         let running = sync.as_ref().is_some_and(|sync| sync.is_running());
         let percent = match (running, &last_run) {
             (true, _) => progress.percent(),
-            (false, Some(run)) if run.windows > 0 && run.state != "done" => {
-                (100.0 * run.windows_done as f64 / run.windows as f64).min(100.0)
-            }
-            (false, Some(_)) => 100.0,
-            (false, None) => 0.0,
+            (false, Some(run)) if run.windows > 0 => (100.0 * run.windows_done as f64 / run.windows as f64).min(100.0),
+            (false, Some(run)) if run.state == "done" => 100.0,
+            (false, _) => 0.0,
         };
         let elapsed = last_run.as_ref().map(|run| self.inner.environment.clock.now().seconds() - run.started_at.seconds());
         let elapsed = elapsed.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);

@@ -51,8 +51,14 @@ async fn watch(account: &Account, run: i64) -> Result<(), Failure> {
     let progress = follow(account, run).await?;
     let status = account.status()?;
     println!("{} documents and rows with {} requests", grouped(progress.documents), grouped(progress.requests));
-    for collection in status.collections.iter().filter(|collection| collection.state != "ok") {
+    let unwell: Vec<_> = status.collections.iter().filter(|collection| collection.state != "ok").collect();
+    for collection in &unwell {
         println!("{}: {}", collection.name, collection.reason.as_deref().unwrap_or(&collection.state));
     }
-    Ok(())
+    // What Oura refuses is nobody's failure; what went wrong is.
+    match unwell.iter().filter(|collection| collection.state == "error").count() {
+        0 => Ok(()),
+        1 => Err("one collection could not be fetched whole; the next sync tries again".into()),
+        count => Err(format!("{count} collections could not be fetched whole; the next sync tries again").into()),
+    }
 }

@@ -76,8 +76,11 @@ pub enum FetchError {
     /// 401 or 403 that names a scope: this collection needs another consent; the others go on.
     #[error("the scope {scope:?} is not granted; connect again and leave it ticked")]
     ScopeMissing { scope: String },
-    /// Another 403: membership ended or no permission.
-    #[error("Oura refused access: {detail}. An active membership at Oura opens it; every sync asks again")]
+    /// 403 that speaks of the membership: without one, most rings' data are closed.
+    #[error("the membership at Oura has ended ({detail}); an active one opens this again, every sync asks")]
+    MembershipEnded { detail: String },
+    /// Another 403, or a 401 that a fresh token does not mend.
+    #[error("Oura refused access: {detail}; every sync asks again")]
     Forbidden { detail: String },
     /// 404: Oura does not offer this collection (here, now).
     #[error("Oura does not offer this collection here; nothing can be done, every sync asks again")]
@@ -244,7 +247,7 @@ impl Client {
         let detail_or_status = || if detail.is_empty() { format!("it answers {status}") } else { detail.clone() };
         match meaning {
             Meaning::Unauthorized => scope().unwrap_or_else(|| Failure::Unauthorized { detail: detail_or_status() }),
-            Meaning::Forbidden => scope().unwrap_or_else(|| Failure::Final(FetchError::Forbidden { detail: detail_or_status() })),
+            Meaning::Forbidden => scope().unwrap_or_else(|| Failure::Final(forbidden(detail_or_status()))),
             Meaning::Rejected => Failure::Final(FetchError::Rejected { status, detail: detail_or_status() }),
             Meaning::NotAvailable => Failure::Final(FetchError::NotAvailable),
             Meaning::AppTooOld => Failure::Final(FetchError::AppTooOld),
@@ -274,6 +277,15 @@ impl Client {
 
     fn trust(&self) -> MutexGuard<'_, Trust> {
         self.shared.trust.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a 403 that names no scope is about.
+fn forbidden(detail: String) -> FetchError {
+    let text = detail.to_lowercase();
+    match ["membership", "subscription"].iter().any(|word| text.contains(word)) {
+        true => FetchError::MembershipEnded { detail },
+        false => FetchError::Forbidden { detail },
     }
 }
 

@@ -9,14 +9,14 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::derive::{self, Derived};
-use super::queue::{QueuedWindow, Window};
+use super::queue::{QueuedWindow, Window, last_days, newest, settled_through};
 use super::schema::{quoted, row_columns, row_key};
 use super::{Store, StoreError, rollups};
 use crate::catalog::{Cell, Collection, Reading, Storage, Style};
-use crate::time::{Instant, Tz};
+use crate::time::{Day, Instant, Tz};
 
-/// Days before today whose documents may still change: they are marked partial and asked for again.
-pub const TRAILING_DAYS: i64 = 7;
+/// How far beyond a window its documents can lie: it was asked for with two days more on each side.
+const NEIGHBOURS: i64 = 3;
 
 /// What a window changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -206,7 +206,8 @@ impl Put<'_> {
         Ok(stored)
     }
 
-    /// Counts the documents of each day of the window. Days that had not ended a week ago may still change.
+    /// Counts the documents of each day of the window. The last days, and those of which the phone has brought nothing yet, may still
+    /// change: see [`settled_through`].
     fn coverage(&self) -> Result<(), StoreError> {
         if matches!(self.collection.style, Style::TokenOnly | Style::Singleton) {
             return Ok(());
@@ -224,13 +225,47 @@ impl Put<'_> {
             "INSERT INTO coverage_data (resource, day, documents, partial, fetched_at) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT DO UPDATE SET documents = excluded.documents, partial = excluded.partial, fetched_at = excluded.fetched_at",
         )?;
-        let settled = self.now.day(self.zone).plus(-TRAILING_DAYS);
-        for day in self.window.window.from.through(self.window.window.to) {
-            let (midnight, next) = (day.midnight(self.zone), day.plus(1).midnight(self.zone));
-            let documents: i64 = count.query_row((&self.collection.name, day.to_string(), midnight.0, next.0), |row| row.get(0))?;
+        let days: Vec<(Day, i64)> = self
+            .window
+            .window
+            .from
+            .through(self.window.window.to)
+            .map(|day| {
+                let (midnight, next) = (day.midnight(self.zone), day.plus(1).midnight(self.zone));
+                let documents = count.query_row((&self.collection.name, day.to_string(), midnight.0, next.0), |row| row.get(0))?;
+                Ok((day, documents))
+            })
+            .collect::<rusqlite::Result<_>>()?;
+        // What was known before: the days that a phone brings late are asked for once more after they came, since it may bring them in parts.
+        let newest = newest(self.collection, &last_days(self.transaction)?);
+        let newest = newest.or_else(|| days.iter().filter(|(_, documents)| *documents > 0).map(|(day, _)| *day).max());
+        let settled = settled_through(self.now.day(self.zone), newest);
+        for (day, documents) in days {
             put.execute((&self.collection.name, day.to_string(), documents, day > settled, self.now.0))?;
             derive::add_to_calendar(self.transaction, day, self.zone)?;
         }
+        self.recount_neighbours()
+    }
+
+    /// Documents of the days around the window have come with it, or have moved out of it.
+    fn recount_neighbours(&self) -> Result<(), StoreError> {
+        if self.collection.storage != Storage::Documents {
+            return Ok(());
+        }
+        let Window { from, to, .. } = &self.window.window;
+        self.transaction
+            .prepare_cached(
+                "UPDATE coverage_data SET documents = (SELECT count(*) FROM oura_raw_documents AS raw
+                                                       WHERE raw.resource = ?1 AND raw.day = coverage_data.day AND raw.deleted_at IS NULL)
+                 WHERE resource = ?1 AND (day >= ?2 AND day < ?3 OR day > ?4 AND day <= ?5)",
+            )?
+            .execute((
+                &self.collection.name,
+                from.plus(-NEIGHBOURS).to_string(),
+                from.to_string(),
+                to.to_string(),
+                to.plus(NEIGHBOURS).to_string(),
+            ))?;
         Ok(())
     }
 
@@ -242,13 +277,16 @@ impl Put<'_> {
         };
         let (documents, first, last): (Option<i64>, Option<String>, Option<String>) =
             self.transaction.prepare_cached(held)?.query_row([&self.collection.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        self.window.finish(self.transaction, self.now)?;
+        // One window is well again; the collection is when none waits that went wrong.
         self.transaction
             .prepare_cached(
-                "UPDATE collections SET state = 'ok', reason = NULL, last_sync = ?2, documents = ?3, first_day = ?4, last_day = ?5
+                "UPDATE collections SET last_sync = ?2, documents = ?3, first_day = ?4, last_day = ?5,
+                     (state, reason) = (SELECT iif(wrong, state, 'ok'), iif(wrong, reason, NULL) FROM
+                         (SELECT EXISTS (SELECT 1 FROM sync_windows WHERE resource = ?1 AND done_at IS NULL AND error IS NOT NULL) AS wrong))
                  WHERE name = ?1",
             )?
             .execute((&self.collection.name, self.now.0, documents.unwrap_or(0), first, last))?;
-        self.window.finish(self.transaction, self.now)?;
         super::runs::advance(self.transaction, stored)
     }
 }

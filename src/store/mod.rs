@@ -18,12 +18,12 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use documents::{Stored, TRAILING_DAYS};
+pub use documents::Stored;
 pub use error::StoreError;
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
 pub use guard::{Refusal, SQLITE_FUNCTIONS};
-pub use queue::{Held, QueuedWindow, Reason, Window};
+pub use queue::{Held, QueuedWindow, Reason, Window, settled_through};
 pub use read::{ColumnBatch, Limit, Origin, OutColumn, ReadError, ReadLimits};
 pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};

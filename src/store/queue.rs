@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 
 use super::{Store, StoreError};
+use crate::catalog::Collection;
 use crate::time::{Day, Instant};
 
 /// The days of one collection that one fetch brings. Both ends included; collections without days have today in both.
@@ -26,6 +27,13 @@ pub enum Reason {
     Backfill,
     /// Days never fetched.
     History,
+}
+
+impl Window {
+    /// How many days it has.
+    pub fn days(&self) -> i64 {
+        self.from.until(self.to) + 1
+    }
 }
 
 impl Reason {
@@ -55,11 +63,47 @@ pub struct QueuedWindow {
 pub struct Held {
     /// For each collection the ranges of days that were fetched and can no longer change, in order, not touching each other.
     pub complete: BTreeMap<String, Vec<(Day, Day)>>,
-    pub waiting: Vec<Window>,
+    /// Windows that nobody needs to ask for again: they wait, or came in this run.
+    pub spoken_for: Vec<Window>,
     /// Collections without days that the interrupted run has fetched already.
     pub fresh: BTreeSet<String>,
     /// The first day on which any collection has a document.
     pub first_day: Option<Day>,
+    /// For each collection the last day on which it has a document.
+    pub last_days: BTreeMap<String, Day>,
+}
+
+impl Held {
+    /// The last day of which anything of `collection` has come from the phone: its own last day if wearing the ring makes it, else the
+    /// last day of any that wearing makes, since a week without a workout is no sign.
+    pub fn newest(&self, collection: &Collection) -> Option<Day> {
+        newest(collection, &self.last_days)
+    }
+}
+
+pub(super) fn newest(collection: &Collection, last_days: &BTreeMap<String, Day>) -> Option<Day> {
+    match is_worn(&collection.name) {
+        true => last_days.get(&collection.name).copied(),
+        false => last_days.iter().filter(|(name, _)| is_worn(name)).map(|(_, day)| *day).max(),
+    }
+}
+
+/// Whether wearing the ring makes it, every day; the view `coverage` says the same.
+fn is_worn(collection: &str) -> bool {
+    collection.starts_with("daily_") || ["sleep", "heartrate", "ring_battery_level"].contains(&collection)
+}
+
+/// Days before the newest one whose documents may still change: they are marked partial and asked for again.
+const TRAILING_DAYS: i64 = 7;
+/// So many days may lie between the newest documents and today without anything being late: a day's summary comes when it is over.
+const USUAL_DELAY: i64 = 2;
+/// How long a phone is waited for that brings nothing, in days.
+const LONGEST_SILENCE: i64 = 90;
+
+/// The last day that can no longer change, if `newest` is the last of which anything has come. What a phone was away from comes late, so
+/// the days after the newest one count as open, however long ago they are, up to a limit.
+pub fn settled_through(today: Day, newest: Option<Day>) -> Day {
+    newest.map_or(today, |newest| newest.plus(USUAL_DELAY).min(today)).plus(-TRAILING_DAYS).max(today.plus(-LONGEST_SILENCE))
 }
 
 impl QueuedWindow {
@@ -93,10 +137,11 @@ impl Store {
         held.first_day = writer
             .query_row("SELECT min(day) FROM coverage_data WHERE documents > 0", [], |row| row.get::<_, Option<String>>(0))?
             .and_then(|day| day.parse().ok());
+        held.last_days = last_days(&writer)?;
         drop(rows);
         drop(islands);
         drop(writer);
-        held.waiting = self.waiting()?.into_iter().map(|queued| queued.window).collect();
+        held.spoken_for = self.waiting()?.into_iter().map(|queued| queued.window).collect();
         Ok(held)
     }
 
@@ -121,26 +166,38 @@ impl Store {
         Ok(added)
     }
 
-    /// Every window not yet done: by reason, then newest first.
+    /// Drops what waits, to be planned anew: all but what a person asked for, and what failed by itself in `collections`.
+    pub fn clear_queue(&self, collections: &[String], now: Instant) -> Result<(), StoreError> {
+        let mut writer = self.writer();
+        let transaction = writer.transaction()?;
+        let wanted = serde_json::to_string(collections).expect("names are text");
+        let dropped = transaction.execute(
+            "DELETE FROM sync_windows WHERE done_at IS NULL AND queued_at <= ?2 AND reason <> 'backfill'
+             AND (attempts = 0 OR resource NOT IN (SELECT value FROM json_each(?1)))",
+            (wanted, now.0),
+        )?;
+        transaction.execute("UPDATE sync_runs SET windows = max(windows - ?1, 0) WHERE state = 'running'", [dropped])?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Every window not yet done: by reason, then newest first. One that cannot be read is left out.
     pub fn waiting(&self) -> Result<Vec<QueuedWindow>, StoreError> {
         let writer = self.writer();
         let mut waiting =
             writer.prepare_cached("SELECT window, resource, from_day, to_day, reason, attempts FROM sync_windows WHERE done_at IS NULL")?;
-        let mut windows = waiting
+        let mut windows: Vec<QueuedWindow> = waiting
             .query_map([], |row| {
                 let reason: String = row.get(4)?;
-                Ok(QueuedWindow {
+                let (Ok(from), Ok(to)) = (day_at(row, 2), day_at(row, 3)) else { return Ok(None) };
+                Ok(Some(QueuedWindow {
                     id: row.get(0)?,
-                    window: Window {
-                        collection: row.get(1)?,
-                        from: day_at(row, 2)?,
-                        to: day_at(row, 3)?,
-                        reason: Reason::from_stored(&reason),
-                    },
+                    window: Window { collection: row.get(1)?, from, to, reason: Reason::from_stored(&reason) },
                     attempts: row.get(5)?,
-                })
+                }))
             })?
-            .collect::<Result<Vec<_>, _>>()?;
+            .filter_map(Result::transpose)
+            .collect::<Result<_, _>>()?;
         windows.sort_by(|a, b| {
             let order = |queued: &QueuedWindow| (queued.window.reason, std::cmp::Reverse(queued.window.to));
             order(a).cmp(&order(b)).then_with(|| a.window.collection.cmp(&b.window.collection))
@@ -156,25 +213,39 @@ impl Store {
         Ok(lengths.collect::<Result<_, _>>()?)
     }
 
-    /// Records a failed try; the window keeps waiting.
-    pub fn fail_window(&self, window: &QueuedWindow, error: &str) -> Result<(), StoreError> {
-        self.writer()
-            .prepare_cached("UPDATE sync_windows SET attempts = attempts + 1, error = ?2 WHERE window = ?1")?
-            .execute((window.id, error))?;
+    /// Records that something went wrong: the window keeps waiting, its collection is in error. `by_itself`: the window may be to blame.
+    pub fn fail_window(&self, window: &QueuedWindow, by_itself: bool, message: &str) -> Result<(), StoreError> {
+        let mut writer = self.writer();
+        let transaction = writer.transaction()?;
+        transaction
+            .execute("UPDATE sync_windows SET attempts = attempts + ?2, error = ?3 WHERE window = ?1", (window.id, by_itself, message))?;
+        transaction.execute("UPDATE collections SET state = 'error', reason = ?2 WHERE name = ?1", (&window.window.collection, message))?;
+        transaction.commit()?;
         Ok(())
     }
 
-    /// Replaces a window that the server finds too long by its halves, newer first. False if it is one day already.
-    pub fn split_window(&self, window: &QueuedWindow, now: Instant) -> Result<bool, StoreError> {
-        let Window { from, to, .. } = window.window;
-        if from >= to {
-            return Ok(false);
+    /// Replaces each window by `pieces` of about the same length, which are as much to blame as it was.
+    pub fn split_windows(&self, windows: &[QueuedWindow], pieces: i64, now: Instant) -> Result<(), StoreError> {
+        let mut writer = self.writer();
+        let transaction = writer.transaction()?;
+        let mut added = 0;
+        for QueuedWindow { id, window, attempts } in windows {
+            let length = (window.days() + pieces - 1) / pieces.max(1);
+            let mut from = window.from;
+            added -= transaction.execute("DELETE FROM sync_windows WHERE window = ?1", [id])? as i64;
+            while from <= window.to {
+                let to = window.to.min(from.plus(length - 1));
+                added += transaction.execute(
+                    "INSERT INTO sync_windows (resource, from_day, to_day, reason, attempts, queued_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                     ON CONFLICT DO NOTHING",
+                    (&window.collection, from.to_string(), to.to_string(), window.reason.as_str(), attempts, now.0),
+                )? as i64;
+                from = to.plus(1);
+            }
         }
-        let middle = from.plus(from.until(to) / 2);
-        let half = |from, to| Window { from, to, ..window.window.clone() };
-        self.writer().execute("DELETE FROM sync_windows WHERE window = ?1", [window.id])?;
-        self.enqueue(&[half(middle.plus(1), to), half(from, middle)], now)?;
-        Ok(true)
+        transaction.execute("UPDATE sync_runs SET windows = windows + ?1 WHERE state = 'running'", [added])?;
+        transaction.commit()?;
+        Ok(())
     }
 
     /// Ends a window whose collection no longer exists.
@@ -185,6 +256,13 @@ impl Store {
         transaction.commit()?;
         Ok(super::Stored::default())
     }
+}
+
+/// For each collection the last day on which it has a document.
+pub(super) fn last_days(connection: &Connection) -> Result<BTreeMap<String, Day>, StoreError> {
+    let mut rows = connection.prepare_cached("SELECT name, last_day FROM collections WHERE last_day IS NOT NULL")?;
+    let rows = rows.query_map([], |row| Ok((row.get(0)?, day_at(row, 1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn day_at(row: &rusqlite::Row, column: usize) -> rusqlite::Result<Day> {

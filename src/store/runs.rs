@@ -76,15 +76,16 @@ impl Store {
         )?)
     }
 
-    pub fn end_run(&self, run: i64, end: &RunEnd, requests: u64, now: Instant) -> Result<(), StoreError> {
+    /// `windows`: how many there were, without those of collections that Oura refuses.
+    pub fn end_run(&self, run: i64, end: &RunEnd, windows: u64, requests: u64, now: Instant) -> Result<(), StoreError> {
         let (state, message) = match end {
             RunEnd::Done => ("done", None),
             RunEnd::Failed(message) => ("failed", Some(message.as_str())),
             RunEnd::Interrupted => ("interrupted", None),
         };
         self.writer().execute(
-            "UPDATE sync_runs SET state = ?2, message = ?3, requests = ?4, ended_at = ?5 WHERE run = ?1",
-            (run, state, message, requests, now.0),
+            "UPDATE sync_runs SET state = ?2, message = ?3, windows = ?4, requests = ?5, ended_at = ?6 WHERE run = ?1",
+            (run, state, message, windows, requests, now.0),
         )?;
         Ok(())
     }
@@ -140,6 +141,12 @@ impl Store {
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The last day with a main sleep.
+    pub fn last_night(&self) -> Result<Option<Day>, StoreError> {
+        let day = self.inspector().query_row("SELECT max(day) FROM nights", [], |row| row.get::<_, Option<String>>(0))?;
+        Ok(day.and_then(|day| day.parse().ok()))
     }
 
     /// Whose history this is: the id in `personal_info`, once it has come.

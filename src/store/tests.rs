@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{QueuedWindow, ROLLUPS, Reason, Rollup, Store, StoreError, Stored, Window};
+use super::{QueuedWindow, ROLLUPS, Reason, Rollup, Store, StoreError, Stored, Window, settled_through};
 use crate::catalog::Catalog;
 use crate::time::{Day, Instant, Tz};
 
@@ -184,7 +184,7 @@ fn coverage_says_why_there_is_nothing() {
     assert_eq!(reason("daily_sleep", "2026-11-10"), "not_fetched");
     for (state, said, expected) in [
         ("scope_missing", "the scope daily is missing", "scope_missing"),
-        ("forbidden", "The subscription to Oura has expired.", "membership_ended"),
+        ("membership_ended", "The subscription to Oura has expired.", "membership_ended"),
         ("forbidden", "No permission.", "refused"),
         ("error", "Oura answers 500", "failed"),
     ] {
@@ -194,6 +194,64 @@ fn coverage_says_why_there_is_nothing() {
     let gaps = store.gaps(day("2026-11-22")).unwrap();
     let readiness = gaps.iter().filter(|gap| gap.collection == "daily_readiness").collect::<Vec<_>>();
     assert_eq!((readiness[0].reason.as_str(), readiness[0].days, readiness[0].last), ("not_synced", 2, day("2026-11-24")));
+}
+
+#[test]
+fn days_that_a_phone_has_not_brought_yet_stay_open_however_old_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let complete = |collection: &str| store.held(now()).unwrap().complete.get(collection).cloned().unwrap_or_default();
+    // The ring is worn, the phone lies in a drawer since the 5th.
+    put(&store, "daily_readiness", "2026-11-18", "2026-11-24", &[]);
+    put(&store, "daily_readiness", "2026-10-01", "2026-11-17", &[readiness("a", "2026-11-05", 70)]);
+    put(&store, "workout", "2026-10-01", "2026-11-24", &[]);
+    assert_eq!(complete("daily_readiness"), [(day("2026-10-01"), day("2026-10-31"))]);
+    assert_eq!(complete("workout"), [(day("2026-10-01"), day("2026-10-31"))], "what is not made by wearing goes by the rest");
+
+    // It brings everything; some of it may be on its way still, so the days are asked for once more.
+    let late: Vec<Value> = ["2026-11-10", "2026-11-24"].iter().map(|day| readiness(day, day, 70)).collect();
+    put(&store, "daily_readiness", "2026-11-01", "2026-11-24", &late);
+    assert_eq!(complete("daily_readiness"), [(day("2026-10-01"), day("2026-10-31"))]);
+    put(&store, "daily_readiness", "2026-11-01", "2026-11-24", &late);
+    assert_eq!(complete("daily_readiness"), [(day("2026-10-01"), day("2026-11-17"))]);
+    // A ring that is worn no more is not waited for for ever.
+    assert_eq!(settled_through(day("2027-11-24"), Some(day("2026-11-24"))), day("2027-08-26"));
+}
+
+#[test]
+fn a_document_that_comes_with_another_days_window_counts_for_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let documents = |day: &str| text(&store, &format!("SELECT documents || ' ' || state FROM coverage WHERE day = '{day}'"));
+    put(&store, "daily_readiness", "2026-01-01", "2026-01-10", &[readiness("a", "2026-01-09", 70)]);
+    assert_eq!(documents("2026-01-10"), "0 empty");
+    put(&store, "daily_readiness", "2026-01-11", "2026-01-20", &[readiness("b", "2026-01-10", 70)]);
+    assert_eq!(documents("2026-01-10"), "1 complete");
+    assert_eq!(documents("2026-01-09"), "1 complete", "its neighbour lies outside of what was asked for");
+}
+
+#[test]
+fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let window =
+        |collection: &str, from: &str, reason| Window { collection: collection.to_owned(), from: day(from), to: day(from), reason };
+    let windows = [
+        window("sleep", "2026-01-01", Reason::History),
+        window("sleep", "2026-01-02", Reason::History),
+        window("sleep", "2026-01-03", Reason::Backfill),
+        window("workout", "2026-01-04", Reason::History),
+    ];
+    store.enqueue(&windows, now()).unwrap();
+    for queued in store.waiting().unwrap().iter().filter(|queued| queued.window != windows[0]) {
+        store.fail_window(queued, true, "Oura answers 500").unwrap();
+    }
+    store.clear_queue(&["sleep".to_owned()], now()).unwrap();
+    let left: Vec<Window> = store.waiting().unwrap().into_iter().map(|queued| queued.window).collect();
+    assert_eq!(left, [windows[2].clone(), windows[1].clone()]);
+    assert_eq!(text(&store, "SELECT state FROM collections WHERE name = 'sleep'"), "error");
+    put(&store, "sleep", "2026-01-09", "2026-01-09", &[]);
+    assert_eq!(text(&store, "SELECT state FROM collections WHERE name = 'sleep'"), "error", "another window waits that failed");
 }
 
 #[test]
@@ -241,15 +299,18 @@ fn a_collection_that_disappears_from_the_catalogue_keeps_its_documents() {
 }
 
 #[test]
-fn a_window_too_long_for_the_server_is_halved_until_it_is_one_day() {
+fn a_window_is_cut_into_pieces_that_are_as_much_to_blame() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let window = Window { collection: "sleep".to_owned(), from: day("2026-01-01"), to: day("2026-01-04"), reason: Reason::History };
+    let window = Window { collection: "sleep".to_owned(), from: day("2026-01-01"), to: day("2026-01-05"), reason: Reason::History };
     store.enqueue(&[window], now()).unwrap();
-    let queued = store.waiting().unwrap().remove(0);
-    assert!(store.split_window(&queued, now()).unwrap());
-    let halves: Vec<_> = store.waiting().unwrap().into_iter().map(|queued| (queued.window.from, queued.window.to)).collect();
-    assert_eq!(halves, [(day("2026-01-03"), day("2026-01-04")), (day("2026-01-01"), day("2026-01-02"))]);
+    store.fail_window(&store.waiting().unwrap()[0], true, "Oura answers 500").unwrap();
+    store.split_windows(&store.waiting().unwrap(), 2, now()).unwrap();
+    let pieces: Vec<_> =
+        store.waiting().unwrap().into_iter().map(|queued| (queued.window.from, queued.window.to, queued.attempts)).collect();
+    assert_eq!(pieces, [(day("2026-01-04"), day("2026-01-05"), 1), (day("2026-01-01"), day("2026-01-03"), 1)]);
+    store.writer().execute("UPDATE sync_windows SET from_day = '-0001-03-07' WHERE to_day = '2026-01-05'", []).unwrap();
+    assert_eq!(store.waiting().unwrap().len(), 1, "a window that nobody can read stops nobody");
 }
 
 #[test]
@@ -300,7 +361,7 @@ fn a_run_that_was_interrupted_is_gone_on_with_and_one_that_ended_is_not() {
     assert!(held.fresh.contains("personal_info"));
     assert_eq!(store.held(now().plus(3 * 3600)).unwrap().complete.get("daily_sleep"), None, "too long ago");
 
-    store.end_run(run, &super::RunEnd::Done, 2, now().plus(60)).unwrap();
+    store.end_run(run, &super::RunEnd::Done, 2, 2, now().plus(60)).unwrap();
     assert_eq!(store.held(now().plus(60)).unwrap().complete.get("daily_sleep"), None);
 }
 

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use super::planner::{Wish, plan};
 use crate::catalog::{Collection, Style};
 use crate::oura::{Client, FetchError, Range};
-use crate::store::{QueuedWindow, Reason, RunEnd, Store, StoreError, Stored, Window};
-use crate::time::{Clock, Day};
+use crate::store::{QueuedWindow, RunEnd, Store, StoreError, Stored, Window};
+use crate::time::{Clock, Day, Instant};
 
 /// Windows under way at once. One rate budget lies behind them all.
 const CONCURRENT: usize = 4;
@@ -36,7 +36,7 @@ impl Progress {
     /// 0 to 100.
     pub fn percent(&self) -> f64 {
         match self.windows {
-            _ if self.finished && self.failure.is_none() => 100.0,
+            0 if self.finished && self.failure.is_none() => 100.0,
             0 => 0.0,
             windows => (100.0 * self.windows_done as f64 / windows as f64).min(100.0),
         }
@@ -72,12 +72,14 @@ enum WindowError {
 
 /// What a failed fetch means for the rest of the run.
 enum Consequence {
-    /// This collection rests until the next run, in this state.
+    /// Oura refuses this collection: it rests until the next run, in this state, and the others go on.
     Rest(&'static str),
-    /// The same, unless another collection has just fared so: then nothing would fare better.
-    RestOrStop(&'static str),
+    /// The collection rests; once several have fared so in a row, nothing else would fare better.
+    RestOrStop,
+    /// As [`Consequence::RestOrStop`], but it may be this window alone, if it has failed before.
+    Doubtful,
     /// The window is too long for the server.
-    Split,
+    Shorten,
     /// Nothing else would fare better.
     Stop,
 }
@@ -85,15 +87,26 @@ enum Consequence {
 fn consequence(error: &FetchError) -> Consequence {
     match error {
         FetchError::ScopeMissing { .. } => Consequence::Rest("scope_missing"),
+        FetchError::MembershipEnded { .. } => Consequence::Rest("membership_ended"),
         FetchError::Forbidden { .. } => Consequence::Rest("forbidden"),
         FetchError::NotAvailable => Consequence::Rest("not_available"),
         FetchError::AppTooOld => Consequence::Rest("app_too_old"),
-        FetchError::Rejected { .. } => Consequence::Split,
-        FetchError::RateLimited => Consequence::RestOrStop("error"),
+        FetchError::Rejected { .. } => Consequence::Shorten,
+        FetchError::RateLimited | FetchError::Network { .. } => Consequence::RestOrStop,
+        FetchError::Server { .. } | FetchError::Malformed { .. } => Consequence::Doubtful,
         FetchError::Login(_) => Consequence::Stop,
-        FetchError::Server { .. } | FetchError::Network { .. } | FetchError::Malformed { .. } => Consequence::Rest("error"),
     }
 }
+
+/// The state of a collection that rests because something went wrong, not because Oura refuses it.
+const IN_ERROR: &str = "error";
+
+/// So many collections that go wrong one after the other, with nothing well in between, are an outage.
+const OUTAGE: usize = 3;
+
+/// A window that went wrong in so many runs before is taken to be the trouble itself: it is halved, down to the day that cannot be had, and
+/// the rest of its collection goes on without it.
+const PATIENCE: u32 = 2;
 
 impl Executor {
     /// Fetches everything that is wanted, plans again, and goes on until nothing is. `stop` turning true ends it as soon as what is
@@ -104,8 +117,8 @@ impl Executor {
         let mut state = RunState::default();
         let end = self.drain(&mut state, progress, &mut stop).await.unwrap_or_else(|error| RunEnd::Failed(error.to_string()));
         let requests = self.client.requests().requests - before;
-        let now = self.clock.now();
-        let end = match self.blocking(move |store| store.end_run(run, &end, requests, now).map(|()| end)).await {
+        let (windows, now) = (progress.borrow().windows, self.clock.now());
+        let end = match self.blocking(move |store| store.end_run(run, &end, windows, requests, now).map(|()| end)).await {
             Ok(end) => end,
             Err(error) => RunEnd::Failed(error.to_string()),
         };
@@ -125,17 +138,22 @@ impl Executor {
         progress: &watch::Sender<Progress>,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<RunEnd, StoreError> {
-        let mut reasons: &[Reason] = &[Reason::Trailing, Reason::History];
+        // What waits from before is planned anew: what is wanted may have changed, and small windows that lie together become one.
+        let (collections, now) = (self.wish(self.clock.now()).wanted(&self.store.catalog()), self.clock.now());
+        self.blocking(move |store| store.clear_queue(&collections, now)).await?;
         loop {
-            self.enqueue_wanted(reasons).await?;
-            // Trailing days stay incomplete however often they are fetched: once a run is enough.
-            reasons = &[Reason::History];
+            self.enqueue_wanted(state).await?;
             let mut queue: Vec<QueuedWindow> = self.blocking(|store| store.waiting()).await?;
-            queue.retain(|queued| !state.resting.contains_key(&queued.window.collection));
+            let missing = queue.iter().filter(|queued| state.is_missing(queued)).count();
+            queue.retain(|queued| state.may_start(queued));
+            state.replan.clear();
+            progress.send_modify(|progress| progress.windows = progress.windows_done + (queue.len() + missing) as u64);
             if queue.is_empty() {
-                return Ok(RunEnd::Done);
+                return Ok(match &state.trouble {
+                    Some(message) if state.done.is_empty() => RunEnd::Failed(message.clone()),
+                    _ => RunEnd::Done,
+                });
             }
-            progress.send_modify(|progress| progress.windows = progress.windows_done + queue.len() as u64);
             // Newest first: taken from the end.
             queue.reverse();
             if let Some(end) = self.fetch_all(queue, state, progress, stop).await? {
@@ -144,13 +162,17 @@ impl Executor {
         }
     }
 
-    /// Plans from what is held now, and queues what is wanted for one of `reasons`.
-    async fn enqueue_wanted(&self, reasons: &[Reason]) -> Result<(), StoreError> {
+    fn wish(&self, now: Instant) -> Wish {
+        Wish { today: now.day(self.store.zone()), history_start: self.history_start, collections: self.collections.clone() }
+    }
+
+    /// Plans from what is held now, and queues what is wanted. Days that may still change stay incomplete however often they are fetched:
+    /// once a run is enough.
+    async fn enqueue_wanted(&self, state: &RunState) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let held = self.blocking(move |store| store.held(now)).await?;
-        let wish = Wish { today: now.day(self.store.zone()), history_start: self.history_start, collections: self.collections.clone() };
-        let mut wanted = plan(&self.store.catalog(), &held, &wish);
-        wanted.retain(|window| reasons.contains(&window.reason));
+        let mut held = self.blocking(move |store| store.held(now)).await?;
+        held.spoken_for.extend_from_slice(&state.done);
+        let wanted = plan(&self.store.catalog(), &held, &self.wish(now));
         self.blocking(move |store| store.enqueue(&wanted, now)).await?;
         Ok(())
     }
@@ -194,8 +216,7 @@ impl Executor {
             }
             match outcome {
                 Ok(stored) => {
-                    state.well.insert(queued.window.collection);
-                    state.limited = false;
+                    state.went_well(queued.window);
                     progress.send_modify(|progress| {
                         progress.windows_done += 1;
                         progress.documents += stored.documents;
@@ -211,10 +232,6 @@ impl Executor {
                     if let Some(end) = self.failed(&queued, &error, state).await? {
                         ended.get_or_insert(end);
                     }
-                    progress.send_modify(|progress| {
-                        let left = queue.iter().filter(|queued| !state.resting.contains_key(&queued.window.collection)).count();
-                        progress.windows = progress.windows_done + (left + under_way.len()) as u64;
-                    });
                 }
             }
         }
@@ -222,33 +239,57 @@ impl Executor {
 
     /// Records a failed fetch; `Some` ends the run.
     async fn failed(&self, queued: &QueuedWindow, error: &FetchError, state: &mut RunState) -> Result<Option<RunEnd>, StoreError> {
-        let (collection, message) = (queued.window.collection.clone(), error.to_string());
-        tracing::warn!(collection, from = %queued.window.from, to = %queued.window.to, error = message, "a window could not be fetched");
-        let window = queued.clone();
-        let now = self.clock.now();
-        let resting = match consequence(error) {
+        let (window, message) = (&queued.window, error.to_string());
+        tracing::warn!(collection = window.collection, from = %window.from, to = %window.to, error = message, "a window could not be fetched");
+        let consequence = consequence(error);
+        match consequence {
             Consequence::Stop => return Ok(Some(RunEnd::Failed(message))),
-            Consequence::RestOrStop(_) if state.limited => return Ok(Some(RunEnd::Failed(message))),
-            Consequence::RestOrStop(resting) => {
-                state.limited = true;
-                resting
+            Consequence::Rest(refusal) => {
+                state.resting.insert(window.collection.clone(), refusal);
+                let collection = window.collection.clone();
+                self.blocking(move |store| store.set_collection_state(&collection, refusal, Some(&message))).await?;
+                return Ok(None);
             }
-            Consequence::Rest(resting) => resting,
-            Consequence::Split => {
-                if self.blocking(move |store| store.split_window(&window, now)).await? {
-                    return Ok(None);
-                }
-                "error"
+            Consequence::Shorten if window.days() > 1 => {
+                self.shorten(&window.collection, window.days(), state).await?;
+                return Ok(None);
             }
-        };
-        state.resting.insert(collection.clone(), resting);
-        let window = queued.clone();
-        self.blocking(move |store| {
-            store.fail_window(&window, &message)?;
-            store.set_collection_state(&collection, resting, Some(&message))
-        })
-        .await?;
+            Consequence::RestOrStop | Consequence::Doubtful | Consequence::Shorten => {}
+        }
+        state.went_wrong(&window.collection, &message);
+        if !matches!(consequence, Consequence::Shorten) && state.in_a_row.len() >= OUTAGE {
+            return Ok(Some(RunEnd::Failed(message)));
+        }
+        let by_itself = !matches!(consequence, Consequence::RestOrStop);
+        match by_itself && queued.attempts >= PATIENCE {
+            false => drop(state.resting.insert(window.collection.clone(), IN_ERROR)),
+            true if window.days() > 1 => {
+                let (halved, now) = (queued.clone(), self.clock.now());
+                self.blocking(move |store| store.split_windows(&[halved], 2, now)).await?;
+                return Ok(None);
+            }
+            true => drop(state.set_aside.insert(queued.id)),
+        }
+        let failed = queued.clone();
+        self.blocking(move |store| store.fail_window(&failed, by_itself, &message)).await?;
         Ok(None)
+    }
+
+    /// The server takes no windows of `days` of this collection: cuts all that wait to half of that, for this run. The next one tries the
+    /// usual length again, since a refusal may have had another reason.
+    async fn shorten(&self, collection: &str, days: i64, state: &mut RunState) -> Result<(), StoreError> {
+        let (collection, now) = (collection.to_owned(), self.clock.now());
+        state.replan.insert(collection.clone());
+        let most = (days + 1) / 2;
+        self.blocking(move |store| {
+            let mut waiting = store.waiting()?;
+            waiting.retain(|queued| queued.window.collection == collection && queued.window.days() > most);
+            waiting.into_iter().try_for_each(|queued| {
+                let pieces = (queued.window.days() + most - 1) / most;
+                store.split_windows(&[queued], pieces, now)
+            })
+        })
+        .await
     }
 
     /// Fetches one window whole and stores it. `stop` ends the fetching, which may wait for many minutes, never the storing.
@@ -288,23 +329,51 @@ impl Executor {
 /// What a run has learned.
 #[derive(Default)]
 struct RunState {
+    /// Windows that are in the store.
+    done: Vec<Window>,
     /// Collections that rest until the next run, and in which state.
     resting: BTreeMap<String, &'static str>,
+    /// Windows that cannot be had in this run, while the rest of their collection goes on.
+    set_aside: HashSet<i64>,
+    /// Collections whose windows have been cut in the store since they were read from it.
+    replan: HashSet<String>,
     /// Collections that answered once: several of their windows may be under way together.
     well: HashSet<String>,
-    /// The rate limit ended a window, and nothing has come since.
-    limited: bool,
+    /// Collections that went wrong since anything went well.
+    in_a_row: HashSet<String>,
+    /// What went wrong last.
+    trouble: Option<String>,
 }
 
 impl RunState {
     /// The next window of `queue` that may start while `busy` collections are under way.
     fn take(&self, queue: &mut Vec<QueuedWindow>, busy: &[String]) -> Option<QueuedWindow> {
-        queue.retain(|queued| !self.resting.contains_key(&queued.window.collection));
+        queue.retain(|queued| self.may_start(queued) && !self.replan.contains(&queued.window.collection));
         let place = queue.iter().rposition(|queued| {
             let collection = &queued.window.collection;
             self.well.contains(collection) || !busy.contains(collection)
         })?;
         Some(queue.remove(place))
+    }
+
+    fn may_start(&self, queued: &QueuedWindow) -> bool {
+        !self.resting.contains_key(&queued.window.collection) && !self.set_aside.contains(&queued.id)
+    }
+
+    /// Whether it waits because something went wrong: what Oura refuses is not missing.
+    fn is_missing(&self, queued: &QueuedWindow) -> bool {
+        self.set_aside.contains(&queued.id) || self.resting.get(&queued.window.collection) == Some(&IN_ERROR)
+    }
+
+    fn went_well(&mut self, window: Window) {
+        self.in_a_row.clear();
+        self.well.insert(window.collection.clone());
+        self.done.push(window);
+    }
+
+    fn went_wrong(&mut self, collection: &str, message: &str) {
+        self.in_a_row.insert(collection.to_owned());
+        self.trouble = Some(message.to_owned());
     }
 }
 

@@ -1,8 +1,11 @@
 //! Which windows are wanted, given what is held. Pure: no clock, no network, no file.
 
 use crate::catalog::{Catalog, Collection, Style};
-use crate::store::{Held, Reason, TRAILING_DAYS, Window};
+use crate::store::{Held, Reason, Window, settled_through};
 use crate::time::Day;
+
+/// No ring is older: nothing is asked for before the year in which the first one came.
+const FIRST_RING: (i32, u32, u32) = (2015, 1, 1);
 
 /// How long before the first day with data the history is looked for: two empty years.
 const EMPTY_DAYS: i64 = 730;
@@ -18,30 +21,36 @@ pub struct Wish {
 }
 
 impl Wish {
+    /// The names of the collections that are wanted.
+    pub fn wanted(&self, catalog: &Catalog) -> Vec<String> {
+        catalog.collections.iter().filter(|collection| self.wants(collection)).map(|collection| collection.name.clone()).collect()
+    }
+
     fn wants(&self, collection: &Collection) -> bool {
         self.collections.is_empty() || self.collections.iter().any(|name| name.eq_ignore_ascii_case(&collection.name))
     }
 }
 
-/// Every window that is wanted and not waiting: the trailing days, which may still change, and all days not yet complete, newest first.
+/// Every window that is wanted and not spoken for: the trailing days, which may still change, and all days not yet complete, newest first.
 pub fn plan(catalog: &Catalog, held: &Held, wish: &Wish) -> Vec<Window> {
-    let floor = wish.history_start.unwrap_or_else(|| held.first_day.unwrap_or(wish.today).plus(-EMPTY_DAYS)).min(wish.today);
+    let floor = wish.history_start.unwrap_or_else(|| held.first_day.unwrap_or(wish.today).plus(-EMPTY_DAYS));
+    let floor = floor.max(first_ring()).min(wish.today);
     let mut windows = Vec::new();
     for collection in catalog.collections.iter().filter(|collection| wish.wants(collection)) {
-        let waiting = || held.waiting.iter().filter(|window| window.collection == collection.name);
+        let taken = || held.spoken_for.iter().filter(|window| window.collection == collection.name);
         if has_no_days(collection) {
-            if waiting().next().is_none() && !held.fresh.contains(&collection.name) {
+            if taken().next().is_none() && !held.fresh.contains(&collection.name) {
                 windows.push(window(collection, wish.today, wish.today, Reason::Trailing));
             }
             continue;
         }
         let complete = held.complete.get(&collection.name).into_iter().flatten().copied();
-        let mut spoken_for: Vec<(Day, Day)> = complete.chain(waiting().map(|window| (window.from, window.to))).collect();
+        let mut spoken_for: Vec<(Day, Day)> = complete.chain(taken().map(|window| (window.from, window.to))).collect();
         spoken_for.sort_unstable();
-        let trailing_from = wish.today.plus(1 - TRAILING_DAYS);
+        let trailing_from = settled_through(wish.today, held.newest(collection)).plus(1);
         for (from, to) in gaps(&spoken_for, floor, wish.today).into_iter().rev() {
             if to >= trailing_from {
-                windows.push(window(collection, from.max(trailing_from), to, Reason::Trailing));
+                windows.extend(chunks(collection, from.max(trailing_from), to, Reason::Trailing));
             }
             if from < trailing_from {
                 windows.extend(chunks(collection, from, to.min(trailing_from.plus(-1)), Reason::History));
@@ -51,8 +60,12 @@ pub fn plan(catalog: &Catalog, held: &Held, wish: &Wish) -> Vec<Window> {
     windows
 }
 
-/// The windows of a piece of history that is to be fetched again, both days included.
+/// The windows of a piece of history that is to be fetched again, both days included. None where there were no rings yet.
 pub fn backfill(catalog: &Catalog, from: Day, to: Day, collections: &[String]) -> Vec<Window> {
+    let from = from.max(first_ring());
+    if from > to {
+        return Vec::new();
+    }
     let wish = Wish { today: to, history_start: None, collections: collections.to_vec() };
     let wanted = catalog.collections.iter().filter(|collection| wish.wants(collection));
     wanted
@@ -61,6 +74,11 @@ pub fn backfill(catalog: &Catalog, from: Day, to: Day, collections: &[String]) -
             false => chunks(collection, from, to, Reason::Backfill),
         })
         .collect()
+}
+
+fn first_ring() -> Day {
+    let (year, month, day) = FIRST_RING;
+    Day::new(year, month, day).expect("a date")
 }
 
 fn has_no_days(collection: &Collection) -> bool {
@@ -123,7 +141,7 @@ mod tests {
             |&(from, to): &(i64, i64)| Window { collection: "sleep".to_owned(), from: day(from), to: day(to), reason: Reason::History };
         Held {
             complete: BTreeMap::from([("sleep".to_owned(), complete.iter().map(|&(from, to)| (day(from), day(to))).collect())]),
-            waiting: waiting.iter().map(window).collect(),
+            spoken_for: waiting.iter().map(window).collect(),
             ..Held::default()
         }
     }
@@ -141,6 +159,25 @@ mod tests {
         let windows = plan(&Catalog::bundled(), &held(&[(-200, -7)], &[]), &wish(0, -200));
         assert_eq!(windows.len(), 1);
         assert_eq!((windows[0].reason, windows[0].from, windows[0].to), (Reason::Trailing, day(-6), day(0)));
+    }
+
+    #[test]
+    fn a_phone_that_was_silent_for_weeks_is_asked_for_all_of_them() {
+        let mut held = held(&[(-200, -31)], &[]);
+        held.last_days.insert("sleep".to_owned(), day(-26));
+        let windows = plan(&Catalog::bundled(), &held, &wish(0, -200));
+        let seen: Vec<_> = windows.iter().map(|window| (window.reason, day(0).until(window.from), day(0).until(window.to))).collect();
+        assert_eq!(seen, [(Reason::Trailing, -30, 0)]);
+    }
+
+    #[test]
+    fn nobody_is_asked_for_days_before_the_first_ring() {
+        let long_ago = Wish { history_start: Day::new(1, 1, 1), ..wish(0, 0) };
+        let earliest = plan(&Catalog::bundled(), &held(&[], &[]), &long_ago).into_iter().map(|window| window.from).min();
+        assert_eq!(earliest, Some(first_ring()));
+        let from = day(0).plus(-800_000_000);
+        assert_eq!(backfill(&Catalog::bundled(), from, day(0), &[]).iter().map(|window| window.from).min(), Some(first_ring()));
+        assert_eq!(backfill(&Catalog::bundled(), from, from, &[]), []);
     }
 
     #[test]
@@ -164,7 +201,7 @@ mod tests {
         wish.collections = vec!["personal_info".to_owned(), "ring_configuration".to_owned()];
         let windows = plan(&Catalog::bundled(), &Held::default(), &wish);
         assert_eq!(windows.len(), 2);
-        let again = plan(&Catalog::bundled(), &Held { waiting: windows, ..Held::default() }, &wish);
+        let again = plan(&Catalog::bundled(), &Held { spoken_for: windows, ..Held::default() }, &wish);
         assert_eq!(again, []);
     }
 

@@ -156,12 +156,16 @@ impl Shared {
         let Schedule::Every(interval) = self.schedule else { return None };
         let Executor { store, clock, .. } = &self.executor;
         let now = clock.now();
-        // A run that was cut off goes on at once.
-        let last = store.last_run().ok().flatten().filter(|run| run.state != "interrupted");
-        let newest_night = || store.collections().ok()?.into_iter().find(|row| row.name == "sleep" && row.state == "ok")?.last_day;
-        let wait = wait(interval.as_secs() as i64, failures, now, store.zone(), newest_night());
-        // A failure counts from its end, which may be long after its start. A last run in the future: the clock was set back.
-        let from = last.map(|run| if failures > 0 { run.ended_at.unwrap_or(run.started_at) } else { run.started_at });
+        let wait = wait(interval.as_secs() as i64, failures, now, store.zone(), store.last_night().ok().flatten());
+        let last = store.last_run().ok().flatten();
+        let from = match last {
+            // Counted from now, when it ended or could not even begin: its start may be long ago.
+            _ if failures > 0 => Some(now),
+            // A run that was cut off goes on at once.
+            Some(run) if run.state != "interrupted" => Some(run.started_at),
+            _ => None,
+        };
+        // A last run in the future: the clock was set back.
         let due = from.map_or(now, |from| from.min(now).plus(wait)).max(now);
         let jitter = rand::random_range(0.0..0.1) * wait as f64;
         let pause = Duration::from_secs_f64((due.0 - now.0) as f64 + if from.is_some() { jitter } else { 0.0 });

@@ -46,12 +46,12 @@ async fn a_scope_is_missing() {
 
 #[tokio::test]
 async fn membership_has_expired() {
-    misbehaving("daily_readiness", Misbehaviour::MembershipExpired, "forbidden", &["subscription", "expired", "membership"]).await;
+    misbehaving("daily_readiness", Misbehaviour::MembershipExpired, "membership_ended", &["subscription", "expired", "membership"]).await;
 }
 
 #[tokio::test]
 async fn forbidden_without_a_reason() {
-    misbehaving("sleep_time", status(403), "forbidden", &["refused", "Forbidden", "membership"]).await;
+    misbehaving("sleep_time", status(403), "forbidden", &["refused", "Forbidden", "asks again"]).await;
 }
 
 #[tokio::test]

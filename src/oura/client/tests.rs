@@ -112,7 +112,7 @@ async fn each_status_comes_to_one_situation_and_is_not_asked_again() {
         (401, r#"{"detail":"Token is not authorized access spo2 scope."}"#, r#"ScopeMissing { scope: "spo2" }"#),
         (403, r#"{"detail":"Missing scope: stress"}"#, r#"ScopeMissing { scope: "stress" }"#),
         (403, r#"{"error":"insufficient_scope"}"#, r#"ScopeMissing { scope: "heart_health" }"#),
-        (403, r#"{"detail":"subscription to Oura has expired"}"#, r#"Forbidden { detail: "subscription to Oura has expired" }"#),
+        (403, r#"{"detail":"subscription to Oura has expired"}"#, r#"MembershipEnded { detail: "subscription to Oura has expired" }"#),
         (404, r#"{"detail":"Not Found"}"#, "NotAvailable"),
         (426, "", "AppTooOld"),
         (400, r#"{"detail":"range too long"}"#, r#"Rejected { status: 400, detail: "range too long" }"#),

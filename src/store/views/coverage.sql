@@ -2,9 +2,9 @@ CREATE VIEW coverage AS
 SELECT collection, day, time, documents, state,
        -- Why there is nothing; the first that holds.
        CASE WHEN documents > 0 THEN NULL
-            WHEN state IN ('not_fetched', 'partial') AND refusal = 'forbidden'
-                 THEN iif(said LIKE '%membership%' OR said LIKE '%subscription%', 'membership_ended', 'refused')
-            WHEN state IN ('not_fetched', 'partial') AND refusal IN ('scope_missing', 'not_available', 'app_too_old', 'removed') THEN refusal
+            WHEN state IN ('not_fetched', 'partial') AND refusal = 'forbidden' THEN 'refused'
+            WHEN state IN ('not_fetched', 'partial')
+                 AND refusal IN ('scope_missing', 'membership_ended', 'not_available', 'app_too_old', 'removed') THEN refusal
             WHEN state IN ('not_fetched', 'partial') AND refusal = 'error' THEN 'failed'
             WHEN state = 'not_fetched' THEN 'not_fetched'
             WHEN NOT worn THEN 'empty'
@@ -26,7 +26,7 @@ FROM (SELECT collections.name AS collection, calendar.day AS day, calendar.time 
                   WHEN coverage_data.partial THEN 'partial'
                   WHEN coverage_data.documents = 0 THEN 'empty'
                   ELSE 'complete' END AS state,
-             collections.state AS refusal, collections.reason AS said,
+             collections.state AS refusal,
              -- What a ring makes by being worn; a day without a workout or a tag is no gap.
              collections.name LIKE 'daily~_%' ESCAPE '~' OR collections.name IN ('sleep', 'heartrate', 'ring_battery_level') AS worn,
              coverage_data.fetched_at AS fetched_at
