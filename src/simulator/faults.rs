@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::life::beginning;
 use super::noise::Noise;
+use crate::time::Day;
 
 /// One kind of misbehaviour on some of the requests.
 ///
 /// Written as `collection=sleep,status=500,times=3` or `path=/oauth/token,delay=250,after=1`: where (`collection` or `path`, a prefix;
-/// nothing for every request), what ([`Misbehaviour`]), and when (`after`, `times`, `probability`).
+/// nothing for every request), what ([`Misbehaviour`]), and when (`after`, `times`, `probability`, `day`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     pub on: Target,
@@ -21,6 +22,8 @@ pub struct Fault {
     pub times: Option<u32>,
     /// Of each request that could go wrong.
     pub probability: f64,
+    /// Only requests whose range holds this day.
+    pub day: Option<Day>,
 }
 
 /// The requests a fault may hit.
@@ -58,12 +61,14 @@ pub enum Misbehaviour {
     Shuffled,
     /// `duplicated`: every document twice.
     Duplicated,
+    /// `longest_range=10`: 400 for a range of more days.
+    LongestRange(i64),
 }
 
 impl Fault {
     /// Does so on every request to `target`.
     pub fn new(target: Target, does: Misbehaviour) -> Fault {
-        Fault { on: target, does, after: 0, times: None, probability: 1.0 }
+        Fault { on: target, does, after: 0, times: None, probability: 1.0, day: None }
     }
 
     /// Every request for `name`.
@@ -81,6 +86,11 @@ impl Fault {
         Fault { times: Some(count), ..self }
     }
 
+    /// Only where the range holds `day`.
+    pub fn on_day(self, day: Day) -> Fault {
+        Fault { day: Some(day), ..self }
+    }
+
     /// Only once `count` requests went well.
     pub fn after(self, count: u32) -> Fault {
         Fault { after: count, ..self }
@@ -91,7 +101,7 @@ impl Misbehaviour {
     /// Whether it takes the answer, or a part of it, from the one who asked; others only delay or disguise it.
     pub(super) fn spoils(&self) -> bool {
         use Misbehaviour::*;
-        matches!(self, Status { .. } | ScopeMissing | MembershipExpired | HalfBody | InvalidJson | EndlessPages)
+        matches!(self, Status { .. } | LongestRange(_) | ScopeMissing | MembershipExpired | HalfBody | InvalidJson | EndlessPages)
     }
 }
 
@@ -149,6 +159,8 @@ impl FromStr for Fault {
                 "retry_after" => wait = Some(number(key, value)?),
                 "status" => does = Some(Misbehaviour::Status { status: number(key, value)?, retry_after: None }),
                 "drip" => does = Some(Misbehaviour::Drip(Duration::from_millis(number(key, value)?))),
+                "longest_range" => does = Some(Misbehaviour::LongestRange(number(key, value)?)),
+                "day" => fault.day = Some(number(key, value)?),
                 "delay" => does = Some(Misbehaviour::Delay(Duration::from_millis(number(key, value)?))),
                 "endless_pages" => does = Some(Misbehaviour::EndlessPages),
                 _ => {
@@ -197,14 +209,20 @@ impl Faults {
     }
 
     /// What goes wrong with this request.
-    pub(super) fn strike(&self, path: &str) -> Vec<Misbehaviour> {
+    pub(super) fn strike(&self, path: &str, range: Option<(Day, Day)>) -> Vec<Misbehaviour> {
         let mut armed = self.armed();
         let Armed { faults, chance } = &mut *armed;
         let mut strikes = Vec::new();
-        for (fault, tally) in faults.iter_mut().filter(|(fault, _)| fault.on.covers(path)) {
+        let meant = |fault: &Fault| {
+            let held = |day| range.is_some_and(|(from, to)| (from..=to).contains(&day));
+            fault.on.covers(path) && fault.day.is_none_or(held)
+        };
+        for (fault, tally) in faults.iter_mut().filter(|(fault, _)| meant(fault)) {
             tally.seen += 1;
             let due = tally.seen > fault.after && fault.times.is_none_or(|times| tally.struck < times);
-            if due && (fault.probability >= 1.0 || chance.chance(fault.probability)) {
+            // Short ranges are what it wants.
+            let fits = matches!((&fault.does, range), (Misbehaviour::LongestRange(most), Some((from, to))) if from.until(to) < *most);
+            if due && !fits && (fault.probability >= 1.0 || chance.chance(fault.probability)) {
                 tally.struck += 1;
                 strikes.push(fault.does.clone());
             }

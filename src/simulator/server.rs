@@ -19,6 +19,7 @@ use super::collections::Collection;
 use super::faults::Misbehaviour;
 use super::journal::{self, Violation};
 use super::{Oura, api, consent};
+use crate::time::Day;
 
 pub(super) fn router(oura: Arc<Oura>) -> Router {
     let missing = || async { Refusal::new(StatusCode::NOT_FOUND, "Not Found") };
@@ -53,7 +54,7 @@ async fn answer(oura: &Oura, mut request: Request, next: Next) -> (Response, boo
         return (too_many(wait), false);
     }
     let path = request.uri().path().to_owned();
-    let strikes = oura.faults.strike(&path);
+    let strikes = oura.faults.strike(&path, range(request.uri()));
     let mut refusal = None;
     for strike in &strikes {
         match strike {
@@ -68,6 +69,10 @@ async fn answer(oura: &Oura, mut request: Request, next: Next) -> (Response, boo
                 let scope = Collection::named(name).and_then(|collection| collection.scope).unwrap_or("personal");
                 refusal = Some(Refusal::scope(scope).into_response());
             }
+            Misbehaviour::LongestRange(days) => {
+                let detail = format!("The range must not be longer than {days} days.");
+                refusal = Some(Refusal::new(StatusCode::BAD_REQUEST, &detail).into_response());
+            }
             Misbehaviour::MembershipExpired => refusal = Some(Refusal::membership().into_response()),
             // Whichever page is asked for, it is the first.
             Misbehaviour::EndlessPages => *request.uri_mut() = without_token(request.uri()),
@@ -79,6 +84,17 @@ async fn answer(oura: &Oura, mut request: Request, next: Next) -> (Response, boo
         None => next.run(request).await,
     };
     (spoil(response, &strikes).await, strikes.iter().any(Misbehaviour::spoils))
+}
+
+/// The days that are asked for, both included.
+fn range(uri: &Uri) -> Option<(Day, Day)> {
+    let parameters: Vec<_> = url::form_urlencoded::parse(uri.query()?.as_bytes()).into_owned().collect();
+    let day = |end: &str| {
+        let (_, value) =
+            parameters.iter().find(|(name, _)| name.starts_with(end) && (name.ends_with("_date") || name.ends_with("_datetime")))?;
+        value.get(..10)?.parse().ok()
+    };
+    Some((day("start")?, day("end")?))
 }
 
 /// The address of the first page.
@@ -99,7 +115,7 @@ fn too_many(wait: u64) -> Response {
 async fn spoil(response: Response, strikes: &[Misbehaviour]) -> Response {
     let touches_body = |strike: &&Misbehaviour| {
         use Misbehaviour::*;
-        !matches!(strike, Status { .. } | ScopeMissing | MembershipExpired | Delay(_))
+        !matches!(strike, Status { .. } | LongestRange(_) | ScopeMissing | MembershipExpired | Delay(_))
     };
     let strikes: Vec<&Misbehaviour> = strikes.iter().filter(touches_body).collect();
     if strikes.is_empty() {

@@ -8,6 +8,7 @@ mod common;
 mod files;
 mod login;
 mod neighbours;
+mod outage;
 mod revisions;
 mod storm;
 mod world;

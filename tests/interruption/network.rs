@@ -91,8 +91,8 @@ async fn a_name_that_nobody_knows_is_a_network_that_is_down() {
     let folder = connected_folder(&simulator).await;
     // RFC 2606: no such host exists anywhere.
     let nowhere = "http://oura.invalid/".parse().unwrap();
-    Program::start(folder.path(), &nowhere, now).ended().await;
-    let said = super::common::select(&database(folder.path()), "SELECT reason FROM collections WHERE name = 'sleep'");
+    assert!(!Program::start(folder.path(), &nowhere, now).ended().await, "it says that nothing came");
+    let said = super::common::select(&database(folder.path()), "SELECT message FROM sync_runs WHERE state = 'failed'");
     let said = said[0][0].as_str().unwrap();
     assert!(said.contains("could not be reached") && said.contains("next sync tries again"), "{said}");
     assert!(Program::start(folder.path(), &simulator.origin(), now).ended().await);
