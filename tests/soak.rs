@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use ringside::oura::{self, Origins, Secret};
 use ringside::query::Limits;
 use ringside::simulator::{self, Config, Consent, Fault, Misbehaviour, Simulator, Target, Violation};
 use ringside::time::{Clock, Day, Instant, Tz};
+use serde_json::{Value, json};
 
 /// Seconds of the simulated year that pass in one.
 const RATE: f64 = 365.0 * 86_400.0 / (20.0 * 60.0);
@@ -188,9 +189,7 @@ async fn connect(folder: &Path, simulator: &Simulator, first_day: Day, clock: Cl
 fn assert_whole(database: &Path, simulator: &Simulator, first_day: Day, ended: Instant) {
     let last_day = ended.day(Tz::UTC).plus(-UNSETTLED);
     for collection in Catalog::bundled().collections.iter().filter(|collection| collection.storage == Storage::Documents) {
-        let settled = |document: &serde_json::Value| {
-            document["day"].as_str().is_some_and(|day| (first_day..=last_day).contains(&day.parse().unwrap()))
-        };
+        let settled = |document: &Value| document["day"].as_str().is_some_and(|day| (first_day..=last_day).contains(&day.parse().unwrap()));
         let truth: BTreeSet<String> = simulator
             .truth(&collection.name, first_day, last_day)
             .iter()
@@ -206,6 +205,24 @@ fn assert_whole(database: &Path, simulator: &Simulator, first_day: Day, ended: I
             .collect();
         let (strange, lacking) = (held.difference(&truth).next(), truth.difference(&held).next());
         assert!(strange.is_none() && lacking.is_none(), "{}: {strange:?} {lacking:?}", collection.name);
+    }
+    for (rows, columns) in [("heartrate", ["bpm", "source"].as_slice()), ("ring_battery_level", &["level"])] {
+        let (from, to) = (first_day.plus(1).midnight(Tz::UTC), last_day.midnight(Tz::UTC));
+        let held = format!("SELECT time, {} FROM {rows} WHERE time >= {} AND time < {}", columns.join(", "), from.seconds(), to.seconds());
+        let held: BTreeSet<String> = common::select(database, &held).iter().map(|row| json!(row).to_string()).collect();
+        // Of rows with the same key the last counts.
+        let mut truth: BTreeMap<String, String> = BTreeMap::new();
+        for row in simulator.truth(rows, first_day, last_day) {
+            let at = common::at(row["timestamp"].as_str().unwrap());
+            if (from..to).contains(&at) {
+                let values = columns.iter().map(|column| row[*column].clone());
+                let whole: Vec<Value> = std::iter::once(at.seconds().into()).chain(values).collect();
+                truth.insert(json!([at.seconds(), row["source"]]).to_string(), json!(whole).to_string());
+            }
+        }
+        let truth: BTreeSet<String> = truth.into_values().collect();
+        let (strange, lacking) = (held.difference(&truth).next(), truth.difference(&held).next());
+        assert!(held.len() > 100 && strange.is_none() && lacking.is_none(), "{rows}: {strange:?} {lacking:?}");
     }
     let gaps = format!("SELECT count(*) FROM coverage WHERE state = 'not_fetched' AND day BETWEEN '{first_day}' AND '{last_day}'");
     assert_eq!(common::select(database, &gaps)[0][0], 0);

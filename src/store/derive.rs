@@ -14,7 +14,7 @@ use crate::catalog::{Catalog, Cell, Collection, Reading, SamplePoint, Storage};
 use crate::time::{Day, Instant, Tz};
 
 /// Counts up when the code derives something else from the same documents.
-const DERIVATION: u32 = 2;
+const DERIVATION: u32 = 3;
 
 impl Store {
     /// No collection is known: a new file.
@@ -195,6 +195,25 @@ pub(super) fn keep_unreadable(transaction: &Transaction, collection: &Collection
              ON CONFLICT DO UPDATE SET last_seen_at = excluded.last_seen_at",
         )?
         .execute(params![collection.name, id, payload, hash, now.0])?;
+    Ok(())
+}
+
+/// Keeps a row that Oura no longer has as a raw document that is marked deleted.
+pub(super) fn keep_deleted(
+    transaction: &Transaction,
+    collection: &Collection,
+    id: &str,
+    row: &Value,
+    now: Instant,
+) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO oura_raw_documents (resource, document_id, payload, hash, revision, first_seen_at, changed_at, last_seen_at, deleted_at)
+             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5, ?5, ?5)
+             ON CONFLICT DO UPDATE SET payload = excluded.payload, hash = excluded.hash, changed_at = excluded.changed_at,
+                 deleted_at = excluded.deleted_at",
+        )?
+        .execute(params![collection.name, id, row.to_string(), canonical_hash(row), now.0])?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! days, and the window's own end. Either all of it is in the file or none.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::Value;
@@ -180,7 +181,10 @@ impl Put<'_> {
         ))?;
         let Window { from, to, .. } = &self.window.window;
         let (from, end) = (from.midnight(self.zone), to.plus(1).midnight(self.zone));
+        let key_places: Vec<usize> =
+            columns.iter().copied().zip(&names[1..]).filter(|(_, name)| key.contains(name)).map(|(place, _)| place).collect();
         let mut stored = Stored::default();
+        let mut seen = HashSet::new();
         for payload in documents {
             let value: Value = serde_json::from_str(payload.get()).unwrap_or(Value::Null);
             let Some(at) = collection.read(&value, self.zone).ok().and_then(|reading| reading.start_at) else {
@@ -199,11 +203,57 @@ impl Put<'_> {
             }
             derive::bind(&mut insert, names.len(), &collection.extra(&value))?;
             stored.changed += insert.raw_execute()? as u64;
+            seen.insert(row_name(at.0, key_places.iter().map(|place| &cells[*place])));
         }
-        if stored.changed > 0 {
+        stored.deleted = self.take_out_unseen(&key, from..end, &seen)?;
+        if stored.changed + stored.deleted > 0 {
             rollups::refresh(self.transaction, &collection.table, None, from..end)?;
         }
         Ok(stored)
+    }
+
+    /// Rows inside the window that did not come any more become raw documents that are marked deleted, so that nothing is lost. An answer
+    /// without any row is no reason to believe that all of them have gone.
+    fn take_out_unseen(&self, key: &[String], span: Range<Instant>, seen: &HashSet<String>) -> Result<u64, StoreError> {
+        let table = quoted(&self.collection.table);
+        let known: usize = self
+            .transaction
+            .prepare_cached(&format!("SELECT count(*) FROM {table} WHERE time >= ?1 AND time < ?2"))?
+            .query_row((span.start.0, span.end.0), |row| row.get(0))?;
+        if seen.is_empty() || known <= seen.len() {
+            return Ok(0);
+        }
+        let fields: String = row_columns(self.collection)
+            .map(|(_, column)| format!(", '{}', {}", column.name.replace('\'', "''"), quoted(&column.name)))
+            .collect();
+        let timestamp = self.collection.time.start.first().copied().unwrap_or("timestamp");
+        let mut rows = self.transaction.prepare(&format!(
+            "SELECT {}, json_patch(json_object('{timestamp}', strftime('%Y-%m-%dT%H:%M:%SZ', time, 'unixepoch'){fields}), coalesce(extra, '{{}}'))
+             FROM {table} WHERE time >= ?1 AND time < ?2",
+            key.join(", "),
+        ))?;
+        let gone: Vec<(i64, Vec<Cell>, String)> = rows
+            .query_map((span.start.0, span.end.0), |row| {
+                let rest = (1..key.len()).map(|place| Ok(Cell::Text(row.get(place)?))).collect::<rusqlite::Result<Vec<Cell>>>()?;
+                Ok((row.get(0)?, rest, row.get(key.len())?))
+            })?
+            .filter(|row| row.as_ref().map_or(true, |(time, rest, _)| !seen.contains(&row_name(*time, rest.iter()))))
+            .collect::<Result<_, _>>()?;
+        let wheres: Vec<String> = key.iter().enumerate().map(|(place, name)| format!("{name} = ?{}", place + 1)).collect();
+        let mut delete = self.transaction.prepare(&format!("DELETE FROM {table} WHERE {}", wheres.join(" AND ")))?;
+        for (time, rest, payload) in &gone {
+            let mut value: Value = serde_json::from_str(payload).unwrap_or(Value::Null);
+            if let Some(fields) = value.as_object_mut() {
+                fields.retain(|_, value| !value.is_null());
+            }
+            derive::keep_deleted(self.transaction, self.collection, &row_name(*time, rest.iter()), &value, self.now)?;
+            delete.raw_bind_parameter(1, time)?;
+            for (parameter, cell) in (2..).zip(rest) {
+                derive::bind(&mut delete, parameter, cell)?;
+            }
+            delete.raw_execute()?;
+        }
+        Ok(gone.len() as u64)
     }
 
     /// Counts the documents of each day of the window. The last days, and those of which the phone has brought nothing yet, may still
@@ -289,6 +339,16 @@ impl Put<'_> {
             .execute((&self.collection.name, self.now.0, documents.unwrap_or(0), first, last))?;
         super::runs::advance(self.transaction, stored)
     }
+}
+
+/// What a row is known by: its time and the rest of its key.
+fn row_name<'a>(time: i64, rest: impl Iterator<Item = &'a Cell>) -> String {
+    rest.fold(time.to_string(), |name, cell| match cell {
+        Cell::Text(text) => format!("{name} {text}"),
+        Cell::Integer(value) => format!("{name} {value}"),
+        Cell::Real(value) => format!("{name} {value}"),
+        Cell::Null => format!("{name} "),
+    })
 }
 
 static EMPTY: Cell = Cell::Text(String::new());

@@ -219,6 +219,30 @@ fn days_that_a_phone_has_not_brought_yet_stay_open_however_old_they_are() {
 }
 
 #[test]
+fn a_row_that_oura_no_longer_has_is_kept_as_a_deleted_document_and_can_return() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let beat = |time: &str, source: &str, bpm: i64| json!({"timestamp": time, "bpm": bpm, "source": source, "strap": "left"});
+    let [awake, workout] = ["awake", "workout"].map(|source| beat("2026-01-05T10:00:00Z", source, 120));
+    let other = beat("2026-01-05T10:05:00Z", "awake", 80);
+    put(&store, "heartrate", "2026-01-01", "2026-01-09", &[awake.clone(), other.clone()]);
+    // It was a workout after all.
+    let stored = put(&store, "heartrate", "2026-01-01", "2026-01-09", &[workout, other.clone()]);
+    assert_eq!((stored.changed, stored.deleted), (1, 1));
+    assert_eq!(
+        text(&store, "SELECT group_concat(source || ' ' || bpm, ', ') FROM (SELECT * FROM heartrate ORDER BY time)"),
+        "workout 120, awake 80"
+    );
+    assert_eq!(text(&store, "SELECT max(maximum) FROM heartrate_1d WHERE source = 'awake'"), "80");
+    let kept = text(&store, "SELECT payload FROM oura_raw_documents WHERE resource = 'heartrate' AND deleted_at IS NOT NULL");
+    assert_eq!(serde_json::from_str::<Value>(&kept).unwrap(), awake);
+
+    assert_eq!(put(&store, "heartrate", "2026-01-01", "2026-01-09", &[awake, other]).deleted, 1);
+    assert_eq!(text(&store, "SELECT group_concat(source, ' ') FROM heartrate"), "awake awake");
+    assert_eq!(put(&store, "heartrate", "2026-01-01", "2026-01-09", &[]).deleted, 0, "an empty answer is no proof");
+}
+
+#[test]
 fn a_document_that_comes_with_another_days_window_counts_for_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
@@ -392,8 +416,12 @@ fn rollups_agree_with_the_rows_whatever_comes_changes_and_goes() {
     assert_eq!(text(&store, "SELECT sum(count) || ' ' || max(maximum) FROM heartrate_1d"), "3 70.0");
     assert_eq!(differing_buckets(&store), "0");
 
-    put(&store, "heartrate", "2026-03-28", "2026-03-29", &[beat("2026-03-28T23:01:00+00:00", 66, "rest")]);
+    let changed = beat("2026-03-28T23:01:00+00:00", 66, "rest");
+    put(&store, "heartrate", "2026-03-28", "2026-03-29", &[rows[0].clone(), changed.clone(), rows[2].clone()]);
     assert_eq!(text(&store, "SELECT sum(sum) FROM heartrate_1h WHERE source = 'rest'"), "116");
+    assert_eq!(differing_buckets(&store), "0");
+    put(&store, "heartrate", "2026-03-28", "2026-03-29", &[changed]);
+    assert_eq!(text(&store, "SELECT sum(sum) || ' ' || count(*) FROM heartrate_1h"), "66.0 1");
     assert_eq!(differing_buckets(&store), "0");
 
     let start = "2026-03-28T22:58:00+01:00";
@@ -407,7 +435,7 @@ fn rollups_agree_with_the_rows_whatever_comes_changes_and_goes() {
     assert_eq!(text(&store, "SELECT count(*) FROM samples_1h"), "0");
 
     store.rebuild().unwrap();
-    assert_eq!(text(&store, "SELECT sum(sum) FROM heartrate_5m WHERE source = 'rest'"), "116");
+    assert_eq!(text(&store, "SELECT sum(sum) FROM heartrate_5m WHERE source = 'rest'"), "66");
     assert_eq!(differing_buckets(&store), "0");
 }
 
