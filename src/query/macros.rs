@@ -178,7 +178,7 @@ pub enum Problem {
     Unknown(String),
     #[error("wrong arguments: it is written {0}")]
     Arguments(&'static str),
-    #[error("the parentheses of {0} are not closed")]
+    #[error("{0} is not closed")]
     Unclosed(String),
     #[error("{0} is no interval: write a number and a unit (s, m, h, d, w), such as '5m'")]
     Interval(String),
@@ -231,14 +231,14 @@ impl Expander<'_> {
                 }
                 Kind::Dollar if token.text.starts_with("$__") => {
                     let found = find(token.text).ok_or_else(|| fail(Problem::Unknown(token.text.to_owned())))?;
-                    let list = argument_list(&tokens[at..]).ok_or_else(|| fail(Problem::Unclosed(token.text.to_owned())))?;
+                    let list = argument_list(&tokens[at..]).ok_or_else(|| fail(Problem::Unclosed(format!("{}(", token.text))))?;
                     at += list.length;
                     if depth == MAX_DEPTH {
                         return Err(fail(Problem::Depth));
                     }
                     let arguments =
                         list.arguments.into_iter().map(|tokens| self.expand(tokens, depth + 1)).collect::<Result<Vec<_>, _>>()?;
-                    sql.push_str(&self.call(found, arguments).map_err(fail)?);
+                    append(&mut sql, &self.call(found, arguments).map_err(fail)?);
                     if is_old_group(found.name) && clause.selects() && tokens.get(at).is_some_and(|token| token.is(",")) {
                         sql.push_str(" AS \"time\"");
                     }
@@ -258,6 +258,15 @@ impl Expander<'_> {
         }
         (found.expand)(&mut Call { context: self.context, zone: self.zone, fill: &mut self.fill, arguments })
     }
+}
+
+/// Adds what a macro became, as tokens of its own: a minus before a negative number would begin a comment, a colon before a number a
+/// parameter.
+fn append(sql: &mut String, expansion: &str) {
+    if sql.ends_with(['-', '/', '$', ':', '@', '?', '#', '\'', '"', '`']) {
+        sql.push(' ');
+    }
+    sql.push_str(expansion);
 }
 
 /// The macro of this name, with its `$`.

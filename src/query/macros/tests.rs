@@ -55,6 +55,14 @@ fn arguments_nest_and_text_is_no_sql() {
 }
 
 #[test]
+fn what_a_macro_becomes_does_not_run_into_what_stands_before_it() {
+    let moonshot = QueryContext { from_ms: -1_000, ..context() };
+    assert_eq!(expand("SELECT 1 -$__timeFrom()", &moonshot, Tz::UTC).unwrap().sql, "SELECT 1 - -1");
+    assert_eq!(expanded("1/$__time(*)"), "1/ * AS \"time\"");
+    assert_eq!(expanded("$$__time(a)"), "$ a AS \"time\"");
+}
+
+#[test]
 fn a_group_in_a_list_of_columns_names_itself_and_elsewhere_not() {
     let sql = expanded("SELECT $__timeGroup(t, '1h'), source FROM heartrate GROUP BY $__timeGroup(t, '1h'), source");
     assert_eq!(sql.matches("AS \"time\"").count(), 1);
@@ -67,7 +75,8 @@ fn what_cannot_be_expanded_says_why_and_where() {
         ("SELECT $__timeFliter(t)", "there is no macro $__timeFliter at 7"),
         ("$__timeFilter()", "wrong arguments: it is written $__timeFilter(column) at 0"),
         ("$__timeGroup(t)", "wrong arguments: it is written $__timeGroup(column, '5m'[, NULL|previous|0]) at 0"),
-        ("$__timeFilter(t", "the parentheses of $__timeFilter are not closed at 0"),
+        ("$__timeFilter(t", "$__timeFilter( is not closed at 0"),
+        ("SELECT ${__from", "${__from is not closed at 7"),
         ("$__timeGroup(t, '0s')", "'0s' is no interval: write a number and a unit (s, m, h, d, w), such as '5m' at 0"),
         ("$__timeGroup(t, '-5m')", "'-5m' is no interval: write a number and a unit (s, m, h, d, w), such as '5m' at 0"),
         ("$__timeGroup(t, '5m', null)", "null cannot fill gaps: write NULL, previous or a number at 0"),

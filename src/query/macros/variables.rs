@@ -15,7 +15,7 @@ const NAMES: [&str; 5] = ["__searchFilter", "__interval_ms", "__interval", "__fr
 
 /// The value of `${name}` or `${name:format}`, written with its braces. Dates are those of `zone`, ISO 8601 is in UTC.
 pub(super) fn variable(text: &str, context: &QueryContext, zone: Tz) -> Result<String, Problem> {
-    let inner = text.trim_start_matches("${").trim_end_matches('}');
+    let inner = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).ok_or_else(|| Problem::Unclosed(text.to_owned()))?;
     let (name, format) = inner.split_once(':').map_or((inner, None), |(name, format)| (name, Some(format)));
     let milliseconds = match name {
         "__from" => context.from_ms,
@@ -78,6 +78,9 @@ const PIECES: [(&str, &str); 27] = [
 
 /// `YYYY-MM-DD[T]HH` as `%Y-%m-%dT%H`; nothing for letters that mean nothing here.
 fn strftime(pattern: &str) -> Option<String> {
+    if pattern.contains('$') {
+        return None;
+    }
     let mut result = String::new();
     let mut rest = pattern;
     while let Some(first) = rest.chars().next() {

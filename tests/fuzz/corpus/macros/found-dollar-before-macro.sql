@@ -1,0 +1,1 @@
+$$__time(__time($__time($__time(sqlite_schema 1))$a ))
