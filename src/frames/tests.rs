@@ -10,7 +10,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::*;
 use crate::catalog::{Collection, Column, KeyRule, Kind, Storage, Style, TimeRule, Unit};
 use crate::query::{Downsample, Fill, FillMode};
-use crate::store::{ColumnBatch, Limit, Origin, OutColumn};
+use crate::store::{ColumnBatch, Cut, Limit, Origin, OutColumn};
 
 fn catalog() -> Catalog {
     let column = |name: &str, unit| Column {
@@ -98,7 +98,7 @@ fn a_table_leaves_rows_alone_and_takes_units_from_the_catalogue() {
         column("type", StringArray::from(vec!["long_sleep", "rest"])),
         column("type", BooleanArray::from(vec![true, false])),
     ]);
-    table.notices.push("Only the first 2 rows are shown, there are more.".to_owned());
+    table.notices.push("The first 2 of 3 rows are shown.".to_owned());
     insta::assert_snapshot!(shown(&table, Format::Table));
 }
 
@@ -218,6 +218,6 @@ fn rows_as_json_have_types_units_and_readable_times() {
         column("ok", BooleanArray::from(vec![true, false])),
         column("a", StringArray::from(vec!["x", "\"y\""])),
     ]);
-    table.batch.cut = Some(Limit::Rows(2));
+    table.batch.cut = Some(Cut { limit: Limit::Rows(2), rows: 3, counted: true });
     insta::assert_json_snapshot!(rows_json(&table, &catalog()));
 }

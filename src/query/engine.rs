@@ -10,8 +10,9 @@ use super::error::QueryError;
 use super::macros::Expanded;
 use super::{Answer, Limits, QueryContext, SqlQuery, macros, quantity, statement};
 use crate::catalog::Catalog;
-use crate::store::{ColumnBatch, Limit, ReadError, ReadLimits, Store};
+use crate::store::{ColumnBatch, Cut, Limit, ReadError, ReadLimits, Store};
 use crate::time::Tz;
+use crate::words::grouped;
 
 /// How many queries may wait for their turn; one more is turned away.
 const MAX_WAITING: usize = 64;
@@ -69,7 +70,7 @@ impl Engine {
         let result = result.await.map_err(|error| QueryError::Unavailable(error.to_string()))?;
         let mut batch = result.map_err(|error| QueryError::of_read(&sql, error, self.limits.timeout))?;
         quantity::find(&sql, &mut batch.columns, &(self.catalog)());
-        let notices = batch.cut.map(notice).into_iter().collect();
+        let notices = batch.cut.map(|cut| notice(batch.rows, cut)).into_iter().collect();
         let (elapsed, downsample) = (started.elapsed(), (query.downsample, context.max_data_points));
         Ok(Answer { elapsed, notices, fill, downsample, ..Answer::of(batch, sql) })
     }
@@ -113,22 +114,18 @@ impl Drop for CancelOnDrop {
     }
 }
 
-fn notice(limit: Limit) -> String {
-    match limit {
-        Limit::Rows(rows) => {
-            format!("Only the first {} rows are shown, there are more. Narrow the time range or aggregate.", grouped(rows))
-        }
-        Limit::Bytes(bytes) => {
-            format!("Only the first {} MB are shown, there is more. Narrow the time range or aggregate.", grouped(bytes >> 20))
-        }
-    }
-}
-
-/// `1000000` as `1,000,000`.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
-    groups.join(",")
+/// "The first 1,000,000 of 4,485,206 rows are shown."
+fn notice(shown: usize, cut: Cut) -> String {
+    let of = if cut.counted { "" } else { "more than " };
+    let size = match cut.limit {
+        Limit::Rows(_) => String::new(),
+        Limit::Bytes(bytes) => format!(" ({} MB)", grouped(bytes as u64 >> 20)),
+    };
+    format!(
+        "The first {} of {of}{} rows are shown{size}. Narrow the time range or aggregate.",
+        grouped(shown as u64),
+        grouped(cut.rows as u64)
+    )
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ impl Tally {
     /// Counts a query that ended after `elapsed`, its waiting included.
     pub fn record(&self, outcome: &Result<Answer, QueryError>, elapsed: Duration) {
         let (word, limit) = match outcome {
-            Ok(answer) => ("ok", answer.batch.cut.map(|cut| if matches!(cut, Limit::Rows(_)) { "rows" } else { "bytes" })),
+            Ok(answer) => ("ok", answer.batch.cut.map(|cut| if matches!(cut.limit, Limit::Rows(_)) { "rows" } else { "bytes" })),
             Err(error) => (
                 error.code(),
                 match error {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::ArrayRef;
 use rusqlite::types::Value;
-use rusqlite::{Statement, ffi};
+use rusqlite::{Rows, Statement, ffi};
 
 use super::column::ColumnBuilder;
 use super::guard::{Guarded, Refusal, open_functions};
@@ -24,6 +24,9 @@ const MAX_MEMORY: i64 = 256 << 20;
 /// this long are stopped for it: those that take much are among them, and a neighbour's quick panels are not.
 const MEMORY_PATIENCE: Duration = Duration::from_millis(250);
 
+/// How long rows are counted that are not shown, to say how many there are.
+const COUNTING: Duration = Duration::from_millis(500);
+
 /// What one read may take.
 #[derive(Clone, Debug)]
 pub struct ReadLimits {
@@ -39,8 +42,18 @@ pub struct ReadLimits {
 pub struct ColumnBatch {
     pub columns: Vec<OutColumn>,
     pub rows: usize,
-    /// The limit that cut the result, if one did.
-    pub cut: Option<Limit>,
+    /// How the result was cut, if it was.
+    pub cut: Option<Cut>,
+}
+
+/// What cut a result, and how much there would have been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    pub limit: Limit,
+    /// Rows that were counted.
+    pub rows: usize,
+    /// Whether these are all.
+    pub counted: bool,
 }
 
 /// One column: Int64, Float64, Utf8, Boolean or Timestamp(ns), nullable.
@@ -217,12 +230,14 @@ fn run(reader: &Guarded, sql: &str, params: &[serde_json::Value], limits: &ReadL
     let (mut count, mut bytes, mut cut) = (0, 0, None);
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next().map_err(Failure::Run)? {
-        if count == limits.max_rows {
-            cut = Some(Limit::Rows(limits.max_rows));
-            break;
-        }
-        if bytes >= limits.max_bytes {
-            cut = Some(Limit::Bytes(limits.max_bytes));
+        let reached = if count == limits.max_rows {
+            Some(Limit::Rows(limits.max_rows))
+        } else {
+            (bytes >= limits.max_bytes).then_some(Limit::Bytes(limits.max_bytes))
+        };
+        if let Some(limit) = reached {
+            let (more, counted) = count_rest(&mut rows, limits);
+            cut = Some(Cut { limit, rows: count + 1 + more, counted });
             break;
         }
         for (index, builder) in builders.iter_mut().enumerate() {
@@ -237,6 +252,22 @@ fn run(reader: &Guarded, sql: &str, params: &[serde_json::Value], limits: &ReadL
         .map(|((name, origin), builder)| OutColumn { name, origin, values: builder.finish() })
         .collect();
     Ok(ColumnBatch { columns, rows: count, cut })
+}
+
+/// How many rows follow, and whether that is all. Whatever ends the counting, what is to be shown is there already.
+fn count_rest(rows: &mut Rows<'_>, limits: &ReadLimits) -> (usize, bool) {
+    let until = (Instant::now() + COUNTING).min(limits.deadline);
+    let mut count = 0_usize;
+    while let Ok(next) = rows.next() {
+        if next.is_none() {
+            return (count, true);
+        }
+        count += 1;
+        if count.is_multiple_of(1_000) && Instant::now() >= until {
+            break;
+        }
+    }
+    (count, false)
 }
 
 fn bind(statement: &mut Statement<'_>, params: &[serde_json::Value]) -> Result<(), Failure> {

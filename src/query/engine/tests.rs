@@ -39,9 +39,9 @@ async fn an_answer_carries_the_sql_that_was_executed_and_what_to_fill() {
 async fn a_limit_is_a_notice() {
     let (store, _folder) = store();
     let engine = Engine::new(store.clone(), store.zone(), Limits { max_rows: 1_000, ..Limits::default() });
-    let endless = sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n LIMIT 10000000");
+    let endless = sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n LIMIT 12345");
     let answer = engine.run(&endless, &context()).await.unwrap();
-    assert_eq!(answer.notices, ["Only the first 1,000 rows are shown, there are more. Narrow the time range or aggregate."]);
+    assert_eq!(answer.notices, ["The first 1,000 of 12,345 rows are shown. Narrow the time range or aggregate."]);
 }
 
 #[tokio::test]

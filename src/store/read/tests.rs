@@ -216,9 +216,15 @@ fn what_collects_without_end_is_stopped_by_memory() {
 fn a_limit_cuts_and_says_so() {
     let file = file();
     let rows = file.read(&format!("{ENDLESS} SELECT i FROM n")).unwrap();
-    assert_eq!((rows.rows, rows.cut), (1_000, Some(Limit::Rows(1_000))));
+    let cut = rows.cut.unwrap();
+    assert_eq!((rows.rows, cut.limit, cut.counted), (1_000, Limit::Rows(1_000), false));
+    assert!(cut.rows > 10_000, "{cut:?}");
+    let few = file.read("SELECT value FROM json_each('[1,2,3]'), (VALUES (1), (2)) LIMIT 5").unwrap();
+    assert_eq!((few.rows, few.cut), (5, None));
+    let counted = file.readers.read("VALUES (1), (2), (3)", &[], &ReadLimits { max_rows: 2, ..limits() }).unwrap();
+    assert_eq!(counted.cut, Some(Cut { limit: Limit::Rows(2), rows: 3, counted: true }));
     let bytes = file.read(&format!("{ENDLESS} SELECT printf('%0200000d', i) FROM n")).unwrap();
-    assert_eq!((bytes.rows, bytes.cut), (6, Some(Limit::Bytes(1 << 20))));
+    assert_eq!((bytes.rows, bytes.cut.unwrap().limit), (6, Limit::Bytes(1 << 20)));
     let exactly = file.readers.read("SELECT * FROM sleep", &[], &ReadLimits { max_rows: 2, ..limits() }).unwrap();
     assert_eq!((exactly.rows, exactly.cut), (2, None));
 }
