@@ -49,7 +49,7 @@ pub struct Application {
     #[arg(skip = std::env::var("OURA_CLIENT_SECRET").unwrap_or_default())]
     pub client_secret: String,
     /// Another origin for Oura's API and login: a simulator, a proxy
-    #[arg(long, env = "GF_PLUGIN_OURA_URL")]
+    #[arg(long, env = "GF_PLUGIN_OURA_URL", value_parser = crate::plugin::origin)]
     pub oura_url: Option<Url>,
     /// The first day wanted; without it, until two empty years
     #[arg(long)]
