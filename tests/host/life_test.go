@@ -95,6 +95,39 @@ func TestThePluginEndsByItselfWhenGrafanaIsKilled(t *testing.T) {
 	}
 }
 
+func TestAPluginWhoseParentDiedBeforeItBeganEndsWithItsReader(t *testing.T) {
+	// The shell that starts it is gone before it looks who its parent is.
+	shell := exec.Command("sh", "-c", `(sleep 0.3; exec "$0") &`, binary)
+	shell.Env = append(environment(t.TempDir(), "http://127.0.0.1:9"), "PATH="+os.Getenv("PATH"),
+		grpcplugin.MagicCookieKey+"="+grpcplugin.MagicCookieValue)
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shell.Stdout = in
+	if err := shell.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := socketOf(t, line)
+	time.Sleep(2 * time.Second)
+	if isGone(socket) {
+		t.Fatal("it ended though its output is read")
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := await(func() (bool, error) { return isGone(socket), nil }); err != nil {
+		t.Error("the orphan lives on")
+	}
+}
+
 func TestAnInterruptFromTheTerminalIsForGrafana(t *testing.T) {
 	p := launch(t, t.TempDir(), "http://127.0.0.1:9")
 	if err := syscall.Kill(p.ReattachConfig().Pid, syscall.SIGINT); err != nil {
