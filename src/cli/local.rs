@@ -63,7 +63,8 @@ pub struct Application {
 }
 
 impl Application {
-    /// Opens the data folder, which no other process may use meanwhile, and the data source in it.
+    /// Opens the data folder, which no other process may use meanwhile, and the data source in it. A schedule can begin where nothing can
+    /// be written: then stored data can be read.
     pub async fn open(&self, scheduled: bool) -> Result<(Accounts, Account), Failure> {
         let environment = Environment {
             data_dir: self.folder.data_dir.clone(),
@@ -75,7 +76,7 @@ impl Application {
             encryption_key: std::env::var("GF_PLUGIN_ENCRYPTION_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new),
             scheduled,
         };
-        let accounts = Accounts::open(environment)?;
+        let accounts = if scheduled { Accounts::open_or_read(environment)? } else { Accounts::open(environment)? };
         let settings = Settings {
             client_id: self.client_id.clone(),
             timezone: self.timezone.clone(),

@@ -46,6 +46,9 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let listener = TcpListener::bind(args.listen).await.map_err(|error| format!("{} cannot be listened on: {error}", args.listen))?;
     let (accounts, account) = args.application.open(true).await?;
     let router = router(api::router(account), tokens);
+    if let Some(why) = accounts.unwritable() {
+        eprintln!("gpx_oura: {why}");
+    }
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, router).with_graceful_shutdown(stopped()).await?;
     accounts.shutdown().await;

@@ -17,6 +17,7 @@ use ringside::time::{Clock, Day, Instant, Stamp, Tz};
 use tokio::sync::watch;
 
 /// Says that a test proved nothing, and why. Written past what the test harness captures: it shows nothing of a test that passes.
+#[expect(clippy::explicit_write, reason = "eprintln! is what the harness captures")]
 pub fn skipped(why: &str) {
     writeln!(std::io::stderr(), "SKIPPED: {why}").unwrap();
 }

@@ -52,6 +52,21 @@ fn program(before: &str, folder: &Path, simulator: &Simulator, command: &str, mo
     shell
 }
 
+const READ_TOKEN: &str = "read-read-read-read";
+const ADMIN_TOKEN: &str = "admin-admin-admin-admin";
+
+/// The program serving `folder`, and its address.
+fn serve(before: &str, folder: &Path, simulator: &Simulator) -> (Child, String) {
+    use std::io::{BufRead, BufReader};
+    let mut serve = program(before, folder, simulator, "serve", &["--listen", "127.0.0.1:0"]);
+    serve.env("RINGSIDE_READ_TOKEN", READ_TOKEN).env("RINGSIDE_ADMIN_TOKEN", ADMIN_TOKEN);
+    let mut serve = Child(serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut listening = String::new();
+    BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut listening).unwrap();
+    assert_says(&listening, &["listening on http://127.0.0.1:"]);
+    (serve, listening.trim().trim_start_matches("listening on ").to_owned())
+}
+
 async fn finished(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
@@ -163,6 +178,29 @@ async fn a_read_only_folder_is_named_and_can_still_be_read() {
         let output = bound("export", &[to.to_str().unwrap(), "--format", format]).await;
         assert!(output.status.success() && to.exists(), "{output:?}");
     }
+    drop(read_only);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_stored_in_a_read_only_folder_is_served_and_nothing_is_changed() {
+    let simulator = oura_of_today(3).await;
+    let folder = connected_folder(&simulator).await;
+    let read_only = ReadOnly::make(folder.path());
+    if !permissions_bind(folder.path()) {
+        return super::common::skipped("this user may write where permissions forbid it");
+    }
+    let (_serve, origin) = serve(BOUND_BY_PERMISSIONS, folder.path(), &simulator);
+    let ask = async |route: &str, token: &str, body: &str| {
+        let request = reqwest::Client::new().post(format!("{origin}/api/{route}")).bearer_auth(token);
+        let answer = request.header("Content-Type", "application/json").body(body.to_owned()).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, rows) = ask("sql", READ_TOKEN, r#"{"sql": "SELECT count(*) FROM collections"}"#).await;
+    assert_eq!(status, 200, "{rows}");
+    let (status, refusal) = ask("sync", ADMIN_TOKEN, "").await;
+    assert_eq!(status, 503, "{refusal}");
+    assert_says(&refusal, &[folder.path().to_str().unwrap(), "cannot be written", "own the folder"]);
     drop(read_only);
 }
 
@@ -284,16 +322,9 @@ async fn a_database_of_another_program_is_left_alone() {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_do_not_share_a_data_folder() {
-    use std::io::{BufRead, BufReader};
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
-    let mut serve = program("", folder.path(), &simulator, "serve", &["--listen", "127.0.0.1:0"]);
-    serve.env("RINGSIDE_READ_TOKEN", "read-read-read-read").env("RINGSIDE_ADMIN_TOKEN", "admin-admin-admin-admin");
-    let mut serve = Child(serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
-    let mut listening = String::new();
-    BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut listening).unwrap();
-    assert_says(&listening, &["listening on http://127.0.0.1:"]);
-
+    let (mut serve, _) = serve("", folder.path(), &simulator);
     let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
     assert_says(&complaint(&output), &["another process", folder.path().to_str().unwrap(), "End the other process", "folder of its own"]);
     // Reading beside it is fine.
