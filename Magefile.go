@@ -24,6 +24,7 @@ const (
 	pluginID = "ringside-oura-datasource"
 	program  = "gpx_oura"
 	dist     = "dist"
+	demoData = "demo-data"
 )
 
 // Build makes the plugin folder dist/: frontend, plugin.json, dashboards and the release binary.
@@ -37,9 +38,9 @@ func Build() error {
 	return os.Chmod(binary, 0o755)
 }
 
-// Test runs the linters and every test: Rust, the plugin under Grafana's own host code, and the frontend.
+// Test runs the linters and every test: Rust, the plugin under Grafana's own host code, the frontend, and the folder it is bundled into.
 func Test() error {
-	mg.SerialDeps(Lint, testRust, testHost, testFrontend)
+	mg.SerialDeps(Lint, testRust, testHost, testFrontend, testBundle)
 	return nil
 }
 
@@ -52,7 +53,7 @@ func Lint() error {
 // Demo shows all of it at work with a synthetic person.
 func Demo() error {
 	mg.Deps(release)
-	return sh.RunV(built("release"), "demo")
+	return sh.RunV(built("release"), "demo", "--data-dir", demoData)
 }
 
 // Soak proves at length what Test proves in short, with the release build and for the better part of an hour: kills, full disks, cut
@@ -109,13 +110,13 @@ func Package() error {
 	return nil
 }
 
-// Clean removes everything that was built or installed here.
+// Clean removes everything that was built or installed here, and the demo's data.
 func Clean() error {
 	packages, err := filepath.Glob(pluginID + "-*.zip")
 	if err != nil {
 		return err
 	}
-	for _, made := range append(packages, dist, "coverage", filepath.Join("frontend", "node_modules")) {
+	for _, made := range append(packages, dist, "coverage", demoData, filepath.Join("frontend", "node_modules")) {
 		if err := sh.Rm(made); err != nil {
 			return err
 		}
@@ -176,6 +177,12 @@ func testHost() error {
 func testFrontend() error {
 	mg.Deps(nodeModules)
 	return npm("run", "test:ci")
+}
+
+// testBundle builds what Grafana loads, and looks whether it is all there.
+func testBundle() error {
+	mg.Deps(bundle)
+	return sh.RunV("go", "test", "-count=1", "./tests/bundle/...")
 }
 
 // nodeModules installs the frontend's packages if the lock file has changed since they were.

@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::{at, day, executor, number, replay, rows, sync};
+use common::{at, day, executor, number, replay, rows, skipped, sync};
 use ringside::account::DatasourceKey;
 use ringside::cli::dashboard::{OVERVIEW, targets};
 use ringside::oura::Secret;
@@ -19,7 +19,7 @@ use serde_json::Value;
 fn recorded() -> Option<BTreeMap<String, Value>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/oura/recorded");
     let Ok(files) = std::fs::read_dir(&folder) else {
-        eprintln!("SKIPPED: there are no recorded answers beside the project");
+        skipped("there are no recorded answers beside the project");
         return None;
     };
     let mut answers = BTreeMap::new();
@@ -32,6 +32,19 @@ fn recorded() -> Option<BTreeMap<String, Value>> {
         }
     }
     Some(answers)
+}
+
+#[test]
+fn a_skipped_test_is_seen_in_the_output_of_a_run_that_passes() {
+    const INSIDE: &str = "RINGSIDE_TEST_THAT_SKIPS";
+    if std::env::var_os(INSIDE).is_some() {
+        return skipped("it was asked to");
+    }
+    let mut run = std::process::Command::new(std::env::current_exe().unwrap());
+    run.args(["--exact", "a_skipped_test_is_seen_in_the_output_of_a_run_that_passes"]).env(INSIDE, "1");
+    let output = run.output().unwrap();
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("SKIPPED: it was asked to"), "{output:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

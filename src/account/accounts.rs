@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::lock::FolderLock;
 use super::specification::{CheckError, Specification};
-use super::vault::{Purpose, Vault};
+use super::vault::{Purpose, Vault, VaultError};
 use super::{Account, AccountError, DatasourceKey, Settings, blocking, demo, lock as lock_of};
 use crate::catalog::Catalog;
 use crate::oura::{Origins, Secret};
@@ -44,7 +44,7 @@ struct Shared {
     environment: Arc<Environment>,
     vault: Arc<Vault>,
     specification: Arc<Specification>,
-    _lock: FolderLock,
+    _lock: Option<FolderLock>,
     open: Mutex<HashMap<DatasourceKey, Open>>,
     demo: demo::Demo,
     watch: std::sync::Mutex<Option<JoinHandle<()>>>,
@@ -71,9 +71,35 @@ impl Accounts {
     pub fn open(environment: Environment) -> Result<Accounts, AccountError> {
         let lock = FolderLock::take(&environment.data_dir)?;
         let vault = Vault::open(&environment.data_dir, environment.encryption_key.as_ref())?;
+        Ok(Accounts::over(environment, vault, Some(lock)))
+    }
+
+    /// The same; of a folder that cannot be written, what is stored can be read, and [`Accounts::unwritable`] says why no more.
+    pub fn open_or_read(environment: Environment) -> Result<Accounts, AccountError> {
+        let folder = environment.data_dir.clone();
+        let refused = match Accounts::open(environment.clone()) {
+            Err(error) if folder.is_dir() => error,
+            outcome => return outcome,
+        };
+        let (AccountError::Folder { detail, .. } | AccountError::Vault(VaultError::NotWritable { detail, .. })) = &refused else {
+            return Err(refused);
+        };
+        let why = format!(
+            "the data folder {} cannot be written ({detail}): what is stored can be read, and nothing new comes until this process may write there",
+            folder.display()
+        );
+        Ok(Accounts::over(environment, Vault::forgetful(why)?, None))
+    }
+
+    /// Why stored data can be read and nothing else, if it is so.
+    pub fn unwritable(&self) -> Option<&str> {
+        self.shared.vault.unwritable()
+    }
+
+    fn over(environment: Environment, vault: Vault, lock: Option<FolderLock>) -> Accounts {
         let specification = Specification::open(&environment.data_dir, Arc::clone(&environment.catalog));
         let demo = demo::Demo::new(environment.clock.clone());
-        let scheduled = environment.scheduled;
+        let scheduled = environment.scheduled && vault.unwritable().is_none();
         let shared = Arc::new(Shared {
             environment: Arc::new(environment),
             vault: Arc::new(vault),
@@ -86,7 +112,7 @@ impl Accounts {
         if scheduled {
             *lock_of(&shared.watch) = Some(tokio::spawn(watch_specification(Arc::downgrade(&shared))));
         }
-        Ok(Accounts { shared })
+        Accounts { shared }
     }
 
     /// Opens every account known from before, so that its schedule goes on. One that cannot be opened is logged and left. Returns how
@@ -123,7 +149,8 @@ impl Accounts {
             None => {}
         }
         self.remember(key, &asked)?;
-        let (settings, client_secret, origins) = match settings.demo {
+        let logs_in = settings.demo && self.unwritable().is_none();
+        let (settings, client_secret, origins) = match logs_in {
             true => self.shared.demo.application(settings).await?,
             false => (settings.clone(), client_secret.clone(), self.shared.environment.origins.clone()),
         };
@@ -131,7 +158,7 @@ impl Accounts {
         let (environment, vault, specification) = (Arc::clone(environment), Arc::clone(vault), Arc::clone(specification));
         let own_key = key.clone();
         let account = blocking(move || Account::open(environment, vault, specification, own_key, settings, client_secret, origins)).await?;
-        if account.settings().demo {
+        if logs_in {
             demo::log_in(&account).await?;
         }
         open.insert(key.clone(), Open { account: account.clone(), asked });

@@ -37,6 +37,9 @@ pub enum AccountError {
     Locked { folder: PathBuf },
     #[error("the data folder {folder} cannot be used: {detail}")]
     Folder { folder: PathBuf, detail: String },
+    /// Everything that changes something, where only stored data can be read.
+    #[error("{why}")]
+    ReadOnly { why: String },
     #[error("the demo could not start: {detail}")]
     Demo { detail: String },
     #[error(transparent)]
@@ -81,6 +84,7 @@ impl AccountError {
             OtherPerson => ("other_person", 409, "Make a second data source for the second person, or delete this one's data first."),
             Locked { .. } => ("data_folder_locked", 503, "End the other process, or give this one a folder of its own."),
             Folder { .. } => ("data_folder", 503, "Set data_dir to a folder that this process may write."),
+            ReadOnly { .. } => ("data_folder_read_only", 503, "Let the user that runs this process own the folder and what is in it."),
             Demo { .. } => ("demo", 500, ""),
             OAuth(OAuthError::WrongClient) => ("wrong_client", 400, ""),
             OAuth(OAuthError::InvalidGrant { .. }) => ("invalid_grant", 400, ""),

@@ -31,6 +31,7 @@ impl Account {
     /// Begins a login for `user`, who must be the one to finish it.
     pub fn start_login(&self, redirect: &str, user: &str) -> Result<LoginStart, AccountError> {
         let inner = &self.inner;
+        inner.writable()?;
         if !self.is_configured() {
             return Err(AccountError::NotConfigured);
         }
@@ -49,6 +50,7 @@ impl Account {
     /// Finishes the login that `state` belongs to, and starts the first sync.
     pub async fn finish_login(&self, code: &Secret, state: &Secret, user: &str) -> Result<(), AccountError> {
         let inner = &self.inner;
+        inner.writable()?;
         let name = name_of(state);
         let sealed = inner.vault.get(&inner.key, Purpose::Login, &name)?.ok_or(AccountError::UnknownState)?;
         let pending: PendingLogin = serde_json::from_slice(&sealed).map_err(|_| AccountError::UnknownState)?;
@@ -95,6 +97,7 @@ impl Account {
     /// Revokes and forgets the tokens; keeps the data.
     pub async fn disconnect(&self) -> Result<(), AccountError> {
         let inner = &self.inner;
+        inner.writable()?;
         let sync = lock(&inner.sync).take();
         if let Some(sync) = sync {
             sync.stop().await;

@@ -92,7 +92,13 @@ impl Account {
         origins: Origins,
     ) -> Result<Account, AccountError> {
         let zone = settings.zone()?;
-        let store = Store::open(&key.folder(&environment.data_dir).join("oura.db"), specification.catalog(), zone)?;
+        let path = key.folder(&environment.data_dir).join("oura.db");
+        let store = match vault.unwritable() {
+            None => Store::open(&path, specification.catalog(), zone)?,
+            Some(_) if path.exists() => Store::open_existing(&path, specification.catalog())?,
+            Some(why) => return Err(AccountError::ReadOnly { why: why.to_owned() }),
+        };
+        let zone = store.zone();
         let application = Application { client_id: settings.client_id.clone(), client_secret: client_secret.clone() };
         let oauth = OAuth { http: environment.http.clone(), origins: origins.clone(), application, clock: environment.clock.clone() };
         let sealed = Arc::new(SealedGrant::new(Arc::clone(&vault), key.clone()));
@@ -118,6 +124,9 @@ impl Account {
                 sync,
             }),
         };
+        if account.unwritable().is_some() {
+            return Ok(account);
+        }
         account.inner.rebuild_if_outdated()?;
         if account.inner.tokens.current()?.is_some() {
             account.inner.start_schedule();
@@ -127,6 +136,11 @@ impl Account {
 
     pub fn key(&self) -> &DatasourceKey {
         &self.inner.key
+    }
+
+    /// Why stored data can be read and nothing else, if it is so.
+    pub fn unwritable(&self) -> Option<&str> {
+        self.inner.vault.unwritable()
     }
 
     pub fn settings(&self) -> &Settings {
@@ -156,7 +170,7 @@ impl Account {
         let started = std::time::Instant::now();
         let account = self.clone();
         let notice = async {
-            match self.inner.settings.demo {
+            match self.inner.settings.demo && self.unwritable().is_none() {
                 true => None,
                 false => blocking(move || account.notice()).await,
             }
@@ -209,6 +223,7 @@ impl Account {
 
     /// Disconnects and deletes the health data for good.
     pub async fn delete_data(&self) -> Result<(), AccountError> {
+        self.inner.writable()?;
         self.disconnect().await?;
         let store = self.inner.store.clone();
         blocking(move || store.erase()).await?;
@@ -238,7 +253,13 @@ impl Account {
 }
 
 impl Inner {
+    /// Before anything that changes something.
+    fn writable(&self) -> Result<(), AccountError> {
+        self.vault.unwritable().map_or(Ok(()), |why| Err(AccountError::ReadOnly { why: why.to_owned() }))
+    }
+
     fn connected(&self) -> Result<Arc<Sync>, AccountError> {
+        self.writable()?;
         lock(&self.sync).clone().ok_or(AccountError::NotConnected)
     }
 

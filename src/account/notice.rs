@@ -12,13 +12,20 @@ impl Account {
         let collections = self.inner.store.collections().ok()?;
         let last_sync = collections.iter().filter_map(|row| row.last_sync).max()?;
         let ends = collections.iter().filter_map(|row| row.last_day).max();
+        if let Some(why) = self.unwritable() {
+            return Some(format!("{why}.{}", until(ends)));
+        }
         let (state, _) = self.connection().ok()?;
         notice(state, last_sync, self.inner.environment.clock.now(), ends)
     }
 }
 
+fn until(ends: Option<Day>) -> String {
+    ends.map_or(String::new(), |day| format!(" The data shown end on {day}."))
+}
+
 fn notice(state: ConnectionState, last_sync: Instant, now: Instant, ends: Option<Day>) -> Option<String> {
-    let ends = ends.map_or(String::new(), |day| format!(" The data shown end on {day}."));
+    let ends = until(ends);
     let age = now.seconds() - last_sync.seconds();
     match state {
         ConnectionState::ReconnectNeeded => {

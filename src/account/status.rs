@@ -113,6 +113,9 @@ impl Account {
 
     /// Whether there is a login, and if not, why.
     pub(super) fn connection(&self) -> Result<(ConnectionState, Option<String>), AccountError> {
+        if let Some(why) = self.unwritable() {
+            return Ok((ConnectionState::NotConnected, Some(why.to_owned())));
+        }
         let tokens = &self.inner.tokens;
         let key_is_lost = || SealedGrant::new(Arc::clone(&self.inner.vault), self.inner.key.clone()).is_lost();
         Ok(match (tokens.current()?, tokens.standing()) {

@@ -48,6 +48,7 @@ impl Purpose {
 /// One file for all data sources of a data folder.
 pub struct Vault {
     state: Mutex<State>,
+    unwritable: Option<String>,
 }
 
 struct State {
@@ -115,7 +116,19 @@ impl Vault {
             state.reseal(&Sealer::new(key))?;
             fs::remove_file(&key_path).map_err(|error| VaultError::of_file(&key_path, &error))?;
         }
-        Ok(Vault { state: Mutex::new(state) })
+        Ok(Vault { state: Mutex::new(state), unwritable: None })
+    }
+
+    /// An empty vault in memory, for a folder that cannot be written, and `why` not. What is sealed in the folder stays sealed: a login that
+    /// is used must be able to change.
+    pub fn forgetful(why: String) -> Result<Vault, VaultError> {
+        let (connection, sealer) = (files::open_memory()?, Sealer::new(seal::random_key()));
+        Ok(Vault { state: Mutex::new(State { connection, sealer }), unwritable: Some(why) })
+    }
+
+    /// Why this vault keeps nothing, if it does not.
+    pub fn unwritable(&self) -> Option<&str> {
+        self.unwritable.as_deref()
     }
 
     /// Seals and stores `value`; durable when it returns.

@@ -34,23 +34,33 @@ pub(super) async fn start(
 /// Where this door lets a login come back to, beyond what the account itself demands: with `uid`, to that data source's page, wherever
 /// Grafana is mounted; else over TLS or to this machine.
 fn check_redirect(redirect: &str, uid: Option<&str>) -> Result<(), ApiError> {
-    let bad = |reason: String| ApiError::new(400, "bad_redirect", format!("{redirect:?} cannot be a redirect address: {reason}"), "");
-    let url = Url::parse(redirect).map_err(|error| bad(error.to_string()))?;
-    match uid {
-        Some(uid) if !url.path().ends_with(&format!("/connections/datasources/edit/{uid}")) || url.query().is_some() => {
-            Err(bad(format!("it must end with /connections/datasources/edit/{uid}")))
-        }
-        None if url.scheme() == "http" && !is_this_machine(&url) => Err(bad("without https it must be on this machine".to_owned())),
-        _ => Ok(()),
-    }
-}
-
-fn is_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+    let bad =
+        |reason: &str, hint: &str| ApiError::new(400, "bad_redirect", format!("{redirect:?} cannot be a redirect address: {reason}"), hint);
+    let whole = "Send a whole address, such as https://grafana.example/connections/datasources/edit/oura.";
+    let url = Url::parse(redirect).map_err(|error| bad(&error.to_string(), whole))?;
+    let insecure = url.scheme() == "http";
+    let is_loopback = match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+        Some(Host::Domain(_)) | None => false,
+    };
+    let is_localhost = url.host_str().is_some_and(|name| name == "localhost" || name.ends_with(".localhost"));
+    match uid {
+        Some(uid) if !url.path().ends_with(&format!("/connections/datasources/edit/{uid}")) || url.query().is_some() => {
+            let reason = format!("it must end with /connections/datasources/edit/{uid}");
+            Err(bad(&reason, "Send the address of the data source's settings page, as the browser shows it."))
+        }
+        _ if insecure && is_loopback => {
+            let mut named = url;
+            // `localhost` is always a host's name.
+            let _ = named.set_host(Some("localhost"));
+            let hint = format!("Use {named} instead, and register that with Oura.");
+            Err(bad("Oura takes http for localhost only, by that name", &hint))
+        }
+        None if insecure && !is_localhost => {
+            Err(bad("without https it must be on this machine", "Use https, or http://localhost with port and path."))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -122,8 +132,19 @@ mod tests {
     #[test]
     fn a_login_without_grafana_comes_back_over_tls_or_to_this_machine() {
         let allowed = |redirect| check_redirect(redirect, None).is_ok();
-        assert!(allowed("http://localhost:8787/callback") && allowed("http://127.0.0.1/") && allowed("http://[::1]:9/"));
-        assert!(allowed("https://ring.example/callback"));
+        assert!(allowed("http://localhost:8787/callback") && allowed("https://ring.example/callback"));
         assert!(!allowed("http://ring.example/callback") && !allowed("/callback"));
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_used_comes_with_one_that_can() {
+        let page = "connections/datasources/edit/oura";
+        let hint = |redirect: &str, uid| check_redirect(redirect, uid).unwrap_err().hint;
+        assert!(hint("http://127.0.0.1:8787/callback", None).contains("http://localhost:8787/callback"));
+        assert!(hint("http://[::1]:9/", None).contains("http://localhost:9/"));
+        assert!(hint(&format!("http://127.0.0.1:3000/{page}"), Some("oura")).contains(&format!("http://localhost:3000/{page}")));
+        for (redirect, uid) in [("/callback", None), ("http://ring.example/", None), ("https://grafana.example/", Some("oura"))] {
+            assert!(!hint(redirect, uid).is_empty(), "{redirect}");
+        }
     }
 }

@@ -18,6 +18,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 
+pub use body::check_change;
 pub use caller::{Caller, Role};
 pub use error::ApiError;
 pub use login::ConfigurationPageOnly;

@@ -1,4 +1,4 @@
-//! The queries of a provisioned dashboard, as its panels send them.
+//! The queries of a provisioned dashboard, as its panels, annotations and variables send them.
 
 use serde_json::Value;
 
@@ -7,18 +7,25 @@ use super::Failure;
 /// The dashboard that is provisioned first.
 pub const OVERVIEW: &str = include_str!("../../provisioning/dashboards/oura-overview.json");
 
-/// One query of one panel.
+/// One query of one panel, annotation or variable.
 #[derive(Clone, Debug)]
 pub struct Target {
+    /// The title of what asks.
     pub panel: String,
     pub query: Value,
 }
 
-/// Every SQL query of `dashboard`, in panel order, rows opened.
+/// Every query of `dashboard` that a data source like this one answers: panels in their order, rows opened, then annotations, then variables.
 pub fn targets(dashboard: &str) -> Result<Vec<Target>, Failure> {
     let dashboard: Value = serde_json::from_str(dashboard)?;
     let mut found = Vec::new();
     collect(&dashboard, &mut found);
+    for annotation in list(&dashboard["annotations"]["list"]) {
+        found.extend(target(&annotation["name"], &annotation["target"]));
+    }
+    for variable in list(&dashboard["templating"]["list"]) {
+        found.extend(target(&variable["name"], &variable["query"]));
+    }
     if found.is_empty() {
         return Err("the dashboard has no queries".into());
     }
@@ -26,11 +33,42 @@ pub fn targets(dashboard: &str) -> Result<Vec<Target>, Failure> {
 }
 
 fn collect(container: &Value, found: &mut Vec<Target>) {
-    for panel in container["panels"].as_array().into_iter().flatten() {
-        let title = panel["title"].as_str().unwrap_or_default();
-        for target in panel["targets"].as_array().into_iter().flatten().filter(|target| target["rawSql"].is_string()) {
-            found.push(Target { panel: title.to_owned(), query: target.clone() });
-        }
+    for panel in list(&container["panels"]) {
+        found.extend(list(&panel["targets"]).filter_map(|query| target(&panel["title"], query)));
         collect(panel, found);
+    }
+}
+
+fn list(values: &Value) -> impl Iterator<Item = &Value> {
+    values.as_array().into_iter().flatten()
+}
+
+/// Nothing where `query` is none of ours: Grafana's own annotations, a variable that chooses a data source.
+fn target(title: &Value, query: &Value) -> Option<Target> {
+    let ours = query["rawSql"].is_string() || query["queryType"].is_string();
+    ours.then(|| Target { panel: title.as_str().unwrap_or_default().to_owned(), query: query.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_asks_on_a_dashboard_is_found() {
+        let asks = |sql: &str| serde_json::json!({ "refId": "A", "queryType": "sql", "rawSql": sql });
+        let dashboard = serde_json::json!({
+            "panels": [
+                { "title": "Sleep", "targets": [asks("1"), { "queryType": "metrics", "metrics": ["days.steps"] }] },
+                { "title": "A row", "panels": [{ "title": "Inside", "targets": [asks("2")] }] },
+            ],
+            "annotations": { "list": [{ "builtIn": 1, "name": "Grafana's" }, { "name": "Workouts", "target": asks("3") }] },
+            "templating": { "list": [
+                { "name": "datasource", "type": "datasource", "query": "ringside-oura-datasource" },
+                { "name": "kind", "type": "query", "query": asks("4") },
+            ] },
+        });
+        let found: Vec<String> = targets(&dashboard.to_string()).unwrap().into_iter().map(|target| target.panel).collect();
+        assert_eq!(found, ["Sleep", "Sleep", "Inside", "Workouts", "kind"]);
+        assert!(targets(OVERVIEW).unwrap().iter().any(|target| target.panel == "Workouts"));
     }
 }

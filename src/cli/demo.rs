@@ -1,6 +1,9 @@
 //! `demo`: the whole product with a synthetic person, in one process and its child: a login through the routes a person uses, a history,
 //! then the plugin started the way Grafana does, and the dashboard's queries over its protocol.
 
+mod folder;
+
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +28,7 @@ use crate::words::grouped;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Where to put the data; an earlier demo's data there is used again
+    /// Where to put the data; an earlier demo's data there is deleted, anything else never
     #[arg(long, default_value = "demo-data")]
     data_dir: PathBuf,
     /// How many days of history the person has
@@ -46,6 +49,7 @@ const PANEL_PIXELS: i64 = 1000;
 
 pub async fn run(args: Args) -> Result<(), Failure> {
     let start = Instant::now();
+    folder::begin(&args.data_dir)?;
     let clock = Clock::system();
     let first_day = clock.now().day(ZONE).plus(1 - i64::from(args.days));
     let config = Config::new(args.seed, first_day, clock.clone());
@@ -72,7 +76,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let run = account.status()?.sync.run.unwrap_or_default();
     let progress = follow(&account, run).await?;
     let status = account.status()?;
-    print_collections(&status);
+    print_collections(&status, &days_of(&account).await?);
     let seconds = loading.elapsed().as_secs_f64();
     println!(
         "\n{} documents and rows in {seconds:.1} s: {} a second",
@@ -126,18 +130,33 @@ async fn call(account: &Account, path: &str, body: Value) -> Result<Value, Failu
     let body: Value = serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 20).await?)?;
     match succeeded {
         true => Ok(body),
-        false => Err(body["error"]["message"].as_str().unwrap_or("the request failed").to_owned().into()),
+        false => Err(complaint(&body).into()),
     }
 }
 
-fn print_collections(status: &Status) {
-    println!("\n{:<26} {:>10}  {:<10}  {:<10}  state", "collection", "documents", "first day", "last day");
+/// A refusal's message and what to do about it.
+fn complaint(body: &Value) -> String {
+    let says = |name: &str| body["error"][name].as_str().filter(|text| !text.is_empty());
+    let message = says("message").unwrap_or("the request failed");
+    says("hint").map_or_else(|| message.to_owned(), |hint| format!("{message}. {hint}"))
+}
+
+/// On how many days each collection has something.
+async fn days_of(account: &Account) -> Result<HashMap<String, u64>, Failure> {
+    let sql = "SELECT collection, count(*) FROM coverage WHERE documents > 0 GROUP BY collection";
+    let answer = call(account, "/sql", json!({ "sql": sql })).await?;
+    Ok(serde_json::from_value::<Vec<(String, u64)>>(answer["rows"].clone())?.into_iter().collect())
+}
+
+fn print_collections(status: &Status, days: &HashMap<String, u64>) {
+    println!("\n{:<26} {:>10}  {:>6}  {:<10}  {:<10}  state", "collection", "documents", "days", "first day", "last day");
     for collection in &status.collections {
         let day = |day: Option<crate::time::Day>| day.map_or(String::new(), |day| day.to_string());
         println!(
-            "{:<26} {:>10}  {:<10}  {:<10}  {}",
+            "{:<26} {:>10}  {:>6}  {:<10}  {:<10}  {}",
             collection.name,
             grouped(collection.documents),
+            days.get(&collection.name).map_or(String::new(), |days| grouped(*days)),
             day(collection.first_day),
             day(collection.last_day),
             collection.reason.as_deref().unwrap_or(&collection.state),
@@ -206,4 +225,16 @@ fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_with_its_remedy() {
+        let refusal = json!({"error": {"code": "x", "message": "the door is locked", "hint": "Turn the key."}});
+        assert_eq!(complaint(&refusal), "the door is locked. Turn the key.");
+        assert_eq!(complaint(&json!({"error": {"message": "the door is locked", "hint": ""}})), "the door is locked");
+    }
 }

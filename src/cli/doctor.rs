@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long, env = "RINGSIDE_DATA_DIR", default_value = "ringside-data")]
     data_dir: PathBuf,
     /// Another origin for Oura's API: a simulator, a proxy
-    #[arg(long, env = "GF_PLUGIN_OURA_URL")]
+    #[arg(long, env = "GF_PLUGIN_OURA_URL", value_parser = crate::plugin::origin)]
     oura_url: Option<Url>,
 }
 

@@ -1,6 +1,5 @@
-//! `export`: everything, as a copy of the database or as CSV files.
+//! `export`: everything, as a copy of the database or as CSV files that this user alone may read.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +10,7 @@ use super::Failure;
 use super::local::Folder;
 use super::query::write_csv;
 use crate::query::{Engine, Limits, QueryContext, SqlQuery};
-use crate::store::Store;
+use crate::store::{Store, create_private_file, create_private_folder};
 
 #[derive(Args, Debug)]
 pub struct ExportArgs {
@@ -48,13 +47,17 @@ pub async fn run(args: ExportArgs) -> Result<(), Failure> {
 }
 
 async fn csv(store: &Store, folder: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder)?;
+    let unusable = |path: &Path, error: std::io::Error| {
+        format!("{} cannot be written: {error}. Name a new folder in a place that you may write", path.display())
+    };
+    create_private_folder(folder).map_err(|error| unusable(folder, error))?;
     let engine = Engine::new(store.clone(), store.zone(), LIMITS);
     let context = QueryContext { from_ms: 0, to_ms: i64::MAX, interval: Duration::from_secs(60), max_data_points: 1000 };
     for table in store.published()? {
         let query = SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\""), ..SqlQuery::default() };
         let answer = engine.run(&query, &context).await?;
-        let mut file = BufWriter::new(File::create_new(folder.join(format!("{table}.csv")))?);
+        let path = folder.join(format!("{table}.csv"));
+        let mut file = BufWriter::new(create_private_file(&path).map_err(|error| unusable(&path, error))?);
         write_csv(&answer.batch, &mut file)?;
         file.flush()?;
         eprintln!("{table}: {} rows", answer.batch.rows);

@@ -49,7 +49,7 @@ pub struct Application {
     #[arg(skip = std::env::var("OURA_CLIENT_SECRET").unwrap_or_default())]
     pub client_secret: String,
     /// Another origin for Oura's API and login: a simulator, a proxy
-    #[arg(long, env = "GF_PLUGIN_OURA_URL")]
+    #[arg(long, env = "GF_PLUGIN_OURA_URL", value_parser = crate::plugin::origin)]
     pub oura_url: Option<Url>,
     /// The first day wanted; without it, until two empty years
     #[arg(long)]
@@ -63,7 +63,8 @@ pub struct Application {
 }
 
 impl Application {
-    /// Opens the data folder, which no other process may use meanwhile, and the data source in it.
+    /// Opens the data folder, which no other process may use meanwhile, and the data source in it. A schedule can begin where nothing can
+    /// be written: then stored data can be read.
     pub async fn open(&self, scheduled: bool) -> Result<(Accounts, Account), Failure> {
         let environment = Environment {
             data_dir: self.folder.data_dir.clone(),
@@ -75,7 +76,7 @@ impl Application {
             encryption_key: std::env::var("GF_PLUGIN_ENCRYPTION_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new),
             scheduled,
         };
-        let accounts = Accounts::open(environment)?;
+        let accounts = if scheduled { Accounts::open_or_read(environment)? } else { Accounts::open(environment)? };
         let settings = Settings {
             client_id: self.client_id.clone(),
             timezone: self.timezone.clone(),

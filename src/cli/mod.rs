@@ -104,3 +104,19 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
     }
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_where_oura_cannot_be_is_refused_by_every_command_that_takes_one() {
+        for command in ["serve", "sync", "doctor"] {
+            for address in ["ftp://x/", "file:///etc", "oura"] {
+                let error = Cli::try_parse_from(["gpx_oura", command, "--oura-url", address]).unwrap_err().to_string();
+                assert!(error.contains(address) && error.contains("http://127.0.0.1:8080"), "{error}");
+            }
+            assert!(Cli::try_parse_from(["gpx_oura", command, "--oura-url", "http://127.0.0.1:1/"]).is_ok());
+        }
+    }
+}

@@ -46,6 +46,9 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let listener = TcpListener::bind(args.listen).await.map_err(|error| format!("{} cannot be listened on: {error}", args.listen))?;
     let (accounts, account) = args.application.open(true).await?;
     let router = router(api::router(account), tokens);
+    if let Some(why) = accounts.unwritable() {
+        eprintln!("gpx_oura: {why}");
+    }
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, router).with_graceful_shutdown(stopped()).await?;
     accounts.shutdown().await;
@@ -53,13 +56,14 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn router(routes: Router, tokens: Arc<Tokens>) -> Router {
-    Router::new().nest("/api", routes.layer(middleware::from_fn_with_state(tokens, identify)))
+    let api = routes.layer(middleware::from_fn_with_state(tokens, identify));
+    Router::new().nest("/api", api).fallback(async || ApiError::from(StatusCode::NOT_FOUND))
 }
 
 /// Puts the caller that the bearer token stands for into the request, or turns it away.
 async fn identify(State(tokens): State<Arc<Tokens>>, mut request: Request, next: Next) -> Response {
     let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Some(caller) = shown.and_then(|value| value.strip_prefix("Bearer ")).and_then(|token| tokens.caller(token)) else {
+    let Some(caller) = shown.and_then(bearer).and_then(|token| tokens.caller(token)) else {
         return (
             StatusCode::UNAUTHORIZED,
             [(header::WWW_AUTHENTICATE, "Bearer")],
@@ -69,6 +73,12 @@ async fn identify(State(tokens): State<Arc<Tokens>>, mut request: Request, next:
     };
     request.extensions_mut().insert(caller);
     next.run(request).await
+}
+
+/// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110 §11.1).
+fn bearer(credentials: &str) -> Option<&str> {
+    let (scheme, token) = credentials.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 impl Tokens {
@@ -119,5 +129,43 @@ async fn stopped() {
     // Without signals the process ends when it is killed.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn ask(path: &str, authorization: &str) -> (u16, serde_json::Value) {
+        let tokens = Tokens { read: hash("read"), admin: hash("admin") };
+        let routes = Router::new().route("/who", get(async |caller: Caller| format!("{:?}", caller.user)));
+        let request = Request::get(path).header(header::AUTHORIZATION, authorization).body(Body::empty()).unwrap();
+        let answer = router(routes, Arc::new(tokens)).oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 20).await.unwrap()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_token_says_who_calls_whatever_the_case_of_its_scheme() {
+        for scheme in ["Bearer", "bearer", "BEARER"] {
+            assert_eq!(ask("/api/who", &format!("{scheme} admin")).await, (200, "admin".into()));
+        }
+        assert_eq!(ask("/api/who", "Bearer  read").await, (200, "reader".into()));
+        for wrong in ["Basic admin", "Bearer", "Beareradmin", "Bearer other", ""] {
+            assert_eq!(ask("/api/who", wrong).await.0, 401, "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_says_so_in_json_outside_the_routes_too() {
+        for path in ["/", "/api", "/favicon.ico", "/apis/status"] {
+            let (status, body) = ask(path, "Bearer read").await;
+            assert_eq!((status, body["error"]["code"].as_str()), (404, Some("not_found")), "{path}");
+            assert!(body["error"]["hint"].as_str().unwrap().contains("status"));
+        }
     }
 }

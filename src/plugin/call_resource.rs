@@ -36,6 +36,7 @@ async fn routed(opening: &Opening, request: CallResourceRequest) -> Result<Respo
     let account = context::account(opening, request.plugin_context.as_ref()).await?;
     let mut forwarded =
         http_request(request).map_err(|error| ApiError::new(400, "bad_request", format!("the request cannot be read: {error}"), ""))?;
+    api::check_change(forwarded.method(), forwarded.headers())?;
     forwarded.extensions_mut().insert(caller);
     forwarded.extensions_mut().insert(ConfigurationPageOnly);
     match api::router(account).oneshot(forwarded).await {

@@ -43,10 +43,11 @@ pub async fn answer(opening: &Opening, syncs: &HealthSyncs, context: Option<&Plu
     let looked = async {
         let account = context::account(opening, context).await?;
         let status = look(&account, syncs).await?;
-        Ok::<_, ApiError>(status)
+        Ok::<_, ApiError>((status, account.unwritable().map(str::to_owned)))
     };
     match looked.await {
-        Ok(status) => report(&status),
+        Ok((status, Some(why))) => response(HealthStatus::Error, why, details(&status)),
+        Ok((status, None)) => report(&status),
         Err(error) => response(HealthStatus::Error, error.message, json!({ "code": error.code, "verboseMessage": error.hint })),
     }
 }
@@ -71,8 +72,12 @@ async fn status_of(account: &Account) -> Result<Status, AccountError> {
     blocking(move || account.status()).await
 }
 
+fn details(status: &Status) -> serde_json::Value {
+    json!({ "state": status.state, "sync": status.sync, "collections": status.collections })
+}
+
 fn report(status: &Status) -> CheckHealthResponse {
-    let details = json!({ "state": status.state, "sync": status.sync, "collections": status.collections });
+    let details = details(status);
     match status.state {
         ConnectionState::NotConfigured => response(
             HealthStatus::Error,

@@ -13,9 +13,9 @@ use hyper_util::rt::TokioIo;
 use proto::data_client::DataClient;
 use proto::diagnostics_client::DiagnosticsClient;
 use proto::resource_client::ResourceClient;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
 use tokio::net::UnixStream;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio_stream::StreamExt;
 use tonic::codec::ProstCodec;
 use tonic::transport::{Channel, Endpoint};
@@ -34,6 +34,8 @@ const MAX_ANSWER: usize = (1 << 31) - 1;
 /// A running plugin; dropping it kills it.
 pub struct Host {
     child: Child,
+    /// Read by nobody, but open: a plugin whose output has no reader ends.
+    _out: Lines<BufReader<ChildStdout>>,
     channel: Channel,
 }
 
@@ -168,7 +170,7 @@ impl Host {
         });
         // The address only has to look like one: the connector goes to the socket.
         let channel = Endpoint::from_static("http://plugin").connect_with_connector(connector).await?;
-        Ok(Host { child, channel })
+        Ok(Host { child, _out: lines, channel })
     }
 
     pub fn pid(&self) -> Option<u32> {

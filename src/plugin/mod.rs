@@ -24,7 +24,7 @@ use check_health::HealthSyncs;
 use opening::Opening;
 
 pub use process::{is_wanted, run};
-pub use settings::{OperatorSettings, PLUGIN_ID, SettingsError};
+pub use settings::{OperatorSettings, PLUGIN_ID, SettingsError, origin};
 
 /// The services that Grafana calls, each answered in the file of its name. Cheap to clone.
 #[derive(Clone)]

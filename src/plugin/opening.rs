@@ -41,8 +41,11 @@ impl Opening {
             };
             loop {
                 let environment = environment.clone();
-                match tokio::task::spawn_blocking(move || Accounts::open(environment)).await {
-                    Ok(Ok(accounts)) => return resume(&sender, accounts).await,
+                match tokio::task::spawn_blocking(move || Accounts::open_or_read(environment)).await {
+                    Ok(Ok(accounts)) => match accounts.unwritable() {
+                        None => return resume(&sender, accounts).await,
+                        Some(why) => read_meanwhile(&sender, why, &accounts),
+                    },
                     Ok(Err(error)) => publish(&sender, Err(error.into())),
                     Err(_) => return publish(&sender, Err(Unavailable::Panicked)),
                 }
@@ -74,6 +77,18 @@ fn publish(sender: &watch::Sender<State>, outcome: Result<Accounts, Unavailable>
         tracing::error!(%error, "no data source can be served");
     }
     sender.send_replace(Some(outcome.map_err(Arc::new)));
+}
+
+/// Lets stored data be read until the folder can be written. Those that are read already stay as they are.
+fn read_meanwhile(sender: &watch::Sender<State>, why: &str, accounts: &Accounts) {
+    sender.send_if_modified(|state| {
+        let reads_already = matches!(state, Some(Ok(_)));
+        if !reads_already {
+            tracing::error!("{why}");
+            *state = Some(Ok(accounts.clone()));
+        }
+        !reads_already
+    });
 }
 
 async fn resume(sender: &watch::Sender<State>, accounts: Accounts) {

@@ -9,6 +9,8 @@ use std::time::Duration;
 use grafana_plugin_sdk::pluginv2::data_server::DataServer;
 use grafana_plugin_sdk::pluginv2::diagnostics_server::DiagnosticsServer;
 use grafana_plugin_sdk::pluginv2::resource_server::ResourceServer;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_stream::wrappers::UnixListenerStream;
@@ -85,6 +87,8 @@ async fn serve(parent: u32) -> Result<(), ProcessError> {
     let _swallowed = signal(SignalKind::interrupt()).map_err(ProcessError::Signals)?;
     let mut terminated = signal(SignalKind::terminate()).map_err(ProcessError::Signals)?;
     handshake(&socket).map_err(ProcessError::Handshake)?;
+    let sweep = socket.sweep();
+    tokio::task::spawn_blocking(sweep);
 
     let opening = Opening::begin(|| {
         let settings = OperatorSettings::from_env()?;
@@ -97,6 +101,7 @@ async fn serve(parent: u32) -> Result<(), ProcessError> {
         () = asked.notified() => "Grafana asked",
         _ = terminated.recv() => "terminated",
         () = orphaned(parent) => "the parent is gone",
+        () = unread() => "nobody reads what this process prints",
     };
     tracing::info!(why, "ending");
     ending.notify_one();
@@ -133,6 +138,21 @@ async fn grpc(
         .add_service(DataServer::new(plugin).max_decoding_message_size(MAX_REQUEST))
         .serve_with_incoming_shutdown(UnixListenerStream::new(listener), async move { ending.notified().await })
         .await
+}
+
+/// Resolves when the pipe behind standard output has no reader any more. Whoever starts a plugin reads it for as long as it lives
+/// (go-plugin's client.go, `Start`). This tells of a parent that died before its id could be asked: the one who took its place stays.
+async fn unread() {
+    // SAFETY: it is file descriptor 1 for as long as the process lives, and nobody closes that.
+    let registered = unsafe { AsyncFd::register_with_interest(std::io::stdout(), Interest::WRITABLE) };
+    if let Ok(out) = registered {
+        while out.ready(Interest::WRITABLE).await.is_ok_and(|guard| !guard.ready().is_write_closed()) {
+            tokio::time::sleep(PARENT_CHECK).await;
+        }
+        return;
+    }
+    // A file has no reader.
+    std::future::pending().await
 }
 
 /// Resolves when `parent` is this process's parent no more.

@@ -57,7 +57,7 @@ impl OperatorSettings {
         Ok(OperatorSettings {
             data_dir: set("GF_PLUGIN_DATA_DIR").map(PathBuf::from),
             encryption_key: set("GF_PLUGIN_ENCRYPTION_KEY").map(Secret::new),
-            oura_url: set("GF_PLUGIN_OURA_URL").map(origin).transpose()?,
+            oura_url: set("GF_PLUGIN_OURA_URL").map(oura_url).transpose()?,
             limits: Limits {
                 timeout: set("GF_PLUGIN_QUERY_TIMEOUT").map_or(Ok(default.timeout), duration)?,
                 max_rows: whole_number("GF_PLUGIN_QUERY_MAX_ROWS", default.max_rows)?,
@@ -93,14 +93,15 @@ impl OperatorSettings {
     }
 }
 
-fn origin(value: String) -> Result<Url, SettingsError> {
-    match Url::parse(&value) {
+fn oura_url(value: String) -> Result<Url, SettingsError> {
+    origin(&value).map_err(|expected| SettingsError::Value { variable: "GF_PLUGIN_OURA_URL", value, expected })
+}
+
+/// Where Oura is said to be; what it must be instead if it cannot be there.
+pub fn origin(text: &str) -> Result<Url, &'static str> {
+    match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-        _ => Err(SettingsError::Value {
-            variable: "GF_PLUGIN_OURA_URL",
-            value,
-            expected: "it must be an address such as http://127.0.0.1:8080",
-        }),
+        _ => Err("it must be an address such as http://127.0.0.1:8080"),
     }
 }
 

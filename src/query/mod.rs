@@ -6,7 +6,7 @@ mod error;
 mod interval;
 mod macros;
 pub mod metrics;
-mod nearest;
+pub(crate) mod nearest;
 mod quantity;
 mod statement;
 mod tally;

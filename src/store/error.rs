@@ -25,6 +25,8 @@ pub enum StoreError {
     Foreign { path: PathBuf },
     #[error("the data folder is read-only; stored data can be shown, but nothing new can be stored")]
     ReadOnly,
+    #[error("{path} cannot be written: {detail}. Name a new file in a folder that exists and that you may write")]
+    Copy { path: PathBuf, detail: String },
     #[error("the database failed: {0}")]
     Database(rusqlite::Error),
 }

@@ -8,11 +8,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags};
 
+use super::reading::{self, Reading};
 use super::{functions, lexer};
 use crate::time::Tz;
 
@@ -63,6 +64,8 @@ pub enum Refusal {
 /// A connection that only reads, and the policy its authorizer follows.
 pub(super) struct Guarded {
     pub connection: Connection,
+    /// Good for this read alone, as [`Reading`] says.
+    pub immutable: bool,
     policy: Arc<Mutex<Policy>>,
 }
 
@@ -83,8 +86,7 @@ struct Policy {
 impl Guarded {
     /// Opens the SQLite file at `path`, which must exist. `hidden` tables are read only through views; local time is that of `zone`.
     pub fn open(path: &Path, hidden: &'static [&'static str], zone: Tz) -> rusqlite::Result<Guarded> {
-        let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
+        let Reading { mut connection, immutable } = reading::open(path, Duration::from_secs(5))?;
         connection.execute_batch("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
@@ -99,7 +101,7 @@ impl Guarded {
         let policy = Arc::new(Mutex::new(Policy { hidden, ..Policy::default() }));
         let consulted = policy.clone();
         connection.authorizer(Some(move |context: AuthContext<'_>| lock(&consulted).decide(context)))?;
-        let guarded = Guarded { connection, policy };
+        let guarded = Guarded { connection, immutable, policy };
         guarded.refresh()?;
         Ok(guarded)
     }

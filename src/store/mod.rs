@@ -12,6 +12,7 @@ mod guard;
 pub(crate) mod lexer;
 mod queue;
 mod read;
+mod reading;
 mod rollups;
 mod runs;
 mod schema;
@@ -28,8 +29,10 @@ pub use read::{ColumnBatch, Cut, Limit, Origin, OutColumn, ReadError, ReadLimits
 pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -122,10 +125,18 @@ impl Store {
         Ok(names.into_iter().filter(|name| !HIDDEN_TABLES.contains(&name.as_str())).collect())
     }
 
-    /// Writes a consistent copy of the whole database to `to`, which must not exist. Syncs may go on meanwhile.
+    /// Writes a consistent copy of the whole database to `to`, which must not exist; nobody but this user may read it. Syncs may go on
+    /// meanwhile.
     pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
-        let source = Connection::open_with_flags(&self.shared.path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        source.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+        let source = reading::open(&self.shared.path, Duration::from_secs(10))?.connection;
+        // SQLite writes into a file that is empty, and leaves it its mode.
+        create_private_file(to).map_err(|error| StoreError::Copy { path: to.to_owned(), detail: error.to_string() })?;
+        let copied = source.execute("VACUUM INTO ?1", [to.to_string_lossy()]);
+        if copied.is_err() {
+            // What is there is no copy; that it cannot be removed either is not what went wrong.
+            let _ = std::fs::remove_file(to);
+        }
+        copied?;
         Ok(())
     }
 
@@ -170,10 +181,19 @@ impl Store {
 }
 
 /// Creates `folder` and its parents, readable by this user alone.
-fn create_private_folder(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+/// Creates a file where none is, readable by this user alone.
+pub(crate) fn create_private_file(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }

@@ -140,7 +140,7 @@ impl Readers {
             reader.refresh().map_err(ReadError::Unavailable)?;
             result = attempt(&mut reader, sql, params, limits, self.zone);
         }
-        if !matches!(result, Err(ReadError::Unavailable(_))) {
+        if !reader.immutable && !matches!(result, Err(ReadError::Unavailable(_))) {
             self.put(reader);
         }
         result

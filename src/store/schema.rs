@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction};
+use rusqlite::{Connection, Transaction};
 
-use super::{StoreError, functions};
+use super::{StoreError, functions, reading};
 use crate::catalog::{Catalog, Collection, Column, KeyRule, Storage};
 
 /// In order; a migration is never changed once released. `user_version` counts those applied.
@@ -66,8 +66,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
 /// Opens a file of exactly this version for reading alone.
 pub(super) fn open_existing(path: &Path) -> Result<Connection, StoreError> {
     let connect = || -> Result<Connection, StoreError> {
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.busy_timeout(Duration::from_secs(10))?;
+        let connection = reading::open(path, Duration::from_secs(10))?.connection;
         let (found, known) = (version(&connection)?, MIGRATIONS.len() as u32);
         if found > known {
             return Err(StoreError::Newer { path: path.to_owned(), found, known });

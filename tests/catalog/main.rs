@@ -1,6 +1,8 @@
 //! The catalogue at its door: every known version of Oura's OpenAPI document, and documents of every kind of oddness.
 
 mod commands;
+#[path = "../common/mod.rs"]
+mod common;
 mod documents;
 mod robustness;
 mod versions;
@@ -32,7 +34,7 @@ fn beside_the_repository(what: &str) -> Option<PathBuf> {
     let found =
         Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("shared/oura").join(what)).find(|path| path.exists());
     if found.is_none() {
-        eprintln!("SKIPPED: shared/oura/{what} is not beside the repository");
+        common::skipped(&format!("shared/oura/{what} is not beside the repository"));
     }
     found
 }

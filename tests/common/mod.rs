@@ -1,9 +1,11 @@
-//! What the tests share: a data folder, a fixed token, an executor on a store, Oura's answers replayed.
+//! What the tests share: a data folder, a fixed token, an executor on a store, Oura's answers replayed; and how a test says that it did not
+//! run.
 #![allow(dead_code)]
 
 pub mod world;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +15,12 @@ use ringside::store::{RunEnd, Store, Trigger};
 use ringside::sync::{Executor, Progress};
 use ringside::time::{Clock, Day, Instant, Stamp, Tz};
 use tokio::sync::watch;
+
+/// Says that a test proved nothing, and why. Written past what the test harness captures: it shows nothing of a test that passes.
+#[expect(clippy::explicit_write, reason = "eprintln! is what the harness captures")]
+pub fn skipped(why: &str) {
+    writeln!(std::io::stderr(), "SKIPPED: {why}").unwrap();
+}
 
 /// A login that always holds.
 pub struct FixedToken(pub String);

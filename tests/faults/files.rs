@@ -52,6 +52,21 @@ fn program(before: &str, folder: &Path, simulator: &Simulator, command: &str, mo
     shell
 }
 
+const READ_TOKEN: &str = "read-read-read-read";
+const ADMIN_TOKEN: &str = "admin-admin-admin-admin";
+
+/// The program serving `folder`, and its address.
+fn serve(before: &str, folder: &Path, simulator: &Simulator) -> (Child, String) {
+    use std::io::{BufRead, BufReader};
+    let mut serve = program(before, folder, simulator, "serve", &["--listen", "127.0.0.1:0"]);
+    serve.env("RINGSIDE_READ_TOKEN", READ_TOKEN).env("RINGSIDE_ADMIN_TOKEN", ADMIN_TOKEN);
+    let mut serve = Child(serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut listening = String::new();
+    BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut listening).unwrap();
+    assert_says(&listening, &["listening on http://127.0.0.1:"]);
+    (serve, listening.trim().trim_start_matches("listening on ").to_owned())
+}
+
 async fn finished(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
@@ -108,27 +123,150 @@ async fn a_folder_that_takes_no_files_is_named() {
     assert_says(&complaint(&output), &["/proc/ringside", "cannot be used", "folder that this process may write"]);
 }
 
+/// Takes from root what lets it write where permissions forbid it; for anybody else, nothing. Shell, as `program` wants it.
+#[cfg(unix)]
+const BOUND_BY_PERMISSIONS: &str = r#"[ "$(id -u)" != 0 ] || exec setpriv --bounding-set -dac_override,-dac_read_search -- "$0" "$@";"#;
+
+/// Takes the right to write `folder` and everything in it, until dropped.
+#[cfg(unix)]
+struct ReadOnly<'a>(&'a Path);
+
+#[cfg(unix)]
+impl ReadOnly<'_> {
+    fn make(folder: &Path) -> ReadOnly<'_> {
+        ReadOnly::set(folder, "a-w");
+        ReadOnly(folder)
+    }
+
+    fn set(folder: &Path, mode: &str) {
+        assert!(Command::new("chmod").args(["-R", mode]).arg(folder).status().unwrap().success());
+    }
+}
+
+#[cfg(unix)]
+impl Drop for ReadOnly<'_> {
+    fn drop(&mut self) {
+        ReadOnly::set(self.0, "u+w");
+    }
+}
+
+#[cfg(unix)]
+fn permissions_bind(folder: &Path) -> bool {
+    let mut shell = Command::new("sh");
+    let probe = shell.arg("-c").arg(format!(r#"{BOUND_BY_PERMISSIONS} exec "$0" "$@""#)).args(["touch"]).arg(folder.join("probe"));
+    !probe.stderr(Stdio::null()).status().unwrap().success()
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_read_only_folder_is_named_and_can_still_be_read() {
+    let simulator = oura_of_today(3).await;
+    let folder = connected_folder(&simulator).await;
+    let copies = tempfile::tempdir().unwrap();
+    let read_only = ReadOnly::make(folder.path());
+    if !permissions_bind(folder.path()) {
+        return super::common::skipped("this user may write where permissions forbid it");
+    }
+    let bound = |command, more: &[&str]| finished(program(BOUND_BY_PERMISSIONS, folder.path(), &simulator, command, more));
+    let output = bound("sync", &[]).await;
+    assert_says(&complaint(&output), &[folder.path().to_str().unwrap(), "cannot be used", "folder that this process may write"]);
+
+    let output = bound("query", &["SELECT count(*) AS runs FROM sync_runs"]).await;
+    assert!(output.status.success() && output.stdout.starts_with(b"runs"), "{output:?}");
+    for (format, name) in [("sqlite", "copy.db"), ("csv", "copy")] {
+        let to = copies.path().join(name);
+        let output = bound("export", &[to.to_str().unwrap(), "--format", format]).await;
+        assert!(output.status.success() && to.exists(), "{output:?}");
+    }
+    drop(read_only);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_stored_in_a_read_only_folder_is_served_and_nothing_is_changed() {
+    let simulator = oura_of_today(3).await;
+    let folder = connected_folder(&simulator).await;
+    let read_only = ReadOnly::make(folder.path());
+    if !permissions_bind(folder.path()) {
+        return super::common::skipped("this user may write where permissions forbid it");
+    }
+    let (_serve, origin) = serve(BOUND_BY_PERMISSIONS, folder.path(), &simulator);
+    let ask = async |route: &str, token: &str, body: &str| {
+        let request = reqwest::Client::new().post(format!("{origin}/api/{route}")).bearer_auth(token);
+        let answer = request.header("Content-Type", "application/json").body(body.to_owned()).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, rows) = ask("sql", READ_TOKEN, r#"{"sql": "SELECT count(*) FROM collections"}"#).await;
+    assert_eq!(status, 200, "{rows}");
+    let (status, refusal) = ask("sync", ADMIN_TOKEN, "").await;
+    assert_eq!(status, 503, "{refusal}");
+    assert_says(&refusal, &[folder.path().to_str().unwrap(), "cannot be written", "own the folder"]);
+    drop(read_only);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_a_killed_process_left_in_the_log_is_read_from_a_read_only_folder_too() {
+    let simulator = oura_of_today(3).await;
+    let folder = connected_folder(&simulator).await;
+    let database = folder.path().join("1/oura/oura.db");
+    let writer = rusqlite::Connection::open(&database).unwrap();
+    writer.execute_batch("PRAGMA wal_autocheckpoint = 0; UPDATE collections SET reason = 'from the log'").unwrap();
+    // What a kill leaves: a copy of the files as they are while the writer has them open.
+    let killed = tempfile::tempdir().unwrap();
+    let left = killed.path().join("1/oura");
+    std::fs::create_dir_all(&left).unwrap();
+    for name in ["oura.db", "oura.db-wal", "oura.db-shm"] {
+        std::fs::copy(database.with_file_name(name), left.join(name)).unwrap();
+    }
+    let ask = || {
+        let sql = "SELECT DISTINCT reason FROM collections";
+        finished(program(BOUND_BY_PERMISSIONS, killed.path(), &simulator, "query", &[sql]))
+    };
+    let read_only = ReadOnly::make(killed.path());
+    if !permissions_bind(killed.path()) {
+        return super::common::skipped("this user may write where permissions forbid it");
+    }
+    let output = ask().await;
+    assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("from the log"), "{output:?}");
+
+    // Without its index the log cannot be read, and the file without its log is not everything.
+    drop(read_only);
+    std::fs::remove_file(left.join("oura.db-shm")).unwrap();
+    let read_only = ReadOnly::make(killed.path());
+    assert_says(&complaint(&ask().await), &["oura.db", "may write"]);
+    drop(read_only);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_export_is_for_the_eyes_of_its_user_alone() {
     use std::os::unix::fs::PermissionsExt;
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
-    let all = ["", "1", "1/oura", "1/oura/oura.db", "vault.db", "vault.key", "lock"].map(|name| folder.path().join(name));
-    let set = |mode: u32| {
-        for path in &all {
-            let mode = if path.is_dir() { mode | 0o111 } else { mode };
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-        }
-    };
-    set(0o444);
-    if std::fs::write(folder.path().join("probe"), "").is_ok() {
-        println!("SKIPPED: this user may write where permissions forbid it");
-        return set(0o755);
+    let copies = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for (format, name) in [("sqlite", "copy.db"), ("csv", "copy")] {
+        let to = copies.path().join(name);
+        let output =
+            finished(program("umask 022;", folder.path(), &simulator, "export", &[to.to_str().unwrap(), "--format", format])).await;
+        assert!(output.status.success(), "{output:?}");
     }
-    let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
-    assert_says(&complaint(&output), &[folder.path().to_str().unwrap(), "cannot be used", "folder that this process may write"]);
-    set(0o755);
+    assert_eq!(mode(&copies.path().join("copy.db")), 0o600);
+    assert_eq!(mode(&copies.path().join("copy")), 0o700);
+    assert_eq!(mode(&copies.path().join("copy/nights.csv")), 0o600);
+}
+
+#[tokio::test]
+async fn an_export_to_where_nothing_can_be_is_refused_by_name() {
+    let simulator = oura_of_today(3).await;
+    let folder = connected_folder(&simulator).await;
+    let missing = folder.path().join("missing/copy.db");
+    let below_a_file = folder.path().join("lock/copy");
+    for (format, to) in [("sqlite", &missing), ("csv", &below_a_file)] {
+        let output = finished(program("", folder.path(), &simulator, "export", &[to.to_str().unwrap(), "--format", format])).await;
+        assert_says(&complaint(&output), &[to.to_str().unwrap(), "cannot be written", "Name a new"]);
+    }
 }
 
 #[tokio::test]
@@ -184,16 +322,9 @@ async fn a_database_of_another_program_is_left_alone() {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_do_not_share_a_data_folder() {
-    use std::io::{BufRead, BufReader};
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
-    let mut serve = program("", folder.path(), &simulator, "serve", &["--listen", "127.0.0.1:0"]);
-    serve.env("RINGSIDE_READ_TOKEN", "read-read-read-read").env("RINGSIDE_ADMIN_TOKEN", "admin-admin-admin-admin");
-    let mut serve = Child(serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
-    let mut listening = String::new();
-    BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut listening).unwrap();
-    assert_says(&listening, &["listening on http://127.0.0.1:"]);
-
+    let (mut serve, _) = serve("", folder.path(), &simulator);
     let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
     assert_says(&complaint(&output), &["another process", folder.path().to_str().unwrap(), "End the other process", "folder of its own"]);
     // Reading beside it is fine.

@@ -95,6 +95,39 @@ func TestThePluginEndsByItselfWhenGrafanaIsKilled(t *testing.T) {
 	}
 }
 
+func TestAPluginWhoseParentDiedBeforeItBeganEndsWithItsReader(t *testing.T) {
+	// The shell that starts it is gone before it looks who its parent is.
+	shell := exec.Command("sh", "-c", `(sleep 0.3; exec "$0") &`, binary)
+	shell.Env = append(environment(t.TempDir(), "http://127.0.0.1:9"), "PATH="+os.Getenv("PATH"),
+		grpcplugin.MagicCookieKey+"="+grpcplugin.MagicCookieValue)
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shell.Stdout = in
+	if err := shell.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := socketOf(t, line)
+	time.Sleep(2 * time.Second)
+	if isGone(socket) {
+		t.Fatal("it ended though its output is read")
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := await(func() (bool, error) { return isGone(socket), nil }); err != nil {
+		t.Error("the orphan lives on")
+	}
+}
+
 func TestAnInterruptFromTheTerminalIsForGrafana(t *testing.T) {
 	p := launch(t, t.TempDir(), "http://127.0.0.1:9")
 	if err := syscall.Kill(p.ReattachConfig().Pid, syscall.SIGINT); err != nil {
@@ -124,6 +157,84 @@ func TestTwoProcessesOnOneFolderTheSecondSaysSoAndWaits(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+func TestWhatIsStoredInAReadOnlyFolderIsShownAndSaysWhyNothingNewComes(t *testing.T) {
+	simulator, origin, err := simulate("--days", "10")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = simulator.Process.Signal(syscall.SIGINT)
+		_ = simulator.Wait()
+	})
+	dataDir := t.TempDir()
+	before := launch(t, dataDir, origin)
+	if err := connect(before, oura); err != nil {
+		t.Fatal(err)
+	}
+	state := func(p *Plugin) (bool, error) {
+		status, err := p.resource(oura, http.MethodGet, "status", nil)
+		return status.field("state") == "connected" && status.field("sync", "running") == false, err
+	}
+	if err := await(func() (bool, error) { return state(before) }); err != nil {
+		t.Fatal(err)
+	}
+	before.Kill()
+
+	mode := func(change string) {
+		if out, err := exec.Command("chmod", "-R", change, dataDir).CombinedOutput(); err != nil {
+			t.Fatalf("%v %s", err, out)
+		}
+	}
+	mode("a-w")
+	t.Cleanup(func() { mode("u+w") })
+	p, err := startAs(boundByPermissions(binary), environment(dataDir, origin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	response := p.query(t, oura, sql("A", "table", "SELECT day FROM daily_activity"))["A"]
+	if rows := rowsOf(t, response); rows < 9 {
+		t.Errorf("%d days", rows)
+	}
+	if meta := decode(t, response)[0].Meta; meta == nil || len(meta.Notices) == 0 || !strings.Contains(meta.Notices[0].Text, dataDir) {
+		t.Errorf("no notice: %+v", meta)
+	}
+	health := p.health(t, oura)
+	if health.Status != pluginv2.CheckHealthResponse_ERROR || !strings.Contains(health.Message, dataDir+" cannot be written") {
+		t.Errorf("%v %s", health.Status, health.Message)
+	}
+	status := p.call(t, oura, http.MethodGet, "status", nil)
+	if reason, _ := status.field("reason").(string); !strings.Contains(reason, "nothing new comes") {
+		t.Errorf("%d %s", status.Code, status.Body)
+	}
+	page := map[string]any{"redirectUri": "https://grafana.example/connections/datasources/edit/oura"}
+	for route, body := range map[string]map[string]any{
+		"sync": {}, "backfill?days=3": {}, "oauth/start": page, "oauth/disconnect": {}, "data/delete": {"confirm": "oura"},
+	} {
+		refused := p.call(t, oura, http.MethodPost, route, body)
+		if refused.Code != http.StatusServiceUnavailable || refused.field("error", "code") != "data_folder_read_only" {
+			t.Errorf("%s: %d %s", route, refused.Code, refused.Body)
+		}
+	}
+	other := p.query(t, Datasource{Org: 1, UID: "new", Role: "Admin"}, sql("A", "table", "SELECT 1"))["A"]
+	if other.Status != http.StatusServiceUnavailable || !strings.Contains(other.Error, dataDir) {
+		t.Errorf("%d %s", other.Status, other.Error)
+	}
+
+	mode("u+w")
+	if err := await(func() (bool, error) { return state(p) }); err != nil {
+		t.Errorf("it does not go on though the folder can be written: %v", err)
+	}
+}
+
+// boundByPermissions is a command that may not write where permissions forbid it, not even when root runs it.
+func boundByPermissions(program string) *exec.Cmd {
+	if os.Getuid() != 0 {
+		return exec.Command(program)
+	}
+	return exec.Command("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--", program)
 }
 
 func TestASettingOfTheOperatorThatCannotBeUsedIsAnsweredNotACrash(t *testing.T) {

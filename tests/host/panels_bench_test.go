@@ -250,7 +250,7 @@ func BenchmarkSixteenPanelsAtOnce(b *testing.B) {
 	}
 	b.Run("idle", func(b *testing.B) { h.atOnce(b, queries) })
 	b.Run("loading", func(b *testing.B) {
-		answer, err := h.resource(oura, http.MethodPost, "backfill?days=3650", nil)
+		answer, err := h.resource(oura, http.MethodPost, "backfill?days=3650", map[string]any{})
 		if err != nil || answer.Code >= 300 {
 			b.Fatalf("%v %d %s", err, answer.Code, answer.Body)
 		}

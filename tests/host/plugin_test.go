@@ -41,7 +41,11 @@ func environment(dataDir, oura string) []string {
 
 // start launches the plugin as Grafana does (pkg/plugins/backendplugin/grpcplugin/client.go) and dispenses its services.
 func start(environment []string) (*Plugin, error) {
-	command := exec.Command(binary)
+	return startAs(exec.Command(binary), environment)
+}
+
+// startAs is start with a command that becomes the plugin.
+func startAs(command *exec.Cmd, environment []string) (*Plugin, error) {
 	command.Env = environment
 	log := &bytes.Buffer{}
 	client := plugin.NewClient(&plugin.ClientConfig{

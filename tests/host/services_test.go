@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
@@ -16,10 +17,7 @@ import (
 
 func TestHealthSaysHowMuchIsHereAndCarriesAnObject(t *testing.T) {
 	w := theWorld(t)
-	health, err := w.plugin.diagnostics.CheckHealth(context.Background(), &pluginv2.CheckHealthRequest{PluginContext: oura.context()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	health := w.plugin.health(t, oura)
 	if health.Status != pluginv2.CheckHealthResponse_OK || !strings.HasPrefix(health.Message, "Connected. ") {
 		t.Errorf("status %v: %s", health.Status, health.Message)
 	}
@@ -29,13 +27,57 @@ func TestHealthSaysHowMuchIsHereAndCarriesAnObject(t *testing.T) {
 	}
 }
 
-func TestHealthOfADataSourceThatNobodyConnectedSaysWhatToDo(t *testing.T) {
+func TestHealthStartsASyncAtMostOnceAMinute(t *testing.T) {
 	w := theWorld(t)
-	fresh := Datasource{Org: 7, UID: "fresh", Role: "Admin"}
-	health, err := w.plugin.diagnostics.CheckHealth(context.Background(), &pluginv2.CheckHealthRequest{PluginContext: fresh.context()})
+	// A process of its own: in the other, a test may have pressed the button within this minute.
+	p := launch(t, t.TempDir(), w.origin)
+	if err := connect(p, oura); err != nil {
+		t.Fatal(err)
+	}
+	lastRun := func() (run float64) {
+		err := await(func() (bool, error) {
+			status, err := p.resource(oura, http.MethodGet, "status", nil)
+			run, _ = status.field("sync", "run").(float64)
+			return run > 0 && status.field("sync", "running") == false, err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run
+	}
+	before := lastRun()
+	if health := p.health(t, oura); health.Status != pluginv2.CheckHealthResponse_OK {
+		t.Errorf("status %v: %s", health.Status, health.Message)
+	}
+	first := lastRun()
+	if first != before+1 {
+		t.Errorf("the check began no sync: run %v, before it %v", first, before)
+	}
+	triggers := p.call(t, oura, http.MethodPost, "sql", map[string]string{"sql": "SELECT trigger FROM sync_runs ORDER BY run DESC LIMIT 1"})
+	if !bytes.Contains(triggers.Body, []byte(`"health"`)) {
+		t.Errorf("the last run is another's: %s", triggers.Body)
+	}
+	p.health(t, oura)
+	if second := lastRun(); second != first {
+		t.Errorf("a second check within a minute began run %v", second)
+	}
+}
+
+// health is what Save & test shows.
+func (p *Plugin) health(t *testing.T, source Datasource) *pluginv2.CheckHealthResponse {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	health, err := p.diagnostics.CheckHealth(ctx, &pluginv2.CheckHealthRequest{PluginContext: source.context()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return health
+}
+
+func TestHealthOfADataSourceThatNobodyConnectedSaysWhatToDo(t *testing.T) {
+	w := theWorld(t)
+	health := w.plugin.health(t, Datasource{Org: 7, UID: "fresh", Role: "Admin"})
 	if health.Status != pluginv2.CheckHealthResponse_ERROR || !strings.Contains(health.Message, "Press Connect") {
 		t.Errorf("status %v: %s", health.Status, health.Message)
 	}
@@ -124,9 +166,11 @@ func TestWhatCannotBeAnsweredIsAnErrorInJSON(t *testing.T) {
 		{http.MethodPost, "sql", map[string]string{"sql": strings.Repeat("x", 2<<20)}, 413},
 		{http.MethodPost, "sql", map[string]string{"sql": "SELECT * FROM nothing"}, 400},
 		{http.MethodGet, "coverage?from=yesterday", nil, 400},
+		{http.MethodGet, "coverage?collection=sleeep", nil, 404},
 		{http.MethodPost, "backfill?days=three", map[string]any{}, 400},
 		{http.MethodPost, "backfill", map[string]any{"days": 3, "resources": []string{"nothing"}}, 400},
 		{http.MethodPost, "oauth/start", map[string]string{"redirectUri": "https://evil.example/"}, 400},
+		{http.MethodPost, "oauth/start", map[string]string{"redirectUri": "http://127.0.0.1:3000/connections/datasources/edit/oura"}, 400},
 		{http.MethodPost, "oauth/callback", map[string]string{"code": "x", "state": "forged"}, 400},
 		{http.MethodPost, "oauth/callback", map[string]string{"error": "access_denied"}, 400},
 		{http.MethodPost, "data/delete", map[string]string{"confirm": "other"}, 400},
@@ -134,23 +178,29 @@ func TestWhatCannotBeAnsweredIsAnErrorInJSON(t *testing.T) {
 	} {
 		answer := w.plugin.call(t, oura, wrong.method, wrong.url, wrong.body)
 		message, _ := answer.field("error", "message").(string)
-		if answer.Code != wrong.code || message == "" {
+		hint, _ := answer.field("error", "hint").(string)
+		if answer.Code != wrong.code || message == "" || hint == "" {
 			t.Errorf("%s %s: %d %s", wrong.method, wrong.url, answer.Code, answer.Body)
 		}
 	}
 }
 
-func TestAFormFromAnotherSiteIsNoRequest(t *testing.T) {
+func TestWhatAPageOfAnotherSiteCanSendIsNoRequest(t *testing.T) {
 	w := theWorld(t)
-	stream, err := w.plugin.resources.CallResource(context.Background(), &pluginv2.CallResourceRequest{
-		PluginContext: oura.context(), Method: http.MethodPost, Path: "sync", Url: "sync",
-		Headers: map[string]*pluginv2.StringList{"Content-Type": {Values: []string{"application/x-www-form-urlencoded"}}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if answer, err := stream.Recv(); err != nil || answer.Code != http.StatusUnsupportedMediaType {
-		t.Errorf("%v %v", answer, err)
+	form := map[string]*pluginv2.StringList{"Content-Type": {Values: []string{"application/x-www-form-urlencoded"}}}
+	text := map[string]*pluginv2.StringList{"Content-Type": {Values: []string{"text/plain"}}}
+	for _, headers := range []map[string]*pluginv2.StringList{form, text, nil} {
+		for _, route := range []string{"sync", "backfill?days=3", "oauth/disconnect", "data/delete"} {
+			stream, err := w.plugin.resources.CallResource(context.Background(), &pluginv2.CallResourceRequest{
+				PluginContext: oura.context(), Method: http.MethodPost, Path: route, Url: route, Headers: headers,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer, err := stream.Recv(); err != nil || answer.Code != http.StatusUnsupportedMediaType {
+				t.Errorf("%s with %v: %v %v", route, headers, answer, err)
+			}
+		}
 	}
 }
 

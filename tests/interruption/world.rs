@@ -206,7 +206,7 @@ pub async fn undisturbed() -> &'static Undisturbed {
 #[track_caller]
 pub fn holds(folder: &Path, fair: &Undisturbed, seed: u64) -> bool {
     if Clock::system().now().day(Tz::UTC) != fair.now.day(Tz::UTC) {
-        println!("SKIPPED: midnight came between the two loads, and with it another day");
+        super::common::skipped("midnight came between the two loads, and with it another day");
         return false;
     }
     let found = contents(folder);

@@ -42,6 +42,11 @@ pub(super) fn open_database(path: &Path) -> Result<Connection, VaultError> {
     connect(path).map_err(|error| error.at(path))
 }
 
+/// A database of this process alone, gone when it is closed.
+pub(super) fn open_memory() -> Result<Connection, VaultError> {
+    connect(Path::new(":memory:"))
+}
+
 fn connect(path: &Path) -> Result<Connection, VaultError> {
     let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(5))?;

@@ -1,0 +1,119 @@
+//! The demo's data folder, begun anew each time: what an earlier demo stored is of another person, or of fewer days.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// In a folder that a demo made; what holds it and nothing but a demo's files may be emptied.
+const MARK: &str = "demo";
+
+/// Everything that a demo leaves in its folder, or in the beginnings of its names.
+const LEFT: [&str; 5] = [MARK, "lock", "vault.", "specification.json", "1"];
+
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    #[error(
+        "{} holds {name:?}, which no demo left there, and nothing is deleted. Name another folder with --data-dir, or remove this one \
+         yourself", folder.display()
+    )]
+    Strange { folder: PathBuf, name: String },
+    #[error("another process uses {}. End it, or name another folder with --data-dir", .0.display())]
+    Used(PathBuf),
+    #[error("{} cannot be used: {source}. Name another folder with --data-dir", folder.display())]
+    Unusable { folder: PathBuf, source: io::Error },
+}
+
+/// Makes `folder` an empty one for a demo, marked as such. Only an earlier demo's files are deleted, and only if there is nothing else.
+pub fn begin(folder: &Path) -> Result<(), FolderError> {
+    let unusable = |source: io::Error| FolderError::Unusable { folder: folder.to_owned(), source };
+    crate::store::create_private_folder(folder).map_err(unusable)?;
+    let names = names(folder).map_err(unusable)?;
+    let is_a_demos = names.iter().any(|name| name == MARK);
+    // What is under an organisation must be the demo's one data source.
+    let others = match is_a_demos && names.iter().any(|name| name == "1") {
+        true => self::names(&folder.join("1")).map_err(unusable)?,
+        false => Vec::new(),
+    };
+    let strange = names.iter().find(|name| !is_a_demos || !is_left(name));
+    if let Some(name) = strange.or_else(|| others.iter().find(|name| *name != "oura")) {
+        return Err(FolderError::Strange { folder: folder.to_owned(), name: name.clone() });
+    }
+    let lock = folder.join("lock");
+    let _held = match File::open(&lock) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(unusable(error)),
+        Ok(file) => match file.try_lock() {
+            Ok(()) => Some(file),
+            Err(TryLockError::WouldBlock) => return Err(FolderError::Used(folder.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(unusable(error)),
+        },
+    };
+    // The mark goes last and comes first: whatever interrupts this, the folder is known for a demo's.
+    fs::write(folder.join(MARK), "A demo's data: the next demo deletes it.\n").map_err(unusable)?;
+    for name in names.iter().filter(|name| *name != MARK) {
+        let path = folder.join(name);
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(unusable)?;
+    }
+    Ok(())
+}
+
+fn is_left(name: &str) -> bool {
+    LEFT.iter().any(|left| name == *left || left.contains('.') && name.starts_with(left))
+}
+
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn a_new_folder_an_empty_one_and_an_earlier_demos_become_an_empty_demos() {
+        let nothing = with(&[]);
+        let earlier = with(&["demo", "lock", "vault.db", "vault.key", "1/oura/oura.db", "1/oura/oura.db-wal"]);
+        for folder in [nothing.path(), &nothing.path().join("new"), earlier.path()] {
+            let _ = fs::remove_dir(nothing.path().join("new"));
+            begin(folder).unwrap();
+            assert_eq!(names(folder).unwrap(), [MARK]);
+            fs::remove_file(folder.join(MARK)).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_no_demo_left_is_never_deleted() {
+        for files in [
+            &["vault.db", "1/oura/oura.db"][..],
+            &["holiday.jpg"],
+            &["demo", "1/oura/oura.db", "holiday.jpg"],
+            &["demo", "1/oura/oura.db", "1/another/oura.db"],
+            &["demo", "2/oura/oura.db"],
+        ] {
+            let folder = with(files);
+            let error = begin(folder.path()).unwrap_err();
+            assert!(matches!(error, FolderError::Strange { .. }) && error.to_string().contains("--data-dir"), "{error}");
+            assert!(files.iter().all(|file| folder.path().join(file).exists()), "{files:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_a_process_works_in_is_left_alone() {
+        let folder = with(&["demo", "lock", "1/oura/oura.db"]);
+        let held = File::open(folder.path().join("lock")).unwrap();
+        held.lock().unwrap();
+        assert!(matches!(begin(folder.path()), Err(FolderError::Used(_))));
+        assert!(folder.path().join("1/oura/oura.db").exists());
+    }
+}

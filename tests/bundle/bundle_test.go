@@ -1,0 +1,83 @@
+// Package bundle looks at dist/, the folder that Grafana loads, as the bundler leaves it. `go tool mage test` builds it first.
+package bundle
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+)
+
+var dist = filepath.Join("..", "..", "dist")
+
+// manifest is what plugin.json says about files and versions.
+type manifest struct {
+	ID   string
+	Info struct {
+		Version, Updated string
+		Logos            struct{ Small, Large string }
+	}
+	Includes []struct{ Type, Path string }
+}
+
+func read(t *testing.T, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(dist, filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatalf("%v\ngo tool mage build makes it", err)
+	}
+	if len(content) == 0 {
+		t.Errorf("%s is empty", name)
+	}
+	return content
+}
+
+func theManifest(t *testing.T) (plugin manifest) {
+	t.Helper()
+	if err := json.Unmarshal(read(t, "plugin.json"), &plugin); err != nil {
+		t.Fatalf("plugin.json: %v", err)
+	}
+	return plugin
+}
+
+func TestThePluginSaysWhichVersionItIs(t *testing.T) {
+	if left := regexp.MustCompile(`%[A-Z]+%`).FindAll(read(t, "plugin.json"), -1); left != nil {
+		t.Errorf("nobody filled in %q", left)
+	}
+	plugin := theManifest(t)
+	if !regexp.MustCompile(`^\d+\.\d+\.\d+`).MatchString(plugin.Info.Version) {
+		t.Errorf("version %q", plugin.Info.Version)
+	}
+	if !regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`).MatchString(plugin.Info.Updated) {
+		t.Errorf("updated %q", plugin.Info.Updated)
+	}
+}
+
+func TestEverythingThatThePluginNamesIsThere(t *testing.T) {
+	plugin := theManifest(t)
+	read(t, "module.js")
+	read(t, plugin.Info.Logos.Small)
+	read(t, plugin.Info.Logos.Large)
+	for _, included := range plugin.Includes {
+		if !json.Valid(read(t, included.Path)) {
+			t.Errorf("%s is no JSON", included.Path)
+		}
+	}
+}
+
+func TestEveryProvisionedDashboardIsInThePlugin(t *testing.T) {
+	dashboards, err := filepath.Glob(filepath.Join("..", "..", "provisioning", "dashboards", "*.json"))
+	if err != nil || len(dashboards) == 0 {
+		t.Fatalf("no dashboards: %v", err)
+	}
+	included := map[string]bool{}
+	for _, entry := range theManifest(t).Includes {
+		included[entry.Path] = entry.Type == "dashboard"
+	}
+	for _, dashboard := range dashboards {
+		if name := "dashboards/" + filepath.Base(dashboard); !included[name] {
+			t.Errorf("plugin.json does not name %s", name)
+		}
+	}
+}
