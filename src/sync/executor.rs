@@ -101,8 +101,11 @@ fn consequence(error: &FetchError) -> Consequence {
 /// The state of a collection that rests because something went wrong, not because Oura refuses it.
 const IN_ERROR: &str = "error";
 
-/// So many collections that go wrong one after the other, with nothing well in between, are an outage.
-const OUTAGE: usize = 3;
+/// So many collections that go wrong one after the other, with nothing well in between, are an outage: half of them, since a few that are
+/// broken must not keep the others from their turn. The rate limit is the same for all.
+fn is_outage(error: &FetchError, in_a_row: usize, collections: usize) -> bool {
+    in_a_row >= if matches!(error, FetchError::RateLimited) { 2 } else { collections.div_ceil(2).max(2) }
+}
 
 /// A window that went wrong in so many runs before is taken to be the trouble itself: it is halved, down to the day that cannot be had, and
 /// the rest of its collection goes on without it.
@@ -140,6 +143,7 @@ impl Executor {
     ) -> Result<RunEnd, StoreError> {
         // What waits from before is planned anew: what is wanted may have changed, and small windows that lie together become one.
         let (collections, now) = (self.wish(self.clock.now()).wanted(&self.store.catalog()), self.clock.now());
+        state.collections = collections.len();
         self.blocking(move |store| store.clear_queue(&collections, now)).await?;
         loop {
             self.enqueue_wanted(state).await?;
@@ -257,7 +261,7 @@ impl Executor {
             Consequence::RestOrStop | Consequence::Doubtful | Consequence::Shorten => {}
         }
         state.went_wrong(&window.collection, &message);
-        if !matches!(consequence, Consequence::Shorten) && state.in_a_row.len() >= OUTAGE {
+        if !matches!(consequence, Consequence::Shorten) && is_outage(error, state.in_a_row.len(), state.collections) {
             return Ok(Some(RunEnd::Failed(message)));
         }
         let by_itself = !matches!(consequence, Consequence::RestOrStop);
@@ -329,6 +333,8 @@ impl Executor {
 /// What a run has learned.
 #[derive(Default)]
 struct RunState {
+    /// How many collections are wanted.
+    collections: usize,
     /// Windows that are in the store.
     done: Vec<Window>,
     /// Collections that rest until the next run, and in which state.

@@ -19,7 +19,7 @@ async fn an_outage_ends_the_sync_says_so_and_is_over_with_the_next_one() {
     assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
     assert_says(&ended(&world.account, 1).await.failure.unwrap(), &["503", "next sync tries again"]);
     let asked = world.simulator.requests().log().iter().filter(|request| request.collection().is_some()).count();
-    assert!(asked <= 6 * 4, "{asked} requests to one that is out of order");
+    assert!(asked <= 14 * 4, "{asked} requests to one that is out of order");
     let sync_status = world.account.status().unwrap().sync;
     assert_says(&sync_status.failure.unwrap(), &["503"]);
     assert!(sync_status.percent < 1.0, "{}", sync_status.percent);
