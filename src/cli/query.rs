@@ -89,7 +89,8 @@ fn write_table(batch: &ColumnBatch, out: &mut impl std::io::Write) -> Result<(),
     let widths: Vec<usize> =
         (0..batch.columns.len()).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
     for line in &lines {
-        let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let padded = |(cell, width): (&String, &usize)| format!("{cell}{}", " ".repeat(width - cell.chars().count()));
+        let cells: Vec<String> = line.iter().zip(&widths).map(padded).collect();
         writeln!(out, "{}", cells.join("  ").trim_end())?;
     }
     Ok(())

@@ -202,8 +202,13 @@ fn text_of(value: ValueRef<'_>) -> String {
         ValueRef::Real(value) => value.to_string(),
         ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
         ValueRef::Blob(bytes) => {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("x'{digits}'")
+            const DIGITS: &[u8; 16] = b"0123456789abcdef";
+            let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+            let mut text = String::with_capacity(2 * bytes.len() + 3);
+            text.push_str("x'");
+            text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+            text.push('\'');
+            text
         }
     }
 }

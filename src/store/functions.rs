@@ -7,6 +7,7 @@
 mod local;
 mod mathematics;
 mod statistics;
+mod text;
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
@@ -30,7 +31,7 @@ const fn of(name: &'static str, usage: &'static str, description: &'static str, 
 }
 
 /// Every function defined here.
-pub const FUNCTIONS: [Function; 34] = [
+pub const FUNCTIONS: [Function; 41] = [
     of("median", "median(x)", "the middle value; aggregate or window", "SELECT median(average_hrv) FROM nights"),
     of(
         "percentile",
@@ -89,6 +90,8 @@ pub const FUNCTIONS: [Function; 34] = [
     of("power", "power(x, y)", "the same as pow", "power(2, 10)"),
     of("exp", "exp(x)", "e to the power of x", "exp(1)"),
     of("ln", "ln(x)", "the natural logarithm", "ln(2)"),
+    of("log", "log(x)", "the logarithm to base 10, as in SQLite", "log(1000)"),
+    of("log2", "log2(x)", "the logarithm to base 2", "log2(8)"),
     of("log10", "log10(x)", "the logarithm to base 10", "log10(1000)"),
     of("floor", "floor(x)", "the next integer below", "floor(-1.5)"),
     of("ceil", "ceil(x)", "the next integer above", "ceil(1.5)"),
@@ -96,6 +99,11 @@ pub const FUNCTIONS: [Function; 34] = [
     of("trunc", "trunc(x)", "without its fraction", "trunc(-1.5)"),
     of("sin", "sin(x)", "the sine, x in radians", "sin(0)"),
     of("cos", "cos(x)", "the cosine, x in radians", "cos(0)"),
+    of("tan", "tan(x)", "the tangent, x in radians", "tan(0)"),
+    of("asin", "asin(x)", "the angle of a sine, in radians", "asin(1)"),
+    of("acos", "acos(x)", "the angle of a cosine, in radians", "acos(1)"),
+    of("atan", "atan(x)", "the angle of a tangent, in radians", "atan(1)"),
+    of("mod", "mod(x, y)", "the remainder of x divided by y, with the sign of x", "mod(7, 3)"),
     of("atan2", "atan2(y, x)", "the angle of a point in radians", "atan2(1, 1)"),
     of("pi", "pi()", "3.14159…", "pi()"),
     of("radians", "radians(x)", "degrees as radians", "radians(180)"),
@@ -109,6 +117,11 @@ const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQL
 pub(super) fn register(connection: &Connection) -> Result<()> {
     mathematics::register(connection)?;
     statistics::register(connection)
+}
+
+/// Bounded stand-ins for functions of SQLite's own, which make texts of at most `longest_text` bytes.
+pub(super) fn register_bounded(connection: &Connection, longest_text: usize) -> Result<()> {
+    text::register(connection, longest_text)
 }
 
 /// Local time in `zone`.

@@ -17,9 +17,14 @@ use super::reading::{self, Reading};
 use super::{functions, lexer};
 use crate::time::Tz;
 
-/// SQLite's own limits for a reading connection. `LENGTH` bounds every string, blob and row, so that no function can eat memory.
+/// The longest string, blob or row of a reading connection, in bytes. A statement is stopped between two instructions of SQLite's machine,
+/// not within one: with texts of this size none takes more than some milliseconds, and a thousand of them some hundred megabytes. The
+/// longest document that Oura sends, a night, has some ten kilobytes.
+const LONGEST: i32 = 256 << 10;
+
+/// SQLite's own limits for a reading connection.
 const LIMITS: [(Limit, i32); 12] = [
-    (Limit::SQLITE_LIMIT_LENGTH, 16 << 20),
+    (Limit::SQLITE_LIMIT_LENGTH, LONGEST),
     (Limit::SQLITE_LIMIT_SQL_LENGTH, 128 << 10),
     (Limit::SQLITE_LIMIT_COLUMN, 500),
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
@@ -36,18 +41,19 @@ const LIMITS: [(Limit, i32); 12] = [
 /// Table-valued functions anyone may read.
 const TABLE_FUNCTIONS: [&str; 2] = ["json_each", "json_tree"];
 
-/// SQLite's functions anyone may call: pure ones, in the order of the letters. Nothing that reaches files, extensions or settings.
+/// SQLite's functions anyone may call: pure ones, in the order of the letters. Nothing that reaches files, extensions or settings, and
+/// nothing that takes quadratic time (`json_patch`, `unhex`) unless [`functions`] has a stand-in for it.
 #[rustfmt::skip]
-pub const SQLITE_FUNCTIONS: [&str; 93] = [
+pub const SQLITE_FUNCTIONS: [&str; 92] = [
     "->", "->>", "abs", "avg", "char", "coalesce", "concat", "concat_ws", "count", "cume_dist", "current_date", "current_time",
     "current_timestamp", "date", "datetime", "dense_rank", "first_value", "format", "glob", "group_concat", "hex", "if", "ifnull", "iif",
     "instr", "json", "json_array", "json_array_insert", "json_array_length", "json_error_position", "json_extract", "json_group_array", "json_group_object", "json_insert",
-    "json_object", "json_patch", "json_pretty", "json_quote", "json_remove", "json_replace", "json_set", "json_type", "json_valid",
+    "json_object", "json_pretty", "json_quote", "json_remove", "json_replace", "json_set", "json_type", "json_valid",
     "jsonb", "jsonb_array", "jsonb_extract", "jsonb_group_array", "jsonb_group_object", "jsonb_object", "julianday", "lag", "last_value",
     "lead", "length", "like", "likelihood", "likely", "lower", "ltrim", "max", "min", "nth_value", "ntile", "nullif", "octet_length",
     "percent_rank", "printf", "quote", "random", "rank", "replace", "round",
     "row_number", "rtrim", "sign", "soundex", "sqlite_version", "strftime", "string_agg", "subtype", "substr", "substring", "sum",
-    "time", "timediff", "total", "trim", "typeof", "unhex", "unicode", "unistr", "unixepoch", "unlikely",
+    "time", "timediff", "total", "trim", "typeof", "unicode", "unistr", "unixepoch", "unlikely", "upper",
 ];
 
 /// Why a statement was refused.
@@ -97,6 +103,7 @@ impl Guarded {
             connection.set_limit(limit, value)?;
         }
         functions::register(&connection)?;
+        functions::register_bounded(&connection, LONGEST as usize)?;
         functions::register_local(&connection, zone)?;
         let policy = Arc::new(Mutex::new(Policy { hidden, ..Policy::default() }));
         let consulted = policy.clone();

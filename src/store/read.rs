@@ -1,7 +1,7 @@
 //! Reading under guard: a read-only connection, an allow-list of tables and functions, a deadline, limits; rows straight into Arrow builders.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,13 +16,35 @@ use crate::time::Tz;
 /// Virtual machine instructions between two looks at the clock: well under a millisecond.
 const STEPS_BETWEEN_CHECKS: i32 = 1_000;
 
-/// The most memory SQLite may use in this process while a statement goes on, in bytes. Readers keep temporary tables and sorted rows in
-/// memory: health data never lies in a temporary file, and no statement can fill a disk.
+/// How much more memory SQLite may use in this process than when a statement began, in bytes, for each statement that goes on. Readers
+/// keep temporary tables and sorted rows in memory: health data never lies in a temporary file, and no statement can fill a disk.
 const MAX_MEMORY: i64 = 256 << 20;
 
 /// SQLite counts its memory for the whole process, not for a statement. Until it is used up twice over, only statements that have run for
 /// this long are stopped for it: those that take much are among them, and a neighbour's quick panels are not.
 const MEMORY_PATIENCE: Duration = Duration::from_millis(250);
+
+/// How far beyond its limit one row may take an answer, in bytes.
+const ROW_BYTES: usize = 32 << 20;
+
+/// Statements that go on in this process.
+static RUNNING: AtomicI64 = AtomicI64::new(0);
+
+/// Counts a statement for as long as it goes on.
+struct Running;
+
+impl Running {
+    fn begin() -> Running {
+        RUNNING.fetch_add(1, Ordering::Relaxed);
+        Running
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// How long rows are counted that are not shown, to say how many there are.
 const COUNTING: Duration = Duration::from_millis(500);
@@ -169,6 +191,7 @@ enum Stop {
 
 fn attempt(reader: &mut Guarded, sql: &str, params: &[serde_json::Value], limits: &ReadLimits, zone: Tz) -> Result<ColumnBatch, ReadError> {
     let stopped = Arc::new(OnceLock::new());
+    let _running = Running::begin();
     watch_progress(reader, limits, stopped.clone()).map_err(ReadError::Unavailable)?;
     reader.watch(sql);
     let result = run(reader, sql, params, limits, zone);
@@ -188,13 +211,15 @@ fn attempt(reader: &mut Guarded, sql: &str, params: &[serde_json::Value], limits
 
 fn watch_progress(reader: &mut Guarded, limits: &ReadLimits, stopped: Arc<OnceLock<Stop>>) -> rusqlite::Result<()> {
     let ReadLimits { deadline, cancelled, .. } = limits.clone();
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), memory_used());
     let handler = move || {
+        let taken = || memory_used() - before;
+        let most = || MAX_MEMORY * RUNNING.load(Ordering::Relaxed).max(1);
         let stop = if cancelled.load(Ordering::Relaxed) {
             Stop::Cancelled
         } else if Instant::now() >= deadline {
             Stop::Deadline
-        } else if memory_used() > MAX_MEMORY && (began.elapsed() > MEMORY_PATIENCE || memory_used() > 2 * MAX_MEMORY) {
+        } else if taken() > most() && (began.elapsed() > MEMORY_PATIENCE || taken() > 2 * most()) {
             Stop::Memory
         } else {
             return false;
@@ -242,6 +267,9 @@ fn run(reader: &Guarded, sql: &str, params: &[serde_json::Value], limits: &ReadL
         }
         for (index, builder) in builders.iter_mut().enumerate() {
             bytes += builder.push(row.get_ref_unwrap(index));
+            if bytes > limits.max_bytes + ROW_BYTES {
+                return Err(Failure::Read(ReadError::TooLarge("one of its rows is too large")));
+            }
         }
         count += 1;
     }
@@ -263,7 +291,7 @@ fn count_rest(rows: &mut Rows<'_>, limits: &ReadLimits) -> (usize, bool) {
             return (count, true);
         }
         count += 1;
-        if count.is_multiple_of(1_000) && Instant::now() >= until {
+        if Instant::now() >= until {
             break;
         }
     }

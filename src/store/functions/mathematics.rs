@@ -9,19 +9,25 @@ type Scalar = fn(f64) -> f64;
 type Pair = fn(f64, f64) -> f64;
 
 /// From a number to a number; where there is none (`sqrt(-1)`) the result is NULL.
-const SCALARS: [(&str, Scalar); 8] = [
+const SCALARS: [(&str, Scalar); 14] = [
     ("sqrt", f64::sqrt),
     ("exp", f64::exp),
     ("ln", f64::ln),
+    ("log", f64::log10),
+    ("log2", f64::log2),
     ("log10", f64::log10),
     ("sin", f64::sin),
     ("cos", f64::cos),
+    ("tan", f64::tan),
+    ("asin", f64::asin),
+    ("acos", f64::acos),
+    ("atan", f64::atan),
     ("radians", f64::to_radians),
     ("degrees", f64::to_degrees),
 ];
 
 /// The same of two numbers.
-const PAIRS: [(&str, Pair); 3] = [("pow", f64::powf), ("power", f64::powf), ("atan2", f64::atan2)];
+const PAIRS: [(&str, Pair); 4] = [("pow", f64::powf), ("power", f64::powf), ("atan2", f64::atan2), ("mod", |x, y| x % y)];
 
 /// The same as scalars, but integers stay as they are.
 const ROUNDINGS: [(&str, Scalar); 4] = [("floor", f64::floor), ("ceil", f64::ceil), ("ceiling", f64::ceil), ("trunc", f64::trunc)];

@@ -1,6 +1,8 @@
 //! Statistics over the rows of a group or a window. Rows with a NULL or text among their arguments are left out; too few rows give NULL.
 
 use std::f64::consts::TAU;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::functions::{Aggregate, Context, WindowAggregate};
 use rusqlite::{Connection, Error, Result};
@@ -27,18 +29,19 @@ const OF_TWO: [(&str, Statistic<2>); 4] = [
     ("regr_intercept", |rows| Ok(Moments::of(rows).and_then(|moments| moments.intercept()))),
 ];
 
-/// The most memory that the rows of one group may take, in bytes.
-const MAX_BYTES: usize = 80 << 20;
+/// The most memory that the rows of all groups of one connection may take together, in bytes.
+const MAX_BYTES: usize = 128 << 20;
 
 /// Seconds.
 const DAY: f64 = 86_400.0;
 
 pub(super) fn register(connection: &Connection) -> Result<()> {
+    let taken = Arc::new(AtomicUsize::new(0));
     for (name, statistic) in OF_ONE {
-        connection.create_window_function(name, 1, FLAGS, Summary(statistic))?;
+        connection.create_window_function(name, 1, FLAGS, Summary { statistic, taken: Arc::clone(&taken) })?;
     }
     for (name, statistic) in OF_TWO {
-        connection.create_window_function(name, 2, FLAGS, Summary(statistic))?;
+        connection.create_window_function(name, 2, FLAGS, Summary { statistic, taken: Arc::clone(&taken) })?;
     }
     connection.create_window_function("ewma", 2, FLAGS, WeightedMean)?;
     connection.create_aggregate_function("first", 2, FLAGS, Extreme(|time, known| time < known))?;
@@ -49,7 +52,36 @@ fn failure(message: impl Into<String>) -> Error {
     Error::UserFunctionError(message.into().into())
 }
 
-struct Summary<const N: usize>(Statistic<N>);
+struct Summary<const N: usize> {
+    statistic: Statistic<N>,
+    /// Bytes that groups hold now.
+    taken: Arc<AtomicUsize>,
+}
+
+/// The rows of one group, and the account that they are on until it is done.
+struct Group<const N: usize> {
+    rows: Vec<[f64; N]>,
+    taken: Arc<AtomicUsize>,
+}
+
+impl<const N: usize> Group<N> {
+    const ROW: usize = size_of::<[f64; N]>();
+
+    fn push(&mut self, row: [f64; N]) -> Result<()> {
+        if self.taken.fetch_add(Self::ROW, Ordering::Relaxed) >= MAX_BYTES {
+            self.taken.fetch_sub(Self::ROW, Ordering::Relaxed);
+            return Err(failure(format!("its aggregates would hold more than {} MB of values", MAX_BYTES >> 20)));
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+}
+
+impl<const N: usize> Drop for Group<N> {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(self.rows.len() * Self::ROW, Ordering::Relaxed);
+    }
+}
 
 impl<const N: usize> Summary<N> {
     fn row(context: &Context<'_>) -> Option<[f64; N]> {
@@ -61,34 +93,31 @@ impl<const N: usize> Summary<N> {
     }
 }
 
-impl<const N: usize> Aggregate<Vec<[f64; N]>, Option<f64>> for Summary<N> {
-    fn init(&self, _: &mut Context<'_>) -> Result<Vec<[f64; N]>> {
-        Ok(Vec::new())
+impl<const N: usize> Aggregate<Group<N>, Option<f64>> for Summary<N> {
+    fn init(&self, _: &mut Context<'_>) -> Result<Group<N>> {
+        Ok(Group { rows: Vec::new(), taken: Arc::clone(&self.taken) })
     }
 
-    fn step(&self, context: &mut Context<'_>, rows: &mut Vec<[f64; N]>) -> Result<()> {
-        if size_of_val(rows.as_slice()) >= MAX_BYTES {
-            return Err(failure(format!("more than {} values in one group", rows.len())));
-        }
-        rows.extend(Self::row(context));
-        Ok(())
+    fn step(&self, context: &mut Context<'_>, group: &mut Group<N>) -> Result<()> {
+        Self::row(context).map_or(Ok(()), |row| group.push(row))
     }
 
-    fn finalize(&self, _: &mut Context<'_>, rows: Option<Vec<[f64; N]>>) -> Result<Option<f64>> {
-        rows.map_or(Ok(None), |mut rows| (self.0)(&mut rows)).map_err(failure)
+    fn finalize(&self, _: &mut Context<'_>, group: Option<Group<N>>) -> Result<Option<f64>> {
+        group.map_or(Ok(None), |mut group| (self.statistic)(&mut group.rows)).map_err(failure)
     }
 }
 
-impl<const N: usize> WindowAggregate<Vec<[f64; N]>, Option<f64>> for Summary<N> {
-    fn value(&self, rows: Option<&mut Vec<[f64; N]>>) -> Result<Option<f64>> {
-        rows.map_or(Ok(None), |rows| (self.0)(rows)).map_err(failure)
+impl<const N: usize> WindowAggregate<Group<N>, Option<f64>> for Summary<N> {
+    fn value(&self, group: Option<&mut Group<N>>) -> Result<Option<f64>> {
+        group.map_or(Ok(None), |group| (self.statistic)(&mut group.rows)).map_err(failure)
     }
 
-    fn inverse(&self, context: &mut Context<'_>, rows: &mut Vec<[f64; N]>) -> Result<()> {
+    fn inverse(&self, context: &mut Context<'_>, group: &mut Group<N>) -> Result<()> {
         if let Some(gone) = Self::row(context)
-            && let Some(place) = rows.iter().position(|row| row == &gone)
+            && let Some(place) = group.rows.iter().position(|row| row == &gone)
         {
-            rows.remove(place);
+            group.rows.remove(place);
+            self.taken.fetch_sub(Group::<N>::ROW, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -131,3 +131,18 @@ fn every_function_listed_is_there_and_no_other() {
     listed.sort();
     assert_eq!(ours, listed);
 }
+
+proptest::proptest! {
+    #[test]
+    fn text_functions_answer_as_sqlites_own_do(whole in "[abä ]{0,12}", part in "[abä]{0,3}", by in "[xä]{0,2}") {
+        let (own, bounded) = (Connection::open_in_memory().unwrap(), database());
+        register_bounded(&bounded, 1_000).unwrap();
+        for expression in ["instr(?1, ?2)", "replace(?1, ?2, ?3)", "trim(?1, ?2)", "ltrim(?1, ?2)", "rtrim(?1, ?2)", "instr(?1, NULL)"] {
+            let answer = |database: &Connection| {
+                let sql = format!("SELECT {expression}, typeof({expression}), ?1 || ?2 || ?3");
+                database.query_row(&sql, [&whole, &part, &by], |row| Ok((row.get::<_, Value>(0)?, row.get::<_, String>(1)?))).unwrap()
+            };
+            proptest::prop_assert_eq!(answer(&own), answer(&bounded), "{}", expression);
+        }
+    }
+}

@@ -208,8 +208,42 @@ fn what_never_ends_ends_at_the_deadline_or_when_cancelled() {
 
 #[test]
 fn what_collects_without_end_is_stopped_by_memory() {
-    let error = file().error(&format!("{ENDLESS} SELECT i, printf('%01000000d', i) FROM n ORDER BY 2"));
+    let error = file().error(&format!("{ENDLESS} SELECT i, printf('%0200000d', i) FROM n ORDER BY 2"));
     assert_eq!(error, "sorting or collecting its rows needs too much memory");
+}
+
+#[test]
+fn no_function_outlives_the_deadline() {
+    let long = "printf('%.*c', 200000, 'a')";
+    let half = "printf('%.*c', 100000, 'a')";
+    let file = file();
+    for expression in [
+        format!("instr({long}, {half} || 'b')"),
+        format!("replace({long}, {half} || 'b', '')"),
+        format!("length(trim({long} || 'b', {long}))"),
+        format!("length(hex(CAST({half} AS BLOB)))"),
+        format!("{long} LIKE '%a%a%a%a%a%b'"),
+        format!("{long} GLOB '*a*a*a*a*a*b'"),
+    ] {
+        let begun = Instant::now();
+        let deadline = ReadLimits { deadline: begun + Duration::from_millis(300), ..limits() };
+        let error = file.readers.read(&format!("{ENDLESS} SELECT sum({expression}) FROM n"), &[], &deadline).unwrap_err();
+        assert!(matches!(error, ReadError::Timeout), "{expression}: {error}");
+        // It stops between two instructions, at the latest after a thousand: in this slow build, some seconds.
+        assert!(begun.elapsed() < Duration::from_secs(20), "{expression} took {:?}", begun.elapsed());
+    }
+    let error = file.error(&format!("SELECT replace({long}, 'a', {half})"));
+    assert_eq!(error, "the statement, or a text or blob in it, is too large");
+}
+
+#[test]
+fn a_row_too_large_for_any_answer_is_refused() {
+    let columns = vec!["printf('%.*c', 250000, 'a')"; 300].join(", ");
+    assert_eq!(file().error(&format!("SELECT {columns}")), "one of its rows is too large");
+    let medians: Vec<String> = (0..60).map(|number| format!("median(i + {number})")).collect();
+    let error = file().error(&format!("{ENDLESS} SELECT {} FROM n LIMIT 1000000", medians.join(", ")));
+    assert_eq!(error, "its aggregates would hold more than 128 MB of values");
+    assert_eq!(file().read("SELECT upper('a'), mod(7, 3), instr('größe', 'ß')").unwrap().rows, 1);
 }
 
 #[test]
