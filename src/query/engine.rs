@@ -1,8 +1,8 @@
 //! One data source's queries: some at a time, the rest in a short line, each with a deadline, each stopped when nobody waits for it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -13,6 +13,9 @@ use crate::catalog::Catalog;
 use crate::store::{ColumnBatch, Cut, Limit, ReadError, ReadLimits, Store};
 use crate::time::Tz;
 use crate::words::grouped;
+
+/// A query that takes longer makes room for the quick ones behind it.
+const LONG: Duration = Duration::from_secs(1);
 
 /// How many queries may wait for their turn; one more is turned away.
 const MAX_WAITING: usize = 64;
@@ -28,6 +31,8 @@ pub struct Engine {
     zone: Tz,
     limits: Limits,
     running: Arc<Semaphore>,
+    /// Places for those that turned out to be long, one less than there are turns: a panel of slow queries does not starve the others.
+    long: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -45,7 +50,8 @@ impl Engine {
         limits: Limits,
     ) -> Engine {
         let running = Arc::new(Semaphore::new(limits.concurrency.max(1)));
-        Engine { read: Arc::new(read), catalog: Arc::new(catalog), zone, limits, running, waiting: Arc::default() }
+        let long = Arc::new(Semaphore::new(limits.concurrency.saturating_sub(1).max(1)));
+        Engine { read: Arc::new(read), catalog: Arc::new(catalog), zone, limits, running, long, waiting: Arc::default() }
     }
 
     /// Runs `query` on a blocking thread; dropping the future cancels it. The time limit includes waiting for a turn.
@@ -54,21 +60,32 @@ impl Engine {
         let deadline = started + self.limits.timeout;
         let cancelled = Arc::new(AtomicBool::new(false));
         statement::check(&query.raw_sql)?;
-        let Expanded { sql, fill } =
-            macros::expand(&query.raw_sql, context, self.zone).map_err(|error| QueryError::of_macro(&query.raw_sql, error))?;
+        let expanded = macros::expand(&query.raw_sql, context, self.zone).map_err(|error| QueryError::of_macro(&query.raw_sql, error))?;
 
-        let permit = self.turn(deadline).await?;
+        let turn = Arc::new(Mutex::new(Some(self.turn(deadline).await?)));
         let limits =
             ReadLimits { deadline, max_rows: self.limits.max_rows, max_bytes: self.limits.max_bytes, cancelled: cancelled.clone() };
         let _cancel = CancelOnDrop(cancelled);
-        let (read, statement, params) = (self.read.clone(), sql.clone(), query.params.clone());
-        let result = tokio::task::spawn_blocking(move || {
+        let (read, statement, params) = (self.read.clone(), expanded.sql.clone(), query.params.clone());
+        // Given back when the statement has ended, even if nobody waits for it any more.
+        let held = Arc::clone(&turn);
+        let mut result = tokio::task::spawn_blocking(move || {
             let result = read(&statement, &params, &limits);
-            drop(permit);
+            drop(held.lock().unwrap_or_else(PoisonError::into_inner).take());
             result
         });
-        let result = result.await.map_err(|error| QueryError::Unavailable(error.to_string()))?;
-        let mut batch = result.map_err(|error| QueryError::of_read(&sql, error, self.limits.timeout))?;
+        let result = match tokio::time::timeout(LONG, &mut result).await {
+            Ok(result) => result,
+            Err(_) => {
+                if let Ok(place) = Arc::clone(&self.long).try_acquire_owned() {
+                    turn.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(|turn| std::mem::replace(turn, place));
+                }
+                result.await
+            }
+        };
+        let result = result.map_err(|error| QueryError::Unavailable(error.to_string()))?;
+        let mut batch = result.map_err(|error| QueryError::of_read(&query.raw_sql, &expanded, error, self.limits.timeout))?;
+        let Expanded { sql, fill, .. } = expanded;
         quantity::find(&sql, &mut batch.columns, &(self.catalog)());
         let notices = batch.cut.map(|cut| notice(batch.rows, cut)).into_iter().collect();
         let (elapsed, downsample) = (started.elapsed(), (query.downsample, context.max_data_points));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::macros::{MACROS, MacroError, Problem};
+use super::macros::{Expanded, MACROS, MacroError, Problem};
 use super::nearest::nearest;
 use crate::store::{ReadError, Refusal, lexer};
 
@@ -126,8 +126,9 @@ impl QueryError {
     }
 
     /// `sql` is what was executed, macros expanded; positions count in it.
-    pub(super) fn of_read(sql: &str, error: ReadError, timeout: Duration) -> QueryError {
-        let position = |offset: Option<usize>| offset.map(|offset| Position::of(sql, offset));
+    /// `expanded` is what `sql` became; places are told in `sql`.
+    pub(super) fn of_read(sql: &str, expanded: &Expanded, error: ReadError, timeout: Duration) -> QueryError {
+        let position = |offset: Option<usize>| offset.map(|offset| Position::of(sql, expanded.source(offset)));
         match error {
             ReadError::Empty => QueryError::Empty,
             ReadError::SeveralStatements => QueryError::SeveralStatements { position: Position { line: 1, column: 1 } },
@@ -136,7 +137,7 @@ impl QueryError {
             }
             ReadError::Refused(refusal) => QueryError::Refused(refusal),
             ReadError::Syntax { message, offset } => {
-                QueryError::Syntax { message, position: position(offset), parser: super::statement::explain(sql) }
+                QueryError::Syntax { message, position: position(offset), parser: super::statement::explain(&expanded.sql) }
             }
             ReadError::Unknown { kind, name, offset, known } => {
                 let nearest = nearest(&name, known);

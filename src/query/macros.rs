@@ -145,6 +145,28 @@ pub struct Expanded {
     pub sql: String,
     /// Asked for by the third argument of a group macro; done on the finished series.
     pub fill: Option<Fill>,
+    pieces: Vec<Piece>,
+}
+
+/// Where a piece of the expanded text begins, and where it comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Piece {
+    at: usize,
+    source: usize,
+    /// A macro's piece comes from its name as a whole.
+    verbatim: bool,
+}
+
+impl Expanded {
+    /// The place in what was written that stands at `offset` of what became of it; both in bytes.
+    pub fn source(&self, offset: usize) -> usize {
+        let after = self.pieces.partition_point(|piece| piece.at <= offset);
+        match after.checked_sub(1).map(|last| self.pieces[last]) {
+            Some(Piece { at, source, verbatim: true }) => source + (offset - at),
+            Some(Piece { source, .. }) => source,
+            None => offset,
+        }
+    }
 }
 
 /// A regular grid of times on which a series is to have a value each.
@@ -196,15 +218,17 @@ pub enum Problem {
 
 /// Expands every macro of `sql`. Calendar days are those of `zone`.
 pub fn expand(sql: &str, context: &QueryContext, zone: Tz) -> Result<Expanded, MacroError> {
-    let mut expander = Expander { context, zone, fill: None };
+    let mut expander = Expander { context, zone, fill: None, pieces: Vec::new() };
     let sql = expander.expand(&tokens(sql), 0)?;
-    Ok(Expanded { sql, fill: expander.fill })
+    Ok(Expanded { sql, fill: expander.fill, pieces: expander.pieces })
 }
 
 struct Expander<'a> {
     context: &'a QueryContext,
     zone: Tz,
     fill: Option<Fill>,
+    /// Of the statement itself; arguments belong to their macro.
+    pieces: Vec<Piece>,
 }
 
 /// One use of a macro.
@@ -224,6 +248,10 @@ impl Expander<'_> {
         while let Some(token) = tokens.get(at) {
             at += 1;
             clause.see(token);
+            if depth == 0 {
+                let verbatim = !(token.kind == Kind::Dollar && (token.text.starts_with("$__") || token.text.starts_with("${__")));
+                self.pieces.push(Piece { at: sql.len(), source: token.offset, verbatim });
+            }
             let fail = |problem| MacroError { problem, offset: token.offset };
             match token.kind {
                 Kind::Dollar if token.text.starts_with("${__") => {
@@ -348,6 +376,9 @@ fn alias(call: &mut Call<'_>) -> Result<String, Problem> {
 
 /// The column stays bare, so that an index on it is used.
 fn time_filter(call: &mut Call<'_>) -> Result<String, Problem> {
+    if is_day(&call.arguments[0]) {
+        return day_filter(call);
+    }
     let QueryContext { from_ms, to_ms, .. } = *call.context;
     Ok(format!("{} BETWEEN {} AND {}", call.arguments[0], seconds(from_ms), seconds(to_ms)))
 }
@@ -365,7 +396,10 @@ fn time_group(call: &mut Call<'_>) -> Result<String, Problem> {
     if let Some(mode) = call.arguments.get(2) {
         *call.fill = Some(fill(mode, step, call.context)?);
     }
-    let column = &call.arguments[0];
+    let column = match &call.arguments[0] {
+        day if is_day(day) => format!("local_midnight({day})"),
+        column => column.clone(),
+    };
     Ok(format!("(({column}) - ((({column}) % {step}) + {step}) % {step})"))
 }
 
@@ -389,7 +423,11 @@ fn day_filter(call: &mut Call<'_>) -> Result<String, Problem> {
 
 /// Weeks begin on Monday, as ISO 8601 has it.
 fn day_group(call: &mut Call<'_>) -> Result<String, Problem> {
-    let day = &call.arguments[0];
+    let day = match &call.arguments[0] {
+        day if is_day(day) || day.starts_with('\'') => day.clone(),
+        // A text that is a day already comes back as it is.
+        time => format!("coalesce(local_day({time}), date({time}))"),
+    };
     match unquoted(&call.arguments[1]) {
         "day" => Ok(format!("date({day})")),
         "week" => Ok(format!("date({day}, 'weekday 0', '-6 days')")),
@@ -397,6 +435,13 @@ fn day_group(call: &mut Call<'_>) -> Result<String, Problem> {
         "year" => Ok(format!("date({day}, 'start of year')")),
         other => Err(Problem::CalendarUnit(other.to_owned())),
     }
+}
+
+/// Whether a column is a calendar day by its name: `day`, `nights.day`, `"start_day"`. Every such column here is text, and no instant.
+fn is_day(column: &str) -> bool {
+    let name = column.rsplit('.').next().unwrap_or(column).trim_matches(['"', '`', '[', ']']);
+    let name = name.to_ascii_lowercase();
+    name == "day" || ["start_day", "end_day", "first_day", "last_day"].contains(&name.as_str())
 }
 
 fn unquoted(text: &str) -> &str {

@@ -101,6 +101,29 @@ async fn a_query_nobody_waits_for_is_cancelled() {
 }
 
 #[tokio::test]
+async fn slow_queries_make_room_for_the_quick_ones_behind_them() {
+    let (store, _folder) = store();
+    let limits = Limits { concurrency: 2, timeout: Duration::from_secs(8), ..Limits::default() };
+    let engine = Engine::new(store.clone(), store.zone(), limits);
+    let slow: Vec<_> = (0..2)
+        .map(|_| {
+            let engine = engine.clone();
+            let endless = sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n");
+            tokio::spawn(async move { engine.run(&endless, &context()).await.map(|answer| answer.batch.rows) })
+        })
+        .collect();
+    while engine.running.available_permits() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let quick = engine.run(&sql("SELECT 1"), &context()).await.unwrap();
+    assert!(quick.elapsed < Duration::from_secs(6), "{:?}", quick.elapsed);
+    for query in slow {
+        assert!(matches!(query.await.unwrap(), Err(QueryError::Timeout(_))));
+    }
+    assert_eq!((engine.running.available_permits(), engine.long.available_permits()), (2, 1));
+}
+
+#[tokio::test]
 async fn more_than_the_line_holds_is_turned_away_and_the_rest_is_served() {
     let (release, wait) = mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);

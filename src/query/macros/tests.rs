@@ -55,6 +55,29 @@ fn arguments_nest_and_text_is_no_sql() {
 }
 
 #[test]
+fn a_calendar_day_is_told_from_an_instant_by_its_name() {
+    for (sql, expansion) in [
+        ("$__timeFilter(day)", "day BETWEEN '2023-11-14' AND '2023-11-15'"),
+        ("$__timeFilter(nights.\"day\")", "nights.\"day\" BETWEEN '2023-11-14' AND '2023-11-15'"),
+        ("$__timeFilter(weekday)", "weekday BETWEEN 1700000000 AND 1700003600.5"),
+        ("$__timeGroup(day, '1d')", "((local_midnight(day)) - (((local_midnight(day)) % 86400) + 86400) % 86400)"),
+        ("$__dayGroup(time, 'month')", "date(coalesce(local_day(time), date(time)), 'start of month')"),
+    ] {
+        assert_eq!(expanded(sql), expansion, "{sql}");
+    }
+}
+
+#[test]
+fn what_stands_in_the_expansion_is_found_in_what_was_written() {
+    let sql = "SELECT $__timeGroup(time, '5m') AS time, avg(bpmm) FROM heartrate WHERE $__timeFilter(tim)";
+    let expanded = expand(sql, &context(), Tz::UTC).unwrap();
+    for name in ["bpmm", "FROM"] {
+        assert_eq!(expanded.source(expanded.sql.find(name).unwrap()), sql.find(name).unwrap(), "{name}");
+    }
+    assert_eq!(expanded.source(expanded.sql.find("tim BETWEEN").unwrap()), sql.find("$__timeFilter").unwrap(), "a macro as a whole");
+}
+
+#[test]
 fn what_a_macro_becomes_does_not_run_into_what_stands_before_it() {
     let moonshot = QueryContext { from_ms: -1_000, ..context() };
     assert_eq!(expand("SELECT 1 -$__timeFrom()", &moonshot, Tz::UTC).unwrap().sql, "SELECT 1 - -1");
