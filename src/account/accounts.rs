@@ -45,7 +45,8 @@ struct Shared {
     vault: Arc<Vault>,
     specification: Arc<Specification>,
     _lock: Option<FolderLock>,
-    open: Mutex<HashMap<DatasourceKey, Open>>,
+    /// One place for each, so that one which takes long to open or close holds up nobody else.
+    places: std::sync::Mutex<HashMap<DatasourceKey, Arc<Mutex<Option<Open>>>>>,
     demo: demo::Demo,
     watch: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -105,7 +106,7 @@ impl Accounts {
             vault: Arc::new(vault),
             specification: Arc::new(specification),
             _lock: lock,
-            open: Mutex::default(),
+            places: std::sync::Mutex::default(),
             demo,
             watch: std::sync::Mutex::default(),
         });
@@ -135,39 +136,56 @@ impl Accounts {
         Ok(opened)
     }
 
-    /// The account of `key`, opened, or opened anew if its settings have changed.
+    /// The account of `key`, opened, or opened anew if its settings have changed. Whoever asked may go away: what was begun is finished.
     pub async fn account(&self, key: &DatasourceKey, settings: &Settings, client_secret: &Secret) -> Result<Account, AccountError> {
         let asked = Remembered { settings: settings.clone(), client_secret: client_secret.clone() };
-        let mut open = self.shared.open.lock().await;
-        match open.remove(key) {
-            Some(known) if known.asked == asked => {
-                let account = known.account.clone();
-                open.insert(key.clone(), known);
-                return Ok(account);
-            }
-            Some(outdated) => outdated.account.close().await,
-            None => {}
+        let mut place = self.place(key).lock_owned().await;
+        if let Some(known) = place.as_ref().filter(|known| known.asked == asked) {
+            return Ok(known.account.clone());
         }
-        self.remember(key, &asked)?;
-        let logs_in = settings.demo && self.unwritable().is_none();
+        let (accounts, key) = (self.clone(), key.clone());
+        let opening = tokio::spawn(async move {
+            if let Some(outdated) = place.take() {
+                outdated.account.close().await;
+            }
+            let account = accounts.open_anew(&key, &asked).await?;
+            *place = Some(Open { account: account.clone(), asked });
+            Ok(account)
+        });
+        match opening.await {
+            Ok(opened) => opened,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+
+    async fn open_anew(&self, key: &DatasourceKey, asked: &Remembered) -> Result<Account, AccountError> {
+        self.remember(key, asked)?;
+        let logs_in = asked.settings.demo && self.unwritable().is_none();
         let (settings, client_secret, origins) = match logs_in {
-            true => self.shared.demo.application(settings).await?,
-            false => (settings.clone(), client_secret.clone(), self.shared.environment.origins.clone()),
+            true => self.shared.demo.application(&asked.settings).await?,
+            false => (asked.settings.clone(), asked.client_secret.clone(), self.shared.environment.origins.clone()),
         };
         let Shared { environment, vault, specification, .. } = &*self.shared;
         let (environment, vault, specification) = (Arc::clone(environment), Arc::clone(vault), Arc::clone(specification));
-        let own_key = key.clone();
-        let account = blocking(move || Account::open(environment, vault, specification, own_key, settings, client_secret, origins)).await?;
+        let key = key.clone();
+        let account = blocking(move || Account::open(environment, vault, specification, key, settings, client_secret, origins)).await?;
         if logs_in {
             demo::log_in(&account).await?;
         }
-        open.insert(key.clone(), Open { account: account.clone(), asked });
         Ok(account)
     }
 
-    /// All that are open, in the order of their keys.
+    fn place(&self, key: &DatasourceKey) -> Arc<Mutex<Option<Open>>> {
+        Arc::clone(lock_of(&self.shared.places).entry(key.clone()).or_default())
+    }
+
+    /// All that are open, in the order of their keys. One that is just being opened is waited for.
     pub async fn all(&self) -> Vec<Account> {
-        let mut accounts: Vec<Account> = self.shared.open.lock().await.values().map(|open| open.account.clone()).collect();
+        let places: Vec<_> = lock_of(&self.shared.places).values().cloned().collect();
+        let mut accounts = Vec::new();
+        for place in places {
+            accounts.extend(place.lock().await.as_ref().map(|open| open.account.clone()));
+        }
         accounts.sort_by(|a, b| a.key().cmp(b.key()));
         accounts
     }
@@ -177,10 +195,15 @@ impl Accounts {
         let Environment { http, origins, clock, .. } = &*self.shared.environment;
         let Some(catalog) = self.shared.specification.check(http, origins, clock).await? else { return Ok(false) };
         tracing::info!(version = catalog.version, "a newer specification of Oura's API is in force");
-        // Held for as long as it takes: an account that opens meanwhile would miss it.
-        for (key, open) in self.shared.open.lock().await.iter() {
-            if let Err(error) = open.account.adopt(Arc::clone(&catalog)).await {
-                tracing::error!(datasource = %key, %error, "tables stay as they were");
+        // Twice: one that was just being opened may have begun with the older one.
+        for _ in 0..2 {
+            for account in self.all().await {
+                if Arc::ptr_eq(&account.catalog(), &catalog) {
+                    continue;
+                }
+                if let Err(error) = account.adopt(Arc::clone(&catalog)).await {
+                    tracing::error!(datasource = %account.key(), %error, "tables stay as they were");
+                }
             }
         }
         Ok(true)
@@ -191,8 +214,11 @@ impl Accounts {
         if let Some(watch) = lock_of(&self.shared.watch).take() {
             watch.abort();
         }
-        for (_, open) in self.shared.open.lock().await.drain() {
-            open.account.close().await;
+        let places: Vec<_> = lock_of(&self.shared.places).drain().map(|(_, place)| place).collect();
+        for place in places {
+            if let Some(open) = place.lock().await.take() {
+                open.account.close().await;
+            }
         }
     }
 
@@ -208,15 +234,17 @@ impl Accounts {
     }
 }
 
-/// How often to look whether a check of the specification is due.
+/// How often to look whether a check of the specification is due, and how long to wait after one that failed.
 const LOOK: Duration = Duration::from_secs(60);
+const AFTER_FAILURE: Duration = Duration::from_secs(3600);
 
 /// Asks for a newer specification once a day, as long as anybody is connected: who is not has nothing to do with Oura.
 async fn watch_specification(shared: Weak<Shared>) {
-    let mut refused = None;
+    let (mut refused, mut pause) = (None, LOOK);
     loop {
         let Some(clock) = shared.upgrade().map(|shared| shared.environment.clock.clone()) else { return };
-        clock.sleep(LOOK).await;
+        clock.sleep(pause).await;
+        pause = LOOK;
         let Some(shared) = shared.upgrade() else { return };
         let accounts = Accounts { shared };
         if !accounts.shared.specification.is_due(clock.now()) || !accounts.all().await.iter().any(Account::is_connected) {
@@ -228,6 +256,7 @@ async fn watch_specification(shared: Weak<Shared>) {
                 tracing::warn!(%error, "the specification stays as it is");
                 refused = said;
             }
+            pause = AFTER_FAILURE;
         }
     }
 }

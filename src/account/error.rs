@@ -20,6 +20,8 @@ pub enum AccountError {
     UnknownCollection { name: String },
     #[error("a backfill needs a number of days, at least 1")]
     NoDays,
+    #[error("Oura could not say just now whose ring this is, and another person's data are not mixed with those that are kept")]
+    PersonUnknown,
     #[error("all of these days lie before the first ring")]
     BeforeAnyRing,
     #[error("{redirect:?} cannot be a redirect address: {reason}")]
@@ -76,6 +78,7 @@ impl AccountError {
             UnknownTimezone { .. } => ("unknown_timezone", 400, "Use an IANA name such as Europe/Vienna."),
             UnknownCollection { .. } => ("unknown_collection", 400, "GET status lists the names."),
             NoDays => ("no_days", 400, "For example days=30."),
+            PersonUnknown => ("person_unknown", 503, "Press Connect again in a minute."),
             BeforeAnyRing => ("before_any_ring", 400, "Choose a smaller offset_days; there are no data from before 2015."),
             BadRedirect { .. } => ("bad_redirect", 400, "Register exactly the address that the settings page shows."),
             UnknownState => ("unknown_state", 400, "Press Connect again."),

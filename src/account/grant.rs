@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
 use super::DatasourceKey;
 use super::vault::{Purpose, Vault, VaultError};
 use crate::oura::GrantVault;
@@ -15,6 +18,16 @@ pub(super) struct SealedGrant {
 
 /// The vault's name of the grant.
 const OURA: &str = "oura";
+/// The vault's name of [`Ended`].
+const ENDED: &str = "oura ended";
+
+/// That a login is over, and which: a later one is another.
+#[derive(Serialize, Deserialize)]
+struct Ended {
+    /// SHA-256 of the grant.
+    grant: Vec<u8>,
+    reason: String,
+}
 
 impl SealedGrant {
     pub(super) fn new(vault: Arc<Vault>, key: DatasourceKey) -> SealedGrant {
@@ -22,27 +35,53 @@ impl SealedGrant {
     }
 }
 
+fn hash(plain: &[u8]) -> Vec<u8> {
+    Sha256::digest(plain).to_vec()
+}
+
 impl SealedGrant {
-    /// There is a grant, but the key that opens it is gone.
-    pub(super) fn is_lost(&self) -> bool {
-        matches!(self.vault.get(&self.key, Purpose::Grant, OURA), Err(VaultError::WrongKey))
+    fn plain(&self) -> Option<Vec<u8>> {
+        self.vault.get(&self.key, Purpose::Grant, OURA).ok().flatten()
+    }
+
+    /// Why there is a grant that nobody can read, if it is so.
+    pub(super) fn lost(&self) -> Option<VaultError> {
+        match self.vault.get(&self.key, Purpose::Grant, OURA) {
+            Err(error @ (VaultError::WrongKey | VaultError::Tampered)) => Some(error),
+            Ok(Some(plain)) if serde_json::from_slice::<Grant>(&plain).is_err() => Some(VaultError::Tampered),
+            _ => None,
+        }
     }
 }
 
 impl GrantVault for SealedGrant {
     fn load(&self) -> Result<Option<Grant>, String> {
         match self.vault.get(&self.key, Purpose::Grant, OURA) {
-            // Sealed with a key that is lost: the login is lost with it, the data is not.
-            Err(VaultError::WrongKey) => Ok(None),
+            // Sealed with a key that is lost, or damaged: the login is lost with it, the data is not.
+            Err(VaultError::WrongKey | VaultError::Tampered) => Ok(None),
             Err(error) => Err(error.to_string()),
-            Ok(None) => Ok(None),
-            Ok(Some(sealed)) => serde_json::from_slice(&sealed).map(Some).map_err(|error| error.to_string()),
+            Ok(plain) => Ok(plain.and_then(|plain| serde_json::from_slice(&plain).ok())),
         }
     }
 
     fn save(&self, grant: &Grant) -> Result<(), String> {
         let plain = serde_json::to_vec(grant).map_err(|error| error.to_string())?;
         self.vault.put(&self.key, Purpose::Grant, OURA, &plain).map_err(|error| error.to_string())
+    }
+
+    fn ended(&self) -> Result<Option<String>, String> {
+        let Some(grant) = self.plain() else { return Ok(None) };
+        // One that cannot be read says nothing: the dead token is tried once more, and it is written anew.
+        let ended = self.vault.get(&self.key, Purpose::Grant, ENDED).ok().flatten();
+        let ended = ended.and_then(|plain| serde_json::from_slice::<Ended>(&plain).ok());
+        Ok(ended.filter(|ended| ended.grant == hash(&grant)).map(|ended| ended.reason))
+    }
+
+    fn end(&self, reason: &str) -> Result<(), String> {
+        let Some(grant) = self.plain() else { return Ok(()) };
+        let ended = Ended { grant: hash(&grant), reason: reason.to_owned() };
+        let plain = serde_json::to_vec(&ended).map_err(|error| error.to_string())?;
+        self.vault.put(&self.key, Purpose::Grant, ENDED, &plain).map_err(|error| error.to_string())
     }
 
     fn clear(&self) -> Result<(), String> {

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::vault::{PendingLogin, Purpose};
 use super::{Account, AccountError, lock};
 use crate::oura::oauth::Grant;
-use crate::oura::{AccessTokens, BoxFuture, Client, Range, Secret, TokenError};
+use crate::oura::{AccessTokens, BoxFuture, Client, FetchError, Range, Secret, TokenError};
 use crate::store::Trigger;
 use crate::time::Instant;
 
@@ -70,13 +70,14 @@ impl Account {
         }
         inner.tokens.set(grant).await?;
         inner.start_schedule();
-        self.start_sync(Trigger::Login)?;
+        let account = self.clone();
+        super::blocking(move || account.start_sync(Trigger::Login)).await?;
         tracing::info!(datasource = %inner.key, "connected to Oura");
         Ok(())
     }
 
-    /// Refuses a grant of another person than the one whose history is here: two people's nights in one table are nobody's. An answer
-    /// that does not come decides nothing.
+    /// Refuses a grant of another person than the one whose history is here: two people's nights in one table are nobody's. While Oura
+    /// cannot say whose it is, the login waits; that it will not say decides nothing.
     async fn check_person(&self, grant: &Grant) -> Result<(), AccountError> {
         let inner = &self.inner;
         let catalog = self.catalog();
@@ -85,7 +86,13 @@ impl Account {
         let client = Client::new(inner.environment.http.clone(), inner.oauth.origins.clone(), token, inner.environment.clock.clone());
         let now = inner.environment.clock.now();
         let asked = client.page(collection, Range { from: now, to: now }, None);
-        let Ok(Ok(page)) = tokio::time::timeout(PATIENCE, asked).await else { return Ok(()) };
+        let page = match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(page)) => page,
+            Err(_) | Ok(Err(FetchError::Network { .. } | FetchError::Server { .. } | FetchError::RateLimited)) => {
+                return Err(AccountError::PersonUnknown);
+            }
+            Ok(Err(_)) => return Ok(()),
+        };
         let person = page.documents.first().and_then(|document| serde_json::from_str(document.get()).ok());
         let reading = person.and_then(|person: serde_json::Value| collection.read(&person, self.zone()).ok());
         match reading {
@@ -102,6 +109,8 @@ impl Account {
         if let Some(sync) = sync {
             sync.stop().await;
         }
+        // A refresh under way would leave a pair that nobody gives back.
+        inner.tokens.settle().await;
         if let Some(grant) = inner.tokens.current()? {
             self.give_back(&grant).await;
             inner.tokens.clear().await?;

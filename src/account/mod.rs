@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::blocking::blocking;
 use crate::catalog::Catalog;
@@ -69,6 +70,8 @@ struct Inner {
     client: Client,
     /// There while connected.
     sync: Mutex<Option<Arc<Sync>>>,
+    /// Tables that are being derived anew.
+    rebuild: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// `POST backfill`: the `days` days that end `offset_days` before today, of these collections (empty = all).
@@ -106,7 +109,7 @@ impl Account {
         let client =
             Client::new(environment.http.clone(), origins, Arc::clone(&tokens) as Arc<dyn AccessTokens>, environment.clock.clone());
         let engine = Engine::new(store.clone(), zone, environment.limits);
-        let (queries, sync) = (Tally::default(), Mutex::new(None));
+        let (queries, sync, rebuild) = (Tally::default(), Mutex::new(None), Mutex::new(None));
         let account = Account {
             inner: Arc::new(Inner {
                 key,
@@ -122,6 +125,7 @@ impl Account {
                 tokens,
                 client,
                 sync,
+                rebuild,
             }),
         };
         if account.unwritable().is_some() {
@@ -249,6 +253,12 @@ impl Account {
             sync.stop().await;
         }
         self.inner.tokens.settle().await;
+        // Who opens the same file next must not meet its writer.
+        let rebuild = lock(&self.inner.rebuild).take();
+        if let Some(rebuild) = rebuild {
+            // A fault in it is in the log already.
+            let _ = rebuild.await;
+        }
     }
 }
 
@@ -285,12 +295,12 @@ impl Inner {
     fn rebuild_if_outdated(&self) -> Result<(), AccountError> {
         if self.store.is_outdated()? {
             let (store, key) = (self.store.clone(), self.key.clone());
-            tokio::task::spawn_blocking(move || {
+            *lock(&self.rebuild) = Some(tokio::task::spawn_blocking(move || {
                 tracing::info!(datasource = %key, "tables are derived anew");
                 if let Err(error) = store.rebuild() {
                     tracing::error!(datasource = %key, %error, "tables could not be derived anew");
                 }
-            });
+            }));
         }
         Ok(())
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::grant::SealedGrant;
-use super::vault::VaultError;
 use super::{Account, AccountError, gaps, lock};
 use crate::oura::TokenError;
 use crate::store::Gap;
@@ -117,9 +116,12 @@ impl Account {
             return Ok((ConnectionState::NotConnected, Some(why.to_owned())));
         }
         let tokens = &self.inner.tokens;
-        let key_is_lost = || SealedGrant::new(Arc::clone(&self.inner.vault), self.inner.key.clone()).is_lost();
-        Ok(match (tokens.current()?, tokens.standing()) {
-            (None, _) if key_is_lost() => (ConnectionState::ReconnectNeeded, Some(VaultError::WrongKey.to_string())),
+        let lost = || SealedGrant::new(Arc::clone(&self.inner.vault), self.inner.key.clone()).lost();
+        let current = tokens.current()?;
+        if let (None, Some(why)) = (&current, lost()) {
+            return Ok((ConnectionState::ReconnectNeeded, Some(why.to_string())));
+        }
+        Ok(match (current, tokens.standing()) {
             (None, _) if !self.is_configured() => (ConnectionState::NotConfigured, None),
             (None, _) => (ConnectionState::NotConnected, None),
             (Some(_), Err(error @ TokenError::ReconnectNeeded { .. })) => (ConnectionState::ReconnectNeeded, Some(error.to_string())),

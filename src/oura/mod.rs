@@ -28,13 +28,18 @@ use url::Url;
 /// Sent with every request, login included: Oura refuses requests without one since 1.43.
 pub const USER_AGENT: &str = concat!("ringside-oura-datasource/", env!("CARGO_PKG_VERSION"));
 
+/// How long an answer may take from the request to its last byte: the largest page over a slow line.
+pub const LONGEST_ANSWER: Duration = Duration::from_secs(300);
+
 /// The HTTP client for everything that is Oura's, login and API. It follows no redirect: a redirect would carry a client secret or a
-/// token to an address that nobody chose. A read that brings nothing for 30 seconds ends; a whole answer may take longer.
+/// token to an address that nobody chose. A read that brings nothing for 30 seconds ends, and so does an answer that drips for longer than
+/// [`LONGEST_ANSWER`].
 pub fn http_client() -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(Duration::from_secs(10))
         .read_timeout(Duration::from_secs(30))
+        .timeout(LONGEST_ANSWER)
         .redirect(reqwest::redirect::Policy::none())
         .build()
 }

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use oauth2::basic::{BasicClient, BasicTokenResponse};
 use oauth2::{
     AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, HttpRequest,
@@ -70,6 +72,8 @@ pub enum OAuthError {
     Malformed { detail: String },
 }
 
+/// How long a login may take to answer, to the last byte.
+const LONGEST_LOGIN: Duration = Duration::from_secs(60);
 /// The longest answer a login gives; a token of the portal is a JWT of a few KiB.
 const ANSWER_LIMIT: usize = 64 * 1024;
 
@@ -231,6 +235,7 @@ impl OAuth {
     async fn send(&self, request: reqwest::RequestBuilder, secrets: &[&Secret]) -> Result<Vec<u8>, Failure> {
         let response = request
             .header(reqwest::header::USER_AGENT, USER_AGENT)
+            .timeout(LONGEST_LOGIN)
             .send()
             .await
             .map_err(|error| Failure::NoAnswer { detail: answer::network(error) })?;
@@ -326,9 +331,10 @@ enum Says {
 }
 
 impl Failure {
-    /// The legacy back end's answers to an application of the portal: 401 to a code, 400 to a refresh token.
+    /// The legacy back end's answers to an application of the portal: 401 to a code, 400 to a refresh token. `invalid_grant` it says to
+    /// its own applications only: a token that is dead there is not shown to anybody else.
     fn unknown_application(&self) -> bool {
-        matches!(self, Failure::Answer { status: 400 | 401, .. })
+        matches!(self, Failure::Answer { status: 400 | 401, code, .. } if code != "invalid_grant")
     }
 
     fn says(&self) -> Says {

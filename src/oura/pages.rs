@@ -9,6 +9,8 @@ use crate::catalog::Collection;
 
 /// More pages than the longest window can have.
 const MOST_PAGES: usize = 10_000;
+/// More bytes than the longest window can have: all pages of one are held in memory until the last has come.
+const MOST_BYTES: usize = 512 << 20;
 
 /// A cursor over the pages of one range. The range is sent with every page; Oura takes it from the token then.
 pub struct Pages<'a> {
@@ -19,12 +21,13 @@ pub struct Pages<'a> {
     token: Option<String>,
     seen: HashSet<String>,
     fetched: usize,
+    bytes: usize,
     ended: bool,
 }
 
 impl<'a> Pages<'a> {
     pub(super) fn new(client: &'a Client, collection: &'a Collection, range: Range) -> Pages<'a> {
-        Pages { client, collection, range, token: None, seen: HashSet::new(), fetched: 0, ended: false }
+        Pages { client, collection, range, token: None, seen: HashSet::new(), fetched: 0, bytes: 0, ended: false }
     }
 
     /// The documents of the next page, `None` after the last. An error leaves the cursor where it was: calling again asks again.
@@ -36,6 +39,10 @@ impl<'a> Pages<'a> {
         }
         let page = self.client.page(self.collection, self.range, self.token.as_deref()).await?;
         self.fetched += 1;
+        self.bytes += page.documents.iter().map(|document| document.get().len()).sum::<usize>();
+        if self.bytes > MOST_BYTES {
+            return Err(FetchError::Malformed { detail: format!("more than {} MB in one window", MOST_BYTES >> 20) });
+        }
         if let Some(token) = &page.next_token {
             if !self.seen.insert(token.clone()) {
                 return Err(FetchError::Malformed { detail: "its pages go in a circle".to_owned() });

@@ -29,6 +29,10 @@ pub trait GrantVault: Send + Sync {
     fn load(&self) -> Result<Option<Grant>, String>;
     fn save(&self, grant: &Grant) -> Result<(), String>;
     fn clear(&self) -> Result<(), String>;
+    /// Why the login behind the kept grant is over, if it is known to be.
+    fn ended(&self) -> Result<Option<String>, String>;
+    /// Keeps that it is over, so that nobody tries its dead token again, not after a restart either. A new grant begins anew.
+    fn end(&self, reason: &str) -> Result<(), String>;
 }
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -120,8 +124,11 @@ impl Tokens {
 
     /// Whether there is a login, as far as is known without asking Oura.
     pub fn standing(&self) -> Result<(), TokenError> {
-        match self.inner.over() {
-            Some(over) => Err(over),
+        if let Some(over) = self.inner.over() {
+            return Err(over);
+        }
+        match self.inner.vault.ended().map_err(|detail| TokenError::Vault { detail })? {
+            Some(reason) => Err(TokenError::ReconnectNeeded { reason }),
             None => self.current()?.map(drop).ok_or(TokenError::NotConnected),
         }
     }
@@ -180,6 +187,16 @@ impl Inner {
         *self.over.lock().unwrap_or_else(PoisonError::into_inner) = over;
     }
 
+    /// The login is over. If that cannot be kept, it will be found out again.
+    async fn end(&self, over: TokenError) {
+        self.declare_over(Some(over.clone()));
+        if let TokenError::ReconnectNeeded { reason } = over
+            && let Err(error) = self.vault(move |vault| vault.end(&reason)).await
+        {
+            tracing::warn!(%error, "that the login is over could not be kept");
+        }
+    }
+
     /// Runs a call of the vault where blocking is allowed.
     async fn vault<T: Send + 'static>(
         &self,
@@ -200,7 +217,7 @@ impl Inner {
         match outcome {
             Ok(token) => Ok(token),
             Err(over @ TokenError::ReconnectNeeded { .. }) => {
-                self.declare_over(Some(over.clone()));
+                self.end(over.clone()).await;
                 Err(over)
             }
             Err(failure) => held.usable(rejected.as_ref(), self.clock.now()).ok_or(failure),
@@ -218,6 +235,9 @@ impl Inner {
             return Ok(token);
         }
         let grant = held.grant.clone().ok_or(TokenError::NotConnected)?;
+        if let Some(reason) = self.vault(|vault| vault.ended()).await? {
+            return Err(TokenError::ReconnectNeeded { reason });
+        }
         if grant.refresh_token.is_none() {
             return Err(TokenError::ReconnectNeeded { reason: "Oura gave no refresh token".to_owned() });
         }

@@ -60,7 +60,8 @@ async fn look(account: &Account, syncs: &HealthSyncs) -> Result<Status, AccountE
     }
     let mut progress = account.progress();
     if syncs.due(account.key()) {
-        let run = account.start_sync(Trigger::Health)?;
+        let begun = account.clone();
+        let run = blocking(move || begun.start_sync(Trigger::Health)).await?;
         // A sync that takes longer goes on, and the message says how far it is.
         let _ = tokio::time::timeout(PATIENCE, progress.wait_for(|progress| progress.run >= run && progress.finished)).await;
     }

@@ -136,7 +136,10 @@ impl Shared {
                 () = self.wanted.notified() => {}
                 _ = stop.changed() => {}
                 () = sleep(&self.executor.clock, pause.unwrap_or_default()), if pause.is_some() => {
-                    if let Err(error) = self.request(Trigger::Schedule) {
+                    let shared = Arc::clone(&self);
+                    // The store may be busy for long, with tables that are derived anew.
+                    let begun = tokio::task::spawn_blocking(move || shared.request(Trigger::Schedule)).await;
+                    if let Err(error) = begun.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic())) {
                         tracing::error!(%error, "a sync could not begin");
                         failures += 1;
                     }

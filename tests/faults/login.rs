@@ -2,7 +2,7 @@
 
 use ringside::account::{Accounts, ConnectionState, DatasourceKey};
 use ringside::oura::Secret;
-use ringside::simulator::{Config, Registration};
+use ringside::simulator::{Config, Fault, Misbehaviour, Registration};
 use ringside::time::Clock;
 use serde_json::json;
 use std::time::Duration;
@@ -149,6 +149,78 @@ async fn a_burned_refresh_token_survives_a_restart_as_a_login_that_has_ended() {
     clock.sleep(Duration::from_secs(300)).await;
     assert_says(&sync(&world.account).await.failure.unwrap(), &["ended", "press Connect"]);
     assert_eq!(world.account.status().unwrap().state, ConnectionState::ReconnectNeeded);
+}
+
+#[tokio::test]
+async fn a_token_answer_that_is_cut_ends_the_login_once_and_the_data_stays() {
+    let clock = brisk();
+    let world = World::new(Config { clock: clock.clone(), token_lifetime: 300, ..person() }, clock.clone()).await;
+    log_in(&world.account).await;
+    // Oura has handled it, and the answer is lost on the way: the pair that was sent is dead, the new one is nobody's.
+    world.simulator.faults().add(Fault::on_path("/oauth/token", Misbehaviour::HalfBody).times(1));
+    clock.sleep(Duration::from_secs(300)).await;
+    assert_says(&sync(&world.account).await.failure.unwrap(), &["login could not be reached"]);
+    assert_says(&sync(&world.account).await.failure.unwrap(), &["ended", "press Connect"]);
+    let asked = world.simulator.requests().count("/oauth/token");
+
+    // A restart knows it, and shows nobody the dead token again.
+    let world = world.restarted(clock.clone()).await;
+    let status = world.account.status().unwrap();
+    assert_eq!(status.state, ConnectionState::ReconnectNeeded);
+    assert_says(&status.reason.unwrap(), &["press Connect", "data so far stays"]);
+    assert!(sync(&world.account).await.failure.is_some());
+    assert_eq!(world.simulator.requests().count("/oauth/token"), asked);
+    assert!(world.select("SELECT count(*) FROM nights")[0][0].as_i64() > Some(10));
+    let run = world.account.status().unwrap().sync.run.unwrap();
+    let back = allowed(&world.account).await;
+    assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
+    assert_eq!(ended(&world.account, run + 1).await.failure, None);
+    assert_eq!(world.account.status().unwrap().state, ConnectionState::Connected);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_not_ouras_disturbs_no_sync() {
+    for skew in [-3600, 3600] {
+        let ahead = Config { clock: Clock::starting_at(morning().plus(skew), 0.0), ..person() };
+        let world = World::new(ahead, brisk()).await;
+        assert_eq!(log_in(&world.account).await.failure, None, "{skew}");
+        assert_eq!(world.unwell().len(), 0, "{skew}");
+    }
+}
+
+#[tokio::test]
+async fn a_vault_that_was_changed_from_outside_costs_the_login_and_nothing_else() {
+    let world = World::connected().await;
+    let nights = world.select("SELECT count(*) FROM nights");
+    let World { simulator, folder, accounts, account } = world;
+    drop(account);
+    accounts.shutdown().await;
+    drop(accounts);
+    let vault = rusqlite::Connection::open(folder.path().join("vault.db")).unwrap();
+    let table: String = vault
+        .query_row("SELECT name FROM sqlite_schema WHERE sql LIKE '%sealed%' AND type = 'table' ORDER BY name LIMIT 1", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    let flipped = format!(
+        "UPDATE {table} SET sealed = CAST(substr(sealed, 1, length(sealed) - 1)
+                 || CASE hex(substr(sealed, -1)) WHEN '00' THEN x'01' ELSE x'00' END AS BLOB)
+         WHERE purpose = 'grant'"
+    );
+    assert!(vault.execute(&flipped, []).unwrap() >= 1);
+    drop(vault);
+
+    let accounts = Accounts::open(environment(folder.path(), &simulator, brisk())).unwrap();
+    let account = accounts.account(&DatasourceKey::single(), &settings(), &secret()).await.unwrap();
+    let status = account.status().unwrap();
+    assert_eq!(status.state, ConnectionState::ReconnectNeeded);
+    assert_says(&status.reason.unwrap(), &["changed from outside", "connect again"]);
+    let run = status.sync.run.unwrap();
+    let world = World { simulator, folder, accounts, account };
+    assert_eq!(world.select("SELECT count(*) FROM nights"), nights);
+    let back = allowed(&world.account).await;
+    assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
+    assert_eq!(ended(&world.account, run + 1).await.failure, None);
 }
 
 #[tokio::test]

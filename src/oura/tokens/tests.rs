@@ -12,6 +12,8 @@ const NOW: Instant = Instant(1_800_000_000);
 #[derive(Default)]
 struct Memory {
     grant: Mutex<Option<Grant>>,
+    /// The grant that is over, and why.
+    ended: Mutex<Option<(Grant, String)>>,
     full: AtomicBool,
 }
 
@@ -30,6 +32,16 @@ impl GrantVault for Memory {
 
     fn clear(&self) -> Result<(), String> {
         *self.grant.lock().unwrap() = None;
+        Ok(())
+    }
+
+    fn ended(&self) -> Result<Option<String>, String> {
+        let (grant, ended) = (self.grant.lock().unwrap(), self.ended.lock().unwrap());
+        Ok(ended.as_ref().filter(|(of, _)| Some(of) == grant.as_ref()).map(|(_, reason)| reason.clone()))
+    }
+
+    fn end(&self, reason: &str) -> Result<(), String> {
+        *self.ended.lock().unwrap() = self.load()?.map(|grant| (grant, reason.to_owned()));
         Ok(())
     }
 }
@@ -67,6 +79,23 @@ fn tokens(fake: &Fake, grant: Option<Grant>) -> (Tokens, Arc<Memory>) {
     let clock = Clock::starting_at(NOW, 0.0);
     let vault = Arc::new(Memory { grant: Mutex::new(grant), ..Memory::default() });
     (Tokens::new(fake.oauth(&clock), vault.clone(), clock), vault)
+}
+
+#[tokio::test]
+async fn a_dead_token_is_not_tried_again_after_a_restart_and_a_new_login_is() {
+    let fake = Fake::new(|_| invalid_grant()).await;
+    let (tokens, vault) = tokens(&fake, Some(pair(1, 0)));
+    assert!(matches!(tokens.access_token().await, Err(TokenError::ReconnectNeeded { .. })));
+    let asked = fake.asked().len();
+    assert_eq!(asked, 1, "the other login is not shown a token of this one");
+
+    let clock = Clock::starting_at(NOW, 0.0);
+    let restarted = Tokens::new(fake.oauth(&clock), vault.clone(), clock);
+    assert!(matches!(restarted.standing(), Err(TokenError::ReconnectNeeded { .. })));
+    assert!(matches!(restarted.access_token().await, Err(TokenError::ReconnectNeeded { .. })));
+    assert_eq!(fake.asked().len(), asked);
+    restarted.set(pair(2, 3600)).await.unwrap();
+    assert_eq!(restarted.access_token().await.unwrap(), access(2));
 }
 
 #[tokio::test]
