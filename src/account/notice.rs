@@ -1,6 +1,7 @@
 //! What a reader of the data must know about it: that it ends before now, and why.
 
 use super::{Account, ConnectionState};
+use crate::store::CollectionRow;
 use crate::time::{Day, Instant};
 
 /// A sync older than this is worth a word, in seconds.
@@ -16,8 +17,16 @@ impl Account {
             return Some(format!("{why}.{}", until(ends)));
         }
         let (state, _) = self.connection().ok()?;
-        notice(state, last_sync, self.inner.environment.clock.now(), ends)
+        let now = self.inner.environment.clock.now();
+        notice(state, last_sync, now, ends).or_else(|| failing(&collections, now))
     }
+}
+
+/// That some collections have not come for days while the others did. What Oura refuses is known from the settings, and not repeated.
+fn failing(collections: &[CollectionRow], now: Instant) -> Option<String> {
+    let stale = |row: &&CollectionRow| row.state == "error" && row.last_sync.is_some_and(|last| now.seconds() - last.seconds() > STALE);
+    let names: Vec<&str> = collections.iter().filter(stale).map(|row| row.name.as_str()).collect();
+    (!names.is_empty()).then(|| format!("Not fetched for days: {}; the data source's settings say why.", names.join(", ")))
 }
 
 fn until(ends: Option<Day>) -> String {
@@ -42,6 +51,23 @@ fn notice(state: ConnectionState, last_sync: Instant, now: Instant, ends: Option
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_collection_that_fails_for_days_is_named_and_one_that_is_refused_is_not() {
+        let now = Instant(10 * 86_400);
+        let row = |name: &str, state: &str, age: i64| CollectionRow {
+            name: name.to_owned(),
+            state: state.to_owned(),
+            reason: None,
+            last_sync: Some(now.plus(-age)),
+            documents: 1,
+            first_day: None,
+            last_day: None,
+        };
+        let rows = [row("sleep", "error", STALE + 1), row("tag", "scope_missing", 9 * STALE), row("workout", "error", 60)];
+        assert_eq!(failing(&rows, now).unwrap(), "Not fetched for days: sleep; the data source's settings say why.");
+        assert_eq!(failing(&rows[1..], now), None);
+    }
 
     #[test]
     fn data_that_ends_early_says_so_and_current_data_says_nothing() {

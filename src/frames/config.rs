@@ -1,7 +1,5 @@
 //! Units and descriptions of result columns, from the catalogue.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
 
 use crate::catalog::{Catalog, Column, Unit};
@@ -31,52 +29,14 @@ impl Config {
     }
 }
 
-/// What the catalogue says of columns, by name.
-pub struct Configs<'a> {
-    catalog: &'a Catalog,
-    /// Columns of all tables by their name; `None` where tables disagree.
-    by_name: HashMap<&'a str, Option<Config>>,
-}
-
-impl<'a> Configs<'a> {
-    pub fn of(catalog: &'a Catalog) -> Configs<'a> {
-        let mut by_name: HashMap<&str, Option<Config>> = HashMap::new();
-        for column in catalog.collections.iter().flat_map(|collection| &collection.columns) {
-            let config = Config::of_known(column);
-            by_name.entry(column.name.as_str()).and_modify(|known| *known = common(known.take(), config.clone())).or_insert(config);
-        }
-        Configs { catalog, by_name }
-    }
-
-    /// By the table and column, or series, it comes from; else, for an expression that keeps a column's name (`avg(average_hrv) AS average_hrv`), by
-    /// that name, if it means the same in every table that has it.
-    pub fn of_column(&self, column: &OutColumn) -> Option<Config> {
-        match &column.origin {
-            Some(origin) => {
-                let collection = self.catalog.collections.iter().find(|collection| collection.table == origin.table)?;
-                let of_column = || collection.columns.iter().find(|known| known.name == origin.column).and_then(Config::of_known);
-                let of_series = || {
-                    let field =
-                        |name: &str| name.strip_prefix(&origin.table).and_then(|rest| rest.strip_prefix('.')) == Some(&origin.column);
-                    collection
-                        .series
-                        .iter()
-                        .find(|series| field(&series.name))
-                        .and_then(|series| Config::of(series.unit, series.description))
-                };
-                of_column().or_else(of_series)
-            }
-            None => self.by_name.get(column.name.as_str()).cloned().flatten(),
-        }
-    }
-}
-
-/// What two columns of one name have in common: nothing if their units differ.
-fn common(a: Option<Config>, b: Option<Config>) -> Option<Config> {
-    let (a, b) = (a?, b?);
-    (a.unit == b.unit).then(|| Config {
-        title: None,
-        unit: a.unit,
-        description: if a.description == b.description { a.description } else { "" },
-    })
+/// What the catalogue says of a column of a result, by the table and column, or series, that it shows.
+pub fn of_column(column: &OutColumn, catalog: &Catalog) -> Option<Config> {
+    let origin = column.origin.as_ref()?;
+    let collection = catalog.collections.iter().find(|collection| collection.table == origin.table)?;
+    let of_column = || collection.columns.iter().find(|known| known.name == origin.column).and_then(Config::of_known);
+    let of_series = || {
+        let is_field = |name: &str| name.strip_prefix(&origin.table).and_then(|rest| rest.strip_prefix('.')) == Some(&origin.column);
+        collection.series.iter().find(|series| is_field(&series.name)).and_then(|series| Config::of(series.unit, series.description))
+    };
+    of_column().or_else(of_series)
 }

@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::catalog::Catalog;
 use crate::query::{Answer, Face, Format};
 use crate::store::OutColumn;
-use config::{Config, Configs};
+use config::Config;
 
 pub use rows::{Objects, Rows, json_type, objects_json, rows_json};
 
@@ -102,9 +102,8 @@ struct Notice {
 
 /// The frames of one answer under `ref_id`. `time_series`: sorted, long turned to wide with labels; `table`: rows as they came.
 pub fn frames(answer: &Answer, format: Format, ref_id: &str, catalog: &Catalog) -> Result<Vec<EncodedFrame>, FrameError> {
-    let configs = Configs::of(catalog);
     let faces = answer.faces.iter().map(Some).chain(std::iter::repeat(None));
-    let fields: Vec<_> = answer.batch.columns.iter().zip(faces).map(|(column, face)| field(column, face, &configs)).collect();
+    let fields: Vec<_> = answer.batch.columns.iter().zip(faces).map(|(column, face)| field(column, face, catalog)).collect();
     let mut notices: Vec<_> = answer.notices.iter().map(|text| Notice { severity: "warning", text: text.clone() }).collect();
     let (kind, fields) = match format {
         Format::TimeSeries => {
@@ -129,8 +128,8 @@ pub fn frames(answer: &Answer, format: Format, ref_id: &str, catalog: &Catalog) 
     Ok(vec![encode::encode(&fields, &meta, ref_id)?])
 }
 
-fn field(column: &OutColumn, face: Option<&Face>, configs: &Configs<'_>) -> Field {
-    let mut config = configs.of_column(column);
+fn field(column: &OutColumn, face: Option<&Face>, catalog: &Catalog) -> Field {
+    let mut config = config::of_column(column, catalog);
     if let Some(title) = face.and_then(|face| face.title.clone()) {
         config.get_or_insert_default().title = Some(title);
     }

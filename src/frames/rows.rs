@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::config::Configs;
+use super::config;
 use crate::catalog::Catalog;
 use crate::query::Answer;
 use crate::store::OutColumn;
@@ -28,11 +28,10 @@ struct ColumnHead<'a> {
 
 /// The answer as JSON; nothing is copied before it is written.
 pub fn rows_json<'a>(answer: &'a Answer, catalog: &Catalog) -> Rows<'a> {
-    let configs = Configs::of(catalog);
     let head = |column: &'a OutColumn| ColumnHead {
         name: &column.name,
         kind: json_type(column.values.data_type()),
-        unit: configs.of_column(column).and_then(|config| config.unit),
+        unit: config::of_column(column, catalog).and_then(|config| config.unit),
     };
     Rows { answer, columns: answer.batch.columns.iter().map(head).collect() }
 }

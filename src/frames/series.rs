@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, TimestampNanosecondArray, UInt32Array};
-use arrow::compute::{SortOptions, cast, sort_to_indices, take};
+use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, TimestampNanosecondType};
 
 use super::{Field, FrameError};
@@ -28,7 +28,7 @@ pub fn wide(fields: Vec<Field>, fill: Option<Fill>) -> Result<Vec<Field>, FrameE
         Order::Ascending if factors.is_empty() => (time, values),
         Order::Ascending => long_to_wide(time, factors, values)?,
         Order::Mixed => {
-            let order = sort_to_indices(&time.values, Some(SortOptions::default()), None)?;
+            let order = in_order(time.values.as_primitive());
             let time = Field { values: take(&time.values, &order, None)?, ..time };
             let (factors, values) = (taken(factors, &order)?, taken(values, &order)?);
             if factors.is_empty() { (time, values) } else { long_to_wide(time, factors, values)? }
@@ -87,6 +87,14 @@ fn ascending(times: &TimestampNanosecondArray) -> Order {
         None if times.values().is_sorted() => Order::Ascending,
         None => Order::Mixed,
     }
+}
+
+/// Rows by time; of the same time as they came, so that the last stays the last.
+fn in_order(times: &TimestampNanosecondArray) -> UInt32Array {
+    let times = times.values();
+    let mut rows: Vec<u32> = (0..times.len() as u32).collect();
+    rows.sort_by_key(|row| times[*row as usize]);
+    UInt32Array::from(rows)
 }
 
 fn taken(fields: Vec<Field>, rows: &UInt32Array) -> Result<Vec<Field>, FrameError> {

@@ -40,8 +40,10 @@ fn catalog() -> Catalog {
     Catalog { version: "1".to_owned(), collections: vec![sleep, workout] }
 }
 
+/// A column of `sleep`, if there is one of this name, else of nothing.
 fn column(name: &str, values: impl arrow::array::Array + 'static) -> OutColumn {
-    OutColumn { name: name.to_owned(), origin: None, values: Arc::new(values) }
+    let origin = (name == "average_hrv").then(|| Origin { table: "sleep".to_owned(), column: name.to_owned() });
+    OutColumn { name: name.to_owned(), origin, values: Arc::new(values) }
 }
 
 fn times(seconds: impl IntoIterator<Item = Option<i64>>) -> TimestampNanosecondArray {
@@ -130,6 +132,18 @@ fn long() -> Answer {
 #[test]
 fn text_and_booleans_become_labels_and_series_are_sorted_by_name_and_label() {
     insta::assert_snapshot!(shown(&long(), Format::TimeSeries));
+}
+
+#[test]
+fn of_unsorted_rows_with_the_same_time_the_last_counts_too() {
+    let seconds = (0..1_000).map(|row| Some(1_700_000_000 - row % 10 * 60));
+    let values = (0..1_000).map(f64::from).collect::<arrow::array::Float64Array>();
+    let labels = arrow::array::StringArray::from(vec!["a"; 1_000]);
+    let text = shown(&answer(vec![column("time", times(seconds)), column("l", labels), column("v", values)]), Format::TimeSeries);
+    for last in 990..1_000 {
+        assert!(text.contains(&format!("{last}.0")), "{last} is not in {text}");
+    }
+    assert!(!text.contains("989.0"), "{text}");
 }
 
 #[test]

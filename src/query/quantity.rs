@@ -1,85 +1,214 @@
-//! Which column's quantity an expression shows: `avg(average_hrv)` and `round(max(n.average_hrv), 1) AS best` are milliseconds, too.
+//! Which column's quantity an expression shows: `avg(average_hrv)` and `round(max(n.average_hrv), 1) AS best` are milliseconds, too, and
+//! `max(bedtime_end)` is a time.
 //!
-//! Only what the parser understands, only in the outermost SELECT, only simple expressions over one known column. Nothing found is no
-//! error: then the column has no unit.
+//! Only what the parser understands, only simple expressions over one known column, through subqueries and common table expressions.
+//! Nothing found is no error: then the column has no unit.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, TimestampNanosecondArray};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Select, SelectItem, SetExpr, Statement, TableFactor,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, Select, SelectItem, SetExpr, Statement,
+    TableFactor, With,
 };
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 
 use super::metrics::origin_of;
 use super::statement::MAX_PARSED_TOKENS;
-use crate::catalog::Catalog;
-use crate::store::{Origin, OutColumn, lexer};
+use crate::catalog::{Catalog, Kind};
+use crate::store::{OutColumn, lexer};
 
-/// Functions whose result is of the same quantity as their first argument.
+/// Functions whose result is of the same quantity as their first argument, and whether a time among them stays a time.
 #[rustfmt::skip]
-const KEEP: [&str; 22] = [
-    "abs",
-    "avg",
-    "ceil",
-    "ceiling",
-    "ewma",
-    "first",
-    "first_value",
-    "floor",
-    "ifnull",
-    "lag",
-    "last",
-    "last_value",
-    "lead",
-    "mad",
-    "max",
-    "median",
-    "min",
-    "nth_value",
-    "percentile",
-    "round",
-    "stddev",
-    "sum",
+const KEEP: [(&str, bool); 23] = [
+    ("abs", false), ("avg", true), ("ceil", true), ("ceiling", true), ("coalesce", true), ("ewma", true), ("first", true),
+    ("first_value", true), ("floor", true), ("ifnull", true), ("lag", true), ("last", true), ("last_value", true), ("lead", true),
+    ("mad", false), ("max", true), ("median", true), ("min", true), ("nth_value", true), ("percentile", true), ("round", true),
+    ("stddev", false), ("sum", false),
 ];
 
-/// Gives every column of the answer to `sql` that SQLite knows no origin of the one its expression tells.
+/// Times in tables and views that are not in the catalogue, beside every column called `time`.
+const TIMES: [(&str, &str); 9] = [
+    ("collections", "last_sync"),
+    ("coverage", "fetched_at"),
+    ("nights", "bedtime_start"),
+    ("nights", "bedtime_end"),
+    ("oura_raw_documents", "changed_at"),
+    ("oura_raw_documents", "first_seen_at"),
+    ("sync_runs", "started_at"),
+    ("sync_runs", "ended_at"),
+    ("sync_status", "last_sync"),
+];
+
+/// How deep subqueries are followed.
+const MAX_DEPTH: usize = 16;
+
+/// Gives every column of the answer to `sql` that SQLite knows no origin of the one its expression tells, and makes times of those that
+/// are.
 pub fn find(sql: &str, columns: &mut [OutColumn], catalog: &Catalog) {
     if columns.iter().all(|column| column.origin.is_some()) || lexer::tokens(sql).len() > MAX_PARSED_TOKENS {
         return;
     }
-    let Some(select) = outermost(sql) else { return };
-    let tables = tables(&select);
-    let expressions: Option<Vec<&Expr>> = select.projection.iter().map(expression).collect();
-    // With a `*` in the list, nobody knows which is which.
-    let Some(expressions) = expressions.filter(|found| found.len() == columns.len()) else { return };
-    for (column, expression) in columns.iter_mut().zip(expressions).filter(|(column, _)| column.origin.is_none()) {
-        column.origin = origin(expression, &tables, catalog);
+    let Some(Statement::Query(query)) = Parser::parse_sql(&SQLiteDialect {}, sql).ok().and_then(|mut parsed| parsed.pop()) else { return };
+    let (resolver, count) = (Resolver { catalog }, columns.len());
+    for (place, column) in columns.iter_mut().enumerate().filter(|(_, column)| column.origin.is_none()) {
+        let wanted = Wanted::At { place, count, name: &column.name };
+        let Some(source) = resolver.output(&query, &[], wanted, 0) else { continue };
+        column.origin = origin_of(&source.table, &source.column, catalog);
+        if source.may_be_time && is_time(&source, catalog) {
+            column.values = as_times(&column.values);
+        }
     }
 }
 
-fn outermost(sql: &str) -> Option<Select> {
-    let statement = Parser::parse_sql(&SQLiteDialect {}, sql).ok()?.pop()?;
-    let Statement::Query(query) = statement else { return None };
-    match *query.body {
-        // A common table expression may take a table's name.
-        SetExpr::Select(select) if query.with.is_none() => Some(*select),
-        _ => None,
+/// The column that an expression shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Source {
+    table: String,
+    column: String,
+    /// Nothing was done to it that makes something else of a time.
+    may_be_time: bool,
+}
+
+/// A column of a query's result.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    /// Its place among so many; where a star stands for it, its name.
+    At {
+        place: usize,
+        count: usize,
+        name: &'a str,
+    },
+    Named(&'a str),
+}
+
+/// Something in a FROM clause, by the name it has there.
+struct Named<'q> {
+    name: String,
+    is: From<'q>,
+}
+
+enum From<'q> {
+    Table(String),
+    Query(&'q Query),
+}
+
+/// Common table expressions around a query, the innermost last.
+type Known<'q> = [&'q With];
+
+struct Resolver<'c> {
+    catalog: &'c Catalog,
+}
+
+impl Resolver<'_> {
+    fn output<'q>(&self, query: &'q Query, known: &Known<'q>, wanted: Wanted<'_>, depth: usize) -> Option<Source> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        let known: Vec<&With> = known.iter().copied().chain(&query.with).collect();
+        self.arm(&query.body, &known, wanted, depth)
+    }
+
+    /// All arms of a compound have to show the same.
+    fn arm<'q>(&self, body: &'q SetExpr, known: &Known<'q>, wanted: Wanted<'_>, depth: usize) -> Option<Source> {
+        match body {
+            SetExpr::Select(select) => self.selected(select, known, wanted, depth),
+            SetExpr::Query(query) => self.output(query, known, wanted, depth + 1),
+            SetExpr::SetOperation { left, right, .. } if depth < MAX_DEPTH => {
+                let found = self.arm(left, known, wanted, depth + 1)?;
+                self.arm(right, known, wanted, depth + 1).filter(|other| *other == found)
+            }
+            _ => None,
+        }
+    }
+
+    fn selected<'q>(&self, select: &'q Select, known: &Known<'q>, wanted: Wanted<'_>, depth: usize) -> Option<Source> {
+        let (items, scope) = (&select.projection, scope(select, known));
+        let is_star = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+        let first_star = items.iter().position(is_star);
+        let after_stars = items.iter().rev().take_while(|item| !is_star(item)).count();
+        let (item, name) = match wanted {
+            Wanted::Named(name) => (items.iter().find(|item| is_called(item, name)), name),
+            // What stands before a star counts from the front, what stands after it from the back; the star itself keeps names.
+            Wanted::At { place, count, name } => match first_star {
+                Some(star) if place >= star && count - place > after_stars => (None, name),
+                Some(star) if place >= star => (items.get((items.len() + place).checked_sub(count)?), name),
+                _ => (items.get(place), name),
+            },
+        };
+        match item {
+            Some(SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, .. }) => {
+                self.shown(expression, &scope, known, depth)
+            }
+            _ => first_star.and_then(|_| self.column(name, &scope, known, depth)),
+        }
+    }
+
+    fn shown(&self, expression: &Expr, scope: &[Named<'_>], known: &Known<'_>, depth: usize) -> Option<Source> {
+        match expression {
+            Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => self.shown(inner, scope, known, depth),
+            Expr::Floor { expr: inner, .. } | Expr::Ceil { expr: inner, .. } => self.shown(inner, scope, known, depth),
+            Expr::Function(function) => {
+                let (inner, keeps_time) = kept(function)?;
+                let source = self.shown(inner, scope, known, depth)?;
+                Some(Source { may_be_time: source.may_be_time && keeps_time, ..source })
+            }
+            Expr::CompoundIdentifier(parts) => {
+                let [table, name] = parts.as_slice() else { return None };
+                let place = scope.iter().position(|named| named.name.eq_ignore_ascii_case(&table.value))?;
+                self.column(&name.value, &scope[place..=place], known, depth)
+            }
+            Expr::Identifier(name) => self.column(&name.value, scope, known, depth),
+            _ => None,
+        }
+    }
+
+    /// The column of this name: of the one source there is, or of the one table among several that the catalogue knows it of.
+    fn column(&self, name: &str, scope: &[Named<'_>], known: &Known<'_>, depth: usize) -> Option<Source> {
+        let of_table = |table: &str| Source { table: table.to_owned(), column: name.to_owned(), may_be_time: true };
+        match scope {
+            [Named { is: From::Table(table), .. }] => Some(of_table(table)),
+            [Named { is: From::Query(query), .. }] => self.output(query, known, Wanted::Named(name), depth + 1),
+            several => {
+                let mut found = several.iter().filter_map(|named| match &named.is {
+                    From::Table(table) => origin_of(table, name, self.catalog).map(|_| of_table(table)),
+                    From::Query(query) => self.output(query, known, Wanted::Named(name), depth + 1),
+                });
+                found.next().filter(|_| found.next().is_none())
+            }
+        }
     }
 }
 
-fn expression(item: &SelectItem) -> Option<&Expr> {
+fn is_called(item: &SelectItem, name: &str) -> bool {
     match item {
-        SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, .. } => Some(expression),
-        _ => None,
+        SelectItem::ExprWithAlias { alias, .. } => alias.value.eq_ignore_ascii_case(name),
+        SelectItem::UnnamedExpr(Expr::Identifier(column)) => column.value.eq_ignore_ascii_case(name),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => {
+            parts.last().is_some_and(|column| column.value.eq_ignore_ascii_case(name))
+        }
+        _ => false,
     }
 }
 
-/// The tables of the FROM clause: what they are called there, and their names.
-fn tables(select: &Select) -> Vec<(String, String)> {
+/// The tables of the FROM clause.
+fn scope<'q>(select: &'q Select, known: &Known<'q>) -> Vec<Named<'q>> {
     let factors = select.from.iter().flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
     let named = factors.filter_map(|factor| match factor {
         TableFactor::Table { name, alias, .. } => {
-            let name = last(name)?;
-            Some((alias.as_ref().map_or_else(|| name.clone(), |alias| alias.name.value.clone()), name))
+            let table = last(name)?;
+            let expression =
+                known.iter().rev().flat_map(|with| &with.cte_tables).find(|cte| cte.alias.name.value.eq_ignore_ascii_case(&table));
+            let is = expression.map_or_else(|| From::Table(table.clone()), |cte| From::Query(&cte.query));
+            // Columns renamed with the table are nobody's.
+            let renamed = expression.is_some_and(|cte| !cte.alias.columns.is_empty());
+            (!renamed).then(|| Named { name: alias.as_ref().map_or(table, |alias| alias.name.value.clone()), is })
+        }
+        TableFactor::Derived { subquery, alias, .. } => {
+            let name = alias.as_ref().map_or_else(String::new, |alias| alias.name.value.clone());
+            Some(Named { name, is: From::Query(subquery) })
         }
         _ => None,
     });
@@ -90,31 +219,46 @@ fn last(name: &ObjectName) -> Option<String> {
     Some(name.0.last()?.as_ident()?.value.clone())
 }
 
-fn origin(expression: &Expr, tables: &[(String, String)], catalog: &Catalog) -> Option<Origin> {
-    match expression {
-        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => origin(inner, tables, catalog),
-        Expr::Floor { expr: inner, .. } | Expr::Ceil { expr: inner, .. } => origin(inner, tables, catalog),
-        Expr::Function(function) => origin(kept(function)?, tables, catalog),
-        Expr::CompoundIdentifier(parts) => {
-            let [table, column] = parts.as_slice() else { return None };
-            let (_, table) = tables.iter().find(|(known, _)| known.eq_ignore_ascii_case(&table.value))?;
-            origin_of(table, &column.value, catalog)
-        }
-        Expr::Identifier(column) => {
-            let mut found = tables.iter().filter_map(|(_, table)| origin_of(table, &column.value, catalog));
-            found.next().filter(|_| found.next().is_none())
-        }
+/// The argument whose quantity the call keeps, and whether a time stays one.
+fn kept(function: &Function) -> Option<(&Expr, bool)> {
+    let name = last(&function.name)?;
+    let (_, keeps_time) = KEEP.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name))?;
+    let FunctionArguments::List(list) = &function.args else { return None };
+    match list.args.first()? {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(first)) => Some((first, *keeps_time)),
         _ => None,
     }
 }
 
-/// The argument whose quantity the call keeps.
-fn kept(function: &Function) -> Option<&Expr> {
-    let name = last(&function.name)?.to_ascii_lowercase();
-    let FunctionArguments::List(list) = &function.args else { return None };
-    match list.args.first()? {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(first)) if KEEP.contains(&name.as_str()) => Some(first),
-        _ => None,
+fn is_time(source: &Source, catalog: &Catalog) -> bool {
+    let listed =
+        TIMES.iter().any(|(table, column)| table.eq_ignore_ascii_case(&source.table) && column.eq_ignore_ascii_case(&source.column));
+    let known = || {
+        let collection = catalog.collections.iter().find(|collection| collection.table.eq_ignore_ascii_case(&source.table))?;
+        collection.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&source.column)).map(|column| column.kind)
+    };
+    listed || source.column.eq_ignore_ascii_case("time") || known() == Some(Kind::Instant)
+}
+
+/// Unix seconds as instants; anything else as it is.
+fn as_times(values: &ArrayRef) -> ArrayRef {
+    const NANOSECONDS: i64 = 1_000_000_000;
+    match values.data_type() {
+        DataType::Int64 => {
+            let seconds = values.as_primitive::<Int64Type>();
+            Arc::new(
+                seconds
+                    .iter()
+                    .map(|second| second.and_then(|second| second.checked_mul(NANOSECONDS)))
+                    .collect::<TimestampNanosecondArray>(),
+            )
+        }
+        DataType::Float64 => {
+            let seconds = values.as_primitive::<Float64Type>();
+            let nanoseconds = |second: f64| (second.abs() < 9.2e9).then_some((second * NANOSECONDS as f64) as i64);
+            Arc::new(seconds.iter().map(|second| second.and_then(nanoseconds)).collect::<TimestampNanosecondArray>())
+        }
+        _ => Arc::clone(values),
     }
 }
 
@@ -161,11 +305,55 @@ mod tests {
             "WITH sleep AS (SELECT 1 AS average_hrv) SELECT avg(average_hrv) FROM sleep",
             "SELECT avg(average_hrv) FROM (SELECT 1 AS average_hrv)",
             "SELECT avg(average_hrv) FROM sleep UNION ALL SELECT 1",
+            "SELECT average_hrv FROM nights UNION ALL SELECT steps FROM days",
+            "SELECT sum(total_sleep_duration) / 3600.0 AS total_sleep_duration FROM nights",
+            "WITH RECURSIVE n(average_hrv) AS (SELECT 1 UNION ALL SELECT average_hrv + 1 FROM n) SELECT average_hrv FROM n",
+            "WITH RECURSIVE n AS (SELECT average_hrv FROM n UNION ALL SELECT average_hrv FROM n) SELECT average_hrv FROM n",
             "SELECT avg(average_hrv",
             "SELECT 1",
         ] {
             assert_eq!(found(sql, 1), ["-"], "{sql}");
         }
-        assert_eq!(found("SELECT *, avg(average_hrv) FROM sleep", 3), ["-", "-", "-"]);
+    }
+
+    #[test]
+    fn subqueries_and_stars_are_followed() {
+        for (sql, origins) in [
+            ("WITH x AS (SELECT day, average_hrv FROM nights) SELECT day, avg(average_hrv) AS h FROM x GROUP BY 1", "- sleep.average_hrv"),
+            ("SELECT max(best) FROM (SELECT min(n.average_hrv) AS best FROM nights AS n GROUP BY day)", "sleep.average_hrv"),
+            ("SELECT average_hrv FROM nights UNION ALL SELECT average_hrv FROM sleep", "-"),
+            ("SELECT max(average_hrv) FROM sleep UNION ALL SELECT min(average_hrv) FROM sleep", "sleep.average_hrv"),
+            ("WITH a AS (SELECT steps FROM days), b AS (SELECT * FROM a) SELECT avg(b.steps) FROM b", "daily_activity.steps"),
+            (
+                "SELECT avg(x.steps), avg(average_hrv) FROM (SELECT day, steps FROM days) AS x JOIN nights USING (day)",
+                "daily_activity.steps sleep.average_hrv",
+            ),
+            ("SELECT avg(average_hrv), * FROM sleep", "sleep.average_hrv -"),
+        ] {
+            let count = origins.split(' ').count();
+            assert_eq!(found(sql, count).join(" "), origins, "{sql}");
+        }
+    }
+
+    #[test]
+    fn times_stay_times_through_what_keeps_them() {
+        let kind = |sql: &str| {
+            let values: ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![Some(1_700_000_000), None]));
+            let mut columns = [OutColumn { name: "x".to_owned(), origin: None, values }];
+            find(sql, &mut columns, &Catalog::bundled());
+            columns[0].values.data_type().clone()
+        };
+        for sql in [
+            "SELECT max(bedtime_end) AS x FROM nights",
+            "SELECT coalesce(min(bedtime_start), 0) FROM sleep",
+            "SELECT max(time) FROM heartrate",
+            "SELECT last_sync FROM sync_status",
+            "WITH w AS (SELECT max(start_datetime) AS begun FROM workout) SELECT begun FROM w",
+        ] {
+            assert!(matches!(kind(sql), DataType::Timestamp(..)), "{sql}");
+        }
+        for sql in ["SELECT sum(bedtime_end) FROM sleep", "SELECT max(bedtime_end) - 1 FROM sleep", "SELECT max(steps) FROM days"] {
+            assert_eq!(kind(sql), DataType::Int64, "{sql}");
+        }
     }
 }
