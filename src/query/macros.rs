@@ -271,6 +271,8 @@ impl Expander<'_> {
                         sql.push_str(" AS \"time\"");
                     }
                 }
+                // In an argument it would reach over what the macro puts behind it.
+                Kind::Comment if depth > 0 && token.text.starts_with("--") => sql.push(' '),
                 Kind::String => sql.push_str(&variables_in(token.text, self.context, self.zone).map_err(fail)?),
                 _ => sql.push_str(token.text),
             }

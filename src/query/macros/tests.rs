@@ -81,6 +81,7 @@ fn what_stands_in_the_expansion_is_found_in_what_was_written() {
 fn what_a_macro_becomes_does_not_run_into_what_stands_before_it() {
     let moonshot = QueryContext { from_ms: -1_000, ..context() };
     assert_eq!(expand("SELECT 1 -$__timeFrom()", &moonshot, Tz::UTC).unwrap().sql, "SELECT 1 - -1");
+    assert_eq!(expanded("$__timeFilter(time -- in UTC\n)"), "time BETWEEN 1700000000 AND 1700003600.5");
     assert_eq!(expanded("1/$__time(*)"), "1/ * AS \"time\"");
     assert_eq!(expanded("$$__time(a)"), "$ a AS \"time\"");
 }
