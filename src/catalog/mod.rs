@@ -8,6 +8,8 @@ mod document;
 mod json;
 mod openapi;
 mod overlay;
+#[cfg(test)]
+pub(crate) use overlay::STORE_TABLES;
 mod reduce;
 mod samples;
 mod schema;

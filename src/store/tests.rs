@@ -219,6 +219,19 @@ fn days_that_a_phone_has_not_brought_yet_stay_open_however_old_they_are() {
 }
 
 #[test]
+fn no_collection_can_take_the_place_of_a_table_of_the_stores_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let names = text(&store, "SELECT group_concat(lower(name)) FROM sqlite_schema WHERE type IN ('table', 'view')");
+    let catalog = Catalog::bundled();
+    let own = names.split(',').filter(|name| !catalog.collections.iter().any(|collection| collection.table == *name));
+    let free: Vec<&str> = own
+        .filter(|name| !crate::catalog::STORE_TABLES.contains(name) && !name.starts_with("oura_") && !name.starts_with("sqlite_"))
+        .collect();
+    assert_eq!(free, Vec::<&str>::new());
+}
+
+#[test]
 fn a_row_that_oura_no_longer_has_is_kept_as_a_deleted_document_and_can_return() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);

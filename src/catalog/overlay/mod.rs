@@ -7,20 +7,12 @@ mod fields;
 
 use super::{Kind, Storage, Style, TimeRule, Unit};
 
-/// The tables and views that every store has, whatever the catalogue says.
-pub(super) const STORE_TABLES: &[&str] = &[
-    "baselines",
-    "collections",
-    "coverage",
-    "days",
-    "hypnogram",
-    "nights",
-    "samples",
-    "samples_data",
-    "series",
-    "sync_runs",
-    "sync_status",
-    "sync_windows",
+/// The tables and views that every store has, whatever the catalogue says: no collection's table may take their place.
+#[rustfmt::skip]
+pub(crate) const STORE_TABLES: &[&str] = &[
+    "baselines", "calendar", "charge", "collections", "coverage", "coverage_data", "days", "heartrate_1d", "heartrate_1h", "heartrate_5m",
+    "hypnogram", "main_sleep", "meta", "nights", "samples", "samples_1d", "samples_1d_data", "samples_1h", "samples_1h_data",
+    "samples_data", "series", "sync_runs", "sync_status", "sync_windows",
 ];
 
 /// What is known of one collection.
