@@ -2,6 +2,7 @@
 //! days, and the window's own end. Either all of it is in the file or none.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -203,7 +204,7 @@ impl Put<'_> {
             }
             derive::bind(&mut insert, names.len(), &collection.extra(&value))?;
             stored.changed += insert.raw_execute()? as u64;
-            seen.insert(row_name(at.0, key_places.iter().map(|place| &cells[*place])));
+            seen.insert(row_hash(at.0, key_places.iter().map(|place| &cells[*place])));
         }
         stored.deleted = self.take_out_unseen(&key, from..end, &seen)?;
         if stored.changed + stored.deleted > 0 {
@@ -214,7 +215,7 @@ impl Put<'_> {
 
     /// Rows inside the window that did not come any more become raw documents that are marked deleted, so that nothing is lost. An answer
     /// without any row is no reason to believe that all of them have gone.
-    fn take_out_unseen(&self, key: &[String], span: Range<Instant>, seen: &HashSet<String>) -> Result<u64, StoreError> {
+    fn take_out_unseen(&self, key: &[String], span: Range<Instant>, seen: &HashSet<u64>) -> Result<u64, StoreError> {
         let table = quoted(&self.collection.table);
         let known: usize = self
             .transaction
@@ -237,7 +238,7 @@ impl Put<'_> {
                 let rest = (1..key.len()).map(|place| Ok(Cell::Text(row.get(place)?))).collect::<rusqlite::Result<Vec<Cell>>>()?;
                 Ok((row.get(0)?, rest, row.get(key.len())?))
             })?
-            .filter(|row| row.as_ref().map_or(true, |(time, rest, _)| !seen.contains(&row_name(*time, rest.iter()))))
+            .filter(|row| row.as_ref().map_or(true, |(time, rest, _)| !seen.contains(&row_hash(*time, rest.iter()))))
             .collect::<Result<_, _>>()?;
         let wheres: Vec<String> = key.iter().enumerate().map(|(place, name)| format!("{name} = ?{}", place + 1)).collect();
         let mut delete = self.transaction.prepare(&format!("DELETE FROM {table} WHERE {}", wheres.join(" AND ")))?;
@@ -341,7 +342,23 @@ impl Put<'_> {
     }
 }
 
-/// What a row is known by: its time and the rest of its key.
+/// What a row is known by while a window is stored. Of two rows with the same hash, one in 10^13 windows, a gone one would stay.
+fn row_hash<'a>(time: i64, rest: impl Iterator<Item = &'a Cell>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    time.hash(&mut hasher);
+    for cell in rest {
+        match cell {
+            Cell::Text(text) => text.hash(&mut hasher),
+            Cell::Integer(value) => value.hash(&mut hasher),
+            Cell::Real(value) => value.to_bits().hash(&mut hasher),
+            // As it is stored in a key.
+            Cell::Null => "".hash(&mut hasher),
+        }
+    }
+    hasher.finish()
+}
+
+/// The name of a row that has gone: its time and the rest of its key.
 fn row_name<'a>(time: i64, rest: impl Iterator<Item = &'a Cell>) -> String {
     rest.fold(time.to_string(), |name, cell| match cell {
         Cell::Text(text) => format!("{name} {text}"),
