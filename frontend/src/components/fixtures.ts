@@ -39,6 +39,8 @@ export const SCHEMA: Schema = {
       columns: [
         { ...plain, name: 'average_hrv', type: 'integer', unit: 'suffix: ms' },
         { ...plain, name: 'efficiency', type: 'integer' },
+        { ...plain, name: 'time', type: 'time' },
+        { ...plain, name: 'document', type: 'integer' },
       ],
     },
     { name: 'heartrate', description: 'one row per reading', columns: [{ ...plain, name: 'source', type: 'text' }] },
