@@ -11,11 +11,16 @@ export interface OuraQuery extends DataQuery, Partial<MetricsPart>, Partial<SqlP
 
 export type Format = 'table' | 'time_series';
 
+/** Which points of a series stay, when it has more than a panel can show. */
+export type Downsample = 'auto' | 'off' | 'minmax' | 'lttb';
+
 export interface SqlPart {
   rawSql: string;
   /** Bound to `?1`, `?2`, … in order. */
   params: Array<string | number | boolean | null>;
   format: Format;
+  /** Of time series. */
+  downsample: Downsample;
 }
 
 export interface MetricsPart {
@@ -30,6 +35,7 @@ export interface MetricsPart {
   baseline: number;
   /** Days by which every metric is drawn later; negative: earlier. */
   shift: number;
+  downsample: Downsample;
 }
 
 /** `sleep.average_hrv`; or with what is different about this one. */
@@ -63,6 +69,7 @@ export const DEFAULT_METRICS: MetricsPart = {
   movingAverage: 0,
   baseline: 0,
   shift: 0,
+  downsample: 'auto',
 };
 
 export const DEFAULT_SQL: SqlPart = {
@@ -72,6 +79,7 @@ WHERE $__timeFilter(time)
 ORDER BY time`,
   params: [],
   format: 'time_series',
+  downsample: 'auto',
 };
 
 /** What a new panel asks. */
@@ -138,6 +146,8 @@ export interface Schema {
   metrics: SchemaMetric[];
   annotations: SchemaAnnotation[];
   macros: SchemaMacro[];
+  /** Beside SQLite's own. */
+  functions: SchemaFunction[];
 }
 
 export interface SchemaTable {
@@ -176,6 +186,14 @@ export interface SchemaMacro {
   /** Without the `$`: `__timeFilter`. */
   name: string;
   /** As it is written, with its arguments: `$__timeFilter(column)`. */
+  usage: string;
+  description: string;
+}
+
+export interface SchemaFunction {
+  /** `median`. */
+  name: string;
+  /** As it is written, with its arguments: `median(x)`. */
   usage: string;
   description: string;
 }

@@ -77,6 +77,16 @@ describe('SQL', () => {
     expect(onRunQuery).toHaveBeenCalledTimes(1);
   });
 
+  it('thins out time series as it is told, and tables not at all', async () => {
+    const { onChange, onRunQuery } = await open(SQL);
+    await choose(selectors.query.downsample, 'Off');
+    expect(onChange).toHaveBeenCalledWith({ ...SQL, refId: 'A', downsample: 'off' });
+    expect(onRunQuery).toHaveBeenCalledTimes(1);
+
+    await open({ ...SQL, format: 'table' });
+    expect(screen.getAllByTestId(selectors.query.downsample)).toHaveLength(1);
+  });
+
   it('has tables and macros beside it, and a table is found by its columns', async () => {
     await open(SQL);
     await userEvent.click(await screen.findByTestId(selectors.query.reference));
@@ -128,6 +138,7 @@ describe('the builder', () => {
     [selectors.builder.movingAverage, '7 days', { movingAverage: 7 }],
     [selectors.builder.baseline, '60 days', { baseline: 60 }],
     [selectors.builder.shift, '28 days later', { shift: 28 }],
+    [selectors.builder.downsample, 'LTTB', { downsample: 'lttb' }],
   ])('changes one thing at a time: %s', async (selector, option, part) => {
     const { onChange } = await open(METRICS);
     await choose(selector, option);

@@ -5,6 +5,7 @@ const plain = { unit: null, description: null };
 /** What tests have the backend list. */
 export const SCHEMA: Schema = {
   macros: [{ name: '__timeFilter', usage: '$__timeFilter(column)', description: 'keeps the instants in the range' }],
+  functions: [{ name: 'median', usage: 'median(x)', description: 'the middle value' }],
   metrics: [
     {
       name: 'nights.average_hrv',
