@@ -110,9 +110,13 @@ export interface OuraSecrets {
 export interface Status {
   state: ConnectionState;
   reason: string | null;
+  /** As granted; none when Oura did not say. */
   scopes: string[];
   sync: SyncStatus;
+  /** Of Oura's API: `1.43`. */
   specification: string;
+  /** When Oura was last asked for a newer one. */
+  specificationCheckedAt: string | null;
   collections: CollectionStatus[];
 }
 
@@ -123,7 +127,10 @@ export interface SyncStatus {
   /** 0 to 100, of the run under way or the last one. */
   percent: number;
   run: number | null;
+  /** That the run under way or the last one brought. */
   documents: number;
+  /** Until the run under way ends, if it goes on as it did so far. */
+  secondsLeft: number | null;
   lastSync: string | null;
   nextSync: string | null;
   /** Why the last run ended early, in words for a person. */
@@ -138,6 +145,8 @@ export interface CollectionStatus {
   lastSync: string | null;
   state: string;
   reason: string | null;
+  /** How complete the last weeks are and why not, in one line. */
+  summary: string;
 }
 
 /** `GET schema`: what a query may name. */
