@@ -5,7 +5,7 @@ import userEvent from '@testing-library/user-event';
 import React from 'react';
 
 import type { OuraDataSource } from '../datasource';
-import { DEFAULT_METRICS, DEFAULT_SQL, type Filter, type OuraQuery } from '../types';
+import { DEFAULT_METRICS, DEFAULT_SQL, type Filter, type OuraQuery, type Schema } from '../types';
 import { QueryEditor } from './QueryEditor';
 import { SCHEMA } from './fixtures';
 import { selectors } from './selectors';
@@ -19,11 +19,11 @@ jest.mock('@grafana/ui', () => ({
 
 beforeAll(() => setTemplateSrv({ getVariables: () => [{ name: 'metric' }] } as unknown as TemplateSrv));
 
-async function open(query: Partial<OuraQuery> = {}, frame: Partial<DataFrame> = {}) {
+async function open(query: Partial<OuraQuery> = {}, frame: Partial<DataFrame> = {}, schema = Promise.resolve(SCHEMA)) {
   const onChange = jest.fn();
   const onRunQuery = jest.fn();
   const getValues = jest.fn(() => Promise.resolve(['awake', 'sleep']));
-  const datasource = { getSchema: () => Promise.resolve(SCHEMA), getValues } as unknown as OuraDataSource;
+  const datasource = { getSchema: () => schema, getValues } as unknown as OuraDataSource;
   await act(async () => {
     render(
       <QueryEditor
@@ -104,6 +104,16 @@ describe('the builder', () => {
     await open();
     expect(screen.getByRole('radio', { name: 'Builder' })).toBeChecked();
     expect(screen.getByText('days.sleep_score')).toBeInTheDocument();
+  });
+
+  it.each([
+    ['is on its way', () => new Promise<Schema>(() => {})],
+    ['cannot be had', () => Promise.reject(new Error('no plugin'))],
+  ])('shows what is chosen, and no spinner, while the list %s', async (_, schema) => {
+    await open(METRICS, {}, schema());
+
+    expect(screen.getByText('nights.average_hrv')).toBeInTheDocument();
+    expect(screen.queryByTestId('spinner')).not.toBeInTheDocument();
   });
 
   it('offers every metric with its description and unit, and adds the chosen one', async () => {

@@ -51,7 +51,6 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
           id={selectors.builder.metrics}
           data-testid={selectors.builder.metrics}
           placeholder="Search by name or description"
-          loading={!schema}
           options={metrics}
           value={query.metrics.map(nameOf)}
           onChange={(chosen) =>
