@@ -8,6 +8,8 @@ const [swc] = Object.values(grafanaConfig.transform);
 module.exports = {
   // Jest configuration provided by Grafana scaffolding
   ...grafanaConfig,
+  // Grafana's lists take seconds to open on a busy machine.
+  testTimeout: 30_000,
   // d3-color ships its only build as .mjs
   transform: { ...grafanaConfig.transform, '^.+\\.mjs$': swc },
 };

@@ -6,6 +6,7 @@ const plain = { unit: null, description: null };
 const SCHEMA: Schema = {
   metrics: [],
   annotations: [],
+  functions: [{ name: 'median', usage: 'median(x)', description: 'the middle value' }],
   macros: [{ name: '__timeFilter', usage: '$__timeFilter(column)', description: 'keeps the instants in the range' }],
   tables: [
     {
@@ -43,6 +44,19 @@ describe('completion', () => {
     const offered = labels('SELECT ');
     expect(offered).toEqual(expect.arrayContaining(['average_hrv', 'activity']));
     expect(offered.filter((label) => label === 'day')).toHaveLength(1);
+  });
+
+  it('offers functions with their arguments', () => {
+    expect(suggestions(SCHEMA, '')).toContainEqual({
+      label: 'median',
+      kind: 'function',
+      detail: 'median(x)',
+      documentation: 'the middle value',
+    });
+  });
+
+  it("offers the dashboard's variables", () => {
+    expect(suggestions(SCHEMA, '', ['$activity']).map(({ label }) => label)).toContain('$activity');
   });
 
   it('tells type and unit', () => {

@@ -1,16 +1,21 @@
-/** Completion for the SQL editor: macros, tables, and the columns of the tables that the query names. */
+/** Completion for the SQL editor: macros, functions, variables, tables, and the columns of the tables that the query names. */
 import type { Monaco, MonacoEditor, monacoTypes } from '@grafana/ui';
 
+import { variableNames } from './interpolation';
 import type { Schema, SchemaColumn } from './types';
 
 export interface Suggestion {
   label: string;
-  kind: 'macro' | 'table' | 'column';
+  kind: 'macro' | 'function' | 'variable' | 'table' | 'column';
   detail?: string;
   documentation?: string;
 }
 
-export function suggestions({ tables, macros }: Schema, sql: string): Suggestion[] {
+export function suggestions(
+  { tables, macros, functions }: Schema,
+  sql: string,
+  variables: string[] = []
+): Suggestion[] {
   const words = new Set(sql.toLowerCase().match(/\w+/g));
   const named = tables.filter(({ name }) => words.has(name.toLowerCase()));
   const columns = new Map(
@@ -24,6 +29,13 @@ export function suggestions({ tables, macros }: Schema, sql: string): Suggestion
       detail: usage,
       documentation: description,
     })),
+    ...functions.map(({ name, usage, description }) => ({
+      label: name,
+      kind: 'function' as const,
+      detail: usage,
+      documentation: description,
+    })),
+    ...variables.map((label) => ({ label, kind: 'variable' as const, detail: 'variable of the dashboard' })),
     ...tables.map(({ name, description }) => ({ label: name, kind: 'table' as const, documentation: description })),
     ...Array.from(columns.values(), (column) => ({
       label: column.name,
@@ -46,7 +58,9 @@ export function unitName(unit: string): string {
 /** Completes in this editor only, until the returned disposable is disposed of: Monaco shares providers among all editors of a language. */
 export function registerCompletion(monaco: Monaco, editor: MonacoEditor, schema: Schema): monacoTypes.IDisposable {
   const kinds = {
-    macro: monaco.languages.CompletionItemKind.Function,
+    macro: monaco.languages.CompletionItemKind.Snippet,
+    function: monaco.languages.CompletionItemKind.Function,
+    variable: monaco.languages.CompletionItemKind.Variable,
     table: monaco.languages.CompletionItemKind.Struct,
     column: monaco.languages.CompletionItemKind.Field,
   };
@@ -58,7 +72,7 @@ export function registerCompletion(monaco: Monaco, editor: MonacoEditor, schema:
         return undefined;
       }
       const range = wordAt(model, position);
-      const items = suggestions(schema, model.getValue());
+      const items = suggestions(schema, model.getValue(), variableNames());
       return { suggestions: items.map((item) => ({ ...item, kind: kinds[item.kind], insertText: item.label, range })) };
     },
   });

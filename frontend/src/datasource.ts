@@ -1,6 +1,15 @@
-import { type AnnotationSupport, type CoreApp, type DataSourceInstanceSettings, type ScopedVars } from '@grafana/data';
+import type {
+  AdHocVariableFilter,
+  AnnotationSupport,
+  CoreApp,
+  DataSourceGetTagValuesOptions,
+  DataSourceInstanceSettings,
+  MetricFindValue,
+  ScopedVars,
+} from '@grafana/data';
 import { DataSourceWithBackend } from '@grafana/runtime';
 
+import { filterKeys, filtersOn, partsOf } from './adhoc';
 import { AnnotationSource } from './annotations';
 import { interpolateFilter, interpolateSql, valuesOf } from './interpolation';
 import { inWords } from './metrics';
@@ -8,7 +17,7 @@ import { Resources } from './resources';
 import { DEFAULT_METRICS, DEFAULT_QUERY, type OuraOptions, type Metric, type OuraQuery, type Schema } from './types';
 import { OuraVariables } from './variables';
 
-const MOST_VALUES = 200;
+const MOST_VALUES = 100;
 
 export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions> {
   annotations: AnnotationSupport<OuraQuery> = new AnnotationSource();
@@ -41,16 +50,17 @@ export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions
     return query.queryType === 'metrics' ? inWords({ ...DEFAULT_METRICS, ...query }) : (query.rawSql ?? '');
   }
 
-  applyTemplateVariables(query: OuraQuery, scopedVars: ScopedVars): OuraQuery {
+  /** Ad-hoc filters are for metrics. SQL is run as it is written: which of its tables a condition would belong to, only its author knows. */
+  applyTemplateVariables(query: OuraQuery, scopedVars: ScopedVars, adHoc: AdHocVariableFilter[] = []): OuraQuery {
     switch (query.queryType) {
-      case 'metrics':
-        return {
-          ...query,
-          metrics: query.metrics?.flatMap<Metric>((metric) =>
-            typeof metric === 'string' ? valuesOf(metric, scopedVars) : [metric]
-          ),
-          filters: query.filters?.map((filter) => interpolateFilter(filter, scopedVars)),
-        };
+      case 'metrics': {
+        const { metrics = [], filters = [] } = query;
+        const named = metrics.flatMap<Metric>((metric) =>
+          typeof metric === 'string' ? valuesOf(metric, scopedVars) : [metric]
+        );
+        const own = filters.map((filter) => interpolateFilter(filter, scopedVars));
+        return { ...query, metrics: named, filters: [...own, ...filtersOn(named, adHoc)] };
+      }
       case 'annotations':
         return query;
       default:
@@ -65,6 +75,16 @@ export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions
       throw error;
     });
     return this.schema;
+  }
+
+  /** The columns that ad-hoc filters may name. */
+  async getTagKeys(): Promise<MetricFindValue[]> {
+    return filterKeys(await this.getSchema());
+  }
+
+  async getTagValues({ key }: DataSourceGetTagValuesOptions<OuraQuery>): Promise<MetricFindValue[]> {
+    const parts = partsOf(key);
+    return parts ? (await this.getValues(...parts)).map((text) => ({ text, value: text })) : [];
   }
 
   /** Up to {@link MOST_VALUES} values of a column, as text, for a list to choose from. */

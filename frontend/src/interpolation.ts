@@ -14,6 +14,13 @@ type Value = string | number | Array<string | number>;
 
 const BACKEND_MACROS = ['__interval', '__interval_ms'];
 
+/** The dashboard's variables as a query writes them: `$activity`. */
+export function variableNames(): string[] {
+  return getTemplateSrv()
+    .getVariables()
+    .map(({ name }) => `$${name}`);
+}
+
 export function interpolateSql(sql: string, scopedVars: ScopedVars): string {
   const variables = Object.fromEntries(Object.entries(scopedVars).filter(([name]) => !BACKEND_MACROS.includes(name)));
   return getTemplateSrv().replace(sql, variables, formatValue);

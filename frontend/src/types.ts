@@ -11,11 +11,16 @@ export interface OuraQuery extends DataQuery, Partial<MetricsPart>, Partial<SqlP
 
 export type Format = 'table' | 'time_series';
 
+/** Which points of a series stay, when it has more than a panel can show. */
+export type Downsample = 'auto' | 'off' | 'minmax' | 'lttb';
+
 export interface SqlPart {
   rawSql: string;
   /** Bound to `?1`, `?2`, … in order. */
   params: Array<string | number | boolean | null>;
   format: Format;
+  /** Of time series. */
+  downsample: Downsample;
 }
 
 export interface MetricsPart {
@@ -30,6 +35,7 @@ export interface MetricsPart {
   baseline: number;
   /** Days by which every metric is drawn later; negative: earlier. */
   shift: number;
+  downsample: Downsample;
 }
 
 /** `sleep.average_hrv`; or with what is different about this one. */
@@ -63,6 +69,7 @@ export const DEFAULT_METRICS: MetricsPart = {
   movingAverage: 0,
   baseline: 0,
   shift: 0,
+  downsample: 'auto',
 };
 
 export const DEFAULT_SQL: SqlPart = {
@@ -72,6 +79,7 @@ WHERE $__timeFilter(time)
 ORDER BY time`,
   params: [],
   format: 'time_series',
+  downsample: 'auto',
 };
 
 /** What a new panel asks. */
@@ -102,9 +110,13 @@ export interface OuraSecrets {
 export interface Status {
   state: ConnectionState;
   reason: string | null;
+  /** As granted; none when Oura did not say. */
   scopes: string[];
   sync: SyncStatus;
+  /** Of Oura's API: `1.43`. */
   specification: string;
+  /** When Oura was last asked for a newer one. */
+  specificationCheckedAt: string | null;
   collections: CollectionStatus[];
 }
 
@@ -115,7 +127,10 @@ export interface SyncStatus {
   /** 0 to 100, of the run under way or the last one. */
   percent: number;
   run: number | null;
+  /** That the run under way or the last one brought. */
   documents: number;
+  /** Until the run under way ends, if it goes on as it did so far. */
+  secondsLeft: number | null;
   lastSync: string | null;
   nextSync: string | null;
   /** Why the last run ended early, in words for a person. */
@@ -130,6 +145,8 @@ export interface CollectionStatus {
   lastSync: string | null;
   state: string;
   reason: string | null;
+  /** How complete the last weeks are and why not, in one line. */
+  summary: string;
 }
 
 /** `GET schema`: what a query may name. */
@@ -138,6 +155,8 @@ export interface Schema {
   metrics: SchemaMetric[];
   annotations: SchemaAnnotation[];
   macros: SchemaMacro[];
+  /** Beside SQLite's own. */
+  functions: SchemaFunction[];
 }
 
 export interface SchemaTable {
@@ -176,6 +195,14 @@ export interface SchemaMacro {
   /** Without the `$`: `__timeFilter`. */
   name: string;
   /** As it is written, with its arguments: `$__timeFilter(column)`. */
+  usage: string;
+  description: string;
+}
+
+export interface SchemaFunction {
+  /** `median`. */
+  name: string;
+  /** As it is written, with its arguments: `median(x)`. */
   usage: string;
   description: string;
 }

@@ -7,6 +7,7 @@ import type { StatusPoll } from '../hooks/useStatus';
 import type { LoginAnswer } from '../loginAnswer';
 import { leaveFor, redirectOf } from '../navigation';
 import type { Resources } from '../resources';
+import { granted } from '../scopes';
 import type { ConnectionState, Status } from '../types';
 import { CollectionTable } from './CollectionTable';
 import { Disconnect } from './Disconnect';
@@ -40,6 +41,7 @@ export function Account({ uid, resources, settings, poll, login }: Props) {
   const { status } = poll;
   const { demo, clientId } = settings.jsonData;
   const loggedIn = status?.state === 'connected';
+  const permissions = loggedIn ? granted(status.scopes) : undefined;
   const obstacle = connectObstacle(Boolean(clientId), settings.hasSecret);
 
   const act = async (action: () => Promise<unknown>) => {
@@ -113,7 +115,8 @@ export function Account({ uid, resources, settings, poll, login }: Props) {
       )}
       {obstacle && !demo && <Text color="secondary">{obstacle}</Text>}
       {status?.reason && <Text color="warning">{status.reason}</Text>}
-      {status && <SyncProgress sync={status.sync} specification={status.specification} />}
+      {permissions && <Text color="secondary">{permissions}</Text>}
+      {status && <SyncProgress status={status} />}
       {status && (loggedIn || holdsAnything(status)) && <CollectionTable collections={status.collections} />}
     </Section>
   );

@@ -50,7 +50,6 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
           id={selectors.annotation.kinds}
           data-testid={selectors.annotation.kinds}
           placeholder="All"
-          loading={!schema}
           options={schema?.annotations.map(eventOption) ?? []}
           value={schema ? kinds : []}
           width={60}

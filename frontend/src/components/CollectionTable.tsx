@@ -1,8 +1,9 @@
 import { css } from '@emotion/css';
-import { Badge, type BadgeColor, type CellProps, type Column, InteractiveTable } from '@grafana/ui';
+import { Badge, type BadgeColor, type CellProps, type Column, InteractiveTable, Text } from '@grafana/ui';
 import React from 'react';
 
 import type { CollectionStatus } from '../types';
+import { sentence } from '../words';
 import { selectors } from './selectors';
 
 /** The states a collection can be in; one that is not here is shown as it is called. */
@@ -10,8 +11,10 @@ const STATES: Record<string, { text: string; color: BadgeColor }> = {
   ok: { text: 'OK', color: 'green' },
   waiting: { text: 'Waiting', color: 'blue' },
   scope_missing: { text: 'Permission missing', color: 'orange' },
+  membership_ended: { text: 'Membership ended', color: 'orange' },
   forbidden: { text: 'Refused', color: 'orange' },
   not_available: { text: 'Not available', color: 'darkgrey' },
+  removed: { text: 'No longer offered', color: 'darkgrey' },
   app_too_old: { text: 'Oura app too old', color: 'orange' },
   error: { text: 'Failed', color: 'red' },
 };
@@ -26,10 +29,10 @@ const COLUMNS: Array<Column<CollectionStatus>> = [
   },
   { id: 'lastDay', header: 'Days', sortType: 'string', cell: days },
   { id: 'state', header: 'State', sortType: 'alphanumeric', cell: state },
-  { id: 'reason', header: '' },
+  { id: 'reason', header: '', cell: why },
 ];
 
-/** One line per collection: what it holds, and why it holds no more. */
+/** One line per collection: what it holds, and why it holds no more, or how complete it is. */
 export function CollectionTable({ collections }: { collections: CollectionStatus[] }) {
   if (collections.length === 0) {
     return null;
@@ -48,6 +51,11 @@ function days({ row }: CellProps<CollectionStatus>) {
 
 function state({ value }: CellProps<CollectionStatus, string>) {
   return <Badge className={styles.onOneLine} {...(STATES[value] ?? { text: value, color: 'darkgrey' })} />;
+}
+
+function why({ row }: CellProps<CollectionStatus>) {
+  const { reason, summary } = row.original;
+  return reason ? sentence(reason) : <Text color="secondary">{sentence(summary)}</Text>;
 }
 
 const styles = { onOneLine: css({ whiteSpace: 'nowrap' }) };

@@ -6,6 +6,7 @@ import React, { useState } from 'react';
 import { of, throwError } from 'rxjs';
 
 import { leaveFor, redirectOf } from '../navigation';
+import { SCOPES } from '../scopes';
 import type { OuraOptions, OuraSecrets, Status } from '../types';
 import { ConfigEditor } from './ConfigEditor';
 import { selectors } from './selectors';
@@ -31,15 +32,25 @@ const NOT_CONNECTED: Status = {
   state: 'not_connected',
   reason: null,
   scopes: [],
-  sync: { running: false, percent: 0, run: null, documents: 0, lastSync: null, nextSync: null, failure: null },
+  sync: {
+    running: false,
+    percent: 0,
+    run: null,
+    documents: 0,
+    secondsLeft: null,
+    lastSync: null,
+    nextSync: null,
+    failure: null,
+  },
   specification: '1.43',
+  specificationCheckedAt: null,
   collections: [],
 };
 
 const SYNCING: Status = {
   ...NOT_CONNECTED,
   state: 'connected',
-  sync: { ...NOT_CONNECTED.sync, running: true, percent: 41.7, documents: 1234 },
+  sync: { ...NOT_CONNECTED.sync, running: true, percent: 41.7, documents: 1234, secondsLeft: 250 },
   collections: [
     {
       name: 'sleep',
@@ -49,6 +60,7 @@ const SYNCING: Status = {
       lastSync: '2026-01-01T00:00:00Z',
       state: 'ok',
       reason: null,
+      summary: 'the last 30 days are complete',
     },
     {
       name: 'daily_spo2',
@@ -58,6 +70,7 @@ const SYNCING: Status = {
       lastSync: null,
       state: 'scope_missing',
       reason: 'Oura was not asked for spo2.',
+      summary: 'Oura was not asked for spo2.',
     },
   ],
 };
@@ -279,20 +292,53 @@ describe('a connected account', () => {
     render(<Page />);
 
     expect(await screen.findByRole('progressbar')).toHaveAttribute('aria-valuenow', '42');
+    expect(screen.getByText('Syncing: 42 %, 1,234 documents so far, about 4 minutes left')).toBeInTheDocument();
     const table = within(screen.getByTestId(config.collections));
     expect(table.getByText('2023-01-01 – 2025-12-31')).toBeInTheDocument();
     expect(table.getByText('Permission missing')).toBeInTheDocument();
     expect(table.getByText('Oura was not asked for spo2.')).toBeInTheDocument();
+    expect(table.getByText('The last 30 days are complete')).toBeInTheDocument();
+  });
+
+  it.each([
+    ['membership_ended', 'Membership ended'],
+    ['removed', 'No longer offered'],
+  ])('says in words that a collection rests: %s', async (state, words) => {
+    const [sleep] = SYNCING.collections;
+    backend({ 'GET /status': { ...SYNCING, collections: [{ ...sleep, state }] } });
+    render(<Page />);
+
+    expect(await screen.findByText(words)).toBeInTheDocument();
+  });
+
+  it('says what Oura granted, where Oura said so', async () => {
+    backend({ 'GET /status': { ...SYNCING, scopes: SCOPES.slice(1).map(({ scope }) => scope) } });
+    const { unmount } = render(<Page />);
+    expect(await screen.findByText('Without permission for: E-mail address')).toBeInTheDocument();
+    unmount();
+
+    backend({ 'GET /status': SYNCING });
+    render(<Page />);
+    await screen.findByText('Connected');
+    expect(screen.queryByText(/^Without permission|^All permissions/)).not.toBeInTheDocument();
+  });
+
+  it("says which version of Oura's specification it follows, and when it last looked", async () => {
+    backend({ 'GET /status': { ...SYNCING, specificationCheckedAt: new Date().toISOString() } });
+    render(<Page />);
+
+    expect(await screen.findByText('Oura API 1.43, checked today')).toBeInTheDocument();
   });
 
   it('says when it was last synced, and why the last sync ended early', async () => {
-    const sync = { ...SYNCING.sync, running: false, failure: 'Oura does not answer.' };
+    const sync = { ...SYNCING.sync, running: false, failure: 'oura does not answer' };
     const lastSync = new Date(Date.now() - 5 * 60_000).toISOString();
     backend({ 'GET /status': { ...SYNCING, sync: { ...sync, lastSync } } });
     render(<Page />);
 
     expect(await screen.findByText(/Last sync 5 minutes ago/)).toBeInTheDocument();
-    expect(screen.getByText('Oura does not answer.')).toBeInTheDocument();
+    expect(screen.getByText('The last sync ended early')).toBeInTheDocument();
+    expect(screen.getByText('Oura does not answer')).toBeInTheDocument();
   });
 
   it('is asked again every two seconds while it syncs', async () => {

@@ -5,7 +5,7 @@ import userEvent from '@testing-library/user-event';
 import React from 'react';
 
 import type { OuraDataSource } from '../datasource';
-import { DEFAULT_METRICS, DEFAULT_SQL, type Filter, type OuraQuery } from '../types';
+import { DEFAULT_METRICS, DEFAULT_SQL, type Filter, type OuraQuery, type Schema } from '../types';
 import { QueryEditor } from './QueryEditor';
 import { SCHEMA } from './fixtures';
 import { selectors } from './selectors';
@@ -19,11 +19,11 @@ jest.mock('@grafana/ui', () => ({
 
 beforeAll(() => setTemplateSrv({ getVariables: () => [{ name: 'metric' }] } as unknown as TemplateSrv));
 
-async function open(query: Partial<OuraQuery> = {}, frame: Partial<DataFrame> = {}) {
+async function open(query: Partial<OuraQuery> = {}, frame: Partial<DataFrame> = {}, schema = Promise.resolve(SCHEMA)) {
   const onChange = jest.fn();
   const onRunQuery = jest.fn();
   const getValues = jest.fn(() => Promise.resolve(['awake', 'sleep']));
-  const datasource = { getSchema: () => Promise.resolve(SCHEMA), getValues } as unknown as OuraDataSource;
+  const datasource = { getSchema: () => schema, getValues } as unknown as OuraDataSource;
   await act(async () => {
     render(
       <QueryEditor
@@ -77,6 +77,16 @@ describe('SQL', () => {
     expect(onRunQuery).toHaveBeenCalledTimes(1);
   });
 
+  it('thins out time series as it is told, and tables not at all', async () => {
+    const { onChange, onRunQuery } = await open(SQL);
+    await choose(selectors.query.downsample, 'Off');
+    expect(onChange).toHaveBeenCalledWith({ ...SQL, refId: 'A', downsample: 'off' });
+    expect(onRunQuery).toHaveBeenCalledTimes(1);
+
+    await open({ ...SQL, format: 'table' });
+    expect(screen.getAllByTestId(selectors.query.downsample)).toHaveLength(1);
+  });
+
   it('has tables and macros beside it, and a table is found by its columns', async () => {
     await open(SQL);
     await userEvent.click(await screen.findByTestId(selectors.query.reference));
@@ -94,6 +104,16 @@ describe('the builder', () => {
     await open();
     expect(screen.getByRole('radio', { name: 'Builder' })).toBeChecked();
     expect(screen.getByText('days.sleep_score')).toBeInTheDocument();
+  });
+
+  it.each([
+    ['is on its way', () => new Promise<Schema>(() => {})],
+    ['cannot be had', () => Promise.reject(new Error('no plugin'))],
+  ])('shows what is chosen, and no spinner, while the list %s', async (_, schema) => {
+    await open(METRICS, {}, schema());
+
+    expect(screen.getByText('nights.average_hrv')).toBeInTheDocument();
+    expect(screen.queryByTestId('spinner')).not.toBeInTheDocument();
   });
 
   it('offers every metric with its description and unit, and adds the chosen one', async () => {
@@ -128,6 +148,7 @@ describe('the builder', () => {
     [selectors.builder.movingAverage, '7 days', { movingAverage: 7 }],
     [selectors.builder.baseline, '60 days', { baseline: 60 }],
     [selectors.builder.shift, '28 days later', { shift: 28 }],
+    [selectors.builder.downsample, 'LTTB', { downsample: 'lttb' }],
   ])('changes one thing at a time: %s', async (selector, option, part) => {
     const { onChange } = await open(METRICS);
     await choose(selector, option);

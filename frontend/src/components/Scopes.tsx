@@ -1,22 +1,8 @@
 import { Checkbox, Field, Grid } from '@grafana/ui';
 import React from 'react';
 
+import { SCOPES } from '../scopes';
 import { selectors } from './selectors';
-
-/** The scopes that open all of Oura's collections, in the order in which they are asked for. */
-const SCOPES: Array<{ scope: string; opens: string }> = [
-  { scope: 'email', opens: 'E-mail address' },
-  { scope: 'personal', opens: 'Age, height, weight' },
-  { scope: 'daily', opens: 'Sleep, readiness, activity' },
-  { scope: 'heartrate', opens: 'Heart rate around the clock' },
-  { scope: 'workout', opens: 'Workouts' },
-  { scope: 'tag', opens: 'Tags' },
-  { scope: 'session', opens: 'Meditation and breathing sessions' },
-  { scope: 'spo2', opens: 'Blood oxygen' },
-  { scope: 'stress', opens: 'Stress and resilience' },
-  { scope: 'heart_health', opens: 'Cardiovascular age, VO₂ max' },
-  { scope: 'ring_configuration', opens: 'Rings and their battery' },
-];
 
 interface Props {
   /** Separated by spaces; empty means all. */

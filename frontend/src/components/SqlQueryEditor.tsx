@@ -1,8 +1,9 @@
 import type { SelectableValue } from '@grafana/data';
-import { Button, RadioButtonGroup, Stack } from '@grafana/ui';
+import { Button, InlineField, RadioButtonGroup, Stack } from '@grafana/ui';
 import React, { type ReactNode, useState } from 'react';
 
 import { DEFAULT_SQL, type Format, type OuraQuery, type Schema } from '../types';
+import { DownsampleSelect } from './DownsampleSelect';
 import { SchemaReference } from './SchemaReference';
 import { SqlEditor } from './SqlEditor';
 import { selectors } from './selectors';
@@ -26,14 +27,18 @@ interface Props {
 /** A query as SQL, with all that it may name at hand. */
 export function SqlQueryEditor({ query, schema, onChange, onRunQuery, lead, withFormat = false }: Props) {
   const [reference, setReference] = useState(false);
-  const { rawSql, params, format } = { ...DEFAULT_SQL, ...query };
+  const { rawSql, params, format, downsample } = { ...DEFAULT_SQL, ...query };
 
   const change = (part: Partial<OuraQuery>) =>
-    onChange({ ...query, queryType: 'sql', rawSql, params, format, ...part });
+    onChange({ ...query, queryType: 'sql', rawSql, params, format, downsample, ...part });
   const run = (sql: string) => {
     if (sql !== query.rawSql) {
       change({ rawSql: sql });
     }
+    onRunQuery();
+  };
+  const changeAndRun = (part: Partial<OuraQuery>) => {
+    change(part);
     onRunQuery();
   };
 
@@ -47,12 +52,18 @@ export function SqlQueryEditor({ query, schema, onChange, onRunQuery, lead, with
               size="sm"
               options={FORMATS}
               value={format}
-              onChange={(format) => {
-                change({ format });
-                onRunQuery();
-              }}
+              onChange={(format) => changeAndRun({ format })}
             />
           </div>
+        )}
+        {withFormat && format === 'time_series' && (
+          <InlineField label="Downsample" htmlFor={selectors.query.downsample}>
+            <DownsampleSelect
+              id={selectors.query.downsample}
+              value={downsample}
+              onChange={(downsample) => changeAndRun({ downsample })}
+            />
+          </InlineField>
         )}
         <Button
           size="sm"

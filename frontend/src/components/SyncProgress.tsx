@@ -1,49 +1,58 @@
 import { css } from '@emotion/css';
 import { dateTimeFormatTimeAgo, type GrafanaTheme2 } from '@grafana/data';
-import { Stack, Text, useStyles2 } from '@grafana/ui';
+import { Alert, Stack, Text, useStyles2 } from '@grafana/ui';
 import React from 'react';
 
-import type { SyncStatus } from '../types';
+import type { Status, SyncStatus } from '../types';
+import { sentence, timeLeft, whenSeen } from '../words';
 import { selectors } from './selectors';
 
-interface Props {
-  sync: SyncStatus;
-  specification: string;
+/** How far the sync has come or when it last ran, why it ended early, and which of Oura's specifications it follows. */
+export function SyncProgress({ status }: { status: Status }) {
+  const { sync, specification, specificationCheckedAt } = status;
+  const { running, lastSync, nextSync, failure } = sync;
+  const checked = specificationCheckedAt && `checked ${whenSeen(specificationCheckedAt)}`;
+  const facts = [
+    !running && lastSync && `Last sync ${dateTimeFormatTimeAgo(lastSync)}`,
+    !running && nextSync && `next ${dateTimeFormatTimeAgo(nextSync)}`,
+    specification && [`Oura API ${specification}`, checked].filter(Boolean).join(', '),
+  ];
+
+  return (
+    <>
+      {failure && (
+        <Alert severity="warning" title="The last sync ended early">
+          {sentence(failure)}
+        </Alert>
+      )}
+      {running && <Progress sync={sync} />}
+      <Text color="secondary">{facts.filter(Boolean).join(' · ')}</Text>
+    </>
+  );
 }
 
-/** How far the sync has come, or when it last ran. */
-export function SyncProgress({ sync, specification }: Props) {
+function Progress({ sync: { percent, documents, secondsLeft } }: { sync: SyncStatus }) {
   const styles = useStyles2(getStyles);
-  const documents = `${sync.documents.toLocaleString()} documents`;
+  const rounded = Math.round(percent);
+  const facts = [
+    `Syncing: ${rounded} %`,
+    `${documents.toLocaleString()} documents so far`,
+    secondsLeft !== null && timeLeft(secondsLeft),
+  ];
 
-  if (!sync.running) {
-    const facts = [
-      sync.lastSync && `Last sync ${dateTimeFormatTimeAgo(sync.lastSync)}`,
-      sync.nextSync && `next ${dateTimeFormatTimeAgo(sync.nextSync)}`,
-      specification && `Oura API ${specification}`,
-    ];
-    return (
-      <>
-        {sync.failure && <Text color="error">{sync.failure}</Text>}
-        <Text color="secondary">{facts.filter(Boolean).join(' · ')}</Text>
-      </>
-    );
-  }
-
-  const percent = Math.round(sync.percent);
   return (
     <Stack direction="column" gap={0.5}>
-      <Text color="secondary">{`Syncing: ${percent} %, ${documents}`}</Text>
+      <Text color="secondary">{facts.filter(Boolean).join(', ')}</Text>
       <div
         className={styles.track}
         role="progressbar"
         aria-label="Sync"
         aria-valuemin={0}
         aria-valuemax={100}
-        aria-valuenow={percent}
+        aria-valuenow={rounded}
         data-testid={selectors.config.progress}
       >
-        <div className={styles.bar} style={{ width: `${percent}%` }} />
+        <div className={styles.bar} style={{ width: `${rounded}%` }} />
       </div>
     </Stack>
   );

@@ -5,6 +5,7 @@ const plain = { unit: null, description: null };
 /** What tests have the backend list. */
 export const SCHEMA: Schema = {
   macros: [{ name: '__timeFilter', usage: '$__timeFilter(column)', description: 'keeps the instants in the range' }],
+  functions: [{ name: 'median', usage: 'median(x)', description: 'the middle value' }],
   metrics: [
     {
       name: 'nights.average_hrv',
@@ -39,6 +40,8 @@ export const SCHEMA: Schema = {
       columns: [
         { ...plain, name: 'average_hrv', type: 'integer', unit: 'suffix: ms' },
         { ...plain, name: 'efficiency', type: 'integer' },
+        { ...plain, name: 'time', type: 'time' },
+        { ...plain, name: 'document', type: 'integer' },
       ],
     },
     { name: 'heartrate', description: 'one row per reading', columns: [{ ...plain, name: 'source', type: 'text' }] },

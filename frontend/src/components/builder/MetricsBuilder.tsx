@@ -1,9 +1,10 @@
-import { getTemplateSrv } from '@grafana/runtime';
 import { Combobox, type ComboboxOption, Field, MultiCombobox, Stack } from '@grafana/ui';
 import React, { useMemo } from 'react';
 
+import { variableNames } from '../../interpolation';
 import { choose, metricOptions, nameOf } from '../../metrics';
 import type { Aggregate, MetricsPart, Schema } from '../../types';
+import { DownsampleSelect } from '../DownsampleSelect';
 import { selectors } from '../selectors';
 import { DaysSelect } from './DaysSelect';
 import { Filters } from './Filters';
@@ -50,7 +51,6 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
           id={selectors.builder.metrics}
           data-testid={selectors.builder.metrics}
           placeholder="Search by name or description"
-          loading={!schema}
           options={metrics}
           value={query.metrics.map(nameOf)}
           onChange={(chosen) =>
@@ -110,6 +110,13 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
           value={query.shift}
           onChange={(shift) => onChange({ shift })}
         />
+        <Field label="Downsample" htmlFor={selectors.builder.downsample} noMargin>
+          <DownsampleSelect
+            id={selectors.builder.downsample}
+            value={query.downsample}
+            onChange={(downsample) => onChange({ downsample })}
+          />
+        </Field>
       </Stack>
       <Filters
         filters={query.filters}
@@ -124,7 +131,5 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
 
 /** The dashboard's variables: one may hold the name of a metric, or several. */
 function variableOptions(): ComboboxOption[] {
-  return getTemplateSrv()
-    .getVariables()
-    .map(({ name }) => ({ value: `$${name}`, label: `$${name}`, group: 'variables' }));
+  return variableNames().map((name) => ({ value: name, label: name, group: 'variables' }));
 }
