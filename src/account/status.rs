@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::grant::SealedGrant;
 use super::{Account, AccountError, gaps, lock};
 use crate::oura::TokenError;
-use crate::store::Gap;
+use crate::store::{Gap, is_worn};
 use crate::time::{Day, Instant, as_rfc3339_or_null};
 
 #[derive(Clone, Debug, Serialize)]
@@ -79,9 +79,13 @@ impl Account {
         let inner = &self.inner;
         let grant = inner.tokens.current()?;
         let (state, reason) = self.connection()?;
-        let all_gaps = inner.store.gaps(inner.environment.clock.now().day(self.zone()).plus(1 - gaps::DAYS))?;
+        // Today is not over: what lacks may still come.
+        let yesterday = inner.environment.clock.now().day(self.zone()).plus(-1);
+        let all_gaps = inner.store.gaps(yesterday.plus(1 - gaps::DAYS), yesterday)?;
         let summary = |name: &str, refusal: Option<&str>, ever_fetched: bool| {
-            let own: Vec<&Gap> = all_gaps.iter().filter(|gap| gap.collection == name).collect();
+            // A day without a workout or a tag is no gap.
+            let counts = |gap: &&Gap| gap.collection == name && (is_worn(name) || gap.reason != "empty");
+            let own: Vec<&Gap> = all_gaps.iter().filter(counts).collect();
             gaps::line(refusal, ever_fetched, &own)
         };
         let collections: Vec<CollectionStatus> = inner

@@ -16,14 +16,14 @@ pub struct Gap {
 }
 
 impl Store {
-    /// Gaps from `from` on, by collection, the most recent first.
-    pub fn gaps(&self, from: Day) -> Result<Vec<Gap>, StoreError> {
+    /// Gaps from `from` to `to`, both included, by collection, the most recent first.
+    pub fn gaps(&self, from: Day, to: Day) -> Result<Vec<Gap>, StoreError> {
         let inspector = self.inspector();
         let mut gaps = inspector.prepare_cached(
-            "SELECT collection, reason, count(*), max(day) FROM coverage WHERE day >= ?1 AND reason IS NOT NULL
+            "SELECT collection, reason, count(*), max(day) FROM coverage WHERE day BETWEEN ?1 AND ?2 AND reason IS NOT NULL
              GROUP BY collection, reason ORDER BY collection, max(day) DESC",
         )?;
-        let rows = gaps.query_map([from.to_string()], |row| {
+        let rows = gaps.query_map([from.to_string(), to.to_string()], |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, u64>(2)?, row.get::<_, String>(3)?))
         })?;
         let gap = |(collection, reason, days, last): (String, String, u64, String)| {

@@ -89,7 +89,7 @@ pub(super) fn newest(collection: &Collection, last_days: &BTreeMap<String, Day>)
 }
 
 /// Whether wearing the ring makes it, every day; the view `coverage` says the same.
-fn is_worn(collection: &str) -> bool {
+pub fn is_worn(collection: &str) -> bool {
     collection.starts_with("daily_") || ["sleep", "heartrate", "ring_battery_level"].contains(&collection)
 }
 

@@ -191,7 +191,7 @@ fn coverage_says_why_there_is_nothing() {
         store.set_collection_state("daily_sleep", state, Some(said)).unwrap();
         assert_eq!(reason("daily_sleep", "2026-11-10"), expected);
     }
-    let gaps = store.gaps(day("2026-11-22")).unwrap();
+    let gaps = store.gaps(day("2026-11-22"), day("2026-11-24")).unwrap();
     let readiness = gaps.iter().filter(|gap| gap.collection == "daily_readiness").collect::<Vec<_>>();
     assert_eq!((readiness[0].reason.as_str(), readiness[0].days, readiness[0].last), ("not_synced", 2, day("2026-11-24")));
 }

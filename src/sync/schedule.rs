@@ -37,7 +37,9 @@ pub struct Sync {
 struct Shared {
     executor: Executor,
     schedule: Schedule,
-    /// The run that is wanted or under way.
+    /// Held while a run begins, which may wait long for a busy store.
+    beginning: Mutex<()>,
+    /// The run that is wanted or under way; never held for long.
     run: Mutex<Option<i64>>,
     next: Mutex<Option<Instant>>,
     wanted: Notify,
@@ -51,6 +53,7 @@ impl Sync {
         let shared = Arc::new(Shared {
             executor,
             schedule,
+            beginning: Mutex::new(()),
             run: Mutex::new(None),
             next: Mutex::new(None),
             wanted: Notify::new(),
@@ -100,12 +103,12 @@ impl Drop for Sync {
 
 impl Shared {
     fn request(&self, trigger: Trigger) -> Result<i64, StoreError> {
-        let mut wanted = lock(&self.run);
-        if let Some(run) = self.under_way(*wanted) {
+        let _one = lock(&self.beginning);
+        if let Some(run) = self.under_way(*lock(&self.run)) {
             return Ok(run);
         }
         let run = self.executor.store.begin_run(trigger, self.executor.clock.now())?;
-        *wanted = Some(run);
+        *lock(&self.run) = Some(run);
         self.progress.send_replace(Progress { run, ..Progress::default() });
         Ok(run)
     }

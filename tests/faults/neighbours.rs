@@ -1,6 +1,6 @@
 //! Several data sources of several organisations in one process: the faults of one are not the others'.
 
-use ringside::account::{Account, Accounts, ConnectionState, DatasourceKey};
+use ringside::account::{Account, Accounts, ConnectionState, DatasourceKey, Trigger};
 use ringside::oura::Secret;
 use ringside::simulator::{Fault, Misbehaviour, Target};
 use serde_json::json;
@@ -45,6 +45,23 @@ async fn a_login_that_ended_and_a_database_that_is_none_leave_the_others_alone()
     assert_eq!(sync(&well).await.failure, None);
     let nights = count(&well, "SELECT count(*) FROM nights").await;
     assert!(nights > 10 && nights == count(&ended_login, "SELECT count(*) FROM nights").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_store_that_is_busy_for_long_holds_up_neither_status_nor_queries() {
+    let world = World::connected().await;
+    let busy = rusqlite::Connection::open(world.account.database()).unwrap();
+    busy.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let account = world.account.clone();
+    let beginning = tokio::task::spawn_blocking(move || account.start_sync(Trigger::Manual).map_err(|error| error.to_string()));
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let begun = std::time::Instant::now();
+    assert_eq!(world.account.status().unwrap().state, ConnectionState::Connected);
+    assert!(count(&world.account, "SELECT count(*) FROM nights").await > 10);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(4), "{:?}", begun.elapsed());
+    busy.execute_batch("ROLLBACK").unwrap();
+    let run = beginning.await.unwrap().unwrap();
+    assert_eq!(ended(&world.account, run).await.failure, None);
 }
 
 #[tokio::test]

@@ -78,7 +78,8 @@ const PIECES: [(&str, &str); 27] = [
 
 /// `YYYY-MM-DD[T]HH` as `%Y-%m-%dT%H`; nothing for letters that mean nothing here.
 fn strftime(pattern: &str) -> Option<String> {
-    if pattern.contains('$') {
+    // What is written between letters goes into the statement as it is: nothing that means something there.
+    if !pattern.chars().all(|character| character.is_alphanumeric() || " -/:.,_+%[]".contains(character)) {
         return None;
     }
     let mut result = String::new();
@@ -136,7 +137,7 @@ mod tests {
         ] {
             assert_eq!(variable(&format!("${{__from{format}}}"), &context(), Tz::Europe__Vienna).as_deref(), Ok(written), "{format}");
         }
-        for unknown in ["${__from:date:nonsense}", "${__from:csv}", "${__from:date:[}", "${__from:dates}"] {
+        for unknown in ["${__from:date:nonsense}", "${__from:csv}", "${__from:date:[}", "${__from:dates}", "${__from:date:YYYY`MM}"] {
             assert!(matches!(variable(unknown, &context(), Tz::UTC), Err(Problem::TimeFormat(_))), "{unknown}");
         }
     }
