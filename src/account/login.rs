@@ -1,20 +1,18 @@
-//! Connecting and disconnecting: a state that is single use, ten minutes long and bound to data source and user; then a grant.
+//! Connecting and disconnecting: a person is sent to Oura and comes back with a code, which becomes a grant.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use super::vault::{PendingLogin, Purpose};
+use super::pending::LOGIN_SECONDS;
+use super::vault::PendingLogin;
 use super::{Account, AccountError, lock};
-use crate::oura::oauth::Grant;
+use crate::oura::oauth::{Grant, OAuthError};
 use crate::oura::{AccessTokens, BoxFuture, Client, FetchError, Range, Secret, TokenError};
 use crate::store::Trigger;
 use crate::time::Instant;
 
-/// How long a person may take at Oura.
-const LOGIN_SECONDS: i64 = 600;
 /// How long the person at the browser waits for Oura to say whose login it is.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -37,13 +35,10 @@ impl Account {
         }
         let redirect = redirect_address(redirect)?;
         let authorization = inner.oauth.authorize(&redirect, &inner.settings.scopes());
-        let now = inner.environment.clock.now();
-        inner.vault.sweep(now.plus(-LOGIN_SECONDS))?;
-        let expires_at = now.plus(LOGIN_SECONDS);
+        let expires_at = inner.environment.clock.now().plus(LOGIN_SECONDS);
         let pending =
             PendingLogin { user: user.to_owned(), redirect: redirect.to_string(), pkce_verifier: authorization.pkce_verifier, expires_at };
-        let sealed = serde_json::to_vec(&pending).expect("a pending login is plain data");
-        inner.vault.put_until(&inner.key, Purpose::Login, &name_of(&authorization.state), &sealed, expires_at)?;
+        self.keep_pending(&authorization.state, &pending)?;
         Ok(LoginStart { authorize_url: authorization.url.into(), expires_at })
     }
 
@@ -51,19 +46,14 @@ impl Account {
     pub async fn finish_login(&self, code: &Secret, state: &Secret, user: &str) -> Result<(), AccountError> {
         let inner = &self.inner;
         inner.writable()?;
-        let name = name_of(state);
-        let sealed = inner.vault.get(&inner.key, Purpose::Login, &name)?.ok_or(AccountError::UnknownState)?;
-        let pending: PendingLogin = serde_json::from_slice(&sealed).map_err(|_| AccountError::UnknownState)?;
-        // Before the state is spent: a stranger's attempt takes nothing from the one who began.
-        if pending.user != user {
-            return Err(AccountError::OtherUser);
-        }
-        inner.vault.take(&inner.key, Purpose::Login, &name)?.ok_or(AccountError::UnknownState)?;
-        if pending.expires_at < inner.environment.clock.now() {
-            return Err(AccountError::ExpiredState);
-        }
+        let pending = self.take_pending(state, user)?;
         let redirect = redirect_address(&pending.redirect)?;
-        let grant = inner.oauth.exchange(code, &redirect, &pending.pkce_verifier).await?;
+        let grant = match inner.oauth.exchange(code, &redirect, &pending.pkce_verifier).await {
+            Err(OAuthError::RedirectNotRegistered) => {
+                return Err(AccountError::RedirectNotRegistered { redirect: Some(pending.redirect) });
+            }
+            outcome => outcome?,
+        };
         if let Err(refused) = self.check_person(&grant).await {
             self.give_back(&grant).await;
             return Err(refused);
@@ -99,6 +89,11 @@ impl Account {
             Some(reading) if reading.id != known => Err(AccountError::OtherPerson),
             _ => Ok(()),
         }
+    }
+
+    /// What to say when Oura does not know the address that `user`'s login with `state` was to come back to.
+    pub fn redirect_not_registered(&self, state: &Secret, user: &str) -> AccountError {
+        AccountError::RedirectNotRegistered { redirect: self.pending_redirect(state, user) }
     }
 
     /// Revokes and forgets the tokens; keeps the data.
@@ -141,11 +136,6 @@ impl AccessTokens for OneToken {
     fn replace(&self, _: Secret) -> BoxFuture<'_, Result<Secret, TokenError>> {
         Box::pin(async { Err(TokenError::NotConnected) })
     }
-}
-
-/// A pending login's name in the vault: its state's hash, so that the file does not hold a state that could still be used.
-fn name_of(state: &Secret) -> String {
-    Sha256::digest(state.reveal()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn redirect_address(text: &str) -> Result<url::Url, AccountError> {
