@@ -102,6 +102,9 @@ impl Aggregate {
 /// The most days a moving average, a baseline or a shift may reach.
 const MAX_DAYS: u16 = 1_000;
 
+/// The most metrics of one query: a statement has at most 128 KiB, of which a metric with its baseline and a filter takes two.
+const MAX_METRICS: usize = 50;
+
 /// A metrics query as SQL, and what is to be said of each column of the answer.
 #[derive(Debug)]
 pub struct Plan {
@@ -125,6 +128,12 @@ impl MetricsQuery {
         let shifts = self.metrics.iter().filter_map(|choice| choice.shift).chain([self.shift]);
         if [self.moving_average, self.baseline].into_iter().chain(shifts.map(i16::unsigned_abs)).any(|days| days > MAX_DAYS) {
             return Err(QueryError::Invalid(format!("a moving average, a baseline or a shift reaches at most {MAX_DAYS} days")));
+        }
+        if self.metrics.len() > MAX_METRICS {
+            let count = self.metrics.len();
+            return Err(QueryError::Invalid(format!(
+                "{count} metrics are asked for: a query shows at most {MAX_METRICS}, ask for the others in another"
+            )));
         }
         sql::plan(self, catalog, context, zone)
     }

@@ -13,6 +13,8 @@ pub struct Metric<'a> {
     /// The table or view that has it, and whose columns filters may name.
     pub table: &'a str,
     pub(super) place: Place<'a>,
+    /// Yes or no, drawn as 1 or 0.
+    pub(super) is_boolean: bool,
     /// The catalogue's column or series whose unit and description it has.
     pub origin: Option<Origin>,
     pub unit: Option<&'static str>,
@@ -172,6 +174,7 @@ fn of_view<'a>(view: &'static View, name: &'static str, origin: &'static str, ca
         name: format!("{}.{name}", view.name),
         table: view.name,
         place: Place::Daily(name),
+        is_boolean: known.is_some_and(|known| known.kind == Kind::Boolean),
         origin: known.map(|known| Origin { table: table.to_owned(), column: known.name.clone() }),
         unit: known.and_then(|known| known.unit).map(|unit| unit.0),
         description: match (same, name) {
@@ -192,6 +195,7 @@ fn of_column<'a>(collection: &'a Collection, column: &'a Column) -> Metric<'a> {
         name: format!("{}.{}", collection.table, column.name),
         table: &collection.table,
         place,
+        is_boolean: column.kind == Kind::Boolean,
         origin: Some(Origin { table: collection.table.clone(), column: column.name.clone() }),
         unit: column.unit.map(|unit| unit.0),
         description: column.description,
@@ -204,6 +208,7 @@ fn of_series<'a>(collection: &'a Collection, series: &'a Series) -> Metric<'a> {
         name: series.name.clone(),
         table: &collection.table,
         place: Place::Samples(&series.name),
+        is_boolean: false,
         origin: Some(Origin { table: collection.table.clone(), column: field.to_owned() }),
         unit: series.unit.map(|unit| unit.0),
         description: series.description,

@@ -52,7 +52,8 @@ impl<'a> Source<'a> {
                 table: table.to_owned(),
                 place: metric.place,
                 conditions: series.into_iter().chain([format!("\"{value}\" IS NOT NULL")]).collect(),
-                values: Values::Each(format!("\"{value}\"")),
+                // A bare column of yes and no would be labels.
+                values: Values::Each(if metric.is_boolean { format!("CAST(\"{value}\" AS INTEGER)") } else { format!("\"{value}\"") }),
             },
         }
     }

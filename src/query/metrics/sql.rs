@@ -1,6 +1,7 @@
 //! A metrics query as SQL: for each metric its points, what slides over them, and at the end all of them side by side.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -13,6 +14,8 @@ use crate::query::{Face, QueryContext, QueryError};
 use crate::time::Tz;
 
 const SECONDS_OF_DAY: i64 = 86_400;
+/// Each point looks at all points of the days before it: of shorter steps there are too many.
+const SHORTEST_UNDER_WINDOWS: Duration = Duration::from_secs(3_600);
 
 pub(super) fn plan(query: &MetricsQuery, catalog: &Catalog, context: &QueryContext, zone: Tz) -> Result<Plan, QueryError> {
     let known = metric::metrics(catalog);
@@ -24,7 +27,7 @@ pub(super) fn plan(query: &MetricsQuery, catalog: &Catalog, context: &QueryConte
         .into_iter()
         .zip(&query.metrics)
         .map(|(metric, choice)| Part::of(metric, choice, query, &Setting { catalog, context, zone }, &mut params))
-        .collect();
+        .collect::<Result<_, _>>()?;
     let names: Vec<&str> = parts.iter().map(|part| part.columns[0].name.as_str()).collect();
     if let Some(twice) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(*name)) {
         return Err(QueryError::Invalid(format!("{twice} is asked for twice")));
@@ -71,9 +74,23 @@ struct Points<'a> {
 }
 
 impl Part {
-    fn of(metric: &Metric<'_>, choice: &Choice, query: &MetricsQuery, setting: &Setting<'_>, params: &mut Vec<Value>) -> Part {
+    fn of(
+        metric: &Metric<'_>,
+        choice: &Choice,
+        query: &MetricsQuery,
+        setting: &Setting<'_>,
+        params: &mut Vec<Value>,
+    ) -> Result<Part, QueryError> {
         let Setting { catalog, context, zone } = *setting;
-        let step = Step::of(&query.every, metric.place, context);
+        let windows = query.moving_average > 0 || query.baseline > 0;
+        let least = if windows { SHORTEST_UNDER_WINDOWS } else { Duration::ZERO };
+        let step = Step::of(&query.every, metric.place, context.interval.max(least));
+        if windows && step.is_shorter(SHORTEST_UNDER_WINDOWS, metric.place) {
+            return Err(QueryError::Invalid(format!(
+                "a moving average or a baseline of {} needs steps of an hour or more: choose every 1h, day, week, month or year",
+                metric.name
+            )));
+        }
         let aggregate = choice.aggregate.unwrap_or(query.aggregate);
         let source = Source::of(metric, &step, aggregate, &query.filters, zone);
         let points = Points {
@@ -86,7 +103,7 @@ impl Part {
         };
         let columns = columns(metric, choice, query, &points);
         let sql = if points.before == 0 { points.alone(&columns[0].name) } else { points.under_windows(query, &columns) };
-        Part { sql, columns, grouped: points.step != Step::Raw, source: points.source.table }
+        Ok(Part { sql, columns, grouped: points.step != Step::Raw, source: points.source.table })
     }
 }
 
@@ -115,12 +132,12 @@ fn columns(metric: &Metric<'_>, choice: &Choice, query: &MetricsQuery, points: &
     if points.aggregate != Aggregate::Avg && points.step != Step::Raw {
         title += &format!(", {}", points.aggregate.word());
     }
-    if query.moving_average > 1 {
-        title += &format!(", mean of {} days", query.moving_average);
-    }
-    if points.shift != 0 {
-        title += &format!(", {} {} {}", points.shift.abs(), days(points.shift), if points.shift > 0 { "before" } else { "after" });
-    }
+    let shift = match points.shift {
+        0 => String::new(),
+        days => format!(", {} {} {}", days.abs(), self::days(days), if days > 0 { "before" } else { "after" }),
+    };
+    // A baseline is that of the values themselves, whatever is drawn beside it.
+    let mean = if query.moving_average > 1 { format!(", mean of {} days", query.moving_average) } else { String::new() };
     let bands: &[&str] = if query.baseline > 0 { &["baseline", "lower", "upper"] } else { &[] };
     let counts = points.aggregate == Aggregate::Count && points.step != Step::Raw;
     std::iter::once(None)
@@ -129,7 +146,7 @@ fn columns(metric: &Metric<'_>, choice: &Choice, query: &MetricsQuery, points: &
             name: band.map_or_else(|| name.clone(), |band| format!("{name} {band}")),
             origin: metric.origin.clone().filter(|_| !counts),
             face: Face {
-                title: Some(band.map_or_else(|| title.clone(), |band| format!("{title}, {band}"))),
+                title: Some(band.map_or_else(|| format!("{title}{mean}{shift}"), |band| format!("{title}{shift}, {band}"))),
                 labels: std::iter::once(("metric".to_owned(), name.clone()))
                     .chain(band.map(|band| ("band".to_owned(), band.to_owned())))
                     .collect::<BTreeMap<_, _>>(),
@@ -265,22 +282,29 @@ fn moved_day(day: &str, days: i64) -> String {
     if days == 0 { day.to_owned() } else { format!("date({day}, '{days:+} days')") }
 }
 
-/// One row per time, the columns of all parts beside each other. Raw values keep a row each.
+/// What the columns of a part are called where the rows of all parts lie below each other.
+const BELOW: [&str; 4] = ["value", "middle", "lower", "upper"];
+
+/// One row per time, the columns of all parts beside each other. Raw values keep a row each. Every part is named once, in what is read and
+/// in what is shown: the statement grows as the parts do. They are subqueries, since SQLite allows few cursors where common table
+/// expressions stand.
 fn side_by_side(parts: &[Part]) -> String {
-    let named: Vec<String> = parts.iter().enumerate().map(|(at, part)| format!("metric_{} AS (\n{}\n)", at + 1, part.sql)).collect();
-    let all = || parts.iter().enumerate().flat_map(|(at, part)| part.columns.iter().map(move |column| (at, quoted(&column.name))));
-    let one = |at: usize| {
-        let columns: Vec<_> = all().map(|(of, name)| if of == at { name } else { format!("NULL AS {name}") }).collect();
-        format!("SELECT \"time\", {} FROM metric_{}", columns.join(", "), at + 1)
-    };
-    let rows = (0..parts.len()).map(one).collect::<Vec<_>>().join("\nUNION ALL ");
-    let with = named.join(", ");
-    if parts.iter().all(|part| part.grouped) {
-        let columns: Vec<_> = all().map(|(_, name)| format!("max({name}) AS {name}")).collect();
-        format!("WITH {with}\nSELECT \"time\", {}\nFROM (\n{rows}\n)\nGROUP BY 1\nORDER BY 1", columns.join(", "))
-    } else {
-        format!("WITH {with}\n{rows}\nORDER BY 1")
-    }
+    let numbered = || (1..).zip(parts);
+    let rows = numbered().map(|(number, part)| {
+        let columns: Vec<_> =
+            part.columns.iter().zip(BELOW).map(|(column, below)| format!("{} AS {below}", quoted(&column.name))).collect();
+        format!("SELECT {number} AS metric, \"time\", {} FROM (\n{}\n)", columns.join(", "), part.sql)
+    });
+    let rows = rows.collect::<Vec<_>>().join("\nUNION ALL ");
+    let (aggregate, group) = if parts.iter().all(|part| part.grouped) { ("max", "\nGROUP BY 1") } else { ("", "") };
+    let columns = numbered().flat_map(|(number, part)| {
+        let one = move |(column, below): (&Column, &str)| {
+            format!("{aggregate}(CASE metric WHEN {number} THEN {below} END) AS {}", quoted(&column.name))
+        };
+        part.columns.iter().zip(BELOW).map(one)
+    });
+    let columns = columns.collect::<Vec<_>>().join(",\n  ");
+    format!("SELECT \"time\",\n  {columns}\nFROM (\n{rows}\n){group}\nORDER BY 1")
 }
 
 /// A name of the catalogue or of this program's making, as an identifier.

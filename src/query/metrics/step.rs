@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::metric::Place;
-use crate::query::{QueryContext, interval};
+use crate::query::interval;
 
 /// As it is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -59,18 +59,25 @@ pub(super) enum Step {
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Step {
-    pub fn of(every: &Every, place: Place<'_>, context: &QueryContext) -> Step {
+    /// `interval` is the panel's. From a day on, its steps are days of the calendar, which begin at local midnight.
+    pub fn of(every: &Every, place: Place<'_>, interval: Duration) -> Step {
         match every {
             Every::Raw => Step::Raw,
             Every::Interval(text) => Step::Interval(format!("'{text}'")),
             Every::Calendar(unit) => Step::Calendar(*unit),
-            Every::Auto => match (place, context.interval) {
-                (Place::Daily(_), interval) if interval >= 30 * DAY => Step::Calendar(Calendar::Month),
-                (Place::Daily(_), interval) if interval >= 7 * DAY => Step::Calendar(Calendar::Week),
-                (Place::Daily(_), _) => Step::Calendar(Calendar::Day),
-                // Steps of several days lie in UTC, as rollups do: nobody sees the hours by which they are off.
-                (Place::Timed(_) | Place::Samples(_), interval) => Step::Interval(format!("'{}'", interval::format(interval))),
-            },
+            Every::Auto if interval >= 30 * DAY => Step::Calendar(Calendar::Month),
+            Every::Auto if interval >= 7 * DAY => Step::Calendar(Calendar::Week),
+            Every::Auto if interval >= DAY || matches!(place, Place::Daily(_)) => Step::Calendar(Calendar::Day),
+            Every::Auto => Step::Interval(format!("'{}'", interval::format(interval))),
+        }
+    }
+
+    /// Whether points may lie less than `least` apart. What comes by the day does not come more often.
+    pub fn is_shorter(&self, least: Duration, place: Place<'_>) -> bool {
+        match (self, place) {
+            (_, Place::Daily(_)) | (Step::Calendar(_), _) => false,
+            (Step::Raw, _) => true,
+            (Step::Interval(text), _) => interval::parse(text.trim_matches('\'')).is_none_or(|interval| interval < least),
         }
     }
 }

@@ -55,18 +55,18 @@ fn each_kind_of_metric_becomes_sql_that_a_person_would_write() {
 fn the_panels_interval_chooses_the_step_and_the_source() {
     const DAY: u64 = 86_400;
     for (interval, heart_rate, steps) in [
-        (30, ("heartrate", "'30s'"), "local_midnight(day)"),
-        (900, ("heartrate_5m", "'15m'"), "local_midnight(day)"),
-        (12 * 3_600, ("heartrate_1h", "'12h'"), "local_midnight(day)"),
-        (DAY, ("heartrate_1d", "'1d'"), "local_midnight(day)"),
-        (7 * DAY, ("heartrate_1d", "'7d'"), "$__dayGroup(day, 'week')"),
-        (30 * DAY, ("heartrate_1d", "'30d'"), "$__dayGroup(day, 'month')"),
+        (30, ("heartrate", "$__timeGroup(time, '30s')"), "local_midnight(day)"),
+        (900, ("heartrate_5m", "$__timeGroup(time, '15m')"), "local_midnight(day)"),
+        (12 * 3_600, ("heartrate_1h", "$__timeGroup(time, '12h')"), "local_midnight(day)"),
+        (DAY, ("heartrate_1h", "local_midnight(time)"), "local_midnight(day)"),
+        (7 * DAY, ("heartrate_1h", "$__dayGroup(local_day(time), 'week')"), "$__dayGroup(day, 'week')"),
+        (30 * DAY, ("heartrate_1h", "$__dayGroup(local_day(time), 'month')"), "$__dayGroup(day, 'month')"),
     ] {
         let context = QueryContext { interval: Duration::from_secs(interval), ..context() };
         let plan = |name| query(json!({ "metrics": [name] })).plan(&Catalog::bundled(), &context, VIENNA).unwrap();
         let (source, step) = heart_rate;
         assert_eq!(plan("heartrate.bpm").sources, [source], "{interval} s");
-        assert!(plan("heartrate.bpm").query.raw_sql.contains(&format!("$__timeGroup(time, {step})")), "{interval} s");
+        assert!(plan("heartrate.bpm").query.raw_sql.contains(step), "{interval} s");
         assert!(plan("days.steps").query.raw_sql.contains(steps), "{interval} s");
     }
 }
@@ -213,6 +213,12 @@ async fn every_step_and_every_aggregate_is_answered_for_every_kind_of_metric() {
                         "metrics": [name], "every": every, "aggregate": aggregate, "shift": shift,
                         "movingAverage": moving_average, "baseline": baseline,
                     });
+                    let by_day = ["sleep.average_hrv", "nights.average_hrv", "days.steps"].contains(&name);
+                    if baseline > 0 && ["raw", "5m"].contains(&every) && !by_day {
+                        let error = plan(asked.clone()).expect_err("too many points");
+                        assert!(error.to_string().contains("choose every 1h"), "{asked}: {error}");
+                        continue;
+                    }
                     let answer = answer(&store, asked.clone()).await;
                     assert_eq!(answer.batch.columns.len(), if baseline > 0 { 5 } else { 2 }, "{asked}");
                     assert!(times(&answer).is_sorted(), "{asked}");
@@ -230,6 +236,62 @@ async fn every_metric_the_schema_lists_can_be_read() {
         assert_eq!(answer.batch.columns[1].name, metric.name);
         assert!(!metric.title().is_empty());
     }
+}
+
+#[tokio::test]
+async fn yes_and_no_are_one_and_nothing() {
+    let (store, _folder) = store();
+    write(&store, |writer| {
+        let midnight = day(10).midnight(VIENNA).seconds();
+        for (time, charging) in [(midnight, true), (midnight + 600, false)] {
+            writer.execute("INSERT INTO ring_battery_level (time, level, charging) VALUES (?1, 50, ?2)", (time, charging)).unwrap();
+        }
+    });
+    for metrics in [json!(["ring_battery_level.charging"]), json!(["ring_battery_level.charging", "heartrate.bpm"])] {
+        let answer = answer(&store, json!({ "metrics": metrics, "every": "raw" })).await;
+        assert_eq!(values(&answer, 1).into_iter().filter(|value| !value.is_nan()).collect::<Vec<_>>(), [1.0, 0.0]);
+        assert!(answer.batch.columns[1].values.data_type().is_numeric());
+    }
+    for metric in metrics(&store.catalog()) {
+        let answer = answer(&store, json!({ "metrics": [&metric.name], "every": "raw" })).await;
+        crate::frames::frames(&answer, Format::TimeSeries, "A", &store.catalog()).expect(&metric.name);
+    }
+}
+
+#[tokio::test]
+async fn from_a_day_on_the_panels_steps_begin_at_local_midnight() {
+    let (store, _folder) = store();
+    let engine = Engine::new(store.clone(), store.zone(), Limits::default());
+    let context = QueryContext { interval: Duration::from_secs(86_400), ..context() };
+    for name in ["heartrate.bpm", "sleep.hrv"] {
+        let plan = query(json!({ "metrics": [name] })).plan(&store.catalog(), &context, VIENNA).unwrap();
+        let found = times(&engine.run(&plan.query, &context).await.unwrap());
+        assert!(!found.is_empty() && found.iter().all(|time| (9..16).any(|of| day(of).midnight(VIENNA).seconds() == *time)), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn as_many_metrics_as_a_query_may_name_are_answered() {
+    let (store, _folder) = store();
+    let catalog = store.catalog();
+    let names: Vec<_> = metrics(&catalog).into_iter().map(|metric| metric.name).collect();
+    for (moving_average, baseline) in [(0, 0), (7, 60)] {
+        let asked = |count: usize| json!({ "metrics": names[..count], "every": "day", "shift": 1, "movingAverage": moving_average, "baseline": baseline });
+        let answer = answer(&store, asked(MAX_METRICS)).await;
+        assert_eq!(answer.batch.columns.len(), 1 + MAX_METRICS * if baseline > 0 { 4 } else { 1 });
+        let error = plan(asked(MAX_METRICS + 1)).expect_err("one too many").to_string();
+        assert_eq!(error, "51 metrics are asked for: a query shows at most 50, ask for the others in another");
+    }
+}
+
+#[tokio::test]
+async fn a_band_is_not_called_a_mean() {
+    let (store, _folder) = store();
+    let asked = json!({ "metrics": ["nights.average_hrv"], "movingAverage": 7, "baseline": 35, "shift": 1 });
+    let titles: Vec<_> = answer(&store, asked).await.faces.into_iter().filter_map(|face| face.title).collect();
+    let [own, baseline, ..] = titles.as_slice() else { panic!("{titles:?}") };
+    assert!(own.ends_with(", mean of 7 days, 1 day before"), "{own}");
+    assert!(baseline.ends_with(", 1 day before, baseline") && !baseline.contains("mean"), "{baseline}");
 }
 
 #[tokio::test]
