@@ -9,10 +9,12 @@ mod source;
 mod sql;
 mod step;
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Answer, Downsample, Face, Format, QueryContext, QueryError, SqlQuery};
+use super::{Answer, Downsample, Face, Format, QueryContext, QueryError, SqlQuery, interval};
 use crate::catalog::Catalog;
 use crate::store::Origin;
 use crate::time::Tz;
@@ -137,7 +139,31 @@ impl MetricsQuery {
         }
         sql::plan(self, catalog, context, zone)
     }
+
+    /// The same in steps of which the range has at most `rows`, for a query that would show no more than its beginning, and words that say
+    /// so; `None` where its steps are no shorter.
+    pub fn covering(&self, context: &QueryContext, rows: usize) -> Option<(MetricsQuery, String)> {
+        let seconds = u64::try_from(context.to_ms.saturating_sub(context.from_ms) / 1_000).ok()?;
+        let now = match &self.every {
+            Every::Raw => Duration::ZERO,
+            Every::Interval(text) => interval::parse(text)?,
+            Every::Auto => context.interval,
+            Every::Calendar(_) => return None,
+        };
+        // Where a range begins and ends within steps, it touches one more.
+        let fits = |(_, step): &(&str, u64)| Duration::from_secs(*step) > now && seconds / step + 2 <= rows as u64;
+        let (step, _) = COVERING.into_iter().find(fits)?;
+        let aggregate = self.aggregate.word();
+        let notice = format!(
+            "The range has more points than can be read: each one shown is the {aggregate} of {step}. Narrow the time range to see them as asked."
+        );
+        let every = Every::try_from(step.to_owned()).ok()?;
+        Some((MetricsQuery { every, ..self.clone() }, notice))
+    }
 }
+
+/// Steps that a range with too many points is read in, and their seconds: those that rollups fill.
+const COVERING: [(&str, u64); 6] = [("5m", 300), ("15m", 900), ("1h", 3_600), ("6h", 21_600), ("day", 86_400), ("week", 604_800)];
 
 impl Plan {
     /// Tells the answer to [`Plan::query`] what its columns are.

@@ -285,6 +285,31 @@ async fn as_many_metrics_as_a_query_may_name_are_answered() {
 }
 
 #[tokio::test]
+async fn of_too_many_points_the_whole_range_is_read_in_longer_steps() {
+    let (store, _folder) = store();
+    let engine = Engine::new(store.clone(), store.zone(), Limits { max_rows: 100, ..Limits::default() });
+    let asked = query(json!({ "metrics": ["heartrate.bpm", "sleep.hrv"], "every": "raw", "aggregate": "max" }));
+    let run = async |query: &MetricsQuery| {
+        engine.run(&query.plan(&store.catalog(), &context(), VIENNA).unwrap().query, &context()).await.unwrap()
+    };
+    let cut = run(&asked).await;
+    assert!(cut.batch.cut.is_some() && *times(&cut).last().unwrap() < day(12).midnight(VIENNA).seconds());
+    let (covering, notice) = asked.covering(&context(), cut.batch.rows).unwrap();
+    assert!(notice.contains("the max of 6h"), "{notice}");
+    let whole = run(&covering).await;
+    assert!(whole.batch.cut.is_none() && *times(&whole).last().unwrap() > day(15).midnight(VIENNA).seconds());
+    for every in ["12h", "day", "month"] {
+        assert!(
+            query(json!({ "every": every }))
+                .covering(&context(), 10)
+                .is_none_or(|(query, _)| query.every == Every::Calendar(Calendar::Day)),
+            "{every}"
+        );
+    }
+    assert!(query(json!({ "every": "month" })).covering(&context(), 1_000).is_none());
+}
+
+#[tokio::test]
 async fn a_band_is_not_called_a_mean() {
     let (store, _folder) = store();
     let asked = json!({ "metrics": ["nights.average_hrv"], "movingAverage": 7, "baseline": 35, "shift": 1 });
