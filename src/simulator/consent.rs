@@ -32,6 +32,20 @@ const LOGINS: [Paths; 2] = [
     },
 ];
 
+/// Of the page; light or dark as the person's system is.
+const STYLE: &str = "
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; background: light-dark(#f4f5f7, #16181d) }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center }
+main { max-width: 26rem; margin: 1rem; padding: 2rem; border-radius: 12px; background: light-dark(#fff, #22252b);
+  box-shadow: 0 1px 8px #0003 }
+h1 { margin: 0; font-size: 1.4rem }
+fieldset { border: 0; margin: 1rem 0; padding: 0 }
+label { display: block; padding: 0.2rem 0 }
+input, button { accent-color: #5b5fc7; font: inherit }
+button { padding: 0.5rem 1.5rem; border: 1px solid #8886; border-radius: 8px; background: none; cursor: pointer }
+button[value=allow] { border-color: #5b5fc7; background: #5b5fc7; color: #fff }
+";
+
 pub(super) fn routes() -> Router<Arc<Oura>> {
     LOGINS.iter().fold(Router::new(), |router, login| {
         let of = login.of;
@@ -138,12 +152,13 @@ fn send_back(parameters: &Parameters, answer: &[(&str, &str)]) -> Response {
 fn page(parameters: &Parameters, scopes: &[&str]) -> String {
     let escape = |text: &str| text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
     let hidden = |(name, value): &(String, String)| format!(r#"<input type="hidden" name="{}" value="{}">"#, escape(name), escape(value));
-    let tick = |scope: &&str| format!(r#"<label><input type="checkbox" name="granted" value="{scope}" checked> {scope}</label><br>"#);
+    let tick = |scope: &&str| format!(r#"<label><input type="checkbox" name="granted" value="{scope}" checked> {scope}</label>"#);
     format!(
-        r#"<!doctype html><html lang="en"><meta charset="utf-8"><title>Allow access</title>
-<h1>A simulated ring</h1><p>An application asks to read the data of a person who does not exist.</p>
-<form method="post">{}{}
-<button name="decision" value="allow">Allow</button> <button name="decision" value="cancel">Cancel</button></form></html>"#,
+        r#"<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Allow access</title><style>{STYLE}</style>
+<main><h1>A simulated ring</h1><p>An application asks to read the data of a person who does not exist.</p>
+<form method="post">{}<fieldset>{}</fieldset>
+<button name="decision" value="allow">Allow</button> <button name="decision" value="cancel">Cancel</button></form></main></html>"#,
         parameters.0.iter().map(hidden).collect::<String>(),
         scopes.iter().map(tick).collect::<String>(),
     )
