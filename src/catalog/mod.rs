@@ -3,6 +3,7 @@
 //! The document decides which collections and fields there are; the hand-written overlay adds what it cannot say (unit, scope, key,
 //! sentinel, code tables). Knows nothing of HTTP, SQLite or Grafana.
 
+mod contract;
 mod diff;
 mod document;
 mod json;
@@ -17,6 +18,7 @@ mod show;
 mod skipped;
 mod succession;
 
+pub use contract::{Contract, Presence};
 pub use diff::Change;
 pub use document::{Cell, DocumentError, Reading};
 pub use openapi::CatalogError;

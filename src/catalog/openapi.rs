@@ -114,6 +114,9 @@ fn table(name: &str) -> String {
     if taken { format!("collection_{table}") } else { table }
 }
 
+/// The fields that make an object a series.
+const SAMPLE: [&str; 3] = ["interval", "items", "timestamp"];
+
 /// Turns the shape of a document into columns and series.
 struct Flattener<'a> {
     table: &'a str,
@@ -149,7 +152,11 @@ impl<'a> Flattener<'a> {
 
     fn field(&mut self, path: Vec<String>, shape: &Shape) {
         match shape {
-            Shape::Object(_) if ["interval", "items", "timestamp"].iter().all(|name| shape.field(name).is_some()) => {
+            Shape::Object(fields) if SAMPLE.iter().all(|name| shape.field(name).is_some()) => {
+                // What a series has beside its points is a column like any other.
+                for (name, shape) in fields.iter().filter(|(name, _)| !SAMPLE.contains(&name.as_str())) {
+                    self.field(path.iter().chain([name]).cloned().collect(), shape);
+                }
                 self.series(path, Encoding::Sample);
             }
             Shape::Object(fields) => {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::catalog::{Catalog, CatalogError, reduce};
+use crate::catalog::{Catalog, CatalogError, Contract, reduce};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -19,7 +19,8 @@ pub enum Command {
     },
     /// Print collections, columns, units and series, of the bundled document or another.
     Show { document: Option<PathBuf> },
-    /// Print what the second document has that the first has not, and the reverse.
+    /// Print what the second document has that the first has not, and the reverse: collections, fields, parameters, values, and what may
+    /// be missing.
     Diff { a: PathBuf, b: PathBuf },
 }
 
@@ -46,8 +47,8 @@ pub fn run(command: Command) -> Result<(), CatalogCommandError> {
         }
         Command::Show { document } => print(&document.as_deref().map_or_else(|| Ok(Catalog::bundled()), open)?.to_string()),
         Command::Diff { a, b } => {
-            let changes: String = open(&a)?.diff(&open(&b)?).iter().map(|change| format!("{change}\n")).collect();
-            print(&changes)
+            let changes: String = contract(&a)?.diff(&contract(&b)?).iter().map(|change| format!("{change}\n")).collect();
+            print(if changes.is_empty() { "no differences\n" } else { &changes })
         }
     }
 }
@@ -69,6 +70,10 @@ fn open(path: &Path) -> Result<Catalog, CatalogCommandError> {
         catalog.version = version.to_owned();
     }
     Ok(catalog)
+}
+
+fn contract(path: &Path) -> Result<Contract, CatalogCommandError> {
+    Contract::from_openapi(&read(path)?).map_err(|source| CatalogCommandError::Document { path: path.to_owned(), source })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CatalogCommandError> {

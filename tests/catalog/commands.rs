@@ -30,3 +30,18 @@ fn an_error_names_the_file_and_what_is_wrong_with_it() {
         "{error}"
     );
 }
+
+#[test]
+fn diff_says_what_changed_and_when_nothing_did() {
+    let fixture = |version: &str| format!("{}/tests/fixtures/openapi/{version}.json", env!("CARGO_MANIFEST_DIR"));
+    let told = |old: &str, new: &str| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_gpx_oura"))
+            .args(["catalog", "diff", &fixture(old), &fixture(new)])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(told("1.34", "1.35").contains("~ ring_configuration.hardware_type: + or5\n"));
+    assert_eq!(told("1.35", "1.37"), "no differences\n");
+}

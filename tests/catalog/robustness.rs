@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use ringside::catalog::{Catalog, Collection, KeyRule, Storage, reduce};
+use ringside::catalog::{Catalog, Collection, Contract, KeyRule, Storage, reduce};
 use ringside::time::{Instant, Tz};
 use serde_json::{Map, Value, json};
 
@@ -145,6 +145,9 @@ proptest! {
         if let Ok(catalog) = &read {
             sound(catalog)?;
         }
+        let contract = Contract::from_openapi(text.as_bytes());
+        prop_assert_eq!(contract.is_ok(), read.is_ok());
+        let _ = contract.map(|contract| contract.diff(&contract));
         match (read, reduce(text.as_bytes(), None)) {
             (Ok(catalog), Ok(reduced)) => prop_assert_eq!(Catalog::from_openapi(&reduced).unwrap(), catalog),
             (Ok(_), Err(error)) => prop_assert!(false, "can be read but not reduced: {}", error),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use ringside::catalog::{Catalog, CatalogError, Collection, Encoding, KeyRule, Kind, Storage, Style, reduce, skipped_path};
+use ringside::catalog::{
+    Catalog, CatalogError, Collection, Contract, Encoding, KeyRule, Kind, Series, Storage, Style, reduce, skipped_path,
+};
 use serde_json::{Value, json};
 
 use super::{VERSIONS, catalog, documents, json, newest, published, reduced};
@@ -50,17 +52,63 @@ fn versions_differ_in_what_is_known_to_have_changed() {
     let mut told = String::new();
     for pair in VERSIONS.windows(2) {
         told.push_str(&format!("{} → {}\n", pair[0], pair[1]));
-        for change in catalog(pair[0]).diff(&catalog(pair[1])) {
+        let changes = contract(pair[0]).diff(&contract(pair[1]));
+        if changes.is_empty() {
+            told.push_str("  no differences\n");
+        }
+        for change in changes {
             told.push_str(&format!("  {change}\n"));
         }
     }
     insta::assert_snapshot!(told);
 }
 
+fn contract(version: &str) -> Contract {
+    Contract::from_openapi(&reduced(version)).unwrap()
+}
+
+#[test]
+fn a_reduced_document_promises_what_the_published_one_does() {
+    for version in VERSIONS {
+        let Some(published) = published(version) else { continue };
+        let changes = Contract::from_openapi(&published).unwrap().diff(&contract(version));
+        assert!(changes.is_empty(), "{version}: {changes:?}");
+    }
+}
+
+#[test]
+fn parameters_values_and_what_may_be_missing_are_differences() {
+    let properties = |score: Value| json!({"id": {"type": "string"}, "mood": {"type": "string", "enum": ["good", "bad"]}, "score": score});
+    let mut old = json(&with_collection("aura", &["start_date", "end_date"], properties(json!({"type": "integer"}))));
+    let mut new =
+        json(&with_collection("aura", &["start_date", "latest"], properties(json!({"anyOf": [{"type": "integer"}, {"type": "null"}]}))));
+    fn items(document: &mut Value) -> &mut Value {
+        let get = &mut document["paths"]["/v2/usercollection/aura"]["get"];
+        &mut get["responses"]["200"]["content"]["application/json"]["schema"]["properties"]["data"]["items"]
+    }
+    items(&mut old)["required"] = json!(["id", "score"]);
+    items(&mut new)["required"] = json!(["score"]);
+    items(&mut new)["properties"]["mood"]["enum"] = json!(["good", "splendid"]);
+    new["paths"]["/v2/usercollection/aura"]["get"]["parameters"][0]["required"] = json!(true);
+    let read = |document: &Value| Contract::from_openapi(document.to_string().as_bytes()).unwrap();
+    let told: Vec<String> = read(&old).diff(&read(&new)).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "~ aura?start_date: now needed",
+            "- aura?end_date",
+            "+ aura?latest",
+            "~ aura.id: always there → maybe missing",
+            "~ aura.mood: + splendid - bad",
+            "~ aura.score: always there → always there, maybe null",
+        ]
+    );
+}
+
 #[test]
 fn a_difference_is_the_same_backwards() {
-    let (old, new) = (catalog("1.29"), catalog("1.43"));
-    let lines = |from: &Catalog, to: &Catalog| -> BTreeSet<String> { from.diff(to).iter().map(ToString::to_string).collect() };
+    let (old, new) = (contract("1.29"), contract("1.43"));
+    let lines = |from: &Contract, to: &Contract| -> BTreeSet<String> { from.diff(to).iter().map(ToString::to_string).collect() };
     assert!(lines(&old, &new).contains("- interbeat_interval"));
     assert!(lines(&new, &old).contains("+ interbeat_interval"));
     assert!(lines(&new, &old).contains("- daily_cardiovascular_age.pulse_wave_velocity"));
@@ -131,11 +179,20 @@ fn every_path_and_field_of_every_version_is_mapped_or_skipped_with_a_reason() {
             assert!(leaves.len() >= 2, "{which}: {path} has hardly any fields: {leaves:?}");
             for leaf in leaves {
                 let mapped = collection.columns.iter().any(|column| column.path == leaf)
-                    || collection.series.iter().any(|series| leaf.starts_with(&series.path));
+                    || collection.series.iter().any(|series| is_part_of(leaf, series));
                 let skipped = collection.skipped_field(&leaf[0]).is_some_and(|reason| !reason.is_empty());
                 assert!(mapped || skipped, "{which}: {}.{} is neither mapped nor skipped with a reason", collection.name, leaf.join("."));
             }
         }
+    }
+}
+
+/// Whether the value at the end of `leaf` is the series, or one of the three fields that its points are made of.
+fn is_part_of(leaf: &[String], series: &Series) -> bool {
+    match (&series.encoding, leaf.strip_prefix(&series.path[..])) {
+        (Encoding::Sample, Some([part])) => ["interval", "items", "timestamp"].contains(&part.as_str()),
+        (Encoding::Digits { .. }, Some([])) => true,
+        _ => false,
     }
 }
 
@@ -253,6 +310,18 @@ fn a_collection_that_nobody_described_is_ingested_all_the_same() {
     let columns: BTreeSet<(&str, Kind)> = shine.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
     assert_eq!(columns, BTreeSet::from([("aura_hue", Kind::Integer), ("glow", Kind::Real), ("id", Kind::Text)]));
     assert_eq!(shine.series[0].encoding, Encoding::Digits { interval: 600, codes: &[] });
+}
+
+#[test]
+fn what_a_series_has_beside_its_points_is_a_column() {
+    let hrv = json!({"properties": {
+        "interval": {"type": "number"}, "items": {"type": "array", "items": {"type": "number"}},
+        "timestamp": {"type": "string", "format": "date-time"}, "quality": {"type": "integer"}
+    }});
+    let sleep = only(&with_collection("sleep", &["start_date"], json!({"id": {"type": "string"}, "hrv": hrv})));
+    let columns: BTreeSet<(&str, Kind)> = sleep.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
+    assert_eq!(columns, BTreeSet::from([("hrv_quality", Kind::Integer), ("id", Kind::Text)]));
+    assert_eq!((sleep.series.len(), &sleep.series[0].encoding), (1, &Encoding::Sample));
 }
 
 #[test]

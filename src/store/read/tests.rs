@@ -242,7 +242,9 @@ fn a_row_too_large_for_any_answer_is_refused() {
     assert_eq!(file().error(&format!("SELECT {columns}")), "one of its rows is too large");
     let medians: Vec<String> = (0..60).map(|number| format!("median(i + {number})")).collect();
     let error = file().error(&format!("{ENDLESS} SELECT {} FROM n LIMIT 1000000", medians.join(", ")));
-    assert_eq!(error, "its aggregates would hold more than 128 MB of values");
+    // SQLite's memory is the process's: beside other tests it may run out first.
+    let said = ["its aggregates would hold more than 128 MB of values", "sorting or collecting its rows needs too much memory"];
+    assert!(said.contains(&error.as_str()), "{error}");
     assert_eq!(file().read("SELECT upper('a'), mod(7, 3), instr('größe', 'ß')").unwrap().rows, 1);
 }
 
