@@ -92,7 +92,7 @@ fn strftime(pattern: &str) -> Option<String> {
                 moment.len()
             }
             (None, '[') => {
-                let end = rest.find(']')?;
+                let end = rest.find(']').filter(|end| !rest[1..*end].contains('['))?;
                 result.push_str(&rest[1..end].replace('%', "%%"));
                 end + 1
             }
@@ -100,6 +100,7 @@ fn strftime(pattern: &str) -> Option<String> {
                 result.push_str("%%");
                 1
             }
+            (None, ']') => return None,
             (None, letter) if letter.is_alphabetic() => return None,
             (None, other) => {
                 // Writing into a string cannot fail.
@@ -137,7 +138,15 @@ mod tests {
         ] {
             assert_eq!(variable(&format!("${{__from{format}}}"), &context(), Tz::Europe__Vienna).as_deref(), Ok(written), "{format}");
         }
-        for unknown in ["${__from:date:nonsense}", "${__from:csv}", "${__from:date:[}", "${__from:dates}", "${__from:date:YYYY`MM}"] {
+        for unknown in [
+            "${__from:date:nonsense}",
+            "${__from:csv}",
+            "${__from:date:[}",
+            "${__from:dates}",
+            "${__from:date:YYYY`MM}",
+            "${__from:date:[a[b]}",
+            "${__from:date:YYYY]}",
+        ] {
             assert!(matches!(variable(unknown, &context(), Tz::UTC), Err(Problem::TimeFormat(_))), "{unknown}");
         }
     }

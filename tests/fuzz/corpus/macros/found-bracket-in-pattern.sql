@@ -1,0 +1,1 @@
+${__to:date:YYYY-Mm[_to:date:YYYY-Mm[]}ssssssssssssssssssssssssss ${__to:date:YYYY-Mm[_to:date:YYYY-Mm[]}ssssssssssssssssssssssssss previous ${__to:date:YYYY-Mm[_to:date:YYYY-Mm[]}ssssssss` FROM ‮RWO << ‮RO‮RON ‮ROWissssssssssssssssss ${__to:date:YYYY-Mm[_to:date:YYYY-Mm[]}ssssssssssssssssssssssssss ${__to:date:YYYY-Mm[_to:date:YYYY-Mm[]}ssssssssssssssssssssssssss 
