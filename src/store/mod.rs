@@ -14,6 +14,7 @@ mod queue;
 mod read;
 mod reading;
 mod rollups;
+mod rows;
 mod runs;
 mod schema;
 #[cfg(test)]

@@ -167,14 +167,14 @@ impl Store {
     }
 
     /// Drops what waits, to be planned anew: all but what a person asked for, and what failed by itself in `collections`.
-    pub fn clear_queue(&self, collections: &[String], now: Instant) -> Result<(), StoreError> {
+    pub fn clear_queue(&self, collections: &[String]) -> Result<(), StoreError> {
         let mut writer = self.writer();
         let transaction = writer.transaction()?;
         let wanted = serde_json::to_string(collections).expect("names are text");
         let dropped = transaction.execute(
-            "DELETE FROM sync_windows WHERE done_at IS NULL AND queued_at <= ?2 AND reason <> 'backfill'
+            "DELETE FROM sync_windows WHERE done_at IS NULL AND reason <> 'backfill'
              AND (attempts = 0 OR resource NOT IN (SELECT value FROM json_each(?1)))",
-            (wanted, now.0),
+            [wanted],
         )?;
         transaction.execute("UPDATE sync_runs SET windows = max(windows - ?1, 0) WHERE state = 'running'", [dropped])?;
         transaction.commit()?;
@@ -224,17 +224,16 @@ impl Store {
         Ok(())
     }
 
-    /// Replaces each window by `pieces` of about the same length, which are as much to blame as it was.
-    pub fn split_windows(&self, windows: &[QueuedWindow], pieces: i64, now: Instant) -> Result<(), StoreError> {
+    /// Cuts windows to pieces of at most `most_days`, which are as much to blame as they were.
+    pub fn cut_windows(&self, windows: &[QueuedWindow], most_days: i64, now: Instant) -> Result<(), StoreError> {
         let mut writer = self.writer();
         let transaction = writer.transaction()?;
         let mut added = 0;
         for QueuedWindow { id, window, attempts } in windows {
-            let length = (window.days() + pieces - 1) / pieces.max(1);
-            let mut from = window.from;
             added -= transaction.execute("DELETE FROM sync_windows WHERE window = ?1", [id])? as i64;
+            let mut from = window.from;
             while from <= window.to {
-                let to = window.to.min(from.plus(length - 1));
+                let to = window.to.min(from.plus(most_days.max(1) - 1));
                 added += transaction.execute(
                     "INSERT INTO sync_windows (resource, from_day, to_day, reason, attempts, queued_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                      ON CONFLICT DO NOTHING",

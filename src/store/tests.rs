@@ -283,7 +283,7 @@ fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_
     for queued in store.waiting().unwrap().iter().filter(|queued| queued.window != windows[0]) {
         store.fail_window(queued, true, "Oura answers 500").unwrap();
     }
-    store.clear_queue(&["sleep".to_owned()], now()).unwrap();
+    store.clear_queue(&["sleep".to_owned()]).unwrap();
     let left: Vec<Window> = store.waiting().unwrap().into_iter().map(|queued| queued.window).collect();
     assert_eq!(left, [windows[2].clone(), windows[1].clone()]);
     assert_eq!(text(&store, "SELECT state FROM collections WHERE name = 'sleep'"), "error");
@@ -342,7 +342,7 @@ fn a_window_is_cut_into_pieces_that_are_as_much_to_blame() {
     let window = Window { collection: "sleep".to_owned(), from: day("2026-01-01"), to: day("2026-01-05"), reason: Reason::History };
     store.enqueue(&[window], now()).unwrap();
     store.fail_window(&store.waiting().unwrap()[0], true, "Oura answers 500").unwrap();
-    store.split_windows(&store.waiting().unwrap(), 2, now()).unwrap();
+    store.cut_windows(&store.waiting().unwrap(), 3, now()).unwrap();
     let pieces: Vec<_> =
         store.waiting().unwrap().into_iter().map(|queued| (queued.window.from, queued.window.to, queued.attempts)).collect();
     assert_eq!(pieces, [(day("2026-01-04"), day("2026-01-05"), 1), (day("2026-01-01"), day("2026-01-03"), 1)]);

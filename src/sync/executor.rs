@@ -142,9 +142,9 @@ impl Executor {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<RunEnd, StoreError> {
         // What waits from before is planned anew: what is wanted may have changed, and small windows that lie together become one.
-        let (collections, now) = (self.wish(self.clock.now()).wanted(&self.store.catalog()), self.clock.now());
+        let collections = self.wish(self.clock.now()).wanted(&self.store.catalog());
         state.collections = collections.len();
-        self.blocking(move |store| store.clear_queue(&collections, now)).await?;
+        self.blocking(move |store| store.clear_queue(&collections)).await?;
         loop {
             self.enqueue_wanted(state).await?;
             let mut queue: Vec<QueuedWindow> = self.blocking(|store| store.waiting()).await?;
@@ -268,8 +268,8 @@ impl Executor {
         match by_itself && queued.attempts >= PATIENCE {
             false => drop(state.resting.insert(window.collection.clone(), IN_ERROR)),
             true if window.days() > 1 => {
-                let (halved, now) = (queued.clone(), self.clock.now());
-                self.blocking(move |store| store.split_windows(&[halved], 2, now)).await?;
+                let (halved, half, now) = (queued.clone(), half(window.days()), self.clock.now());
+                self.blocking(move |store| store.cut_windows(&[halved], half, now)).await?;
                 return Ok(None);
             }
             true => drop(state.set_aside.insert(queued.id)),
@@ -284,14 +284,11 @@ impl Executor {
     async fn shorten(&self, collection: &str, days: i64, state: &mut RunState) -> Result<(), StoreError> {
         let (collection, now) = (collection.to_owned(), self.clock.now());
         state.replan.insert(collection.clone());
-        let most = (days + 1) / 2;
+        let most = half(days);
         self.blocking(move |store| {
             let mut waiting = store.waiting()?;
             waiting.retain(|queued| queued.window.collection == collection && queued.window.days() > most);
-            waiting.into_iter().try_for_each(|queued| {
-                let pieces = (queued.window.days() + most - 1) / most;
-                store.split_windows(&[queued], pieces, now)
-            })
+            store.cut_windows(&waiting, most, now)
         })
         .await
     }
@@ -328,6 +325,11 @@ impl Executor {
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         }
     }
+}
+
+/// Of so many days, the longer half.
+fn half(days: i64) -> i64 {
+    (days + 1) / 2
 }
 
 /// What a run has learned.
