@@ -69,9 +69,9 @@ impl Account {
             return Err(refused);
         }
         inner.tokens.set(grant).await?;
-        inner.start_schedule();
         let account = self.clone();
-        super::blocking(move || account.start_sync(Trigger::Login)).await?;
+        super::blocking(move || account.inner.start_schedule()).await?;
+        self.start_sync(Trigger::Login)?;
         tracing::info!(datasource = %inner.key, "connected to Oura");
         Ok(())
     }

@@ -133,7 +133,7 @@ impl Account {
         }
         account.inner.rebuild_if_outdated()?;
         if account.inner.tokens.current()?.is_some() {
-            account.inner.start_schedule();
+            account.inner.start_schedule()?;
         }
         Ok(account)
     }
@@ -186,9 +186,9 @@ impl Account {
         Ok(answer)
     }
 
-    /// Starts a sync, or joins the one under way. Returns its run number.
+    /// Starts a sync, or joins the one under way. Returns its run number, and waits for nothing.
     pub fn start_sync(&self, trigger: Trigger) -> Result<i64, AccountError> {
-        Ok(self.inner.connected()?.request(trigger)?)
+        Ok(self.inner.connected()?.request(trigger))
     }
 
     /// Queues a piece of history to be fetched again, and starts a sync.
@@ -207,7 +207,7 @@ impl Account {
             return Err(AccountError::BeforeAnyRing);
         }
         self.inner.store.enqueue(&windows, now)?;
-        Ok(sync.request(Trigger::Backfill)?)
+        Ok(sync.request(Trigger::Backfill))
     }
 
     /// Follows the sync under way, or the last one of this process.
@@ -273,7 +273,7 @@ impl Inner {
         lock(&self.sync).clone().ok_or(AccountError::NotConnected)
     }
 
-    fn start_schedule(&self) {
+    fn start_schedule(&self) -> Result<(), AccountError> {
         let executor = Executor {
             store: self.store.clone(),
             client: self.client.clone(),
@@ -287,8 +287,9 @@ impl Inner {
         };
         let mut sync = lock(&self.sync);
         if sync.is_none() {
-            *sync = Some(Arc::new(Sync::start(executor, schedule)));
+            *sync = Some(Arc::new(Sync::start(executor, schedule)?));
         }
+        Ok(())
     }
 
     /// Derives tables anew in the background when the catalogue or the zone has changed; queries see the old ones until it is done.

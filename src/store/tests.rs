@@ -373,7 +373,8 @@ fn a_file_that_is_no_database_and_one_of_a_newer_version_are_refused_and_left_al
 fn a_run_that_was_interrupted_is_gone_on_with_and_one_that_ended_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let run = store.begin_run(super::Trigger::Manual, now()).unwrap();
+    let run = store.next_run().unwrap();
+    store.begin_run(run, super::Trigger::Manual, now()).unwrap();
     put(&store, "daily_sleep", "2026-11-18", "2026-11-24", &[]);
     put(&store, "personal_info", "2026-11-24", "2026-11-24", &[json!({"id": "p"})]);
     assert_eq!(store.held(now()).unwrap().complete.get("daily_sleep"), None, "these days may still change");
