@@ -35,14 +35,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::blocking::blocking;
 use crate::catalog::Catalog;
 use crate::oura::oauth::{Application, OAuth};
 use crate::oura::{AccessTokens, Client, Origins, Secret, Tokens};
 use crate::query::{Answer, Engine, QueryContext, QueryError, SqlQuery, Tally};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::sync::{self, Executor, Schedule, Sync};
 use crate::time::Tz;
 use grant::SealedGrant;
@@ -70,8 +69,6 @@ struct Inner {
     client: Client,
     /// There while connected.
     sync: Mutex<Option<Arc<Sync>>>,
-    /// Tables that are being derived anew.
-    rebuild: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// `POST backfill`: the `days` days that end `offset_days` before today, of these collections (empty = all).
@@ -109,7 +106,7 @@ impl Account {
         let client =
             Client::new(environment.http.clone(), origins, Arc::clone(&tokens) as Arc<dyn AccessTokens>, environment.clock.clone());
         let engine = Engine::new(store.clone(), zone, environment.limits);
-        let (queries, sync, rebuild) = (Tally::default(), Mutex::new(None), Mutex::new(None));
+        let (queries, sync) = (Tally::default(), Mutex::new(None));
         let account = Account {
             inner: Arc::new(Inner {
                 key,
@@ -125,7 +122,6 @@ impl Account {
                 tokens,
                 client,
                 sync,
-                rebuild,
             }),
         };
         if account.unwritable().is_some() {
@@ -237,8 +233,11 @@ impl Account {
     /// Works with another catalogue from now on. Queries see the old tables until the new ones are whole.
     async fn adopt(&self, catalog: Arc<Catalog>) -> Result<(), AccountError> {
         let store = self.inner.store.clone();
-        blocking(move || store.adopt(catalog)).await?;
-        Ok(())
+        match blocking(move || store.adopt(catalog)).await {
+            // Whoever opens it next finds the catalogue in force.
+            Ok(()) | Err(StoreError::Retired) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whether Oura itself is asked for this account's data.
@@ -246,19 +245,18 @@ impl Account {
         !self.inner.settings.demo && lock(&self.inner.sync).is_some()
     }
 
-    /// Ends the schedule; waits for the windows under way and for a token refresh.
+    /// Ends the schedule and the deriving of tables; waits for the windows under way and for a token refresh.
     async fn close(&self) {
+        // Whoever opens the file next derives its tables anew, most likely otherwise.
+        self.inner.store.retire();
         let sync = lock(&self.inner.sync).take();
         if let Some(sync) = sync {
             sync.stop().await;
         }
         self.inner.tokens.settle().await;
         // Who opens the same file next must not meet its writer.
-        let rebuild = lock(&self.inner.rebuild).take();
-        if let Some(rebuild) = rebuild {
-            // A fault in it is in the log already.
-            let _ = rebuild.await;
-        }
+        let store = self.inner.store.clone();
+        blocking(move || store.at_rest()).await;
     }
 }
 
@@ -296,12 +294,13 @@ impl Inner {
     fn rebuild_if_outdated(&self) -> Result<(), AccountError> {
         if self.store.is_outdated()? {
             let (store, key) = (self.store.clone(), self.key.clone());
-            *lock(&self.rebuild) = Some(tokio::task::spawn_blocking(move || {
+            tokio::task::spawn_blocking(move || {
                 tracing::info!(datasource = %key, "tables are derived anew");
-                if let Err(error) = store.rebuild() {
-                    tracing::error!(datasource = %key, %error, "tables could not be derived anew");
+                match store.rebuild() {
+                    Ok(()) | Err(StoreError::Retired) => {}
+                    Err(error) => tracing::error!(datasource = %key, %error, "tables could not be derived anew"),
                 }
-            }));
+            });
         }
         Ok(())
     }

@@ -279,6 +279,23 @@ fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_
 }
 
 #[test]
+fn a_store_that_is_being_closed_derives_nothing_anew_and_the_next_opening_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = open(folder.path(), Tz::UTC);
+    put(&before, "daily_readiness", "2026-01-01", "2026-01-31", &[readiness("a", "2026-01-05", 70)]);
+    drop(before);
+    let closing = open(folder.path(), Tz::America__New_York);
+    closing.retire();
+    assert!(matches!(closing.rebuild(), Err(StoreError::Retired)));
+    closing.at_rest();
+    assert_eq!(text(&closing, "SELECT count(*) FROM days"), "1", "the old tables stay whole");
+    let next = open(folder.path(), Tz::America__New_York);
+    assert!(next.is_outdated().unwrap());
+    next.rebuild().unwrap();
+    assert!(!next.is_outdated().unwrap());
+}
+
+#[test]
 fn another_time_zone_moves_midnights_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let before = open(folder.path(), Tz::UTC);
