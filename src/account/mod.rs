@@ -12,6 +12,7 @@ mod lock;
 mod login;
 mod measures;
 mod notice;
+mod person;
 mod rotation;
 mod settings;
 pub mod specification;
@@ -227,6 +228,7 @@ impl Account {
         self.disconnect().await?;
         let store = self.inner.store.clone();
         blocking(move || store.erase()).await?;
+        self.forget_person()?;
         Ok(())
     }
 

@@ -129,6 +129,15 @@ impl Tokens {
         self.inner.vault.load().map_err(|detail| TokenError::Vault { detail })
     }
 
+    /// The newest pair, even one that could not be stored yet. Waits for a refresh under way.
+    pub async fn newest(&self) -> Result<Option<Grant>, TokenError> {
+        let held = self.inner.lock().await;
+        match &held.unsaved {
+            Some(unsaved) => Ok(Some(unsaved.clone())),
+            None => self.inner.vault(|vault| vault.load()).await,
+        }
+    }
+
     /// Whether there is a login, as far as is known without asking Oura.
     pub fn standing(&self) -> Result<(), TokenError> {
         if let Some(over) = self.inner.over() {

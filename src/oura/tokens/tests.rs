@@ -301,6 +301,7 @@ async fn a_pair_that_could_not_be_stored_is_kept_until_it_can_and_not_used_befor
     for _ in 0..3 {
         assert!(matches!(tokens.access_token().await, Err(TokenError::Vault { .. })));
     }
+    assert_eq!(tokens.newest().await, Ok(Some(pair(2, 3600))), "who ends the login must end this one");
     vault.full.store(false, Ordering::SeqCst);
     assert_eq!(tokens.access_token().await, Ok(access(2)));
     assert_eq!(vault.load().unwrap(), Some(pair(2, 3600)));
