@@ -110,7 +110,7 @@ async fn nothing_that_is_said_holds_a_secret() {
     synced(&account).await;
     call_every_route(&heard, &account).await;
     let spent = call(&heard, &account, "POST", "/oauth/callback", &callback).await;
-    assert_eq!(spent["error"]["code"], "unknown_state");
+    assert_eq!(spent["error"]["code"], "used_state");
 
     // What goes wrong: a collection, a renewal, a login that Oura knows no more.
     for fault in ["collection=sleep,status=500", "collection=tag,invalid_json", "path=/oauth/token,status=400"] {

@@ -1,5 +1,6 @@
 //! What can go wrong with an account, in words for a person, with the remedy.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::vault::VaultError;
@@ -26,8 +27,20 @@ pub enum AccountError {
     BeforeAnyRing,
     #[error("{redirect:?} cannot be a redirect address: {reason}")]
     BadRedirect { redirect: String, reason: &'static str },
-    /// Used, forged, or of another data source: which one is nobody's business.
-    #[error("this login is not known here: it was finished already, or belongs to another data source")]
+    /// Oura does not send anybody to an address that the application was not registered with.
+    #[error("the redirect address of this login is not registered with the application at Oura")]
+    RedirectNotRegistered {
+        /// Known while the login is.
+        redirect: Option<String>,
+    },
+    /// Told only to the one who used it.
+    #[error("this login was finished already")]
+    UsedState,
+    /// Told only to the one who began it there.
+    #[error("this login was begun in another data source")]
+    OtherDatasource,
+    /// Forged, long forgotten, or somebody else's: which one is nobody's business.
+    #[error("this login is not known here: it was begun long ago, or not here")]
     UnknownState,
     #[error("this login was started more than ten minutes ago")]
     ExpiredState,
@@ -66,8 +79,13 @@ impl AccountError {
     }
 
     /// What a person can do about it; empty where the message says it already.
-    pub fn hint(&self) -> &'static str {
-        self.facts().2
+    pub fn hint(&self) -> Cow<'static, str> {
+        match self {
+            AccountError::RedirectNotRegistered { redirect: Some(redirect) } => {
+                format!("Register {redirect} exactly so on the application's page at Oura, then press Connect again.").into()
+            }
+            _ => self.facts().2.into(),
+        }
     }
 
     fn facts(&self) -> (&'static str, u16, &'static str) {
@@ -81,6 +99,13 @@ impl AccountError {
             PersonUnknown => ("person_unknown", 503, "Press Connect again in a minute."),
             BeforeAnyRing => ("before_any_ring", 400, "Choose a smaller offset_days; there are no data from before 2015."),
             BadRedirect { .. } => ("bad_redirect", 400, "Register exactly the address that the settings page shows."),
+            RedirectNotRegistered { .. } => (
+                "redirect_not_registered",
+                400,
+                "Register the address that the settings page shows on the application's page at Oura, then press Connect again.",
+            ),
+            UsedState => ("used_state", 400, "If the data source is not connected, press Connect again."),
+            OtherDatasource => ("other_datasource", 400, "Go back to that one, or press Connect again here."),
             UnknownState => ("unknown_state", 400, "Press Connect again."),
             ExpiredState => ("expired_state", 400, "Press Connect again, and finish within ten minutes."),
             OtherUser => ("other_user", 403, "Press Connect yourself."),
@@ -92,6 +117,7 @@ impl AccountError {
             OAuth(OAuthError::WrongClient) => ("wrong_client", 400, ""),
             OAuth(OAuthError::InvalidGrant { .. }) => ("invalid_grant", 400, ""),
             OAuth(OAuthError::Refused { .. }) => ("login_refused", 400, "Check that the redirect address is registered with Oura."),
+            OAuth(OAuthError::RedirectNotRegistered) => ("redirect_not_registered", 400, ""),
             OAuth(OAuthError::ClockOff { .. }) => ("clock_off", 400, ""),
             OAuth(_) => ("login_unreachable", 502, "Check this machine's network, and try again."),
             Token(TokenError::NotConnected) => ("not_connected", 409, ""),

@@ -1,17 +1,14 @@
-//! Connecting and disconnecting: a state that is single use, ten minutes long and bound to data source and user; then a grant.
+//! Connecting and disconnecting: a person is sent to Oura and comes back with a code, which becomes a grant.
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use super::vault::{PendingLogin, Purpose};
+use super::pending::LOGIN_SECONDS;
+use super::vault::PendingLogin;
 use super::{Account, AccountError, lock};
 use crate::oura::Secret;
-use crate::oura::oauth::Grant;
+use crate::oura::oauth::{Grant, OAuthError};
 use crate::store::Trigger;
 use crate::time::Instant;
-
-/// How long a person may take at Oura.
-const LOGIN_SECONDS: i64 = 600;
 
 /// `POST oauth/start`.
 #[derive(Clone, Debug, Serialize)]
@@ -32,13 +29,10 @@ impl Account {
         }
         let redirect = redirect_address(redirect)?;
         let authorization = inner.oauth.authorize(&redirect, &inner.settings.scopes());
-        let now = inner.environment.clock.now();
-        inner.vault.sweep(now.plus(-LOGIN_SECONDS))?;
-        let expires_at = now.plus(LOGIN_SECONDS);
+        let expires_at = inner.environment.clock.now().plus(LOGIN_SECONDS);
         let pending =
             PendingLogin { user: user.to_owned(), redirect: redirect.to_string(), pkce_verifier: authorization.pkce_verifier, expires_at };
-        let sealed = serde_json::to_vec(&pending).expect("a pending login is plain data");
-        inner.vault.put_until(&inner.key, Purpose::Login, &name_of(&authorization.state), &sealed, expires_at)?;
+        self.keep_pending(&authorization.state, &pending)?;
         Ok(LoginStart { authorize_url: authorization.url.into(), expires_at })
     }
 
@@ -46,19 +40,14 @@ impl Account {
     pub async fn finish_login(&self, code: &Secret, state: &Secret, user: &str) -> Result<(), AccountError> {
         let inner = &self.inner;
         inner.writable()?;
-        let name = name_of(state);
-        let sealed = inner.vault.get(&inner.key, Purpose::Login, &name)?.ok_or(AccountError::UnknownState)?;
-        let pending: PendingLogin = serde_json::from_slice(&sealed).map_err(|_| AccountError::UnknownState)?;
-        // Before the state is spent: a stranger's attempt takes nothing from the one who began.
-        if pending.user != user {
-            return Err(AccountError::OtherUser);
-        }
-        inner.vault.take(&inner.key, Purpose::Login, &name)?.ok_or(AccountError::UnknownState)?;
-        if pending.expires_at < inner.environment.clock.now() {
-            return Err(AccountError::ExpiredState);
-        }
+        let pending = self.take_pending(state, user)?;
         let redirect = redirect_address(&pending.redirect)?;
-        let grant = inner.oauth.exchange(code, &redirect, &pending.pkce_verifier).await?;
+        let grant = match inner.oauth.exchange(code, &redirect, &pending.pkce_verifier).await {
+            Err(OAuthError::RedirectNotRegistered) => {
+                return Err(AccountError::RedirectNotRegistered { redirect: Some(pending.redirect) });
+            }
+            outcome => outcome?,
+        };
         if let Err(refused) = self.check_person(&grant).await {
             self.give_back(&grant).await;
             return Err(refused);
@@ -69,6 +58,11 @@ impl Account {
         self.start_sync(Trigger::Login)?;
         tracing::info!(datasource = %inner.key, "connected to Oura");
         Ok(())
+    }
+
+    /// What to say when Oura does not know the address that `user`'s login with `state` was to come back to.
+    pub fn redirect_not_registered(&self, state: &Secret, user: &str) -> AccountError {
+        AccountError::RedirectNotRegistered { redirect: self.pending_redirect(state, user) }
     }
 
     /// Revokes and forgets the tokens; keeps the data.
@@ -97,11 +91,6 @@ impl Account {
     pub(super) fn is_configured(&self) -> bool {
         !self.inner.settings.client_id.is_empty() && !self.inner.client_secret.is_empty()
     }
-}
-
-/// A pending login's name in the vault: its state's hash, so that the file does not hold a state that could still be used.
-fn name_of(state: &Secret) -> String {
-    Sha256::digest(state.reveal()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn redirect_address(text: &str) -> Result<url::Url, AccountError> {

@@ -12,6 +12,7 @@ mod lock;
 mod login;
 mod measures;
 mod notice;
+mod pending;
 mod person;
 mod rotation;
 mod settings;

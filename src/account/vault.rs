@@ -213,6 +213,14 @@ impl Vault {
         names.map(|name| name?.parse().map_err(|_| VaultError::Tampered)).collect()
     }
 
+    /// Every data source with an entry of this name, readable or not.
+    pub fn holders(&self, purpose: Purpose, name: &str) -> Result<Vec<DatasourceKey>, VaultError> {
+        let state = self.state();
+        let mut statement = state.connection.prepare_cached("SELECT datasource FROM entries WHERE purpose = ?1 AND name = ?2")?;
+        let holders = statement.query_map([purpose.word(), name], |row| row.get::<_, String>(0))?;
+        holders.map(|holder| holder?.parse().map_err(|_| VaultError::Tampered)).collect()
+    }
+
     /// Removes the entries of `put_until` that have expired. Returns how many.
     pub fn sweep(&self, now: Instant) -> Result<usize, VaultError> {
         Ok(self.state().connection.execute("DELETE FROM entries WHERE expires_at <= ?1", [now.seconds()])?)

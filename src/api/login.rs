@@ -10,6 +10,7 @@ use super::body::Json;
 use super::caller::Admin;
 use crate::account::{Account, LoginStart};
 use crate::oura::Secret;
+use crate::oura::oauth::is_about_redirect;
 
 /// In a request's extensions: a login comes back to the data source's page in Grafana and nowhere else.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +89,10 @@ pub(super) async fn callback(
         "" => {}
         "access_denied" => {
             return Err(ApiError::new(400, "consent_cancelled", "the consent at Oura was cancelled", "Press Connect and then Allow."));
+        }
+        // An answer that Oura sends back at all names no parameter unless it is this one.
+        error if error == "invalid_request" || is_about_redirect(error, &callback.error_description) => {
+            return Err(account.redirect_not_registered(&callback.state, &caller.user).into());
         }
         error => {
             let said = if callback.error_description.is_empty() { error } else { &callback.error_description };

@@ -64,6 +64,9 @@ pub enum OAuthError {
         /// Ahead of Oura's; negative: behind.
         seconds: i64,
     },
+    /// The application was registered without the address that the login comes back to.
+    #[error("the redirect address is not registered with the application at Oura; register it there exactly as it is")]
+    RedirectNotRegistered,
     #[error("Oura refused the login: {detail}")]
     Refused { detail: String },
     #[error("Oura's login could not be reached: {detail}")]
@@ -290,6 +293,12 @@ pub(super) fn bare_scope(scope: &str) -> &str {
     scope.strip_prefix("extapi:").unwrap_or(scope)
 }
 
+/// Whether an error complains about the redirect address. RFC 6749 has no code of its own for that; `invalid_grant`, whose usual text
+/// names the address among much else, is not one.
+pub fn is_about_redirect(code: &str, detail: &str) -> bool {
+    code == "redirect_uri_mismatch" || (code == "invalid_request" && detail.to_lowercase().contains("redirect"))
+}
+
 /// RFC 6749 §5.2.
 #[derive(Deserialize)]
 struct ErrorAnswer {
@@ -340,6 +349,7 @@ impl Failure {
     fn says(&self) -> Says {
         match self {
             Failure::Answer { code, .. } if code == "invalid_grant" => Says::Everything,
+            Failure::Answer { code, detail, .. } if is_about_redirect(code, detail) => Says::Something,
             Failure::Answer { status: 400 | 401, code, .. } if matches!(code.as_str(), "" | "invalid_client" | "invalid_request") => {
                 Says::Little
             }
@@ -355,6 +365,7 @@ impl Failure {
                 OAuthError::ClockOff { seconds }
             }
             Failure::Answer { code, .. } if code == "invalid_grant" => OAuthError::InvalidGrant { what },
+            Failure::Answer { code, detail, .. } if is_about_redirect(&code, &detail) => OAuthError::RedirectNotRegistered,
             Failure::Answer { status, code, .. } if status == 401 || code == "invalid_client" => OAuthError::WrongClient,
             Failure::Answer { status: status @ (429 | 500..), .. } => OAuthError::Network { detail: format!("it answers {status}") },
             Failure::Answer { status, detail, .. } if detail.is_empty() => OAuthError::Refused { detail: format!("it answers {status}") },

@@ -300,7 +300,7 @@ impl From<OAuthError> for TokenError {
                 TokenError::ReconnectNeeded { reason: "Oura no longer accepts its refresh token".to_owned() }
             }
             OAuthError::Network { detail } | OAuthError::Malformed { detail } => TokenError::Network { detail },
-            OAuthError::WrongClient | OAuthError::ClockOff { .. } | OAuthError::Refused { .. } => {
+            OAuthError::WrongClient | OAuthError::RedirectNotRegistered | OAuthError::ClockOff { .. } | OAuthError::Refused { .. } => {
                 TokenError::Refused { detail: error.to_string() }
             }
         }

@@ -57,8 +57,11 @@ async fn a_state_is_good_once() {
     let back = allowed(&world.account).await;
     assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
     let again = call(&world.account, USER, "/oauth/callback", json!(back)).await;
-    assert_eq!((again.0, &again.1["error"]["code"]), (400, &json!("unknown_state")));
+    assert_eq!((again.0, &again.1["error"]["code"]), (400, &json!("used_state")));
     assert_says(&said(&again), &["finished already", "Connect again"]);
+    // What became of it is told to who used it, and to nobody else.
+    let stranger = call(&world.account, "mallory", "/oauth/callback", json!(back)).await;
+    assert_eq!(stranger.1["error"]["code"], "unknown_state");
     assert_eq!(world.account.status().unwrap().state, ConnectionState::Connected);
 }
 
@@ -79,9 +82,49 @@ async fn a_login_ends_where_it_began() {
     let other = world.accounts.account(&DatasourceKey::new(2, "oura").unwrap(), &settings(), &secret()).await.unwrap();
     let back = allowed(&world.account).await;
     let elsewhere = call(&other, USER, "/oauth/callback", json!(back)).await;
-    assert_eq!(elsewhere.1["error"]["code"], "unknown_state");
+    assert_eq!(elsewhere.1["error"]["code"], "other_datasource");
     assert_says(&said(&elsewhere), &["another data source", "Connect again"]);
+    let stranger = call(&other, "mallory", "/oauth/callback", json!(back)).await;
+    assert_eq!(stranger.1["error"]["code"], "unknown_state", "a state of others is like one that never was");
     assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_state_that_never_was_is_unknown() {
+    let world = World::new(person(), standing()).await;
+    let answer = call(&world.account, USER, "/oauth/callback", json!({ "code": "c0de", "state": "never" })).await;
+    assert_eq!((answer.0, &answer.1["error"]["code"]), (400, &json!("unknown_state")));
+    assert_says(&said(&answer), &["not known here", "Connect again"]);
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_registered_is_named() {
+    let world = World::new(person(), standing()).await;
+    let started: url::Url = press_connect(&world.account).await.parse().unwrap();
+    let state = started.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    for error in [
+        json!({ "error": "invalid_request", "state": state }),
+        json!({ "error": "redirect_uri_mismatch", "error_description": "no such redirect", "state": state }),
+    ] {
+        let answer = call(&world.account, USER, "/oauth/callback", error).await;
+        assert_eq!((answer.0, &answer.1["error"]["code"]), (400, &json!("redirect_not_registered")));
+        assert_says(&said(&answer), &["not registered", "Register", REDIRECT, "press Connect again"]);
+    }
+    let answer = call(&world.account, "mallory", "/oauth/callback", json!({ "error": "invalid_request", "state": state })).await;
+    assert!(!said(&answer).contains(REDIRECT), "where others come back to is theirs");
+    assert_says(&said(&answer), &["address that the settings page shows"]);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_said_to_be_when_a_code_expires_by_it() {
+    // Ten minutes ahead, and fast: the code has expired at Oura by the time it comes back.
+    let clock = Clock::starting_at(morning().plus(600), 3000.0);
+    let world = World::new(Config { clock: clock.clone(), ..person() }, standing()).await;
+    let back = allowed(&world.account).await;
+    clock.sleep(Duration::from_secs(602)).await;
+    let answer = call(&world.account, USER, "/oauth/callback", json!(back)).await;
+    assert_eq!((answer.0, &answer.1["error"]["code"]), (400, &json!("clock_off")));
+    assert_says(&said(&answer), &["clock of this machine", "minutes behind Oura's", "press Connect again"]);
 }
 
 #[tokio::test]
