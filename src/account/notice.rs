@@ -1,10 +1,15 @@
 //! What a reader of the data must know about it: that it ends before now, and why.
 
 use super::{Account, ConnectionState};
+use crate::store::CollectionRow;
 use crate::time::{Day, Instant};
 
 /// A sync older than this is worth a word, in seconds.
 const STALE: i64 = 2 * 86_400;
+/// The states of collections that should be current. The others are closed, which the settings say; who left a scope out knows it.
+const OPEN: &[&str] = &["ok", "waiting", "error"];
+/// How many collections are named; the settings list all.
+const NAMED: usize = 3;
 
 impl Account {
     /// A line to be shown with every answer; `None` while all is well or nothing was ever fetched. Blocks for two small reads.
@@ -16,7 +21,18 @@ impl Account {
             return Some(format!("{why}.{}", until(ends)));
         }
         let (state, _) = self.connection().ok()?;
-        notice(state, last_sync, self.inner.environment.clock.now(), ends)
+        let now = self.inner.environment.clock.now();
+        let left_behind = || match state {
+            ConnectionState::Connected => left_behind(collections.iter().filter(|row| self.is_fetched(&row.name)), now),
+            _ => None,
+        };
+        notice(state, last_sync, now, ends).or_else(left_behind)
+    }
+
+    /// Whether the settings want this collection, and Oura still has it.
+    fn is_fetched(&self, collection: &str) -> bool {
+        let chosen = &self.inner.settings.collections;
+        (chosen.is_empty() || chosen.iter().any(|name| name == collection)) && self.catalog().get(collection).is_some()
     }
 }
 
@@ -39,9 +55,53 @@ fn notice(state: ConnectionState, last_sync: Instant, now: Instant, ends: Option
     }
 }
 
+/// Collections that have stood still for longer than the others: a table whose newest row is old looks like days on which nothing was.
+fn left_behind<'a>(collections: impl Iterator<Item = &'a CollectionRow>, now: Instant) -> Option<String> {
+    let open = collections.filter(|row| OPEN.contains(&row.state.as_str()));
+    let days = |row: &'a CollectionRow| Some((row.name.as_str(), now.seconds() - row.last_sync?.seconds()));
+    let mut behind: Vec<(&str, i64)> = open.filter_map(days).filter(|(_, age)| *age > STALE).collect();
+    behind.sort_by_key(|(_, age)| std::cmp::Reverse(*age));
+    let named: Vec<String> = behind.iter().take(NAMED).map(|(name, age)| format!("{name} for {} days", age / 86_400)).collect();
+    let others = match behind.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    (!named.is_empty()).then(|| format!("Nothing new has come of {}{others}; the data source's settings say why.", named.join(", ")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn collection(name: &str, state: &str, days: Option<i64>) -> CollectionRow {
+        let last_sync = days.map(|days| Instant(30 * 86_400).plus(-days * 86_400));
+        CollectionRow {
+            name: name.to_owned(),
+            state: state.to_owned(),
+            reason: None,
+            last_sync,
+            documents: 1,
+            first_day: None,
+            last_day: None,
+        }
+    }
+
+    #[test]
+    fn a_collection_that_stands_still_while_others_go_on_is_named() {
+        let said = |rows: &[CollectionRow]| left_behind(rows.iter(), Instant(30 * 86_400));
+        let well = collection("workout", "ok", Some(0));
+        assert_eq!(
+            said(&[collection("sleep", "error", Some(9)), well.clone(), collection("tag", "waiting", Some(3))]).unwrap(),
+            "Nothing new has come of sleep for 9 days, tag for 3 days; the data source's settings say why."
+        );
+        let many: Vec<CollectionRow> = ["a", "b", "c", "d", "e"].map(|name| collection(name, "error", Some(4))).into();
+        assert!(said(&many).unwrap().contains("c for 4 days and 2 more;"));
+        // What a person has not granted, what Oura does not give, and what never came, is said in the settings alone.
+        for closed in ["scope_missing", "membership_ended", "forbidden", "not_available", "app_too_old", "removed"] {
+            assert_eq!(said(&[well.clone(), collection("spo2", closed, Some(20))]), None, "{closed}");
+        }
+        assert_eq!(said(&[well, collection("sleep", "waiting", None)]), None);
+    }
 
     #[test]
     fn data_that_ends_early_says_so_and_current_data_says_nothing() {
