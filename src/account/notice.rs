@@ -30,7 +30,7 @@ impl Account {
     }
 
     /// Whether the settings want this collection, and Oura still has it.
-    fn is_fetched(&self, collection: &str) -> bool {
+    pub(super) fn is_fetched(&self, collection: &str) -> bool {
         let chosen = &self.inner.settings.collections;
         (chosen.is_empty() || chosen.iter().any(|name| name == collection)) && self.catalog().get(collection).is_some()
     }

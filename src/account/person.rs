@@ -17,8 +17,12 @@ impl Account {
     /// Refuses a grant of another person than the one whose history is here. While Oura does not say whose it is, it may be anybody's:
     /// only where nothing is kept that makes no difference.
     pub(super) async fn check_person(&self, grant: &Grant) -> Result<(), AccountError> {
-        let inner = &self.inner;
-        match (self.person_behind(grant).await, self.person()?) {
+        let (inner, kept) = (&self.inner, self.person()?);
+        if kept.is_none() && self.is_fetched("personal_info") {
+            // The first sync brings it; nobody need wait for it now.
+            return Ok(());
+        }
+        match (self.person_behind(grant).await, kept) {
             (Some(person), Some(kept)) if person != kept => Err(AccountError::OtherPerson),
             (Some(person), _) => Ok(inner.vault.put(&inner.key, Purpose::Account, PERSON, person.as_bytes())?),
             (None, Some(_)) => Err(AccountError::PersonUnknown),
