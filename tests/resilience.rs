@@ -85,6 +85,26 @@ async fn data_that_nobody_brings_up_to_date_says_how_old_it_is() {
 }
 
 #[tokio::test]
+async fn a_collection_that_stands_still_is_named_while_the_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(3, clock()).await;
+    let accounts = Accounts::open(world.environment(folder.path())).unwrap();
+    world.connected(&accounts).await;
+    accounts.shutdown().await;
+    drop(accounts);
+
+    world.simulator.faults().add("collection=sleep,invalid_json".parse().unwrap());
+    // A day's token has ended by the clock here, and is renewed. Fast, since what may pass is asked for again.
+    let later = Clock::starting_at(at("2026-11-24T12:00:00Z"), 60.0);
+    let accounts = Accounts::open(Environment { clock: later, ..world.environment(folder.path()) }).unwrap();
+    let account = world.account(&accounts).await;
+    account.start_sync(Trigger::Manual).unwrap();
+    synced(&account).await;
+    let notices = ask(&account, "SELECT day FROM days").await.notices;
+    assert_eq!(notices, ["Nothing new has come of sleep for 4 days; the data source's settings say why."]);
+}
+
+#[tokio::test]
 async fn a_sync_says_how_long_the_rest_will_take() {
     let progress = ringside::account::Progress { windows: 40, windows_done: 10, ..Default::default() };
     assert_eq!(progress.time_left(Duration::from_secs(20)), Some(Duration::from_secs(60)));

@@ -4,6 +4,8 @@ mod common;
 
 use std::fmt::Debug;
 use std::io::Write;
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, to_bytes};
@@ -11,7 +13,7 @@ use axum::http::Request;
 use common::at;
 use common::world::{REDIRECT, World, synced};
 use ringside::account::vault::{PendingLogin, Purpose, Vault};
-use ringside::account::{Account, Accounts, DatasourceKey, Environment, Settings, Trigger};
+use ringside::account::{Account, Accounts, ConnectionState, DatasourceKey, Environment, Settings, Trigger};
 use ringside::api::{self, Caller, Role};
 use ringside::oura::oauth::{Application, Grant, OAuth};
 use ringside::oura::{self, Origins, Secret};
@@ -22,6 +24,12 @@ use tower::ServiceExt;
 
 const CLIENT_SECRET: &str = "planted-client-secret-7f3a91";
 const ENCRYPTION_KEY: &str = "planted-encryption-key-c40d2e";
+const NEW_KEY: &str = "planted-new-encryption-key-5b7710";
+/// Given by people who got something wrong: no less theirs.
+const WRONG_SECRET: &str = "planted-wrong-client-secret-91d0c4";
+const WRONG_KEY: &str = "planted-wrong-encryption-key-08aa3d";
+const WRONG_CODE: &str = "planted-wrong-code-d2c9f1a6";
+const WRONG_STATE: &str = "planted-wrong-state-6f03be57";
 
 /// All that was said so far. Cheap to clone.
 #[derive(Clone, Default)]
@@ -86,13 +94,73 @@ async fn call_every_route(heard: &Heard, account: &Account) {
     heard.debug(account.settings());
 }
 
+/// *Connect* and *Allow*; the answer to the way back, and the code.
+async fn log_in(heard: &Heard, account: &Account) -> (Value, String) {
+    let started = call(heard, account, "POST", "/oauth/start", &json!({ "redirectUri": REDIRECT })).await;
+    let authorize = started["authorizeUrl"].as_str().unwrap().to_owned();
+    let (code, state) = simulator::consent(&oura::http_client().unwrap(), &authorize).await.unwrap();
+    let callback = json!({"code": code, "state": state});
+    let answer = call(heard, account, "POST", "/oauth/callback", &callback).await;
+    let spent = call(heard, account, "POST", "/oauth/callback", &callback).await;
+    assert_eq!(spent["error"]["code"], "used_state");
+    (answer, code)
+}
+
+/// Logins that fail, each in another way. Returns the codes that were sent.
+async fn fail_to_log_in(heard: &Heard, world: &World, accounts: &Accounts) -> Vec<String> {
+    let typo = DatasourceKey::new(1, "typo").unwrap();
+    let account = accounts.account(&typo, &world.settings, &Secret::new(WRONG_SECRET)).await.unwrap();
+    let mut codes = Vec::new();
+    for (fault, expected) in [
+        ("path=/oauth/token,delay=0", "wrong_client"),
+        ("path=/oauth,status=500", "login_unreachable"),
+        ("path=/oauth,invalid_json", "wrong_client"),
+        ("path=/oauth,half_body", "login_unreachable"),
+    ] {
+        let started = call(heard, &account, "POST", "/oauth/start", &json!({ "redirectUri": REDIRECT })).await;
+        let authorize = started["authorizeUrl"].as_str().unwrap().to_owned();
+        let (code, state) = simulator::consent(&oura::http_client().unwrap(), &authorize).await.unwrap();
+        world.simulator.faults().add(fault.parse::<Fault>().unwrap());
+        let answer = call(heard, &account, "POST", "/oauth/callback", &json!({"code": code, "state": state})).await;
+        assert_eq!(answer["error"]["code"], expected, "{fault}: {answer}");
+        world.simulator.faults().clear();
+        codes.push(code);
+    }
+    for garbage in [
+        json!({"code": WRONG_CODE, "state": WRONG_STATE}),
+        json!({"code": [WRONG_CODE], "state": {"of": WRONG_STATE}}),
+        json!({"code": WRONG_CODE}),
+        json!({"error": "invalid_request", "state": WRONG_STATE}),
+        json!({"error": "\u{0}<b>", "error_description": "x".repeat(100_000), "code": WRONG_CODE, "state": WRONG_STATE}),
+    ] {
+        let answer = call(heard, &account, "POST", "/oauth/callback", &garbage).await;
+        assert!(answer["error"]["code"].is_string(), "{answer}");
+    }
+    codes
+}
+
+/// Runs one of the program's commands on `folder` and hears all that it says.
+async fn command(heard: &Heard, world: &World, folder: &Path, arguments: &[&str], keys: &[(&str, &str)]) -> bool {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
+    program.args(arguments).arg("--data-dir").arg(folder);
+    program.env("GF_PLUGIN_OURA_URL", world.simulator.origin().as_str()).envs(keys.iter().copied());
+    let output = tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap();
+    heard.hear(&output.stdout);
+    heard.hear(&output.stderr);
+    output.status.success()
+}
+
 #[tokio::test]
 async fn nothing_that_is_said_holds_a_secret() {
     let heard = Heard::default();
     let log = heard.clone();
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || log.clone()).init();
     let panicked = heard.clone();
-    std::panic::set_hook(Box::new(move |panic| panicked.hear(panic.to_string())));
+    let shown = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        panicked.hear(panic.to_string());
+        shown(panic);
+    }));
 
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::starting_at(at("2026-11-20T12:00:00Z"), 0.0);
@@ -102,15 +170,12 @@ async fn nothing_that_is_said_holds_a_secret() {
     let account = world.account(&accounts).await;
 
     // A login, its parts watched.
-    let started = call(&heard, &account, "POST", "/oauth/start", &json!({ "redirectUri": REDIRECT })).await;
-    let authorize = started["authorizeUrl"].as_str().unwrap().to_owned();
-    let (code, state) = simulator::consent(&oura::http_client().unwrap(), &authorize).await.unwrap();
-    let callback = json!({"code": code, "state": state});
-    call(&heard, &account, "POST", "/oauth/callback", &callback).await;
+    let (connected, code) = log_in(&heard, &account).await;
+    assert_eq!(connected["state"], "connected");
     synced(&account).await;
     call_every_route(&heard, &account).await;
-    let spent = call(&heard, &account, "POST", "/oauth/callback", &callback).await;
-    assert_eq!(spent["error"]["code"], "used_state");
+    let mut codes = fail_to_log_in(&heard, &world, &accounts).await;
+    codes.push(code);
 
     // What goes wrong: a collection, a renewal, a login that Oura knows no more.
     for fault in ["collection=sleep,status=500", "collection=tag,invalid_json", "path=/oauth/token,status=400"] {
@@ -120,6 +185,21 @@ async fn nothing_that_is_said_holds_a_secret() {
     account.start_sync(Trigger::Manual).unwrap();
     synced(&account).await;
     call_every_route(&heard, &account).await;
+    world.simulator.faults().clear();
+
+    // A renewal whose answer is lost burns the pair: what it was, and that it is over, is said without it.
+    let (connected, code) = log_in(&heard, &account).await;
+    assert_eq!(connected["state"], "connected");
+    codes.push(code);
+    synced(&account).await;
+    world.simulator.faults().add("path=/oauth/token,half_body,times=1".parse::<Fault>().unwrap());
+    world.simulator.faults().add("collection=sleep,status=401,times=1".parse::<Fault>().unwrap());
+    for _ in 0..2 {
+        account.start_sync(Trigger::Manual).unwrap();
+        synced(&account).await;
+    }
+    assert_eq!(account.status().unwrap().state, ConnectionState::ReconnectNeeded);
+    call_every_route(&heard, &account).await;
     accounts.shutdown().await;
     drop((account, accounts));
 
@@ -127,6 +207,15 @@ async fn nothing_that_is_said_holds_a_secret() {
     let sealed = vault.get(&DatasourceKey::single(), Purpose::Grant, "oura").unwrap().unwrap();
     let grant: Grant = serde_json::from_slice(&sealed).unwrap();
     drop(vault);
+
+    // The commands that look into the vault, with the right key and with a wrong one.
+    for key in [ENCRYPTION_KEY, WRONG_KEY] {
+        command(&heard, &world, folder.path(), &["doctor"], &[("GF_PLUGIN_ENCRYPTION_KEY", key)]).await;
+    }
+    let keys = |present| [("GF_PLUGIN_ENCRYPTION_KEY", present), ("RINGSIDE_NEW_ENCRYPTION_KEY", NEW_KEY)];
+    let rotate = ["vault", "rotate"];
+    assert!(!command(&heard, &world, folder.path(), &rotate, &keys(WRONG_KEY)).await);
+    assert!(command(&heard, &world, folder.path(), &rotate, &keys(ENCRYPTION_KEY)).await);
     for entry in std::fs::read_dir(folder.path()).unwrap().chain(std::fs::read_dir(folder.path().join("1/oura")).unwrap()) {
         let path = entry.unwrap().path();
         if path.is_file() {
@@ -141,7 +230,7 @@ async fn nothing_that_is_said_holds_a_secret() {
     let oauth = OAuth { http: environment.http.clone(), origins: Origins::oura(), application, clock };
     heard.debug(&oauth);
     let authorization = oauth.authorize(&REDIRECT.parse().unwrap(), &[]);
-    heard.debug(&authorization.pkce_verifier);
+    heard.debug(&authorization);
     let pending = PendingLogin {
         user: "ann".to_owned(),
         redirect: REDIRECT.to_owned(),
@@ -153,17 +242,23 @@ async fn nothing_that_is_said_holds_a_secret() {
     heard.debug(&environment.encryption_key);
 
     let refresh = grant.refresh_token.as_ref().unwrap();
-    let secrets = [
+    let mut secrets = vec![
         ("client secret", CLIENT_SECRET),
         ("encryption key", ENCRYPTION_KEY),
-        ("code", &code),
+        ("new encryption key", NEW_KEY),
+        ("wrong client secret", WRONG_SECRET),
+        ("wrong encryption key", WRONG_KEY),
+        ("wrong code", WRONG_CODE),
+        ("wrong state", WRONG_STATE),
         ("access token", grant.access_token.reveal()),
         ("refresh token", refresh.reveal()),
         ("verifier", authorization.pkce_verifier.reveal()),
     ];
+    secrets.extend(codes.iter().map(|code| ("code", code.as_str())));
     for (what, secret) in secrets {
         assert!(secret.len() >= 16 && !heard.holds(secret), "the {what} was said");
     }
     assert!(heard.holds("connected to Oura"), "the log is listened to");
     assert!(heard.holds("SQLite format 3"), "so are the files");
+    assert!(heard.holds("sealed with the new key"), "so are the commands");
 }

@@ -102,3 +102,18 @@ async fn a_document_that_cannot_be_used_changes_nothing() {
     assert_eq!((status.specification.as_str(), status.specification_checked_at.is_some()), ("1.43", true));
     assert_eq!(account.zone(), Tz::UTC);
 }
+
+#[tokio::test]
+async fn a_server_that_is_unwell_is_asked_once_an_hour() {
+    let folder = tempfile::tempdir().unwrap();
+    // Half an hour in two seconds.
+    let fast = Clock::starting_at(at("2026-11-20T12:00:00Z"), 900.0);
+    let world = World::with(3, fast.clone(), |config| config.faults.push("path=/v2/static,status=503".parse().unwrap())).await;
+    let accounts = Accounts::open(Environment { scheduled: true, ..world.environment(folder.path()) }).unwrap();
+    world.connected(&accounts).await;
+    fast.sleep(std::time::Duration::from_secs(1800)).await;
+    let journal = world.simulator.requests();
+    let asked = journal.log().iter().filter(|request| request.path.starts_with("/v2/static")).count();
+    assert_eq!(asked, 1);
+    accounts.shutdown().await;
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::lock::FolderLock;
 use super::specification::{CheckError, Specification};
@@ -66,6 +66,9 @@ struct Remembered {
 
 /// The vault's name of [`Remembered`].
 const SETTINGS: &str = "settings";
+
+/// How long a place may be taken by somebody who only looks whether its settings have changed.
+const A_MOMENT: Duration = Duration::from_millis(100);
 
 impl Accounts {
     /// Takes the lock on the data folder and opens the vault. Blocks for up to three seconds.
@@ -181,13 +184,23 @@ impl Accounts {
 
     /// All that are open, in the order of their keys. One that is just being opened is waited for.
     pub async fn all(&self) -> Vec<Account> {
+        self.open_within(Duration::MAX).await
+    }
+
+    async fn open_within(&self, patience: Duration) -> Vec<Account> {
         let places: Vec<_> = lock_of(&self.shared.places).values().cloned().collect();
         let mut accounts = Vec::new();
         for place in places {
-            accounts.extend(place.lock().await.as_ref().map(|open| open.account.clone()));
+            let Ok(place) = tokio::time::timeout(patience, place.lock()).await else { continue };
+            accounts.extend(place.as_ref().map(|open| open.account.clone()));
         }
         accounts.sort_by(|a, b| a.key().cmp(b.key()));
         accounts
+    }
+
+    /// Those that are open and at hand, in the order of their keys: one that is just being opened or closed is left out.
+    pub async fn at_hand(&self) -> Vec<Account> {
+        self.open_within(A_MOMENT).await
     }
 
     /// Asks Oura for a newer specification, and lets every account work with it. True if there was one.
@@ -215,11 +228,16 @@ impl Accounts {
             watch.abort();
         }
         let places: Vec<_> = lock_of(&self.shared.places).drain().map(|(_, place)| place).collect();
+        // All at once: one that takes long to end must not cost the others their orderly end.
+        let mut closing = JoinSet::new();
         for place in places {
-            if let Some(open) = place.lock().await.take() {
-                open.account.close().await;
-            }
+            closing.spawn(async move {
+                if let Some(open) = place.lock().await.take() {
+                    open.account.close().await;
+                }
+            });
         }
+        closing.join_all().await;
     }
 
     fn remember(&self, key: &DatasourceKey, asked: &Remembered) -> Result<(), AccountError> {
@@ -247,7 +265,7 @@ async fn watch_specification(shared: Weak<Shared>) {
         pause = LOOK;
         let Some(shared) = shared.upgrade() else { return };
         let accounts = Accounts { shared };
-        if !accounts.shared.specification.is_due(clock.now()) || !accounts.all().await.iter().any(Account::is_connected) {
+        if !accounts.shared.specification.is_due(clock.now()) || !accounts.at_hand().await.iter().any(Account::is_connected) {
             continue;
         }
         if let Err(error) = accounts.check_specification().await {

@@ -21,7 +21,7 @@ pub enum AccountError {
     UnknownCollection { name: String },
     #[error("a backfill needs a number of days, at least 1")]
     NoDays,
-    #[error("Oura could not say just now whose ring this is, and another person's data are not mixed with those that are kept")]
+    #[error("Oura does not say just now whose ring this is, and another person's data are not mixed with those that are kept")]
     PersonUnknown,
     #[error("all of these days lie before the first ring")]
     BeforeAnyRing,

@@ -85,6 +85,8 @@ impl GrantVault for SealedGrant {
     }
 
     fn clear(&self) -> Result<(), String> {
-        self.vault.delete(&self.key, Purpose::Grant, OURA).map_err(|error| error.to_string())
+        let forget = |name| self.vault.delete(&self.key, Purpose::Grant, name).map_err(|error| error.to_string());
+        forget(OURA)?;
+        forget(ENDED)
     }
 }

@@ -1,20 +1,14 @@
 //! Connecting and disconnecting: a person is sent to Oura and comes back with a code, which becomes a grant.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use serde::Serialize;
 
 use super::pending::LOGIN_SECONDS;
 use super::vault::PendingLogin;
 use super::{Account, AccountError, lock};
+use crate::oura::Secret;
 use crate::oura::oauth::{Grant, OAuthError};
-use crate::oura::{AccessTokens, BoxFuture, Client, FetchError, Range, Secret, TokenError};
 use crate::store::Trigger;
 use crate::time::Instant;
-
-/// How long the person at the browser waits for Oura to say whose login it is.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `POST oauth/start`.
 #[derive(Clone, Debug, Serialize)]
@@ -59,36 +53,11 @@ impl Account {
             return Err(refused);
         }
         inner.tokens.set(grant).await?;
-        inner.start_schedule();
         let account = self.clone();
-        super::blocking(move || account.start_sync(Trigger::Login)).await?;
+        super::blocking(move || account.inner.start_schedule()).await?;
+        self.start_sync(Trigger::Login)?;
         tracing::info!(datasource = %inner.key, "connected to Oura");
         Ok(())
-    }
-
-    /// Refuses a grant of another person than the one whose history is here: two people's nights in one table are nobody's. While Oura
-    /// cannot say whose it is, the login waits; that it will not say decides nothing.
-    async fn check_person(&self, grant: &Grant) -> Result<(), AccountError> {
-        let inner = &self.inner;
-        let catalog = self.catalog();
-        let (Some(known), Some(collection)) = (inner.store.person()?, catalog.get("personal_info")) else { return Ok(()) };
-        let token = Arc::new(OneToken(grant.access_token.clone()));
-        let client = Client::new(inner.environment.http.clone(), inner.oauth.origins.clone(), token, inner.environment.clock.clone());
-        let now = inner.environment.clock.now();
-        let asked = client.page(collection, Range { from: now, to: now }, None);
-        let page = match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(page)) => page,
-            Err(_) | Ok(Err(FetchError::Network { .. } | FetchError::Server { .. } | FetchError::RateLimited)) => {
-                return Err(AccountError::PersonUnknown);
-            }
-            Ok(Err(_)) => return Ok(()),
-        };
-        let person = page.documents.first().and_then(|document| serde_json::from_str(document.get()).ok());
-        let reading = person.and_then(|person: serde_json::Value| collection.read(&person, self.zone()).ok());
-        match reading {
-            Some(reading) if reading.id != known => Err(AccountError::OtherPerson),
-            _ => Ok(()),
-        }
     }
 
     /// What to say when Oura does not know the address that `user`'s login with `state` was to come back to.
@@ -105,8 +74,7 @@ impl Account {
             sync.stop().await;
         }
         // A refresh under way would leave a pair that nobody gives back.
-        inner.tokens.settle().await;
-        if let Some(grant) = inner.tokens.current()? {
+        if let Some(grant) = inner.tokens.newest().await? {
             self.give_back(&grant).await;
             inner.tokens.clear().await?;
         }
@@ -122,19 +90,6 @@ impl Account {
 
     pub(super) fn is_configured(&self) -> bool {
         !self.inner.settings.client_id.is_empty() && !self.inner.client_secret.is_empty()
-    }
-}
-
-/// A grant that nobody keeps yet.
-struct OneToken(Secret);
-
-impl AccessTokens for OneToken {
-    fn access_token(&self) -> BoxFuture<'_, Result<Secret, TokenError>> {
-        Box::pin(async { Ok(self.0.clone()) })
-    }
-
-    fn replace(&self, _: Secret) -> BoxFuture<'_, Result<Secret, TokenError>> {
-        Box::pin(async { Err(TokenError::NotConnected) })
     }
 }
 

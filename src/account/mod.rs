@@ -13,6 +13,7 @@ mod login;
 mod measures;
 mod notice;
 mod pending;
+mod person;
 mod rotation;
 mod settings;
 pub mod specification;
@@ -36,14 +37,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::blocking::blocking;
 use crate::catalog::Catalog;
 use crate::oura::oauth::{Application, OAuth};
 use crate::oura::{AccessTokens, Client, Origins, Secret, Tokens};
 use crate::query::{Answer, Engine, QueryContext, QueryError, SqlQuery, Tally};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::sync::{self, Executor, Schedule, Sync};
 use crate::time::Tz;
 use grant::SealedGrant;
@@ -71,8 +71,6 @@ struct Inner {
     client: Client,
     /// There while connected.
     sync: Mutex<Option<Arc<Sync>>>,
-    /// Tables that are being derived anew.
-    rebuild: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// `POST backfill`: the `days` days that end `offset_days` before today, of these collections (empty = all).
@@ -110,7 +108,7 @@ impl Account {
         let client =
             Client::new(environment.http.clone(), origins, Arc::clone(&tokens) as Arc<dyn AccessTokens>, environment.clock.clone());
         let engine = Engine::new(store.clone(), zone, environment.limits);
-        let (queries, sync, rebuild) = (Tally::default(), Mutex::new(None), Mutex::new(None));
+        let (queries, sync) = (Tally::default(), Mutex::new(None));
         let account = Account {
             inner: Arc::new(Inner {
                 key,
@@ -126,7 +124,6 @@ impl Account {
                 tokens,
                 client,
                 sync,
-                rebuild,
             }),
         };
         if account.unwritable().is_some() {
@@ -134,7 +131,7 @@ impl Account {
         }
         account.inner.rebuild_if_outdated()?;
         if account.inner.tokens.current()?.is_some() {
-            account.inner.start_schedule();
+            account.inner.start_schedule()?;
         }
         Ok(account)
     }
@@ -187,9 +184,9 @@ impl Account {
         Ok(answer)
     }
 
-    /// Starts a sync, or joins the one under way. Returns its run number.
+    /// Starts a sync, or joins the one under way. Returns its run number, and waits for nothing.
     pub fn start_sync(&self, trigger: Trigger) -> Result<i64, AccountError> {
-        Ok(self.inner.connected()?.request(trigger)?)
+        Ok(self.inner.connected()?.request(trigger))
     }
 
     /// Queues a piece of history to be fetched again, and starts a sync.
@@ -208,7 +205,7 @@ impl Account {
             return Err(AccountError::BeforeAnyRing);
         }
         self.inner.store.enqueue(&windows, now)?;
-        Ok(sync.request(Trigger::Backfill)?)
+        Ok(sync.request(Trigger::Backfill))
     }
 
     /// Follows the sync under way, or the last one of this process.
@@ -232,14 +229,18 @@ impl Account {
         self.disconnect().await?;
         let store = self.inner.store.clone();
         blocking(move || store.erase()).await?;
+        self.forget_person()?;
         Ok(())
     }
 
     /// Works with another catalogue from now on. Queries see the old tables until the new ones are whole.
     async fn adopt(&self, catalog: Arc<Catalog>) -> Result<(), AccountError> {
         let store = self.inner.store.clone();
-        blocking(move || store.adopt(catalog)).await?;
-        Ok(())
+        match blocking(move || store.adopt(catalog)).await {
+            // Whoever opens it next finds the catalogue in force.
+            Ok(()) | Err(StoreError::Retired) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whether Oura itself is asked for this account's data.
@@ -247,19 +248,18 @@ impl Account {
         !self.inner.settings.demo && lock(&self.inner.sync).is_some()
     }
 
-    /// Ends the schedule; waits for the windows under way and for a token refresh.
+    /// Ends the schedule and the deriving of tables; waits for the windows under way and for a token refresh.
     async fn close(&self) {
+        // Whoever opens the file next derives its tables anew, most likely otherwise.
+        self.inner.store.retire();
         let sync = lock(&self.inner.sync).take();
         if let Some(sync) = sync {
             sync.stop().await;
         }
         self.inner.tokens.settle().await;
         // Who opens the same file next must not meet its writer.
-        let rebuild = lock(&self.inner.rebuild).take();
-        if let Some(rebuild) = rebuild {
-            // A fault in it is in the log already.
-            let _ = rebuild.await;
-        }
+        let store = self.inner.store.clone();
+        blocking(move || store.at_rest()).await;
     }
 }
 
@@ -274,7 +274,7 @@ impl Inner {
         lock(&self.sync).clone().ok_or(AccountError::NotConnected)
     }
 
-    fn start_schedule(&self) {
+    fn start_schedule(&self) -> Result<(), AccountError> {
         let executor = Executor {
             store: self.store.clone(),
             client: self.client.clone(),
@@ -288,20 +288,22 @@ impl Inner {
         };
         let mut sync = lock(&self.sync);
         if sync.is_none() {
-            *sync = Some(Arc::new(Sync::start(executor, schedule)));
+            *sync = Some(Arc::new(Sync::start(executor, schedule)?));
         }
+        Ok(())
     }
 
     /// Derives tables anew in the background when the catalogue or the zone has changed; queries see the old ones until it is done.
     fn rebuild_if_outdated(&self) -> Result<(), AccountError> {
         if self.store.is_outdated()? {
             let (store, key) = (self.store.clone(), self.key.clone());
-            *lock(&self.rebuild) = Some(tokio::task::spawn_blocking(move || {
+            tokio::task::spawn_blocking(move || {
                 tracing::info!(datasource = %key, "tables are derived anew");
-                if let Err(error) = store.rebuild() {
-                    tracing::error!(datasource = %key, %error, "tables could not be derived anew");
+                match store.rebuild() {
+                    Ok(()) | Err(StoreError::Retired) => {}
+                    Err(error) => tracing::error!(datasource = %key, %error, "tables could not be derived anew"),
                 }
-            }));
+            });
         }
         Ok(())
     }

@@ -6,6 +6,10 @@ use crate::time::{Day, Instant};
 
 /// A sync older than this is worth a word, in seconds.
 const STALE: i64 = 2 * 86_400;
+/// The states of collections that should be current. The others are closed, which the settings say; who left a scope out knows it.
+const OPEN: &[&str] = &["ok", "waiting", "error"];
+/// How many collections are named; the settings list all.
+const NAMED: usize = 3;
 
 impl Account {
     /// A line to be shown with every answer; `None` while all is well or nothing was ever fetched. Blocks for two small reads.
@@ -18,15 +22,18 @@ impl Account {
         }
         let (state, _) = self.connection().ok()?;
         let now = self.inner.environment.clock.now();
-        notice(state, last_sync, now, ends).or_else(|| failing(&collections, now))
+        let left_behind = || match state {
+            ConnectionState::Connected => left_behind(collections.iter().filter(|row| self.is_fetched(&row.name)), now),
+            _ => None,
+        };
+        notice(state, last_sync, now, ends).or_else(left_behind)
     }
-}
 
-/// That some collections have not come for days while the others did. What Oura refuses is known from the settings, and not repeated.
-fn failing(collections: &[CollectionRow], now: Instant) -> Option<String> {
-    let stale = |row: &&CollectionRow| row.state == "error" && row.last_sync.is_some_and(|last| now.seconds() - last.seconds() > STALE);
-    let names: Vec<&str> = collections.iter().filter(stale).map(|row| row.name.as_str()).collect();
-    (!names.is_empty()).then(|| format!("Not fetched for days: {}; the data source's settings say why.", names.join(", ")))
+    /// Whether the settings want this collection, and Oura still has it.
+    pub(super) fn is_fetched(&self, collection: &str) -> bool {
+        let chosen = &self.inner.settings.collections;
+        (chosen.is_empty() || chosen.iter().any(|name| name == collection)) && self.catalog().get(collection).is_some()
+    }
 }
 
 fn until(ends: Option<Day>) -> String {
@@ -48,25 +55,52 @@ fn notice(state: ConnectionState, last_sync: Instant, now: Instant, ends: Option
     }
 }
 
+/// Collections that have stood still for longer than the others: a table whose newest row is old looks like days on which nothing was.
+fn left_behind<'a>(collections: impl Iterator<Item = &'a CollectionRow>, now: Instant) -> Option<String> {
+    let open = collections.filter(|row| OPEN.contains(&row.state.as_str()));
+    let days = |row: &'a CollectionRow| Some((row.name.as_str(), now.seconds() - row.last_sync?.seconds()));
+    let mut behind: Vec<(&str, i64)> = open.filter_map(days).filter(|(_, age)| *age > STALE).collect();
+    behind.sort_by_key(|(_, age)| std::cmp::Reverse(*age));
+    let named: Vec<String> = behind.iter().take(NAMED).map(|(name, age)| format!("{name} for {} days", age / 86_400)).collect();
+    let others = match behind.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    (!named.is_empty()).then(|| format!("Nothing new has come of {}{others}; the data source's settings say why.", named.join(", ")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_collection_that_fails_for_days_is_named_and_one_that_is_refused_is_not() {
-        let now = Instant(10 * 86_400);
-        let row = |name: &str, state: &str, age: i64| CollectionRow {
+    fn collection(name: &str, state: &str, days: Option<i64>) -> CollectionRow {
+        let last_sync = days.map(|days| Instant(30 * 86_400).plus(-days * 86_400));
+        CollectionRow {
             name: name.to_owned(),
             state: state.to_owned(),
             reason: None,
-            last_sync: Some(now.plus(-age)),
+            last_sync,
             documents: 1,
             first_day: None,
             last_day: None,
-        };
-        let rows = [row("sleep", "error", STALE + 1), row("tag", "scope_missing", 9 * STALE), row("workout", "error", 60)];
-        assert_eq!(failing(&rows, now).unwrap(), "Not fetched for days: sleep; the data source's settings say why.");
-        assert_eq!(failing(&rows[1..], now), None);
+        }
+    }
+
+    #[test]
+    fn a_collection_that_stands_still_while_others_go_on_is_named() {
+        let said = |rows: &[CollectionRow]| left_behind(rows.iter(), Instant(30 * 86_400));
+        let well = collection("workout", "ok", Some(0));
+        assert_eq!(
+            said(&[collection("sleep", "error", Some(9)), well.clone(), collection("tag", "waiting", Some(3))]).unwrap(),
+            "Nothing new has come of sleep for 9 days, tag for 3 days; the data source's settings say why."
+        );
+        let many: Vec<CollectionRow> = ["a", "b", "c", "d", "e"].map(|name| collection(name, "error", Some(4))).into();
+        assert!(said(&many).unwrap().contains("c for 4 days and 2 more;"));
+        // What a person has not granted, what Oura does not give, and what never came, is said in the settings alone.
+        for closed in ["scope_missing", "membership_ended", "forbidden", "not_available", "app_too_old", "removed"] {
+            assert_eq!(said(&[well.clone(), collection("spo2", closed, Some(20))]), None, "{closed}");
+        }
+        assert_eq!(said(&[well, collection("sleep", "waiting", None)]), None);
     }
 
     #[test]

@@ -136,8 +136,11 @@ impl Account {
     fn sync_status(&self, collections: &[CollectionStatus]) -> Result<SyncStatus, AccountError> {
         let sync = lock(&self.inner.sync).clone();
         let progress = self.progress().borrow().clone();
-        let last_run = self.inner.store.last_run()?;
         let running = sync.as_ref().is_some_and(|sync| sync.is_running());
+        // One that waits for the store, or that the store did not take, has no row.
+        let last_run = self.inner.store.last_run()?;
+        let unbegun = progress.run > last_run.as_ref().map_or(0, |run| run.run);
+        let last_run = last_run.filter(|_| !(running && unbegun));
         let percent = match (running, &last_run) {
             (true, _) => progress.percent(),
             (false, Some(run)) if run.windows > 0 => (100.0 * run.windows_done as f64 / run.windows as f64).min(100.0),
@@ -151,11 +154,11 @@ impl Account {
             running,
             seconds_left,
             percent: (percent * 10.0).round() / 10.0,
-            run: last_run.as_ref().map(|run| run.run),
+            run: unbegun.then_some(progress.run).or(last_run.as_ref().map(|run| run.run)),
             documents: if running { progress.documents } else { last_run.as_ref().map_or(0, |run| run.documents) },
             last_sync: collections.iter().filter_map(|collection| collection.last_sync).max(),
             next_sync: sync.as_ref().and_then(|sync| sync.next()),
-            failure: last_run.and_then(|run| run.message),
+            failure: if unbegun { progress.failure } else { last_run.and_then(|run| run.message) },
         })
     }
 }

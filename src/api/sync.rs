@@ -22,7 +22,7 @@ fn accepted(run: i64) -> Accepted {
 }
 
 pub(super) async fn sync(_: Admin, State(account): State<Account>, _: Json<Nothing>) -> Result<Accepted, ApiError> {
-    Ok(accepted(super::blocking(move || account.start_sync(Trigger::Manual)).await?))
+    Ok(accepted(account.start_sync(Trigger::Manual)?))
 }
 
 /// A backfill as it is asked for, in the address or in the body; the body counts where both name something.

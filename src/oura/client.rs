@@ -14,7 +14,7 @@ use url::Url;
 use super::answer::{self, BodyError};
 use super::meaning::{Meaning, meaning, missing_scope};
 use super::pace::{AnswerCount, Backoff, Counters, Gate, RequestCounts, count};
-use super::{AccessTokens, Origins, Pages, Secret, TokenError, USER_AGENT, below};
+use super::{AccessTokens, Origins, Pages, Secret, USER_AGENT, below};
 use crate::catalog::{Collection, Style};
 use crate::time::{Clock, Instant, Tz};
 
@@ -22,6 +22,8 @@ use crate::time::{Clock, Instant, Tz};
 const PAGE_LIMIT: usize = 64 * 1024 * 1024;
 /// As much of an error answer as is read.
 const ERROR_LIMIT: usize = 64 * 1024;
+/// Whose ring it is; every token may read that, whatever its scopes.
+const OPEN_TO_ANY: &str = "/v2/usercollection/personal_info";
 /// How often a request is repeated after no answer, a broken one, or a 5xx.
 const RETRIES: u32 = 3;
 /// How often a request is repeated after a 429.
@@ -270,8 +272,24 @@ impl Client {
         };
         match (in_vain, opens_others) {
             (true, true) => Err(FetchError::Forbidden { detail }),
-            (true, false) => Err(TokenError::ReconnectNeeded { reason: format!("Oura refuses a fresh token: {detail}") }.into()),
+            (true, false) => Err(self.refused_fresh(collection, token, detail).await),
             (false, _) => Ok(Bearer { token: self.shared.tokens.replace(token.clone()).await?, instead_of: Some(token) }),
+        }
+    }
+
+    /// What it means that a fresh token is refused, which nothing has accepted yet: the login is over, or only this collection is closed.
+    /// That is asked where any good token is let in, since a login that is declared over needs a person.
+    async fn refused_fresh(&self, collection: &Collection, token: Secret, detail: String) -> FetchError {
+        match self.attempt(collection, below(&self.shared.origins.api, OPEN_TO_ANY), &token).await {
+            Err(Failure::Unauthorized { .. }) => {
+                self.shared.tokens.end(token, format!("Oura refuses a fresh token: {detail}")).await.into()
+            }
+            Err(Failure::Passing(error)) => error,
+            Err(Failure::RateLimited { .. }) => FetchError::RateLimited,
+            Ok(_) | Err(Failure::Final(_)) => {
+                self.trust().accepted = Some(token);
+                FetchError::Forbidden { detail }
+            }
         }
     }
 

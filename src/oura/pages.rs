@@ -80,4 +80,15 @@ mod tests {
         assert!(pages.next().await.unwrap().is_some());
         assert!(matches!(pages.next().await, Err(FetchError::Malformed { .. })));
     }
+
+    #[tokio::test]
+    async fn a_window_that_would_fill_the_memory_is_given_up() {
+        let fake = Fake::new(|_| answer(200, r#"{"data":[{"id":"12345678"}],"next_token":null}"#)).await;
+        let (client, collection) = (client(&fake), collection(Style::Dates));
+        for (before, fits) in [(MOST_BYTES - 17, true), (MOST_BYTES - 16, false)] {
+            let mut pages = client.pages(&collection, range());
+            pages.bytes = before;
+            assert_eq!(pages.next().await.is_ok(), fits);
+        }
+    }
 }

@@ -44,6 +44,13 @@ pub trait AccessTokens: Send + Sync {
     fn access_token(&self) -> BoxFuture<'_, Result<Secret, TokenError>>;
     /// A token other than `rejected`, which Oura answered with 401.
     fn replace(&self, rejected: Secret) -> BoxFuture<'_, Result<Secret, TokenError>>;
+    /// `token` is fresh, and opens nothing at all: whoever keeps logins keeps that this one is over. Returns it as an error.
+    fn end(&self, token: Secret, reason: String) -> BoxFuture<'_, TokenError> {
+        Box::pin(async move {
+            drop(token);
+            TokenError::ReconnectNeeded { reason }
+        })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -122,6 +129,15 @@ impl Tokens {
         self.inner.vault.load().map_err(|detail| TokenError::Vault { detail })
     }
 
+    /// The newest pair, even one that could not be stored yet. Waits for a refresh under way.
+    pub async fn newest(&self) -> Result<Option<Grant>, TokenError> {
+        let held = self.inner.lock().await;
+        match &held.unsaved {
+            Some(unsaved) => Ok(Some(unsaved.clone())),
+            None => self.inner.vault(|vault| vault.load()).await,
+        }
+    }
+
     /// Whether there is a login, as far as is known without asking Oura.
     pub fn standing(&self) -> Result<(), TokenError> {
         if let Some(over) = self.inner.over() {
@@ -163,6 +179,18 @@ impl AccessTokens for Tokens {
 
     fn replace(&self, rejected: Secret) -> BoxFuture<'_, Result<Secret, TokenError>> {
         Box::pin(self.token(Some(rejected)))
+    }
+
+    fn end(&self, token: Secret, reason: String) -> BoxFuture<'_, TokenError> {
+        Box::pin(async move {
+            let over = TokenError::ReconnectNeeded { reason };
+            let held = self.inner.lock().await;
+            // A person may have connected again meanwhile.
+            if held.grant.as_ref().is_some_and(|grant| grant.access_token == token) {
+                self.inner.end(over.clone()).await;
+            }
+            over
+        })
     }
 }
 
@@ -231,13 +259,13 @@ impl Inner {
         }
         // Another process on the same vault may have been here first.
         held.grant = self.vault(|vault| vault.load()).await?;
+        if let Some(reason) = self.vault(|vault| vault.ended()).await? {
+            return Err(TokenError::ReconnectNeeded { reason });
+        }
         if let Some(token) = held.usable(rejected, soon) {
             return Ok(token);
         }
         let grant = held.grant.clone().ok_or(TokenError::NotConnected)?;
-        if let Some(reason) = self.vault(|vault| vault.ended()).await? {
-            return Err(TokenError::ReconnectNeeded { reason });
-        }
         if grant.refresh_token.is_none() {
             return Err(TokenError::ReconnectNeeded { reason: "Oura gave no refresh token".to_owned() });
         }

@@ -15,8 +15,10 @@ use crate::api::ApiError;
 use crate::blocking::blocking;
 use crate::words::grouped;
 
-/// A person looks at a spinner meanwhile.
+/// How long to wait for a sync: a person looks at a spinner meanwhile.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// What may come on top of it, whatever the data source is busy with.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// Anybody may press the button as often as they like; Oura is asked this often at most.
 const BETWEEN_SYNCS: Duration = Duration::from_secs(60);
@@ -40,30 +42,44 @@ impl HealthSyncs {
 }
 
 pub async fn answer(opening: &Opening, syncs: &HealthSyncs, context: Option<&PluginContext>) -> CheckHealthResponse {
+    answer_by(tokio::time::Instant::now() + PATIENCE, opening, syncs, context).await
+}
+
+async fn answer_by(
+    deadline: tokio::time::Instant,
+    opening: &Opening,
+    syncs: &HealthSyncs,
+    context: Option<&PluginContext>,
+) -> CheckHealthResponse {
     let looked = async {
         let account = context::account(opening, context).await?;
-        let status = look(&account, syncs).await?;
+        let status = look(&account, syncs, deadline).await?;
         Ok::<_, ApiError>((status, account.unwritable().map(str::to_owned)))
     };
-    match looked.await {
+    match tokio::time::timeout_at(deadline + MARGIN, looked).await.unwrap_or_else(|_| Err(busy())) {
         Ok((status, Some(why))) => response(HealthStatus::Error, why, details(&status)),
         Ok((status, None)) => report(&status),
         Err(error) => response(HealthStatus::Error, error.message, json!({ "code": error.code, "verboseMessage": error.hint })),
     }
 }
 
-/// The status, after the sync this check started if there was one to start.
-async fn look(account: &Account, syncs: &HealthSyncs) -> Result<Status, AccountError> {
+/// What was begun goes on without the one who asked.
+fn busy() -> ApiError {
+    let message = "the data source is busy with its changed settings or a newer version, and not ready yet";
+    ApiError::new(503, "busy", message, "Press Save & test again in a minute; nothing is lost.")
+}
+
+/// The status, after the sync this check started if there was one to start and it ended before `deadline`.
+async fn look(account: &Account, syncs: &HealthSyncs, deadline: tokio::time::Instant) -> Result<Status, AccountError> {
     let status = status_of(account).await?;
     if status.state != ConnectionState::Connected {
         return Ok(status);
     }
     let mut progress = account.progress();
     if syncs.due(account.key()) {
-        let begun = account.clone();
-        let run = blocking(move || begun.start_sync(Trigger::Health)).await?;
+        let run = account.start_sync(Trigger::Health)?;
         // A sync that takes longer goes on, and the message says how far it is.
-        let _ = tokio::time::timeout(PATIENCE, progress.wait_for(|progress| progress.run >= run && progress.finished)).await;
+        let _ = tokio::time::timeout_at(deadline, progress.wait_for(|progress| progress.run >= run && progress.finished)).await;
     }
     status_of(account).await
 }
@@ -137,8 +153,11 @@ fn response(status: HealthStatus, message: String, details: serde_json::Value) -
 
 #[cfg(test)]
 mod tests {
+    use grafana_plugin_sdk::pluginv2::DataSourceInstanceSettings;
+
     use super::*;
-    use crate::account::SyncStatus;
+    use crate::account::{Accounts, Environment, SyncStatus};
+    use crate::oura::Origins;
     use crate::time::Day;
 
     fn collection(name: &str, state: &str, documents: u64, reason: Option<&str>) -> CollectionStatus {
@@ -212,6 +231,34 @@ mod tests {
         assert!(report(&status).message.ends_with("failed: Oura answered 500"));
         status.sync.running = true;
         assert_eq!(report(&status).status(), HealthStatus::Ok);
+    }
+
+    #[tokio::test]
+    async fn a_data_source_that_is_not_ready_yet_says_so_in_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = Environment {
+            data_dir: folder.path().to_owned(),
+            origins: Origins::oura(),
+            http: crate::oura::http_client().unwrap(),
+            catalog: Arc::new(crate::catalog::Catalog::bundled()),
+            clock: crate::time::Clock::system(),
+            limits: crate::query::Limits::default(),
+            encryption_key: None,
+            scheduled: false,
+        };
+        // As long as another process has the folder, which is waited for, nothing opens.
+        let _other = Accounts::open(environment.clone()).unwrap();
+        let opening = Opening::begin(|| Ok(environment));
+        let context = PluginContext {
+            org_id: 1,
+            data_source_instance_settings: Some(DataSourceInstanceSettings { uid: "oura".to_owned(), ..Default::default() }),
+            ..PluginContext::default()
+        };
+        let (started, deadline) = (Instant::now(), tokio::time::Instant::now());
+        let health = answer_by(deadline, &opening, &HealthSyncs::default(), Some(&context)).await;
+        assert!(started.elapsed() < MARGIN * 2, "{:?}", started.elapsed());
+        assert_eq!(health.status(), HealthStatus::Error);
+        assert!(health.message.contains("not ready yet"), "{}", health.message);
     }
 
     #[test]

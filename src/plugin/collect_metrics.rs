@@ -10,7 +10,7 @@ use crate::query::LATENCIES;
 
 pub async fn answer(opening: &Opening) -> CollectMetricsResponse {
     let accounts = match opening.now() {
-        Some(accounts) => accounts.all().await,
+        Some(accounts) => accounts.at_hand().await,
         None => Vec::new(),
     };
     let text = tokio::task::spawn_blocking(move || exposition(&accounts)).await.unwrap_or_default();
@@ -197,7 +197,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let accounts = accounts(folder.path()).await;
         let context = QueryContext { from_ms: 0, to_ms: 1, interval: std::time::Duration::from_secs(1), max_data_points: 1 };
-        let all = accounts.all().await;
+        let all = accounts.at_hand().await;
         for sql in ["SELECT 1 UNION SELECT 2", "DELETE FROM sleep", "SELECT 1"] {
             let _ = all[0].query(&SqlQuery { raw_sql: sql.to_owned(), ..SqlQuery::default() }, &context).await;
         }

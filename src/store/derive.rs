@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Statement, Transaction, params};
@@ -28,7 +29,8 @@ impl Store {
         Ok(self::derived_by(&self.catalog(), self.shared.zone) != derived_by)
     }
 
-    /// Derives everything anew in one transaction: readers see the old until it is done.
+    /// Derives everything anew in one transaction: readers see the old until it is done. [`Store::retire`] breaks it off, which leaves
+    /// the old and is [`StoreError::Retired`].
     pub fn rebuild(&self) -> Result<(), StoreError> {
         let writer = self.writer();
         self.derive_anew(writer, self.catalog())
@@ -39,7 +41,12 @@ impl Store {
         self.derive_anew(self.writer(), catalog)
     }
 
+    fn unless_retired(&self) -> Result<(), StoreError> {
+        if self.shared.retired.load(Ordering::Relaxed) { Err(StoreError::Retired) } else { Ok(()) }
+    }
+
     fn derive_anew(&self, mut writer: MutexGuard<'_, Connection>, catalog: Arc<Catalog>) -> Result<(), StoreError> {
+        self.unless_retired()?;
         let zone = self.shared.zone;
         let transaction = writer.transaction()?;
         schema::create_derived(&transaction, &catalog)?;
@@ -59,6 +66,7 @@ impl Store {
             let documents: Vec<i64> = raw.query_map([&collection.name], |row| row.get(0))?.collect::<Result<_, _>>()?;
             let mut payload_of = transaction.prepare("SELECT payload FROM oura_raw_documents WHERE document = ?1")?;
             for document in documents {
+                self.unless_retired()?;
                 let payload: String = payload_of.query_row([document], |row| row.get(0))?;
                 let value: Value = serde_json::from_str(&payload).unwrap_or(Value::Null);
                 let Ok(reading) = collection.read(&value, zone) else { continue };
@@ -75,6 +83,7 @@ impl Store {
         }
         let rows = catalog.collections.iter().filter(|collection| collection.storage == Storage::Rows);
         for of in rows.map(|collection| collection.table.as_str()).chain([rollups::SAMPLES_TABLE]) {
+            self.unless_retired()?;
             rollups::rebuild(&transaction, of)?;
         }
         rebuild_calendar(&transaction, zone)?;

@@ -27,6 +27,9 @@ pub enum StoreError {
     ReadOnly,
     #[error("{path} cannot be written: {detail}. Name a new file in a folder that exists and that you may write")]
     Copy { path: PathBuf, detail: String },
+    /// Whoever opens the file next derives its tables.
+    #[error("tables are not derived anew: the data source is being closed")]
+    Retired,
     #[error("the database failed: {0}")]
     Database(rusqlite::Error),
 }

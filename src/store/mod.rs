@@ -32,6 +32,7 @@ pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -59,6 +60,8 @@ struct Shared {
     /// Changes only while the writer is held.
     catalog: RwLock<Arc<Catalog>>,
     zone: Tz,
+    /// Whether tables are derived anew no more: see [`Store::retire`].
+    retired: AtomicBool,
     /// For the store's own questions, which must not wait for a long write.
     inspector: Mutex<Connection>,
     readers: Readers,
@@ -96,7 +99,8 @@ impl Store {
 
     fn over(path: &Path, catalog: Arc<Catalog>, zone: Tz, writer: Connection, inspector: Connection, readers: Readers) -> Store {
         let (catalog, writer, inspector) = (RwLock::new(catalog), Mutex::new(writer), Mutex::new(inspector));
-        Store { shared: Arc::new(Shared { path: path.to_owned(), catalog, zone, writer, inspector, readers }) }
+        let retired = AtomicBool::new(false);
+        Store { shared: Arc::new(Shared { path: path.to_owned(), catalog, zone, retired, writer, inspector, readers }) }
     }
 
     pub fn path(&self) -> &Path {
@@ -153,6 +157,17 @@ impl Store {
         transaction.commit()?;
         writer.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
         Ok(())
+    }
+
+    /// Derives no tables anew from now on; a rebuild under way is broken off and begins again with the next opening. The first half of
+    /// closing, told before [`Store::at_rest`] waits.
+    pub fn retire(&self) {
+        self.shared.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for the write under way: another `Store` over the same file does not meet it. Blocks.
+    pub fn at_rest(&self) {
+        drop(self.writer());
     }
 
     /// Reads every page; what is wrong with the file, nothing if it is whole. Takes seconds for gigabytes.

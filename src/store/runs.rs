@@ -63,17 +63,22 @@ pub struct CollectionRow {
 }
 
 impl Store {
-    /// Opens a run; windows that wait from before belong to it.
-    pub fn begin_run(&self, trigger: Trigger, now: Instant) -> Result<i64, StoreError> {
+    /// The number of the next run. Waits for no write.
+    pub fn next_run(&self) -> Result<i64, StoreError> {
+        Ok(self.last_run()?.map_or(1, |last| last.run + 1))
+    }
+
+    /// Opens `run`; windows that wait from before belong to it. Waits for the write under way, which can be a long one.
+    pub fn begin_run(&self, run: i64, trigger: Trigger, now: Instant) -> Result<(), StoreError> {
         let writer = self.writer();
         // One whose end could not be stored is still open.
         interrupt(&writer)?;
-        Ok(writer.query_row(
-            "INSERT INTO sync_runs (started_at, trigger, state, windows)
-             VALUES (?1, ?2, 'running', (SELECT count(*) FROM sync_windows WHERE done_at IS NULL)) RETURNING run",
-            (now.0, trigger.as_str()),
-            |row| row.get(0),
-        )?)
+        writer.execute(
+            "INSERT INTO sync_runs (run, started_at, trigger, state, windows)
+             VALUES (?1, ?2, ?3, 'running', (SELECT count(*) FROM sync_windows WHERE done_at IS NULL))",
+            (run, now.0, trigger.as_str()),
+        )?;
+        Ok(())
     }
 
     /// `windows`: how many there were, without those of collections that Oura refuses.

@@ -292,6 +292,23 @@ fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_
 }
 
 #[test]
+fn a_store_that_is_being_closed_derives_nothing_anew_and_the_next_opening_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = open(folder.path(), Tz::UTC);
+    put(&before, "daily_readiness", "2026-01-01", "2026-01-31", &[readiness("a", "2026-01-05", 70)]);
+    drop(before);
+    let closing = open(folder.path(), Tz::America__New_York);
+    closing.retire();
+    assert!(matches!(closing.rebuild(), Err(StoreError::Retired)));
+    closing.at_rest();
+    assert_eq!(text(&closing, "SELECT count(*) FROM days"), "1", "the old tables stay whole");
+    let next = open(folder.path(), Tz::America__New_York);
+    assert!(next.is_outdated().unwrap());
+    next.rebuild().unwrap();
+    assert!(!next.is_outdated().unwrap());
+}
+
+#[test]
 fn another_time_zone_moves_midnights_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let before = open(folder.path(), Tz::UTC);
@@ -386,7 +403,8 @@ fn a_file_that_is_no_database_and_one_of_a_newer_version_are_refused_and_left_al
 fn a_run_that_was_interrupted_is_gone_on_with_and_one_that_ended_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let run = store.begin_run(super::Trigger::Manual, now()).unwrap();
+    let run = store.next_run().unwrap();
+    store.begin_run(run, super::Trigger::Manual, now()).unwrap();
     put(&store, "daily_sleep", "2026-11-18", "2026-11-24", &[]);
     put(&store, "personal_info", "2026-11-24", "2026-11-24", &[json!({"id": "p"})]);
     assert_eq!(store.held(now()).unwrap().complete.get("daily_sleep"), None, "these days may still change");

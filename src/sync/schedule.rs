@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::executor::{Executor, Progress};
+use crate::blocking::blocking;
 use crate::store::{RunEnd, StoreError, Trigger};
 use crate::time::{Clock, Day, Instant, Tz};
 
@@ -37,38 +38,45 @@ pub struct Sync {
 struct Shared {
     executor: Executor,
     schedule: Schedule,
-    /// Held while a run begins, which may wait long for a busy store.
-    beginning: Mutex<()>,
-    /// The run that is wanted or under way; never held for long.
-    run: Mutex<Option<i64>>,
+    runs: Mutex<Runs>,
     next: Mutex<Option<Instant>>,
     wanted: Notify,
     progress: watch::Sender<Progress>,
     stop: watch::Sender<bool>,
 }
 
+/// Runs are numbered here and begun in the store by the schedule's own task: who asks for one does not wait for the store, which may be
+/// busy for long with tables that are derived anew.
+struct Runs {
+    /// Wanted or under way, and why.
+    wanted: Option<(i64, Trigger)>,
+    /// The number of the next one.
+    next: i64,
+}
+
 impl Sync {
-    /// Starts the schedule; the first sync is due when the last one is older than the interval.
-    pub fn start(executor: Executor, schedule: Schedule) -> Sync {
+    /// Starts the schedule; the first sync is due when the last one is older than the interval. Blocks for a small read.
+    pub fn start(executor: Executor, schedule: Schedule) -> Result<Sync, StoreError> {
+        let next = executor.store.next_run()?;
         let shared = Arc::new(Shared {
             executor,
             schedule,
-            beginning: Mutex::new(()),
-            run: Mutex::new(None),
+            runs: Mutex::new(Runs { wanted: None, next }),
             next: Mutex::new(None),
             wanted: Notify::new(),
             progress: watch::Sender::new(Progress { finished: true, ..Progress::default() }),
             stop: watch::Sender::new(false),
         });
         let task = tokio::spawn(Arc::clone(&shared).keep_going());
-        Sync { shared, task: Mutex::new(Some(task)) }
+        Ok(Sync { shared, task: Mutex::new(Some(task)) })
     }
 
-    /// Asks for a sync; one that is wanted or under way already serves. Returns its number.
-    pub fn request(&self, trigger: Trigger) -> Result<i64, StoreError> {
-        let run = self.shared.request(trigger)?;
+    /// Asks for a sync; one that is wanted or under way already serves. Returns its number at once; that it could not begin is told as
+    /// its failure, in [`Progress`].
+    pub fn request(&self, trigger: Trigger) -> i64 {
+        let run = self.shared.request(trigger);
         self.shared.wanted.notify_one();
-        Ok(run)
+        run
     }
 
     pub fn progress(&self) -> watch::Receiver<Progress> {
@@ -76,7 +84,7 @@ impl Sync {
     }
 
     pub fn is_running(&self) -> bool {
-        self.shared.under_way(*lock(&self.shared.run)).is_some()
+        self.shared.under_way(&lock(&self.shared.runs)).is_some()
     }
 
     /// When the schedule will start the next sync.
@@ -102,50 +110,57 @@ impl Drop for Sync {
 }
 
 impl Shared {
-    fn request(&self, trigger: Trigger) -> Result<i64, StoreError> {
-        let _one = lock(&self.beginning);
-        if let Some(run) = self.under_way(*lock(&self.run)) {
-            return Ok(run);
+    fn request(&self, trigger: Trigger) -> i64 {
+        let mut runs = lock(&self.runs);
+        if let Some(run) = self.under_way(&runs) {
+            return run;
         }
-        let run = self.executor.store.begin_run(trigger, self.executor.clock.now())?;
-        *lock(&self.run) = Some(run);
+        let run = runs.next;
+        *runs = Runs { wanted: Some((run, trigger)), next: run + 1 };
         self.progress.send_replace(Progress { run, ..Progress::default() });
-        Ok(run)
+        run
     }
 
-    /// `run`, unless it has ended already.
-    fn under_way(&self, run: Option<i64>) -> Option<i64> {
+    /// The run that is wanted, unless it has ended already.
+    fn under_way(&self, runs: &Runs) -> Option<i64> {
         let progress = self.progress.borrow();
-        run.filter(|run| !(progress.finished && progress.run == *run))
+        runs.wanted.map(|(run, _)| run).filter(|run| !(progress.finished && progress.run == *run))
+    }
+
+    /// One run from its row in the store to its end.
+    async fn go(&self, run: i64, trigger: Trigger, stop: &watch::Receiver<bool>) -> RunEnd {
+        let (store, now) = (self.executor.store.clone(), self.executor.clock.now());
+        match blocking(move || store.begin_run(run, trigger, now)).await {
+            Ok(()) => self.executor.run(run, &self.progress, stop.clone()).await,
+            Err(error) => {
+                let failure = error.to_string();
+                self.progress.send_replace(Progress { run, finished: true, failure: Some(failure.clone()), ..Progress::default() });
+                RunEnd::Failed(failure)
+            }
+        }
     }
 
     async fn keep_going(self: Arc<Self>) {
         let mut stop = self.stop.subscribe();
         let mut failures = 0;
         loop {
-            let wanted = *lock(&self.run);
-            if let Some(run) = wanted {
-                let end = self.executor.run(run, &self.progress, stop.clone()).await;
+            let wanted = lock(&self.runs).wanted;
+            if let Some((run, trigger)) = wanted {
+                let end = self.go(run, trigger, &stop).await;
                 failures = if matches!(end, RunEnd::Failed(_)) || self.reached_nothing() { failures + 1 } else { 0 };
                 tracing::info!(run, end = ?end, "sync ended");
                 // Who saw the end of this run may have asked for the next one already.
-                lock(&self.run).take_if(|wanted| *wanted == run);
+                lock(&self.runs).wanted.take_if(|(wanted, _)| *wanted == run);
             }
             if *stop.borrow() {
                 return;
             }
-            let pause = self.pause(failures);
+            let pause = Arc::clone(&self).pause(failures).await;
             tokio::select! {
                 () = self.wanted.notified() => {}
                 _ = stop.changed() => {}
                 () = sleep(&self.executor.clock, pause.unwrap_or_default()), if pause.is_some() => {
-                    let shared = Arc::clone(&self);
-                    // The store may be busy for long, with tables that are derived anew.
-                    let begun = tokio::task::spawn_blocking(move || shared.request(Trigger::Schedule)).await;
-                    if let Err(error) = begun.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic())) {
-                        tracing::error!(%error, "a sync could not begin");
-                        failures += 1;
-                    }
+                    self.request(Trigger::Schedule);
                 }
             }
         }
@@ -158,8 +173,12 @@ impl Shared {
     }
 
     /// How long until the next sync by itself, a little later than due so that many installations do not ask in the same second.
-    fn pause(&self, failures: u32) -> Option<Duration> {
+    async fn pause(self: Arc<Self>, failures: u32) -> Option<Duration> {
         let Schedule::Every(interval) = self.schedule else { return None };
+        Some(blocking(move || self.pause_of(interval, failures)).await)
+    }
+
+    fn pause_of(&self, interval: Duration, failures: u32) -> Duration {
         let Executor { store, clock, .. } = &self.executor;
         let now = clock.now();
         let wait = wait(interval.as_secs() as i64, failures, now, store.zone(), store.last_night().ok().flatten());
@@ -176,7 +195,7 @@ impl Shared {
         let jitter = rand::random_range(0.0..0.1) * wait as f64;
         let pause = Duration::from_secs_f64((due.0 - now.0) as f64 + if from.is_some() { jitter } else { 0.0 });
         *lock(&self.next) = Some(now.plus(pause.as_secs() as i64));
-        Some(pause)
+        pause
     }
 }
 

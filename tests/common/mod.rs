@@ -53,7 +53,8 @@ pub fn executor(folder: &Path, origin: &url::Url, token: &str, clock: Clock, his
 
 /// One sync from beginning to end.
 pub async fn sync(executor: &Executor) -> (RunEnd, Progress) {
-    let run = executor.store.begin_run(Trigger::Manual, executor.clock.now()).unwrap();
+    let run = executor.store.next_run().unwrap();
+    executor.store.begin_run(run, Trigger::Manual, executor.clock.now()).unwrap();
     let progress = watch::Sender::new(Progress::default());
     let stop = watch::Sender::new(false);
     let end = executor.run(run, &progress, stop.subscribe()).await;

@@ -16,7 +16,7 @@ pub const REDIRECT: &str = "http://localhost:3000/connections/datasources/edit/o
 pub struct World {
     pub simulator: Simulator,
     pub clock: Clock,
-    settings: Settings,
+    pub settings: Settings,
     secret: Secret,
 }
 

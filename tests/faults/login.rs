@@ -1,6 +1,6 @@
 //! Logins that go wrong.
 
-use ringside::account::{Accounts, ConnectionState, DatasourceKey};
+use ringside::account::{Accounts, ConnectionState, DatasourceKey, Settings, Trigger};
 use ringside::oura::Secret;
 use ringside::simulator::{Config, Fault, Misbehaviour, Registration};
 use ringside::time::Clock;
@@ -290,4 +290,57 @@ async fn another_persons_ring_does_not_mix_with_the_history_that_is_kept() {
     assert_eq!(call(&account, USER, "/oauth/callback", json!(back)).await.0, 200);
     assert_eq!(ended(&account, 1).await.failure, None);
     assert!(account.status().unwrap().collections.iter().all(|collection| collection.state == "ok"));
+}
+
+#[tokio::test]
+async fn while_oura_does_not_say_whose_login_it_is_no_history_takes_it() {
+    let world = World::connected().await;
+    for fault in ["status=503", "status=404", "status=403", "status=401", "scope", "invalid_json"] {
+        world.simulator.faults().clear();
+        world.simulator.faults().add(format!("collection=personal_info,{fault}").parse().unwrap());
+        let back = allowed(&world.account).await;
+        let answer = call(&world.account, USER, "/oauth/callback", json!(back)).await;
+        assert_eq!((answer.0, &answer.1["error"]["code"]), (503, &json!("person_unknown")), "{fault}");
+        assert_says(&said(&answer), &["whose ring", "not mixed", "Press Connect again"]);
+    }
+    world.simulator.faults().clear();
+    assert_eq!(world.account.status().unwrap().state, ConnectionState::Connected, "the former login holds");
+    let back = allowed(&world.account).await;
+    assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_person_is_known_again_whatever_is_fetched_of_them() {
+    let few = Settings { collections: vec!["daily_sleep".to_owned()], ..settings() };
+    let first = oura(person()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let accounts = Accounts::open(environment(folder.path(), &first, brisk())).unwrap();
+    let account = accounts.account(&DatasourceKey::single(), &few, &secret()).await.unwrap();
+    log_in(&account).await;
+    assert_eq!(first.requests().log().iter().filter(|request| request.collection() == Some("personal_info")).count(), 1);
+    drop(account);
+    accounts.shutdown().await;
+    drop(accounts);
+
+    let somebody = oura(Config { seed: 8, ..person() }).await;
+    let accounts = Accounts::open(environment(folder.path(), &somebody, brisk())).unwrap();
+    let account = accounts.account(&DatasourceKey::single(), &few, &secret()).await.unwrap();
+    let back = allowed(&account).await;
+    let answer = call(&account, USER, "/oauth/callback", json!(back)).await;
+    assert_eq!((answer.0, &answer.1["error"]["code"]), (409, &json!("other_person")));
+}
+
+#[tokio::test]
+async fn who_disconnects_during_a_renewal_gives_the_new_pair_back() {
+    let world = World::connected().await;
+    world.simulator.faults().add(Fault::on_path("/oauth/token", Misbehaviour::Delay(Duration::from_secs(2))));
+    // The token is refused once, and a new pair is on its way.
+    world.simulator.faults().add("collection=sleep,status=401,times=1".parse().unwrap());
+    world.account.start_sync(Trigger::Manual).unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.account.disconnect().await.unwrap();
+    let journal = world.simulator.requests();
+    let login: Vec<&str> = journal.log().iter().map(|request| request.path.as_str()).filter(|path| path.starts_with("/oauth")).collect();
+    assert_eq!(login[login.len() - 2..], ["/oauth/token", "/oauth/revoke"], "not the one that the new pair replaced");
+    assert_eq!(world.account.status().unwrap().state, ConnectionState::NotConnected);
 }

@@ -1,6 +1,7 @@
 //! What goes wrong, through the doors of the whole product: each fault ends in words that say what happened and what to do, the data
 //! stays whole, and everything else goes on.
 
+mod busy;
 mod clock;
 mod collections;
 #[path = "../common/mod.rs"]

@@ -1,6 +1,8 @@
 //! Several data sources of several organisations in one process: the faults of one are not the others'.
 
-use ringside::account::{Account, Accounts, ConnectionState, DatasourceKey, Trigger};
+use std::time::{Duration, Instant};
+
+use ringside::account::{Account, Accounts, ConnectionState, DatasourceKey, Settings, Trigger};
 use ringside::oura::Secret;
 use ringside::simulator::{Fault, Misbehaviour, Target};
 use serde_json::json;
@@ -62,6 +64,32 @@ async fn a_store_that_is_busy_for_long_holds_up_neither_status_nor_queries() {
     busy.execute_batch("ROLLBACK").unwrap();
     let run = beginning.await.unwrap().unwrap();
     assert_eq!(ended(&world.account, run).await.failure, None);
+}
+
+#[tokio::test]
+async fn one_that_takes_long_to_close_holds_up_no_other() {
+    let world = World::connected().await;
+    let slow = DatasourceKey::new(1, "slow").unwrap();
+    let account = world.accounts.account(&slow, &settings(), &secret()).await.unwrap();
+    log_in(&account).await;
+    // Its login is being renewed, and Oura takes its time.
+    world.simulator.revoke_all();
+    world.simulator.faults().add(Fault::on_path("/oauth/token", Misbehaviour::Delay(Duration::from_secs(4))));
+    account.start_sync(Trigger::Manual).unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let reopening = tokio::spawn({
+        let accounts = world.accounts.clone();
+        async move { accounts.account(&slow, &Settings { sync_interval_minutes: 60, ..settings() }, &secret()).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let started = Instant::now();
+    world.accounts.account(&DatasourceKey::single(), &settings(), &secret()).await.unwrap();
+    let at_hand: Vec<String> = world.accounts.at_hand().await.iter().map(|account| account.key().to_string()).collect();
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert_eq!(at_hand, ["1/oura"]);
+    let reopened = reopening.await.unwrap().unwrap();
+    assert_eq!(reopened.settings().sync_interval_minutes(), 60);
+    assert_eq!(world.accounts.at_hand().await.len(), 2);
 }
 
 #[tokio::test]

@@ -31,5 +31,9 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	shared.close()
+	if told := tattled(); len(told) > 0 {
+		fmt.Fprintf(os.Stderr, "a plugin wrote secrets: %v\n", told)
+		code = 1
+	}
 	os.Exit(code)
 }

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +24,7 @@ type Plugin struct {
 	data        grpcplugin.DataClient
 	diagnostics grpcplugin.DiagnosticsClient
 	resources   grpcplugin.ResourceClient
-	log         *bytes.Buffer
+	log         *transcript
 }
 
 // environment is what Grafana gives a plugin besides the handshake; nothing is inherited.
@@ -47,7 +46,7 @@ func start(environment []string) (*Plugin, error) {
 // startAs is start with a command that becomes the plugin.
 func startAs(command *exec.Cmd, environment []string) (*Plugin, error) {
 	command.Env = environment
-	log := &bytes.Buffer{}
+	log := listen()
 	client := plugin.NewClient(&plugin.ClientConfig{
 		Cmd: command,
 		HandshakeConfig: plugin.HandshakeConfig{

@@ -115,6 +115,8 @@ func connect(p *Plugin, source Datasource) error {
 	if !strings.HasPrefix(back.String(), page) {
 		return fmt.Errorf("the login came back to %s", back)
 	}
+	keepSecret("code", back.Query().Get("code"))
+	keepSecret("state", back.Query().Get("state"))
 	answer := map[string]string{"code": back.Query().Get("code"), "state": back.Query().Get("state")}
 	callback, err := p.resource(source, http.MethodPost, "oauth/callback", answer)
 	if err != nil {

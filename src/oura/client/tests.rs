@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use super::*;
 use crate::catalog::{KeyRule, Storage, TimeRule};
 use crate::oura::fake::{Answer, Fake, answer};
-use crate::oura::{BoxFuture, http_client};
+use crate::oura::{BoxFuture, TokenError, http_client};
 
 const START: Instant = Instant(1_800_000_000);
 const EMPTY: &str = r#"{"data":[],"next_token":null}"#;
@@ -204,12 +204,31 @@ async fn an_expired_token_is_replaced_once() {
 async fn a_fresh_token_that_is_refused_too_burns_no_third() {
     let fake = Fake::sequence([answer(401, r#"{"detail":"no"}"#)]).await;
     let client = client(&fake);
-    for requests in [2, 3] {
+    // Twice for the page and once for whose ring it is; then once each.
+    for requests in [3, 5] {
         let outcome = client.page(&collection(Style::Dates), range(), None).await;
         assert!(matches!(outcome, Err(FetchError::Login(TokenError::ReconnectNeeded { .. }))));
         assert_eq!(fake.asked().len(), requests);
     }
     assert_eq!(fake.asked().last().unwrap().bearer, "planted-1");
+}
+
+#[tokio::test]
+async fn a_fresh_token_that_one_collection_refuses_and_nothing_has_accepted_yet_ends_no_login() {
+    let fake = Fake::new(|asked| match asked.path.as_str() {
+        OPEN_TO_ANY => answer(200, r#"{"id":"me"}"#),
+        _ => answer(401, "{}"),
+    })
+    .await;
+    let client = client(&fake);
+    for requests in [3, 4] {
+        assert!(matches!(client.page(&collection(Style::Dates), range(), None).await, Err(FetchError::Forbidden { .. })));
+        assert_eq!(fake.asked().len(), requests);
+    }
+    // While that cannot be told, nothing is declared.
+    let fake = Fake::new(|asked| if asked.path == OPEN_TO_ANY { answer(503, "") } else { answer(401, "{}") }).await;
+    let outcome = self::client(&fake).page(&collection(Style::Dates), range(), None).await;
+    assert!(matches!(outcome, Err(FetchError::Server { status: 503 })));
 }
 
 #[tokio::test]

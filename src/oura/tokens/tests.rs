@@ -99,6 +99,26 @@ async fn a_dead_token_is_not_tried_again_after_a_restart_and_a_new_login_is() {
 }
 
 #[tokio::test]
+async fn a_fresh_token_that_opens_nothing_ends_the_login_for_good() {
+    let fake = Fake::new(|asked| if asked.path == "/oauth/token" { rotate(asked) } else { answer(401, "{}") }).await;
+    let (tokens, vault) = tokens(&fake, Some(pair(1, 3600)));
+    let clock = Clock::starting_at(NOW, 0.0);
+    let client = crate::oura::Client::new(crate::oura::http_client().unwrap(), fake.origins(), Arc::new(tokens.clone()), clock.clone());
+    let collection = crate::oura::client::tests::collection(crate::catalog::Style::Dates);
+    let range = crate::oura::Range { from: NOW, to: NOW };
+    let over = |outcome| matches!(outcome, Err(crate::oura::FetchError::Login(TokenError::ReconnectNeeded { .. })));
+    assert!(over(client.page(&collection, range, None).await));
+    assert!(matches!(tokens.standing(), Err(TokenError::ReconnectNeeded { .. })));
+
+    let asked = fake.asked().len();
+    let restarted = Tokens::new(fake.oauth(&clock), vault, clock.clone());
+    assert!(matches!(restarted.standing(), Err(TokenError::ReconnectNeeded { .. })));
+    let client = crate::oura::Client::new(crate::oura::http_client().unwrap(), fake.origins(), Arc::new(restarted), clock);
+    assert!(over(client.page(&collection, range, None).await));
+    assert_eq!(fake.asked().len(), asked, "its token is shown to nobody again");
+}
+
+#[tokio::test]
 async fn a_valid_token_is_handed_out_without_asking_oura() {
     let fake = Fake::new(|_| invalid_grant()).await;
     let (tokens, _) = tokens(&fake, Some(pair(1, 61)));
@@ -281,6 +301,7 @@ async fn a_pair_that_could_not_be_stored_is_kept_until_it_can_and_not_used_befor
     for _ in 0..3 {
         assert!(matches!(tokens.access_token().await, Err(TokenError::Vault { .. })));
     }
+    assert_eq!(tokens.newest().await, Ok(Some(pair(2, 3600))), "who ends the login must end this one");
     vault.full.store(false, Ordering::SeqCst);
     assert_eq!(tokens.access_token().await, Ok(access(2)));
     assert_eq!(vault.load().unwrap(), Some(pair(2, 3600)));
