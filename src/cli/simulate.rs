@@ -3,6 +3,9 @@
 use std::io::Write;
 use std::net::SocketAddr;
 
+use clap::builder::PossibleValuesParser;
+
+use crate::oura::oauth::SCOPES;
 use crate::simulator::{Config, Consent, Fault, Registration, Simulator};
 use crate::time::{Clock, Tz};
 
@@ -24,29 +27,96 @@ pub struct Args {
     /// Allow every login without asking
     #[arg(long)]
     allow: bool,
+    /// Allow every login without asking, but only these scopes, as in daily,heartrate
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',', value_parser = PossibleValuesParser::new(SCOPES), conflicts_with = "allow")]
+    allow_only: Vec<String>,
     /// The application is registered at the new portal: only that login knows it
     #[arg(long)]
     portal: bool,
+    /// How many seconds an access token is good for
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    token_lifetime: u32,
+    /// Requests allowed in a number of seconds, as in 5000/300; no limit by default
+    #[arg(long, value_name = "REQUESTS/SECONDS", value_parser = rate_limit)]
+    rate_limit: Option<(usize, i64)>,
     /// Something that goes wrong, as in collection=sleep,status=500,times=3; may be repeated
     #[arg(long = "fault")]
     faults: Vec<Fault>,
 }
 
+fn rate_limit(text: &str) -> Result<(usize, i64), String> {
+    let parts = text.split_once('/').and_then(|(requests, seconds)| Some((requests.parse().ok()?, seconds.parse().ok()?)));
+    parts.filter(|(_, seconds)| *seconds > 0).ok_or_else(|| "write it as 5000/300: requests in seconds".to_owned())
+}
+
+impl Args {
+    fn config(self) -> Config {
+        let clock = Clock::system();
+        let first_day = clock.now().day(Tz::UTC).plus(-i64::from(self.days));
+        Config {
+            client_id: self.client_id,
+            client_secret: self.client_secret,
+            consent: match self.allow_only {
+                only if !only.is_empty() => Consent::AllowOnly(only),
+                _ if self.allow => Consent::Allow,
+                _ => Consent::Ask,
+            },
+            registered_at: if self.portal { Registration::Portal } else { Registration::Legacy },
+            token_lifetime: self.token_lifetime.into(),
+            rate_limit: self.rate_limit,
+            faults: self.faults,
+            ..Config::new(self.seed, first_day, clock)
+        }
+    }
+}
+
 /// Serves until Ctrl-C. The first line on stdout says where.
 pub async fn run(args: Args) -> std::io::Result<()> {
-    let clock = Clock::system();
-    let first_day = clock.now().day(Tz::UTC).plus(-i64::from(args.days));
-    let config = Config {
-        client_id: args.client_id,
-        client_secret: args.client_secret,
-        consent: if args.allow { Consent::Allow } else { Consent::Ask },
-        registered_at: if args.portal { Registration::Portal } else { Registration::Legacy },
-        faults: args.faults,
-        ..Config::new(args.seed, first_day, clock)
-    };
-    let simulator = Simulator::start(config, args.listen).await?;
+    let listen = args.listen;
+    let simulator = Simulator::start(args.config(), listen).await?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "listening on {}", simulator.origin().as_str().trim_end_matches('/'))?;
     stdout.flush()?;
     tokio::signal::ctrl_c().await
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn config(arguments: &[&str]) -> Result<Config, clap::Error> {
+        Command::try_parse_from([&["simulate"], arguments].concat()).map(|command| command.args.config())
+    }
+
+    #[test]
+    fn limits_lifetimes_and_partial_consent_can_be_ordered() {
+        let ordered = config(&["--rate-limit", "60/30", "--token-lifetime", "90", "--allow-only", "daily,tag"]).unwrap();
+        assert_eq!((ordered.rate_limit, ordered.token_lifetime), (Some((60, 30)), 90));
+        assert_eq!(ordered.consent, Consent::AllowOnly(vec!["daily".to_owned(), "tag".to_owned()]));
+        let plain = config(&[]).unwrap();
+        assert_eq!((plain.rate_limit, plain.token_lifetime, plain.consent), (None, 86_400, Consent::Ask));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for arguments in [
+            ["--rate-limit", "60"],
+            ["--rate-limit", "60/0"],
+            ["--token-lifetime", "-1"],
+            ["--allow-only", "everything"],
+            ["--fault", "status=99"],
+            ["--fault", "status=700"],
+        ] {
+            assert!(config(&arguments).is_err(), "{arguments:?}");
+        }
+        assert!(config(&["--allow", "--allow-only", "daily"]).is_err());
+    }
 }

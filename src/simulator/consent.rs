@@ -9,6 +9,7 @@ use axum::{Json, Router, routing};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use url::{Host, Url};
 
 use super::journal::Violation;
 use super::login::{Authorization, Challenge, Refusal, SCOPE_PREFIX, SCOPES, known_scopes};
@@ -93,7 +94,7 @@ async fn ask(State(oura): State<Arc<Oura>>, RawQuery(query): RawQuery) -> Respon
             let granted = scopes.into_iter().filter(|scope| only.iter().any(|allowed| allowed == scope)).collect();
             allow(&oura, &parameters, granted)
         }
-        Consent::Cancel => send_back(&parameters, &[("error", "access_denied")]),
+        Consent::Cancel => send_back(&oura, &parameters, &[("error", "access_denied")]),
     }
 }
 
@@ -104,7 +105,7 @@ async fn decide(State(oura): State<Arc<Oura>>, body: String) -> Response {
         return objection;
     }
     if form.get("decision") != Some("allow") {
-        return send_back(&form, &[("error", "access_denied")]);
+        return send_back(&oura, &form, &[("error", "access_denied")]);
     }
     let ticked: Vec<&str> = form.all("granted").collect();
     allow(&oura, &form, known_scopes(&ticked))
@@ -118,11 +119,28 @@ fn objection(oura: &Oura, parameters: &Parameters) -> Option<Response> {
     }
     let Some(redirect) = parameters.get("redirect_uri") else { return bad("The parameter redirect_uri is missing.") };
     let registered = &oura.config.redirect_uris;
-    if url::Url::parse(redirect).is_err() || !(registered.is_empty() || registered.iter().any(|uri| uri == redirect)) {
+    let taken = Url::parse(redirect).is_ok_and(|url| can_be_registered(&url, oura.config.registered_at));
+    if !taken || !(registered.is_empty() || registered.iter().any(|uri| uri == redirect)) {
         return bad("The redirect address is not one of the application's.");
     }
     let code = parameters.get("response_type") == Some("code");
-    (!code).then(|| send_back(parameters, &[("error", "unsupported_response_type")]))
+    (!code).then(|| send_back(oura, parameters, &[("error", "unsupported_response_type")]))
+}
+
+/// Without TLS, the portal takes `localhost` by that name alone, the older login any host but the loopback's numbers.
+fn can_be_registered(address: &Url, at: Registration) -> bool {
+    match (address.scheme(), address.host()) {
+        ("https", Some(_)) | ("http", Some(Host::Domain("localhost"))) => true,
+        ("http", Some(host)) => {
+            let loopback = match host {
+                Host::Domain(_) => false,
+                Host::Ipv4(address) => address.is_loopback(),
+                Host::Ipv6(address) => address.is_loopback(),
+            };
+            at == Registration::Legacy && !loopback
+        }
+        _ => false,
+    }
 }
 
 fn allow(oura: &Oura, parameters: &Parameters, scopes: Vec<&'static str>) -> Response {
@@ -133,19 +151,25 @@ fn allow(oura: &Oura, parameters: &Parameters, scopes: Vec<&'static str>) -> Res
     let redirect_uri = parameters.get("redirect_uri").unwrap_or_default().to_owned();
     let scope = prefixed(&scopes);
     let code = oura.login().authorize(Authorization { redirect_uri, scopes, challenge }, oura.config.clock.now());
-    send_back(parameters, &[("code", &code), ("scope", &scope)])
+    send_back(oura, parameters, &[("code", &code), ("scope", &scope)])
 }
 
 fn prefixed(scopes: &[&str]) -> String {
     scopes.iter().map(|scope| format!("{SCOPE_PREFIX}{scope}")).collect::<Vec<_>>().join(" ")
 }
 
-/// To the application's address, with its state.
-fn send_back(parameters: &Parameters, answer: &[(&str, &str)]) -> Response {
-    let Some(Ok(mut address)) = parameters.get("redirect_uri").map(url::Url::parse) else {
+/// Who answers for the portal (RFC 9207).
+const ISSUER: &str = "https://moi.ouraring.com/oauth/v2/ext/oauth-anonymous";
+
+/// To the application's address, with its state; the portal says who it is.
+fn send_back(oura: &Oura, parameters: &Parameters, answer: &[(&str, &str)]) -> Response {
+    let Some(Ok(mut address)) = parameters.get("redirect_uri").map(Url::parse) else {
         return refused(StatusCode::BAD_REQUEST, "invalid_request", "The redirect address is not a URL.");
     };
     address.query_pairs_mut().extend_pairs(answer).extend_pairs(parameters.get("state").map(|state| ("state", state)));
+    if oura.config.registered_at == Registration::Portal {
+        address.query_pairs_mut().append_pair("iss", ISSUER);
+    }
     (StatusCode::FOUND, [(header::LOCATION, address.to_string())]).into_response()
 }
 

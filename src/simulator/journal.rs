@@ -66,8 +66,10 @@ impl Journal {
         self.violations.get(&of).copied().unwrap_or_default()
     }
 
-    pub(super) fn record(&mut self, request: Request) {
+    /// Adds a request; the answer is its number.
+    pub(super) fn record(&mut self, request: Request) -> usize {
         self.requests.push(request);
+        self.requests.len()
     }
 
     pub(super) fn violated(&mut self, violation: Violation) {

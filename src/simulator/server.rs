@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio_stream::StreamExt;
@@ -33,7 +33,7 @@ async fn gate(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Re
     let (mut response, spoilt) = answer(&oura, request, next).await;
     let date = oura.config.clock.now().http_date();
     response.headers_mut().extend(HeaderValue::from_str(&date).ok().map(|date| (header::DATE, date)));
-    oura.journal().record(journal::Request {
+    let number = oura.journal().record(journal::Request {
         at: oura.config.clock.now(),
         method,
         path: uri.path().to_owned(),
@@ -41,6 +41,10 @@ async fn gate(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Re
         status: response.status().as_u16(),
         spoilt,
     });
+    if response.status().as_u16() >= 400 {
+        let trace = HeaderValue::from_str(&format!("{number:032x}")).ok();
+        response.headers_mut().extend(trace.map(|trace| (HeaderName::from_static("x-trace-id"), trace)));
+    }
     response
 }
 
@@ -51,7 +55,7 @@ async fn answer(oura: &Oura, mut request: Request, next: Next) -> (Response, boo
         return (Refusal::new(StatusCode::FORBIDDEN, "A User-Agent header is required.").into_response(), false);
     }
     if let Some(wait) = oura.turnstile(oura.config.clock.now()) {
-        return (too_many(wait), false);
+        return (too_many(oura, wait), false);
     }
     let path = request.uri().path().to_owned();
     let strikes = oura.faults.strike(&path, range(request.uri()));
@@ -59,7 +63,7 @@ async fn answer(oura: &Oura, mut request: Request, next: Next) -> (Response, boo
     for strike in &strikes {
         match strike {
             Misbehaviour::Delay(delay) => tokio::time::sleep(*delay).await,
-            Misbehaviour::Status { status: 429, retry_after } => refusal = Some(too_many(retry_after.unwrap_or(1))),
+            Misbehaviour::Status { status: 429, retry_after } => refusal = Some(too_many(oura, retry_after.unwrap_or(1))),
             Misbehaviour::Status { status, .. } => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 refusal = Some(Refusal::new(status, status.canonical_reason().unwrap_or("Error")).into_response());
@@ -104,11 +108,20 @@ fn without_token(uri: &Uri) -> Uri {
     format!("{}?{query}", uri.path()).parse().unwrap_or_else(|_| uri.clone())
 }
 
-fn too_many(wait: u64) -> Response {
-    let body = Json(json!({ "detail": "Too many requests." }));
-    let mut response = (StatusCode::TOO_MANY_REQUESTS, body).into_response();
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
-    response
+/// What the documentation says the limit is: requests, and seconds.
+const DOCUMENTED_LIMIT: (usize, i64) = (5000, 300);
+
+fn too_many(oura: &Oura, wait: u64) -> Response {
+    let (most, seconds) = oura.config.rate_limit.unwrap_or(DOCUMENTED_LIMIT);
+    let reset = oura.config.clock.now().seconds().saturating_add_unsigned(wait);
+    let headers = [
+        (header::RETRY_AFTER, wait.to_string()),
+        (HeaderName::from_static("x-ratelimit-limit"), most.to_string()),
+        (HeaderName::from_static("x-ratelimit-window"), seconds.to_string()),
+        (HeaderName::from_static("x-ratelimit-reset"), reset.to_string()),
+        (HeaderName::from_static("x-ratelimit-tier"), "token".to_owned()),
+    ];
+    (StatusCode::TOO_MANY_REQUESTS, AppendHeaders(headers), Json(json!({ "detail": "Too many requests." }))).into_response()
 }
 
 /// Does to a finished answer what the faults say.

@@ -122,6 +122,25 @@ async fn beyond_the_rate_limit_a_client_is_told_how_long_to_wait() {
     for status in [200, 200, 429] {
         let response = reader.get("personal_info").await;
         assert_eq!(response.status(), status);
-        assert_eq!(response.headers().get("retry-after").map(|wait| wait.to_str().unwrap()), (status == 429).then_some("300"));
+        assert_eq!(header(&response, "retry-after"), (status == 429).then_some("300"));
+        let reset = super::at(super::NOW).plus(300).seconds().to_string();
+        for (name, value) in [("limit", "2"), ("window", "300"), ("reset", &reset), ("tier", "token")] {
+            assert_eq!(header(&response, &format!("x-ratelimit-{name}")), (status == 429).then_some(value), "{name}");
+        }
     }
+}
+
+fn header<'a>(response: &'a reqwest::Response, name: &str) -> Option<&'a str> {
+    response.headers().get(name).map(|value| value.to_str().unwrap())
+}
+
+#[tokio::test]
+async fn an_error_can_be_traced() {
+    let reader = Reader::of(config()).await;
+    let traces = [reader.get("nothing").await, reader.get("sleep?next_token=garbage").await].map(|response| {
+        assert!(response.status().as_u16() >= 400);
+        header(&response, "x-trace-id").unwrap().to_owned()
+    });
+    assert_ne!(traces[0], traces[1]);
+    assert_eq!(header(&reader.get("personal_info").await, "x-trace-id"), None);
 }

@@ -70,6 +70,9 @@ fn text<'a>(body: &'a Value, field: &str) -> &'a str {
 async fn a_code_becomes_a_pair_that_reads_what_its_scopes_allow_and_names_what_they_do_not() {
     for (registered_at, [page, token]) in [(Registration::Legacy, LEGACY), (Registration::Portal, PORTAL)] {
         let simulator = start(Config { registered_at, ..config() }).await;
+        let back = returned(browser().get(authorize(&simulator, page, &[])).send().await.unwrap()).await;
+        let issuer = back.get("iss").is_some_and(|issuer| issuer.starts_with("https://moi.ouraring.com/"));
+        assert_eq!(issuer, registered_at == Registration::Portal, "{back:?}");
         let code = code(&simulator, page).await;
         let (status, pair) = exchange(&simulator, token, &code, VERIFIER).await;
         assert_eq!((status, pair["expires_in"].as_i64()), (200, Some(86_400)));
@@ -171,6 +174,30 @@ async fn only_registered_addresses_are_returned_to() {
     let simulator = start(Config { redirect_uris: vec!["https://grafana.example/".to_owned()], ..config() }).await;
     let response = browser().get(authorize(&simulator, LEGACY[0], &[])).send().await.unwrap();
     assert_eq!(response.status(), 400);
+}
+
+#[tokio::test]
+async fn plain_http_is_for_localhost_by_name() {
+    for (address, legacy, portal) in [
+        ("https://grafana.example/page", true, true),
+        ("http://localhost:3000/page", true, true),
+        ("http://127.0.0.1:3000/page", false, false),
+        ("http://[::1]:3000/page", false, false),
+        ("http://grafana.example/page", true, false),
+        ("grafana://page", false, false),
+    ] {
+        for (registered_at, taken) in [(Registration::Legacy, legacy), (Registration::Portal, portal)] {
+            let simulator = start(Config { registered_at, ..config() }).await;
+            let mut url = simulator.origin().join(LEGACY[0]).unwrap();
+            let asked = [("response_type", "code"), ("client_id", "simulated-client"), ("redirect_uri", address)];
+            url.query_pairs_mut().extend_pairs(asked);
+            let answer = browser().get(url).send().await.unwrap();
+            assert_eq!(answer.status(), if taken { 302 } else { 400 }, "{address} {registered_at:?}");
+            if !taken {
+                assert_eq!(answer.json::<Value>().await.unwrap()["error"], "invalid_request");
+            }
+        }
+    }
 }
 
 #[tokio::test]
