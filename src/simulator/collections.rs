@@ -71,6 +71,10 @@ impl Collection {
     /// What Oura has of `day` at `now`, in order.
     pub fn on(&self, person: &Person, day: Day, now: Instant) -> Vec<Document> {
         let mut documents = (self.documents)(person, day, now);
+        // A ring is set up at Oura itself; everything else comes by the phone.
+        if let Some(until) = person.silent_until(day).filter(|_| self.range != All) {
+            documents.iter_mut().for_each(|document| document.since = document.since.max(until));
+        }
         documents.retain(|document| document.since <= now && document.until.is_none_or(|until| now < until));
         documents
     }

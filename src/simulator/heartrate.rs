@@ -1,16 +1,16 @@
-//! `heartrate`: every five minutes at night, in bursts by day, every five seconds in workouts. Well over a thousand rows a day, so they are
+//! `heartrate`: every five minutes at night, in bursts by day, every five seconds in workouts and sessions. Well over a thousand rows a day, so they are
 //! written as text directly.
 
 use super::dozes::Doze;
 use super::night::SPAN;
-use super::person::{Document, Person};
+use super::person::{Document, Person, names_its_producer};
 use crate::time::{Day, Instant, Tz};
 
 /// The rows from the bedtime before `day` to the bedtime after it, in order.
 pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     let Some(life) = person.day(day) else { return Vec::new() };
     let mut noise = person.noise(day, "heartrate");
-    let mut writer = RowWriter { day, rows: Vec::with_capacity(1500), millis: noise.chance(0.3), date: (Instant(i64::MIN), String::new()) };
+    let mut writer = RowWriter::new(person, day, noise.chance(0.3));
 
     if let Some(night) = person.main_night(day) {
         let source = if day.date() < chrono::NaiveDate::from_ymd_opt(2025, 3, 1).unwrap_or_default() { "rest" } else { "sleep" };
@@ -29,6 +29,9 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
     let dozes: Vec<_> = person.dozes(life).iter().map(Doze::span).collect();
     let mut at = life.wake.plus(noise.whole(60, 900));
     let mut next = workouts.iter().peekable();
+    let session = person.session(life, &mut person.noise(day, "session")).filter(|session| session.heart);
+    let mut session = session.map(|session| session.span());
+    let in_charger = |at: Instant| charging.as_ref().is_some_and(|charging| charging.contains(&at));
     let mut calm = 0.0;
     while at < end {
         if let Some(workout) = next.next_if(|workout| workout.start <= at.plus(600)) {
@@ -49,15 +52,34 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
             at = at.plus(noise.whole(30, 200));
             continue;
         }
+        if let Some(session) = session.take_if(|session| session.start <= at.plus(600)) {
+            // A workout may have lasted until the session had begun.
+            at = at.max(session.start);
+            while at < session.end && next.peek().is_none_or(|workout| at < workout.start) {
+                if !in_charger(at) {
+                    writer.row(at, life.pulse + 9.0 + noise.normal(2.0), "session");
+                }
+                at = at.plus(5);
+            }
+            at = at.plus(noise.whole(30, 200));
+            continue;
+        }
         calm = 0.8 * calm + noise.normal(3.0);
         let resting = noise.chance(0.12) || dozes.iter().any(|doze| doze.contains(&at));
         let level = life.pulse + if resting { 8.0 } else { 17.0 + 9.0 * life.stress } + calm;
-        let source = if resting { "rest" } else { "awake" };
+        // Now and then the person looks at the app, which shows the beats as they come.
+        let source = match (resting, noise.chance(0.006)) {
+            (true, _) => "rest",
+            (false, true) => "live",
+            (false, false) => "awake",
+        };
         for _ in 0..noise.whole(6, 18) {
-            if at >= end || next.peek().is_some_and(|workout| at >= workout.start) {
+            let begun =
+                next.peek().is_some_and(|workout| at >= workout.start) || session.as_ref().is_some_and(|session| at >= session.start);
+            if at >= end || begun {
                 break;
             }
-            if !charging.as_ref().is_some_and(|charging| charging.contains(&at)) {
+            if !in_charger(at) {
                 writer.row(at, (level + noise.normal(4.0)).max(45.0), source);
             }
             at = at.plus(if resting { 300 } else { noise.whole(5, 33) });
@@ -67,16 +89,47 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
     writer.rows
 }
 
-struct RowWriter {
+/// Seconds between two decisions on whether rows come late.
+const LATE_BLOCK: i64 = 6 * 3600;
+
+struct RowWriter<'a> {
+    person: &'a Person,
     day: Day,
     rows: Vec<Document>,
     /// Whether timestamps have milliseconds and `Z`, as some answers do.
     millis: bool,
+    names_producer: bool,
     /// The UTC midnight last written, and its date.
     date: (Instant, String),
+    /// The quarter of a day last written, and the seconds by which its rows come late.
+    late: (i64, i64),
 }
 
-impl RowWriter {
+impl<'a> RowWriter<'a> {
+    fn new(person: &'a Person, day: Day, millis: bool) -> RowWriter<'a> {
+        RowWriter {
+            person,
+            day,
+            rows: Vec::with_capacity(1500),
+            millis,
+            names_producer: names_its_producer(day),
+            date: (Instant(i64::MIN), String::new()),
+            late: (i64::MIN, 0),
+        }
+    }
+
+    /// Rows reach Oura after ten minutes, and now and then only hours later, when younger ones are there already.
+    fn reaches_oura(&mut self, at: Instant) -> Instant {
+        let block = at.seconds().div_euclid(LATE_BLOCK);
+        if self.late.0 != block {
+            let begin = Instant(block * LATE_BLOCK);
+            let mut noise = self.person.noise(begin.day(Tz::UTC), &format!("late rows {}", block.rem_euclid(4)));
+            let late = if noise.chance(0.08) { noise.whole(3600, 5 * 3600) } else { 0 };
+            self.late = (block, late);
+        }
+        at.plus(600 + self.late.1)
+    }
+
     fn row(&mut self, at: Instant, bpm: f64, source: &str) {
         let second = at.seconds().rem_euclid(86_400);
         let midnight = at.plus(-second);
@@ -87,7 +140,9 @@ impl RowWriter {
         let zone = if self.millis { ".000Z" } else { "+00:00" };
         let stamp = format!("{}T{hour:02}:{minute:02}:{second:02}{zone}", self.date.1);
         let bpm = bpm.round() as i64;
-        let text = format!(r#"{{"bpm":{bpm},"source":"{source}","timestamp":"{stamp}","producer_timestamp":"{stamp}"}}"#);
-        self.rows.push(Document { day: self.day, at, since: at.plus(600), until: None, text });
+        let producer = if self.names_producer { format!(r#","producer_timestamp":"{stamp}""#) } else { String::new() };
+        let text = format!(r#"{{"bpm":{bpm},"source":"{source}","timestamp":"{stamp}"{producer}}}"#);
+        let since = self.reaches_oura(at);
+        self.rows.push(Document { day: self.day, at, since, until: None, text });
     }
 }

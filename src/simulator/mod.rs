@@ -61,6 +61,9 @@ pub struct Config {
     /// Requests allowed in a number of seconds; `None` for no limit.
     pub rate_limit: Option<(usize, i64)>,
     pub faults: Vec<Fault>,
+    /// Stretches of days, both ends included, on which the phone sends nothing: whatever belongs to them is at Oura from the midnight
+    /// after the last of them, all at once. Long after, nothing tells that they were.
+    pub phone_offline: Vec<(Day, Day)>,
     /// The published specifications: version and OpenAPI document.
     pub specifications: Vec<(String, Vec<u8>)>,
 }
@@ -96,6 +99,7 @@ impl Config {
             token_lifetime: 86_400,
             rate_limit: None,
             faults: Vec::new(),
+            phone_offline: Vec::new(),
             specifications: vec![("1.43".to_owned(), include_bytes!("../catalog/openapi.json").to_vec())],
         }
     }
@@ -191,7 +195,7 @@ struct Turnstile {
 impl Oura {
     fn new(config: Config) -> Oura {
         Oura {
-            person: Person::new(config.seed, config.first_day),
+            person: Person { phone_offline: config.phone_offline.clone(), ..Person::new(config.seed, config.first_day) },
             login: Mutex::default(),
             journal: Mutex::default(),
             faults: Faults::new(config.seed, config.faults.clone()),

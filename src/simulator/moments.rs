@@ -1,8 +1,11 @@
 //! What the person tells the app: tags, sessions, rest mode.
 
+use std::ops::Range;
+
 use serde_json::json;
 
 use super::life::LifeDay;
+use super::noise::Noise;
 use super::person::{Document, Person, sample, stamp};
 use crate::time::{Day, Instant};
 
@@ -76,16 +79,38 @@ pub(super) fn tag(person: &Person, day: Day, _: Instant) -> Vec<Document> {
 const SESSIONS: [(&str, (i64, i64), bool); 4] =
     [("breathing", (4, 8), false), ("meditation", (10, 25), true), ("relaxation", (8, 20), true), ("body_status", (10, 13), true)];
 
-pub(super) fn session(person: &Person, day: Day, _: Instant) -> Vec<Document> {
-    let Some(life) = person.day(day).filter(|life| life.worn) else { return Vec::new() };
-    let mut noise = person.noise(day, "session");
-    let start = life.at(noise.whole(1255, 1300)).plus(noise.whole(0, 59));
-    let &(kind, minutes, heart) = noise.pick(&SESSIONS);
-    let length = noise.whole(minutes.0 * 60, minutes.1 * 60);
-    let end = start.plus(length);
-    if !noise.chance(0.1 + 0.15 * life.stress) || end.plus(600) > person.awake_until(life) || start < life.wake {
-        return Vec::new();
+/// A session, and whether it measures the heart.
+pub(super) struct Session {
+    pub start: Instant,
+    pub length: i64,
+    kind: &'static str,
+    pub heart: bool,
+}
+
+impl Session {
+    pub fn span(&self) -> Range<Instant> {
+        self.start..self.start.plus(self.length)
     }
+}
+
+impl Person {
+    /// The session of `life`'s day, if there was one; `noise` goes on to what it brought.
+    pub fn session(&self, life: &LifeDay, noise: &mut Noise) -> Option<Session> {
+        let start = life.at(noise.whole(1255, 1300)).plus(noise.whole(0, 59));
+        let &(kind, minutes, heart) = noise.pick(&SESSIONS);
+        let session = Session { start, length: noise.whole(minutes.0 * 60, minutes.1 * 60), kind, heart };
+        let happens = noise.chance(0.1 + 0.15 * life.stress) && life.worn;
+        let fits = session.span().end.plus(600) <= self.awake_until(life) && start >= life.wake;
+        (happens && fits).then_some(session)
+    }
+}
+
+pub(super) fn session(person: &Person, day: Day, _: Instant) -> Vec<Document> {
+    let Some(life) = person.day(day) else { return Vec::new() };
+    let mut noise = person.noise(day, "session");
+    let Some(session) = person.session(life, &mut noise) else { return Vec::new() };
+    let Session { start, length, kind, heart } = session;
+    let end = session.span().end;
     let items = (length / 5 + 1) as usize;
     let mut pulse = life.pulse + 16.0;
     let mut beats = Vec::new();

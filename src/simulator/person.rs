@@ -9,10 +9,17 @@ pub(super) struct Person {
     /// The day the ring was set up.
     pub first_day: Day,
     pub life: Life,
+    /// Stretches of days, both ends included, on which the phone sent nothing to Oura.
+    pub phone_offline: Vec<(Day, Day)>,
 }
 
 /// Body mass in kg: energy and the profile agree on it.
 pub(super) const WEIGHT: f64 = 74.5;
+
+/// Rows older than this have no `producer_timestamp`, as those of real accounts.
+pub(super) fn names_its_producer(day: Day) -> bool {
+    Day::new(2025, 6, 1).is_some_and(|first| day >= first)
+}
 
 /// One document of a collection, or one row.
 #[derive(Clone, Debug)]
@@ -36,7 +43,14 @@ impl Document {
 
 impl Person {
     pub fn new(seed: u64, first_day: Day) -> Person {
-        Person { seed, first_day, life: Life::new(seed) }
+        Person { seed, first_day, life: Life::new(seed), phone_offline: Vec::new() }
+    }
+
+    /// When the phone next speaks to Oura after a silent `day`: the morning after the stretch. `None` on other days.
+    pub fn silent_until(&self, day: Day) -> Option<Instant> {
+        let stretches = self.phone_offline.iter().filter(|(from, to)| (*from..=*to).contains(&day));
+        let next = stretches.map(|(_, to)| to.plus(1)).max()?;
+        Some(next.midnight(self.life.zone(next)))
     }
 
     pub fn noise(&self, day: Day, purpose: &str) -> Noise {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::life::beginning;
-use super::person::{Document, Person, WEIGHT};
+use super::person::{Document, Person, WEIGHT, names_its_producer};
 use crate::time::{Day, Instant, Tz};
 
 /// Days after the first on which a newer ring came.
@@ -43,13 +43,16 @@ pub(super) fn ring_battery_level(person: &Person, day: Day, _: Instant) -> Vec<D
     while at < end {
         let in_charger = charging.as_ref().is_some_and(|charging| charging.contains(&at));
         let full = level >= 99.5;
-        let body = json!({
-            "timestamp": at.utc().format("%Y-%m-%dT%H:%M:%S.000Z").to_string(),
-            "producer_timestamp": at.utc().format("%Y-%m-%dT%H:%M:%S.000Z").to_string(),
+        let stamp = at.utc().format("%Y-%m-%dT%H:%M:%S.000Z").to_string();
+        let mut body = json!({
+            "timestamp": stamp,
             "level": level.round().clamp(0.0, 100.0) as i64,
             "charging": if noise.chance(0.05) { Value::Null } else { json!(in_charger && !full) },
             "in_charger": in_charger,
         });
+        if names_its_producer(day) {
+            body["producer_timestamp"] = stamp.into();
+        }
         rows.push(Document::new(day, at, at.plus(900), &body));
         let pause = if in_charger { 600 } else { noise.whole(4500, 11_000) };
         let next = at.plus(pause);

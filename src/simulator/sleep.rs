@@ -100,7 +100,7 @@ fn document(person: &Person, life: &LifeDay, period: usize, stretch: &Stretch, n
     let pulse = mean(&recording.pulse).map(|mean| eighths(mean - 0.2));
     let lowest = recording.pulse.iter().flatten().fold(255.0_f64, |low, &bpm| low.min(bpm));
     let text = |codes: &[u8]| codes.iter().map(|&code| code as char).collect::<String>();
-    let five = recording.stages_5_min();
+    let written = Written::new(recording, &mut person.noise(life.day, &format!("lengths {ordinal}")));
     // How much a stretch added to the day's scores.
     let delta = |noise: &mut Noise| match kind {
         Kind::Main => Some(0),
@@ -118,8 +118,8 @@ fn document(person: &Person, life: &LifeDay, period: usize, stretch: &Stretch, n
         "average_heart_rate": if felt { pulse } else { Some(eighths(life.pulse + noise.uniform(12.0, 24.0))) },
         "average_hrv": if felt { mean(&recording.hrv).map(|mean| mean.round() as i64) } else { None },
         "lowest_heart_rate": if felt { lowest as i64 - i64::from(lowest < 255.0) } else { 255 },
-        "heart_rate": felt.then(|| sample(300.0, &recording.pulse, start, zone)),
-        "hrv": felt.then(|| sample(300.0, &recording.hrv, start, zone)),
+        "heart_rate": felt.then(|| sample(300.0, &written.pulse, start, zone)),
+        "hrv": felt.then(|| sample(300.0, &written.hrv, start, zone)),
         "deep_sleep_duration": recording.deep(),
         "light_sleep_duration": recording.light(),
         "rem_sleep_duration": recording.rem(),
@@ -130,10 +130,10 @@ fn document(person: &Person, life: &LifeDay, period: usize, stretch: &Stretch, n
         "latency": if felt { recording.latency } else { 0 },
         "restless_periods": if felt { recording.restless() } else { recording.restless() / 8 },
         "low_battery_alert": life.battery < 15.0,
-        "movement_30_sec": text(&recording.movement),
+        "movement_30_sec": text(&written.movement),
         "sleep_phase_30_sec": text(&recording.stages),
-        "sleep_phase_5_min": five,
-        "app_sleep_phase_5_min": five,
+        "sleep_phase_5_min": written.stages,
+        "app_sleep_phase_5_min": written.stages,
         "sleep_algorithm_version": "v2",
         "sleep_analysis_reason": reason,
         "readiness": readiness(person, life, *kind, now),
@@ -142,6 +142,37 @@ fn document(person: &Person, life: &LifeDay, period: usize, stretch: &Stretch, n
         "ring_id": null,
     });
     Document::new(life.day, start, end.plus(25 * 60), &body)
+}
+
+/// The series of a recording as Oura writes them: not all as long as the time in bed says, for which nobody knows a reason.
+struct Written {
+    movement: Vec<u8>,
+    stages: String,
+    pulse: Vec<Option<f64>>,
+    hrv: Vec<Option<f64>>,
+}
+
+impl Written {
+    /// How often lengths differ is what a real account showed: movement has one too few in half of the nights, or one too many; the
+    /// stages have one too few now and then; heart rate and HRV have an item for a last, incomplete span in a third, both or neither.
+    fn new(recording: &Recording, noise: &mut Noise) -> Written {
+        let mut movement = recording.movement.clone();
+        match noise.uniform(0.0, 1.0) {
+            short if short < 0.48 => drop(movement.pop()),
+            long if long > 0.96 => movement.push(b'1'),
+            _ => {}
+        }
+        let mut stages = recording.stages_5_min();
+        if noise.chance(0.06) {
+            stages.pop();
+        }
+        let (mut pulse, mut hrv) = (recording.pulse.clone(), recording.hrv.clone());
+        if pulse.len() < stages.len() && noise.chance(0.33) {
+            pulse.push(None);
+            hrv.push(None);
+        }
+        Written { movement, stages, pulse, hrv }
+    }
 }
 
 /// The readiness inside a sleep document: complete in the main sleep, with zeros for what a short one cannot know.

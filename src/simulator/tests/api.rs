@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Reader, config, day};
 use crate::simulator::Config;
 use crate::simulator::collections::COLLECTIONS;
+use crate::time::Tz;
 
 #[tokio::test]
 async fn every_collection_answers_and_keeps_its_envelope() {
@@ -143,4 +144,20 @@ async fn an_error_can_be_traced() {
     });
     assert_ne!(traces[0], traces[1]);
     assert_eq!(header(&reader.get("personal_info").await, "x-trace-id"), None);
+}
+
+#[tokio::test]
+async fn days_of_a_silent_phone_come_when_it_speaks_again() {
+    let today = super::at(super::NOW).day(Tz::UTC);
+    let asked = format!("daily_readiness?start_date={}&end_date={today}", today.plus(-20));
+    let all = Reader::of(config()).await.days(&asked).await;
+    for (from, to, speaks_again) in [(-10, -1, true), (-9, 0, false), (-4, 5, false), (1, 10, false)] {
+        let (from, to) = (today.plus(from), today.plus(to));
+        let reader = Reader::of(Config { phone_offline: vec![(from, to)], ..config() }).await;
+        let answered = reader.days(&asked).await;
+        let expected: Vec<_> = all.iter().filter(|day| speaks_again || **day < from.to_string()).cloned().collect();
+        assert_eq!(answered, expected, "{from} to {to}");
+        assert_eq!(reader.simulator.truth("daily_readiness", today.plus(-20), today).len(), answered.len(), "{from} to {to}");
+    }
+    assert!(all.len() > 15);
 }
