@@ -92,6 +92,16 @@ impl Instant {
         Day(self.utc().with_timezone(&zone).date_naive())
     }
 
+    /// Reads a count of seconds since 1970, or of milliseconds. What would lie before the year 2000, when there were no rings, or after
+    /// 9999 is no time but some other number.
+    pub fn of_count(count: i64) -> Option<Instant> {
+        /// As seconds the year 5138, as milliseconds 1973: no ring has lived in either.
+        const FIRST_MILLISECONDS: i64 = 100_000_000_000;
+        const YEARS_2000_TO_9999: std::ops::RangeInclusive<i64> = 946_684_800..=253_402_300_799;
+        let seconds = if count >= FIRST_MILLISECONDS { count.div_euclid(1000) } else { count };
+        YEARS_2000_TO_9999.contains(&seconds).then_some(Instant(seconds))
+    }
+
     /// Reads `Tue, 24 Nov 2026 03:02:28 GMT`, as HTTP writes it.
     pub fn of_http_date(text: &str) -> Option<Instant> {
         DateTime::parse_from_rfc2822(text.trim()).ok().map(|at| Instant(at.timestamp()))

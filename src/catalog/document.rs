@@ -2,7 +2,7 @@
 //!
 //! Documents come from outside: nothing here may fail on odd ones, let alone panic. What cannot be read is null; raw documents keep it.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::{Collection, Column, KeyRule, Kind, Storage, Style};
 use crate::time::{Day, Instant, Stamp, Tz};
@@ -47,12 +47,12 @@ impl Collection {
     pub fn read(&self, document: &Value, zone: Tz) -> Result<Reading, DocumentError> {
         let fields = document.as_object().ok_or(DocumentError::NotAnObject)?;
         let start = self.time.start.iter().find_map(|name| self.moment(fields, name, zone));
-        let filed = self.time.day.iter().find_map(|name| fields.get(*name)?.as_str()?.parse::<Day>().ok());
+        let filed = self.time.day.iter().find_map(|name| day(fields.get(*name)?));
         let day = filed.or_else(|| start.map(|start| start.at.day(zone)));
         let start_at = start.map(|start| start.at).or_else(|| day.map(|day| day.midnight(zone)));
         let id = match &self.key {
             KeyRule::Document => self.document_key(fields, filed, start.map(|start| start.at)),
-            KeyRule::Fields(names) => start.and_then(|_| row_key(fields, names, zone)),
+            KeyRule::Fields(names) => start.and_then(|_| self.row_key(fields, names, zone)),
         };
         Ok(Reading {
             id: id.ok_or(DocumentError::NoKey)?,
@@ -84,7 +84,7 @@ impl Collection {
 
     /// The timestamp in the top-level field `name`, unless it is that column's way of saying "none".
     fn moment(&self, fields: &Map<String, Value>, name: &str, zone: Tz) -> Option<Stamp> {
-        let stamp = Stamp::parse(fields.get(name)?.as_str()?, zone).ok()?;
+        let stamp = stamp(fields.get(name)?, zone)?;
         let sentinel = self.columns.iter().find(|column| column.path == [name]).and_then(|column| column.sentinel);
         (sentinel != Some(stamp.at.seconds())).then_some(stamp)
     }
@@ -100,16 +100,20 @@ impl Collection {
             // There is only one of it.
             .or_else(|| (self.style == Style::Singleton && self.storage == Storage::Documents).then(|| self.name.clone()))
     }
-}
 
-fn row_key(fields: &Map<String, Value>, names: &[&str], zone: Tz) -> Option<String> {
-    let part = |name: &&str| match fields.get(*name) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => Stamp::parse(text, zone).map_or_else(|_| text.clone(), |stamp| stamp.at.to_string()),
-        Some(value) => value.to_string(),
-    };
-    let key = names.iter().map(part).collect::<Vec<_>>().join("|");
-    (!key.is_empty()).then_some(key)
+    fn row_key(&self, fields: &Map<String, Value>, names: &[&str], zone: Tz) -> Option<String> {
+        let part = |name: &&str| match fields.get(*name) {
+            None | Some(Value::Null) => String::new(),
+            Some(value) => {
+                // A number may be a time only where a time belongs.
+                let stamp = if value.is_string() || self.time.start.contains(name) { stamp(value, zone) } else { None };
+                let plain = || value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                stamp.map_or_else(plain, |stamp| stamp.at.to_string())
+            }
+        };
+        let key = names.iter().map(part).collect::<Vec<_>>().join("|");
+        (!key.is_empty()).then_some(key)
+    }
 }
 
 /// The value at the end of `path`.
@@ -122,10 +126,8 @@ impl Column {
         let cell = match (self.kind, value) {
             (_, Value::Null) => Cell::Null,
             (Kind::Json, value) => Cell::Text(value.to_string()),
-            (Kind::Day, value) => {
-                value.as_str().and_then(|text| text.parse::<Day>().ok()).map_or(Cell::Null, |day| Cell::Text(day.to_string()))
-            }
-            (Kind::Instant, value) => instant(value, zone).map_or(Cell::Null, |at| Cell::Integer(at.seconds())),
+            (Kind::Day, value) => day(value).map_or(Cell::Null, |day| Cell::Text(day.to_string())),
+            (Kind::Instant, value) => stamp(value, zone).map_or(Cell::Null, |stamp| Cell::Integer(stamp.at.seconds())),
             (_, Value::String(text)) => Cell::Text(text.clone()),
             (Kind::Text, value) => Cell::Text(value.to_string()),
             (_, Value::Bool(value)) => Cell::Integer((*value).into()),
@@ -145,15 +147,24 @@ impl Column {
 }
 
 /// A timestamp as text, or as Unix seconds or milliseconds.
-fn instant(value: &Value, zone: Tz) -> Option<Instant> {
-    /// As seconds the year 5138, as milliseconds 1973: no ring has lived in either.
-    const FIRST_MILLISECONDS: i64 = 100_000_000_000;
+pub(super) fn stamp(value: &Value, zone: Tz) -> Option<Stamp> {
     match value {
-        Value::String(text) => Stamp::parse(text, zone).ok().map(|stamp| stamp.at),
-        Value::Number(number) => {
-            let count = number.as_i64()?;
-            Some(Instant(if count >= FIRST_MILLISECONDS { count.div_euclid(1000) } else { count }))
-        }
+        Value::String(text) => Stamp::parse(text, zone).ok(),
+        Value::Number(number) => Some(Stamp { at: Instant::of_count(count(number)?)?, offset: None }),
         _ => None,
     }
+}
+
+/// A day as text, or as Unix seconds or milliseconds of a moment of it in UTC.
+fn day(value: &Value) -> Option<Day> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        Value::Number(number) => Some(Instant::of_count(count(number)?)?.day(Tz::UTC)),
+        _ => None,
+    }
+}
+
+/// Without its fraction.
+fn count(number: &Number) -> Option<i64> {
+    number.as_i64().or_else(|| number.as_f64().map(|number| number as i64))
 }

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::document::find;
+use super::document::{find, stamp};
 use super::{Collection, Encoding};
-use crate::time::{Instant, Stamp, Tz};
+use crate::time::{Instant, Tz};
 
 /// A day of seconds is 86,400 points; a longer series is no series.
 const MAX_POINTS: usize = 100_000;
@@ -47,7 +47,7 @@ impl Collection {
 }
 
 fn timestamp(value: &Value, zone: Tz) -> Option<Instant> {
-    Stamp::parse(value.get("timestamp")?.as_str()?, zone).ok().map(|stamp| stamp.at)
+    stamp(value.get("timestamp")?, zone).map(|stamp| stamp.at)
 }
 
 /// Item `i` lies at `start + i * interval`; without a start or a sensible interval there are no points.

@@ -49,8 +49,11 @@ pub enum Misbehaviour {
     InvalidJson,
     /// `unknown_field`: every document has one more.
     UnknownField,
-    /// `wrong_type`: every value of a document that was a number is a text, and the other way round.
+    /// `wrong_type`: every value of a document that was a number is a text, and the other way round, at any depth. Days and timestamps
+    /// are seconds since 1970 then.
     WrongType,
+    /// `wrong_shape`: `data` is an object instead of a list.
+    WrongShape,
     /// `drip=20`: the answer comes in small pieces, so many milliseconds apart.
     Drip(Duration),
     /// `delay=250`: the answer begins so many milliseconds late.
@@ -101,7 +104,10 @@ impl Misbehaviour {
     /// Whether it takes the answer, or a part of it, from the one who asked; others only delay or disguise it.
     pub(super) fn spoils(&self) -> bool {
         use Misbehaviour::*;
-        matches!(self, Status { .. } | LongestRange(_) | ScopeMissing | MembershipExpired | HalfBody | InvalidJson | EndlessPages)
+        matches!(
+            self,
+            Status { .. } | LongestRange(_) | ScopeMissing | MembershipExpired | HalfBody | InvalidJson | WrongShape | EndlessPages
+        )
     }
 }
 
@@ -118,13 +124,14 @@ impl Target {
 }
 
 /// Words without a value.
-const PLAIN: [(&str, Misbehaviour); 8] = [
+const PLAIN: [(&str, Misbehaviour); 9] = [
     ("scope", Misbehaviour::ScopeMissing),
     ("membership_expired", Misbehaviour::MembershipExpired),
     ("half_body", Misbehaviour::HalfBody),
     ("invalid_json", Misbehaviour::InvalidJson),
     ("unknown_field", Misbehaviour::UnknownField),
     ("wrong_type", Misbehaviour::WrongType),
+    ("wrong_shape", Misbehaviour::WrongShape),
     ("shuffled", Misbehaviour::Shuffled),
     ("duplicated", Misbehaviour::Duplicated),
 ];
@@ -157,7 +164,12 @@ impl FromStr for Fault {
                 "times" => fault.times = Some(number(key, value)?),
                 "probability" => fault.probability = number(key, value)?,
                 "retry_after" => wait = Some(number(key, value)?),
-                "status" => does = Some(Misbehaviour::Status { status: number(key, value)?, retry_after: None }),
+                "status" => {
+                    // HTTP has three digits; below 200 nothing is an answer.
+                    let status = number(key, value).ok().filter(|status| (200..600).contains(status));
+                    let status = status.ok_or_else(|| FaultError::Value(value.to_owned(), key.to_owned()))?;
+                    does = Some(Misbehaviour::Status { status, retry_after: None });
+                }
                 "drip" => does = Some(Misbehaviour::Drip(Duration::from_millis(number(key, value)?))),
                 "longest_range" => does = Some(Misbehaviour::LongestRange(number(key, value)?)),
                 "day" => fault.day = Some(number(key, value)?),

@@ -18,8 +18,10 @@ use super::api::Refusal;
 use super::collections::Collection;
 use super::faults::Misbehaviour;
 use super::journal::{self, Violation};
+use super::life::beginning;
+use super::noise::Noise;
 use super::{Oura, api, consent};
-use crate::time::Day;
+use crate::time::{Day, Instant, Stamp, Tz};
 
 pub(super) fn router(oura: Arc<Oura>) -> Router {
     let missing = || async { Refusal::new(StatusCode::NOT_FOUND, "Not Found") };
@@ -143,6 +145,7 @@ async fn spoil(response: Response, strikes: &[Misbehaviour]) -> Response {
                 change(&text, |page| each_document(page, |document| document["brand_new"] = json!({ "value": 1 })))
             }
             Misbehaviour::WrongType => change(&text, |page| each_document(page, swap_types)),
+            Misbehaviour::WrongShape => change(&text, unlist),
             Misbehaviour::Shuffled => change(&text, |page| documents(page, |documents| documents.reverse())),
             Misbehaviour::Duplicated => change(&text, |page| documents(page, |documents| documents.extend(documents.clone()))),
             Misbehaviour::EndlessPages => change(&text, |page| page["next_token"] = json!("again")),
@@ -182,14 +185,32 @@ fn each_document(page: &mut Value, how: impl Fn(&mut Value)) {
     }
 }
 
-fn swap_types(document: &mut Value) {
-    for value in document.as_object_mut().into_iter().flat_map(|document| document.values_mut()) {
-        *value = match value.take() {
-            Value::Number(number) => json!(number.to_string()),
-            Value::Object(_) => json!("object"),
-            Value::Bool(truth) => json!([truth]),
-            other => other,
-        };
+/// Numbers become texts and texts numbers, at any depth; a truth becomes a list.
+fn swap_types(value: &mut Value) {
+    *value = match value.take() {
+        Value::Number(number) => json!(number.to_string()),
+        Value::String(text) => json!(as_number(&text)),
+        Value::Bool(truth) => json!([truth]),
+        Value::Null => Value::Null,
+        mut nested => {
+            nested.as_object_mut().into_iter().flat_map(|fields| fields.values_mut()).for_each(swap_types);
+            nested.as_array_mut().into_iter().flatten().for_each(swap_types);
+            nested
+        }
+    };
+}
+
+/// Seconds since 1970 of what is a time or a day; of anything else a number that no other text is likely to have.
+fn as_number(text: &str) -> i64 {
+    let time = Stamp::parse(text, Tz::UTC).map(|stamp| stamp.at);
+    let time = time.or_else(|_| text.parse().map(|day: Day| day.midnight(Tz::UTC)));
+    time.map_or_else(|_| i64::from(Noise::new(0, beginning(), text).bits() as u32), Instant::seconds)
+}
+
+/// The list as an object, its documents by their places.
+fn unlist(page: &mut Value) {
+    if let Some(Value::Array(documents)) = page.get_mut("data").map(Value::take) {
+        page["data"] = documents.into_iter().enumerate().map(|(place, document)| (place.to_string(), document)).collect();
     }
 }
 

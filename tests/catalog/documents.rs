@@ -178,6 +178,25 @@ fn a_value_of_another_type_is_kept_as_sqlite_can() {
 }
 
 #[test]
+fn times_and_days_may_be_counts_of_seconds_or_milliseconds() {
+    let sleep = newest("sleep");
+    let start = at("2026-03-28T22:10:00Z");
+    let mut counted = night();
+    counted["bedtime_start"] = json!(start.seconds());
+    counted["bedtime_end"] = json!(at("2026-03-29T05:40:00Z").seconds() * 1000);
+    counted["day"] = json!(at("2026-03-29T00:00:00Z").seconds());
+    counted["hrv"]["timestamp"] = json!(start.seconds());
+    let (reading, written) = (sleep.read(&counted, VIENNA).unwrap(), sleep.read(&night(), VIENNA).unwrap());
+    assert_eq!((reading.day, reading.start_at, reading.end_at), (written.day, written.start_at, written.end_at));
+    assert_eq!(points(&sleep, &counted, "sleep.hrv"), points(&sleep, &night(), "sleep.hrv"));
+    let key = |timestamp: Value| newest("heartrate").read(&json!({"bpm": 60, "source": "rest", "timestamp": timestamp}), VIENNA);
+    assert_eq!(key(json!(start.seconds())).unwrap().id, key(json!("2026-03-28T22:10:00Z")).unwrap().id);
+    for number in [json!(0), json!(255), json!(20_260_329), json!(-1), json!(u64::MAX), json!(1e300)] {
+        assert_eq!(key(number.clone()), Err(DocumentError::NoKey), "{number}");
+    }
+}
+
+#[test]
 fn lists_are_json() {
     assert_eq!(cell(&newest("tag"), &json!({"tags": ["tag_sleep_nap"]}), "tags"), Cell::Text(r#"["tag_sleep_nap"]"#.to_owned()));
 }

@@ -90,6 +90,11 @@ async fn no_json() {
 }
 
 #[tokio::test]
+async fn a_page_of_another_shape() {
+    misbehaving("session", Misbehaviour::WrongShape, "error", &["makes no sense", "no page of documents", "next sync tries again"]).await;
+}
+
+#[tokio::test]
 async fn pages_in_a_circle() {
     misbehaving("enhanced_tag", Misbehaviour::EndlessPages, "error", &["makes no sense", "page", "next sync tries again"]).await;
 }
@@ -203,15 +208,23 @@ async fn an_unknown_field_is_kept() {
 #[tokio::test]
 async fn a_value_of_another_type_is_kept() {
     let world = World::new(person(), brisk()).await;
-    for name in ["daily_sleep", "sleep", "heartrate", "ring_battery_level", "workout"] {
+    let wrong = ["daily_sleep", "sleep", "heartrate", "ring_battery_level", "workout"];
+    for name in wrong {
         world.simulator.faults().add(Fault::on_collection(name, Misbehaviour::WrongType));
     }
     assert_eq!(log_in(&world.account).await.failure, None);
     assert_eq!(world.unwell().len(), 0);
-    world.assert_whole_but(&["daily_sleep", "sleep", "heartrate", "ring_battery_level", "workout"]);
-    let kept = world
-        .select("SELECT payload ->> 'contributors', typeof(payload -> 'score') FROM oura_raw_documents WHERE resource = 'daily_sleep'");
-    assert!(kept.len() > 10 && kept.iter().all(|row| row[0] == "object" && row[1] == "text"), "{kept:?}");
+    world.assert_whole_but(&wrong);
+    for name in ["daily_sleep", "sleep", "workout"] {
+        let counted = format!(
+            "SELECT count(*), count(day), sum(json_type(payload, '$.id') = 'integer' AND json_type(payload, '$.day') = 'integer')
+             FROM oura_raw_documents WHERE resource = '{name}'"
+        );
+        let truth = world.truth(name).len();
+        assert_eq!(world.select(&counted), [[json!(truth), json!(truth), json!(truth)]], "{name}: each as it came, and on its day");
+    }
+    let nested = "SELECT DISTINCT json_type(payload, '$.contributors.deep_sleep') FROM oura_raw_documents WHERE resource = 'daily_sleep'";
+    assert_eq!(world.select(nested), [["text"]]);
     let scores = world.select("SELECT count(*), sum(score BETWEEN 1 AND 100) FROM daily_sleep");
     assert!(scores[0][0] == scores[0][1], "a number written as text is still a number: {scores:?}");
     let rates = world.select("SELECT count(*), sum(bpm BETWEEN 30 AND 220) FROM heartrate");

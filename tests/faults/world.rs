@@ -147,7 +147,8 @@ impl World {
         assert_eq!(unlike, Vec::<Vec<Value>>::new(), "typed rows are as many as documents");
     }
 
-    fn truth(&self, collection: &str) -> BTreeSet<String> {
+    /// What Oura has, as text.
+    pub fn truth(&self, collection: &str) -> BTreeSet<String> {
         let documents = self.simulator.truth(collection, first_day().plus(-1), morning().day(Tz::UTC).plus(1));
         documents.iter().map(Value::to_string).collect()
     }

@@ -1,5 +1,7 @@
 //! Misbehaviour on order.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::{Reader, config};
@@ -15,7 +17,9 @@ fn a_fault_is_written_in_words() {
     assert_eq!("path=/oauth/token,half_body,after=1".parse(), Ok(Fault::on_path("/oauth/token", Misbehaviour::HalfBody).after(1)));
     assert_eq!("collection=sleep".parse::<Fault>(), Err(FaultError::Nothing));
     assert_eq!("explode".parse::<Fault>(), Err(FaultError::Word("explode".to_owned())));
-    assert!(matches!("status=many".parse::<Fault>(), Err(FaultError::Value(_, _))));
+    for status in ["status=many", "status=99", "status=100", "status=700", "status=65536"] {
+        assert!(matches!(status.parse::<Fault>(), Err(FaultError::Value(_, _))), "{status}");
+    }
 }
 
 #[tokio::test]
@@ -68,7 +72,15 @@ async fn documents_are_changed_repeated_or_never_end() {
         reader.json(NIGHTS).await
     };
     assert!(order("unknown_field").await["data"][0]["brand_new"].is_object());
-    assert!(order("wrong_type").await["data"][0]["efficiency"].is_string());
+    let wrong = &order("wrong_type").await["data"];
+    for night in wrong.as_array().unwrap() {
+        assert!(night["efficiency"].is_string() && night["readiness"]["contributors"]["sleep_balance"].is_string(), "{night}");
+        assert!(["id", "day", "bedtime_start", "type", "movement_30_sec"].iter().all(|field| night[field].is_i64()), "{night}");
+    }
+    assert_eq!(wrong[0]["bedtime_start"].as_i64(), Some(super::at(good[0]["bedtime_start"].as_str().unwrap()).seconds()));
+    let ids: BTreeSet<_> = wrong.as_array().unwrap().iter().map(|night| night["id"].as_i64()).collect();
+    assert_eq!(ids.len(), good.len());
+    assert_eq!(order("wrong_shape").await["data"]["0"], good[0]);
     assert_eq!(order("duplicated").await["data"].as_array().unwrap().len(), good.len() * 2);
     assert_eq!(order("shuffled").await["data"][0], good[good.len() - 1]);
     assert_eq!(order("endless_pages").await["next_token"], "again");

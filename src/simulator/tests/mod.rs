@@ -8,7 +8,7 @@ mod login;
 use serde_json::Value;
 
 use super::{Config, Consent, Simulator, login::SCOPES};
-use crate::time::{Clock, Day, Stamp, Tz};
+use crate::time::{Clock, Day, Instant, Stamp, Tz};
 
 /// Noon in UTC, when the person in New York has just got up.
 const NOW: &str = "2026-11-20T12:00:00Z";
@@ -17,9 +17,13 @@ fn day(text: &str) -> Day {
     text.parse().unwrap()
 }
 
+fn at(text: &str) -> Instant {
+    Stamp::parse(text, Tz::UTC).unwrap().at
+}
+
 /// A clock that stands at `text`.
 fn clock(text: &str) -> Clock {
-    Clock::starting_at(Stamp::parse(text, Tz::UTC).unwrap().at, 0.0)
+    Clock::starting_at(at(text), 0.0)
 }
 
 fn config() -> Config {
