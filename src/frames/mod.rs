@@ -20,6 +20,7 @@ use crate::catalog::Catalog;
 use crate::query::{Answer, Face, Format};
 use crate::store::OutColumn;
 use config::Config;
+use series::Series;
 
 pub use rows::{Objects, Rows, json_type, objects_json, rows_json};
 
@@ -79,6 +80,7 @@ struct Meta<'a> {
     type_version: Option<[u32; 2]>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notices: Vec<Notice>,
+    #[serde(skip_serializing_if = "str::is_empty")]
     executed_query_string: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     custom: Option<&'a serde_json::Value>,
@@ -90,6 +92,8 @@ struct Meta<'a> {
 enum FrameType {
     #[serde(rename = "timeseries-wide")]
     TimeSeriesWide,
+    #[serde(rename = "timeseries-multi")]
+    TimeSeriesMulti,
     NumericLong,
     Table,
 }
@@ -100,32 +104,45 @@ struct Notice {
     text: String,
 }
 
-/// The frames of one answer under `ref_id`. `time_series`: sorted, long turned to wide with labels; `table`: rows as they came.
+/// The frames of one answer under `ref_id`. `time_series`: sorted, long turned to wide with labels, or to a frame for each series if they
+/// are sparse; `table`: rows as they came.
 pub fn frames(answer: &Answer, format: Format, ref_id: &str, catalog: &Catalog) -> Result<Vec<EncodedFrame>, FrameError> {
     let faces = answer.faces.iter().map(Some).chain(std::iter::repeat(None));
     let fields: Vec<_> = answer.batch.columns.iter().zip(faces).map(|(column, face)| field(column, face, catalog)).collect();
     let mut notices: Vec<_> = answer.notices.iter().map(|text| Notice { severity: "warning", text: text.clone() }).collect();
-    let (kind, fields) = match format {
-        Format::TimeSeries => {
-            let fields = series::wide(fields, answer.fill)?;
-            let (fields, notice) = downsample::reduced(fields, answer.downsample)?;
+    let (kind, parts) = match format {
+        Format::TimeSeries => match series::series(fields, answer.fill)? {
+            Series::Wide(fields) => (FrameType::TimeSeriesWide, vec![fields]),
+            Series::Multi(parts) => (FrameType::TimeSeriesMulti, parts),
+        },
+        Format::Table if is_numeric_long(&fields) => (FrameType::NumericLong, vec![fields]),
+        Format::Table => (FrameType::Table, vec![fields]),
+    };
+    let is_series = matches!(kind, FrameType::TimeSeriesWide | FrameType::TimeSeriesMulti);
+    let mut frames = Vec::with_capacity(parts.len());
+    for mut fields in parts {
+        if is_series {
+            let (reduced, notice) = downsample::reduced(fields, answer.downsample)?;
+            fields = reduced;
             notices.extend(notice.map(|text| Notice { severity: "info", text }));
-            (FrameType::TimeSeriesWide, fields)
         }
-        Format::Table if is_numeric_long(&fields) => (FrameType::NumericLong, fields),
-        Format::Table => (FrameType::Table, fields),
-    };
-    // A typed frame without fields is how the contract says "no data"; empty columns would be a series that rules take for normal.
-    let fields = if answer.batch.rows == 0 && !matches!(kind, FrameType::Table) { Vec::new() } else { fields };
-    let meta = Meta {
-        kind,
-        type_version: (!matches!(kind, FrameType::Table)).then_some([0, 1]),
-        notices,
-        executed_query_string: &answer.executed_sql,
-        custom: answer.custom.as_ref(),
-        preferred_visualisation_type: if matches!(kind, FrameType::TimeSeriesWide) { "graph" } else { "table" },
-    };
-    Ok(vec![encode::encode(&fields, &meta, ref_id)?])
+        // A typed frame without fields is how the contract says "no data"; empty columns would be a series that rules take for normal.
+        if answer.batch.rows == 0 && !matches!(kind, FrameType::Table) {
+            fields.clear();
+        }
+        // What is said of the whole answer is said once.
+        let first = frames.is_empty();
+        let meta = Meta {
+            kind,
+            type_version: (!matches!(kind, FrameType::Table)).then_some([0, 1]),
+            notices: std::mem::take(&mut notices),
+            executed_query_string: if first { &answer.executed_sql } else { "" },
+            custom: answer.custom.as_ref().filter(|_| first),
+            preferred_visualisation_type: if is_series { "graph" } else { "table" },
+        };
+        frames.push(encode::encode(&fields, &meta, ref_id)?);
+    }
+    Ok(frames)
 }
 
 fn field(column: &OutColumn, face: Option<&Face>, catalog: &Catalog) -> Field {

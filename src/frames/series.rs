@@ -16,23 +16,42 @@ use crate::query::{Fill, FillMode};
 /// The most values a wide frame may have, all series together.
 const MAX_CELLS: usize = 20_000_000;
 
-/// A wide frame's fields: the time, then the values, sorted by name and labels.
-pub fn wide(fields: Vec<Field>, fill: Option<Fill>) -> Result<Vec<Field>, FrameError> {
+/// The most frames that series too sparse for a wide one are given in.
+const MAX_FRAMES: usize = 1_000;
+
+/// The fields of each frame.
+pub enum Series {
+    /// One frame: the time, then the values, sorted by name and labels.
+    Wide(Vec<Field>),
+    /// Where most cells of a wide frame would be empty, and it too large: one for each series, its own times and its values.
+    Multi(Vec<Vec<Field>>),
+}
+
+/// Rows as series.
+pub fn series(fields: Vec<Field>, fill: Option<Fill>) -> Result<Series, FrameError> {
     let Shape { time, factors, values } = shape(fields)?;
     if time.values.is_empty() {
         // No labels are known yet, and nothing is filled.
-        return Ok(std::iter::once(time).chain(values).collect());
+        return Ok(Series::Wide(std::iter::once(time).chain(values).collect()));
     }
-    let (time, mut values) = match ascending(time.values.as_primitive()) {
+    let (time, factors, values) = match ascending(time.values.as_primitive()) {
         Order::Null(row) => return Err(FrameError::NullTime(row + 1)),
-        Order::Ascending if factors.is_empty() => (time, values),
-        Order::Ascending => long_to_wide(time, factors, values)?,
+        Order::Ascending => (time, factors, values),
         Order::Mixed => {
             let order = in_order(time.values.as_primitive());
             let time = Field { values: take(&time.values, &order, None)?, ..time };
-            let (factors, values) = (taken(factors, &order)?, taken(values, &order)?);
-            if factors.is_empty() { (time, values) } else { long_to_wide(time, factors, values)? }
+            (time, taken(factors, &order)?, taken(values, &order)?)
         }
+    };
+    let (time, mut values) = if factors.is_empty() {
+        (time, values)
+    } else {
+        let long = Long::of(time, &factors, values)?;
+        match long.within_bounds() {
+            Err(_) if fill.is_none() && long.series() <= MAX_FRAMES => return Ok(Series::Multi(long.multi()?)),
+            within => within?,
+        }
+        long.wide()?
     };
     let time = match fill {
         Some(fill) => filled(time, &mut values, fill)?,
@@ -40,7 +59,7 @@ pub fn wide(fields: Vec<Field>, fill: Option<Fill>) -> Result<Vec<Field>, FrameE
     };
     let mut fields = vec![time];
     fields.append(&mut values);
-    Ok(fields)
+    Ok(Series::Wide(fields))
 }
 
 /// The parts that columns play in a series.
@@ -101,44 +120,89 @@ fn taken(fields: Vec<Field>, rows: &UInt32Array) -> Result<Vec<Field>, FrameErro
     fields.into_iter().map(|field| Ok(Field { values: take(&field.values, rows, None)?, ..field })).collect()
 }
 
-/// One field per value column and combination of labels; where several rows share time and labels, the last counts.
-fn long_to_wide(time: Field, factors: Vec<Field>, values: Vec<Field>) -> Result<(Field, Vec<Field>), FrameError> {
-    let names: Vec<_> = factors.iter().map(|factor| factor.name.clone()).collect();
-    if let Some(name) = names.iter().enumerate().find_map(|(index, name)| names[..index].contains(name).then_some(name)) {
-        return Err(FrameError::DuplicateLabel(name.clone()));
-    }
-    let columns = 1 + factors.len() + values.len();
-    let long: &TimestampNanosecondArray = time.values.as_primitive();
-    let mut wide_times: Vec<i64> = long.values().to_vec();
-    wide_times.dedup();
+/// Long rows, told apart: one series per value column and combination of labels.
+struct Long {
+    time: Field,
+    /// Each moment once.
+    moments: Vec<i64>,
+    names: Vec<String>,
+    values: Vec<Field>,
+    labels: Vec<Vec<String>>,
+    /// For each combination of labels its points: which moment, and the row that fills it. Of several in one moment the last counts.
+    points: Vec<Vec<(usize, u32)>>,
+}
 
-    let Series { of_row, labels } = Series::of(&factors)?;
-    within_bounds(labels.len().saturating_mul(values.len()), wide_times.len())?;
-    // For each series its points: which time, and the row that fills it.
-    let mut points: Vec<Vec<(usize, u32)>> = vec![Vec::new(); labels.len()];
-    let mut at = 0;
-    for (row, (moment, series)) in (0_u32..).zip(long.values().iter().zip(of_row)) {
-        if *moment != wide_times[at] {
-            at += 1;
+impl Long {
+    fn of(time: Field, factors: &[Field], values: Vec<Field>) -> Result<Long, FrameError> {
+        let names: Vec<_> = factors.iter().map(|factor| factor.name.clone()).collect();
+        if let Some(name) = names.iter().enumerate().find_map(|(index, name)| names[..index].contains(name).then_some(name)) {
+            return Err(FrameError::DuplicateLabel(name.clone()));
         }
-        points[series as usize].push((at, row));
+        let long: &TimestampNanosecondArray = time.values.as_primitive();
+        let mut moments: Vec<i64> = long.values().to_vec();
+        moments.dedup();
+
+        let Combinations { of_row, labels } = Combinations::of(factors)?;
+        let mut points: Vec<Vec<(usize, u32)>> = vec![Vec::new(); labels.len()];
+        let mut at = 0;
+        for (row, (moment, series)) in (0_u32..).zip(long.values().iter().zip(of_row)) {
+            if *moment != moments[at] {
+                at += 1;
+            }
+            points[series as usize].push((at, row));
+        }
+        Ok(Long { time, moments, names, values, labels, points })
     }
 
-    let mut fields = Vec::with_capacity(labels.len() * values.len());
-    for (texts, points) in labels.iter().zip(points) {
-        let mut rows = vec![None; wide_times.len()];
-        points.into_iter().for_each(|(at, row)| rows[at] = Some(row));
-        let rows = UInt32Array::from(rows);
-        for value in &values {
-            let labels = names.iter().cloned().zip(texts.iter().cloned()).collect::<BTreeMap<_, _>>();
-            let values = take(&value.values, &rows, None)?;
-            fields.push((texts, Field { name: value.name.clone(), labels: Some(labels), config: value.config.clone(), values }));
-        }
+    fn series(&self) -> usize {
+        self.labels.len().saturating_mul(self.values.len())
     }
-    fields.sort_by(|(a_labels, a), (b_labels, b)| (&a.name, a_labels).cmp(&(&b.name, b_labels)));
-    let fields = fields.into_iter().map(|(_, field)| if columns == 3 { named_by_metric(field) } else { field }).collect();
-    let time = Field { values: Arc::new(TimestampNanosecondArray::from(wide_times)), ..time };
-    Ok((time, fields))
+
+    fn within_bounds(&self) -> Result<(), FrameError> {
+        within_bounds(self.series(), self.moments.len())
+    }
+
+    /// The time, and a field for each series.
+    fn wide(self) -> Result<(Field, Vec<Field>), FrameError> {
+        let mut fields = Vec::with_capacity(self.series());
+        for (texts, points) in self.labels.iter().zip(&self.points) {
+            let mut rows = vec![None; self.moments.len()];
+            points.iter().for_each(|(at, row)| rows[*at] = Some(*row));
+            let rows = UInt32Array::from(rows);
+            for value in &self.values {
+                fields.push((texts, self.labelled(value, texts, &rows)?));
+            }
+        }
+        fields.sort_by(|(a_labels, a), (b_labels, b)| (&a.name, a_labels).cmp(&(&b.name, b_labels)));
+        let fields = fields.into_iter().map(|(_, field)| self.named(field)).collect();
+        Ok((Field { values: Arc::new(TimestampNanosecondArray::from(self.moments)), ..self.time }, fields))
+    }
+
+    /// The times of each series, and its field.
+    fn multi(self) -> Result<Vec<Vec<Field>>, FrameError> {
+        let mut frames = Vec::with_capacity(self.series());
+        for (texts, points) in self.labels.iter().zip(&self.points) {
+            let lasts = points.chunk_by(|(a, _), (b, _)| a == b).filter_map(|moment| moment.last());
+            let rows: UInt32Array = lasts.map(|(_, row)| *row).collect();
+            let times = take(&self.time.values, &rows, None)?;
+            for value in &self.values {
+                frames.push((texts, times.clone(), self.labelled(value, texts, &rows)?));
+            }
+        }
+        frames.sort_by(|(a_labels, _, a), (b_labels, _, b)| (&a.name, a_labels).cmp(&(&b.name, b_labels)));
+        let time = |values| Field { name: self.time.name.clone(), labels: None, config: self.time.config.clone(), values };
+        Ok(frames.into_iter().map(|(_, times, field)| vec![time(times), self.named(field)]).collect())
+    }
+
+    fn labelled(&self, value: &Field, texts: &[String], rows: &UInt32Array) -> Result<Field, FrameError> {
+        let labels = self.names.iter().cloned().zip(texts.iter().cloned()).collect::<BTreeMap<_, _>>();
+        let values = take(&value.values, rows, None)?;
+        Ok(Field { name: value.name.clone(), labels: Some(labels), config: value.config.clone(), values })
+    }
+
+    fn named(&self, field: Field) -> Field {
+        if 1 + self.names.len() + self.values.len() == 3 { named_by_metric(field) } else { field }
+    }
 }
 
 fn within_bounds(series: usize, times: usize) -> Result<(), FrameError> {
@@ -154,16 +218,17 @@ fn named_by_metric(field: Field) -> Field {
 }
 
 /// The combinations of labels in long rows.
-struct Series {
+struct Combinations {
     /// The series of each row, an index into `labels`.
     of_row: Vec<u32>,
     /// The label values of each series, in the order of the factors; a null is an empty text.
     labels: Vec<Vec<String>>,
 }
 
-impl Series {
-    fn of(factors: &[Field]) -> Result<Series, FrameError> {
-        let mut series = Series { of_row: vec![0; factors.first().map_or(0, |factor| factor.values.len())], labels: vec![Vec::new()] };
+impl Combinations {
+    fn of(factors: &[Field]) -> Result<Combinations, FrameError> {
+        let mut series =
+            Combinations { of_row: vec![0; factors.first().map_or(0, |factor| factor.values.len())], labels: vec![Vec::new()] };
         for factor in factors {
             let values: ArrayRef = cast(&factor.values, &DataType::Utf8)?;
             series.split(values.as_string::<i32>());

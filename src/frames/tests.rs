@@ -215,6 +215,22 @@ fn what_is_no_time_series_says_what_it_lacks() {
 }
 
 #[test]
+fn sparse_series_that_are_too_wide_are_a_frame_each() {
+    let count = 60_000;
+    let labels: StringArray = (0..count).map(|row| Some((row % 900).to_string())).collect();
+    let sparse = answer(vec![
+        column("time", times((0..count).map(|row| Some(count - row / 2)))),
+        column("tag", labels),
+        column("average_hrv", Int64Array::from_iter_values(0..count)),
+    ]);
+    let shown = shown(&sparse, Format::TimeSeries);
+    assert_eq!(shown.matches(r#""type":"timeseries-multi","typeVersion":[0,1]"#).count(), 900);
+    assert_eq!(shown.matches("executedQueryString").count(), 1);
+    assert_eq!(shown.matches(" | ").count(), count as usize);
+    assert!(shown.contains(r#"labels={"tag":"899"}"#) && shown.contains(r#""unit":"ms""#));
+}
+
+#[test]
 fn series_beyond_reason_are_refused() {
     let count = 6_000;
     let labels: StringArray = (0..count).map(|row| Some(row.to_string())).collect();
