@@ -88,10 +88,11 @@ describe('SQL', () => {
     expect(screen.getAllByTestId(selectors.query.downsample)).toHaveLength(1);
   });
 
-  it('has tables and macros beside it, and a table is found by its columns', async () => {
+  it('has tables, macros and functions beside it, and a table is found by its columns', async () => {
     await open(SQL);
     await userEvent.click(await screen.findByTestId(selectors.query.reference));
     expect(screen.getByText('$__timeFilter(column)')).toBeInTheDocument();
+    expect(screen.getByText('median(x)')).toBeInTheDocument();
 
     await userEvent.type(screen.getByLabelText('Search tables and columns'), 'hrv');
     expect(screen.getByText('nights')).toBeInTheDocument();
