@@ -7,6 +7,7 @@ const SCHEMA: Schema = {
   metrics: [],
   annotations: [],
   functions: [{ name: 'median', usage: 'median(x)', description: 'the middle value' }],
+  sqliteFunctions: ['->>', 'coalesce'],
   macros: [{ name: '__timeFilter', usage: '$__timeFilter(column)', description: 'keeps the instants in the range' }],
   tables: [
     {
@@ -56,7 +57,17 @@ describe('completion', () => {
   });
 
   it("offers the dashboard's variables", () => {
-    expect(suggestions(SCHEMA, '', ['$activity']).map(({ label }) => label)).toContain('$activity');
+    expect(suggestions(SCHEMA, '', { variables: ['$activity'] }).map(({ label }) => label)).toContain('$activity');
+  });
+
+  it("offers SQLite's functions and the words of SQL", () => {
+    expect(labels('')).toEqual(expect.arrayContaining(['coalesce', 'GROUP BY']));
+    expect(labels('')).not.toContain('->>');
+  });
+
+  it('offers nothing but columns behind a dot', () => {
+    const offered = suggestions(SCHEMA, 'SELECT nights. FROM nights', { variables: ['$activity'], qualified: true });
+    expect(offered.map(({ label }) => label)).toEqual(['day', 'average_hrv']);
   });
 
   it('tells type and unit', () => {

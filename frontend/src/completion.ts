@@ -1,28 +1,61 @@
-/** Completion for the SQL editor: macros, functions, variables, tables, and the columns of the tables that the query names. */
+/**
+ * Completion for the SQL editor: the columns of the tables that the query names, tables, variables, macros, functions, and SQL's
+ * own words.
+ */
 import type { Monaco, MonacoEditor, monacoTypes } from '@grafana/ui';
 
 import { variableNames } from './interpolation';
 import type { Schema, SchemaColumn } from './types';
 
+/** In the order in which they are offered. */
+const KINDS = ['column', 'table', 'variable', 'macro', 'function', 'keyword'] as const;
+
+const KEYWORDS =
+  'SELECT, DISTINCT, FROM, JOIN, LEFT JOIN, ON, USING, WHERE, AND, OR, NOT, IN, LIKE, BETWEEN, IS NULL, IS NOT NULL, GROUP BY, ' +
+  'HAVING, ORDER BY, ASC, DESC, LIMIT, OFFSET, UNION ALL, WITH, AS, CASE, WHEN, THEN, ELSE, END, CAST, OVER, PARTITION BY';
+
 export interface Suggestion {
   label: string;
-  kind: 'macro' | 'function' | 'variable' | 'table' | 'column';
+  kind: (typeof KINDS)[number];
   detail?: string;
   documentation?: string;
 }
 
+interface Place {
+  /** The dashboard's: `$activity`. */
+  variables?: string[];
+  /** Behind a table's name and a dot, where only columns may stand. */
+  qualified?: boolean;
+}
+
+/** What may stand in a query. */
 export function suggestions(
-  { tables, macros, functions }: Schema,
+  schema: Schema,
   sql: string,
-  variables: string[] = []
+  { variables = [], qualified = false }: Place = {}
 ): Suggestion[] {
+  const columns = columnsFor(schema, sql);
+  return qualified ? columns : [...columns, ...names(schema, variables)];
+}
+
+function columnsFor({ tables }: Schema, sql: string): Suggestion[] {
   const words = new Set(sql.toLowerCase().match(/\w+/g));
   const named = tables.filter(({ name }) => words.has(name.toLowerCase()));
   const columns = new Map(
     (named.length > 0 ? named : tables).flatMap(({ columns }) => columns.map((c) => [c.name, c]))
   );
+  return Array.from(columns.values(), (column) => ({
+    label: column.name,
+    kind: 'column',
+    detail: typeAndUnit(column),
+    documentation: column.description ?? undefined,
+  }));
+}
 
+function names({ tables, macros, functions, sqliteFunctions }: Schema, variables: string[]): Suggestion[] {
   return [
+    ...tables.map(({ name, description }) => ({ label: name, kind: 'table' as const, documentation: description })),
+    ...variables.map((label) => ({ label, kind: 'variable' as const, detail: 'variable of the dashboard' })),
     ...macros.map(({ name, usage, description }) => ({
       label: `$${name}`,
       kind: 'macro' as const,
@@ -35,14 +68,8 @@ export function suggestions(
       detail: usage,
       documentation: description,
     })),
-    ...variables.map((label) => ({ label, kind: 'variable' as const, detail: 'variable of the dashboard' })),
-    ...tables.map(({ name, description }) => ({ label: name, kind: 'table' as const, documentation: description })),
-    ...Array.from(columns.values(), (column) => ({
-      label: column.name,
-      kind: 'column' as const,
-      detail: typeAndUnit(column),
-      documentation: column.description ?? undefined,
-    })),
+    ...sqliteFunctions.filter((name) => /^\w+$/.test(name)).map((label) => ({ label, kind: 'function' as const })),
+    ...KEYWORDS.split(', ').map((label) => ({ label, kind: 'keyword' as const })),
   ];
 }
 
@@ -58,11 +85,12 @@ export function unitName(unit: string): string {
 /** Completes in this editor only, until the returned disposable is disposed of: Monaco shares providers among all editors of a language. */
 export function registerCompletion(monaco: Monaco, editor: MonacoEditor, schema: Schema): monacoTypes.IDisposable {
   const kinds = {
+    column: monaco.languages.CompletionItemKind.Field,
+    table: monaco.languages.CompletionItemKind.Struct,
+    variable: monaco.languages.CompletionItemKind.Variable,
     macro: monaco.languages.CompletionItemKind.Snippet,
     function: monaco.languages.CompletionItemKind.Function,
-    variable: monaco.languages.CompletionItemKind.Variable,
-    table: monaco.languages.CompletionItemKind.Struct,
-    column: monaco.languages.CompletionItemKind.Field,
+    keyword: monaco.languages.CompletionItemKind.Keyword,
   };
 
   return monaco.languages.registerCompletionItemProvider('sql', {
@@ -72,8 +100,17 @@ export function registerCompletion(monaco: Monaco, editor: MonacoEditor, schema:
         return undefined;
       }
       const range = wordAt(model, position);
-      const items = suggestions(schema, model.getValue(), variableNames());
-      return { suggestions: items.map((item) => ({ ...item, kind: kinds[item.kind], insertText: item.label, range })) };
+      const before = model.getLineContent(range.startLineNumber).slice(0, range.startColumn - 1);
+      const place = { variables: variableNames(), qualified: before.endsWith('.') };
+      return {
+        suggestions: suggestions(schema, model.getValue(), place).map((item) => ({
+          ...item,
+          kind: kinds[item.kind],
+          insertText: item.label,
+          sortText: KINDS.indexOf(item.kind) + item.label,
+          range,
+        })),
+      };
     },
   });
 }

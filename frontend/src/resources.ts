@@ -57,5 +57,5 @@ function refusal({ data, status, statusText }: FetchError): ResourceError {
   if (typeof error === 'object' && error !== null) {
     return new ResourceError(error.message, error.code, error.hint);
   }
-  return new ResourceError(data?.message ?? statusText ?? `The request failed with status ${status}.`);
+  return new ResourceError(data?.message || statusText || `The request failed with status ${status}.`);
 }

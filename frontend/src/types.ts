@@ -157,6 +157,8 @@ export interface Schema {
   macros: SchemaMacro[];
   /** Beside SQLite's own. */
   functions: SchemaFunction[];
+  /** SQLite's own that queries may call: names, and a few operators. */
+  sqliteFunctions: string[];
 }
 
 export interface SchemaTable {

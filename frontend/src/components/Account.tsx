@@ -47,6 +47,7 @@ export function Account({ uid, resources, settings, poll, login }: Props) {
   const act = async (action: () => Promise<unknown>) => {
     setBusy(true);
     setProblem(undefined);
+    login.forget();
     try {
       await action();
       await poll.refresh();

@@ -224,6 +224,10 @@ describe("coming back from Oura's login", () => {
 });
 
 describe('when Oura could not send the browser back', () => {
+  const paste = async (text: string) => {
+    await userEvent.click(screen.getByTestId(config.paste));
+    await userEvent.paste(text);
+  };
   const pasted = `https://grafana.example${PAGE}?code=c0de&state=st4te&scope=daily`;
 
   it('the pasted address finishes the login', async () => {
@@ -231,21 +235,43 @@ describe('when Oura could not send the browser back', () => {
     render(<Page />);
 
     await userEvent.click(await screen.findByText('The browser did not come back?'));
-    await userEvent.type(screen.getByTestId(config.paste), pasted);
+    await paste(pasted);
     await userEvent.click(screen.getByTestId(config.finish));
 
     expect(posted('/oauth/callback')).toEqual([{ code: 'c0de', state: 'st4te' }]);
   });
 
-  it('an address without an answer is not taken', async () => {
-    backend({ 'GET /status': NOT_CONNECTED });
+  it.each(['an apple a day', `https://grafana.example${PAGE}`, `https://grafana.example${PAGE}?code=c0de`])(
+    'what carries no answer is not taken: %p',
+    async (text) => {
+      const { posted } = backend({ 'GET /status': NOT_CONNECTED });
+      render(<Page />);
+
+      await userEvent.click(await screen.findByText('The browser did not come back?'));
+      expect(screen.queryByText(/There is no code with its state/)).not.toBeInTheDocument();
+      await paste(text);
+
+      expect(screen.getByText(/There is no code with its state/)).toBeInTheDocument();
+      expect(screen.getByTestId(config.finish)).toBeDisabled();
+      expect(posted('/oauth/callback')).toEqual([]);
+    }
+  );
+
+  it('a refused consent is handed over like any answer', async () => {
+    const { posted } = backend({
+      'GET /status': NOT_CONNECTED,
+      'POST /oauth/callback': new Refusal(400, {
+        error: { code: 'consent_cancelled', message: 'the consent at Oura was cancelled', hint: 'Press Connect.' },
+      }),
+    });
     render(<Page />);
 
     await userEvent.click(await screen.findByText('The browser did not come back?'));
-    await userEvent.type(screen.getByTestId(config.paste), `https://grafana.example${PAGE}`);
+    await paste(`https://grafana.example${PAGE}?error=access_denied&state=st4te`);
+    await userEvent.click(screen.getByTestId(config.finish));
 
-    expect(screen.getByText(/There is no code with its state/)).toBeInTheDocument();
-    expect(screen.getByTestId(config.finish)).toBeDisabled();
+    expect(posted('/oauth/callback')).toEqual([{ error: 'access_denied', state: 'st4te' }]);
+    expect(await screen.findByText('The consent at Oura was cancelled')).toBeInTheDocument();
   });
 
   it('what the backend says of it is shown', async () => {
@@ -258,11 +284,30 @@ describe('when Oura could not send the browser back', () => {
     render(<Page />);
 
     await userEvent.click(await screen.findByText('The browser did not come back?'));
-    await userEvent.type(screen.getByTestId(config.paste), pasted);
+    await paste(pasted);
     await userEvent.click(screen.getByTestId(config.finish));
 
     expect(await screen.findByText('This login was not begun here')).toBeInTheDocument();
     expect(screen.getByText('Press Connect again.')).toBeInTheDocument();
+  });
+
+  it('what was said of it is gone with the next login', async () => {
+    jest.mocked(redirectOf).mockReturnValue({ uri: `http://localhost:3000${PAGE}`, comesBack: false });
+    backend({
+      'GET /status': NOT_CONNECTED,
+      'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: '2026-01-01T00:10:00Z' },
+      'POST /oauth/callback': new Refusal(400, { error: { code: 'unknown_state', message: 'not begun here' } }),
+    });
+    render(<Page />);
+
+    await userEvent.click(await screen.findByText('The browser did not come back?'));
+    await paste(pasted);
+    await userEvent.click(screen.getByTestId(config.finish));
+    await screen.findByText('Not begun here');
+    await userEvent.click(screen.getByTestId(config.connect));
+
+    expect(await screen.findByRole('link', { name: /login/ })).toBeInTheDocument();
+    expect(screen.queryByText('Not begun here')).not.toBeInTheDocument();
   });
 
   it('because Grafana has an address that Oura refuses, the login opens beside this page', async () => {

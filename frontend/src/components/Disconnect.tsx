@@ -1,6 +1,7 @@
-import { Button, Modal } from '@grafana/ui';
+import { Button } from '@grafana/ui';
 import React, { useState } from 'react';
 
+import { Question } from './Question';
 import { selectors } from './selectors';
 
 interface Props {
@@ -8,7 +9,7 @@ interface Props {
   onConfirm: () => void;
 }
 
-/** Asks before it disconnects. Not a ConfirmModal: that is a form, and submitting it would submit the settings page around it too. */
+/** Asks before it disconnects. */
 export function Disconnect({ disabled, onConfirm }: Props) {
   const [asking, setAsking] = useState(false);
 
@@ -23,25 +24,15 @@ export function Disconnect({ disabled, onConfirm }: Props) {
       >
         Disconnect
       </Button>
-      <Modal title="Disconnect from Oura" isOpen={asking} onDismiss={() => setAsking(false)}>
-        <p>
-          Nothing new is fetched until somebody connects again. What has been stored stays and can still be queried.
-        </p>
-        <Modal.ButtonRow>
-          <Button variant="secondary" fill="outline" onClick={() => setAsking(false)}>
-            Cancel
-          </Button>
-          <Button
-            variant="destructive"
-            onClick={() => {
-              setAsking(false);
-              onConfirm();
-            }}
-          >
-            Disconnect
-          </Button>
-        </Modal.ButtonRow>
-      </Modal>
+      <Question
+        title="Disconnect from Oura"
+        isOpen={asking}
+        answer="Disconnect"
+        onConfirm={onConfirm}
+        onClose={() => setAsking(false)}
+      >
+        Nothing new is fetched until somebody connects again. What has been stored stays and can still be queried.
+      </Question>
     </>
   );
 }

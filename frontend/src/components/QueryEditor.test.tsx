@@ -2,7 +2,7 @@ import type { DataFrame, PanelData } from '@grafana/data';
 import { type TemplateSrv, setTemplateSrv } from '@grafana/runtime';
 import { act, fireEvent, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import React from 'react';
+import React, { useState } from 'react';
 
 import type { OuraDataSource } from '../datasource';
 import { DEFAULT_METRICS, DEFAULT_SQL, type Filter, type OuraQuery, type Schema } from '../types';
@@ -24,16 +24,17 @@ async function open(query: Partial<OuraQuery> = {}, frame: Partial<DataFrame> = 
   const onRunQuery = jest.fn();
   const getValues = jest.fn(() => Promise.resolve(['awake', 'sleep']));
   const datasource = { getSchema: () => schema, getValues } as unknown as OuraDataSource;
-  await act(async () => {
-    render(
-      <QueryEditor
-        datasource={datasource}
-        query={{ refId: 'A', ...query } as OuraQuery}
-        data={{ series: [{ refId: 'A', fields: [], length: 0, ...frame }] } as unknown as PanelData}
-        onChange={onChange}
-        onRunQuery={onRunQuery}
-      />
+  const data = { series: [{ refId: 'A', fields: [], length: 0, ...frame }] } as unknown as PanelData;
+
+  function Panel() {
+    const [current, setCurrent] = useState({ refId: 'A', ...query } as OuraQuery);
+    onChange.mockImplementation(setCurrent);
+    return (
+      <QueryEditor datasource={datasource} query={current} data={data} onChange={onChange} onRunQuery={onRunQuery} />
     );
+  }
+  await act(async () => {
+    render(<Panel />);
   });
   return { onChange, onRunQuery, getValues, changed: () => onChange.mock.lastCall?.[0] as OuraQuery };
 }
@@ -87,15 +88,53 @@ describe('SQL', () => {
     expect(screen.getAllByTestId(selectors.query.downsample)).toHaveLength(1);
   });
 
-  it('has tables and macros beside it, and a table is found by its columns', async () => {
+  it('has tables, macros and functions beside it, and a table is found by its columns', async () => {
     await open(SQL);
     await userEvent.click(await screen.findByTestId(selectors.query.reference));
     expect(screen.getByText('$__timeFilter(column)')).toBeInTheDocument();
+    expect(screen.getByText('median(x)')).toBeInTheDocument();
 
     await userEvent.type(screen.getByLabelText('Search tables and columns'), 'hrv');
     expect(screen.getByText('nights')).toBeInTheDocument();
     await userEvent.type(screen.getByLabelText('Search tables and columns'), 'x');
     expect(screen.queryByText('nights')).not.toBeInTheDocument();
+  });
+});
+
+describe('leaving SQL for the builder', () => {
+  const leave = () => userEvent.click(screen.getByRole('radio', { name: 'Builder' }));
+
+  it('asks before what a person wrote would be replaced', async () => {
+    const { onChange, changed } = await open({ ...METRICS, ...SQL, rawSql: 'SELECT 7 AS mine' });
+    await leave();
+    expect(onChange).not.toHaveBeenCalled();
+
+    await userEvent.click(await screen.findByRole('button', { name: 'Go to the builder' }));
+    expect(changed()).toMatchObject({ queryType: 'metrics', rawSql: 'SELECT 7 AS mine' });
+  });
+
+  it('stays when the person thinks better of it', async () => {
+    const { onChange } = await open({ ...SQL, rawSql: 'SELECT 7 AS mine' });
+    await leave();
+    await userEvent.click(await screen.findByRole('button', { name: 'Cancel' }));
+
+    expect(onChange).not.toHaveBeenCalled();
+    expect(screen.queryByRole('dialog')).not.toBeInTheDocument();
+  });
+
+  it.each([undefined, '', DEFAULT_SQL.rawSql])('asks nothing when nobody wrote it: %p', async (rawSql) => {
+    const { changed } = await open({ ...METRICS, queryType: 'sql', rawSql });
+    await leave();
+
+    expect(changed().queryType).toBe('metrics');
+  });
+
+  it('asks nothing when it is still the SQL that the builder made', async () => {
+    const { changed } = await open(METRICS, { meta: { custom: { rawSql: 'SELECT time, average_hrv FROM nights' } } });
+    await userEvent.click(screen.getByRole('radio', { name: 'SQL' }));
+    await leave();
+
+    expect(changed().queryType).toBe('metrics');
   });
 });
 

@@ -1,17 +1,19 @@
 import type { PanelData, QueryEditorProps, SelectableValue } from '@grafana/data';
 import { RadioButtonGroup, Stack } from '@grafana/ui';
-import React from 'react';
+import React, { useState } from 'react';
 
 import type { OuraDataSource } from '../datasource';
 import { useSchema } from '../hooks/useSchema';
 import {
   DEFAULT_METRICS,
   DEFAULT_QUERY,
+  DEFAULT_SQL,
   type OuraOptions,
   type OuraQuery,
   type QueryType,
   type SqlPart,
 } from '../types';
+import { Question } from './Question';
 import { SqlQueryEditor } from './SqlQueryEditor';
 import { MetricsBuilder } from './builder/MetricsBuilder';
 import { selectors } from './selectors';
@@ -27,14 +29,27 @@ const TYPES: Array<SelectableValue<QueryType>> = [
 export function QueryEditor({ query: given, datasource, data, onChange, onRunQuery }: Props) {
   const schema = useSchema(datasource);
   const query = isNew(given) ? { ...DEFAULT_QUERY, ...given } : given;
+  const [asking, setAsking] = useState(false);
+  const [builderSql, setBuilderSql] = useState<string>();
 
-  const toggle = (queryType: QueryType) => {
-    onChange(
-      queryType === 'sql'
-        ? { ...query, ...builtSql(query, data), queryType }
-        : { ...DEFAULT_METRICS, ...query, queryType }
-    );
+  const toSql = () => {
+    const built = builtSql(query, data);
+    setBuilderSql(built.rawSql);
+    onChange({ ...query, ...built, queryType: 'sql' });
     onRunQuery();
+  };
+  const toBuilder = () => {
+    onChange({ ...DEFAULT_METRICS, ...query, queryType: 'metrics' });
+    onRunQuery();
+  };
+  const toggle = (queryType: QueryType) => {
+    if (queryType === 'sql') {
+      toSql();
+    } else if (![undefined, '', DEFAULT_SQL.rawSql, builderSql].includes(query.rawSql)) {
+      setAsking(true);
+    } else {
+      toBuilder();
+    }
   };
   const type = (
     <div data-testid={selectors.query.type}>
@@ -49,14 +64,26 @@ export function QueryEditor({ query: given, datasource, data, onChange, onRunQue
 
   if (query.queryType !== 'metrics') {
     return (
-      <SqlQueryEditor
-        query={query}
-        schema={schema}
-        onChange={onChange}
-        onRunQuery={onRunQuery}
-        lead={type}
-        withFormat
-      />
+      <>
+        <SqlQueryEditor
+          query={query}
+          schema={schema}
+          onChange={onChange}
+          onRunQuery={onRunQuery}
+          lead={type}
+          withFormat
+        />
+        <Question
+          title="Back to the builder"
+          isOpen={asking}
+          answer="Go to the builder"
+          onConfirm={toBuilder}
+          onClose={() => setAsking(false)}
+        >
+          The builder cannot read SQL: it goes on with what was chosen there last, and coming back from it brings its
+          own SQL in place of this. To keep what you wrote, copy it first.
+        </Question>
+      </>
     );
   }
   return (

@@ -4,7 +4,7 @@ import { Input, useStyles2 } from '@grafana/ui';
 import React, { useState } from 'react';
 
 import { typeAndUnit } from '../completion';
-import type { Schema, SchemaTable } from '../types';
+import type { Schema, SchemaFunction, SchemaMacro, SchemaTable } from '../types';
 
 /** Everything a query may name, to look up while writing one. */
 export function SchemaReference({ schema }: { schema: Schema }) {
@@ -16,16 +16,9 @@ export function SchemaReference({ schema }: { schema: Schema }) {
     <div className={styles.reference}>
       <section>
         <h6>Macros</h6>
-        <dl className={styles.stack}>
-          {schema.macros.map(({ name, usage, description }) => (
-            <React.Fragment key={name}>
-              <dt>
-                <code>{usage}</code>
-              </dt>
-              <dd>{description}</dd>
-            </React.Fragment>
-          ))}
-        </dl>
+        <Usages of={schema.macros} />
+        <h6>Functions</h6>
+        <Usages of={schema.functions} />
       </section>
       <section>
         <h6>Tables</h6>
@@ -58,6 +51,23 @@ export function SchemaReference({ schema }: { schema: Schema }) {
           ))}
       </section>
     </div>
+  );
+}
+
+function Usages({ of }: { of: Array<SchemaMacro | SchemaFunction> }) {
+  const styles = useStyles2(getStyles);
+
+  return (
+    <dl className={styles.stack}>
+      {of.map(({ name, usage, description }) => (
+        <React.Fragment key={name}>
+          <dt>
+            <code>{usage}</code>
+          </dt>
+          <dd>{description}</dd>
+        </React.Fragment>
+      ))}
+    </dl>
   );
 }
 

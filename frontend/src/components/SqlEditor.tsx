@@ -7,7 +7,7 @@ import type { Schema } from '../types';
 interface Props {
   sql: string;
   schema?: Schema;
-  /** The text as it stands when the editor is left or Ctrl + Enter is pressed. */
+  /** The text as it stands when the editor is left or Ctrl/Cmd + Enter is pressed. */
   onRun: (sql: string) => void;
 }
 

@@ -69,7 +69,7 @@ export function SqlQueryEditor({ query, schema, onChange, onRunQuery, lead, with
           size="sm"
           variant="secondary"
           icon="play"
-          tooltip="Ctrl + Enter"
+          tooltip="Ctrl/Cmd + Enter"
           data-testid={selectors.query.run}
           onClick={() => run(rawSql)}
         >
@@ -85,7 +85,7 @@ export function SqlQueryEditor({ query, schema, onChange, onRunQuery, lead, with
           data-testid={selectors.query.reference}
           onClick={() => setReference(!reference)}
         >
-          Tables and macros
+          Tables, macros, functions
         </Button>
       </Stack>
       <SqlEditor sql={rawSql} schema={schema} onRun={run} />

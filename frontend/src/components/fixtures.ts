@@ -6,6 +6,7 @@ const plain = { unit: null, description: null };
 export const SCHEMA: Schema = {
   macros: [{ name: '__timeFilter', usage: '$__timeFilter(column)', description: 'keeps the instants in the range' }],
   functions: [{ name: 'median', usage: 'median(x)', description: 'the middle value' }],
+  sqliteFunctions: ['coalesce'],
   metrics: [
     {
       name: 'nights.average_hrv',

@@ -9,6 +9,8 @@ export interface LoginReturn {
   problem?: Error;
   /** Hands the backend an answer that did not come by this page's address. */
   finish: (answer: LoginAnswer) => Promise<void>;
+  /** Of a problem that was read. */
+  forget: () => void;
 }
 
 /**
@@ -17,7 +19,9 @@ export interface LoginReturn {
  */
 export function useLoginReturn(resources: Resources, onConnected: () => void): LoginReturn {
   const [answer] = useState(() => answerIn(locationService.getSearch()));
-  const [outcome, setOutcome] = useState<Omit<LoginReturn, 'finish'>>({ finishing: answer !== undefined });
+  const [outcome, setOutcome] = useState<Pick<LoginReturn, 'finishing' | 'problem'>>({
+    finishing: answer !== undefined,
+  });
 
   const handOver = (answer: LoginAnswer) =>
     resources.finishLogin(answer).then(
@@ -42,5 +46,5 @@ export function useLoginReturn(resources: Resources, onConnected: () => void): L
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, []);
 
-  return { ...outcome, finish };
+  return { ...outcome, finish, forget: () => setOutcome(({ finishing }) => ({ finishing })) };
 }
