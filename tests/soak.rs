@@ -14,7 +14,7 @@ use ringside::account::{Accounts, DatasourceKey, Environment, Settings};
 use ringside::catalog::{Catalog, Storage};
 use ringside::oura::{self, Origins, Secret};
 use ringside::query::Limits;
-use ringside::simulator::{self, Config, Consent, Fault, Misbehaviour, Simulator, Target, Violation};
+use ringside::simulator::{self, Config, Consent, Fault, Misbehaviour, SECRET_MARK, Simulator, Target, Violation};
 use ringside::time::{Clock, Day, Instant, Tz};
 use serde_json::{Value, json};
 
@@ -178,7 +178,7 @@ async fn a_year_of_scheduled_syncs_leaves_nothing_out_and_nothing_behind() {
 async fn connect(folder: &Path, simulator: &Simulator, first_day: Day, clock: Clock) {
     let accounts = Accounts::open(environment(folder, &simulator.origin(), clock, false)).unwrap();
     let settings = Settings { client_id: "simulated-client".to_owned(), history_start: Some(first_day), ..Settings::default() };
-    let account = accounts.account(&DatasourceKey::single(), &settings, &Secret::new("simulated-secret")).await.unwrap();
+    let account = accounts.account(&DatasourceKey::single(), &settings, &Secret::new(SECRET_MARK)).await.unwrap();
     let start = account.start_login("http://localhost/connections/datasources/edit/oura", USER).unwrap();
     let (code, state) = simulator::consent(&oura::http_client().unwrap(), &start.authorize_url).await.unwrap();
     account.finish_login(&Secret::new(code), &Secret::new(state), USER).await.unwrap();

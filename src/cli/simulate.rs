@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use clap::builder::PossibleValuesParser;
 
 use crate::oura::oauth::SCOPES;
-use crate::simulator::{Config, Consent, Fault, Registration, Simulator};
+use crate::simulator::{Config, Consent, Fault, Registration, SECRET_MARK, Simulator};
 use crate::time::{Clock, Tz};
 
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ pub struct Args {
     days: u32,
     #[arg(long, env = "OURA_CLIENT_ID", default_value = "simulated-client")]
     client_id: String,
-    #[arg(long, env = "OURA_CLIENT_SECRET", default_value = "simulated-secret", hide_env_values = true)]
+    #[arg(long, env = "OURA_CLIENT_SECRET", default_value = SECRET_MARK, hide_env_values = true)]
     client_secret: String,
     /// Allow every login without asking
     #[arg(long)]

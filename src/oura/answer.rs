@@ -42,6 +42,11 @@ pub(super) fn skew(headers: &HeaderMap, now: Instant) -> Option<i64> {
 
 /// Why a request failed, with its causes and without its address, which may hold a token.
 pub(super) fn network(error: reqwest::Error) -> String {
+    match (error.is_timeout(), error.is_connect()) {
+        (true, true) => return "nobody took up the connection in time".to_owned(),
+        (true, false) => return "its answer took too long".to_owned(),
+        _ => {}
+    }
     let error = error.without_url();
     let mut causes = Vec::new();
     let mut cause: Option<&dyn Error> = Some(&error);

@@ -35,11 +35,16 @@ pub const LONGEST_ANSWER: Duration = Duration::from_secs(300);
 /// token to an address that nobody chose. A read that brings nothing for 30 seconds ends, and so does an answer that drips for longer than
 /// [`LONGEST_ANSWER`].
 pub fn http_client() -> reqwest::Result<reqwest::Client> {
+    http_client_within(LONGEST_ANSWER)
+}
+
+/// [`http_client`] with another end to an answer that drips.
+pub fn http_client_within(longest_answer: Duration) -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(Duration::from_secs(10))
         .read_timeout(Duration::from_secs(30))
-        .timeout(LONGEST_ANSWER)
+        .timeout(longest_answer)
         .redirect(reqwest::redirect::Policy::none())
         .build()
 }

@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 
 use crate::time::Instant;
 
+/// How every secret of the simulator begins, tokens and codes included: who looks for secrets that were said looks for this.
+pub const SECRET_MARK: &str = "simulated-secret";
+
 /// Everything a person can be asked for; other names are dropped without a word.
 pub(super) const SCOPES: [&str; 11] =
     ["email", "personal", "daily", "heartrate", "workout", "tag", "session", "spo2", "stress", "heart_health", "ring_configuration"];
@@ -155,5 +158,5 @@ pub(super) fn known_scopes(asked: &[&str]) -> Vec<&'static str> {
 fn token() -> String {
     let mut bytes = [0; 24];
     rand::rng().fill_bytes(&mut bytes);
-    URL_SAFE_NO_PAD.encode(bytes)
+    format!("{SECRET_MARK}-{}", URL_SAFE_NO_PAD.encode(bytes))
 }

@@ -30,6 +30,7 @@ mod visitor;
 
 pub use faults::{Fault, FaultError, Faults, Misbehaviour, Target};
 pub use journal::{Journal, Request, Violation};
+pub use login::SECRET_MARK;
 pub use visitor::consent;
 
 use std::net::SocketAddr;
@@ -92,7 +93,7 @@ impl Config {
             first_day,
             clock,
             client_id: "simulated-client".to_owned(),
-            client_secret: "simulated-secret".to_owned(),
+            client_secret: SECRET_MARK.to_owned(),
             consent: Consent::Ask,
             registered_at: Registration::Legacy,
             redirect_uris: Vec::new(),

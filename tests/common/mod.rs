@@ -2,6 +2,7 @@
 //! run.
 #![allow(dead_code)]
 
+pub mod ear;
 pub mod world;
 
 use std::collections::BTreeMap;

@@ -12,6 +12,10 @@ use super::world::*;
 /// `fault` from the first sync on: `collection` alone ends in `state`, for a reason with all of `words`; and it recovers.
 async fn misbehaving(collection: &str, does: Misbehaviour, state: &str, words: &[&str]) {
     let world = World::new(Config { faults: vec![Fault::on_collection(collection, does)], ..person() }, brisk()).await;
+    misbehaving_in(world, collection, state, words).await;
+}
+
+async fn misbehaving_in(world: World, collection: &str, state: &str, words: &[&str]) {
     let progress = log_in(&world.account).await;
     assert_eq!(progress.failure, None);
     let unwell = world.unwell();
@@ -82,6 +86,13 @@ async fn every_range_is_refused() {
 #[tokio::test]
 async fn half_an_answer() {
     misbehaving("heartrate", Misbehaviour::HalfBody, "error", &["could not be reached", "next sync tries again"]).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_drips_for_longer_than_anybody_waits() {
+    let drip = Fault::on_collection("sleep", Misbehaviour::Drip(Duration::from_millis(200)));
+    let world = World::impatient(Config { faults: vec![drip], ..person() }, brisk(), Duration::from_secs(2)).await;
+    misbehaving_in(world, "sleep", "error", &["could not be reached", "too long", "next sync tries again"]).await;
 }
 
 #[tokio::test]

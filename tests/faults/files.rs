@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use ringside::account::{Accounts, DatasourceKey};
-use ringside::simulator::Simulator;
+use ringside::simulator::{SECRET_MARK, Simulator};
 use ringside::time::Clock;
 
+use super::common::ear;
 use super::world::*;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gpx_oura");
@@ -47,7 +48,7 @@ fn program(before: &str, folder: &Path, simulator: &Simulator, command: &str, mo
     shell.arg("-c").arg(format!(r#"{before} exec "$0" "$@""#)).arg(PROGRAM).arg(command).arg("--data-dir").arg(folder).args(more);
     shell
         .env("OURA_CLIENT_ID", "simulated-client")
-        .env("OURA_CLIENT_SECRET", "simulated-secret")
+        .env("OURA_CLIENT_SECRET", SECRET_MARK)
         .env("GF_PLUGIN_OURA_URL", simulator.origin().as_str());
     shell
 }
@@ -60,7 +61,8 @@ fn serve(before: &str, folder: &Path, simulator: &Simulator) -> (Child, String) 
     use std::io::{BufRead, BufReader};
     let mut serve = program(before, folder, simulator, "serve", &["--listen", "127.0.0.1:0"]);
     serve.env("RINGSIDE_READ_TOKEN", READ_TOKEN).env("RINGSIDE_ADMIN_TOKEN", ADMIN_TOKEN);
-    let mut serve = Child(serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut serve = Child(serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    ear::overhear(serve.0.stderr.take().unwrap());
     let mut listening = String::new();
     BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut listening).unwrap();
     assert_says(&listening, &["listening on http://127.0.0.1:"]);
@@ -68,7 +70,10 @@ fn serve(before: &str, folder: &Path, simulator: &Simulator) -> (Child, String) 
 }
 
 async fn finished(mut command: Command) -> Output {
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    ear::hear(&output.stdout);
+    ear::hear(&output.stderr);
+    output
 }
 
 fn complaint(output: &Output) -> String {

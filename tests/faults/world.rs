@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
@@ -12,13 +13,13 @@ use ringside::catalog::{Catalog, Storage};
 use ringside::oura::oauth::SCOPES;
 use ringside::oura::{self, Origins, Secret};
 use ringside::query::Limits;
-use ringside::simulator::{Config, Simulator};
+use ringside::simulator::{Config, SECRET_MARK, Simulator};
 use ringside::time::{Clock, Day, Instant, Tz};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use super::common::at;
+use super::common::{at, ear};
 
 /// Days of history: some settled, and the last week that may still change.
 pub const DAYS: i64 = 17;
@@ -45,6 +46,7 @@ pub fn person() -> Config {
 }
 
 pub async fn oura(config: Config) -> Simulator {
+    ear::listen();
     Simulator::start(config, ([127, 0, 0, 1], 0).into()).await.unwrap()
 }
 
@@ -66,7 +68,7 @@ pub fn settings() -> Settings {
 }
 
 pub fn secret() -> Secret {
-    Secret::new("simulated-secret")
+    Secret::new(SECRET_MARK)
 }
 
 /// A simulated Oura, and a process with one data source.
@@ -83,8 +85,21 @@ impl World {
         World::in_folder(tempfile::tempdir().unwrap(), oura(config).await, clock).await
     }
 
+    /// Not logged in yet, and an answer that takes longer is none.
+    pub async fn impatient(config: Config, clock: Clock, longest_answer: Duration) -> World {
+        let (folder, simulator) = (tempfile::tempdir().unwrap(), oura(config).await);
+        let http = oura::http_client_within(longest_answer).unwrap();
+        let environment = Environment { http, ..environment(folder.path(), &simulator, clock) };
+        World::of(folder, simulator, environment).await
+    }
+
     async fn in_folder(folder: TempDir, simulator: Simulator, clock: Clock) -> World {
-        let accounts = Accounts::open(environment(folder.path(), &simulator, clock)).unwrap();
+        let environment = environment(folder.path(), &simulator, clock);
+        World::of(folder, simulator, environment).await
+    }
+
+    async fn of(folder: TempDir, simulator: Simulator, environment: Environment) -> World {
+        let accounts = Accounts::open(environment).unwrap();
         let account = accounts.account(&DatasourceKey::single(), &settings(), &secret()).await.unwrap();
         World { simulator, folder, accounts, account }
     }
@@ -196,7 +211,9 @@ pub async fn call(account: &Account, user: &str, path: &str, body: Value) -> (u1
         .unwrap();
     let answer = api::router(account.clone()).oneshot(request).await.unwrap();
     let status = answer.status().as_u16();
-    (status, serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 24).await.unwrap()).unwrap())
+    let body = to_bytes(answer.into_body(), 1 << 24).await.unwrap();
+    ear::hear(&body);
+    (status, serde_json::from_slice(&body).unwrap())
 }
 
 /// What the error of an answer says, hint included.

@@ -11,10 +11,12 @@ use ringside::account::{Account, Accounts, DatasourceKey, Environment, Settings}
 use ringside::catalog::{Catalog, Storage};
 use ringside::oura::{self, Origins, Secret};
 use ringside::query::Limits;
-use ringside::simulator::{self, Config, Simulator};
+use ringside::simulator::{self, Config, SECRET_MARK, Simulator};
 use ringside::time::{Clock, Day, Instant, Tz};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
+
+use super::common::ear;
 
 /// Days of history.
 pub const DAYS: i64 = 160;
@@ -24,7 +26,14 @@ const USER: &str = "anna";
 
 /// The program goes by the system's clock; Oura stands still at `now`, so that both loads find the same.
 pub async fn simulator(now: Instant) -> Simulator {
-    Simulator::start(Config::new(3, first_day(now), Clock::starting_at(now, 0.0)), ([127, 0, 0, 1], 0).into()).await.unwrap()
+    simulator_with(now, |_| {}).await
+}
+
+pub async fn simulator_with(now: Instant, change: impl FnOnce(&mut Config)) -> Simulator {
+    ear::listen();
+    let mut config = Config::new(3, first_day(now), Clock::starting_at(now, 0.0));
+    change(&mut config);
+    Simulator::start(config, ([127, 0, 0, 1], 0).into()).await.unwrap()
 }
 
 fn first_day(now: Instant) -> Day {
@@ -34,8 +43,14 @@ fn first_day(now: Instant) -> Day {
 /// A data folder with a login in it; the program does the rest.
 pub async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
+    connect(folder.path(), simulator).await;
+    folder
+}
+
+/// *Connect* and *Allow*, on the data source's page.
+pub async fn connect(folder: &Path, simulator: &Simulator) {
     let environment = Environment {
-        data_dir: folder.path().to_owned(),
+        data_dir: folder.to_owned(),
         origins: Origins::at(&simulator.origin()),
         http: oura::http_client().unwrap(),
         catalog: Arc::new(Catalog::bundled()),
@@ -47,10 +62,9 @@ pub async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
     let accounts = Accounts::open(environment.clone()).unwrap();
     let settings =
         Settings { client_id: "simulated-client".to_owned(), collections: vec!["personal_info".to_owned()], ..Settings::default() };
-    let account = accounts.account(&DatasourceKey::single(), &settings, &Secret::new("simulated-secret")).await.unwrap();
+    let account = accounts.account(&DatasourceKey::single(), &settings, &Secret::new(SECRET_MARK)).await.unwrap();
     log_in(&account, &environment.http).await;
     accounts.shutdown().await;
-    folder
 }
 
 async fn log_in(account: &Account, http: &reqwest::Client) {
@@ -74,11 +88,14 @@ impl Program {
         command.args(["sync", "--history-start", &first_day(now).to_string(), "--data-dir"]).arg(folder);
         command
             .env("OURA_CLIENT_ID", "simulated-client")
-            .env("OURA_CLIENT_SECRET", "simulated-secret")
+            .env("OURA_CLIENT_SECRET", SECRET_MARK)
             .env("GF_PLUGIN_OURA_URL", origin.as_str())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        Program(command.spawn().unwrap())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut program = command.spawn().unwrap();
+        ear::overhear(program.stdout.take().unwrap());
+        ear::overhear(program.stderr.take().unwrap());
+        Program(program)
     }
 
     pub fn has_ended(&mut self) -> bool {
