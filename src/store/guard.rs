@@ -13,6 +13,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 
+use super::lexer::Token;
 use super::reading::{self, Reading};
 use super::{functions, lexer};
 use crate::time::Tz;
@@ -127,9 +128,11 @@ impl Guarded {
 
     /// Begins to watch for `sql`. What is prepared from now on is judged.
     pub fn watch(&self, sql: &str) {
-        let tokens = lexer::tokens(sql);
+        let mut tokens = lexer::tokens(sql);
+        tokens.retain(|token| token.counts());
+        let mentions = |name: &&str| tokens.windows(2).any(|pair| !precedes_no_table(&pair[0]) && pair[1].can_name(name));
         let mut policy = lock(&self.policy);
-        policy.mentioned = policy.hidden.iter().copied().filter(|name| tokens.iter().any(|token| token.can_name(name))).collect();
+        policy.mentioned = policy.hidden.iter().copied().filter(mentions).collect();
         policy.refusal = None;
         policy.watching = true;
     }
@@ -153,6 +156,11 @@ impl Guarded {
     fn names(&self, sql: &str) -> rusqlite::Result<Vec<String>> {
         self.connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
     }
+}
+
+/// After these SQL has aliases and values alone, whatever they are called. Of anything else a table is suspected.
+fn precedes_no_table(token: &Token<'_>) -> bool {
+    token.is_word("AS") || ["=", "<", ">"].iter().any(|sign| token.is(sign))
 }
 
 /// A panic elsewhere cannot leave a policy half changed.

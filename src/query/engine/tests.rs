@@ -1,6 +1,8 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
+use arrow::array::AsArray;
+
 use super::*;
 use crate::time::Day;
 
@@ -177,4 +179,35 @@ async fn every_example_of_a_function_runs() {
             function.name
         );
     }
+}
+
+#[tokio::test]
+async fn a_range_is_searched_by_an_index_in_every_table_and_view() {
+    /// Baselines reach back over all days there are; documents and what lies in them are found by collection or time.
+    const READ_WHOLE: [&str; 4] = [
+        "baselines WHERE $__dayFilter(day)",
+        "baselines WHERE $__timeFilter(time)",
+        "oura_raw_documents WHERE $__dayFilter(day)",
+        "samples WHERE $__dayFilter(day)",
+    ];
+    let (store, _folder) = store();
+    let engine = Engine::new(store.clone(), store.zone(), Limits::default());
+    let (mut searched, mut read_whole) = (0, Vec::new());
+    for table in store.published().unwrap() {
+        for filter in ["$__dayFilter(day)", "$__timeFilter(time)"] {
+            let question = format!("{table} WHERE {filter}");
+            // Not every table has both columns.
+            let Ok(plan) = engine.run(&sql(&format!("EXPLAIN QUERY PLAN SELECT * FROM {question}")), &context()).await else { continue };
+            let steps = plan.batch.columns.iter().find(|column| column.name == "detail").unwrap();
+            let steps = steps.values.as_string::<i32>();
+            // There are two dozen collections, whatever the range.
+            if steps.iter().flatten().any(|step| step.starts_with("SCAN") && step != "SCAN collections") {
+                read_whole.push(question);
+            } else {
+                searched += 1;
+            }
+        }
+    }
+    assert_eq!(read_whole, READ_WHOLE);
+    assert!(searched > 40, "{searched}");
 }

@@ -57,6 +57,19 @@ impl File {
     }
 }
 
+#[test]
+fn a_name_that_is_hidden_is_free_for_what_is_no_table() {
+    let file = file();
+    for sql in [
+        "SELECT value AS samples_data FROM samples",
+        "SELECT value AS\n -- as in the file\n \"samples_data\" FROM samples ORDER BY 1",
+        "SELECT value FROM samples AS samples_data",
+        "SELECT value FROM samples WHERE 'a' <> 'samples_data' OR 'x' = 'samples_data'",
+    ] {
+        assert_eq!(file.read(sql).map(|batch| batch.rows).map_err(|error| error.to_string()), Ok(1), "{sql}");
+    }
+}
+
 const TIME: DataType = DataType::Timestamp(TimeUnit::Nanosecond, None);
 
 #[test]
@@ -151,6 +164,10 @@ fn what_a_stranger_may_not_do_is_refused_and_named() {
         ("SELECT count(*) FROM (SELECT 1 FROM samples_data)", "table samples_data is not open to queries"),
         ("WITH samples AS (SELECT * FROM 'SAMPLES_DATA') SELECT * FROM samples", "table samples_data is not open to queries"),
         ("WITH samples AS (SELECT * FROM \u{feff}samples_data) SELECT * FROM samples", "table samples_data is not open to queries"),
+        ("SELECT 1 AS samples_data FROM main.samples_data", "table samples_data is not open to queries"),
+        ("SELECT count(*) FROM samples WHERE value IN samples_data", "table samples_data is not open to queries"),
+        ("SELECT ?1FROM samples_data", "table samples_data is not open to queries"),
+        ("SELECT value AS /* x */ a FROM samples_data AS b", "table samples_data is not open to queries"),
         ("SELECT 1; SELECT 2", "more than one statement"),
         ("-- nothing", "there is no statement"),
         ("SELECT average_hvr FROM sleep", "no such column: average_hvr"),
