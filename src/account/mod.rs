@@ -42,7 +42,7 @@ use crate::blocking::blocking;
 use crate::catalog::Catalog;
 use crate::oura::oauth::{Application, OAuth};
 use crate::oura::{AccessTokens, Client, Origins, Secret, Tokens};
-use crate::query::{Answer, Engine, QueryContext, QueryError, SqlQuery, Tally};
+use crate::query::{Answer, Engine, Limits, QueryContext, QueryError, SqlQuery, Tally};
 use crate::store::{Store, StoreError};
 use crate::sync::{self, Executor, Schedule, Sync};
 use crate::time::Tz;
@@ -182,6 +182,10 @@ impl Account {
         let mut answer = outcome?;
         answer.notices.extend(notice);
         Ok(answer)
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.inner.environment.limits
     }
 
     /// Starts a sync, or joins the one under way. Returns its run number, and waits for nothing.

@@ -1,10 +1,13 @@
 //! `QueryData`: the queries of a panel, an alert rule or a script, side by side. Each is answered under its refId, with frames or an error.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use grafana_plugin_sdk::pluginv2::{DataQuery, DataResponse, QueryDataRequest, QueryDataResponse};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::context;
@@ -20,6 +23,8 @@ use crate::query::{Answer, Format, QueryContext, SqlQuery};
 const DEFAULT_INTERVAL_MS: u64 = 1_000;
 /// And where it names no number of points.
 const DEFAULT_MAX_DATA_POINTS: u64 = 100;
+/// How many queries of one request are under way at once, until their frames are made: what they hold meanwhile is bounded so.
+const AT_ONCE: usize = 8;
 
 pub async fn answer(opening: &Opening, request: QueryDataRequest) -> QueryDataResponse {
     let account = match context::account(opening, request.plugin_context.as_ref()).await {
@@ -32,13 +37,15 @@ pub async fn answer(opening: &Opening, request: QueryDataRequest) -> QueryDataRe
     };
     // Should Grafana hang up, dropping the set stops every query.
     let mut running = JoinSet::new();
+    let (turns, room) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(Room::of(2 * account.limits().max_bytes)));
     let mut responses = HashMap::with_capacity(request.queries.len());
     for query in request.queries {
         // A task that panics gives no answer: this one stays.
         responses.insert(query.ref_id.clone(), response(Err(lost())));
-        let account = account.clone();
+        let (account, turns, room) = (account.clone(), turns.clone(), room.clone());
         running.spawn(async move {
-            let outcome = one(&account, &query).await;
+            let _turn = turns.acquire().await;
+            let outcome = one(&account, &query).await.and_then(|frames| room.take(frames));
             (query.ref_id, response(outcome))
         });
     }
@@ -46,6 +53,31 @@ pub async fn answer(opening: &Opening, request: QueryDataRequest) -> QueryDataRe
         responses.extend(finished.ok());
     }
     QueryDataResponse { responses }
+}
+
+/// What all answers to one request may have together, in bytes: Grafana and the plugin hold them at once. Twice what one may have, so that
+/// the largest goes through whatever its frames look like.
+struct Room {
+    limit: usize,
+    left: AtomicUsize,
+}
+
+impl Room {
+    fn of(limit: usize) -> Room {
+        Room { limit, left: AtomicUsize::new(limit) }
+    }
+
+    /// Hands `frames` through if there is room for them.
+    fn take(&self, frames: Vec<EncodedFrame>) -> Result<Vec<EncodedFrame>, ApiError> {
+        let size = frames.iter().map(Vec::len).sum();
+        match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size)) {
+            Ok(_) => Ok(frames),
+            Err(_) => {
+                let message = format!("the answers to this request have more than {} MiB together", self.limit >> 20);
+                Err(ApiError::new(422, "too_large", message, "Narrow the time range, aggregate, or ask fewer queries at once."))
+            }
+        }
+    }
 }
 
 /// The part of a query's JSON that says which kind it is.

@@ -3,8 +3,10 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,4 +146,33 @@ func names(frame *data.Frame) []string {
 		all = append(all, field.Name)
 	}
 	return all
+}
+
+func TestTheAnswersToOneRequestAreBoundedTogether(t *testing.T) {
+	p, err := start(append(environment(t.TempDir(), "http://127.0.0.1:9"), "GF_PLUGIN_QUERY_MAX_BYTES=1048576"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	const rows = 50_000
+	large := fmt.Sprintf("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT %d) SELECT i, 2 * i AS twice FROM n", rows)
+	var queries []*pluginv2.DataQuery
+	for _, refID := range []string{"A", "B", "C", "D", "E"} {
+		queries = append(queries, sql(refID, "table", large))
+	}
+	answered := 0
+	for refID, response := range p.query(t, oura, queries...) {
+		switch {
+		case response.Error == "":
+			answered++
+			if found := rowsOf(t, response); found != rows {
+				t.Errorf("%s: %d rows", refID, found)
+			}
+		case response.Status != 422 || !strings.Contains(response.Error, "more than 2 MiB together"):
+			t.Errorf("%s: %d %s", refID, response.Status, response.Error)
+		}
+	}
+	if answered != 2 {
+		t.Errorf("%d of 0.8 MB were answered with room for 2 MiB", answered)
+	}
 }
