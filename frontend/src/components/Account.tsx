@@ -9,6 +9,7 @@ import { leaveFor, redirectOf } from '../navigation';
 import type { Resources } from '../resources';
 import { granted } from '../scopes';
 import type { ConnectionState, Status } from '../types';
+import { sentence } from '../words';
 import { CollectionTable } from './CollectionTable';
 import { Disconnect } from './Disconnect';
 import { PasteAnswer } from './PasteAnswer';
@@ -115,7 +116,7 @@ export function Account({ uid, resources, settings, poll, login }: Props) {
         <PasteAnswer authorizeUrl={authorizeUrl} disabled={busy || login.finishing} onAnswer={finish} />
       )}
       {obstacle && !demo && <Text color="secondary">{obstacle}</Text>}
-      {status?.reason && <Text color="warning">{status.reason}</Text>}
+      {status?.reason && <Text color="warning">{sentence(status.reason)}</Text>}
       {permissions && <Text color="secondary">{permissions}</Text>}
       {status && <SyncProgress status={status} />}
       {status && (loggedIn || holdsAnything(status)) && <CollectionTable collections={status.collections} />}

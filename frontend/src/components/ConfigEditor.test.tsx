@@ -386,6 +386,16 @@ describe('a connected account', () => {
     expect(screen.getByText('Oura does not answer')).toBeInTheDocument();
   });
 
+  it('says once why a login that is over ended the last sync', async () => {
+    const reason = 'the login at Oura has ended';
+    const sync = { ...SYNCING.sync, running: false, failure: reason, nextSync: '2026-01-01T00:00:00Z' };
+    backend({ 'GET /status': { ...SYNCING, state: 'reconnect_needed', reason, sync } });
+    render(<Page />);
+
+    expect(await screen.findAllByText('The login at Oura has ended')).toHaveLength(1);
+    expect(screen.queryByText(/next/)).not.toBeInTheDocument();
+  });
+
   it('is asked again every two seconds while it syncs', async () => {
     jest.useFakeTimers();
     const answers: Record<string, unknown> = { 'GET /status': SYNCING };

@@ -9,18 +9,18 @@ import { selectors } from './selectors';
 
 /** How far the sync has come or when it last ran, why it ended early, and which of Oura's specifications it follows. */
 export function SyncProgress({ status }: { status: Status }) {
-  const { sync, specification, specificationCheckedAt } = status;
+  const { sync, state, reason, specification, specificationCheckedAt } = status;
   const { running, lastSync, nextSync, failure } = sync;
   const checked = specificationCheckedAt && `checked ${whenSeen(specificationCheckedAt)}`;
   const facts = [
     !running && lastSync && `Last sync ${dateTimeFormatTimeAgo(lastSync)}`,
-    !running && nextSync && `next ${dateTimeFormatTimeAgo(nextSync)}`,
+    !running && nextSync && state === 'connected' && `next ${dateTimeFormatTimeAgo(nextSync)}`,
     specification && [`Oura API ${specification}`, checked].filter(Boolean).join(', '),
   ];
 
   return (
     <>
-      {failure && (
+      {failure && failure !== reason && (
         <Alert severity="warning" title="The last sync ended early">
           {sentence(failure)}
         </Alert>
