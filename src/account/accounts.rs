@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::lock::FolderLock;
+use super::folder_lock::FolderLock;
 use super::specification::{CheckError, Specification};
 use super::vault::{Purpose, Vault, VaultError};
-use super::{Account, AccountError, DatasourceKey, Settings, blocking, demo, lock as lock_of};
+use super::{Account, AccountError, DatasourceKey, Settings, blocking, demo, lock};
 use crate::catalog::Catalog;
 use crate::oura::{Origins, Secret};
 use crate::query::Limits;
@@ -100,7 +100,7 @@ impl Accounts {
         self.shared.vault.unwritable()
     }
 
-    fn over(environment: Environment, vault: Vault, lock: Option<FolderLock>) -> Accounts {
+    fn over(environment: Environment, vault: Vault, folder: Option<FolderLock>) -> Accounts {
         let specification = Specification::open(&environment.data_dir, Arc::clone(&environment.catalog));
         let demo = demo::Demo::new(environment.clock.clone());
         let scheduled = environment.scheduled && vault.unwritable().is_none();
@@ -108,13 +108,13 @@ impl Accounts {
             environment: Arc::new(environment),
             vault: Arc::new(vault),
             specification: Arc::new(specification),
-            _lock: lock,
+            _lock: folder,
             places: std::sync::Mutex::default(),
             demo,
             watch: std::sync::Mutex::default(),
         });
         if scheduled {
-            *lock_of(&shared.watch) = Some(tokio::spawn(watch_specification(Arc::downgrade(&shared))));
+            *lock(&shared.watch) = Some(tokio::spawn(watch_specification(Arc::downgrade(&shared))));
         }
         Accounts { shared }
     }
@@ -179,7 +179,7 @@ impl Accounts {
     }
 
     fn place(&self, key: &DatasourceKey) -> Arc<Mutex<Option<Open>>> {
-        Arc::clone(lock_of(&self.shared.places).entry(key.clone()).or_default())
+        Arc::clone(lock(&self.shared.places).entry(key.clone()).or_default())
     }
 
     /// All that are open, in the order of their keys. One that is just being opened is waited for.
@@ -188,7 +188,7 @@ impl Accounts {
     }
 
     async fn open_within(&self, patience: Duration) -> Vec<Account> {
-        let places: Vec<_> = lock_of(&self.shared.places).values().cloned().collect();
+        let places: Vec<_> = lock(&self.shared.places).values().cloned().collect();
         let mut accounts = Vec::new();
         for place in places {
             let Ok(place) = tokio::time::timeout(patience, place.lock()).await else { continue };
@@ -224,10 +224,10 @@ impl Accounts {
 
     /// Ends schedules and syncs; waits for the windows under way.
     pub async fn shutdown(&self) {
-        if let Some(watch) = lock_of(&self.shared.watch).take() {
+        if let Some(watch) = lock(&self.shared.watch).take() {
             watch.abort();
         }
-        let places: Vec<_> = lock_of(&self.shared.places).drain().map(|(_, place)| place).collect();
+        let places: Vec<_> = lock(&self.shared.places).drain().map(|(_, place)| place).collect();
         // All at once: one that takes long to end must not cost the others their orderly end.
         let mut closing = JoinSet::new();
         for place in places {

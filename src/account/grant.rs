@@ -11,7 +11,7 @@ use crate::oura::GrantVault;
 use crate::oura::oauth::Grant;
 
 /// The grant of one data source, sealed.
-pub(super) struct SealedGrant {
+pub(crate) struct SealedGrant {
     vault: Arc<Vault>,
     key: DatasourceKey,
 }
@@ -30,7 +30,7 @@ struct Ended {
 }
 
 impl SealedGrant {
-    pub(super) fn new(vault: Arc<Vault>, key: DatasourceKey) -> SealedGrant {
+    pub(crate) fn new(vault: Arc<Vault>, key: DatasourceKey) -> SealedGrant {
         SealedGrant { vault, key }
     }
 }
@@ -52,6 +52,24 @@ impl SealedGrant {
             _ => None,
         }
     }
+}
+
+/// A login as it is kept.
+pub struct KeptLogin {
+    pub grant: Grant,
+    /// Why it is over, if it is known to be.
+    pub ended: Option<String>,
+}
+
+/// The login of `key`'s data source, if there is one that can be read. Asks Oura nothing.
+pub fn kept_login(vault: &Arc<Vault>, key: &DatasourceKey) -> Result<Option<KeptLogin>, VaultError> {
+    let sealed = SealedGrant::new(Arc::clone(vault), key.clone());
+    if let Some(lost) = sealed.lost() {
+        return Err(lost);
+    }
+    let storage = |detail| VaultError::Storage { detail };
+    let Some(grant) = sealed.load().map_err(storage)? else { return Ok(None) };
+    Ok(Some(KeptLogin { grant, ended: sealed.ended().map_err(storage)? }))
 }
 
 impl GrantVault for SealedGrant {

@@ -4,6 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+/// The name of a data source's file.
+const DATABASE: &str = "oura.db";
+
 /// A data source across organisations. The uid has only characters that Grafana allows in one and that are safe in a path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DatasourceKey {
@@ -37,6 +40,11 @@ impl DatasourceKey {
     /// `<data>/<org>/<uid>`.
     pub fn folder(&self, data_dir: &Path) -> PathBuf {
         data_dir.join(self.org.to_string()).join(&self.uid)
+    }
+
+    /// The data source's SQLite file in its folder.
+    pub fn database(&self, data_dir: &Path) -> PathBuf {
+        self.folder(data_dir).join(DATABASE)
     }
 }
 

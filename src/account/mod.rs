@@ -5,15 +5,16 @@
 mod accounts;
 mod demo;
 mod error;
+mod folder_lock;
 mod gaps;
 mod grant;
 mod key;
-mod lock;
 mod login;
 mod measures;
 mod notice;
 mod pending;
 mod person;
+mod queries;
 mod rotation;
 mod settings;
 pub mod specification;
@@ -24,6 +25,8 @@ pub use crate::store::Trigger;
 pub use crate::sync::Progress;
 pub use accounts::{Accounts, Environment};
 pub use error::AccountError;
+pub(crate) use grant::SealedGrant;
+pub use grant::{KeptLogin, kept_login};
 pub use key::{BadUid, DatasourceKey};
 pub use login::LoginStart;
 pub use measures::Measures;
@@ -42,11 +45,10 @@ use crate::blocking::blocking;
 use crate::catalog::Catalog;
 use crate::oura::oauth::{Application, OAuth};
 use crate::oura::{AccessTokens, Client, Origins, Secret, Tokens};
-use crate::query::{Answer, Engine, Limits, QueryContext, QueryError, SqlQuery, Tally};
+use crate::query::{Engine, Limits, Tally};
 use crate::store::{Store, StoreError};
 use crate::sync::{self, Executor, Schedule, Sync};
 use crate::time::Tz;
-use grant::SealedGrant;
 use specification::Specification;
 use vault::Vault;
 
@@ -94,7 +96,7 @@ impl Account {
         origins: Origins,
     ) -> Result<Account, AccountError> {
         let zone = settings.zone()?;
-        let path = key.folder(&environment.data_dir).join("oura.db");
+        let path = key.database(&environment.data_dir);
         let store = match vault.unwritable() {
             None => Store::open(&path, specification.catalog(), zone)?,
             Some(_) if path.exists() => Store::open_existing(&path, specification.catalog())?,
@@ -168,20 +170,9 @@ impl Account {
         self.inner.store.size()
     }
 
-    pub async fn query(&self, query: &SqlQuery, context: &QueryContext) -> Result<Answer, QueryError> {
-        let started = std::time::Instant::now();
-        let account = self.clone();
-        let notice = async {
-            match self.inner.settings.demo && self.unwritable().is_none() {
-                true => None,
-                false => blocking(move || account.notice()).await,
-            }
-        };
-        let (outcome, notice) = tokio::join!(self.inner.engine.run(query, context), notice);
-        self.inner.queries.record(&outcome, started.elapsed());
-        let mut answer = outcome?;
-        answer.notices.extend(notice);
-        Ok(answer)
+    /// Whether the settings want this collection, and Oura still has it.
+    fn is_fetched(&self, collection: &str) -> bool {
+        sync::wants(&self.inner.settings.collections, collection) && self.catalog().get(collection).is_some()
     }
 
     pub fn limits(&self) -> Limits {

@@ -28,12 +28,6 @@ impl Account {
         };
         notice(state, last_sync, now, ends).or_else(left_behind)
     }
-
-    /// Whether the settings want this collection, and Oura still has it.
-    pub(super) fn is_fetched(&self, collection: &str) -> bool {
-        let chosen = &self.inner.settings.collections;
-        (chosen.is_empty() || chosen.iter().any(|name| name == collection)) && self.catalog().get(collection).is_some()
-    }
 }
 
 fn until(ends: Option<Day>) -> String {

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use super::vault::{PendingLogin, Purpose};
 use super::{Account, AccountError};
 use crate::oura::Secret;
+use crate::words::hex;
 
 /// How long a person may take at Oura.
 pub(super) const LOGIN_SECONDS: i64 = 600;
@@ -64,7 +65,7 @@ impl Account {
 
 /// A pending login's name in the vault: its state's hash, so that the file does not hold a state that could still be used.
 fn name_of(state: &Secret) -> String {
-    Sha256::digest(state.reveal()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(state.reveal()))
 }
 
 /// The name of the mark that a state was used, which holds by whom.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::AccountError;
-use super::lock::FolderLock;
+use super::folder_lock::FolderLock;
 use super::vault::{Audit, Vault};
 use crate::oura::Secret;
 

@@ -119,6 +119,15 @@ impl Vault {
         Ok(Vault { state: Mutex::new(state), unwritable: None })
     }
 
+    pub fn exists(folder: &Path) -> bool {
+        folder.join(DATABASE).exists()
+    }
+
+    /// Whether its key lies beside it, and is not the operator's.
+    pub fn has_key_file(folder: &Path) -> bool {
+        folder.join(KEY_FILE).exists()
+    }
+
     /// An empty vault in memory, for a folder that cannot be written, and `why` not. What is sealed in the folder stays sealed: a login that
     /// is used must be able to change.
     pub fn forgetful(why: String) -> Result<Vault, VaultError> {

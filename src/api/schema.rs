@@ -22,7 +22,7 @@ pub(super) const EVER: QueryContext =
     QueryContext { from_ms: 0, to_ms: 253_402_300_799_999, interval: Duration::from_secs(60), max_data_points: 1_000 };
 
 /// The views and tables that stand beside the collections, most useful first.
-const OTHERS: [(&str, &str); 16] = [
+const OTHERS: [(&str, &str); 17] = [
     ("nights", "one row per night: the main sleep, naps summed beside it"),
     ("days", "one row per calendar day: everything daily side by side"),
     ("hypnogram", "the stages of main sleeps, every five minutes"),
@@ -38,6 +38,7 @@ const OTHERS: [(&str, &str); 16] = [
     ("collections", "one row per collection: what is here, and how its last sync went"),
     ("sync_status", "one row: how old the data are"),
     ("sync_runs", "one row per sync"),
+    ("sync_windows", "one row per stretch of days that was fetched or waits"),
     ("oura_raw_documents", "every document as Oura sent it"),
 ];
 

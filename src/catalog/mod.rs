@@ -29,6 +29,8 @@ pub use succession::Loss;
 
 use serde::Serialize;
 
+use crate::words::hex;
+
 /// Every collection of one version of Oura's API.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Catalog {
@@ -202,6 +204,6 @@ impl Catalog {
     pub fn fingerprint(&self) -> String {
         use sha2::{Digest, Sha256};
         let text = serde_json::to_vec(&self.collections).expect("a catalogue is plain data");
-        Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(text)[..16])
     }
 }

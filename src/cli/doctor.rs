@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::account::vault::{Purpose, Vault};
-use crate::account::{DatasourceKey, specification};
+use crate::account::vault::Vault;
+use crate::account::{DatasourceKey, KeptLogin, kept_login, specification};
 use crate::catalog::Catalog;
-use crate::oura::oauth::Grant;
 use crate::oura::{self, Origins, Secret};
+use crate::plugin::{ENCRYPTION_KEY, key_from};
 use crate::store::Store;
 use crate::time::{Clock, Instant};
 
@@ -49,7 +49,7 @@ const STALE: i64 = 2 * 86_400;
 /// Prints one line for each finding. The exit code is 1 if any of them is a failure.
 pub async fn run(args: Args) -> ExitCode {
     let clock = Clock::system();
-    let key = std::env::var("GF_PLUGIN_ENCRYPTION_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new);
+    let key = key_from(ENCRYPTION_KEY);
     let (folder, now) = (args.data_dir.clone(), clock.now());
     let local = tokio::task::spawn_blocking(move || examine(&folder, key.as_ref(), now)).await;
     let mut findings = local.unwrap_or_else(|error| vec![fail("doctor", error.to_string(), "Report this: it is a fault of the program.")]);
@@ -135,15 +135,15 @@ fn holder(path: &Path) -> Option<String> {
 }
 
 /// Opens the vault if that makes nothing new: a vault without its key would get another one.
-fn vault(data_dir: &Path, key: Option<&Secret>, findings: &mut Vec<Finding>) -> Option<Vault> {
-    let exists = |name: &str| data_dir.join(name).exists();
-    if !exists("vault.db") {
+fn vault(data_dir: &Path, key: Option<&Secret>, findings: &mut Vec<Finding>) -> Option<Arc<Vault>> {
+    if !Vault::exists(data_dir) {
         findings.push(warn("vault", "there is none yet".to_owned(), "Connect a data source."));
         return None;
     }
     // With both, opening would seal everything anew, which is the plugin's business.
-    let key = if exists("vault.key") { None } else { key };
-    if !exists("vault.key") && key.is_none() {
+    let has_key_file = Vault::has_key_file(data_dir);
+    let key = if has_key_file { None } else { key };
+    if !has_key_file && key.is_none() {
         let remedy = "Set GF_PLUGIN_ENCRYPTION_KEY to the plugin's encryption_key to have the vault looked at.";
         findings.push(warn("vault", "its key is not here".to_owned(), remedy));
         return None;
@@ -162,7 +162,7 @@ fn vault(data_dir: &Path, key: Option<&Secret>, findings: &mut Vec<Finding>) -> 
                     fail("vault", says, "Set the former encryption key again, or connect again. The data stay.")
                 }
             });
-            Some(vault)
+            Some(Arc::new(vault))
         }
     }
 }
@@ -177,15 +177,15 @@ fn datasources(data_dir: &Path) -> Vec<DatasourceKey> {
         let names: Vec<&str> = path.iter().rev().take(2).filter_map(|name| name.to_str()).collect();
         format!("{}/{}", names.get(1)?, names.first()?).parse().ok()
     };
-    let sources = folders(data_dir).into_iter().flat_map(|org| folders(&org)).filter(|path| path.join("oura.db").exists());
-    let mut keys: Vec<DatasourceKey> = sources.filter_map(|path| key(&path)).collect();
+    let sources = folders(data_dir).into_iter().flat_map(|org| folders(&org)).filter_map(|path| key(&path));
+    let mut keys: Vec<DatasourceKey> = sources.filter(|key| key.database(data_dir).exists()).collect();
     keys.sort();
     keys
 }
 
 fn database(data_dir: &Path, key: &DatasourceKey, catalog: &Arc<Catalog>, now: Instant, findings: &mut Vec<Finding>) {
     let subject = key.to_string();
-    let path = key.folder(data_dir).join("oura.db");
+    let path = key.database(data_dir);
     let opened = Store::open_existing(&path, Arc::clone(catalog)).and_then(|store| {
         let problems = store.check()?;
         let (collections, last_run) = (store.collections()?, store.last_run()?);
@@ -216,17 +216,19 @@ fn database(data_dir: &Path, key: &DatasourceKey, catalog: &Arc<Catalog>, now: I
     }
 }
 
-fn login(vault: &Vault, key: &DatasourceKey, now: Instant) -> Finding {
+fn login(vault: &Arc<Vault>, key: &DatasourceKey, now: Instant) -> Finding {
     let subject = key.to_string();
-    let grant =
-        vault.get(key, Purpose::Grant, "oura").map(|sealed| sealed.and_then(|sealed| serde_json::from_slice::<Grant>(&sealed).ok()));
-    match grant {
-        Err(error) => fail(&subject, format!("login: {error}"), "Connect again in the data source's settings."),
+    let again = "Connect again in the data source's settings.";
+    match kept_login(vault, key) {
+        Err(error) => fail(&subject, format!("login: {error}"), again),
         Ok(None) => warn(&subject, "login: none".to_owned(), "Press Connect in the data source's settings."),
-        Ok(Some(grant)) if grant.refresh_token.is_none() && grant.expires_at <= now => {
-            fail(&subject, "login: it has ended".to_owned(), "Connect again in the data source's settings.")
+        Ok(Some(KeptLogin { ended: Some(reason), .. })) => fail(&subject, format!("login: it has ended ({reason})"), again),
+        Ok(Some(KeptLogin { grant, .. })) if grant.refresh_token.is_none() && grant.expires_at <= now => {
+            fail(&subject, "login: it has ended".to_owned(), again)
         }
-        Ok(Some(grant)) => ok(&subject, format!("login: the token is good until {}, then it is renewed", grant.expires_at)),
+        Ok(Some(KeptLogin { grant, .. })) => {
+            ok(&subject, format!("login: the token is good until {}, then it is renewed", grant.expires_at))
+        }
     }
 }
 
@@ -272,6 +274,11 @@ fn fail(subject: &str, says: String, remedy: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::SealedGrant;
+    use crate::account::vault::Purpose;
+    use crate::oura::GrantVault;
+    use crate::oura::LoginBackend;
+    use crate::oura::oauth::Grant;
     use crate::time::Tz;
 
     fn look(folder: &Path, key: Option<&str>) -> Vec<Finding> {
@@ -287,7 +294,7 @@ mod tests {
     }
 
     fn with_a_store(folder: &Path) -> PathBuf {
-        let path = DatasourceKey::single().folder(folder).join("oura.db");
+        let path = DatasourceKey::single().database(folder);
         Store::open(&path, Arc::new(Catalog::bundled()), Tz::UTC).unwrap();
         path
     }
@@ -326,6 +333,25 @@ mod tests {
         assert!(says(&look(folder.path(), Some("right")), Level::Ok, "1 entries, all readable"));
         assert!(says(&look(folder.path(), Some("wrong")), Level::Fail, "1 of 1 entries do not open"));
         assert!(!folder.path().join("vault.key").exists());
+    }
+
+    #[test]
+    fn a_login_that_is_over_is_a_failure_though_its_token_has_not_expired() {
+        let folder = tempfile::tempdir().unwrap();
+        with_a_store(folder.path());
+        let vault = Arc::new(Vault::open(folder.path(), None).unwrap());
+        let login = SealedGrant::new(vault, DatasourceKey::single());
+        let grant = Grant {
+            access_token: Secret::new("access"),
+            refresh_token: Some(Secret::new("refresh")),
+            expires_at: Instant(1_800_000_060),
+            scopes: Vec::new(),
+            backend: LoginBackend::Legacy,
+        };
+        login.save(&grant).unwrap();
+        assert!(says(&look(folder.path(), None), Level::Ok, "the token is good until"));
+        login.end("Oura no longer accepts its refresh token").unwrap();
+        assert!(says(&look(folder.path(), None), Level::Fail, "it has ended (Oura no longer accepts"));
     }
 
     #[test]

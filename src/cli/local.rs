@@ -10,6 +10,7 @@ use super::Failure;
 use crate::account::{Account, Accounts, DatasourceKey, Environment, Settings, specification};
 use crate::catalog::Catalog;
 use crate::oura::{self, Origins, Secret};
+use crate::plugin::{ENCRYPTION_KEY, key_from};
 use crate::query::Limits;
 use crate::store::Store;
 use crate::time::{Clock, Day};
@@ -28,7 +29,7 @@ pub struct Folder {
 impl Folder {
     /// The store, for reading beside whatever process writes it.
     pub fn store(&self) -> Result<Store, Failure> {
-        let path = self.datasource.folder(&self.data_dir).join("oura.db");
+        let path = self.datasource.database(&self.data_dir);
         if !path.exists() {
             return Err(format!("there is no {}; --data-dir and --datasource say where to look", path.display()).into());
         }
@@ -73,7 +74,7 @@ impl Application {
             catalog: Arc::new(Catalog::bundled()),
             clock: Clock::system(),
             limits: Limits::default(),
-            encryption_key: std::env::var("GF_PLUGIN_ENCRYPTION_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new),
+            encryption_key: key_from(ENCRYPTION_KEY),
             scheduled,
         };
         let accounts = if scheduled { Accounts::open_or_read(environment)? } else { Accounts::open(environment)? };

@@ -47,7 +47,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let (accounts, account) = args.application.open(true).await?;
     let router = router(api::router(account), tokens);
     if let Some(why) = accounts.unwritable() {
-        eprintln!("gpx_oura: {why}");
+        eprintln!("gpx_oura: {why}. Then start serve again");
     }
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, router).with_graceful_shutdown(stopped()).await?;

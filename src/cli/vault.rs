@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use super::Failure;
 use crate::account::rotate_vault;
-use crate::oura::Secret;
+use crate::account::vault::Vault;
+use crate::plugin::{ENCRYPTION_KEY, key_from};
 
-/// The present key, as the plugin reads it, and the one to come. Only from the environment: a command line can be seen by every user.
-const PRESENT: &str = "GF_PLUGIN_ENCRYPTION_KEY";
+/// The key to come. Only from the environment, as the present one: a command line can be seen by every user.
 const NEW: &str = "RINGSIDE_NEW_ENCRYPTION_KEY";
 
 #[derive(Debug, clap::Subcommand)]
@@ -22,12 +22,11 @@ pub enum Command {
 
 pub fn run(command: Command) -> Result<(), Failure> {
     let Command::Rotate { data_dir } = command;
-    let key = |name: &str| std::env::var(name).ok().filter(|key| !key.is_empty()).map(Secret::new);
-    let new = key(NEW).ok_or_else(|| format!("{NEW} must hold the new key; `openssl rand -hex 32` makes a good one"))?;
-    if !data_dir.join("vault.db").exists() {
+    let new = key_from(NEW).ok_or_else(|| format!("{NEW} must hold the new key; `openssl rand -hex 32` makes a good one"))?;
+    if !Vault::exists(&data_dir) {
         return Err(format!("there is no vault in {}; --data-dir says where to look", data_dir.display()).into());
     }
-    let audit = rotate_vault(&data_dir, key(PRESENT).as_ref(), &new)?;
+    let audit = rotate_vault(&data_dir, key_from(ENCRYPTION_KEY).as_ref(), &new)?;
     println!("{} entries are sealed with the new key. Set encryption_key to it before the plugin starts again.", audit.readable);
     match audit.unreadable {
         0 => Ok(()),

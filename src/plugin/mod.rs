@@ -24,7 +24,7 @@ use check_health::HealthSyncs;
 use opening::Opening;
 
 pub use process::{is_wanted, run};
-pub use settings::{OperatorSettings, PLUGIN_ID, SettingsError, origin};
+pub use settings::{ENCRYPTION_KEY, OperatorSettings, PLUGIN_ID, SettingsError, key_from, origin};
 
 /// The services that Grafana calls, each answered in the file of its name. Cheap to clone.
 #[derive(Clone)]

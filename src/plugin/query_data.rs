@@ -17,7 +17,7 @@ use crate::api::ApiError;
 use crate::frames::{EncodedFrame, FrameError, frames};
 use crate::query::annotations::AnnotationsQuery;
 use crate::query::metrics::MetricsQuery;
-use crate::query::{Answer, Format, QueryContext, SqlQuery};
+use crate::query::{QueryContext, SqlQuery};
 
 /// Grafana's own default where a query names no interval.
 const DEFAULT_INTERVAL_MS: u64 = 1_000;
@@ -99,12 +99,11 @@ async fn one(account: &Account, query: &DataQuery) -> Result<Vec<EncodedFrame>, 
         }
         "metrics" => {
             let metrics: MetricsQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
-            metrics_answer(account, &metrics, &context).await?
+            account.query_metrics(&metrics, &context).await?
         }
         "annotations" => {
             let annotations: AnnotationsQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
-            let plan = annotations.plan(&account.catalog())?;
-            (account.query(&plan, &context).await?, plan.format)
+            account.query_annotations(&annotations, &context).await?
         }
         other => {
             let message = format!("{other:?} is no query type");
@@ -115,22 +114,6 @@ async fn one(account: &Account, query: &DataQuery) -> Result<Vec<EncodedFrame>, 
     let encoded = tokio::task::spawn_blocking(move || frames(&answer, format, &ref_id, &catalog)).await;
     let shape = |error: FrameError| ApiError::new(422, "frame", error.to_string(), "Choose the format Table, or select other columns.");
     encoded.map_err(|_| lost())?.map_err(shape)
-}
-
-/// If only the beginning of the range can be read, all of it is read in longer steps.
-async fn metrics_answer(account: &Account, metrics: &MetricsQuery, context: &QueryContext) -> Result<(Answer, Format), ApiError> {
-    let mut plan = metrics.plan(&account.catalog(), context, account.zone())?;
-    let mut answer = account.query(&plan.query, context).await?;
-    if answer.batch.cut.is_some()
-        && let Some((covering, notice)) = metrics.covering(context, answer.batch.rows)
-    {
-        plan = covering.plan(&account.catalog(), context, account.zone())?;
-        answer = account.query(&plan.query, context).await?;
-        answer.notices.push(notice);
-    }
-    let format = plan.query.format;
-    plan.describe(&mut answer);
-    Ok((answer, format))
 }
 
 /// A panic is in the log already.

@@ -17,6 +17,9 @@ use crate::time::Clock;
 /// The plugin's id at Grafana.
 pub const PLUGIN_ID: &str = "ringside-oura-datasource";
 
+/// The variable that holds the key of the vault.
+pub const ENCRYPTION_KEY: &str = "GF_PLUGIN_ENCRYPTION_KEY";
+
 /// Everything has a default.
 #[derive(Clone, Debug, Default)]
 pub struct OperatorSettings {
@@ -29,7 +32,6 @@ pub struct OperatorSettings {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// `value` is not printed for settings that hold a secret.
     #[error("{variable}={value:?} cannot be used: {expected}")]
     Value { variable: &'static str, value: String, expected: &'static str },
     #[error("no data folder is set, and none can be derived from the program's own path")]
@@ -43,9 +45,9 @@ impl OperatorSettings {
         OperatorSettings::read(|variable| std::env::var(variable).ok())
     }
 
-    /// Reads the settings through `variable`; an empty one counts as not set.
+    /// Reads the settings through `variable`.
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<OperatorSettings, SettingsError> {
-        let set = |name: &str| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let set = |name: &str| variable(name).and_then(trimmed);
         let whole_number = |name: &'static str, default: usize| match set(name) {
             None => Ok(default),
             Some(value) => match value.parse() {
@@ -56,7 +58,7 @@ impl OperatorSettings {
         let default = Limits::default();
         Ok(OperatorSettings {
             data_dir: set("GF_PLUGIN_DATA_DIR").map(PathBuf::from),
-            encryption_key: set("GF_PLUGIN_ENCRYPTION_KEY").map(Secret::new),
+            encryption_key: set(ENCRYPTION_KEY).map(Secret::new),
             oura_url: set("GF_PLUGIN_OURA_URL").map(oura_url).transpose()?,
             limits: Limits {
                 timeout: set("GF_PLUGIN_QUERY_TIMEOUT").map_or(Ok(default.timeout), duration)?,
@@ -91,6 +93,17 @@ impl OperatorSettings {
         let above_plugins = program.ancestors().nth(3).ok_or(SettingsError::NoDataFolder)?;
         Ok(above_plugins.join(format!("{PLUGIN_ID}-data")))
     }
+}
+
+/// An encryption key from the environment, which may come from a file that ends with a line break.
+pub fn key_from(variable: &str) -> Option<Secret> {
+    std::env::var(variable).ok().and_then(trimmed).map(Secret::new)
+}
+
+/// An empty setting counts as not set.
+fn trimmed(text: String) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 fn oura_url(value: String) -> Result<Url, SettingsError> {

@@ -30,16 +30,22 @@ const KEEP: [(&str, bool); 23] = [
 ];
 
 /// Times in tables and views that are not in the catalogue, beside every column called `time`.
-const TIMES: [(&str, &str); 9] = [
+const TIMES: [(&str, &str); 15] = [
     ("collections", "last_sync"),
     ("coverage", "fetched_at"),
     ("nights", "bedtime_start"),
     ("nights", "bedtime_end"),
     ("oura_raw_documents", "changed_at"),
+    ("oura_raw_documents", "deleted_at"),
+    ("oura_raw_documents", "end_at"),
     ("oura_raw_documents", "first_seen_at"),
+    ("oura_raw_documents", "last_seen_at"),
+    ("oura_raw_documents", "start_at"),
     ("sync_runs", "started_at"),
     ("sync_runs", "ended_at"),
     ("sync_status", "last_sync"),
+    ("sync_windows", "queued_at"),
+    ("sync_windows", "done_at"),
 ];
 
 /// How deep subqueries are followed.

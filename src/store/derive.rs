@@ -8,7 +8,6 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use rusqlite::{Connection, Statement, Transaction, params};
 use serde_json::Value;
 
-use super::documents::canonical_hash;
 use super::schema::{self, DOCUMENT_COLUMNS, quoted};
 use super::{Store, StoreError, rollups};
 use crate::catalog::{Catalog, Cell, Collection, Reading, SamplePoint, Storage};
@@ -18,8 +17,8 @@ use crate::time::{Day, Instant, Tz};
 const DERIVATION: u32 = 3;
 
 impl Store {
-    /// No collection is known: a new file.
-    pub(super) fn is_empty(&self) -> Result<bool, StoreError> {
+    /// Nothing was ever derived: a new file.
+    pub(super) fn was_never_derived(&self) -> Result<bool, StoreError> {
         Ok(self.inspector().query_row("SELECT NOT EXISTS (SELECT 1 FROM meta WHERE name = 'derived_by')", [], |row| row.get(0))?)
     }
 
@@ -58,8 +57,7 @@ impl Store {
         drop(forget);
         for collection in catalog.collections.iter().filter(|collection| collection.storage == Storage::Documents) {
             let derived = Derived::new(&transaction, collection, zone)?;
-            let mut raw = transaction
-                .prepare("SELECT document, document_id, payload FROM oura_raw_documents WHERE resource = ?1 AND deleted_at IS NULL")?;
+            let mut raw = transaction.prepare("SELECT document FROM oura_raw_documents WHERE resource = ?1 AND deleted_at IS NULL")?;
             let mut update = transaction
                 .prepare("UPDATE oura_raw_documents SET day = ?2, start_at = ?3, end_at = ?4, utc_offset = ?5 WHERE document = ?1")?;
             // Collected first: the table is updated while it is walked.
@@ -191,39 +189,6 @@ impl<'a> Derived<'a> {
         }
         Ok(())
     }
-}
-
-/// Keeps a row that cannot be placed in time as a raw document, so that it is not lost.
-pub(super) fn keep_unreadable(transaction: &Transaction, collection: &Collection, payload: &str, now: Instant) -> Result<(), StoreError> {
-    let hash = canonical_hash(&serde_json::from_str(payload).unwrap_or(Value::Null));
-    let id: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    transaction
-        .prepare_cached(
-            "INSERT INTO oura_raw_documents (resource, document_id, payload, hash, revision, first_seen_at, changed_at, last_seen_at)
-             VALUES (?1, 'sha256:' || ?2, ?3, ?4, 1, ?5, ?5, ?5)
-             ON CONFLICT DO UPDATE SET last_seen_at = excluded.last_seen_at",
-        )?
-        .execute(params![collection.name, id, payload, hash, now.0])?;
-    Ok(())
-}
-
-/// Keeps a row that Oura no longer has as a raw document that is marked deleted.
-pub(super) fn keep_deleted(
-    transaction: &Transaction,
-    collection: &Collection,
-    id: &str,
-    row: &Value,
-    now: Instant,
-) -> Result<(), StoreError> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO oura_raw_documents (resource, document_id, payload, hash, revision, first_seen_at, changed_at, last_seen_at, deleted_at)
-             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5, ?5, ?5)
-             ON CONFLICT DO UPDATE SET payload = excluded.payload, hash = excluded.hash, changed_at = excluded.changed_at,
-                 deleted_at = excluded.deleted_at",
-        )?
-        .execute(params![collection.name, id, row.to_string(), canonical_hash(row), now.0])?;
-    Ok(())
 }
 
 pub(super) fn bind(statement: &mut Statement, parameter: usize, cell: &Cell) -> Result<(), StoreError> {

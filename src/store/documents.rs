@@ -14,6 +14,7 @@ use super::schema::quoted;
 use super::{Store, StoreError};
 use crate::catalog::{Collection, Reading, Storage, Style};
 use crate::time::{Day, Instant, Tz};
+use crate::words::hex;
 
 /// How far beyond a window its documents can lie: it was asked for with two days more on each side.
 const NEIGHBOURS: i64 = 3;
@@ -241,10 +242,39 @@ impl Put<'_> {
     }
 }
 
+/// Rows among the raw documents, so that nothing is lost.
+impl Put<'_> {
+    /// Keeps a row that cannot be placed in time.
+    pub(super) fn keep_unreadable(&self, payload: &str) -> Result<(), StoreError> {
+        let hash = canonical_hash(&serde_json::from_str(payload).unwrap_or(Value::Null));
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO oura_raw_documents (resource, document_id, payload, hash, revision, first_seen_at, changed_at, last_seen_at)
+                 VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5, ?5)
+                 ON CONFLICT DO UPDATE SET last_seen_at = excluded.last_seen_at",
+            )?
+            .execute(params![self.collection.name, content_id(&hash), payload, hash, self.now.0])?;
+        Ok(())
+    }
+
+    /// Keeps a row that Oura no longer has, marked deleted.
+    pub(super) fn keep_deleted(&self, id: &str, row: &Value) -> Result<(), StoreError> {
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO oura_raw_documents (resource, document_id, payload, hash, revision, first_seen_at, changed_at, last_seen_at, deleted_at)
+                 VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5, ?5, ?5)
+                 ON CONFLICT DO UPDATE SET payload = excluded.payload, hash = excluded.hash, changed_at = excluded.changed_at,
+                     deleted_at = excluded.deleted_at",
+            )?
+            .execute(params![self.collection.name, id, row.to_string(), canonical_hash(row), self.now.0])?;
+        Ok(())
+    }
+}
+
 /// What the document says it is; one that says nothing is known by its content.
 fn identify(collection: &Collection, value: &Value, hash: &[u8; 32], zone: Tz) -> Reading {
     collection.read(value, zone).unwrap_or_else(|_| Reading {
-        id: format!("sha256:{}", hex(&hash[..16])),
+        id: content_id(hash),
         day: None,
         start_at: None,
         end_at: None,
@@ -252,12 +282,13 @@ fn identify(collection: &Collection, value: &Value, hash: &[u8; 32], zone: Tz) -
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// The id of what has none.
+fn content_id(hash: &[u8; 32]) -> String {
+    format!("sha256:{}", hex(&hash[..16]))
 }
 
 /// SHA-256 of the document with its keys in order and no white space.
-pub(super) fn canonical_hash(value: &Value) -> [u8; 32] {
+fn canonical_hash(value: &Value) -> [u8; 32] {
     fn write(value: &Value, into: &mut Sha256) {
         match value {
             Value::Object(fields) => {

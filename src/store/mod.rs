@@ -82,7 +82,7 @@ impl Store {
         let readers = Readers::new(path, READERS, HIDDEN_TABLES, zone);
         let inspector = schema::open_existing(path)?;
         let store = Store::over(path, catalog, zone, writer, inspector, readers);
-        if store.is_empty()? {
+        if store.was_never_derived()? {
             store.rebuild()?;
         }
         Ok(store)

@@ -47,7 +47,7 @@ impl Put<'_> {
         for payload in documents {
             let value: Value = serde_json::from_str(payload.get()).unwrap_or(Value::Null);
             let Some(at) = collection.read(&value, self.zone).ok().and_then(|reading| reading.start_at) else {
-                derive::keep_unreadable(self.transaction, collection, payload.get(), self.now)?;
+                self.keep_unreadable(payload.get())?;
                 continue;
             };
             if at < from || at >= end {
@@ -105,7 +105,7 @@ impl Put<'_> {
             if let Some(fields) = value.as_object_mut() {
                 fields.retain(|_, value| !value.is_null());
             }
-            derive::keep_deleted(self.transaction, self.collection, &row_name(*time, rest.iter()), &value, self.now)?;
+            self.keep_deleted(&row_name(*time, rest.iter()), &value)?;
             delete.raw_bind_parameter(1, time)?;
             for (parameter, cell) in (2..).zip(rest) {
                 derive::bind(&mut delete, parameter, cell)?;

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::planner::{Wish, plan};
+use crate::blocking::blocking;
 use crate::catalog::{Collection, Style};
 use crate::oura::{Client, FetchError, Range};
 use crate::store::{QueuedWindow, RunEnd, Store, StoreError, Stored, Window};
@@ -320,10 +321,7 @@ impl Executor {
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let store = self.store.clone();
-        match tokio::task::spawn_blocking(move || work(&store)).await {
-            Ok(done) => done,
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        }
+        blocking(move || work(&store)).await
     }
 }
 

@@ -27,8 +27,13 @@ impl Wish {
     }
 
     fn wants(&self, collection: &Collection) -> bool {
-        self.collections.is_empty() || self.collections.iter().any(|name| name.eq_ignore_ascii_case(&collection.name))
+        wants(&self.collections, &collection.name)
     }
+}
+
+/// Whether `collection` is among those that are `chosen`, by names in any capitals; empty = all.
+pub fn wants(chosen: &[String], collection: &str) -> bool {
+    chosen.is_empty() || chosen.iter().any(|name| name.eq_ignore_ascii_case(collection))
 }
 
 /// Every window that is wanted and not spoken for: the trailing days, which may still change, and all days not yet complete, newest first.

@@ -1,6 +1,6 @@
 //! The vault's files: made readable for their owner alone, and whole or not there.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::VaultError;
 use super::seal::{KEY_LENGTH, random_key};
+use crate::store::create_private_folder;
 
 /// `PRAGMA application_id`: "RgVt".
 const APPLICATION: i32 = 0x5267_5674;
@@ -28,11 +29,7 @@ const SCHEMA: &str = "
 
 /// Creates `folder` with 0700; one that exists keeps its mode.
 pub(super) fn create_folder(folder: &Path) -> Result<(), VaultError> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|error| VaultError::of_file(folder, &error))
+    create_private_folder(folder).map_err(|error| VaultError::of_file(folder, &error))
 }
 
 /// Opens or creates the database, durable at each commit.

@@ -98,8 +98,8 @@ fn seconds(step: &Step, place: Place<'_>, zone: Tz) -> Option<i64> {
 
 /// The longest buckets since 1970 in UTC that no local day of `zone` cuts, in seconds: an hour where clocks differ from UTC by whole hours.
 fn day_divisor(zone: Tz) -> i64 {
-    // There are no rings before 2013, and no rules for clocks beyond 2037.
-    let days = (0..25 * 12).filter_map(|month| Day::new(2013 + month / 12, 1 + month as u32 % 12, 1));
+    // There are no data from before 2015, and no rules for clocks beyond 2037.
+    let days = (0..23 * 12).filter_map(|month| Day::new(2015 + month / 12, 1 + month as u32 % 12, 1));
     let offsets = days.map(|day| i64::from(day.midnight(zone).utc().with_timezone(&zone).offset().fix().local_minus_utc()));
     offsets.fold(86_400, common_divisor)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::AccountError;
+use crate::store::create_private_folder;
 
 /// A process that Grafana has just ended may take a moment to let go.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -17,11 +18,7 @@ pub(super) struct FolderLock {
 impl FolderLock {
     pub(super) fn take(folder: &Path) -> Result<FolderLock, AccountError> {
         let unusable = |error: std::io::Error| AccountError::Folder { folder: folder.to_owned(), detail: error.to_string() };
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder).map_err(unusable)?;
+        create_private_folder(folder).map_err(unusable)?;
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(unusable)?;
         let start = std::time::Instant::now();
         loop {
