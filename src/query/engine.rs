@@ -1,10 +1,11 @@
 //! One data source's queries: some at a time, the rest in a short line, each with a deadline, each stopped when nobody waits for it.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinError, JoinHandle};
 
 use super::error::QueryError;
 use super::macros::Expanded;
@@ -16,6 +17,8 @@ use crate::words::grouped;
 
 /// A query that takes longer makes room for the quick ones behind it.
 const LONG: Duration = Duration::from_secs(1);
+/// How often one that finds no room to make looks again.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// How many queries may wait for their turn; one more is turned away.
 const MAX_WAITING: usize = 64;
@@ -58,32 +61,10 @@ impl Engine {
     pub async fn run(&self, query: &SqlQuery, context: &QueryContext) -> Result<Answer, QueryError> {
         let started = Instant::now();
         let deadline = started + self.limits.timeout;
-        let cancelled = Arc::new(AtomicBool::new(false));
         statement::check(&query.raw_sql)?;
         let expanded = macros::expand(&query.raw_sql, context, self.zone).map_err(|error| QueryError::of_macro(&query.raw_sql, error))?;
 
-        let turn = Arc::new(Mutex::new(Some(self.turn(deadline).await?)));
-        let limits =
-            ReadLimits { deadline, max_rows: self.limits.max_rows, max_bytes: self.limits.max_bytes, cancelled: cancelled.clone() };
-        let _cancel = CancelOnDrop(cancelled);
-        let (read, statement, params) = (self.read.clone(), expanded.sql.clone(), query.params.clone());
-        // Given back when the statement has ended, even if nobody waits for it any more.
-        let held = Arc::clone(&turn);
-        let mut result = tokio::task::spawn_blocking(move || {
-            let result = read(&statement, &params, &limits);
-            drop(held.lock().unwrap_or_else(PoisonError::into_inner).take());
-            result
-        });
-        let result = match tokio::time::timeout(LONG, &mut result).await {
-            Ok(result) => result,
-            Err(_) => {
-                if let Ok(place) = Arc::clone(&self.long).try_acquire_owned() {
-                    turn.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(|turn| std::mem::replace(turn, place));
-                }
-                result.await
-            }
-        };
-        let result = result.map_err(|error| QueryError::Unavailable(error.to_string()))?;
+        let result = self.read(&expanded.sql, &query.params, deadline).await?;
         let mut batch = result.map_err(|error| QueryError::of_read(&query.raw_sql, &expanded, error, self.limits.timeout))?;
         let Expanded { sql, fill, .. } = expanded;
         quantity::find(&sql, &mut batch.columns, &(self.catalog)());
@@ -92,19 +73,83 @@ impl Engine {
         Ok(Answer { elapsed, notices, fill, downsample, ..Answer::of(batch, sql) })
     }
 
+    /// Reads in turn. What takes long goes on in a place for long ones. Where all of these are taken while others wait for a turn, it is
+    /// stopped, and begins anew once there is one.
+    async fn read(&self, sql: &str, params: &[serde_json::Value], deadline: Instant) -> Result<Result<ColumnBatch, ReadError>, QueryError> {
+        let mut running = self.start(self.turn(&self.running, deadline).await?, sql, params, deadline);
+        let mut patience = LONG;
+        loop {
+            if let Ok(result) = tokio::time::timeout(patience, &mut running.result).await {
+                return outcome(result);
+            }
+            if let Ok(place) = Arc::clone(&self.long).try_acquire_owned() {
+                running.move_to(place);
+                return outcome(running.result.await);
+            }
+            if self.waiting() > 0 {
+                running.cancel.now();
+                match outcome(running.result.await) {
+                    Ok(Err(ReadError::Cancelled)) => break,
+                    ended => return ended,
+                }
+            }
+            patience = LOOK;
+        }
+        let again = self.start(self.turn(&self.long, deadline).await?, sql, params, deadline);
+        let Running { result, cancel: _cancel, .. } = again;
+        outcome(result.await)
+    }
+
+    fn start(&self, turn: OwnedSemaphorePermit, sql: &str, params: &[serde_json::Value], deadline: Instant) -> Running {
+        let turn = Arc::new(Mutex::new(Some(turn)));
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let limits =
+            ReadLimits { deadline, max_rows: self.limits.max_rows, max_bytes: self.limits.max_bytes, cancelled: cancelled.clone() };
+        let (read, statement, params, held) = (self.read.clone(), sql.to_owned(), params.to_owned(), Arc::clone(&turn));
+        let result = tokio::task::spawn_blocking(move || {
+            let result = read(&statement, &params, &limits);
+            drop(lock(&held).take());
+            result
+        });
+        Running { result, turn, cancel: CancelOnDrop(cancelled) }
+    }
+
     /// How many queries wait for their turn.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    async fn turn(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, QueryError> {
+    async fn turn(&self, of: &Arc<Semaphore>, deadline: Instant) -> Result<OwnedSemaphorePermit, QueryError> {
         let _place = Place::take(&self.waiting).ok_or(QueryError::Busy)?;
-        let turn = self.running.clone().acquire_owned();
+        let turn = Arc::clone(of).acquire_owned();
         match tokio::time::timeout_at(deadline.into(), turn).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(QueryError::Busy),
         }
     }
+}
+
+/// A statement that is being read.
+struct Running {
+    result: JoinHandle<Result<ColumnBatch, ReadError>>,
+    /// Given back when the statement has ended, even if nobody waits for it any more.
+    turn: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
+    cancel: CancelOnDrop,
+}
+
+impl Running {
+    /// Gives the turn back for `place`, unless the statement has just ended.
+    fn move_to(&self, place: OwnedSemaphorePermit) {
+        lock(&self.turn).as_mut().map(|turn| std::mem::replace(turn, place));
+    }
+}
+
+fn outcome(joined: Result<Result<ColumnBatch, ReadError>, JoinError>) -> Result<Result<ColumnBatch, ReadError>, QueryError> {
+    joined.map_err(|error| QueryError::Unavailable(error.to_string()))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A place in the line, given back when left.
@@ -125,9 +170,15 @@ impl Drop for Place {
 
 struct CancelOnDrop(Arc<AtomicBool>);
 
+impl CancelOnDrop {
+    fn now(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.now();
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{QueryContext, interval};
+use crate::store::LONGEST_STATEMENT;
 use crate::store::lexer::{Kind, Token, tokens};
 use crate::time::{Instant, Tz};
 use variables::{ANYTHING, variable, variables_in};
@@ -214,10 +215,15 @@ pub enum Problem {
     TimeFormat(String),
     #[error("macros are nested too deeply")]
     Depth,
+    #[error("with its macros expanded, the statement is longer than {} KiB", LONGEST_STATEMENT >> 10)]
+    Length,
 }
 
 /// Expands every macro of `sql`. Calendar days are those of `zone`.
 pub fn expand(sql: &str, context: &QueryContext, zone: Tz) -> Result<Expanded, MacroError> {
+    if sql.len() > LONGEST_STATEMENT {
+        return Err(MacroError { problem: Problem::Length, offset: 0 });
+    }
     let mut expander = Expander { context, zone, fill: None, pieces: Vec::new() };
     let sql = expander.expand(&tokens(sql), 0)?;
     Ok(Expanded { sql, fill: expander.fill, pieces: expander.pieces })
@@ -275,6 +281,10 @@ impl Expander<'_> {
                 Kind::Comment if depth > 0 && token.text.starts_with("--") => sql.push(' '),
                 Kind::String => sql.push_str(&variables_in(token.text, self.context, self.zone).map_err(fail)?),
                 _ => sql.push_str(token.text),
+            }
+            // A macro may write its arguments twice, and stand in another one's.
+            if sql.len() > LONGEST_STATEMENT {
+                return Err(MacroError { problem: Problem::Length, offset: token.offset });
             }
         }
         Ok(sql)

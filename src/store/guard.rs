@@ -1,4 +1,4 @@
-//! What a statement from a stranger may do: read published tables with listed functions, on a connection that cannot write.
+//! What a statement from a stranger may do: read open tables with listed functions, on a connection that cannot write.
 //!
 //! Every layer stands by itself: the file is opened read-only, `query_only` and DEFENSIVE are set, SQLite's own limits are low, and the
 //! authorizer allows what is listed and nothing else. It is asked while a statement is prepared, so nothing refused ever runs.
@@ -13,9 +13,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 
-use super::lexer::Token;
 use super::reading::{self, Reading};
-use super::{functions, lexer};
+use super::functions;
 use crate::time::Tz;
 
 /// The longest string, blob or row of a reading connection, in bytes. A statement is stopped between two instructions of SQLite's machine,
@@ -23,10 +22,13 @@ use crate::time::Tz;
 /// longest document that Oura sends, a night, has some ten kilobytes.
 const LONGEST: i32 = 256 << 10;
 
+/// The longest text of a statement, in bytes.
+pub const LONGEST_STATEMENT: usize = 128 << 10;
+
 /// SQLite's own limits for a reading connection.
 const LIMITS: [(Limit, i32); 12] = [
     (Limit::SQLITE_LIMIT_LENGTH, LONGEST),
-    (Limit::SQLITE_LIMIT_SQL_LENGTH, 128 << 10),
+    (Limit::SQLITE_LIMIT_SQL_LENGTH, LONGEST_STATEMENT as i32),
     (Limit::SQLITE_LIMIT_COLUMN, 500),
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
     (Limit::SQLITE_LIMIT_PARSER_DEPTH, 200),
@@ -80,19 +82,18 @@ pub(super) struct Guarded {
 struct Policy {
     /// Off while the program itself looks at the schema.
     watching: bool,
-    /// Lower case.
-    published: BTreeSet<String>,
+    /// Every table and view but the closed ones, in lower case.
+    open: BTreeSet<String>,
     /// Virtual table modules: their names are tables without being in the schema.
     modules: BTreeSet<String>,
-    hidden: &'static [&'static str],
-    /// The hidden tables that the statement itself may name.
-    mentioned: Vec<&'static str>,
+    /// Closed, whoever reads them.
+    closed: &'static [&'static str],
     refusal: Option<Refusal>,
 }
 
 impl Guarded {
-    /// Opens the SQLite file at `path`, which must exist. `hidden` tables are read only through views; local time is that of `zone`.
-    pub fn open(path: &Path, hidden: &'static [&'static str], zone: Tz) -> rusqlite::Result<Guarded> {
+    /// Opens the SQLite file at `path`, which must exist. Nobody reads the `closed` tables; local time is that of `zone`.
+    pub fn open(path: &Path, closed: &'static [&'static str], zone: Tz) -> rusqlite::Result<Guarded> {
         let Reading { mut connection, immutable } = reading::open(path, Duration::from_secs(5))?;
         connection.execute_batch("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -106,7 +107,7 @@ impl Guarded {
         functions::register(&connection)?;
         functions::register_bounded(&connection, LONGEST as usize)?;
         functions::register_local(&connection, zone)?;
-        let policy = Arc::new(Mutex::new(Policy { hidden, ..Policy::default() }));
+        let policy = Arc::new(Mutex::new(Policy { closed, ..Policy::default() }));
         let consulted = policy.clone();
         connection.authorizer(Some(move |context: AuthContext<'_>| lock(&consulted).decide(context)))?;
         let guarded = Guarded { connection, immutable, policy };
@@ -116,23 +117,19 @@ impl Guarded {
 
     /// Looks again which tables there are: needed after the writer has made new ones.
     pub fn refresh(&self) -> rusqlite::Result<()> {
-        let published =
+        let open =
             self.names("SELECT lower(name) FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")?;
         let modules = self.names("SELECT lower(name) FROM pragma_module_list")?;
         let mut policy = lock(&self.policy);
-        let hidden = policy.hidden;
-        policy.published = published.into_iter().filter(|name| !hidden.contains(&name.as_str())).collect();
+        let closed = policy.closed;
+        policy.open = open.into_iter().filter(|name| !closed.contains(&name.as_str())).collect();
         policy.modules = modules.into_iter().collect();
         Ok(())
     }
 
-    /// Begins to watch for `sql`. What is prepared from now on is judged.
-    pub fn watch(&self, sql: &str) {
-        let mut tokens = lexer::tokens(sql);
-        tokens.retain(|token| token.counts());
-        let mentions = |name: &&str| tokens.windows(2).any(|pair| !precedes_no_table(&pair[0]) && pair[1].can_name(name));
+    /// Begins to watch: what is prepared from now on is judged.
+    pub fn watch(&self) {
         let mut policy = lock(&self.policy);
-        policy.mentioned = policy.hidden.iter().copied().filter(mentions).collect();
         policy.refusal = None;
         policy.watching = true;
     }
@@ -144,8 +141,9 @@ impl Guarded {
         policy.refusal.take()
     }
 
-    pub fn published(&self) -> Vec<String> {
-        lock(&self.policy).published.iter().cloned().collect()
+    /// The names of all tables and views that may be read.
+    pub fn tables(&self) -> Vec<String> {
+        lock(&self.policy).open.iter().cloned().collect()
     }
 
     pub fn columns(&self, table: &str) -> rusqlite::Result<Vec<String>> {
@@ -156,11 +154,6 @@ impl Guarded {
     fn names(&self, sql: &str) -> rusqlite::Result<Vec<String>> {
         self.connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
     }
-}
-
-/// After these SQL has aliases and values alone, whatever they are called. Of anything else a table is suspected.
-fn precedes_no_table(token: &Token<'_>) -> bool {
-    token.is_word("AS") || ["=", "<", ">"].iter().any(|sign| token.is(sign))
 }
 
 /// A panic elsewhere cannot leave a policy half changed.
@@ -192,18 +185,13 @@ impl Policy {
         }
     }
 
-    /// `table` is in lower case.
-    ///
-    /// A hidden table is reached through views only, by statements that do not name it. SQLite's own word for that, the accessor, cannot
-    /// be trusted: a common table expression takes a view's name and passes for it, and a flattened view leaves none. A read of no
-    /// column (`count(*)`) is also reported of common table expressions, which are harmless: what they read is reported by itself.
+    /// `table` is in lower case. A read of no column (`count(*)`) is also reported of common table expressions, which are harmless: what they
+    /// read is reported by itself.
     fn judge_read(&self, table: &str, column: &str) -> Result<(), Refusal> {
-        let hidden = self.hidden.contains(&table);
         let built_in = self.modules.contains(table) || table.starts_with("sqlite_") || table.starts_with("pragma_");
-        let open = self.published.contains(table)
+        let open = self.open.contains(table)
             || TABLE_FUNCTIONS.contains(&table)
-            || hidden && !self.mentioned.contains(&table)
-            || column.is_empty() && !hidden && !built_in;
+            || column.is_empty() && !self.closed.contains(&table) && !built_in;
         if open { Ok(()) } else { Err(Refusal::Table(table.to_owned())) }
     }
 }

@@ -24,7 +24,7 @@ pub use documents::Stored;
 pub use error::StoreError;
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
-pub use guard::{Refusal, SQLITE_FUNCTIONS};
+pub use guard::{LONGEST_STATEMENT, Refusal, SQLITE_FUNCTIONS};
 pub use queue::{Held, QueuedWindow, Reason, Window, is_worn, settled_through};
 pub use read::{ColumnBatch, Cut, Limit, Origin, OutColumn, ReadError, ReadLimits};
 pub use rollups::{ROLLUPS, Rollup};
@@ -42,9 +42,16 @@ use crate::catalog::Catalog;
 use crate::time::Tz;
 use read::Readers;
 
-/// Tables that queries do not see: their published face is a view of the same name without `_data`, or a status route.
-pub(crate) const HIDDEN_TABLES: &[&str] =
-    &["meta", "samples_data", "samples_1h_data", "samples_1d_data", "coverage_data", "calendar", "charge", "main_sleep"];
+/// Tables that no query reads: what the program notes for itself.
+const CLOSED_TABLES: &[&str] = &["meta"];
+
+/// Tables and views that others are made of. They hold nothing that those do not show, so queries may read them, but nobody is pointed to
+/// them: another version may have other ones.
+const INNER_TABLES: &[&str] = &["samples_data", "samples_1h_data", "samples_1d_data", "coverage_data", "calendar", "charge", "main_sleep"];
+
+fn is_for_queries(table: &str) -> bool {
+    !CLOSED_TABLES.iter().chain(INNER_TABLES).any(|inner| *inner == table)
+}
 
 /// How many connections answer queries at once.
 const READERS: usize = 4;
@@ -79,7 +86,7 @@ impl Store {
         let mut writer = schema::open(path)?;
         schema::migrate(&mut writer)?;
         runs::interrupt(&writer)?;
-        let readers = Readers::new(path, READERS, HIDDEN_TABLES, zone);
+        let readers = Readers::new(path, READERS, CLOSED_TABLES, zone);
         let inspector = schema::open_existing(path)?;
         let store = Store::over(path, catalog, zone, writer, inspector, readers);
         if store.was_never_derived()? {
@@ -92,7 +99,7 @@ impl Store {
     pub fn open_existing(path: &Path, catalog: Arc<Catalog>) -> Result<Store, StoreError> {
         let writer = schema::open_existing(path)?;
         let zone = derive::zone(&writer)?;
-        let readers = Readers::new(path, READERS, HIDDEN_TABLES, zone);
+        let readers = Readers::new(path, READERS, CLOSED_TABLES, zone);
         let inspector = schema::open_existing(path)?;
         Ok(Store::over(path, catalog, zone, writer, inspector, readers))
     }
@@ -120,14 +127,14 @@ impl Store {
         self.shared.readers.read(sql, params, limits)
     }
 
-    /// The names of every table and view that queries may read.
+    /// The names of every table and view that is there for queries.
     pub fn published(&self) -> Result<Vec<String>, StoreError> {
         let inspector = self.inspector();
         let mut names = inspector.prepare(
             "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name",
         )?;
         let names = names.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-        Ok(names.into_iter().filter(|name| !HIDDEN_TABLES.contains(&name.as_str())).collect())
+        Ok(names.into_iter().filter(|name| is_for_queries(name)).collect())
     }
 
     /// Writes a consistent copy of the whole database to `to`, which must not exist; nobody but this user may read it. Syncs may go on

@@ -11,6 +11,7 @@ use rusqlite::{Rows, Statement, ffi};
 
 use super::column::ColumnBuilder;
 use super::guard::{Guarded, Refusal, open_functions};
+use super::is_for_queries;
 use crate::time::Tz;
 
 /// Virtual machine instructions between two looks at the clock: well under a millisecond.
@@ -141,16 +142,16 @@ pub enum ReadError {
 pub(crate) struct Readers {
     path: PathBuf,
     size: usize,
-    hidden: &'static [&'static str],
+    closed: &'static [&'static str],
     zone: Tz,
     idle: Mutex<Vec<Guarded>>,
 }
 
 impl Readers {
-    /// Readers of the SQLite file at `path`, where tables named in `hidden` (lower case) are open to views only. Text in time columns
+    /// Readers of the SQLite file at `path`, where nobody reads the tables named in `closed` (lower case). Text in time columns
     /// that names no offset is local time in `zone`.
-    pub fn new(path: &Path, size: usize, hidden: &'static [&'static str], zone: Tz) -> Readers {
-        Readers { path: path.to_owned(), size, hidden, zone, idle: Mutex::default() }
+    pub fn new(path: &Path, size: usize, closed: &'static [&'static str], zone: Tz) -> Readers {
+        Readers { path: path.to_owned(), size, closed, zone, idle: Mutex::default() }
     }
 
     /// Runs one SELECT and blocks until it has ended, was cancelled or met a limit. `params` are bound to `?1`, `?2`, … in order.
@@ -170,7 +171,7 @@ impl Readers {
 
     fn take(&self) -> rusqlite::Result<Guarded> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| Guarded::open(&self.path, self.hidden, self.zone), Ok)
+        idle.map_or_else(|| Guarded::open(&self.path, self.closed, self.zone), Ok)
     }
 
     fn put(&self, reader: Guarded) {
@@ -193,7 +194,7 @@ fn attempt(reader: &mut Guarded, sql: &str, params: &[serde_json::Value], limits
     let stopped = Arc::new(OnceLock::new());
     let _running = Running::begin();
     watch_progress(reader, limits, stopped.clone()).map_err(ReadError::Unavailable)?;
-    reader.watch(sql);
+    reader.watch();
     let result = run(reader, sql, params, limits, zone);
     let refusal = reader.unwatch();
     reader.connection.progress_handler(0, None::<fn() -> bool>).map_err(ReadError::Unavailable)?;
@@ -360,7 +361,7 @@ fn mistake(reader: &Guarded, sql: &str, message: String, offset: Option<usize>) 
 }
 
 fn known(reader: &Guarded, sql: &str, kind: &str) -> Vec<String> {
-    let tables = reader.published();
+    let tables: Vec<String> = reader.tables().into_iter().filter(|table| is_for_queries(table)).collect();
     if kind == "table" {
         return tables;
     }
