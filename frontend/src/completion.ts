@@ -5,7 +5,8 @@
 import type { Monaco, MonacoEditor, monacoTypes } from '@grafana/ui';
 
 import { variableNames } from './interpolation';
-import type { Schema, SchemaColumn } from './types';
+import type { Schema } from './types';
+import { typeAndUnit } from './words';
 
 /** In the order in which they are offered. */
 const KINDS = ['column', 'table', 'variable', 'macro', 'function', 'keyword'] as const;
@@ -71,15 +72,6 @@ function names({ tables, macros, functions, sqliteFunctions }: Schema, variables
     ...sqliteFunctions.filter((name) => /^\w+$/.test(name)).map((label) => ({ label, kind: 'function' as const })),
     ...KEYWORDS.split(', ').map((label) => ({ label, kind: 'keyword' as const })),
   ];
-}
-
-export function typeAndUnit({ type, unit }: SchemaColumn): string {
-  return unit ? `${type}, ${unitName(unit)}` : type;
-}
-
-/** As a person writes it. */
-export function unitName(unit: string): string {
-  return unit.replace(/^suffix: */, '');
 }
 
 /** Completes in this editor only, until the returned disposable is disposed of: Monaco shares providers among all editors of a language. */

@@ -1,6 +1,6 @@
 /** What the metrics builder offers, of what the schema lists. Knows nothing of components. */
-import { unitName } from './completion';
 import type { FilterOperator, FilterValue, Metric, MetricsPart, Schema, SchemaTable } from './types';
+import { unitName } from './words';
 
 export interface Option {
   value: string;

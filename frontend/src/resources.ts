@@ -15,7 +15,7 @@ export interface LoginStart {
 export class ResourceError extends Error {
   constructor(
     message: string,
-    /** A stable word, such as `state_expired`. */
+    /** A stable word, such as `expired_state`. */
     readonly code?: string,
     /** What a person can do about it. */
     readonly hint?: string

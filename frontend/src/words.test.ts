@@ -1,4 +1,4 @@
-import { timeLeft } from './words';
+import { timeLeft, typeAndUnit, unitName } from './words';
 
 it.each([
   [0, 'less than a minute left'],
@@ -8,3 +8,14 @@ it.each([
   [5_400, 'about 2 hours left'],
   [11_000, 'about 3 hours left'],
 ])('%s seconds are %s', (seconds, words) => expect(timeLeft(seconds)).toBe(words));
+
+it.each([
+  ['suffix:bpm', 'bpm'],
+  ['suffix: ms', 'ms'],
+  ['percent', 'percent'],
+])('the unit %p is read as %s', (unit, words) => expect(unitName(unit)).toBe(words));
+
+it.each([
+  ['integer', 'suffix:bpm', 'integer, bpm'],
+  ['text', null, 'text'],
+])('a column of type %s and unit %p is %s', (type, unit, words) => expect(typeAndUnit({ type, unit })).toBe(words));

@@ -1,6 +1,8 @@
 /** What the backend says, as people read it. */
 import { dateTime, dateTimeFormatTimeAgo } from '@grafana/data';
 
+import type { SchemaColumn } from './types';
+
 /** The backend's messages begin in lower case, to be joined with others. */
 export function sentence(message: string): string {
   return message.charAt(0).toUpperCase() + message.slice(1);
@@ -20,6 +22,16 @@ export function timeLeft(seconds: number): string {
 /** `today`, or how long ago. */
 export function whenSeen(instant: string): string {
   return dateTime(instant).isSame(dateTime(), 'day') ? 'today' : dateTimeFormatTimeAgo(instant);
+}
+
+/** `integer, bpm`. */
+export function typeAndUnit({ type, unit }: Pick<SchemaColumn, 'type' | 'unit'>): string {
+  return unit ? `${type}, ${unitName(unit)}` : type;
+}
+
+/** `suffix:bpm` is Grafana's form for a unit that it has no id of its own for. */
+export function unitName(unit: string): string {
+  return unit.replace(/^suffix: */, '');
 }
 
 function count(number: number, of: string): string {

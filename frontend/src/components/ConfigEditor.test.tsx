@@ -198,7 +198,7 @@ describe("coming back from Oura's login", () => {
     backend({
       'GET /status': NOT_CONNECTED,
       'POST /oauth/callback': new Refusal(400, {
-        error: { code: 'state_expired', message: 'The login took too long.', hint: 'Press Connect again.' },
+        error: { code: 'expired_state', message: 'The login took too long.', hint: 'Press Connect again.' },
       }),
     });
     render(<Page />);
@@ -466,5 +466,14 @@ describe('settings', () => {
     await userEvent.click(screen.getByText('Save and connect'));
 
     await waitFor(() => expect(put.mock.calls[0][1].jsonData.scopes).toBe('daily'));
+  });
+
+  it('say what the shortest time between syncs is', async () => {
+    backend({ 'GET /status': NOT_CONNECTED });
+    render(<Page />);
+    await userEvent.click(screen.getByText('Sync settings'));
+
+    expect(screen.getByLabelText(/^Sync every/)).toHaveAttribute('min', '5');
+    expect(screen.getByText(/Less than 5 minutes counts as 5\.$/)).toBeInTheDocument();
   });
 });

@@ -2,7 +2,7 @@ import type { DataSourcePluginOptionsEditorProps } from '@grafana/data';
 import { Field, Stack, Switch } from '@grafana/ui';
 import React, { useMemo } from 'react';
 
-import { useLoginReturn } from '../hooks/useLoginReturn';
+import { useConnection } from '../hooks/useConnection';
 import { useSettings } from '../hooks/useSettings';
 import { useStatus } from '../hooks/useStatus';
 import { Resources } from '../resources';
@@ -19,7 +19,7 @@ export function ConfigEditor(props: Props) {
   const resources = useMemo(() => new Resources(uid), [uid]);
   const settings = useSettings(props);
   const poll = useStatus(resources, settings.version);
-  const login = useLoginReturn(resources, poll.refresh);
+  const connection = useConnection(uid, resources, settings, poll);
   const { demo } = settings.jsonData;
 
   return (
@@ -33,7 +33,7 @@ export function ConfigEditor(props: Props) {
         />
       </Field>
       {!demo && <Application uid={uid} settings={settings} />}
-      <Account uid={uid} resources={resources} settings={settings} poll={poll} login={login} />
+      <Account settings={settings} status={poll.status} connection={connection} />
       <SyncSettings settings={settings} />
     </Stack>
   );

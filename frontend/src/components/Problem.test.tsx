@@ -16,7 +16,7 @@ async function alertAfter(failure: unknown) {
 
 describe('a problem', () => {
   it('is told with its remedy', async () => {
-    const error = { code: 'state_expired', message: 'the login took too long', hint: 'Press Connect again.' };
+    const error = { code: 'expired_state', message: 'the login took too long', hint: 'Press Connect again.' };
     const alert = await alertAfter({ status: 400, data: { error } });
     expect(alert).toHaveTextContent('The login took too long');
     expect(alert).toHaveTextContent('Press Connect again.');

@@ -3,8 +3,8 @@ import type { GrafanaTheme2 } from '@grafana/data';
 import { Input, useStyles2 } from '@grafana/ui';
 import React, { useState } from 'react';
 
-import { typeAndUnit } from '../completion';
 import type { Schema, SchemaFunction, SchemaMacro, SchemaTable } from '../types';
+import { typeAndUnit } from '../words';
 
 /** Everything a query may name, to look up while writing one. */
 export function SchemaReference({ schema }: { schema: Schema }) {

@@ -5,7 +5,9 @@ import type { Settings } from '../hooks/useSettings';
 import { Scopes } from './Scopes';
 import { selectors } from './selectors';
 
-export const DEFAULT_INTERVAL_MINUTES = 30;
+/** Both as in the backend: an empty field means the default, and less than the least means the least. */
+const DEFAULT_INTERVAL_MINUTES = 30;
+const LEAST_INTERVAL_MINUTES = 5;
 
 /** What to fetch, how often, and which time zone the days are in. */
 export function SyncSettings({ settings }: { settings: Settings }) {
@@ -31,14 +33,14 @@ export function SyncSettings({ settings }: { settings: Settings }) {
         </Field>
         <Field
           label="Sync every"
-          description="Oura's own data arrives when the app on the phone is opened."
+          description={`Oura's own data arrives when the app on the phone is opened. Less than ${LEAST_INTERVAL_MINUTES} minutes counts as ${LEAST_INTERVAL_MINUTES}.`}
           htmlFor={selectors.config.interval}
           noMargin
         >
           <Input
             id={selectors.config.interval}
             type="number"
-            min={1}
+            min={LEAST_INTERVAL_MINUTES}
             suffix="minutes"
             width={20}
             placeholder={String(DEFAULT_INTERVAL_MINUTES)}
