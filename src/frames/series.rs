@@ -16,6 +16,9 @@ use crate::query::{Fill, FillMode};
 /// The most values a wide frame may have, all series together.
 const MAX_CELLS: usize = 20_000_000;
 
+/// The most series a wide frame may have: each is a field, with a description of its own.
+const MAX_SERIES: usize = 10_000;
+
 /// The most frames that series too sparse for a wide one are given in.
 const MAX_FRAMES: usize = 1_000;
 
@@ -51,7 +54,7 @@ pub fn series(fields: Vec<Field>, fill: Option<Fill>) -> Result<Series, FrameErr
             Err(_) if fill.is_none() && long.series() <= MAX_FRAMES => return Ok(Series::Multi(long.multi()?)),
             within => within?,
         }
-        long.wide()?
+        long.wide(fill)?
     };
     let time = match fill {
         Some(fill) => filled(time, &mut values, fill)?,
@@ -162,15 +165,24 @@ impl Long {
         within_bounds(self.series(), self.moments.len())
     }
 
-    /// The time, and a field for each series.
-    fn wide(self) -> Result<(Field, Vec<Field>), FrameError> {
+    /// The time, and a field for each series. A moment that lacks a series' row has what `fill` says.
+    fn wide(self, fill: Option<Fill>) -> Result<(Field, Vec<Field>), FrameError> {
+        let mode = fill.map_or(FillMode::Null, |fill| fill.mode);
         let mut fields = Vec::with_capacity(self.series());
         for (texts, points) in self.labels.iter().zip(&self.points) {
             let mut rows = vec![None; self.moments.len()];
             points.iter().for_each(|(at, row)| rows[*at] = Some(*row));
+            if mode == FillMode::Previous {
+                let mut last = None;
+                rows.iter_mut().for_each(|row| {
+                    last = row.or(last);
+                    *row = last;
+                });
+            }
             let rows = UInt32Array::from(rows);
             for value in &self.values {
-                fields.push((texts, self.labelled(value, texts, &rows)?));
+                let field = self.labelled(value, texts, &rows)?;
+                fields.push((texts, Field { values: or_fill(field.values, &rows, mode), ..field }));
             }
         }
         fields.sort_by(|(a_labels, a), (b_labels, b)| (&a.name, a_labels).cmp(&(&b.name, b_labels)));
@@ -206,7 +218,7 @@ impl Long {
 }
 
 fn within_bounds(series: usize, times: usize) -> Result<(), FrameError> {
-    if series.saturating_mul(times) > MAX_CELLS { Err(FrameError::TooWide { series, times }) } else { Ok(()) }
+    if series > MAX_SERIES || series.saturating_mul(times) > MAX_CELLS { Err(FrameError::TooWide { series, times }) } else { Ok(()) }
 }
 
 /// Of three columns, one of them labels named `metric`: the label alone names the series, as Grafana did before it knew labels.
@@ -270,12 +282,17 @@ fn filled(time: Field, values: &mut [Field], fill: Fill) -> Result<Field, FrameE
     let rows = UInt32Array::from(sources);
     for field in values {
         let found = take(&field.values, &rows, None)?;
-        field.values = match (fill.mode, found.as_primitive_opt()) {
-            (FillMode::Value(value), Some(found)) => with_value(found, &rows, value),
-            _ => found,
-        };
+        field.values = or_fill(found, &rows, fill.mode);
     }
     Ok(Field { values: Arc::new(TimestampNanosecondArray::from(grid)), ..time })
+}
+
+/// What was `found` in `rows`, and the value of `mode`, if it has one, where there was none.
+fn or_fill(found: ArrayRef, rows: &UInt32Array, mode: FillMode) -> ArrayRef {
+    match (mode, found.as_primitive_opt()) {
+        (FillMode::Value(value), Some(numbers)) => with_value(numbers, rows, value),
+        _ => found,
+    }
 }
 
 /// `value` wherever there was no row; a row's own null stays.

@@ -231,12 +231,36 @@ fn sparse_series_that_are_too_wide_are_a_frame_each() {
 }
 
 #[test]
+fn a_moment_that_lacks_a_series_row_is_filled_as_a_moment_without_any() {
+    let filled = |mode| {
+        let columns = vec![
+            column("time", times([Some(10), Some(20), Some(30)])),
+            column("value", Float64Array::from(vec![1.0, 2.0, 3.0])),
+            column("label", StringArray::from(vec!["a", "b", "a"])),
+        ];
+        let fill = Some(Fill { mode, first: 10, last: 40, step: 10 });
+        let text = shown(&Answer { fill, ..answer(columns) }, Format::TimeSeries);
+        let rows = text.lines().filter(|line| line.contains(" | "));
+        rows.map(|row| row.split(" | ").skip(1).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(filled(FillMode::Null), "1.0 null, null 2.0, 3.0 null, null null");
+    assert_eq!(filled(FillMode::Previous), "1.0 null, 1.0 2.0, 3.0 2.0, 3.0 2.0");
+    assert_eq!(filled(FillMode::Value(0.0)), "1.0 0.0, 0.0 2.0, 3.0 0.0, 0.0 0.0");
+}
+
+#[test]
 fn series_beyond_reason_are_refused() {
     let count = 6_000;
     let labels: StringArray = (0..count).map(|row| Some(row.to_string())).collect();
     let series =
         answer(vec![column("time", times((0..count).map(Some))), column("a", labels), column("b", Int64Array::from_iter_values(0..count))]);
     assert!(shown(&series, Format::TimeSeries).starts_with("6000 series over 6000 times are too many"));
+    let at_once = answer(vec![
+        column("time", times((0..11_000).map(|_| Some(7)))),
+        column("a", (0..11_000).map(|row| Some(row.to_string())).collect::<StringArray>()),
+        column("b", Int64Array::from_iter_values(0..11_000)),
+    ]);
+    assert!(shown(&at_once, Format::TimeSeries).starts_with("11000 series over 1 times are too many"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! SQL as tokens, as far as macros, messages and the guard need it: what is text and what is not. Every byte belongs to exactly one token, and an
-//! unfinished string or comment reaches to the end, so that nothing inside one is ever taken for SQL.
+//! SQL as tokens, as far as macros and messages need it: what is text and what is not. Every byte belongs to exactly one token, and an
+//! unfinished string or comment reaches to the end, so that nothing inside one is ever taken for SQL. What is safe is not decided here:
+//! SQLite's own reading may differ.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -33,15 +34,6 @@ impl Token<'_> {
 
     pub fn is_word(&self, word: &str) -> bool {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
-    }
-
-    /// Whether this can stand for a table or column of that name (ASCII letters in any case): SQLite takes strings for names, too.
-    pub fn can_name(&self, name: &str) -> bool {
-        match self.kind {
-            Kind::Word => self.text.eq_ignore_ascii_case(name),
-            Kind::Quoted | Kind::String => self.text.get(1..self.text.len() - 1).is_some_and(|inner| inner.eq_ignore_ascii_case(name)),
-            Kind::Dollar | Kind::Comment | Kind::Space | Kind::Sign => false,
-        }
     }
 
     /// Neither space nor comment.

@@ -126,6 +126,54 @@ async fn slow_queries_make_room_for_the_quick_ones_behind_them() {
 }
 
 #[tokio::test]
+async fn however_many_are_slow_a_quick_one_has_its_turn_and_one_that_made_room_begins_anew() {
+    let reads = Arc::new(AtomicUsize::new(0));
+    let counted = reads.clone();
+    let read = move |statement: &str, _: &[serde_json::Value], limits: &ReadLimits| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let begun = Instant::now();
+        while statement.contains("slow") && begun.elapsed() < Duration::from_secs(2) {
+            if limits.cancelled.load(Ordering::Relaxed) {
+                return Err(ReadError::Cancelled);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(batch())
+    };
+    let engine = Engine::over(read, || Arc::new(Catalog::bundled()), Tz::UTC, Limits { concurrency: 2, ..Limits::default() });
+    let slow: Vec<_> = (0..5)
+        .map(|_| {
+            let engine = engine.clone();
+            tokio::spawn(async move { engine.run(&sql("SELECT 'slow'"), &context()).await.map(|answer| answer.batch.rows) })
+        })
+        .collect();
+    while engine.waiting() < 3 {
+        tokio::task::yield_now().await;
+    }
+    // One of the five moves on, one after the other of the rest makes room.
+    let quick = engine.run(&sql("SELECT 1"), &context()).await.unwrap();
+    assert!(quick.elapsed < Duration::from_secs(6), "{:?}", quick.elapsed);
+    for query in slow {
+        assert_eq!(query.await.unwrap().unwrap(), 0);
+    }
+    assert!(reads.load(Ordering::Relaxed) > 6, "none began anew");
+    assert_eq!((engine.running.available_permits(), engine.long.available_permits(), engine.waiting()), (2, 1, 0));
+}
+
+#[tokio::test]
+async fn a_statement_that_its_macros_make_long_is_refused_before_it_is_made() {
+    let (store, _folder) = store();
+    let engine = Engine::new(store.clone(), store.zone(), Limits::default());
+    for (text, nested) in [(1_000, 8), (4 << 20, 0)] {
+        let statement = format!("SELECT {}'{}'{}", "$__timeGroup(".repeat(nested), "x".repeat(text), ", '1s')".repeat(nested));
+        let started = Instant::now();
+        let error = engine.run(&sql(&statement), &context()).await.unwrap_err();
+        assert!(error.to_string().contains("longer than 128 KiB"), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    }
+}
+
+#[tokio::test]
 async fn more_than_the_line_holds_is_turned_away_and_the_rest_is_served() {
     let (release, wait) = mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
