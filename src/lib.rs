@@ -3,10 +3,10 @@
 //! One crate in layers; a module may use those below it, never those above:
 //!
 //! ```text
-//! cli → plugin → api → account → sync, query, frames → oura, store → catalog → time
+//! cli → plugin → api → account, frames → sync, query → oura, store → catalog → time
 //! ```
 //!
-//! `simulator` stands beside them: Oura's API with a synthetic person behind it. `docs/architecture.md` says why.
+//! `simulator` stands beside them: Oura's API with a synthetic person behind it, for tests and demo data. `docs/architecture.md` says why.
 
 pub mod account;
 pub mod api;
