@@ -331,6 +331,48 @@ async fn a_person_is_known_again_whatever_is_fetched_of_them() {
 }
 
 #[tokio::test]
+async fn a_history_that_never_said_whose_it_is_takes_its_own_person_and_no_other() {
+    let World { simulator, folder, accounts, account } = World::new(person(), brisk()).await;
+    simulator.faults().add("collection=personal_info,status=500".parse().unwrap());
+    log_in(&account).await;
+    account.disconnect().await.unwrap();
+    let held = account.status().unwrap().sync.documents;
+    assert!(held > 100);
+    drop(account);
+    accounts.shutdown().await;
+    drop(accounts);
+
+    let somebody = oura(Config { seed: 8, ..person() }).await;
+    let accounts = Accounts::open(environment(folder.path(), &somebody, brisk())).unwrap();
+    let account = accounts.account(&DatasourceKey::single(), &settings(), &secret()).await.unwrap();
+    // Whether Oura says who logs in or not: it is not known who was here.
+    for fault in [None, Some("collection=personal_info,status=500")] {
+        somebody.faults().clear();
+        fault.into_iter().for_each(|fault| somebody.faults().add(fault.parse().unwrap()));
+        let answer = call(&account, USER, "/oauth/callback", json!(allowed(&account).await)).await;
+        assert_eq!((answer.0, &answer.1["error"]["code"]), (409, &json!("other_person")), "{fault:?}");
+    }
+    assert_eq!(account.status().unwrap().state, ConnectionState::NotConnected);
+    // Nothing can be compared.
+    somebody.faults().clear();
+    somebody.faults().add("path=/v2,status=500".parse().unwrap());
+    let answer = call(&account, USER, "/oauth/callback", json!(allowed(&account).await)).await;
+    assert_eq!((answer.0, &answer.1["error"]["code"]), (503, &json!("person_unknown")));
+    drop(account);
+    accounts.shutdown().await;
+    drop(accounts);
+
+    let accounts = Accounts::open(environment(folder.path(), &simulator, brisk())).unwrap();
+    let account = accounts.account(&DatasourceKey::single(), &settings(), &secret()).await.unwrap();
+    let run = account.status().unwrap().sync.run.unwrap();
+    let answer = call(&account, USER, "/oauth/callback", json!(allowed(&account).await)).await;
+    assert_eq!(answer, (200, json!({ "state": "connected" })), "the same person, of whom Oura says nothing still");
+    simulator.faults().clear();
+    ended(&account, run + 1).await;
+    World { simulator, folder, accounts, account }.assert_whole();
+}
+
+#[tokio::test]
 async fn who_disconnects_during_a_renewal_gives_the_new_pair_back() {
     let world = World::connected().await;
     world.simulator.faults().add(Fault::on_path("/oauth/token", Misbehaviour::Delay(Duration::from_secs(2))));
