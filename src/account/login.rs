@@ -76,9 +76,9 @@ impl Account {
         // A refresh under way would leave a pair that nobody gives back.
         if let Some(grant) = inner.tokens.newest().await? {
             self.give_back(&grant).await;
-            inner.tokens.clear().await?;
         }
-        Ok(())
+        // One that nobody can read would come back with its key.
+        Ok(inner.tokens.clear().await?)
     }
 
     /// Tells Oura that the grant is used no more.
