@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
-use super::Failure;
+use super::{Failure, log};
 use crate::account::{Account, Accounts, DatasourceKey, Environment, Settings, specification};
 use crate::catalog::Catalog;
 use crate::oura::{self, Origins, Secret};
@@ -61,12 +63,16 @@ pub struct Application {
     /// Minutes between syncs
     #[arg(long, default_value_t = 30)]
     pub sync_interval: u32,
+    /// The least that is logged on standard error; without it, `info` while serving and `warn` else
+    #[arg(long, env = "RINGSIDE_LOG", value_parser = PossibleValuesParser::new(log::LEVELS).try_map(|level| level.parse::<LevelFilter>()))]
+    pub log_level: Option<LevelFilter>,
 }
 
 impl Application {
     /// Opens the data folder, which no other process may use meanwhile, and the data source in it. A schedule can begin where nothing can
     /// be written: then stored data can be read.
     pub async fn open(&self, scheduled: bool) -> Result<(Accounts, Account), Failure> {
+        log::install(self.log_level.unwrap_or(if scheduled { LevelFilter::INFO } else { LevelFilter::WARN }));
         let environment = Environment {
             data_dir: self.folder.data_dir.clone(),
             origins: self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at),

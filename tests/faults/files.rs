@@ -27,6 +27,9 @@ async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
     let settings = ringside::account::Settings { collections: vec!["no such collection".to_owned()], ..settings() };
     let account = accounts.account(&DatasourceKey::single(), &settings, &secret()).await.unwrap();
     log_in(&account).await;
+    // From now on everything is wanted.
+    let settings = ringside::account::Settings { history_start: None, collections: Vec::new(), ..settings };
+    accounts.account(&DatasourceKey::single(), &settings, &secret()).await.unwrap();
     accounts.shutdown().await;
     folder
 }
@@ -58,11 +61,16 @@ const ADMIN_TOKEN: &str = "admin-admin-admin-admin";
 
 /// The program serving `folder`, and its address.
 fn serve(before: &str, folder: &Path, simulator: &Simulator) -> (Child, String) {
-    use std::io::{BufRead, BufReader};
-    let mut serve = program(before, folder, simulator, "serve", &["--listen", "127.0.0.1:0"]);
-    serve.env("RINGSIDE_READ_TOKEN", READ_TOKEN).env("RINGSIDE_ADMIN_TOKEN", ADMIN_TOKEN);
-    let mut serve = Child(serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let (mut serve, origin) = serve_into(Stdio::piped(), program(before, folder, simulator, "serve", &[]));
     ear::overhear(serve.0.stderr.take().unwrap());
+    (serve, origin)
+}
+
+/// The same, with its log going to `stderr`.
+fn serve_into(stderr: Stdio, mut serve: Command) -> (Child, String) {
+    use std::io::{BufRead, BufReader};
+    serve.args(["--listen", "127.0.0.1:0"]).env("RINGSIDE_READ_TOKEN", READ_TOKEN).env("RINGSIDE_ADMIN_TOKEN", ADMIN_TOKEN);
+    let mut serve = Child(serve.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap());
     let mut listening = String::new();
     BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut listening).unwrap();
     assert_says(&listening, &["listening on http://127.0.0.1:"]);
@@ -207,6 +215,41 @@ async fn what_is_stored_in_a_read_only_folder_is_served_and_nothing_is_changed()
     assert_eq!(status, 503, "{refusal}");
     assert_says(&refusal, &[folder.path().to_str().unwrap(), "cannot be written", "own the folder"]);
     drop(read_only);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_wrong_while_serving_is_on_standard_error() {
+    let simulator = oura_of_today(3).await;
+    let folder = connected_folder(&simulator).await;
+    simulator.faults().add("collection=sleep,scope".parse().unwrap());
+    let log = folder.path().join("log");
+    for (level, said, unsaid) in [
+        (None, vec!["WARN a window could not be fetched", "collection=\"sleep\"", "INFO sync ended"], "\u{1b}"),
+        (Some("warn"), vec!["WARN a window could not be fetched"], "INFO"),
+    ] {
+        let mut serve = program("", folder.path(), &simulator, "serve", &[]);
+        serve.envs(level.map(|level| ("RINGSIDE_LOG", level)));
+        let (serve, origin) = serve_into(std::fs::File::create(&log).unwrap().into(), serve);
+        let sync = reqwest::Client::new().post(format!("{origin}/api/sync")).bearer_auth(ADMIN_TOKEN);
+        let answer = sync.header("Content-Type", "application/json").send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 202);
+        let heard = || std::fs::read_to_string(&log).unwrap();
+        for _ in 0..300 {
+            if said.iter().all(|word| heard().contains(word)) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        drop(serve);
+        ear::hear(heard().as_bytes());
+        assert_says(&heard(), &said);
+        assert!(!heard().contains(unsaid), "{level:?}: {}", heard());
+    }
+
+    let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_says(&log, &["WARN a window could not be fetched", "100.0 %"]);
+    assert!(!log.contains("INFO"), "{log}");
 }
 
 #[cfg(unix)]
