@@ -252,6 +252,58 @@ async fn what_goes_wrong_while_serving_is_on_standard_error() {
     assert!(!log.contains("INFO"), "{log}");
 }
 
+#[tokio::test]
+async fn a_command_changes_the_settings_that_it_is_given_and_no_others() {
+    let simulator = oura_of_today(3).await;
+    let folder = connected_folder(&simulator).await;
+    let chosen = ringside::account::Settings {
+        timezone: "Pacific/Auckland".to_owned(),
+        sync_interval_minutes: 45,
+        collections: vec!["daily_sleep".to_owned(), "personal_info".to_owned()],
+        scopes: "daily personal".to_owned(),
+        ..settings()
+    };
+    let key = DatasourceKey::single();
+    let accounts = Accounts::open(environment(folder.path(), &simulator, Clock::system())).unwrap();
+    accounts.account(&key, &chosen, &secret()).await.unwrap();
+    accounts.shutdown().await;
+    drop(accounts);
+    let remembered = || {
+        let accounts = Accounts::open(environment(folder.path(), &simulator, Clock::system())).unwrap();
+        let (settings, client_secret) = accounts.remembered(&key).unwrap().unwrap();
+        (settings, client_secret == secret())
+    };
+    let zone = || {
+        let derived_by = super::common::select(&folder.path().join("1/oura/oura.db"), "SELECT value FROM meta WHERE name = 'derived_by'");
+        derived_by[0][0].as_str().unwrap().to_owned()
+    };
+
+    // Not even the application needs to be given again.
+    let mut sync = program("", folder.path(), &simulator, "sync", &[]);
+    sync.env_remove("OURA_CLIENT_ID").env_remove("OURA_CLIENT_SECRET");
+    for command in [sync, program("", folder.path(), &simulator, "backfill", &["--days", "2", "--resources", "daily_sleep"])] {
+        let output = finished(command).await;
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(remembered(), (chosen.clone(), true));
+        assert_says(&zone(), &["Pacific/Auckland"]);
+    }
+    assert_eq!(count(folder.path(), "SELECT count(*) FROM collections WHERE last_sync IS NOT NULL"), 2);
+
+    let output = finished(program("", folder.path(), &simulator, "sync", &["--timezone", "Europe/Vienna", "--sync-interval", "60"])).await;
+    assert!(output.status.success(), "{output:?}");
+    let changed = ringside::account::Settings { timezone: "Europe/Vienna".to_owned(), sync_interval_minutes: 60, ..chosen };
+    assert_eq!(remembered(), (changed, true));
+
+    // What is remembered is lost with the vault; the days stay as they are.
+    for name in ["vault.db", "vault.key"] {
+        std::fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
+    assert_says(&complaint(&output), &["not connected"]);
+    assert_eq!(remembered().0.timezone, "Europe/Vienna");
+    assert_says(&zone(), &["Europe/Vienna"]);
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn what_a_killed_process_left_in_the_log_is_read_from_a_read_only_folder_too() {
