@@ -184,7 +184,8 @@ impl Account {
         Ok(self.inner.connected()?.request(trigger))
     }
 
-    /// Queues a piece of history to be fetched again, and starts a sync.
+    /// Queues a piece of history to be fetched again, and starts a sync, after the one under way if there is one. Returns the number of
+    /// the run with whose end it is done.
     pub fn backfill(&self, request: &Backfill) -> Result<i64, AccountError> {
         let sync = self.inner.connected()?;
         let (catalog, now) = (self.catalog(), self.inner.environment.clock.now());
