@@ -75,7 +75,7 @@ struct Inner {
     sync: Mutex<Option<Arc<Sync>>>,
 }
 
-/// `POST backfill`: the `days` days that end `offset_days` before today, of these collections (empty = all).
+/// `POST backfill`: the `days` days that end `offset_days` before today, of these collections (empty = those of the settings).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Backfill {
@@ -189,14 +189,22 @@ impl Account {
     pub fn backfill(&self, request: &Backfill) -> Result<i64, AccountError> {
         let sync = self.inner.connected()?;
         let (catalog, now) = (self.catalog(), self.inner.environment.clock.now());
-        if let Some(unknown) = request.resources.iter().find(|name| catalog.get(name).is_none()) {
+        let chosen = &self.inner.settings.collections;
+        let (resources, is_unknown) = (&request.resources, |name: &&String| catalog.get(name).is_none());
+        let unknown = match resources.is_empty() {
+            false => resources.iter().find(is_unknown),
+            // Of those in the settings some may be gone.
+            true => chosen.iter().all(|name| is_unknown(&name)).then(|| chosen.first()).flatten(),
+        };
+        if let Some(unknown) = unknown {
             return Err(AccountError::UnknownCollection { name: unknown.clone() });
         }
+        let resources = if resources.is_empty() { chosen } else { resources };
         if request.days == 0 {
             return Err(AccountError::NoDays);
         }
         let to = now.day(self.zone()).plus(-i64::from(request.offset_days));
-        let windows = sync::backfill(&catalog, to.plus(1 - i64::from(request.days)), to, &request.resources);
+        let windows = sync::backfill(&catalog, to.plus(1 - i64::from(request.days)), to, resources);
         if windows.is_empty() {
             return Err(AccountError::BeforeAnyRing);
         }
