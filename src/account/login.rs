@@ -54,8 +54,7 @@ impl Account {
         }
         inner.tokens.set(grant).await?;
         let account = self.clone();
-        super::blocking(move || account.inner.start_schedule()).await?;
-        self.start_sync(Trigger::Login)?;
+        super::blocking(move || account.inner.start_schedule(Some(Trigger::Login))).await?;
         tracing::info!(datasource = %inner.key, "connected to Oura");
         Ok(())
     }

@@ -133,7 +133,7 @@ impl Account {
         }
         account.inner.rebuild_if_outdated()?;
         if account.inner.tokens.current()?.is_some() {
-            account.inner.start_schedule()?;
+            account.inner.start_schedule(None)?;
         }
         Ok(account)
     }
@@ -278,7 +278,8 @@ impl Inner {
         lock(&self.sync).clone().ok_or(AccountError::NotConnected)
     }
 
-    fn start_schedule(&self) -> Result<(), AccountError> {
+    /// Starts the schedule unless it goes on already, and a sync if there is a reason for one at once.
+    fn start_schedule(&self, at_once: Option<Trigger>) -> Result<(), AccountError> {
         let executor = Executor {
             store: self.store.clone(),
             client: self.client.clone(),
@@ -291,8 +292,10 @@ impl Inner {
             false => Schedule::OnRequest,
         };
         let mut sync = lock(&self.sync);
-        if sync.is_none() {
-            *sync = Some(Arc::new(Sync::start(executor, schedule)?));
+        match (&*sync, at_once) {
+            (Some(sync), Some(trigger)) => _ = sync.request(trigger),
+            (Some(_), None) => {}
+            (None, _) => *sync = Some(Arc::new(Sync::start(executor, schedule, at_once)?)),
         }
         Ok(())
     }

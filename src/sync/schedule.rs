@@ -71,6 +71,10 @@ impl Runs {
             _ => &mut self.wanted,
         };
         if let Some(wanted) = place {
+            // Time would have set it off as well: what somebody did says more.
+            if !wanted.begun && wanted.trigger == Trigger::Schedule {
+                wanted.trigger = trigger;
+            }
             return wanted.run;
         }
         let run = self.next;
@@ -94,14 +98,16 @@ impl Runs {
     }
 }
 
-/// Whether a run that has begun may not bring what is asked for: it may have looked already what waits in the store.
+/// Whether a run that has begun may not bring what is asked for: it may have looked already what waits in the store, or may be dying of
+/// the login before.
 fn asks_for_more(trigger: Trigger) -> bool {
-    matches!(trigger, Trigger::Backfill)
+    matches!(trigger, Trigger::Backfill | Trigger::Login)
 }
 
 impl Sync {
-    /// Starts the schedule; the first sync is due when the last one is older than the interval. Blocks for a small read.
-    pub fn start(executor: Executor, schedule: Schedule) -> Result<Sync, StoreError> {
+    /// Starts the schedule, with a sync if there is a reason for one at once; else the first is due when the last one is older than the
+    /// interval. Blocks for a small read.
+    pub fn start(executor: Executor, schedule: Schedule, at_once: Option<Trigger>) -> Result<Sync, StoreError> {
         let next = executor.store.next_run()?;
         let shared = Arc::new(Shared {
             executor,
@@ -112,11 +118,14 @@ impl Sync {
             progress: watch::Sender::new(Progress { finished: true, ..Progress::default() }),
             stop: watch::Sender::new(false),
         });
+        if let Some(trigger) = at_once {
+            shared.request(trigger);
+        }
         let task = tokio::spawn(Arc::clone(&shared).keep_going());
         Ok(Sync { shared, task: Mutex::new(Some(task)) })
     }
 
-    /// Asks for a sync. One that is wanted or under way already serves; for a backfill, which it may be past, another one follows it.
+    /// Asks for a sync. One that is wanted or under way already serves; after a login, and for a backfill, one that begins from now on.
     /// Returns at once the number of the one that serves; that it could not begin is told as its failure, in [`Progress`].
     pub fn request(&self, trigger: Trigger) -> i64 {
         let run = self.shared.request(trigger);
@@ -322,6 +331,17 @@ mod tests {
         assert_eq!(runs.want(Trigger::Backfill), 2, "it has not begun");
         assert_eq!(runs.begin(), Some((2, Trigger::Backfill)));
         assert_eq!(runs.want(Trigger::Backfill), 3);
+    }
+
+    #[test]
+    fn a_run_that_began_before_a_login_does_not_serve_it() {
+        let mut runs = Runs { wanted: None, after: None, next: 1 };
+        runs.want(Trigger::Schedule);
+        assert_eq!(runs.want(Trigger::Login), 1);
+        assert_eq!(runs.begin(), Some((1, Trigger::Login)), "not by itself");
+        assert_eq!(runs.want(Trigger::Login), 2);
+        runs.end(1);
+        assert_eq!(runs.begin(), Some((2, Trigger::Login)));
     }
 
     #[test]

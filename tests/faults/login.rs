@@ -1,6 +1,6 @@
 //! Logins that go wrong.
 
-use ringside::account::{Accounts, ConnectionState, DatasourceKey, Settings, Trigger};
+use ringside::account::{Accounts, ConnectionState, DatasourceKey, Environment, Settings, Trigger};
 use ringside::oura::Secret;
 use ringside::simulator::{Config, Fault, Misbehaviour, Registration};
 use ringside::time::Clock;
@@ -385,4 +385,34 @@ async fn who_disconnects_during_a_renewal_gives_the_new_pair_back() {
     let login: Vec<&str> = journal.log().iter().map(|request| request.path.as_str()).filter(|path| path.starts_with("/oauth")).collect();
     assert_eq!(login[login.len() - 2..], ["/oauth/token", "/oauth/revoke"], "not the one that the new pair replaced");
     assert_eq!(world.account.status().unwrap().state, ConnectionState::NotConnected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_sync_is_the_logins_own() {
+    for _ in 0..10 {
+        let (folder, simulator) = (tempfile::tempdir().unwrap(), oura(person()).await);
+        let scheduled = Environment { scheduled: true, ..environment(folder.path(), &simulator, standing()) };
+        let accounts = Accounts::open(scheduled).unwrap();
+        let few = Settings { collections: vec!["daily_sleep".to_owned()], ..settings() };
+        let account = accounts.account(&DatasourceKey::single(), &few, &secret()).await.unwrap();
+        log_in(&account).await;
+        let world = World { simulator, folder, accounts, account };
+        assert_eq!(world.select("SELECT run, trigger FROM sync_runs"), [[json!(1), json!("login")]]);
+        world.accounts.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_followed_by_a_sync_that_begins_after_it() {
+    let world = World::connected().await;
+    world.simulator.faults().add("collection=sleep,delay=2000,times=1".parse().unwrap());
+    let old = world.account.start_sync(Trigger::Manual).unwrap();
+    world.account.progress().wait_for(|progress| progress.run == old && progress.windows > 0).await.unwrap();
+    let back = allowed(&world.account).await;
+    assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
+    let own = tokio::time::timeout(Duration::from_secs(60), ended(&world.account, old + 1)).await.expect("a run follows");
+    assert_eq!(own.failure, None);
+    let runs = world.select(&format!("SELECT run, trigger, state FROM sync_runs WHERE run >= {old} ORDER BY run"));
+    assert_eq!(runs[1], [json!(old + 1), json!("login"), json!("done")], "{runs:?}");
+    world.assert_whole();
 }
