@@ -68,6 +68,32 @@ async fn a_new_key_disconnects_nobody_and_the_old_one_opens_nothing() {
 }
 
 #[tokio::test]
+async fn who_disconnects_without_the_key_is_disconnected_and_stays_so_when_the_key_is_back() {
+    for deletes in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::new(3, clock()).await;
+        let with_key = |key: &str| Environment { encryption_key: Some(Secret::new(key)), ..world.environment(folder.path()) };
+        let accounts = Accounts::open(with_key("first")).unwrap();
+        world.connected(&accounts).await;
+        accounts.shutdown().await;
+        drop(accounts);
+
+        let accounts = Accounts::open(with_key("second")).unwrap();
+        let account = world.account(&accounts).await;
+        assert_eq!(account.status().unwrap().state, ConnectionState::ReconnectNeeded);
+        match deletes {
+            true => account.delete_data().await.unwrap(),
+            false => account.disconnect().await.unwrap(),
+        }
+        assert_eq!(account.status().unwrap().state, ConnectionState::NotConnected);
+        accounts.shutdown().await;
+        drop((account, accounts));
+        let accounts = Accounts::open(with_key("first")).unwrap();
+        assert_eq!(world.account(&accounts).await.status().unwrap().state, ConnectionState::NotConnected);
+    }
+}
+
+#[tokio::test]
 async fn data_that_nobody_brings_up_to_date_says_how_old_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(3, clock()).await;

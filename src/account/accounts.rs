@@ -125,10 +125,9 @@ impl Accounts {
         let mut opened = 0;
         for key in self.shared.vault.keys(Purpose::Account)? {
             let resumed = async {
-                let Some(sealed) = self.shared.vault.get(&key, Purpose::Account, SETTINGS)? else { return Ok(false) };
-                // What an older version remembered otherwise comes again with Grafana's next request.
-                let Ok(remembered) = serde_json::from_slice::<Remembered>(&sealed) else { return Ok(false) };
-                self.account(&key, &remembered.settings, &remembered.client_secret).await.map(|_| true)
+                // What cannot be read comes again with Grafana's next request.
+                let Some((settings, client_secret)) = self.remembered(&key)? else { return Ok(false) };
+                self.account(&key, &settings, &client_secret).await.map(|_| true)
             };
             match resumed.await {
                 Ok(true) => opened += 1,
@@ -137,6 +136,17 @@ impl Accounts {
             }
         }
         Ok(opened)
+    }
+
+    /// The settings and the client secret that `key` was opened with last, unless they cannot be read.
+    pub fn remembered(&self, key: &DatasourceKey) -> Result<Option<(Settings, Secret)>, AccountError> {
+        let sealed = match self.shared.vault.get(key, Purpose::Account, SETTINGS) {
+            // They come again with whoever knows them.
+            Err(VaultError::WrongKey | VaultError::Tampered) => return Ok(None),
+            sealed => sealed?,
+        };
+        let remembered = sealed.and_then(|plain| serde_json::from_slice::<Remembered>(&plain).ok());
+        Ok(remembered.map(|remembered| (remembered.settings, remembered.client_secret)))
     }
 
     /// The account of `key`, opened, or opened anew if its settings have changed. Whoever asked may go away: what was begun is finished.

@@ -96,7 +96,11 @@ impl AccountError {
             UnknownTimezone { .. } => ("unknown_timezone", 400, "Use an IANA name such as Europe/Vienna."),
             UnknownCollection { .. } => ("unknown_collection", 400, "GET status lists the names."),
             NoDays => ("no_days", 400, "For example days=30."),
-            PersonUnknown => ("person_unknown", 503, "Press Connect again in a minute."),
+            PersonUnknown => (
+                "person_unknown",
+                503,
+                "Press Connect again in a minute. If it stays so, make a second data source, or delete this one's data first.",
+            ),
             BeforeAnyRing => ("before_any_ring", 400, "Choose a smaller offset_days; there are no data from before 2015."),
             BadRedirect { .. } => ("bad_redirect", 400, "Register exactly the address that the settings page shows."),
             RedirectNotRegistered { .. } => (

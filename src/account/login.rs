@@ -54,8 +54,7 @@ impl Account {
         }
         inner.tokens.set(grant).await?;
         let account = self.clone();
-        super::blocking(move || account.inner.start_schedule()).await?;
-        self.start_sync(Trigger::Login)?;
+        super::blocking(move || account.inner.start_schedule(Some(Trigger::Login))).await?;
         tracing::info!(datasource = %inner.key, "connected to Oura");
         Ok(())
     }
@@ -76,9 +75,9 @@ impl Account {
         // A refresh under way would leave a pair that nobody gives back.
         if let Some(grant) = inner.tokens.newest().await? {
             self.give_back(&grant).await;
-            inner.tokens.clear().await?;
         }
-        Ok(())
+        // One that nobody can read would come back with its key.
+        Ok(inner.tokens.clear().await?)
     }
 
     /// Tells Oura that the grant is used no more.

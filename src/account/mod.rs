@@ -75,7 +75,7 @@ struct Inner {
     sync: Mutex<Option<Arc<Sync>>>,
 }
 
-/// `POST backfill`: the `days` days that end `offset_days` before today, of these collections (empty = all).
+/// `POST backfill`: the `days` days that end `offset_days` before today, of these collections (empty = those of the settings).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Backfill {
@@ -133,7 +133,7 @@ impl Account {
         }
         account.inner.rebuild_if_outdated()?;
         if account.inner.tokens.current()?.is_some() {
-            account.inner.start_schedule()?;
+            account.inner.start_schedule(None)?;
         }
         Ok(account)
     }
@@ -184,18 +184,27 @@ impl Account {
         Ok(self.inner.connected()?.request(trigger))
     }
 
-    /// Queues a piece of history to be fetched again, and starts a sync.
+    /// Queues a piece of history to be fetched again, and starts a sync, after the one under way if there is one. Returns the number of
+    /// the run with whose end it is done.
     pub fn backfill(&self, request: &Backfill) -> Result<i64, AccountError> {
         let sync = self.inner.connected()?;
         let (catalog, now) = (self.catalog(), self.inner.environment.clock.now());
-        if let Some(unknown) = request.resources.iter().find(|name| catalog.get(name).is_none()) {
+        let chosen = &self.inner.settings.collections;
+        let (resources, is_unknown) = (&request.resources, |name: &&String| catalog.get(name).is_none());
+        let unknown = match resources.is_empty() {
+            false => resources.iter().find(is_unknown),
+            // Of those in the settings some may be gone.
+            true => chosen.iter().all(|name| is_unknown(&name)).then(|| chosen.first()).flatten(),
+        };
+        if let Some(unknown) = unknown {
             return Err(AccountError::UnknownCollection { name: unknown.clone() });
         }
+        let resources = if resources.is_empty() { chosen } else { resources };
         if request.days == 0 {
             return Err(AccountError::NoDays);
         }
         let to = now.day(self.zone()).plus(-i64::from(request.offset_days));
-        let windows = sync::backfill(&catalog, to.plus(1 - i64::from(request.days)), to, &request.resources);
+        let windows = sync::backfill(&catalog, to.plus(1 - i64::from(request.days)), to, resources);
         if windows.is_empty() {
             return Err(AccountError::BeforeAnyRing);
         }
@@ -269,7 +278,8 @@ impl Inner {
         lock(&self.sync).clone().ok_or(AccountError::NotConnected)
     }
 
-    fn start_schedule(&self) -> Result<(), AccountError> {
+    /// Starts the schedule unless it goes on already, and a sync if there is a reason for one at once.
+    fn start_schedule(&self, at_once: Option<Trigger>) -> Result<(), AccountError> {
         let executor = Executor {
             store: self.store.clone(),
             client: self.client.clone(),
@@ -282,8 +292,10 @@ impl Inner {
             false => Schedule::OnRequest,
         };
         let mut sync = lock(&self.sync);
-        if sync.is_none() {
-            *sync = Some(Arc::new(Sync::start(executor, schedule)?));
+        match (&*sync, at_once) {
+            (Some(sync), Some(trigger)) => _ = sync.request(trigger),
+            (Some(_), None) => {}
+            (None, _) => *sync = Some(Arc::new(Sync::start(executor, schedule, at_once)?)),
         }
         Ok(())
     }

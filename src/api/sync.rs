@@ -26,8 +26,8 @@ pub(super) async fn sync(_: Admin, State(account): State<Account>, _: Json<Nothi
 }
 
 /// A backfill as it is asked for, in the address or in the body; the body counts where both name something.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Wanted {
     days: Option<u32>,
     offset_days: Option<u32>,
@@ -35,25 +35,37 @@ pub(super) struct Wanted {
 }
 
 /// `a,b` or `["a", "b"]`.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Names {
     Text(String),
     List(Vec<String>),
 }
 
-impl Wanted {
-    fn or(self, other: Wanted) -> Backfill {
-        let names = match self.resources.or(other.resources) {
-            None => Vec::new(),
-            Some(Names::List(names)) => names,
-            Some(Names::Text(text)) => text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect(),
+impl Names {
+    /// Nothing at all names those of the settings.
+    fn each(self) -> Result<Vec<String>, ApiError> {
+        let text = match self {
+            Names::List(names) => return Ok(names),
+            Names::Text(text) if text.trim().is_empty() => return Ok(Vec::new()),
+            Names::Text(text) => text,
         };
-        Backfill {
+        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+        if names.is_empty() {
+            let hint = "For example resources=sleep,workout; leave it out for those of the settings.";
+            return Err(ApiError::new(400, "no_resources", format!("resources={text} names no collection"), hint));
+        }
+        Ok(names)
+    }
+}
+
+impl Wanted {
+    fn or(self, other: Wanted) -> Result<Backfill, ApiError> {
+        Ok(Backfill {
             days: self.days.or(other.days).unwrap_or_default(),
             offset_days: self.offset_days.or(other.offset_days).unwrap_or_default(),
-            resources: names,
-        }
+            resources: self.resources.or(other.resources).map_or(Ok(Vec::new()), Names::each)?,
+        })
     }
 }
 
@@ -63,7 +75,7 @@ pub(super) async fn backfill(
     Parameters(address): Parameters<Wanted>,
     Json(body): Json<Wanted>,
 ) -> Result<Accepted, ApiError> {
-    let request = body.or(address);
+    let request = body.or(address)?;
     Ok(accepted(super::blocking(move || account.backfill(&request)).await?))
 }
 
@@ -78,14 +90,25 @@ mod tests {
     #[test]
     fn a_backfill_reads_the_same_from_the_address_and_from_the_body() {
         let expected = Backfill { days: 30, offset_days: 7, resources: vec!["sleep".to_owned(), "workout".to_owned()] };
-        assert_eq!(wanted(r#"{"days":30,"offset_days":7,"resources":["sleep","workout"]}"#).or(Wanted::default()), expected);
+        assert_eq!(wanted(r#"{"days":30,"offset_days":7,"resources":["sleep","workout"]}"#).or(Wanted::default()).unwrap(), expected);
         let address = axum::extract::Query::try_from_uri(&"/backfill?days=30&offset_days=7&resources=sleep,%20workout".parse().unwrap());
-        assert_eq!(Wanted::default().or(address.unwrap().0), expected);
+        assert_eq!(Wanted::default().or(address.unwrap().0).unwrap(), expected);
     }
 
     #[test]
     fn the_body_counts_where_both_say_something() {
-        let backfill = wanted(r#"{"days":3}"#).or(wanted(r#"{"days":9,"resources":"sleep"}"#));
+        let backfill = wanted(r#"{"days":3}"#).or(wanted(r#"{"days":9,"resources":"sleep"}"#)).unwrap();
         assert_eq!(backfill, Backfill { days: 3, offset_days: 0, resources: vec!["sleep".to_owned()] });
+    }
+
+    #[test]
+    fn what_names_nothing_is_not_taken_for_everything() {
+        for nothing in ["{}", r#"{"resources":""}"#, r#"{"resources":[]}"#] {
+            assert_eq!(wanted(nothing).or(Wanted::default()).unwrap().resources, Vec::<String>::new(), "{nothing}");
+        }
+        let refused = wanted(r#"{"resources":" , "}"#).or(Wanted::default()).unwrap_err();
+        assert!(refused.message.contains("names no collection") && refused.hint.contains("resources=sleep,workout"), "{refused:?}");
+        let misspelt = serde_json::from_str::<Wanted>(r#"{"days":3,"offset":4}"#).unwrap_err().to_string();
+        assert!(misspelt.contains("`offset`") && misspelt.contains("`days`, `offset_days`, `resources`"), "{misspelt}");
     }
 }

@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod export;
 mod local;
+mod log;
 mod memory;
 mod progress;
 mod query;

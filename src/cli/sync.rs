@@ -24,7 +24,7 @@ pub struct BackfillArgs {
     /// How many days before today the last of them is
     #[arg(long, default_value_t = 0)]
     offset_days: u32,
-    /// Collections, separated by commas; all if not given
+    /// Collections, separated by commas; those of the settings if not given
     #[arg(long, value_delimiter = ',')]
     resources: Vec<String>,
 }

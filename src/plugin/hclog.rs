@@ -18,13 +18,16 @@ const MAX_TEXT: usize = 8 << 10;
 /// Longest line, newline included, in bytes.
 const MAX_LINE: usize = 60 << 10;
 
-/// Sends this process's log and its panics to standard error. `GF_PLUGIN_LOG_LEVEL` sets this crate's level, `info` without it; libraries
-/// speak up from `warn` on.
+/// What is logged when this crate is at `level`: libraries speak up from `warn` on.
+pub fn spoken(level: LevelFilter) -> Targets {
+    Targets::new().with_default(level.min(LevelFilter::WARN)).with_target(env!("CARGO_PKG_NAME"), level)
+}
+
+/// Sends this process's log and its panics to standard error. `GF_PLUGIN_LOG_LEVEL` sets this crate's level, `info` without it.
 pub fn install() {
     let level = std::env::var("GF_PLUGIN_LOG_LEVEL").ok().and_then(|level| level.trim().parse().ok()).unwrap_or(LevelFilter::INFO);
-    let filter = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target(env!("CARGO_PKG_NAME"), level);
     // A second subscriber is a test's: it was there first and stays.
-    let _ = tracing_subscriber::registry().with(HcLog.with_filter(filter)).try_init();
+    let _ = tracing_subscriber::registry().with(HcLog.with_filter(spoken(level))).try_init();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();

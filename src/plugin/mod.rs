@@ -23,6 +23,7 @@ use tonic::{Request, Response, Status, async_trait};
 use check_health::HealthSyncs;
 use opening::Opening;
 
+pub(crate) use hclog::spoken;
 pub use process::{is_wanted, run};
 pub use settings::{ENCRYPTION_KEY, OperatorSettings, PLUGIN_ID, SettingsError, key_from, origin};
 

@@ -137,6 +137,13 @@ impl Store {
         Ok(names.into_iter().filter(|name| is_for_queries(name)).collect())
     }
 
+    /// Whether `collection` has a document with this id, or had it.
+    pub fn has_document(&self, collection: &str, id: &str) -> Result<bool, StoreError> {
+        let inspector = self.inspector();
+        let mut found = inspector.prepare_cached("SELECT 1 FROM oura_raw_documents WHERE resource = ?1 AND document_id = ?2")?;
+        Ok(found.exists((collection, id))?)
+    }
+
     /// Writes a consistent copy of the whole database to `to`, which must not exist; nobody but this user may read it. Syncs may go on
     /// meanwhile.
     pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {

@@ -48,31 +48,85 @@ struct Shared {
 /// Runs are numbered here and begun in the store by the schedule's own task: who asks for one does not wait for the store, which may be
 /// busy for long with tables that are derived anew.
 struct Runs {
-    /// Wanted or under way, and why.
-    wanted: Option<(i64, Trigger)>,
-    /// The number of the next one.
+    /// Under way, or the next to be.
+    wanted: Option<Wanted>,
+    /// Wanted when that one has ended.
+    after: Option<Wanted>,
+    /// The number of the next new one.
     next: i64,
 }
 
+#[derive(Clone, Copy)]
+struct Wanted {
+    run: i64,
+    trigger: Trigger,
+    begun: bool,
+}
+
+impl Runs {
+    /// Wants a run, and returns its number; one that is wanted or under way serves, unless it may be past what is asked for.
+    fn want(&mut self, trigger: Trigger) -> i64 {
+        let place = match &self.wanted {
+            Some(wanted) if wanted.begun && asks_for_more(trigger) => &mut self.after,
+            _ => &mut self.wanted,
+        };
+        if let Some(wanted) = place {
+            // Time would have set it off as well: what somebody did says more.
+            if !wanted.begun && wanted.trigger == Trigger::Schedule {
+                wanted.trigger = trigger;
+            }
+            return wanted.run;
+        }
+        let run = self.next;
+        *place = Some(Wanted { run, trigger, begun: false });
+        self.next += 1;
+        run
+    }
+
+    /// The one to do now.
+    fn begin(&mut self) -> Option<(i64, Trigger)> {
+        let wanted = self.wanted.as_mut()?;
+        wanted.begun = true;
+        Some((wanted.run, wanted.trigger))
+    }
+
+    /// `run` makes way for the one after it, if it has not done so already.
+    fn end(&mut self, run: i64) {
+        if self.wanted.is_some_and(|wanted| wanted.run == run) {
+            self.wanted = self.after.take();
+        }
+    }
+}
+
+/// Whether a run that has begun may not bring what is asked for: it may have looked already what waits in the store, or may be dying of
+/// the login before.
+fn asks_for_more(trigger: Trigger) -> bool {
+    matches!(trigger, Trigger::Backfill | Trigger::Login)
+}
+
 impl Sync {
-    /// Starts the schedule; the first sync is due when the last one is older than the interval. Blocks for a small read.
-    pub fn start(executor: Executor, schedule: Schedule) -> Result<Sync, StoreError> {
+    /// Starts the schedule, with a sync if there is a reason for one at once; else the first is due when the last one is older than the
+    /// interval. Blocks for a small read.
+    pub fn start(executor: Executor, schedule: Schedule, at_once: Option<Trigger>) -> Result<Sync, StoreError> {
         let next = executor.store.next_run()?;
         let shared = Arc::new(Shared {
             executor,
             schedule,
-            runs: Mutex::new(Runs { wanted: None, next }),
+            runs: Mutex::new(Runs { wanted: None, after: None, next }),
             next: Mutex::new(None),
             wanted: Notify::new(),
             progress: watch::Sender::new(Progress { finished: true, ..Progress::default() }),
             stop: watch::Sender::new(false),
         });
+        if let Some(trigger) = at_once {
+            shared.request(trigger);
+        }
         let task = tokio::spawn(Arc::clone(&shared).keep_going());
         Ok(Sync { shared, task: Mutex::new(Some(task)) })
     }
 
-    /// Asks for a sync; one that is wanted or under way already serves. Returns its number at once; that it could not begin is told as
-    /// its failure, in [`Progress`].
+    /// Asks for a sync. One that is wanted or under way already serves; after a login, and for a backfill, one that begins from now on.
+    /// Returns at once the number of the one that serves; that it could not begin is told as its failure, in [`Progress`].
     pub fn request(&self, trigger: Trigger) -> i64 {
         let run = self.shared.request(trigger);
         self.shared.wanted.notify_one();
@@ -84,7 +138,9 @@ impl Sync {
     }
 
     pub fn is_running(&self) -> bool {
-        self.shared.under_way(&lock(&self.shared.runs)).is_some()
+        let mut runs = lock(&self.shared.runs);
+        self.shared.move_on(&mut runs);
+        runs.wanted.is_some()
     }
 
     /// When the schedule will start the next sync.
@@ -112,19 +168,33 @@ impl Drop for Sync {
 impl Shared {
     fn request(&self, trigger: Trigger) -> i64 {
         let mut runs = lock(&self.runs);
-        if let Some(run) = self.under_way(&runs) {
-            return run;
-        }
-        let run = runs.next;
-        *runs = Runs { wanted: Some((run, trigger)), next: run + 1 };
-        self.progress.send_replace(Progress { run, ..Progress::default() });
+        self.move_on(&mut runs);
+        let run = runs.want(trigger);
+        self.announce(&runs);
         run
     }
 
-    /// The run that is wanted, unless it has ended already.
-    fn under_way(&self, runs: &Runs) -> Option<i64> {
-        let progress = self.progress.borrow();
-        runs.wanted.map(|(run, _)| run).filter(|run| !(progress.finished && progress.run == *run))
+    /// Lets go of the run that has ended, as whoever follows it knows before the schedule's own task.
+    fn move_on(&self, runs: &mut Runs) {
+        let ended = Some(self.progress.borrow()).filter(|progress| progress.finished).map(|progress| progress.run);
+        if let Some(run) = ended {
+            runs.end(run);
+        }
+        self.announce(runs);
+    }
+
+    /// Shows the run that is wanted as the one that is to be followed.
+    fn announce(&self, runs: &Runs) {
+        if let Some(Wanted { run, .. }) = runs.wanted {
+            let follow = |progress: &mut Progress| {
+                let is_new = progress.run != run;
+                if is_new {
+                    *progress = Progress { run, ..Progress::default() };
+                }
+                is_new
+            };
+            self.progress.send_if_modified(follow);
+        }
     }
 
     /// One run from its row in the store to its end.
@@ -144,16 +214,18 @@ impl Shared {
         let mut stop = self.stop.subscribe();
         let mut failures = 0;
         loop {
-            let wanted = lock(&self.runs).wanted;
+            let wanted = lock(&self.runs).begin();
             if let Some((run, trigger)) = wanted {
                 let end = self.go(run, trigger, &stop).await;
                 failures = if matches!(end, RunEnd::Failed(_)) || self.reached_nothing() { failures + 1 } else { 0 };
                 tracing::info!(run, end = ?end, "sync ended");
-                // Who saw the end of this run may have asked for the next one already.
-                lock(&self.runs).wanted.take_if(|(wanted, _)| *wanted == run);
+                self.move_on(&mut lock(&self.runs));
             }
             if *stop.borrow() {
                 return;
+            }
+            if lock(&self.runs).wanted.is_some() {
+                continue;
             }
             let pause = Arc::clone(&self).pause(failures).await;
             tokio::select! {
@@ -235,6 +307,41 @@ mod tests {
     fn wait_at(time: &str, failures: u32) -> i64 {
         let now = Stamp::parse(time, Tz::Europe__Vienna).unwrap().at;
         wait(1800, failures, now, Tz::Europe__Vienna, Day::new(2026, 11, 19))
+    }
+
+    #[test]
+    fn a_run_serves_everybody_until_it_ends() {
+        let mut runs = Runs { wanted: None, after: None, next: 7 };
+        assert!(runs.begin().is_none());
+        assert_eq!([Trigger::Manual, Trigger::Backfill, Trigger::Health].map(|trigger| runs.want(trigger)), [7; 3]);
+        assert_eq!(runs.begin(), Some((7, Trigger::Manual)));
+        assert_eq!(runs.want(Trigger::Schedule), 7);
+        runs.end(7);
+        assert_eq!((runs.begin(), runs.want(Trigger::Manual)), (None, 8));
+    }
+
+    #[test]
+    fn a_backfill_is_done_by_a_run_that_begins_after_it_was_asked_for() {
+        let mut runs = Runs { wanted: None, after: None, next: 1 };
+        runs.want(Trigger::Schedule);
+        runs.begin();
+        assert_eq!([Trigger::Backfill, Trigger::Manual, Trigger::Backfill].map(|trigger| runs.want(trigger)), [2, 1, 2]);
+        runs.end(1);
+        runs.end(1);
+        assert_eq!(runs.want(Trigger::Backfill), 2, "it has not begun");
+        assert_eq!(runs.begin(), Some((2, Trigger::Backfill)));
+        assert_eq!(runs.want(Trigger::Backfill), 3);
+    }
+
+    #[test]
+    fn a_run_that_began_before_a_login_does_not_serve_it() {
+        let mut runs = Runs { wanted: None, after: None, next: 1 };
+        runs.want(Trigger::Schedule);
+        assert_eq!(runs.want(Trigger::Login), 1);
+        assert_eq!(runs.begin(), Some((1, Trigger::Login)), "not by itself");
+        assert_eq!(runs.want(Trigger::Login), 2);
+        runs.end(1);
+        assert_eq!(runs.begin(), Some((2, Trigger::Login)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ringside::account::Trigger;
+use ringside::account::{Backfill, Trigger};
 use serde_json::json;
 
 use super::world::*;
@@ -60,4 +60,22 @@ async fn a_sync_that_the_file_does_not_take_says_so() {
         .unwrap();
     assert_says(&sync(&world.account).await.failure.unwrap(), &["database"]);
     assert_eq!(sync(&world.account).await.failure, None, "the next one goes well");
+}
+
+#[tokio::test]
+async fn a_backfill_that_is_asked_for_while_a_run_is_under_way_has_a_run_of_its_own() {
+    let world = World::connected().await;
+    world.simulator.faults().add("collection=sleep,delay=2000,times=1".parse().unwrap());
+    let under_way = world.account.start_sync(Trigger::Manual).unwrap();
+    world.account.progress().wait_for(|progress| progress.run == under_way && progress.windows > 0).await.unwrap();
+    let request = Backfill { days: 3, offset_days: 10, resources: vec!["daily_sleep".to_owned()] };
+    assert_eq!(world.account.backfill(&request).unwrap(), under_way + 1, "the one under way may be past it");
+    assert_eq!(world.account.start_sync(Trigger::Manual).unwrap(), under_way, "whatever else is wanted joins it");
+    assert!(world.account.status().unwrap().sync.running);
+    assert_eq!(ended(&world.account, under_way + 1).await.failure, None);
+    let runs = world.select(&format!("SELECT run, trigger, state FROM sync_runs WHERE run >= {under_way} ORDER BY run"));
+    assert_eq!(runs, [[json!(under_way), json!("manual"), json!("done")], [json!(under_way + 1), json!("backfill"), json!("done")]]);
+    assert_eq!(world.select("SELECT count(*) FROM sync_windows WHERE done_at IS NULL"), [[json!(0)]]);
+    let done = "SELECT count(*) FROM sync_windows WHERE reason = 'backfill' AND done_at IS NOT NULL";
+    assert_eq!(world.select(done), [[json!(1)]]);
 }

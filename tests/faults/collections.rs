@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringside::account::{Backfill, ConnectionState};
+use ringside::account::{Backfill, ConnectionState, DatasourceKey, Settings};
 use ringside::simulator::{Config, Fault, Misbehaviour, Target};
 use ringside::time::Clock;
 use serde_json::json;
@@ -263,4 +263,36 @@ async fn order_and_repetition_change_nothing() {
     assert_eq!(log_in(&world.account).await.failure, None);
     world.assert_whole_but(&["heartrate"]);
     assert_eq!(world.select("SELECT max(revision) FROM oura_raw_documents"), [[json!(1)]]);
+}
+
+#[tokio::test]
+async fn a_backfill_fetches_what_the_settings_choose_unless_it_says_otherwise() {
+    let world = World::new(person(), brisk()).await;
+    let chosen = Settings { collections: vec!["Daily_Sleep".to_owned(), "gone".to_owned()], ..settings() };
+    let account = world.accounts.account(&DatasourceKey::single(), &chosen, &secret()).await.unwrap();
+    let run = log_in(&account).await.run;
+    let answer = call(&account, USER, "/backfill", json!({ "days": 3 })).await;
+    assert_eq!(answer, (202, json!({ "run": run + 1 })));
+    assert_eq!(ended(&account, run + 1).await.failure, None);
+    let fetched = "SELECT DISTINCT resource FROM sync_windows WHERE reason = 'backfill'";
+    assert_eq!(world.select(fetched), [["daily_sleep"]]);
+    assert_eq!(call(&account, USER, "/backfill?resources=workout", json!({ "days": 3 })).await.0, 202);
+    assert_eq!(ended(&account, run + 2).await.failure, None);
+    assert_eq!(world.select(fetched), [["daily_sleep"], ["workout"]]);
+
+    for (address, body, words) in [
+        ("/backfill", json!({ "days": 3, "offset": 4 }), ["offset", "offset_days"]),
+        ("/backfill?offset=4", json!({ "days": 3 }), ["offset=4", "offset_days"]),
+        ("/backfill?resources=,", json!({ "days": 3 }), ["no collection", "resources=sleep,workout"]),
+    ] {
+        let answer = call(&account, USER, address, body).await;
+        assert_eq!(answer.0, 400, "{answer:?}");
+        assert_says(&said(&answer), &words);
+    }
+    let account = {
+        let gone = Settings { collections: vec!["gone".to_owned()], ..settings() };
+        world.accounts.account(&DatasourceKey::single(), &gone, &secret()).await.unwrap()
+    };
+    let answer = call(&account, USER, "/backfill", json!({ "days": 3 })).await;
+    assert_eq!((answer.0, &answer.1["error"]["code"]), (400, &json!("unknown_collection")));
 }

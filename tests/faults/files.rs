@@ -27,6 +27,9 @@ async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
     let settings = ringside::account::Settings { collections: vec!["no such collection".to_owned()], ..settings() };
     let account = accounts.account(&DatasourceKey::single(), &settings, &secret()).await.unwrap();
     log_in(&account).await;
+    // From now on everything is wanted.
+    let settings = ringside::account::Settings { history_start: None, collections: Vec::new(), ..settings };
+    accounts.account(&DatasourceKey::single(), &settings, &secret()).await.unwrap();
     accounts.shutdown().await;
     folder
 }
@@ -58,11 +61,16 @@ const ADMIN_TOKEN: &str = "admin-admin-admin-admin";
 
 /// The program serving `folder`, and its address.
 fn serve(before: &str, folder: &Path, simulator: &Simulator) -> (Child, String) {
-    use std::io::{BufRead, BufReader};
-    let mut serve = program(before, folder, simulator, "serve", &["--listen", "127.0.0.1:0"]);
-    serve.env("RINGSIDE_READ_TOKEN", READ_TOKEN).env("RINGSIDE_ADMIN_TOKEN", ADMIN_TOKEN);
-    let mut serve = Child(serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let (mut serve, origin) = serve_into(Stdio::piped(), program(before, folder, simulator, "serve", &[]));
     ear::overhear(serve.0.stderr.take().unwrap());
+    (serve, origin)
+}
+
+/// The same, with its log going to `stderr`.
+fn serve_into(stderr: Stdio, mut serve: Command) -> (Child, String) {
+    use std::io::{BufRead, BufReader};
+    serve.args(["--listen", "127.0.0.1:0"]).env("RINGSIDE_READ_TOKEN", READ_TOKEN).env("RINGSIDE_ADMIN_TOKEN", ADMIN_TOKEN);
+    let mut serve = Child(serve.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap());
     let mut listening = String::new();
     BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut listening).unwrap();
     assert_says(&listening, &["listening on http://127.0.0.1:"]);
@@ -207,6 +215,93 @@ async fn what_is_stored_in_a_read_only_folder_is_served_and_nothing_is_changed()
     assert_eq!(status, 503, "{refusal}");
     assert_says(&refusal, &[folder.path().to_str().unwrap(), "cannot be written", "own the folder"]);
     drop(read_only);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_wrong_while_serving_is_on_standard_error() {
+    let simulator = oura_of_today(3).await;
+    let folder = connected_folder(&simulator).await;
+    simulator.faults().add("collection=sleep,scope".parse().unwrap());
+    let log = folder.path().join("log");
+    for (level, said, unsaid) in [
+        (None, vec!["WARN a window could not be fetched", "collection=\"sleep\"", "INFO sync ended"], "\u{1b}"),
+        (Some("warn"), vec!["WARN a window could not be fetched"], "INFO"),
+    ] {
+        let mut serve = program("", folder.path(), &simulator, "serve", &[]);
+        serve.envs(level.map(|level| ("RINGSIDE_LOG", level)));
+        let (serve, origin) = serve_into(std::fs::File::create(&log).unwrap().into(), serve);
+        let sync = reqwest::Client::new().post(format!("{origin}/api/sync")).bearer_auth(ADMIN_TOKEN);
+        let answer = sync.header("Content-Type", "application/json").send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 202);
+        let heard = || std::fs::read_to_string(&log).unwrap();
+        for _ in 0..300 {
+            if said.iter().all(|word| heard().contains(word)) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        drop(serve);
+        ear::hear(heard().as_bytes());
+        assert_says(&heard(), &said);
+        assert!(!heard().contains(unsaid), "{level:?}: {}", heard());
+    }
+
+    let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_says(&log, &["WARN a window could not be fetched", "100.0 %"]);
+    assert!(!log.contains("INFO"), "{log}");
+}
+
+#[tokio::test]
+async fn a_command_changes_the_settings_that_it_is_given_and_no_others() {
+    let simulator = oura_of_today(3).await;
+    let folder = connected_folder(&simulator).await;
+    let chosen = ringside::account::Settings {
+        timezone: "Pacific/Auckland".to_owned(),
+        sync_interval_minutes: 45,
+        collections: vec!["daily_sleep".to_owned(), "personal_info".to_owned()],
+        scopes: "daily personal".to_owned(),
+        ..settings()
+    };
+    let key = DatasourceKey::single();
+    let accounts = Accounts::open(environment(folder.path(), &simulator, Clock::system())).unwrap();
+    accounts.account(&key, &chosen, &secret()).await.unwrap();
+    accounts.shutdown().await;
+    drop(accounts);
+    let remembered = || {
+        let accounts = Accounts::open(environment(folder.path(), &simulator, Clock::system())).unwrap();
+        let (settings, client_secret) = accounts.remembered(&key).unwrap().unwrap();
+        (settings, client_secret == secret())
+    };
+    let zone = || {
+        let derived_by = super::common::select(&folder.path().join("1/oura/oura.db"), "SELECT value FROM meta WHERE name = 'derived_by'");
+        derived_by[0][0].as_str().unwrap().to_owned()
+    };
+
+    // Not even the application needs to be given again.
+    let mut sync = program("", folder.path(), &simulator, "sync", &[]);
+    sync.env_remove("OURA_CLIENT_ID").env_remove("OURA_CLIENT_SECRET");
+    for command in [sync, program("", folder.path(), &simulator, "backfill", &["--days", "2", "--resources", "daily_sleep"])] {
+        let output = finished(command).await;
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(remembered(), (chosen.clone(), true));
+        assert_says(&zone(), &["Pacific/Auckland"]);
+    }
+    assert_eq!(count(folder.path(), "SELECT count(*) FROM collections WHERE last_sync IS NOT NULL"), 2);
+
+    let output = finished(program("", folder.path(), &simulator, "sync", &["--timezone", "Europe/Vienna", "--sync-interval", "60"])).await;
+    assert!(output.status.success(), "{output:?}");
+    let changed = ringside::account::Settings { timezone: "Europe/Vienna".to_owned(), sync_interval_minutes: 60, ..chosen };
+    assert_eq!(remembered(), (changed, true));
+
+    // What is remembered is lost with the vault; the days stay as they are.
+    for name in ["vault.db", "vault.key"] {
+        std::fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
+    assert_says(&complaint(&output), &["not connected"]);
+    assert_eq!(remembered().0.timezone, "Europe/Vienna");
+    assert_says(&zone(), &["Europe/Vienna"]);
 }
 
 #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! Logins that go wrong.
 
-use ringside::account::{Accounts, ConnectionState, DatasourceKey, Settings, Trigger};
+use ringside::account::{Accounts, ConnectionState, DatasourceKey, Environment, Settings, Trigger};
 use ringside::oura::Secret;
 use ringside::simulator::{Config, Fault, Misbehaviour, Registration};
 use ringside::time::Clock;
@@ -331,6 +331,48 @@ async fn a_person_is_known_again_whatever_is_fetched_of_them() {
 }
 
 #[tokio::test]
+async fn a_history_that_never_said_whose_it_is_takes_its_own_person_and_no_other() {
+    let World { simulator, folder, accounts, account } = World::new(person(), brisk()).await;
+    simulator.faults().add("collection=personal_info,status=500".parse().unwrap());
+    log_in(&account).await;
+    account.disconnect().await.unwrap();
+    let held = account.status().unwrap().sync.documents;
+    assert!(held > 100);
+    drop(account);
+    accounts.shutdown().await;
+    drop(accounts);
+
+    let somebody = oura(Config { seed: 8, ..person() }).await;
+    let accounts = Accounts::open(environment(folder.path(), &somebody, brisk())).unwrap();
+    let account = accounts.account(&DatasourceKey::single(), &settings(), &secret()).await.unwrap();
+    // Whether Oura says who logs in or not: it is not known who was here.
+    for fault in [None, Some("collection=personal_info,status=500")] {
+        somebody.faults().clear();
+        fault.into_iter().for_each(|fault| somebody.faults().add(fault.parse().unwrap()));
+        let answer = call(&account, USER, "/oauth/callback", json!(allowed(&account).await)).await;
+        assert_eq!((answer.0, &answer.1["error"]["code"]), (409, &json!("other_person")), "{fault:?}");
+    }
+    assert_eq!(account.status().unwrap().state, ConnectionState::NotConnected);
+    // Nothing can be compared.
+    somebody.faults().clear();
+    somebody.faults().add("path=/v2,status=500".parse().unwrap());
+    let answer = call(&account, USER, "/oauth/callback", json!(allowed(&account).await)).await;
+    assert_eq!((answer.0, &answer.1["error"]["code"]), (503, &json!("person_unknown")));
+    drop(account);
+    accounts.shutdown().await;
+    drop(accounts);
+
+    let accounts = Accounts::open(environment(folder.path(), &simulator, brisk())).unwrap();
+    let account = accounts.account(&DatasourceKey::single(), &settings(), &secret()).await.unwrap();
+    let run = account.status().unwrap().sync.run.unwrap();
+    let answer = call(&account, USER, "/oauth/callback", json!(allowed(&account).await)).await;
+    assert_eq!(answer, (200, json!({ "state": "connected" })), "the same person, of whom Oura says nothing still");
+    simulator.faults().clear();
+    ended(&account, run + 1).await;
+    World { simulator, folder, accounts, account }.assert_whole();
+}
+
+#[tokio::test]
 async fn who_disconnects_during_a_renewal_gives_the_new_pair_back() {
     let world = World::connected().await;
     world.simulator.faults().add(Fault::on_path("/oauth/token", Misbehaviour::Delay(Duration::from_secs(2))));
@@ -343,4 +385,34 @@ async fn who_disconnects_during_a_renewal_gives_the_new_pair_back() {
     let login: Vec<&str> = journal.log().iter().map(|request| request.path.as_str()).filter(|path| path.starts_with("/oauth")).collect();
     assert_eq!(login[login.len() - 2..], ["/oauth/token", "/oauth/revoke"], "not the one that the new pair replaced");
     assert_eq!(world.account.status().unwrap().state, ConnectionState::NotConnected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_sync_is_the_logins_own() {
+    for _ in 0..10 {
+        let (folder, simulator) = (tempfile::tempdir().unwrap(), oura(person()).await);
+        let scheduled = Environment { scheduled: true, ..environment(folder.path(), &simulator, standing()) };
+        let accounts = Accounts::open(scheduled).unwrap();
+        let few = Settings { collections: vec!["daily_sleep".to_owned()], ..settings() };
+        let account = accounts.account(&DatasourceKey::single(), &few, &secret()).await.unwrap();
+        log_in(&account).await;
+        let world = World { simulator, folder, accounts, account };
+        assert_eq!(world.select("SELECT run, trigger FROM sync_runs"), [[json!(1), json!("login")]]);
+        world.accounts.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_followed_by_a_sync_that_begins_after_it() {
+    let world = World::connected().await;
+    world.simulator.faults().add("collection=sleep,delay=2000,times=1".parse().unwrap());
+    let old = world.account.start_sync(Trigger::Manual).unwrap();
+    world.account.progress().wait_for(|progress| progress.run == old && progress.windows > 0).await.unwrap();
+    let back = allowed(&world.account).await;
+    assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
+    let own = tokio::time::timeout(Duration::from_secs(60), ended(&world.account, old + 1)).await.expect("a run follows");
+    assert_eq!(own.failure, None);
+    let runs = world.select(&format!("SELECT run, trigger, state FROM sync_runs WHERE run >= {old} ORDER BY run"));
+    assert_eq!(runs[1], [json!(old + 1), json!("login"), json!("done")], "{runs:?}");
+    world.assert_whole();
 }
