@@ -7,13 +7,11 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ringside::account::{Accounts, DatasourceKey, Environment, Settings};
 use ringside::catalog::{Catalog, Storage};
 use ringside::oura::{self, Origins, Secret};
-use ringside::query::Limits;
 use ringside::simulator::{self, Config, Consent, Fault, Misbehaviour, SECRET_MARK, Simulator, Target, Violation};
 use ringside::time::{Clock, Day, Instant, Tz};
 use serde_json::{Value, json};
@@ -37,16 +35,7 @@ fn unix_now() -> f64 {
 }
 
 fn environment(folder: &Path, origin: &url::Url, clock: Clock, scheduled: bool) -> Environment {
-    Environment {
-        data_dir: folder.to_owned(),
-        origins: Origins::at(origin),
-        http: oura::http_client().unwrap(),
-        catalog: Arc::new(Catalog::bundled()),
-        clock,
-        limits: Limits::default(),
-        encryption_key: None,
-        scheduled,
-    }
+    Environment { clock, scheduled, ..Environment::at(folder, Origins::at(origin)).unwrap() }
 }
 
 /// What goes wrong on any day, and a quarter of an hour without Oura now and then.

@@ -9,10 +9,9 @@ use url::Url;
 use super::Failure;
 use crate::account::{Account, Accounts, DatasourceKey, Environment, Settings, specification};
 use crate::catalog::Catalog;
-use crate::oura::{self, Origins, Secret};
-use crate::query::Limits;
+use crate::oura::{Origins, Secret};
 use crate::store::Store;
-use crate::time::{Clock, Day};
+use crate::time::Day;
 
 /// The folder with the data, and whose.
 #[derive(Args, Clone, Debug)]
@@ -66,16 +65,9 @@ impl Application {
     /// Opens the data folder, which no other process may use meanwhile, and the data source in it. A schedule can begin where nothing can
     /// be written: then stored data can be read.
     pub async fn open(&self, scheduled: bool) -> Result<(Accounts, Account), Failure> {
-        let environment = Environment {
-            data_dir: self.folder.data_dir.clone(),
-            origins: self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at),
-            http: oura::http_client()?,
-            catalog: Arc::new(Catalog::bundled()),
-            clock: Clock::system(),
-            limits: Limits::default(),
-            encryption_key: std::env::var("GF_PLUGIN_ENCRYPTION_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new),
-            scheduled,
-        };
+        let origins = self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at);
+        let encryption_key = std::env::var("GF_PLUGIN_ENCRYPTION_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new);
+        let environment = Environment { encryption_key, scheduled, ..Environment::at(&self.folder.data_dir, origins)? };
         let accounts = if scheduled { Accounts::open_or_read(environment)? } else { Accounts::open(environment)? };
         let settings = Settings {
             client_id: self.client_id.clone(),

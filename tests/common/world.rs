@@ -1,12 +1,10 @@
 //! A person with a ring, Oura, and a data source that is connected to both.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use ringside::account::{Account, Accounts, DatasourceKey, Environment, Settings};
-use ringside::catalog::Catalog;
 use ringside::oura::{self, Origins, Secret};
-use ringside::query::{Answer, Limits, QueryContext, SqlQuery};
+use ringside::query::{Answer, QueryContext, SqlQuery};
 use ringside::simulator::{self, Config, Consent, Simulator};
 use ringside::time::{Clock, Day, Tz};
 
@@ -38,16 +36,8 @@ impl World {
     }
 
     pub fn environment(&self, folder: &Path) -> Environment {
-        Environment {
-            data_dir: folder.to_owned(),
-            origins: Origins::at(&self.simulator.origin()),
-            http: oura::http_client().unwrap(),
-            catalog: Arc::new(Catalog::bundled()),
-            clock: self.clock.clone(),
-            limits: Limits::default(),
-            encryption_key: None,
-            scheduled: false,
-        }
+        let origins = Origins::at(&self.simulator.origin());
+        Environment { clock: self.clock.clone(), ..Environment::at(folder, origins).unwrap() }
     }
 
     /// The data source, as it was left.

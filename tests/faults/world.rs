@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -12,7 +11,6 @@ use ringside::api::{self, Caller, Role};
 use ringside::catalog::{Catalog, Storage};
 use ringside::oura::oauth::SCOPES;
 use ringside::oura::{self, Origins, Secret};
-use ringside::query::Limits;
 use ringside::simulator::{Config, SECRET_MARK, Simulator};
 use ringside::time::{Clock, Day, Instant, Tz};
 use serde_json::{Value, json};
@@ -51,16 +49,7 @@ pub async fn oura(config: Config) -> Simulator {
 }
 
 pub fn environment(folder: &Path, simulator: &Simulator, clock: Clock) -> Environment {
-    Environment {
-        data_dir: folder.to_owned(),
-        origins: Origins::at(&simulator.origin()),
-        http: oura::http_client().unwrap(),
-        catalog: Arc::new(Catalog::bundled()),
-        clock,
-        limits: Limits::default(),
-        encryption_key: None,
-        scheduled: false,
-    }
+    Environment { clock, ..Environment::at(folder, Origins::at(&simulator.origin())).unwrap() }
 }
 
 pub fn settings() -> Settings {

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use ringside::account::{Account, Accounts, DatasourceKey, Environment, Settings};
 use ringside::catalog::{Catalog, Storage};
-use ringside::oura::{self, Origins, Secret};
-use ringside::query::Limits;
+use ringside::oura::{Origins, Secret};
 use ringside::simulator::{self, Config, SECRET_MARK, Simulator};
 use ringside::time::{Clock, Day, Instant, Tz};
 use sha2::{Digest, Sha256};
@@ -49,16 +47,7 @@ pub async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
 
 /// *Connect* and *Allow*, on the data source's page.
 pub async fn connect(folder: &Path, simulator: &Simulator) {
-    let environment = Environment {
-        data_dir: folder.to_owned(),
-        origins: Origins::at(&simulator.origin()),
-        http: oura::http_client().unwrap(),
-        catalog: Arc::new(Catalog::bundled()),
-        clock: Clock::system(),
-        limits: Limits::default(),
-        encryption_key: None,
-        scheduled: false,
-    };
+    let environment = Environment::at(folder, Origins::at(&simulator.origin())).unwrap();
     let accounts = Accounts::open(environment.clone()).unwrap();
     let settings =
         Settings { client_id: "simulated-client".to_owned(), collections: vec!["personal_info".to_owned()], ..Settings::default() };
