@@ -9,10 +9,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use common::world::connect;
+use common::{database, wanted};
 use ringside::account::{Accounts, DatasourceKey, Environment, Settings};
 use ringside::catalog::{Catalog, Storage};
-use ringside::oura::{self, Origins, Secret};
-use ringside::simulator::{self, Config, Consent, Fault, Misbehaviour, SECRET_MARK, Simulator, Target, Violation};
+use ringside::oura::{Origins, Secret};
+use ringside::simulator::{Config, Consent, Fault, Misbehaviour, SECRET_MARK, Simulator, Target, Violation};
 use ringside::time::{Clock, Day, Instant, Tz};
 use serde_json::{Value, json};
 
@@ -21,7 +23,6 @@ const RATE: f64 = 365.0 * 86_400.0 / (20.0 * 60.0);
 const BEGINNING: &str = "2025-11-24T06:00:00Z";
 /// Days of history before it.
 const HISTORY: i64 = 30;
-const USER: &str = "anna";
 /// Days that may still change at the end.
 const UNSETTLED: i64 = 8;
 
@@ -55,9 +56,9 @@ fn everyday_faults() -> Vec<Fault> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a part of the soak, in a process of its own"]
 async fn the_data_source() {
-    let wanted = |name: &str| std::env::var(name).unwrap();
-    let clock = clock(wanted("SOAK_ANCHOR").parse().unwrap());
-    let environment = environment(wanted("SOAK_FOLDER").as_ref(), &wanted("SOAK_ORIGIN").parse().unwrap(), clock, true);
+    let told = |name: &str| std::env::var(name).unwrap();
+    let clock = clock(told("SOAK_ANCHOR").parse().unwrap());
+    let environment = environment(told("SOAK_FOLDER").as_ref(), &told("SOAK_ORIGIN").parse().unwrap(), clock, true);
     let accounts = Accounts::open(environment).unwrap();
     assert_eq!(accounts.resume().await.unwrap(), 1);
     tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await.unwrap().unwrap();
@@ -111,13 +112,13 @@ fn median(measures: &[Measure], of: impl Fn(&Measure) -> f64) -> f64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_year_of_scheduled_syncs_leaves_nothing_out_and_nothing_behind() {
-    let minutes: f64 = std::env::var("SOAK_MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(0.5);
+    let minutes = wanted("SOAK_MINUTES", 0.5);
     let folder = tempfile::tempdir().unwrap();
     let anchor = unix_now();
     let first_day = common::at(BEGINNING).day(Tz::UTC).plus(-HISTORY);
     let config = Config { consent: Consent::Allow, ..Config::new(5, first_day, clock(anchor)) };
     let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into()).await.unwrap();
-    connect(folder.path(), &simulator, first_day, clock(anchor)).await;
+    log_in(folder.path(), &simulator, first_day, clock(anchor)).await;
     everyday_faults().into_iter().for_each(|fault| simulator.faults().add(fault));
 
     let watched = Watched::start(folder.path(), &simulator.origin(), anchor);
@@ -136,7 +137,7 @@ async fn a_year_of_scheduled_syncs_leaves_nothing_out_and_nothing_behind() {
     let (early, late) = (&measures[quarter..2 * quarter], &measures[3 * quarter..]);
     let memory = |part: &[Measure]| median(part, |measure| measure.megabytes);
     let handles = |part: &[Measure]| part.iter().map(|measure| measure.handles).max().unwrap();
-    let database = DatasourceKey::single().folder(folder.path()).join("oura.db");
+    let database = database(folder.path());
     let ended = clock(anchor).now();
     let runs = common::select(&database, "SELECT count(*), sum(state = 'done'), sum(requests) FROM sync_runs");
     let journal = simulator.requests();
@@ -164,13 +165,11 @@ async fn a_year_of_scheduled_syncs_leaves_nothing_out_and_nothing_behind() {
 }
 
 /// Logs in and remembers the settings; the history is left to the schedule.
-async fn connect(folder: &Path, simulator: &Simulator, first_day: Day, clock: Clock) {
+async fn log_in(folder: &Path, simulator: &Simulator, first_day: Day, clock: Clock) {
     let accounts = Accounts::open(environment(folder, &simulator.origin(), clock, false)).unwrap();
     let settings = Settings { client_id: "simulated-client".to_owned(), history_start: Some(first_day), ..Settings::default() };
     let account = accounts.account(&DatasourceKey::single(), &settings, &Secret::new(SECRET_MARK)).await.unwrap();
-    let start = account.start_login("http://localhost/connections/datasources/edit/oura", USER).unwrap();
-    let (code, state) = simulator::consent(&oura::http_client().unwrap(), &start.authorize_url).await.unwrap();
-    account.finish_login(&Secret::new(code), &Secret::new(state), USER).await.unwrap();
+    connect(&account, "anna").await;
     accounts.shutdown().await;
 }
 

@@ -54,11 +54,16 @@ impl World {
 
     /// *Connect*, *Allow*, and the sync after it.
     pub async fn connect(&self, account: &Account) {
-        let start = account.start_login(REDIRECT, "ann").unwrap();
-        let (code, state) = simulator::consent(&oura::http_client().unwrap(), &start.authorize_url).await.unwrap();
-        account.finish_login(&Secret::new(code), &Secret::new(state), "ann").await.unwrap();
+        connect(account, "ann").await;
         synced(account).await;
     }
+}
+
+/// *Connect* and *Allow*, as `user`, on the data source's page.
+pub async fn connect(account: &Account, user: &str) {
+    let start = account.start_login(REDIRECT, user).unwrap();
+    let (code, state) = simulator::consent(&oura::http_client().unwrap(), &start.authorize_url).await.unwrap();
+    account.finish_login(&Secret::new(code), &Secret::new(state), user).await.unwrap();
 }
 
 /// Waits until the sync that is wanted or under way has ended.

@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+pub use super::common::world::REDIRECT;
 use super::common::{at, ear};
 
 /// Days of history: some settled, and the last week that may still change.
 pub const DAYS: i64 = 17;
 pub const USER: &str = "anna";
-pub const REDIRECT: &str = "http://localhost:3000/connections/datasources/edit/oura";
 
 /// The morning on which the simulator stands still.
 pub fn morning() -> Instant {
