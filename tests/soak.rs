@@ -4,19 +4,17 @@
 
 mod common;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use common::truth::assert_held;
 use common::world::connect;
 use common::{database, wanted};
 use ringside::account::{Accounts, DatasourceKey, Environment, Settings};
-use ringside::catalog::{Catalog, Storage};
 use ringside::oura::{Origins, Secret};
 use ringside::simulator::{Config, Consent, Fault, Misbehaviour, SECRET_MARK, Simulator, Target, Violation};
-use ringside::time::{Clock, Day, Instant, Tz};
-use serde_json::{Value, json};
+use ringside::time::{Clock, Day, Tz};
 
 /// Seconds of the simulated year that pass in one.
 const RATE: f64 = 365.0 * 86_400.0 / (20.0 * 60.0);
@@ -159,7 +157,7 @@ async fn a_year_of_scheduled_syncs_leaves_nothing_out_and_nothing_behind() {
         std::fs::metadata(&database).unwrap().len() as f64 / 1e6,
     );
     assert_eq!(journal.violations(Violation::RefreshTokenReused), 0);
-    assert_whole(&database, &simulator, first_day, ended);
+    assert_held(&database, &simulator, &(first_day..=ended.day(Tz::UTC).plus(-UNSETTLED)), &[]);
     assert!(memory(late) < 1.1 * memory(early) + 4.0, "memory grows");
     assert!(handles(late) <= handles(early) + 2, "file handles grow");
 }
@@ -171,47 +169,4 @@ async fn log_in(folder: &Path, simulator: &Simulator, first_day: Day, clock: Clo
     let account = accounts.account(&DatasourceKey::single(), &settings, &Secret::new(SECRET_MARK)).await.unwrap();
     connect(&account, "anna").await;
     accounts.shutdown().await;
-}
-
-/// Every settled day is held as Oura has it, and no day in between was forgotten.
-fn assert_whole(database: &Path, simulator: &Simulator, first_day: Day, ended: Instant) {
-    let last_day = ended.day(Tz::UTC).plus(-UNSETTLED);
-    for collection in Catalog::bundled().collections.iter().filter(|collection| collection.storage == Storage::Documents) {
-        let settled = |document: &Value| document["day"].as_str().is_some_and(|day| (first_day..=last_day).contains(&day.parse().unwrap()));
-        let truth: BTreeSet<String> = simulator
-            .truth(&collection.name, first_day, last_day)
-            .iter()
-            .filter(|document| settled(document))
-            .map(ToString::to_string)
-            .collect();
-        let held = format!("SELECT payload FROM oura_raw_documents WHERE resource = '{}' AND deleted_at IS NULL", collection.name);
-        let held: BTreeSet<String> = common::select(database, &held)
-            .iter()
-            .map(|row| serde_json::from_str(row[0].as_str().unwrap()).unwrap())
-            .filter(settled)
-            .map(|document| document.to_string())
-            .collect();
-        let (strange, lacking) = (held.difference(&truth).next(), truth.difference(&held).next());
-        assert!(strange.is_none() && lacking.is_none(), "{}: {strange:?} {lacking:?}", collection.name);
-    }
-    for (rows, columns) in [("heartrate", ["bpm", "source"].as_slice()), ("ring_battery_level", &["level"])] {
-        let (from, to) = (first_day.plus(1).midnight(Tz::UTC), last_day.midnight(Tz::UTC));
-        let held = format!("SELECT time, {} FROM {rows} WHERE time >= {} AND time < {}", columns.join(", "), from.seconds(), to.seconds());
-        let held: BTreeSet<String> = common::select(database, &held).iter().map(|row| json!(row).to_string()).collect();
-        // Of rows with the same key the last counts.
-        let mut truth: BTreeMap<String, String> = BTreeMap::new();
-        for row in simulator.truth(rows, first_day, last_day) {
-            let at = common::at(row["timestamp"].as_str().unwrap());
-            if (from..to).contains(&at) {
-                let values = columns.iter().map(|column| row[*column].clone());
-                let whole: Vec<Value> = std::iter::once(at.seconds().into()).chain(values).collect();
-                truth.insert(json!([at.seconds(), row["source"]]).to_string(), json!(whole).to_string());
-            }
-        }
-        let truth: BTreeSet<String> = truth.into_values().collect();
-        let (strange, lacking) = (held.difference(&truth).next(), truth.difference(&held).next());
-        assert!(held.len() > 100 && strange.is_none() && lacking.is_none(), "{rows}: {strange:?} {lacking:?}");
-    }
-    let gaps = format!("SELECT count(*) FROM coverage WHERE state = 'not_fetched' AND day BETWEEN '{first_day}' AND '{last_day}'");
-    assert_eq!(common::select(database, &gaps)[0][0], 0);
 }

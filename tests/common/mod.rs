@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod ear;
+pub mod truth;
 pub mod world;
 
 use std::collections::BTreeMap;
