@@ -1,16 +1,17 @@
-//! A data source that nobody looks after, for a simulated year: its schedule runs against an Oura with its everyday faults, in a process of
-//! its own whose memory and file handles are watched. Every day half a minute of it; `SOAK_MINUTES=20` covers the year.
+//! A data source that nobody looks after, for a simulated year: its schedule runs against an Oura with its everyday faults and outages, in a
+//! process of its own whose memory and file handles are watched. Every day half a minute of it; `SOAK_MINUTES=20` covers the year.
 #![cfg(target_os = "linux")]
 
 mod common;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::truth::assert_held;
 use common::world::connect;
-use common::{database, wanted};
+use common::{database, ear, wanted};
 use ringside::account::{Accounts, DatasourceKey, Environment, Settings};
 use ringside::oura::{Origins, Secret};
 use ringside::simulator::{Config, Consent, Fault, Misbehaviour, SECRET_MARK, Simulator, Target, Violation};
@@ -23,6 +24,10 @@ const BEGINNING: &str = "2025-11-24T06:00:00Z";
 const HISTORY: i64 = 30;
 /// Days that may still change at the end.
 const UNSETTLED: i64 = 8;
+/// How long from one measure to the next: nearly two simulated hours.
+const BETWEEN: Duration = Duration::from_millis(250);
+/// Measures from one outage to the next, which lasts until the next measure: three days.
+const OUTAGES: usize = 40;
 
 /// A clock that showed `BEGINNING` when the system's clock showed `anchor`, in seconds since 1970: the same in two processes.
 fn clock(anchor: f64) -> Clock {
@@ -37,23 +42,30 @@ fn environment(folder: &Path, origin: &url::Url, clock: Clock, scheduled: bool) 
     Environment { clock, scheduled, ..Environment::at(folder, Origins::at(origin)).unwrap() }
 }
 
-/// What goes wrong on any day, and a quarter of an hour without Oura now and then.
-fn everyday_faults() -> Vec<Fault> {
+fn status(status: u16, retry_after: Option<u64>) -> Misbehaviour {
+    Misbehaviour::Status { status, retry_after }
+}
+
+/// From now on goes wrong what goes wrong on any day.
+fn everyday(simulator: &Simulator) {
     let on_api = |does, probability| Fault { probability, ..Fault::new(Target::Path("/v2/".to_owned()), does) };
-    let status = |status, retry_after| Misbehaviour::Status { status, retry_after };
-    vec![
+    simulator.faults().clear();
+    for fault in [
         on_api(status(500, None), 0.01),
         on_api(status(503, None), 0.01),
         on_api(status(429, Some(60)), 0.002),
         on_api(Misbehaviour::HalfBody, 0.005),
         Fault { probability: 0.1, ..Fault::on_path("/oauth/token", status(503, None)) },
-    ]
+    ] {
+        simulator.faults().add(fault);
+    }
 }
 
 /// The process that is watched: what was connected before goes on by itself, until its standard input ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a part of the soak, in a process of its own"]
 async fn the_data_source() {
+    ear::listen();
     let told = |name: &str| std::env::var(name).unwrap();
     let clock = clock(told("SOAK_ANCHOR").parse().unwrap());
     let environment = environment(told("SOAK_FOLDER").as_ref(), &told("SOAK_ORIGIN").parse().unwrap(), clock, true);
@@ -63,19 +75,26 @@ async fn the_data_source() {
     accounts.shutdown().await;
 }
 
-struct Watched(Child);
+struct Watched {
+    process: Child,
+    /// All that it wrote on its standard error, once it has ended.
+    said: Option<JoinHandle<Vec<u8>>>,
+}
 
 impl Watched {
     fn start(folder: &Path, origin: &url::Url, anchor: f64) -> Watched {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["the_data_source", "--exact", "--ignored", "--nocapture"]);
         command.env("SOAK_FOLDER", folder).env("SOAK_ORIGIN", origin.as_str()).env("SOAK_ANCHOR", anchor.to_string());
-        Watched(command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap())
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        ear::overhear(process.stdout.take().unwrap());
+        let said = Some(ear::overhear(process.stderr.take().unwrap()));
+        Watched { process, said }
     }
 
     /// Resident memory in MB, and open file handles.
     fn measure(&self) -> Measure {
-        let proc = Path::new("/proc").join(self.0.id().to_string());
+        let proc = Path::new("/proc").join(self.process.id().to_string());
         let status = std::fs::read_to_string(proc.join("status")).unwrap();
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the process has ended");
         let kilobytes: f64 = resident.trim().trim_end_matches("kB").trim().parse().unwrap();
@@ -83,16 +102,20 @@ impl Watched {
     }
 
     fn ended_well(mut self) {
-        drop(self.0.stdin.take());
-        assert!(self.0.wait().unwrap().success());
+        drop(self.process.stdin.take());
+        assert!(self.process.wait().unwrap().success());
     }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
         // It has ended already unless the test failed.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
+        if std::thread::panicking() {
+            eprintln!("it said: {}", String::from_utf8_lossy(&said));
+        }
     }
 }
 
@@ -110,6 +133,7 @@ fn median(measures: &[Measure], of: impl Fn(&Measure) -> f64) -> f64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_year_of_scheduled_syncs_leaves_nothing_out_and_nothing_behind() {
+    ear::listen();
     let minutes = wanted("SOAK_MINUTES", 0.5);
     let folder = tempfile::tempdir().unwrap();
     let anchor = unix_now();
@@ -117,16 +141,23 @@ async fn a_year_of_scheduled_syncs_leaves_nothing_out_and_nothing_behind() {
     let config = Config { consent: Consent::Allow, ..Config::new(5, first_day, clock(anchor)) };
     let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into()).await.unwrap();
     log_in(folder.path(), &simulator, first_day, clock(anchor)).await;
-    everyday_faults().into_iter().for_each(|fault| simulator.faults().add(fault));
+    everyday(&simulator);
 
     let watched = Watched::start(folder.path(), &simulator.origin(), anchor);
     let mut measures = Vec::new();
     let begun = std::time::Instant::now();
     while begun.elapsed().as_secs_f64() < minutes * 60.0 {
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        let out = measures.len() % OUTAGES == OUTAGES - 1;
+        if out {
+            simulator.faults().add(Fault::new(Target::Everything, status(503, None)));
+        }
+        tokio::time::sleep(BETWEEN).await;
+        if out {
+            everyday(&simulator);
+        }
         measures.push(watched.measure());
     }
-    // The last hour in peace: what the faults took comes with the next sync.
+    // The last half day in peace: what the faults took comes with the next sync.
     simulator.faults().clear();
     tokio::time::sleep(Duration::from_secs_f64(12.0 * 3600.0 / RATE)).await;
     watched.ended_well();
