@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ringside::account::{Account, Accounts, DatasourceKey, Environment, Settings};
+use ringside::account::{Account, AccountError, Accounts, DatasourceKey, Environment, Settings};
 use ringside::oura::{self, Origins, Secret};
 use ringside::query::{Answer, QueryContext, SqlQuery};
 use ringside::simulator::{self, Config, Consent, Simulator};
@@ -54,16 +54,16 @@ impl World {
 
     /// *Connect*, *Allow*, and the sync after it.
     pub async fn connect(&self, account: &Account) {
-        connect(account, "ann").await;
+        connect(account, "ann").await.unwrap();
         synced(account).await;
     }
 }
 
 /// *Connect* and *Allow*, as `user`, on the data source's page.
-pub async fn connect(account: &Account, user: &str) {
-    let start = account.start_login(REDIRECT, user).unwrap();
+pub async fn connect(account: &Account, user: &str) -> Result<(), AccountError> {
+    let start = account.start_login(REDIRECT, user)?;
     let (code, state) = simulator::consent(&oura::http_client().unwrap(), &start.authorize_url).await.unwrap();
-    account.finish_login(&Secret::new(code), &Secret::new(state), user).await.unwrap();
+    account.finish_login(&Secret::new(code), &Secret::new(state), user).await
 }
 
 /// Waits until the sync that is wanted or under way has ended.

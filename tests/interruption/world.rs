@@ -51,7 +51,7 @@ pub async fn log_in(folder: &Path, simulator: &Simulator) {
     let settings =
         Settings { client_id: "simulated-client".to_owned(), collections: vec!["personal_info".to_owned()], ..Settings::default() };
     let account = accounts.account(&DatasourceKey::single(), &settings, &Secret::new(SECRET_MARK)).await.unwrap();
-    connect(&account, "anna").await;
+    connect(&account, "anna").await.unwrap();
     accounts.shutdown().await;
 }
 
