@@ -1,11 +1,18 @@
 //! The demo as it is run from a terminal, more than once in one folder.
 
+mod common;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
+use common::ear;
+
 fn demo(folder: &Path, more: &[&str]) -> Output {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
-    demo.args(["demo", "--repeat", "1", "--data-dir"]).arg(folder).args(more).output().unwrap()
+    let output = demo.args(["demo", "--repeat", "1", "--data-dir"]).arg(folder).args(more).output().unwrap();
+    ear::hear(&output.stdout);
+    ear::hear(&output.stderr);
+    output
 }
 
 /// The words of the line that begins with `first`.

@@ -4,33 +4,35 @@ mod common;
 
 use std::time::Duration;
 
-use common::at;
 use common::world::{World, ask, synced, word};
+use common::{at, database, select};
 use ringside::account::{Accounts, ConnectionState, Environment, Trigger, rotate_vault};
 use ringside::oura::Secret;
 use ringside::time::Clock;
+use tempfile::TempDir;
 
-fn clock() -> Clock {
-    Clock::starting_at(at("2026-11-20T12:00:00Z"), 0.0)
+/// A person whose ring came `days` days ago, and the data folder of a process that ended when everything was fetched.
+async fn fetched(days: i64) -> (World, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(days, Clock::starting_at(at("2026-11-20T12:00:00Z"), 0.0)).await;
+    let accounts = Accounts::open(world.environment(folder.path())).unwrap();
+    world.connected(&accounts).await;
+    accounts.shutdown().await;
+    (world, folder)
 }
 
 #[tokio::test]
 async fn a_lost_key_means_connecting_again_and_not_lost_data() {
-    let folder = tempfile::tempdir().unwrap();
-    let world = World::new(10, clock()).await;
-    let accounts = Accounts::open(world.environment(folder.path())).unwrap();
-    let account = world.connected(&accounts).await;
-    let before = word(&account, "SELECT count(*) FROM oura_raw_documents").await;
-    accounts.shutdown().await;
-    drop((account, accounts));
-
+    let (world, folder) = fetched(10).await;
+    let documents = "SELECT count(*) FROM oura_raw_documents";
+    let before = select(&database(folder.path()), documents)[0][0].to_string();
     std::fs::remove_file(folder.path().join("vault.key")).unwrap();
     let accounts = Accounts::open(world.environment(folder.path())).unwrap();
     let account = world.account(&accounts).await;
     let status = account.status().unwrap();
     assert_eq!(status.state, ConnectionState::ReconnectNeeded);
     assert!(status.reason.unwrap().contains("another key"));
-    assert_eq!(word(&account, "SELECT count(*) FROM oura_raw_documents").await, before);
+    assert_eq!(word(&account, documents).await, before);
     let notices = ask(&account, "SELECT day FROM days").await.notices;
     let end = format!("end on {}.", word(&account, "SELECT max(last_day) FROM collections").await);
     assert!(notices[0].contains("connect again") && notices[0].ends_with(&end), "{notices:?}");
@@ -42,13 +44,8 @@ async fn a_lost_key_means_connecting_again_and_not_lost_data() {
 
 #[tokio::test]
 async fn a_new_key_disconnects_nobody_and_the_old_one_opens_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let world = World::new(3, clock()).await;
+    let (world, folder) = fetched(3).await;
     let with_key = |key: &str| Environment { encryption_key: Some(Secret::new(key)), ..world.environment(folder.path()) };
-    let accounts = Accounts::open(world.environment(folder.path())).unwrap();
-    world.connected(&accounts).await;
-    accounts.shutdown().await;
-    drop(accounts);
 
     let audit = rotate_vault(folder.path(), None, &Secret::new("first")).unwrap();
     assert!(audit.readable >= 2 && audit.unreadable == 0, "{audit:?}");
@@ -70,13 +67,9 @@ async fn a_new_key_disconnects_nobody_and_the_old_one_opens_nothing() {
 #[tokio::test]
 async fn who_disconnects_without_the_key_is_disconnected_and_stays_so_when_the_key_is_back() {
     for deletes in [false, true] {
-        let folder = tempfile::tempdir().unwrap();
-        let world = World::new(3, clock()).await;
+        let (world, folder) = fetched(3).await;
+        rotate_vault(folder.path(), None, &Secret::new("first")).unwrap();
         let with_key = |key: &str| Environment { encryption_key: Some(Secret::new(key)), ..world.environment(folder.path()) };
-        let accounts = Accounts::open(with_key("first")).unwrap();
-        world.connected(&accounts).await;
-        accounts.shutdown().await;
-        drop(accounts);
 
         let accounts = Accounts::open(with_key("second")).unwrap();
         let account = world.account(&accounts).await;
@@ -95,12 +88,7 @@ async fn who_disconnects_without_the_key_is_disconnected_and_stays_so_when_the_k
 
 #[tokio::test]
 async fn data_that_nobody_brings_up_to_date_says_how_old_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let world = World::new(3, clock()).await;
-    let accounts = Accounts::open(world.environment(folder.path())).unwrap();
-    world.connected(&accounts).await;
-    accounts.shutdown().await;
-    drop(accounts);
+    let (world, folder) = fetched(3).await;
 
     let later = Clock::starting_at(at("2026-11-24T12:00:00Z"), 0.0);
     let accounts = Accounts::open(Environment { clock: later, ..world.environment(folder.path()) }).unwrap();
@@ -112,12 +100,7 @@ async fn data_that_nobody_brings_up_to_date_says_how_old_it_is() {
 
 #[tokio::test]
 async fn a_collection_that_stands_still_is_named_while_the_others_go_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let world = World::new(3, clock()).await;
-    let accounts = Accounts::open(world.environment(folder.path())).unwrap();
-    world.connected(&accounts).await;
-    accounts.shutdown().await;
-    drop(accounts);
+    let (world, folder) = fetched(3).await;
 
     world.simulator.faults().add("collection=sleep,invalid_json".parse().unwrap());
     // A day's token has ended by the clock here, and is renewed. Fast, since what may pass is asked for again.

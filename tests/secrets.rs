@@ -36,6 +36,18 @@ const WRONG_STATE: &str = "planted-wrong-state-6f03be57";
 struct Heard(Arc<Mutex<Vec<u8>>>);
 
 impl Heard {
+    /// Hears everything logged or panicked with in this process, from now on.
+    fn listen(&self) {
+        let log = self.clone();
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || log.clone()).init();
+        let panicked = self.clone();
+        let shown = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            panicked.hear(panic.to_string());
+            shown(panic);
+        }));
+    }
+
     fn hear(&self, said: impl AsRef<[u8]>) {
         self.0.lock().unwrap().extend_from_slice(said.as_ref());
     }
@@ -94,16 +106,18 @@ async fn call_every_route(heard: &Heard, account: &Account) {
     heard.debug(account.settings());
 }
 
-/// *Connect* and *Allow*; the answer to the way back, and the code.
-async fn log_in(heard: &Heard, account: &Account) -> (Value, String) {
+/// *Connect*, *Allow*, and the sync after it. Returns the code that was sent.
+async fn log_in(heard: &Heard, account: &Account) -> String {
     let started = call(heard, account, "POST", "/oauth/start", &json!({ "redirectUri": REDIRECT })).await;
     let authorize = started["authorizeUrl"].as_str().unwrap().to_owned();
     let (code, state) = simulator::consent(&oura::http_client().unwrap(), &authorize).await.unwrap();
     let callback = json!({"code": code, "state": state});
-    let answer = call(heard, account, "POST", "/oauth/callback", &callback).await;
+    let connected = call(heard, account, "POST", "/oauth/callback", &callback).await;
+    assert_eq!(connected["state"], "connected");
     let spent = call(heard, account, "POST", "/oauth/callback", &callback).await;
     assert_eq!(spent["error"]["code"], "used_state");
-    (answer, code)
+    synced(account).await;
+    code
 }
 
 /// Logins that fail, each in another way. Returns the codes that were sent.
@@ -139,6 +153,37 @@ async fn fail_to_log_in(heard: &Heard, world: &World, accounts: &Accounts) -> Ve
     codes
 }
 
+/// A sync in which a collection and a renewal go wrong, and the login is one that Oura knows no more.
+async fn fail_to_sync(heard: &Heard, world: &World, account: &Account) {
+    for fault in ["collection=sleep,status=500", "collection=tag,invalid_json", "path=/oauth/token,status=400"] {
+        world.simulator.faults().add(fault.parse::<Fault>().unwrap());
+    }
+    world.simulator.revoke_all();
+    account.start_sync(Trigger::Manual).unwrap();
+    synced(account).await;
+    call_every_route(heard, account).await;
+    world.simulator.faults().clear();
+}
+
+/// A renewal whose answer is lost burns the pair: what it was, and that it is over, is said without it.
+async fn lose_the_login(heard: &Heard, world: &World, account: &Account) {
+    world.simulator.faults().add("path=/oauth/token,half_body,times=1".parse::<Fault>().unwrap());
+    world.simulator.faults().add("collection=sleep,status=401,times=1".parse::<Fault>().unwrap());
+    for _ in 0..2 {
+        account.start_sync(Trigger::Manual).unwrap();
+        synced(account).await;
+    }
+    assert_eq!(account.status().unwrap().state, ConnectionState::ReconnectNeeded);
+    call_every_route(heard, account).await;
+}
+
+/// What the vault in `folder` keeps of the login.
+fn sealed_grant(folder: &Path) -> Grant {
+    let vault = Vault::open(folder, Some(&Secret::new(ENCRYPTION_KEY))).unwrap();
+    let sealed = vault.get(&DatasourceKey::single(), Purpose::Grant, "oura").unwrap().unwrap();
+    serde_json::from_slice(&sealed).unwrap()
+}
+
 /// Runs one of the program's commands on `folder` and hears all that it says.
 async fn command(heard: &Heard, world: &World, folder: &Path, arguments: &[&str], keys: &[(&str, &str)]) -> bool {
     let mut program = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
@@ -150,84 +195,33 @@ async fn command(heard: &Heard, world: &World, folder: &Path, arguments: &[&str]
     output.status.success()
 }
 
-#[tokio::test]
-async fn nothing_that_is_said_holds_a_secret() {
-    let heard = Heard::default();
-    let log = heard.clone();
-    tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || log.clone()).init();
-    let panicked = heard.clone();
-    let shown = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        panicked.hear(panic.to_string());
-        shown(panic);
-    }));
-
-    let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::starting_at(at("2026-11-20T12:00:00Z"), 0.0);
-    let world = World::with(5, clock.clone(), |config| config.client_secret = CLIENT_SECRET.to_owned()).await;
-    let environment = Environment { encryption_key: Some(Secret::new(ENCRYPTION_KEY)), ..world.environment(folder.path()) };
-    let accounts = Accounts::open(environment.clone()).unwrap();
-    let account = world.account(&accounts).await;
-
-    // A login, its parts watched.
-    let (connected, code) = log_in(&heard, &account).await;
-    assert_eq!(connected["state"], "connected");
-    synced(&account).await;
-    call_every_route(&heard, &account).await;
-    let mut codes = fail_to_log_in(&heard, &world, &accounts).await;
-    codes.push(code);
-
-    // What goes wrong: a collection, a renewal, a login that Oura knows no more.
-    for fault in ["collection=sleep,status=500", "collection=tag,invalid_json", "path=/oauth/token,status=400"] {
-        world.simulator.faults().add(fault.parse::<Fault>().unwrap());
-    }
-    world.simulator.revoke_all();
-    account.start_sync(Trigger::Manual).unwrap();
-    synced(&account).await;
-    call_every_route(&heard, &account).await;
-    world.simulator.faults().clear();
-
-    // A renewal whose answer is lost burns the pair: what it was, and that it is over, is said without it.
-    let (connected, code) = log_in(&heard, &account).await;
-    assert_eq!(connected["state"], "connected");
-    codes.push(code);
-    synced(&account).await;
-    world.simulator.faults().add("path=/oauth/token,half_body,times=1".parse::<Fault>().unwrap());
-    world.simulator.faults().add("collection=sleep,status=401,times=1".parse::<Fault>().unwrap());
-    for _ in 0..2 {
-        account.start_sync(Trigger::Manual).unwrap();
-        synced(&account).await;
-    }
-    assert_eq!(account.status().unwrap().state, ConnectionState::ReconnectNeeded);
-    call_every_route(&heard, &account).await;
-    accounts.shutdown().await;
-    drop((account, accounts));
-
-    let vault = Vault::open(folder.path(), Some(&Secret::new(ENCRYPTION_KEY))).unwrap();
-    let sealed = vault.get(&DatasourceKey::single(), Purpose::Grant, "oura").unwrap().unwrap();
-    let grant: Grant = serde_json::from_slice(&sealed).unwrap();
-    drop(vault);
-
-    // The commands that look into the vault, with the right key and with a wrong one.
+/// The commands that look into the vault, with the right key and with a wrong one.
+async fn look_into_the_vault(heard: &Heard, world: &World, folder: &Path) {
     for key in [ENCRYPTION_KEY, WRONG_KEY] {
-        command(&heard, &world, folder.path(), &["doctor"], &[("GF_PLUGIN_ENCRYPTION_KEY", key)]).await;
+        command(heard, world, folder, &["doctor"], &[("GF_PLUGIN_ENCRYPTION_KEY", key)]).await;
     }
     let keys = |present| [("GF_PLUGIN_ENCRYPTION_KEY", present), ("RINGSIDE_NEW_ENCRYPTION_KEY", NEW_KEY)];
     let rotate = ["vault", "rotate"];
-    assert!(!command(&heard, &world, folder.path(), &rotate, &keys(WRONG_KEY)).await);
-    assert!(command(&heard, &world, folder.path(), &rotate, &keys(ENCRYPTION_KEY)).await);
-    for entry in std::fs::read_dir(folder.path()).unwrap().chain(std::fs::read_dir(folder.path().join("1/oura")).unwrap()) {
+    assert!(!command(heard, world, folder, &rotate, &keys(WRONG_KEY)).await);
+    assert!(command(heard, world, folder, &rotate, &keys(ENCRYPTION_KEY)).await);
+}
+
+/// Whatever lies in `folder`, and in the data source's own.
+fn read_every_file(heard: &Heard, folder: &Path) {
+    for entry in std::fs::read_dir(folder).unwrap().chain(std::fs::read_dir(DatasourceKey::single().folder(folder)).unwrap()) {
         let path = entry.unwrap().path();
         if path.is_file() {
             heard.hear(std::fs::read(path).unwrap());
         }
     }
+}
 
-    // Every public type that carries one.
+/// Every public type that carries a secret. Returns the verifier of a login that was begun for it.
+fn show_every_type(heard: &Heard, environment: &Environment, grant: &Grant) -> Secret {
     let application = Application { client_id: "id".to_owned(), client_secret: Secret::new(CLIENT_SECRET) };
     heard.debug(&application);
-    heard.debug(&grant);
-    let oauth = OAuth { http: environment.http.clone(), origins: Origins::oura(), application, clock };
+    heard.debug(grant);
+    let oauth = OAuth { http: environment.http.clone(), origins: Origins::oura(), application, clock: environment.clock.clone() };
     heard.debug(&oauth);
     let authorization = oauth.authorize(&REDIRECT.parse().unwrap(), &[]);
     heard.debug(&authorization);
@@ -240,8 +234,34 @@ async fn nothing_that_is_said_holds_a_secret() {
     heard.debug(&pending);
     heard.debug(&Settings::default());
     heard.debug(&environment.encryption_key);
+    authorization.pkce_verifier
+}
 
-    let refresh = grant.refresh_token.as_ref().unwrap();
+#[tokio::test]
+async fn nothing_that_is_said_holds_a_secret() {
+    let heard = Heard::default();
+    heard.listen();
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::starting_at(at("2026-11-20T12:00:00Z"), 0.0);
+    let world = World::with(5, clock, |config| config.client_secret = CLIENT_SECRET.to_owned()).await;
+    let environment = Environment { encryption_key: Some(Secret::new(ENCRYPTION_KEY)), ..world.environment(folder.path()) };
+    let accounts = Accounts::open(environment.clone()).unwrap();
+    let account = world.account(&accounts).await;
+
+    let mut codes = vec![log_in(&heard, &account).await];
+    call_every_route(&heard, &account).await;
+    codes.extend(fail_to_log_in(&heard, &world, &accounts).await);
+    fail_to_sync(&heard, &world, &account).await;
+    codes.push(log_in(&heard, &account).await);
+    lose_the_login(&heard, &world, &account).await;
+    accounts.shutdown().await;
+    drop((account, accounts));
+
+    let grant = sealed_grant(folder.path());
+    look_into_the_vault(&heard, &world, folder.path()).await;
+    read_every_file(&heard, folder.path());
+    let verifier = show_every_type(&heard, &environment, &grant);
+
     let mut secrets = vec![
         ("client secret", CLIENT_SECRET),
         ("encryption key", ENCRYPTION_KEY),
@@ -251,8 +271,8 @@ async fn nothing_that_is_said_holds_a_secret() {
         ("wrong code", WRONG_CODE),
         ("wrong state", WRONG_STATE),
         ("access token", grant.access_token.reveal()),
-        ("refresh token", refresh.reveal()),
-        ("verifier", authorization.pkce_verifier.reveal()),
+        ("refresh token", grant.refresh_token.as_ref().unwrap().reveal()),
+        ("verifier", verifier.reveal()),
     ];
     secrets.extend(codes.iter().map(|code| ("code", code.as_str())));
     for (what, secret) in secrets {

@@ -14,7 +14,7 @@ use super::specification::{CheckError, Specification};
 use super::vault::{Purpose, Vault, VaultError};
 use super::{Account, AccountError, DatasourceKey, Settings, blocking, demo, lock};
 use crate::catalog::Catalog;
-use crate::oura::{Origins, Secret};
+use crate::oura::{self, Origins, Secret};
 use crate::query::Limits;
 use crate::time::Clock;
 
@@ -32,6 +32,23 @@ pub struct Environment {
     pub encryption_key: Option<Secret>,
     /// Whether syncs happen by themselves.
     pub scheduled: bool,
+}
+
+impl Environment {
+    /// Accounts in `data_dir` of the Oura at `origins`, by the system's clock and the bundled catalogue, under the usual limits, sealed with
+    /// a key file, and nothing by itself. Fails as [`oura::http_client`] does.
+    pub fn at(data_dir: impl Into<PathBuf>, origins: Origins) -> reqwest::Result<Environment> {
+        Ok(Environment {
+            data_dir: data_dir.into(),
+            origins,
+            http: oura::http_client()?,
+            catalog: Arc::new(Catalog::bundled()),
+            clock: Clock::system(),
+            limits: Limits::default(),
+            encryption_key: None,
+            scheduled: false,
+        })
+    }
 }
 
 /// Every account of this process. Cheap to clone.

@@ -5,7 +5,6 @@ mod folder;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
@@ -18,10 +17,8 @@ use super::dashboard::{OVERVIEW, Target, targets};
 use super::progress::follow;
 use crate::account::{Account, Accounts, DatasourceKey, Environment, Settings, Status};
 use crate::api::{self, Caller, Role};
-use crate::catalog::Catalog;
-use crate::oura::{self, Origins, Secret};
+use crate::oura::{Origins, Secret};
 use crate::plugin::host::{Datasource, Host, PanelQuery};
-use crate::query::Limits;
 use crate::simulator::{self, Config, Simulator};
 use crate::time::{Clock, Tz};
 use crate::words::grouped;
@@ -58,16 +55,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into()).await?;
     eprintln!("A synthetic person with a ring lives at {}", simulator.origin());
 
-    let environment = Environment {
-        data_dir: args.data_dir.clone(),
-        origins: Origins::at(&simulator.origin()),
-        http: oura::http_client()?,
-        catalog: Arc::new(Catalog::bundled()),
-        clock,
-        limits: Limits::default(),
-        encryption_key: None,
-        scheduled: false,
-    };
+    let environment = Environment { clock, ..Environment::at(&args.data_dir, Origins::at(&simulator.origin()))? };
     let key = DatasourceKey::single();
     let accounts = Accounts::open(environment.clone())?;
     let account = accounts.account(&key, &settings, &secret).await?;

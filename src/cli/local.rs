@@ -11,11 +11,10 @@ use url::Url;
 use super::{Failure, log};
 use crate::account::{Account, Accounts, DatasourceKey, Environment, Settings, specification};
 use crate::catalog::Catalog;
-use crate::oura::{self, Origins, Secret};
+use crate::oura::{Origins, Secret};
 use crate::plugin::{ENCRYPTION_KEY, key_from};
-use crate::query::Limits;
 use crate::store::Store;
-use crate::time::{Clock, Day, Tz};
+use crate::time::{Day, Tz};
 
 /// The folder with the data, and whose.
 #[derive(Args, Clone, Debug)]
@@ -78,16 +77,9 @@ impl Application {
     /// be written: then stored data can be read.
     pub async fn open(&self, scheduled: bool) -> Result<(Accounts, Account), Failure> {
         log::install(self.log_level.unwrap_or(if scheduled { LevelFilter::INFO } else { LevelFilter::WARN }));
-        let environment = Environment {
-            data_dir: self.folder.data_dir.clone(),
-            origins: self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at),
-            http: oura::http_client()?,
-            catalog: Arc::new(Catalog::bundled()),
-            clock: Clock::system(),
-            limits: Limits::default(),
-            encryption_key: key_from(ENCRYPTION_KEY),
-            scheduled,
-        };
+        let origins = self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at);
+        let environment =
+            Environment { encryption_key: key_from(ENCRYPTION_KEY), scheduled, ..Environment::at(&self.folder.data_dir, origins)? };
         let accounts = if scheduled { Accounts::open_or_read(environment)? } else { Accounts::open(environment)? };
         let (settings, secret) = match accounts.remembered(&self.folder.datasource)? {
             Some(remembered) => remembered,

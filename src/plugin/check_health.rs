@@ -236,16 +236,7 @@ mod tests {
     #[tokio::test]
     async fn a_data_source_that_is_not_ready_yet_says_so_in_time() {
         let folder = tempfile::tempdir().unwrap();
-        let environment = Environment {
-            data_dir: folder.path().to_owned(),
-            origins: Origins::oura(),
-            http: crate::oura::http_client().unwrap(),
-            catalog: Arc::new(crate::catalog::Catalog::bundled()),
-            clock: crate::time::Clock::system(),
-            limits: crate::query::Limits::default(),
-            encryption_key: None,
-            scheduled: false,
-        };
+        let environment = Environment::at(folder.path(), Origins::oura()).unwrap();
         // As long as another process has the folder, which is waited for, nothing opens.
         let _other = Accounts::open(environment.clone()).unwrap();
         let opening = Opening::begin(|| Ok(environment));

@@ -138,26 +138,15 @@ fn open_files() -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::sync::Arc;
 
     use super::*;
     use crate::account::{Accounts, DatasourceKey, Environment, Settings};
-    use crate::catalog::Catalog;
-    use crate::oura::{self, Origins, Secret};
+    use crate::oura::{Origins, Secret};
     use crate::query::{Limits, QueryContext, SqlQuery};
-    use crate::time::Clock;
 
     async fn accounts(data_dir: &std::path::Path) -> Accounts {
-        let environment = Environment {
-            data_dir: data_dir.to_owned(),
-            origins: Origins::oura(),
-            http: oura::http_client().unwrap(),
-            catalog: Arc::new(Catalog::bundled()),
-            clock: Clock::system(),
-            limits: Limits { max_rows: 1, ..Limits::default() },
-            encryption_key: None,
-            scheduled: false,
-        };
+        let limits = Limits { max_rows: 1, ..Limits::default() };
+        let environment = Environment { limits, ..Environment::at(data_dir, Origins::oura()).unwrap() };
         let accounts = Accounts::open(environment).unwrap();
         for uid in ["one", "two"] {
             accounts.account(&DatasourceKey::new(3, uid).unwrap(), &Settings::default(), &Secret::default()).await.unwrap();

@@ -3,16 +3,13 @@
 //! Only here may anybody choose where Oura is: a data source's own settings never hold a host.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
 use crate::account::Environment;
-use crate::catalog::Catalog;
-use crate::oura::{self, Origins, Secret};
+use crate::oura::{Origins, Secret};
 use crate::query::Limits;
-use crate::time::Clock;
 
 /// The plugin's id at Grafana.
 pub const PLUGIN_ID: &str = "ringside-oura-datasource";
@@ -71,16 +68,9 @@ impl OperatorSettings {
 
     /// What accounts in `data_dir` share. `scheduled`: whether syncs happen by themselves.
     pub fn environment(&self, data_dir: PathBuf, scheduled: bool) -> Result<Environment, SettingsError> {
-        Ok(Environment {
-            data_dir,
-            origins: self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at),
-            http: oura::http_client()?,
-            catalog: Arc::new(Catalog::bundled()),
-            clock: Clock::system(),
-            limits: self.limits,
-            encryption_key: self.encryption_key.clone(),
-            scheduled,
-        })
+        let origins = self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at);
+        let encryption_key = self.encryption_key.clone();
+        Ok(Environment { limits: self.limits, encryption_key, scheduled, ..Environment::at(data_dir, origins)? })
     }
 
     /// The data folder of a plugin: the operator's, else `<id>-data` beside the plugins folder. Never in the plugin's own folder, whose

@@ -13,8 +13,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 
-use super::reading::{self, Reading};
 use super::functions;
+use super::reading::{self, Reading};
 use crate::time::Tz;
 
 /// The longest string, blob or row of a reading connection, in bytes. A statement is stopped between two instructions of SQLite's machine,

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::sync::Once;
+use std::thread::JoinHandle;
 
 use ringside::simulator::SECRET_MARK;
 
@@ -28,14 +29,15 @@ pub fn hear(said: &[u8]) {
     }
 }
 
-/// Hears all that a program writes into `stream`, to its end.
-pub fn overhear(mut stream: impl Read + Send + 'static) {
+/// Hears all that a program writes into `stream`, to its end; it can be had from the thread.
+pub fn overhear(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
         let mut said = Vec::new();
         // What came before a broken pipe was said as well.
         let _ = stream.read_to_end(&mut said);
         hear(&said);
-    });
+        said
+    })
 }
 
 struct Ear;

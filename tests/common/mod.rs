@@ -1,15 +1,17 @@
-//! What the tests share: a data folder, a fixed token, an executor on a store, Oura's answers replayed; and how a test says that it did not
-//! run.
+//! What the tests share: a data folder, a fixed token, an executor on a store, Oura's answers replayed; how long a test goes on, and how it
+//! says that it did not run.
 #![allow(dead_code)]
 
 pub mod ear;
+pub mod truth;
 pub mod world;
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ringside::account::DatasourceKey;
 use ringside::catalog::Catalog;
 use ringside::oura::{self, AccessTokens, BoxFuture, Client, Origins, Secret, TokenError};
 use ringside::store::{RunEnd, Store, Trigger};
@@ -21,6 +23,12 @@ use tokio::sync::watch;
 #[expect(clippy::explicit_write, reason = "eprintln! is what the harness captures")]
 pub fn skipped(why: &str) {
     writeln!(std::io::stderr(), "SKIPPED: {why}").unwrap();
+}
+
+/// A number from the environment, for a longer proof than that of every day.
+pub fn wanted<T: std::str::FromStr>(name: &str, usual: T) -> T {
+    let Ok(text) = std::env::var(name) else { return usual };
+    text.parse().unwrap_or_else(|_| panic!("{name}={text} is no such number"))
 }
 
 /// A login that always holds.
@@ -66,6 +74,11 @@ pub async fn sync(executor: &Executor) -> (RunEnd, Progress) {
 /// The store's rows for `sql` as JSON: one array per row.
 pub fn rows(store: &Store, sql: &str) -> Vec<Vec<serde_json::Value>> {
     select(store.path(), sql)
+}
+
+/// The only data source's database in a data folder.
+pub fn database(folder: &Path) -> PathBuf {
+    DatasourceKey::single().folder(folder).join("oura.db")
 }
 
 /// The rows of a database file for `sql`, read beside whoever writes it.

@@ -1,12 +1,10 @@
 //! A person with a ring, Oura, and a data source that is connected to both.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use ringside::account::{Account, Accounts, DatasourceKey, Environment, Settings};
-use ringside::catalog::Catalog;
+use ringside::account::{Account, AccountError, Accounts, DatasourceKey, Environment, Settings};
 use ringside::oura::{self, Origins, Secret};
-use ringside::query::{Answer, Limits, QueryContext, SqlQuery};
+use ringside::query::{Answer, QueryContext, SqlQuery};
 use ringside::simulator::{self, Config, Consent, Simulator};
 use ringside::time::{Clock, Day, Tz};
 
@@ -38,16 +36,8 @@ impl World {
     }
 
     pub fn environment(&self, folder: &Path) -> Environment {
-        Environment {
-            data_dir: folder.to_owned(),
-            origins: Origins::at(&self.simulator.origin()),
-            http: oura::http_client().unwrap(),
-            catalog: Arc::new(Catalog::bundled()),
-            clock: self.clock.clone(),
-            limits: Limits::default(),
-            encryption_key: None,
-            scheduled: false,
-        }
+        let origins = Origins::at(&self.simulator.origin());
+        Environment { clock: self.clock.clone(), ..Environment::at(folder, origins).unwrap() }
     }
 
     /// The data source, as it was left.
@@ -64,11 +54,16 @@ impl World {
 
     /// *Connect*, *Allow*, and the sync after it.
     pub async fn connect(&self, account: &Account) {
-        let start = account.start_login(REDIRECT, "ann").unwrap();
-        let (code, state) = simulator::consent(&oura::http_client().unwrap(), &start.authorize_url).await.unwrap();
-        account.finish_login(&Secret::new(code), &Secret::new(state), "ann").await.unwrap();
+        connect(account, "ann").await.unwrap();
         synced(account).await;
     }
+}
+
+/// *Connect* and *Allow*, as `user`, on the data source's page.
+pub async fn connect(account: &Account, user: &str) -> Result<(), AccountError> {
+    let start = account.start_login(REDIRECT, user)?;
+    let (code, state) = simulator::consent(&oura::http_client().unwrap(), &start.authorize_url).await.unwrap();
+    account.finish_login(&Secret::new(code), &Secret::new(state), user).await
 }
 
 /// Waits until the sync that is wanted or under way has ended.

@@ -9,6 +9,7 @@ use rand::{Rng, SeedableRng};
 use ringside::simulator::{Config, Fault, Journal, Misbehaviour, Target, Violation};
 use ringside::time::Clock;
 
+use super::common::wanted;
 use super::world::*;
 
 /// How many storms there are, unless `STORMS` says otherwise.
@@ -20,10 +21,9 @@ const TOKEN_LIFETIME: i64 = 100;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_held_after_a_storm_is_what_oura_has() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let first = number("STORM_SEED").unwrap_or_else(rand::random::<u64>);
+    let first: u64 = wanted("STORM_SEED", rand::random());
     let fair = fair_weather().await;
-    for seed in (0..number("STORMS").unwrap_or(STORMS)).map(|storm| first.wrapping_add(storm)) {
+    for seed in (0..wanted("STORMS", STORMS)).map(|storm| first.wrapping_add(storm)) {
         println!("STORM_SEED={seed} STORMS=1");
         let asked = storm(seed).await;
         let allowed = (1.2 * (fair.load + asked.syncs * fair.update) as f64) as usize;

@@ -1,30 +1,29 @@
 //! One simulated Oura and one data folder: logging in as a person does, syncing, and comparing what is held with what Oura has.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use ringside::account::{Account, Accounts, CollectionStatus, DatasourceKey, Environment, Progress, Settings, Trigger};
 use ringside::api::{self, Caller, Role};
-use ringside::catalog::{Catalog, Storage};
 use ringside::oura::oauth::SCOPES;
 use ringside::oura::{self, Origins, Secret};
-use ringside::query::Limits;
 use ringside::simulator::{Config, SECRET_MARK, Simulator};
 use ringside::time::{Clock, Day, Instant, Tz};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use super::common::{at, ear};
+use super::common::truth::{assert_held, truth};
+pub use super::common::world::REDIRECT;
+use super::common::{at, ear, select};
 
 /// Days of history: some settled, and the last week that may still change.
 pub const DAYS: i64 = 17;
 pub const USER: &str = "anna";
-pub const REDIRECT: &str = "http://localhost:3000/connections/datasources/edit/oura";
 
 /// The morning on which the simulator stands still.
 pub fn morning() -> Instant {
@@ -33,6 +32,11 @@ pub fn morning() -> Instant {
 
 pub fn first_day() -> Day {
     morning().day(Tz::UTC).plus(1 - DAYS)
+}
+
+/// All of them.
+fn days() -> RangeInclusive<Day> {
+    first_day()..=morning().day(Tz::UTC)
 }
 
 /// A clock whose waits are short. It may run for ten real minutes before its day ends.
@@ -51,16 +55,7 @@ pub async fn oura(config: Config) -> Simulator {
 }
 
 pub fn environment(folder: &Path, simulator: &Simulator, clock: Clock) -> Environment {
-    Environment {
-        data_dir: folder.to_owned(),
-        origins: Origins::at(&simulator.origin()),
-        http: oura::http_client().unwrap(),
-        catalog: Arc::new(Catalog::bundled()),
-        clock,
-        limits: Limits::default(),
-        encryption_key: None,
-        scheduled: false,
-    }
+    Environment { clock, ..Environment::at(folder, Origins::at(&simulator.origin())).unwrap() }
 }
 
 pub fn settings() -> Settings {
@@ -131,74 +126,25 @@ impl World {
     }
 
     /// Everything that Oura has is held, and nothing else.
+    #[track_caller]
     pub fn assert_whole(&self) {
         self.assert_whole_but(&[]);
     }
 
+    /// The same without the collections `missing`.
+    #[track_caller]
     pub fn assert_whole_but(&self, missing: &[&str]) {
-        for collection in Catalog::bundled().collections.iter().filter(|collection| !missing.contains(&collection.name.as_str())) {
-            let (held, truth) = match collection.storage {
-                Storage::Documents => (self.documents(&collection.name), self.truth(&collection.name)),
-                Storage::Rows => self.rows(&collection.name),
-            };
-            let strange: Vec<&String> = held.difference(&truth).take(3).collect();
-            let lacking: Vec<&String> = truth.difference(&held).take(3).collect();
-            assert!(
-                strange.is_empty() && lacking.is_empty(),
-                "{}: held, but not Oura's: {strange:?}; missing: {lacking:?}",
-                collection.name
-            );
-        }
-        let typed: Vec<String> = Catalog::bundled()
-            .collections
-            .iter()
-            .filter(|collection| collection.storage == Storage::Documents)
-            .map(|collection| format!("SELECT '{}' AS name, count(*) AS rows FROM {}", collection.name, collection.table))
-            .collect();
-        let unlike = self.select(&format!(
-            "SELECT name, rows FROM ({}) WHERE rows <> (SELECT count(*) FROM oura_raw_documents WHERE resource = name AND deleted_at IS NULL)",
-            typed.join(" UNION ALL ")
-        ));
-        assert_eq!(unlike, Vec::<Vec<Value>>::new(), "typed rows are as many as documents");
+        assert_held(&self.account.database(), &self.simulator, &days(), missing);
     }
 
     /// What Oura has, as text.
     pub fn truth(&self, collection: &str) -> BTreeSet<String> {
-        let documents = self.simulator.truth(collection, first_day().plus(-1), morning().day(Tz::UTC).plus(1));
-        documents.iter().map(Value::to_string).collect()
-    }
-
-    fn documents(&self, collection: &str) -> BTreeSet<String> {
-        let payloads = format!("SELECT payload FROM oura_raw_documents WHERE resource = '{collection}' AND deleted_at IS NULL");
-        let payload = |row: &Vec<Value>| serde_json::from_str::<Value>(row[0].as_str().unwrap()).unwrap().to_string();
-        self.select(&payloads).iter().map(payload).collect()
-    }
-
-    /// Rows as they are held, and as they should be: of those with the same key the last.
-    fn rows(&self, collection: &str) -> (BTreeSet<String>, BTreeSet<String>) {
-        let (key, values): (&[&str], &[&str]) = match collection {
-            "heartrate" => (&["source"], &["bpm"]),
-            _ => (&[], &["level", "charging", "in_charger"]),
-        };
-        let names: Vec<&str> = key.iter().chain(values).copied().collect();
-        let held = self.select(&format!("SELECT time, {} FROM {collection}", names.join(", ")));
-        let truth = self.simulator.truth(collection, first_day(), morning().day(Tz::UTC));
-        let plain = |value: &Value| value.as_bool().map_or_else(|| value.clone(), |value| i64::from(value).into());
-        let by_key: BTreeMap<String, Vec<Value>> = truth
-            .iter()
-            .map(|row| {
-                let time = Value::from(at(row["timestamp"].as_str().unwrap()).seconds());
-                let row: Vec<Value> = std::iter::once(time).chain(names.iter().map(|name| plain(&row[*name]))).collect();
-                (json!(row[..=key.len()]).to_string(), row)
-            })
-            .collect();
-        let text = |row: &Vec<Value>| json!(row).to_string();
-        (held.iter().map(text).collect(), by_key.values().map(text).collect())
+        truth(&self.simulator, &days(), collection)
     }
 
     /// Rows straight from the file.
     pub fn select(&self, sql: &str) -> Vec<Vec<Value>> {
-        super::common::select(&self.account.database(), sql)
+        select(&self.account.database(), sql)
     }
 }
 

@@ -160,19 +160,7 @@ func TestTwoProcessesOnOneFolderTheSecondSaysSoAndWaits(t *testing.T) {
 }
 
 func TestWhatIsStoredInAReadOnlyFolderIsShownAndSaysWhyNothingNewComes(t *testing.T) {
-	simulator, origin, err := simulate("--days", "10")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = simulator.Process.Signal(syscall.SIGINT)
-		_ = simulator.Wait()
-	})
-	dataDir := t.TempDir()
-	before := launch(t, dataDir, origin)
-	if err := connect(before, oura); err != nil {
-		t.Fatal(err)
-	}
+	origin, dataDir, before := connected(t, 10)
 	state := func(p *Plugin) (bool, error) {
 		status, err := p.resource(oura, http.MethodGet, "status", nil)
 		return status.field("state") == "connected" && status.field("sync", "running") == false, err
@@ -250,19 +238,7 @@ func TestASettingOfTheOperatorThatCannotBeUsedIsAnsweredNotACrash(t *testing.T) 
 }
 
 func TestAHistoryLoadGoesOnAfterARestartThoughNobodyAsks(t *testing.T) {
-	simulator, origin, err := simulate("--days", fmt.Sprint(days))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = simulator.Process.Signal(syscall.SIGINT)
-		_ = simulator.Wait()
-	})
-	dataDir := t.TempDir()
-	first := launch(t, dataDir, origin)
-	if err := connect(first, oura); err != nil {
-		t.Fatal(err)
-	}
+	origin, dataDir, first := connected(t, days)
 	before := first.metric(t, "ringside_documents")
 	if err := syscall.Kill(first.ReattachConfig().Pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -270,7 +246,7 @@ func TestAHistoryLoadGoesOnAfterARestartThoughNobodyAsks(t *testing.T) {
 
 	// Metrics name no data source: they open none.
 	second := launch(t, dataDir, origin)
-	err = await(func() (bool, error) {
+	err := await(func() (bool, error) {
 		return second.metric(t, "ringside_documents") > before && second.metric(t, "ringside_sync_running") == 0, nil
 	})
 	if err != nil {

@@ -33,14 +33,7 @@ func openHouse(b *testing.B) house {
 	folder := b.TempDir()
 	path := filepath.Join(folder, "1", oura.UID, "oura.db")
 	end := copyDatabase(b, tenYears(b), path)
-	simulator, origin, err := simulate("--days", "3650", "--seed", "2")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		_ = simulator.Process.Signal(syscall.SIGINT)
-		_ = simulator.Wait()
-	})
+	origin := simulated(b, "--days", "3650", "--seed", "2")
 	plugin, err := start(append(environment(folder, origin), "GF_PLUGIN_LOG_LEVEL=error"))
 	if err != nil {
 		b.Fatal(err)

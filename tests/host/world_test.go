@@ -98,6 +98,31 @@ func simulate(arguments ...string) (*exec.Cmd, string, error) {
 	return command, strings.TrimSpace(strings.TrimPrefix(line, "listening on ")), nil
 }
 
+// simulated is the address of a double that a test has for itself.
+func simulated(tb testing.TB, arguments ...string) string {
+	tb.Helper()
+	simulator, origin, err := simulate(arguments...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		_ = simulator.Process.Signal(syscall.SIGINT)
+		_ = simulator.Wait()
+	})
+	return origin
+}
+
+// connected is a plugin in a data folder of its own, logged in at a double of its own that makes up so many days; its first sync goes on.
+func connected(t *testing.T, days int) (origin, dataDir string, p *Plugin) {
+	t.Helper()
+	origin, dataDir = simulated(t, "--days", fmt.Sprint(days)), t.TempDir()
+	p = launch(t, dataDir, origin)
+	if err := connect(p, oura); err != nil {
+		t.Fatal(err)
+	}
+	return origin, dataDir, p
+}
+
 // connect logs in as a person does: Connect, Allow, and back to the data source's page.
 func connect(p *Plugin, source Datasource) error {
 	page := "http://grafana.localhost:3000/connections/datasources/edit/" + source.UID

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::Rng;
 use ringside::simulator::{Fault, Misbehaviour, Simulator, Target, Violation};
 
-use super::common::select;
+use super::common::{database, select, wanted};
 use super::world::*;
 
 /// How often the program is killed, unless `KILLS` says otherwise.
@@ -108,7 +108,7 @@ async fn login_lost(simulator: &Simulator, folder: &Path, lost: &mut usize, seed
     if is_lost {
         *lost = shown_twice;
         simulator.faults().clear();
-        connect(folder, simulator).await;
+        log_in(folder, simulator).await;
     }
     is_lost
 }

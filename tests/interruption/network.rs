@@ -7,6 +7,7 @@ use std::time::Duration;
 use rand::Rng;
 use tokio::net::{TcpListener, TcpStream};
 
+use super::common::{database, select, wanted};
 use super::world::*;
 
 /// How often the network goes, unless `CUTS` says otherwise.
@@ -92,7 +93,7 @@ async fn a_name_that_nobody_knows_is_a_network_that_is_down() {
     // RFC 2606: no such host exists anywhere.
     let nowhere = "http://oura.invalid/".parse().unwrap();
     assert!(!Program::start(folder.path(), &nowhere, now).ended().await, "it says that nothing came");
-    let said = super::common::select(&database(folder.path()), "SELECT message FROM sync_runs WHERE state = 'failed'");
+    let said = select(&database(folder.path()), "SELECT message FROM sync_runs WHERE state = 'failed'");
     let said = said[0][0].as_str().unwrap();
     assert!(said.contains("could not be reached") && said.contains("next sync tries again"), "{said}");
     assert!(Program::start(folder.path(), &simulator.origin(), now).ended().await);
@@ -102,5 +103,5 @@ async fn a_name_that_nobody_knows_is_a_network_that_is_down() {
 /// Nothing waits, and no collection rests.
 fn whole(folder: &std::path::Path) -> bool {
     let left = "SELECT (SELECT count(*) FROM sync_windows WHERE done_at IS NULL) + (SELECT count(*) FROM collections WHERE state <> 'ok')";
-    super::common::select(&database(folder), left)[0][0] == 0
+    select(&database(folder), left)[0][0] == 0
 }

@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::common::select;
+use super::common::{database, select, wanted};
 use super::world::*;
 
 /// How often there is no room, unless `FULL_DISKS` says otherwise.

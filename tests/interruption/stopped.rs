@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rand::Rng;
 
+use super::common::wanted;
 use super::world::*;
 
 /// How often it is stopped, and for how many seconds, unless `STOPS` and `STOP_SECONDS` say otherwise.

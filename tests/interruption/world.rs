@@ -1,28 +1,26 @@
 //! The real program loading a history from a simulated Oura, and everything that it holds in the end.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use ringside::account::{Account, Accounts, DatasourceKey, Environment, Settings};
+use ringside::account::{Accounts, DatasourceKey, Environment, Settings};
 use ringside::catalog::{Catalog, Storage};
-use ringside::oura::{self, Origins, Secret};
-use ringside::query::Limits;
-use ringside::simulator::{self, Config, SECRET_MARK, Simulator};
+use ringside::oura::{Origins, Secret};
+use ringside::simulator::{Config, SECRET_MARK, Simulator};
 use ringside::time::{Clock, Day, Instant, Tz};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
-use super::common::ear;
+use super::common::world::connect;
+use super::common::{database, ear, select, skipped, wanted};
 
 /// Days of history.
 pub const DAYS: i64 = 160;
 /// Windows that the program fetches at once.
 pub const AT_ONCE: usize = 4;
-const USER: &str = "anna";
 
 /// The program goes by the system's clock; Oura stands still at `now`, so that both loads find the same.
 pub async fn simulator(now: Instant) -> Simulator {
@@ -43,34 +41,18 @@ fn first_day(now: Instant) -> Day {
 /// A data folder with a login in it; the program does the rest.
 pub async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    connect(folder.path(), simulator).await;
+    log_in(folder.path(), simulator).await;
     folder
 }
 
-/// *Connect* and *Allow*, on the data source's page.
-pub async fn connect(folder: &Path, simulator: &Simulator) {
-    let environment = Environment {
-        data_dir: folder.to_owned(),
-        origins: Origins::at(&simulator.origin()),
-        http: oura::http_client().unwrap(),
-        catalog: Arc::new(Catalog::bundled()),
-        clock: Clock::system(),
-        limits: Limits::default(),
-        encryption_key: None,
-        scheduled: false,
-    };
-    let accounts = Accounts::open(environment.clone()).unwrap();
+/// Puts a login into `folder`, the first or another.
+pub async fn log_in(folder: &Path, simulator: &Simulator) {
+    let accounts = Accounts::open(Environment::at(folder, Origins::at(&simulator.origin())).unwrap()).unwrap();
     let settings =
         Settings { client_id: "simulated-client".to_owned(), collections: vec!["personal_info".to_owned()], ..Settings::default() };
     let account = accounts.account(&DatasourceKey::single(), &settings, &Secret::new(SECRET_MARK)).await.unwrap();
-    log_in(&account, &environment.http).await;
+    connect(&account, "anna").await.unwrap();
     accounts.shutdown().await;
-}
-
-async fn log_in(account: &Account, http: &reqwest::Client) {
-    let start = account.start_login("http://localhost/connections/datasources/edit/oura", USER).unwrap();
-    let (code, state) = simulator::consent(http, &start.authorize_url).await.unwrap();
-    account.finish_login(&Secret::new(code), &Secret::new(state), USER).await.unwrap();
 }
 
 /// `gpx_oura sync`, which ends with the test.
@@ -141,10 +123,6 @@ pub fn asked(simulator: &Simulator) -> usize {
     simulator.requests().log().len()
 }
 
-pub fn database(folder: &Path) -> PathBuf {
-    DatasourceKey::single().folder(folder).join("oura.db")
-}
-
 /// Everything a person sees, without what depends on when it was fetched: by table, how many rows and a hash over all of them.
 pub fn contents(folder: &Path) -> Contents {
     let catalog = Catalog::bundled();
@@ -161,13 +139,11 @@ pub fn contents(folder: &Path) -> Contents {
         ("nights".to_owned(), "SELECT day, average_hrv, total_sleep_duration, naps FROM nights ORDER BY 1".to_owned()),
     ];
     for collection in &catalog.collections {
-        let columns: Vec<String> = super::common::select(
-            &database(folder),
-            &format!("SELECT name FROM pragma_table_info('{}') WHERE name <> 'document'", collection.table),
-        )
-        .iter()
-        .map(|row| format!("\"{}\"", row[0].as_str().unwrap()))
-        .collect();
+        let columns: Vec<String> =
+            select(&database(folder), &format!("SELECT name FROM pragma_table_info('{}') WHERE name <> 'document'", collection.table))
+                .iter()
+                .map(|row| format!("\"{}\"", row[0].as_str().unwrap()))
+                .collect();
         let key = if collection.storage == Storage::Documents { "document_id" } else { "1, 2" };
         let from = match collection.storage {
             Storage::Documents => format!(
@@ -181,7 +157,7 @@ pub fn contents(folder: &Path) -> Contents {
     questions
         .into_iter()
         .map(|(name, sql)| {
-            let rows = super::common::select(&database(folder), &sql);
+            let rows = select(&database(folder), &sql);
             let hash = Sha256::digest(serde_json::to_vec(&rows).unwrap());
             (name, (rows.len(), hash.iter().map(|byte| format!("{byte:02x}")).collect()))
         })
@@ -223,21 +199,16 @@ pub async fn undisturbed() -> &'static Undisturbed {
 #[track_caller]
 pub fn holds(folder: &Path, fair: &Undisturbed, seed: u64) -> bool {
     if Clock::system().now().day(Tz::UTC) != fair.now.day(Tz::UTC) {
-        super::common::skipped("midnight came between the two loads, and with it another day");
+        skipped("midnight came between the two loads, and with it another day");
         return false;
     }
     let found = contents(folder);
     for (table, expected) in &fair.contents {
         assert_eq!(&found[table], expected, "{table}, seed {seed}");
     }
-    let runs = super::common::select(&database(folder), "SELECT count(*) FROM sync_runs WHERE state = 'running'");
+    let runs = select(&database(folder), "SELECT count(*) FROM sync_runs WHERE state = 'running'");
     assert_eq!(runs[0][0], 0, "seed {seed}");
     true
-}
-
-/// A number from the environment, for a longer proof than that of every day.
-pub fn wanted<T: std::str::FromStr>(name: &str, usual: T) -> T {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
 /// The chances of this run, printed so that they can be had again with `INTERRUPTION_SEED`.
