@@ -16,6 +16,8 @@ use crate::time::Tz;
 const SECONDS_OF_DAY: i64 = 86_400;
 /// Each point looks at all points of the days before it: of shorter steps there are too many.
 const SHORTEST_UNDER_WINDOWS: Duration = Duration::from_secs(3_600);
+/// How many days more are read than are counted: a night begins the evening before its day, and a day may have 25 hours.
+const MARGIN: i64 = 2;
 
 pub(super) fn plan(query: &MetricsQuery, catalog: &Catalog, context: &QueryContext, zone: Tz) -> Result<Plan, QueryError> {
     let known = metric::metrics(catalog);
@@ -171,11 +173,13 @@ impl Points<'_> {
 
     /// The points of the range and of the days before it; averages and medians over them; then the range alone.
     fn under_windows(&self, query: &MetricsQuery, columns: &[Column]) -> String {
-        let group = if self.step == Step::Raw { "" } else { "\nGROUP BY 1" };
-        let points = format!("SELECT {} AS bucket, {} AS value\n{}{group}", self.bucket(), self.value(), self.rows());
+        // Raw values under windows come by the day.
+        let (date, group) = if self.step == Step::Raw { (", day", "") } else { ("", "\nGROUP BY 1") };
+        let points = format!("SELECT {} AS bucket{date}, {} AS value\n{}{group}", self.bucket(), self.value(), self.rows());
         let (order, day) = match self.step {
+            Step::Raw => ("julianday(day)", 1),
             Step::Calendar(_) => ("julianday(bucket)", 1),
-            Step::Raw | Step::Interval(_) => ("bucket", SECONDS_OF_DAY),
+            Step::Interval(_) => ("bucket", SECONDS_OF_DAY),
         };
         let (mut slid, mut windows) = (vec!["bucket".to_owned()], Vec::new());
         if query.moving_average > 0 {
@@ -215,6 +219,9 @@ impl Points<'_> {
     fn bucket(&self) -> String {
         let time = moved("time", self.shift);
         match (&self.step, self.source.place) {
+            (Step::Raw, Place::Daily(_)) if self.shift != 0 => {
+                format!("local_midnight({}) + time - local_midnight(day)", moved_day("day", self.shift))
+            }
             (Step::Raw, _) => time,
             (Step::Interval(interval), _) => format!("$__timeGroup({time}, {interval})"),
             (Step::Calendar(unit), Place::Daily(_) | Place::Samples(_)) => begin_of(*unit, &moved_day("day", self.shift)),
@@ -245,10 +252,11 @@ impl Points<'_> {
     fn range(&self) -> String {
         let back = -(self.before + self.shift);
         let Step::Calendar(_) = self.step else {
-            if self.step == Step::Raw && back == 0 && self.shift == 0 {
-                return "$__timeFilter(time)".to_owned();
-            }
-            return format!("time BETWEEN {} AND {}", moved(&self.first(), back), moved("$__timeTo()", -self.shift));
+            return match self.source.place {
+                _ if self.step == Step::Raw && back == 0 && self.shift == 0 => "$__timeFilter(time)".to_owned(),
+                Place::Daily(_) if self.step == Step::Raw => self.raw_range(),
+                _ => format!("time BETWEEN {} AND {}", moved(&self.first(), back), moved("$__timeTo()", -self.shift)),
+            };
         };
         let (first, last) = (moved_day(&self.first(), back), moved_day("$__dayTo()", -self.shift));
         match self.source.place {
@@ -262,6 +270,17 @@ impl Points<'_> {
                 moved_day(&last, 2),
             ),
         }
+    }
+
+    /// The same of raw values that come by the day.
+    fn raw_range(&self) -> String {
+        let back = if self.before == 0 { 0 } else { -(self.before + MARGIN) };
+        let drawn = format!("{} BETWEEN {} AND $__timeTo()", self.bucket(), moved("$__timeFrom()", back));
+        if self.shift == 0 {
+            return drawn;
+        }
+        let (first, last) = (moved("$__timeFrom()", -(self.before + self.shift + MARGIN)), moved("$__timeTo()", MARGIN - self.shift));
+        format!("time BETWEEN {first} AND {last}\n  AND {drawn}")
     }
 }
 

@@ -175,12 +175,14 @@ fn write(store: &Store, change: impl FnOnce(&rusqlite::Connection)) {
 }
 
 async fn answer(store: &Store, json: serde_json::Value) -> Answer {
+    answer_in(store, json, &context()).await
+}
+
+async fn answer_in(store: &Store, json: serde_json::Value, context: &QueryContext) -> Answer {
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
-    let plan = plan(json.clone()).unwrap();
-    let mut answer = engine
-        .run(&plan.query, &context())
-        .await
-        .unwrap_or_else(|error| panic!("{json}: {error}. {}\n{}", error.hint(), plan.query.raw_sql));
+    let plan = query(json.clone()).plan(&Catalog::bundled(), context, VIENNA).unwrap();
+    let mut answer =
+        engine.run(&plan.query, context).await.unwrap_or_else(|error| panic!("{json}: {error}. {}\n{}", error.hint(), plan.query.raw_sql));
     plan.describe(&mut answer);
     answer
 }
@@ -350,6 +352,33 @@ async fn days_begin_at_local_midnight_and_weeks_are_whole() {
     let weeks = engine.run(&plan.query, &context).await.unwrap();
     assert_eq!(times(&weeks), [day(9).midnight(VIENNA).seconds(), day(16).midnight(VIENNA).seconds()]);
     assert_eq!(values(&weeks, 1), [7.0, 3.0]);
+}
+
+/// The clocks of Vienna change on 2026-03-29 and 2026-10-25.
+#[tokio::test]
+async fn a_window_over_raw_values_of_days_counts_days_however_many_hours_they_have() {
+    let (store, _folder) = store();
+    let autumn = Day::new(2026, 10, 20).unwrap();
+    write(&store, |writer| {
+        for number in 0..12 {
+            let day = autumn.plus(number);
+            let midnight = day.midnight(VIENNA).seconds();
+            writer.execute("INSERT INTO calendar (day, time) VALUES (?1, ?2)", (day.to_string(), midnight)).unwrap();
+            let steps = (2_000 + number, midnight, day.to_string(), number * number * 100);
+            writer.execute("INSERT INTO daily_activity (document, time, day, steps) VALUES (?1, ?2, ?3, ?4)", steps).unwrap();
+        }
+    });
+    for (first, last) in [(day(28), day(31)), (autumn.plus(4), autumn.plus(10))] {
+        let at = |day: Day| day.midnight(VIENNA).seconds() * 1_000;
+        let context = QueryContext { from_ms: at(first), to_ms: at(last), ..context() };
+        for (moving_average, baseline, shift) in [(0, 1, 0), (1, 0, 0), (2, 3, 0), (0, 0, 1), (0, 0, -1), (2, 1, 1)] {
+            let asked = |every| json!({ "metrics": ["days.steps"], "movingAverage": moving_average, "baseline": baseline, "shift": shift, "every": every });
+            let (raw, by_day) = (answer_in(&store, asked("raw"), &context).await, answer_in(&store, asked("day"), &context).await);
+            let drawn = |answer: &Answer| (1..answer.batch.columns.len()).map(|column| values(answer, column)).collect::<Vec<_>>();
+            assert_eq!(times(&raw), times(&by_day), "{}", asked("raw"));
+            assert_eq!(format!("{:?}", drawn(&raw)), format!("{:?}", drawn(&by_day)), "{}", asked("raw"));
+        }
+    }
 }
 
 #[tokio::test]
