@@ -166,7 +166,7 @@ impl Points<'_> {
         let (time, group) = match self.step {
             Step::Raw => (self.bucket(), ""),
             Step::Interval(_) => (self.bucket(), "\nGROUP BY 1"),
-            Step::Calendar(_) => (self.time_of(&self.bucket()), "\nGROUP BY 1"),
+            Step::Calendar(_) | Step::Days(_) => (self.time_of(&self.bucket()), "\nGROUP BY 1"),
         };
         format!("SELECT {time} AS \"time\", {} AS {}\n{}{group}", self.value(), quoted(name), self.rows())
     }
@@ -178,7 +178,7 @@ impl Points<'_> {
         let points = format!("SELECT {} AS bucket{date}, {} AS value\n{}{group}", self.bucket(), self.value(), self.rows());
         let (order, day) = match self.step {
             Step::Raw => ("julianday(day)", 1),
-            Step::Calendar(_) => ("julianday(bucket)", 1),
+            Step::Calendar(_) | Step::Days(_) => ("julianday(bucket)", 1),
             Step::Interval(_) => ("bucket", SECONDS_OF_DAY),
         };
         let (mut slid, mut windows) = (vec!["bucket".to_owned()], Vec::new());
@@ -224,8 +224,8 @@ impl Points<'_> {
             }
             (Step::Raw, _) => time,
             (Step::Interval(interval), _) => format!("$__timeGroup({time}, {interval})"),
-            (Step::Calendar(unit), Place::Daily(_) | Place::Samples(_)) => begin_of(*unit, &moved_day("day", self.shift)),
-            (Step::Calendar(unit), Place::Timed(_)) => begin_of(*unit, &moved_day("local_day(time)", self.shift)),
+            (Step::Calendar(_) | Step::Days(_), Place::Daily(_) | Place::Samples(_)) => self.begin_of(&moved_day("day", self.shift)),
+            (Step::Calendar(_) | Step::Days(_), Place::Timed(_)) => self.begin_of(&moved_day("local_day(time)", self.shift)),
         }
     }
 
@@ -234,7 +234,7 @@ impl Points<'_> {
         match (&self.step, self.source.place) {
             // Without a detour over text: there may be millions.
             (Step::Calendar(Calendar::Day), Place::Timed(_)) if bucket == "local_day(time)" => "local_midnight(time)".to_owned(),
-            (Step::Calendar(_), _) => format!("local_midnight({bucket})"),
+            (Step::Calendar(_) | Step::Days(_), _) => format!("local_midnight({bucket})"),
             (Step::Raw | Step::Interval(_), _) => bucket.to_owned(),
         }
     }
@@ -244,14 +244,23 @@ impl Points<'_> {
         match &self.step {
             Step::Raw => "$__timeFrom()".to_owned(),
             Step::Interval(interval) => format!("$__timeGroup($__unixEpochFrom(), {interval})"),
-            Step::Calendar(unit) => begin_of(*unit, "$__dayFrom()"),
+            Step::Calendar(_) | Step::Days(_) => self.begin_of("$__dayFrom()"),
+        }
+    }
+
+    /// The first day of the step that `day` lies in.
+    fn begin_of(&self, day: &str) -> String {
+        match &self.step {
+            Step::Calendar(unit) if *unit != Calendar::Day => format!("$__dayGroup({day}, '{}')", unit.word()),
+            Step::Days(days) => format!("date({day}, '-' || (unixepoch({day}) / {SECONDS_OF_DAY} % {days}) || ' days')"),
+            Step::Raw | Step::Interval(_) | Step::Calendar(_) => day.to_owned(),
         }
     }
 
     /// The rows that the range and its windows need. Columns stay bare, so that indexes are used.
     fn range(&self) -> String {
         let back = -(self.before + self.shift);
-        let Step::Calendar(_) = self.step else {
+        let (Step::Calendar(_) | Step::Days(_)) = self.step else {
             return match self.source.place {
                 _ if self.step == Step::Raw && back == 0 && self.shift == 0 => "$__timeFilter(time)".to_owned(),
                 Place::Daily(_) if self.step == Step::Raw => self.raw_range(),
@@ -282,10 +291,6 @@ impl Points<'_> {
         let (first, last) = (moved("$__timeFrom()", -(self.before + self.shift + MARGIN)), moved("$__timeTo()", MARGIN - self.shift));
         format!("time BETWEEN {first} AND {last}\n  AND {drawn}")
     }
-}
-
-fn begin_of(unit: Calendar, day: &str) -> String {
-    if unit == Calendar::Day { day.to_owned() } else { format!("$__dayGroup({day}, '{}')", unit.word()) }
 }
 
 /// An instant some days later, by 24 hours each.

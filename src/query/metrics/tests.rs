@@ -382,6 +382,29 @@ async fn a_window_over_raw_values_of_days_counts_days_however_many_hours_they_ha
 }
 
 #[tokio::test]
+async fn what_comes_by_the_day_is_grouped_by_days_of_the_calendar() {
+    let (store, _folder) = store();
+    let asked = |every: &str| json!({ "metrics": ["days.steps"], "aggregate": "sum", "every": every });
+    let by_day = answer(&store, asked("day")).await;
+    for every in ["5m", "6h", "12h", "24h"] {
+        let answer = answer(&store, asked(every)).await;
+        assert_eq!((times(&answer), values(&answer, 1)), (times(&by_day), values(&by_day, 1)), "{every}");
+    }
+    // The 8th of March 2026 is day 20,520 since 1970.
+    let midnights = |days: &[u32]| days.iter().map(|number| day(*number).midnight(VIENNA).seconds()).collect::<Vec<_>>();
+    for every in ["2d", "48h", "36h"] {
+        let answer = answer(&store, asked(every)).await;
+        assert_eq!(times(&answer), midnights(&[8, 10, 12, 14]), "{every}");
+        assert_eq!(values(&answer, 1), [13_500.0, 13_900.0, 14_300.0, 14_700.0], "{every}");
+    }
+    let mut windowed = asked("2d");
+    (windowed["movingAverage"], windowed["baseline"]) = (json!(4), json!(2));
+    let windowed = answer(&store, windowed).await;
+    assert_eq!((times(&windowed), values(&windowed, 1)[1]), (midnights(&[8, 10, 12, 14]), 13_700.0));
+    assert_eq!(values(&windowed, 2)[1], 13_500.0);
+}
+
+#[tokio::test]
 async fn a_filter_leaves_out_what_does_not_match() {
     let (store, _folder) = store();
     let count = async |filters: serde_json::Value| {
