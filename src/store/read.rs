@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::ArrayRef;
 use rusqlite::types::Value;
-use rusqlite::{Rows, Statement, ffi};
+use rusqlite::{Column, Rows, Statement, ffi};
 
 use super::column::ColumnBuilder;
 use super::guard::{Guarded, Refusal, open_functions};
@@ -248,9 +248,12 @@ fn run(reader: &Guarded, sql: &str, params: &[serde_json::Value], limits: &ReadL
     }
     bind(&mut statement, params)?;
 
-    let origins: Vec<_> = statement.columns_with_metadata().map(|column| origin(column.table_name(), column.origin_name())).collect();
+    let trusted = !is_compound(sql);
+    let origins: Vec<_> =
+        statement.columns_with_metadata().map(|column| origin(column.table_name(), column.origin_name()).filter(|_| trusted)).collect();
     let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
-    let mut builders: Vec<_> = statement.columns().map(|column| ColumnBuilder::new(column.name(), column.decl_type(), zone)).collect();
+    let builder = |column: Column<'_>| ColumnBuilder::new(column.name(), column.decl_type().filter(|_| trusted), zone);
+    let mut builders: Vec<_> = statement.columns().map(builder).collect();
 
     let (mut count, mut bytes, mut cut) = (0, 0, None);
     let mut rows = statement.raw_query();
@@ -324,6 +327,24 @@ fn sql_value(param: &serde_json::Value) -> Option<Value> {
 
 fn origin(table: Option<&str>, column: Option<&str>) -> Option<Origin> {
     Some(Origin { table: table?.to_owned(), column: column?.to_owned() })
+}
+
+/// Whether columns may be made of those of several SELECTs: SQLite tells the origin and the type in one of them. What IN and EXISTS look for
+/// is shown by nobody.
+fn is_compound(sql: &str) -> bool {
+    let (mut unseen, mut opens_unseen) = (Vec::new(), false);
+    for token in super::lexer::tokens(sql).iter().filter(|token| token.counts()) {
+        let inside_unseen = unseen.last() == Some(&true);
+        if token.is("(") {
+            unseen.push(inside_unseen || opens_unseen);
+        } else if token.is(")") {
+            unseen.pop();
+        } else if !inside_unseen && ["UNION", "EXCEPT", "INTERSECT"].iter().any(|word| token.is_word(word)) {
+            return true;
+        }
+        opens_unseen = token.is_word("IN") || token.is_word("EXISTS");
+    }
+    false
 }
 
 /// SQLite's refusal to prepare a statement as the situation it is.
