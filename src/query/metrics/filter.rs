@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::metric::Metric;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Kind};
 use crate::query::QueryError;
 use crate::query::nearest::nearest_whole;
 
@@ -99,8 +99,15 @@ impl Filter {
     pub(super) fn condition(&self, metric: &Metric<'_>, catalog: &Catalog, params: &mut Vec<Value>) -> Option<String> {
         let column = self.column_of(metric, catalog)?;
         let operator = self.operator.sql();
+        let kind = catalog.collections.iter().find(|collection| collection.table == metric.table);
+        let kind = kind.and_then(|collection| collection.columns.iter().find(|known| known.name == column)).map(|column| column.kind);
         let mut bind = |value: &Value| {
-            params.push(value.clone());
+            params.push(match (kind, value.as_str()) {
+                // Where values are offered to choose from, yes and no are words. Numbers as text SQLite takes for numbers.
+                (Some(Kind::Boolean), Some("true")) => Value::Bool(true),
+                (Some(Kind::Boolean), Some("false")) => Value::Bool(false),
+                _ => value.clone(),
+            });
             format!("?{}", params.len())
         };
         Some(match self.operator {

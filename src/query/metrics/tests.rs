@@ -404,6 +404,42 @@ async fn what_comes_by_the_day_is_grouped_by_days_of_the_calendar() {
     assert_eq!(values(&windowed, 2)[1], 13_500.0);
 }
 
+/// Grafana's ad-hoc filters send every value as text.
+#[tokio::test]
+async fn a_filter_takes_numbers_and_yes_and_no_as_text_too() {
+    let (store, _folder) = store();
+    write(&store, |writer| {
+        let (day, midnight) = (day(10).to_string(), day(10).midnight(VIENNA).seconds());
+        writer.execute("INSERT INTO vo2_max (document, time, day, vo2_max) VALUES (5000, ?1, ?2, 41.5)", (midnight, &day)).unwrap();
+        writer
+            .execute(
+                "INSERT INTO sleep (document, time, day, type, total_sleep_duration) VALUES (5001, ?1, ?2, 'late_nap', 1200)",
+                (midnight, &day),
+            )
+            .unwrap();
+        let charging = "INSERT INTO ring_battery_level (time, level, charging) VALUES (?1, 50, ?2)";
+        [(midnight, true), (midnight + 600, false)].iter().for_each(|row| assert_eq!(writer.execute(charging, *row), Ok(1)));
+    });
+    for (metric, column, operator, value, rows) in [
+        ("nights.average_hrv", "naps", "=", json!(0), 6),
+        ("nights.average_hrv", "naps", "in", json!(1), 1),
+        ("nights.average_hrv", "naps", "!=", json!(1), 6),
+        ("nights.average_hrv", "nap_duration", ">=", json!(0), 7),
+        ("nights.average_hrv", "nap_duration", ">", json!(1_199), 1),
+        ("days.steps", "vo2_max", "=", json!(41.5), 1),
+        ("days.steps", "steps", "=", json!(6_900), 1),
+        ("ring_battery_level.level", "charging", "=", json!(true), 1),
+        ("ring_battery_level.level", "charging", "!=", json!(true), 1),
+        ("ring_battery_level.level", "charging", "not in", json!(true), 1),
+    ] {
+        for value in [json!(value.to_string()), value] {
+            let asked =
+                json!({ "metrics": [metric], "every": "raw", "filters": [{ "key": column, "operator": operator, "value": value }] });
+            assert_eq!(answer(&store, asked.clone()).await.batch.rows, rows, "{asked}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_filter_leaves_out_what_does_not_match() {
     let (store, _folder) = store();
