@@ -114,8 +114,14 @@ impl Filter {
             Operator::IsNull | Operator::IsNotNull => format!("\"{column}\" {operator}"),
             Operator::In | Operator::NotIn => {
                 let one = self.values.is_empty().then_some(&self.value).filter(|value| !value.is_null());
-                let places: Vec<_> = self.values.iter().chain(one).map(&mut bind).collect();
-                format!("\"{column}\" {operator} ({})", places.join(", "))
+                let places: Vec<_> = self.values.iter().filter(|value| !value.is_null()).chain(one).map(&mut bind).collect();
+                let list = format!("\"{column}\" {operator} ({})", places.join(", "));
+                // Of what is absent SQL's lists say neither yes nor no.
+                match (self.operator, self.values.iter().any(Value::is_null)) {
+                    (Operator::In, false) => list,
+                    (Operator::In, true) | (_, false) => format!("({list} OR \"{column}\" IS NULL)"),
+                    (_, true) => format!("({list} AND \"{column}\" IS NOT NULL)"),
+                }
             }
             _ => format!("\"{column}\" {operator} {}", bind(self.values.first().unwrap_or(&self.value))),
         })

@@ -441,6 +441,29 @@ async fn a_filter_takes_numbers_and_yes_and_no_as_text_too() {
 }
 
 #[tokio::test]
+async fn what_is_absent_is_different_from_every_value() {
+    let (store, _folder) = store();
+    write(&store, |writer| {
+        writer.execute("UPDATE daily_activity SET score = 80 WHERE day IN ('2026-03-10', '2026-03-11')", ()).unwrap();
+    });
+    for (filter, rows) in [
+        (json!({ "operator": "!=", "value": 1 }), 7),
+        (json!({ "operator": "not in", "values": [1] }), 7),
+        (json!({ "operator": "not in", "value": 80 }), 5),
+        (json!({ "operator": "not in" }), 7),
+        (json!({ "operator": "not in", "values": [80, null] }), 0),
+        (json!({ "operator": "not in", "values": [1, null] }), 2),
+        (json!({ "operator": "in", "values": [80, null] }), 7),
+        (json!({ "operator": "in", "values": [80] }), 2),
+    ] {
+        let mut filter = filter;
+        filter["column"] = json!("score");
+        let asked = json!({ "metrics": ["daily_activity.steps"], "every": "raw", "filters": [filter, { "column": "day", "operator": ">", "value": "" }] });
+        assert_eq!(answer(&store, asked.clone()).await.batch.rows, rows, "{asked}");
+    }
+}
+
+#[tokio::test]
 async fn a_filter_leaves_out_what_does_not_match() {
     let (store, _folder) = store();
     let count = async |filters: serde_json::Value| {
