@@ -212,7 +212,7 @@ fn attempt(reader: &mut Guarded, sql: &str, params: &[serde_json::Value], limits
 fn watch_progress(reader: &mut Guarded, limits: &ReadLimits, stopped: Arc<OnceLock<Stop>>) -> rusqlite::Result<()> {
     let ReadLimits { deadline, cancelled, .. } = limits.clone();
     let (began, before) = (Instant::now(), memory_used());
-    let handler = move || {
+    let stop: Arc<super::functions::Stop> = Arc::new(move || {
         let taken = || memory_used() - before;
         let most = || MAX_MEMORY * RUNNING.load(Ordering::Relaxed).max(1);
         let stop = if cancelled.load(Ordering::Relaxed) {
@@ -226,8 +226,9 @@ fn watch_progress(reader: &mut Guarded, limits: &ReadLimits, stopped: Arc<OnceLo
         };
         stopped.get_or_init(|| stop);
         true
-    };
-    reader.connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(handler))
+    });
+    super::functions::heed(&stop);
+    reader.connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(move || stop()))
 }
 
 fn memory_used() -> i64 {
