@@ -152,3 +152,21 @@ impl QueryError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::{QueryContext, macros};
+    use crate::time::Tz;
+
+    #[test]
+    fn a_mistake_has_one_place_that_of_the_written_sql() {
+        let sql = "SELECT $__timeGroup(time,'5m') AS t,\n $__timeGroup(time,'5m') AS u, FROM sleep WHERE 1";
+        let context = QueryContext { from_ms: 0, to_ms: 1, interval: Duration::from_secs(60), max_data_points: 100 };
+        let expanded = macros::expand(sql, &context, Tz::UTC).unwrap();
+        let error = ReadError::Syntax { message: "near \"FROM\": syntax error".to_owned(), offset: expanded.sql.find("FROM") };
+        let error = QueryError::of_read(sql, &expanded, error, Duration::ZERO);
+        assert_eq!(error.to_string(), "near \"FROM\": syntax error (line 2, column 32)");
+        assert_eq!(error.hint(), "Expected an expression, found: FROM.");
+    }
+}

@@ -4,13 +4,14 @@
 //! Only what the parser understands, only simple expressions over one known column, through subqueries and common table expressions.
 //! Nothing found is no error: then the column has no unit.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, TimestampNanosecondArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, Select, SelectItem, SetExpr, Statement,
-    TableFactor, With,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, Select, SelectItem, SetExpr, SetOperator,
+    Statement, TableFactor, Value, With,
 };
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
@@ -18,7 +19,7 @@ use sqlparser::parser::Parser;
 use super::metrics::origin_of;
 use super::statement::MAX_PARSED_TOKENS;
 use crate::catalog::{Catalog, Kind};
-use crate::store::{OutColumn, lexer};
+use crate::store::{Origin, OutColumn, lexer};
 
 /// Functions whose result is of the same quantity as their first argument, and whether a time among them stays a time.
 #[rustfmt::skip]
@@ -51,22 +52,37 @@ const TIMES: [(&str, &str); 15] = [
 /// How deep subqueries are followed.
 const MAX_DEPTH: usize = 16;
 
+/// How many subqueries are followed for one statement: common table expressions can name each other twice over and over.
+const MAX_FOLLOWED: usize = 10_000;
+
 /// Gives every column of the answer to `sql` that SQLite knows no origin of the one its expression tells, and makes times of those that
-/// are.
+/// are. Of compounds SQLite knows nothing that can be trusted.
 pub fn find(sql: &str, columns: &mut [OutColumn], catalog: &Catalog) {
     if columns.iter().all(|column| column.origin.is_some()) || lexer::tokens(sql).len() > MAX_PARSED_TOKENS {
         return;
     }
     let Some(Statement::Query(query)) = Parser::parse_sql(&SQLiteDialect {}, sql).ok().and_then(|mut parsed| parsed.pop()) else { return };
-    let (resolver, count) = (Resolver { catalog }, columns.len());
+    let (resolver, count) = (Resolver { catalog, followed: Cell::new(0) }, columns.len());
     for (place, column) in columns.iter_mut().enumerate().filter(|(_, column)| column.origin.is_none()) {
         let wanted = Wanted::At { place, count, name: &column.name };
-        let Some(source) = resolver.output(&query, &[], wanted, 0) else { continue };
-        column.origin = origin_of(&source.table, &source.column, catalog);
-        if source.may_be_time && is_time(&source, catalog) {
+        let Some(shown) = resolver.output(&query, &[], wanted, 0) else { continue };
+        if resolver.are_times(&shown) {
             column.values = as_times(&column.values);
         }
+        if let Shown::Column(source) = shown {
+            column.origin = resolver.origin(&source);
+        }
     }
+}
+
+/// What stands at one place of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Shown {
+    /// NULL, whatever the row: it goes with anything.
+    Nothing,
+    Column(Source),
+    /// Instants of several columns.
+    Times,
 }
 
 /// The column that an expression shows.
@@ -106,11 +122,13 @@ type Known<'q> = [&'q With];
 
 struct Resolver<'c> {
     catalog: &'c Catalog,
+    followed: Cell<usize>,
 }
 
 impl Resolver<'_> {
-    fn output<'q>(&self, query: &'q Query, known: &Known<'q>, wanted: Wanted<'_>, depth: usize) -> Option<Source> {
-        if depth > MAX_DEPTH {
+    fn output<'q>(&self, query: &'q Query, known: &Known<'q>, wanted: Wanted<'_>, depth: usize) -> Option<Shown> {
+        self.followed.set(self.followed.get() + 1);
+        if depth > MAX_DEPTH || self.followed.get() > MAX_FOLLOWED {
             return None;
         }
         let known: Vec<&With> = known.iter().copied().chain(&query.with).collect();
@@ -118,21 +136,53 @@ impl Resolver<'_> {
     }
 
     /// All arms of a compound have to show the same.
-    fn arm<'q>(&self, body: &'q SetExpr, known: &Known<'q>, wanted: Wanted<'_>, depth: usize) -> Option<Source> {
+    fn arm<'q>(&self, body: &'q SetExpr, known: &Known<'q>, wanted: Wanted<'_>, depth: usize) -> Option<Shown> {
         match body {
             SetExpr::Select(select) => self.selected(select, known, wanted, depth),
             SetExpr::Query(query) => self.output(query, known, wanted, depth + 1),
-            SetExpr::SetOperation { left, right, .. } if depth < MAX_DEPTH => {
-                let found = self.arm(left, known, wanted, depth + 1)?;
-                self.arm(right, known, wanted, depth + 1).filter(|other| *other == found)
+            SetExpr::SetOperation { op, left, right, .. } => {
+                let wanted = placed(left, wanted);
+                let found = self.arm(left, known, wanted, depth)?;
+                match op {
+                    SetOperator::Union => self.agreed(found, self.arm(right, known, wanted, depth + 1)?),
+                    // What they leave is all of the first arm.
+                    SetOperator::Except | SetOperator::Intersect | SetOperator::Minus => Some(found),
+                }
             }
             _ => None,
         }
     }
 
-    fn selected<'q>(&self, select: &'q Select, known: &Known<'q>, wanted: Wanted<'_>, depth: usize) -> Option<Source> {
+    /// What two arms show, if it is the same.
+    fn agreed(&self, one: Shown, other: Shown) -> Option<Shown> {
+        match (one, other) {
+            (Shown::Nothing, shown) | (shown, Shown::Nothing) => Some(shown),
+            (Shown::Column(one), Shown::Column(other)) if self.is_same(&one, &other) => {
+                Some(Shown::Column(Source { may_be_time: one.may_be_time && other.may_be_time, ..one }))
+            }
+            (one, other) => (self.are_times(&one) && self.are_times(&other)).then_some(Shown::Times),
+        }
+    }
+
+    fn is_same(&self, one: &Source, other: &Source) -> bool {
+        let same_name = one.table.eq_ignore_ascii_case(&other.table) && one.column.eq_ignore_ascii_case(&other.column);
+        same_name || self.origin(one).is_some_and(|origin| Some(origin) == self.origin(other))
+    }
+
+    fn origin(&self, source: &Source) -> Option<Origin> {
+        origin_of(&source.table, &source.column, self.catalog)
+    }
+
+    fn are_times(&self, shown: &Shown) -> bool {
+        match shown {
+            Shown::Nothing => false,
+            Shown::Column(source) => source.may_be_time && is_time(source, self.catalog),
+            Shown::Times => true,
+        }
+    }
+
+    fn selected<'q>(&self, select: &'q Select, known: &Known<'q>, wanted: Wanted<'_>, depth: usize) -> Option<Shown> {
         let (items, scope) = (&select.projection, scope(select, known));
-        let is_star = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
         let first_star = items.iter().position(is_star);
         let after_stars = items.iter().rev().take_while(|item| !is_star(item)).count();
         let (item, name) = match wanted {
@@ -148,18 +198,30 @@ impl Resolver<'_> {
             Some(SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, .. }) => {
                 self.shown(expression, &scope, known, depth)
             }
-            _ => first_star.and_then(|_| self.column(name, &scope, known, depth)),
+            _ => match (wanted, scope.as_slice()) {
+                // The one star of a subquery keeps places.
+                (Wanted::At { place, count, name }, [Named { is: From::Query(query), .. }]) => {
+                    let star = first_star.filter(|star| star + 1 + after_stars == items.len())?;
+                    let wanted = Wanted::At { place: place.checked_sub(star)?, count: (count + 1).checked_sub(items.len())?, name };
+                    self.output(query, known, wanted, depth + 1)
+                }
+                _ => first_star.and_then(|_| self.column(name, &scope, known, depth)),
+            },
         }
     }
 
-    fn shown(&self, expression: &Expr, scope: &[Named<'_>], known: &Known<'_>, depth: usize) -> Option<Source> {
+    fn shown(&self, expression: &Expr, scope: &[Named<'_>], known: &Known<'_>, depth: usize) -> Option<Shown> {
         match expression {
+            Expr::Value(value) => (value.value == Value::Null).then_some(Shown::Nothing),
             Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => self.shown(inner, scope, known, depth),
             Expr::Floor { expr: inner, .. } | Expr::Ceil { expr: inner, .. } => self.shown(inner, scope, known, depth),
             Expr::Function(function) => {
                 let (inner, keeps_time) = kept(function)?;
-                let source = self.shown(inner, scope, known, depth)?;
-                Some(Source { may_be_time: source.may_be_time && keeps_time, ..source })
+                match self.shown(inner, scope, known, depth)? {
+                    Shown::Column(source) => Some(Shown::Column(Source { may_be_time: source.may_be_time && keeps_time, ..source })),
+                    Shown::Times => keeps_time.then_some(Shown::Times),
+                    Shown::Nothing => None,
+                }
             }
             Expr::CompoundIdentifier(parts) => {
                 let [table, name] = parts.as_slice() else { return None };
@@ -172,8 +234,8 @@ impl Resolver<'_> {
     }
 
     /// The column of this name: of the one source there is, or of the one table among several that the catalogue knows it of.
-    fn column(&self, name: &str, scope: &[Named<'_>], known: &Known<'_>, depth: usize) -> Option<Source> {
-        let of_table = |table: &str| Source { table: table.to_owned(), column: name.to_owned(), may_be_time: true };
+    fn column(&self, name: &str, scope: &[Named<'_>], known: &Known<'_>, depth: usize) -> Option<Shown> {
+        let of_table = |table: &str| Shown::Column(Source { table: table.to_owned(), column: name.to_owned(), may_be_time: true });
         match scope {
             [Named { is: From::Table(table), .. }] => Some(of_table(table)),
             [Named { is: From::Query(query), .. }] => self.output(query, known, Wanted::Named(name), depth + 1),
@@ -185,6 +247,24 @@ impl Resolver<'_> {
                 found.next().filter(|_| found.next().is_none())
             }
         }
+    }
+}
+
+fn is_star(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
+}
+
+/// A compound's columns have the names of its first arm; in the others only places count.
+fn placed<'w>(first: &SetExpr, wanted: Wanted<'w>) -> Wanted<'w> {
+    let Wanted::Named(name) = wanted else { return wanted };
+    match first {
+        SetExpr::SetOperation { left, .. } => placed(left, wanted),
+        SetExpr::Query(query) => placed(&query.body, wanted),
+        SetExpr::Select(select) if !select.projection.iter().any(is_star) => {
+            let place = select.projection.iter().position(|item| is_called(item, name));
+            place.map_or(wanted, |place| Wanted::At { place, count: select.projection.len(), name })
+        }
+        _ => wanted,
     }
 }
 
@@ -275,6 +355,9 @@ mod tests {
     use arrow::array::Float64Array;
 
     use super::*;
+    use crate::query::{Engine, Limits, QueryContext, SqlQuery};
+    use crate::store::Store;
+    use crate::time::Tz;
 
     /// The origin that each of the `count` columns gets, SQLite knowing none.
     fn found(sql: &str, count: usize) -> Vec<String> {
@@ -327,7 +410,7 @@ mod tests {
         for (sql, origins) in [
             ("WITH x AS (SELECT day, average_hrv FROM nights) SELECT day, avg(average_hrv) AS h FROM x GROUP BY 1", "- sleep.average_hrv"),
             ("SELECT max(best) FROM (SELECT min(n.average_hrv) AS best FROM nights AS n GROUP BY day)", "sleep.average_hrv"),
-            ("SELECT average_hrv FROM nights UNION ALL SELECT average_hrv FROM sleep", "-"),
+            ("SELECT average_hrv FROM nights UNION ALL SELECT average_hrv FROM sleep", "sleep.average_hrv"),
             ("SELECT max(average_hrv) FROM sleep UNION ALL SELECT min(average_hrv) FROM sleep", "sleep.average_hrv"),
             ("WITH a AS (SELECT steps FROM days), b AS (SELECT * FROM a) SELECT avg(b.steps) FROM b", "daily_activity.steps"),
             (
@@ -335,9 +418,91 @@ mod tests {
                 "daily_activity.steps sleep.average_hrv",
             ),
             ("SELECT avg(average_hrv), * FROM sleep", "sleep.average_hrv -"),
+            ("SELECT * FROM (SELECT average_hrv AS a, steps AS b FROM days)", "sleep.average_hrv daily_activity.steps"),
         ] {
             let count = origins.split(' ').count();
             assert_eq!(found(sql, count).join(" "), origins, "{sql}");
+        }
+    }
+
+    #[test]
+    fn arms_of_a_compound_are_told_by_their_places() {
+        let many = vec!["SELECT steps FROM days"; 50].join(" UNION ALL ");
+        let doubled: Vec<_> =
+            (1..12).map(|number| format!("a{number} AS (SELECT v FROM a{0} UNION ALL SELECT v FROM a{0})", number - 1)).collect();
+        let doubled = format!("WITH a0 AS (SELECT steps AS v FROM days), {} SELECT v FROM a11", doubled.join(", "));
+        for (sql, origins) in [
+            ("SELECT avg(v) FROM (SELECT average_hrv AS v FROM sleep UNION ALL SELECT average_hrv FROM sleep)", "sleep.average_hrv"),
+            ("SELECT v FROM (SELECT average_hrv AS v, steps AS w FROM days UNION ALL SELECT steps, average_hrv AS v FROM days)", "-"),
+            (
+                "SELECT * FROM (SELECT average_hrv AS v, steps AS w FROM days) UNION SELECT * FROM (SELECT steps AS w, average_hrv AS v FROM days)",
+                "- -",
+            ),
+            (
+                "SELECT average_hrv, NULL AS steps FROM nights UNION ALL SELECT NULL, steps FROM days",
+                "sleep.average_hrv daily_activity.steps",
+            ),
+            ("SELECT NULL UNION ALL SELECT NULL", "-"),
+            ("SELECT steps FROM days EXCEPT SELECT 1000", "daily_activity.steps"),
+            ("SELECT steps FROM days INTERSECT SELECT 1000 UNION SELECT average_hrv FROM nights", "-"),
+            (&many, "daily_activity.steps"),
+            // Not worth following.
+            (&doubled, "-"),
+        ] {
+            assert_eq!(found(sql, origins.split(' ').count()).join(" "), origins, "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_compound_has_a_unit_and_times_only_where_all_its_arms_agree() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("oura.db"), Arc::new(Catalog::bundled()), Tz::Europe__Vienna).unwrap();
+        let midnight = 1_773_097_200;
+        rusqlite::Connection::open(store.path())
+            .unwrap()
+            .execute_batch(&format!(
+                "INSERT INTO calendar (day, time) VALUES ('2026-03-10', {midnight});
+                 INSERT INTO sleep (document, time, day, type, bedtime_start, bedtime_end, average_hrv, total_sleep_duration)
+                     VALUES (1, {midnight}, '2026-03-10', 'long_sleep', {midnight}, {midnight} + 28800, 40, 28000);
+                 INSERT INTO daily_activity (document, time, day, steps) VALUES (2, {midnight}, '2026-03-10', 9000)"
+            ))
+            .unwrap();
+        let engine = Engine::new(store.clone(), store.zone(), Limits::default());
+        let context = QueryContext { from_ms: 0, to_ms: 1, interval: std::time::Duration::from_secs(60), max_data_points: 100 };
+        let unpivot = "SELECT time, 'hrv' AS metric, average_hrv AS value FROM nights UNION ALL SELECT time, 'steps', steps FROM days";
+        let named = |sql: &str| format!("SELECT metric, value FROM ({sql})");
+        for (sql, expected) in [
+            ("SELECT day, bedtime_start AS v FROM nights UNION ALL SELECT day, steps FROM days ORDER BY 1".to_owned(), "Utf8 - | Int64 -"),
+            ("SELECT steps AS v FROM days UNION ALL SELECT bedtime_start FROM nights".to_owned(), "Int64 -"),
+            ("SELECT bedtime_start AS v FROM nights UNION ALL SELECT bedtime_end FROM nights".to_owned(), "time -"),
+            ("SELECT bedtime_start AS v FROM nights UNION SELECT NULL".to_owned(), "time -"),
+            ("SELECT bedtime_start AS v FROM sleep UNION SELECT bedtime_start FROM nights".to_owned(), "time -"),
+            ("SELECT bedtime_start FROM sleep EXCEPT SELECT steps FROM days".to_owned(), "time sleep.bedtime_start"),
+            (unpivot.to_owned(), "time - | Utf8 - | Int64 -"),
+            (named(unpivot), "Utf8 - | Int64 -"),
+            (format!("WITH u AS ({unpivot}) SELECT value FROM u WHERE metric = 'hrv'"), "Int64 -"),
+            (unpivot.replace("steps FROM days", "average_hrv FROM days"), "time - | Utf8 - | Int64 sleep.average_hrv"),
+            (named(&unpivot.replace("steps FROM days", "average_hrv FROM days")), "Utf8 - | Int64 sleep.average_hrv"),
+            (
+                "SELECT bedtime_start FROM sleep WHERE day IN (SELECT day FROM (SELECT day FROM days UNION SELECT day FROM nights))"
+                    .to_owned(),
+                "time sleep.bedtime_start",
+            ),
+            ("SELECT value FROM baselines WHERE metric = 'average_hrv'".to_owned(), "Int64 -"),
+            ("SELECT avg(value) FROM baselines".to_owned(), "Float64 -"),
+        ] {
+            let answer = engine.run(&SqlQuery { raw_sql: sql.clone(), ..SqlQuery::default() }, &context).await.unwrap();
+            let shown = answer.batch.columns.iter().map(|column| {
+                let kind = if matches!(column.values.data_type(), DataType::Timestamp(..)) {
+                    "time".to_owned()
+                } else {
+                    column.values.data_type().to_string()
+                };
+                // A day has an origin, too, and no unit.
+                let known = column.origin.as_ref().filter(|origin| store.catalog().get(&origin.table).is_some());
+                format!("{kind} {}", known.map_or_else(|| "-".to_owned(), |origin| format!("{}.{}", origin.table, origin.column)))
+            });
+            assert_eq!(shown.collect::<Vec<_>>().join(" | "), expected, "{sql}");
         }
     }
 

@@ -32,15 +32,16 @@ pub fn check(sql: &str) -> Result<(), QueryError> {
     }
 }
 
-/// What the parser expected instead, if it does not understand the statement either: `Expected: an expression, found: FROM at Line: 1,
-/// Column: 8`.
+/// What the parser expected instead, if it does not understand the statement either: `Expected: an expression, found: FROM`. Where that is
+/// SQLite says.
 pub fn explain(sql: &str) -> Option<String> {
     if tokens(sql).len() > MAX_PARSED_TOKENS {
         return None;
     }
     let error = Parser::parse_sql(&SQLiteDialect {}, sql).err()?;
     let text = error.to_string();
-    Some(text.trim_start_matches("sql parser error: ").to_owned())
+    let said = text.rsplit_once(" at Line: ").map_or(text.as_str(), |(said, _)| said);
+    Some(said.trim_start_matches("sql parser error: ").to_owned())
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ mod mathematics;
 mod statistics;
 mod text;
 
+use std::cell::RefCell;
+use std::sync::{Arc, Weak};
+
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Result};
@@ -127,6 +130,24 @@ pub(super) fn register_bounded(connection: &Connection, longest_text: usize) -> 
 /// Local time in `zone`.
 pub(super) fn register_local(connection: &Connection, zone: Tz) -> Result<()> {
     local::register(connection, zone)
+}
+
+/// Tells whether a statement has to end.
+pub(super) type Stop = dyn Fn() -> bool + Send + Sync;
+
+thread_local! {
+    /// What tells it of the statement on this thread.
+    static STOP: RefCell<Option<Weak<Stop>>> = const { RefCell::new(None) };
+}
+
+/// From now on, for as long as somebody holds `stop`, it tells functions on this thread that their statement has to end.
+pub(super) fn heed(stop: &Arc<Stop>) {
+    STOP.set(Some(Arc::downgrade(stop)));
+}
+
+/// Asked by functions that take long. A statement in which one fails then has ended because of what told it so.
+fn has_to_end() -> bool {
+    STOP.with_borrow(|stop| stop.as_ref().and_then(Weak::upgrade).is_some_and(|stop| stop()))
 }
 
 /// Text and blobs are no numbers.

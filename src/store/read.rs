@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::ArrayRef;
 use rusqlite::types::Value;
-use rusqlite::{Rows, Statement, ffi};
+use rusqlite::{Column, Rows, Statement, ffi};
 
 use super::column::ColumnBuilder;
 use super::guard::{Guarded, Refusal, open_functions};
@@ -213,7 +213,7 @@ fn attempt(reader: &mut Guarded, sql: &str, params: &[serde_json::Value], limits
 fn watch_progress(reader: &mut Guarded, limits: &ReadLimits, stopped: Arc<OnceLock<Stop>>) -> rusqlite::Result<()> {
     let ReadLimits { deadline, cancelled, .. } = limits.clone();
     let (began, before) = (Instant::now(), memory_used());
-    let handler = move || {
+    let stop: Arc<super::functions::Stop> = Arc::new(move || {
         let taken = || memory_used() - before;
         let most = || MAX_MEMORY * RUNNING.load(Ordering::Relaxed).max(1);
         let stop = if cancelled.load(Ordering::Relaxed) {
@@ -227,8 +227,9 @@ fn watch_progress(reader: &mut Guarded, limits: &ReadLimits, stopped: Arc<OnceLo
         };
         stopped.get_or_init(|| stop);
         true
-    };
-    reader.connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(handler))
+    });
+    super::functions::heed(&stop);
+    reader.connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(move || stop()))
 }
 
 fn memory_used() -> i64 {
@@ -249,9 +250,12 @@ fn run(reader: &Guarded, sql: &str, params: &[serde_json::Value], limits: &ReadL
     }
     bind(&mut statement, params)?;
 
-    let origins: Vec<_> = statement.columns_with_metadata().map(|column| origin(column.table_name(), column.origin_name())).collect();
+    let trusted = !is_compound(sql);
+    let origins: Vec<_> =
+        statement.columns_with_metadata().map(|column| origin(column.table_name(), column.origin_name()).filter(|_| trusted)).collect();
     let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
-    let mut builders: Vec<_> = statement.columns().map(|column| ColumnBuilder::new(column.name(), column.decl_type(), zone)).collect();
+    let builder = |column: Column<'_>| ColumnBuilder::new(column.name(), column.decl_type().filter(|_| trusted), zone);
+    let mut builders: Vec<_> = statement.columns().map(builder).collect();
 
     let (mut count, mut bytes, mut cut) = (0, 0, None);
     let mut rows = statement.raw_query();
@@ -325,6 +329,24 @@ fn sql_value(param: &serde_json::Value) -> Option<Value> {
 
 fn origin(table: Option<&str>, column: Option<&str>) -> Option<Origin> {
     Some(Origin { table: table?.to_owned(), column: column?.to_owned() })
+}
+
+/// Whether columns may be made of those of several SELECTs: SQLite tells the origin and the type in one of them. What IN and EXISTS look for
+/// is shown by nobody.
+fn is_compound(sql: &str) -> bool {
+    let (mut unseen, mut opens_unseen) = (Vec::new(), false);
+    for token in super::lexer::tokens(sql).iter().filter(|token| token.counts()) {
+        let inside_unseen = unseen.last() == Some(&true);
+        if token.is("(") {
+            unseen.push(inside_unseen || opens_unseen);
+        } else if token.is(")") {
+            unseen.pop();
+        } else if !inside_unseen && ["UNION", "EXCEPT", "INTERSECT"].iter().any(|word| token.is_word(word)) {
+            return true;
+        }
+        opens_unseen = token.is_word("IN") || token.is_word("EXISTS");
+    }
+    false
 }
 
 /// SQLite's refusal to prepare a statement as the situation it is.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::metric::Metric;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Kind};
 use crate::query::QueryError;
 use crate::query::nearest::nearest_whole;
 
@@ -99,16 +99,29 @@ impl Filter {
     pub(super) fn condition(&self, metric: &Metric<'_>, catalog: &Catalog, params: &mut Vec<Value>) -> Option<String> {
         let column = self.column_of(metric, catalog)?;
         let operator = self.operator.sql();
+        let kind = catalog.collections.iter().find(|collection| collection.table == metric.table);
+        let kind = kind.and_then(|collection| collection.columns.iter().find(|known| known.name == column)).map(|column| column.kind);
         let mut bind = |value: &Value| {
-            params.push(value.clone());
+            params.push(match (kind, value.as_str()) {
+                // Where values are offered to choose from, yes and no are words. Numbers as text SQLite takes for numbers.
+                (Some(Kind::Boolean), Some("true")) => Value::Bool(true),
+                (Some(Kind::Boolean), Some("false")) => Value::Bool(false),
+                _ => value.clone(),
+            });
             format!("?{}", params.len())
         };
         Some(match self.operator {
             Operator::IsNull | Operator::IsNotNull => format!("\"{column}\" {operator}"),
             Operator::In | Operator::NotIn => {
                 let one = self.values.is_empty().then_some(&self.value).filter(|value| !value.is_null());
-                let places: Vec<_> = self.values.iter().chain(one).map(&mut bind).collect();
-                format!("\"{column}\" {operator} ({})", places.join(", "))
+                let places: Vec<_> = self.values.iter().filter(|value| !value.is_null()).chain(one).map(&mut bind).collect();
+                let list = format!("\"{column}\" {operator} ({})", places.join(", "));
+                // Of what is absent SQL's lists say neither yes nor no.
+                match (self.operator, self.values.iter().any(Value::is_null)) {
+                    (Operator::In, false) => list,
+                    (Operator::In, true) | (_, false) => format!("({list} OR \"{column}\" IS NULL)"),
+                    (_, true) => format!("({list} AND \"{column}\" IS NOT NULL)"),
+                }
             }
             _ => format!("\"{column}\" {operator} {}", bind(self.values.first().unwrap_or(&self.value))),
         })

@@ -92,7 +92,7 @@ fn seconds(step: &Step, place: Place<'_>, zone: Tz) -> Option<i64> {
         (Step::Interval(text), _) => interval::parse(text.trim_matches('\'')).and_then(whole),
         (Step::Calendar(_), Place::Timed(_)) => Some(day_divisor(zone)),
         // Samples count for the day of their document, which buckets do not know.
-        (Step::Calendar(_), Place::Daily(_) | Place::Samples(_)) => None,
+        (Step::Calendar(_) | Step::Days(_), _) => None,
     }
 }
 

@@ -16,6 +16,8 @@ use crate::time::Tz;
 const SECONDS_OF_DAY: i64 = 86_400;
 /// Each point looks at all points of the days before it: of shorter steps there are too many.
 const SHORTEST_UNDER_WINDOWS: Duration = Duration::from_secs(3_600);
+/// How many days more are read than are counted: a night begins the evening before its day, and a day may have 25 hours.
+const MARGIN: i64 = 2;
 
 pub(super) fn plan(query: &MetricsQuery, catalog: &Catalog, context: &QueryContext, zone: Tz) -> Result<Plan, QueryError> {
     let known = metric::metrics(catalog);
@@ -164,18 +166,20 @@ impl Points<'_> {
         let (time, group) = match self.step {
             Step::Raw => (self.bucket(), ""),
             Step::Interval(_) => (self.bucket(), "\nGROUP BY 1"),
-            Step::Calendar(_) => (self.time_of(&self.bucket()), "\nGROUP BY 1"),
+            Step::Calendar(_) | Step::Days(_) => (self.time_of(&self.bucket()), "\nGROUP BY 1"),
         };
         format!("SELECT {time} AS \"time\", {} AS {}\n{}{group}", self.value(), quoted(name), self.rows())
     }
 
     /// The points of the range and of the days before it; averages and medians over them; then the range alone.
     fn under_windows(&self, query: &MetricsQuery, columns: &[Column]) -> String {
-        let group = if self.step == Step::Raw { "" } else { "\nGROUP BY 1" };
-        let points = format!("SELECT {} AS bucket, {} AS value\n{}{group}", self.bucket(), self.value(), self.rows());
+        // Raw values under windows come by the day.
+        let (date, group) = if self.step == Step::Raw { (", day", "") } else { ("", "\nGROUP BY 1") };
+        let points = format!("SELECT {} AS bucket{date}, {} AS value\n{}{group}", self.bucket(), self.value(), self.rows());
         let (order, day) = match self.step {
-            Step::Calendar(_) => ("julianday(bucket)", 1),
-            Step::Raw | Step::Interval(_) => ("bucket", SECONDS_OF_DAY),
+            Step::Raw => ("julianday(day)", 1),
+            Step::Calendar(_) | Step::Days(_) => ("julianday(bucket)", 1),
+            Step::Interval(_) => ("bucket", SECONDS_OF_DAY),
         };
         let (mut slid, mut windows) = (vec!["bucket".to_owned()], Vec::new());
         if query.moving_average > 0 {
@@ -215,10 +219,13 @@ impl Points<'_> {
     fn bucket(&self) -> String {
         let time = moved("time", self.shift);
         match (&self.step, self.source.place) {
+            (Step::Raw, Place::Daily(_)) if self.shift != 0 => {
+                format!("local_midnight({}) + time - local_midnight(day)", moved_day("day", self.shift))
+            }
             (Step::Raw, _) => time,
             (Step::Interval(interval), _) => format!("$__timeGroup({time}, {interval})"),
-            (Step::Calendar(unit), Place::Daily(_) | Place::Samples(_)) => begin_of(*unit, &moved_day("day", self.shift)),
-            (Step::Calendar(unit), Place::Timed(_)) => begin_of(*unit, &moved_day("local_day(time)", self.shift)),
+            (Step::Calendar(_) | Step::Days(_), Place::Daily(_) | Place::Samples(_)) => self.begin_of(&moved_day("day", self.shift)),
+            (Step::Calendar(_) | Step::Days(_), Place::Timed(_)) => self.begin_of(&moved_day("local_day(time)", self.shift)),
         }
     }
 
@@ -227,7 +234,7 @@ impl Points<'_> {
         match (&self.step, self.source.place) {
             // Without a detour over text: there may be millions.
             (Step::Calendar(Calendar::Day), Place::Timed(_)) if bucket == "local_day(time)" => "local_midnight(time)".to_owned(),
-            (Step::Calendar(_), _) => format!("local_midnight({bucket})"),
+            (Step::Calendar(_) | Step::Days(_), _) => format!("local_midnight({bucket})"),
             (Step::Raw | Step::Interval(_), _) => bucket.to_owned(),
         }
     }
@@ -237,18 +244,28 @@ impl Points<'_> {
         match &self.step {
             Step::Raw => "$__timeFrom()".to_owned(),
             Step::Interval(interval) => format!("$__timeGroup($__unixEpochFrom(), {interval})"),
-            Step::Calendar(unit) => begin_of(*unit, "$__dayFrom()"),
+            Step::Calendar(_) | Step::Days(_) => self.begin_of("$__dayFrom()"),
+        }
+    }
+
+    /// The first day of the step that `day` lies in.
+    fn begin_of(&self, day: &str) -> String {
+        match &self.step {
+            Step::Calendar(unit) if *unit != Calendar::Day => format!("$__dayGroup({day}, '{}')", unit.word()),
+            Step::Days(days) => format!("date({day}, '-' || (unixepoch({day}) / {SECONDS_OF_DAY} % {days}) || ' days')"),
+            Step::Raw | Step::Interval(_) | Step::Calendar(_) => day.to_owned(),
         }
     }
 
     /// The rows that the range and its windows need. Columns stay bare, so that indexes are used.
     fn range(&self) -> String {
         let back = -(self.before + self.shift);
-        let Step::Calendar(_) = self.step else {
-            if self.step == Step::Raw && back == 0 && self.shift == 0 {
-                return "$__timeFilter(time)".to_owned();
-            }
-            return format!("time BETWEEN {} AND {}", moved(&self.first(), back), moved("$__timeTo()", -self.shift));
+        let (Step::Calendar(_) | Step::Days(_)) = self.step else {
+            return match self.source.place {
+                _ if self.step == Step::Raw && back == 0 && self.shift == 0 => "$__timeFilter(time)".to_owned(),
+                Place::Daily(_) if self.step == Step::Raw => self.raw_range(),
+                _ => format!("time BETWEEN {} AND {}", moved(&self.first(), back), moved("$__timeTo()", -self.shift)),
+            };
         };
         let (first, last) = (moved_day(&self.first(), back), moved_day("$__dayTo()", -self.shift));
         match self.source.place {
@@ -263,10 +280,17 @@ impl Points<'_> {
             ),
         }
     }
-}
 
-fn begin_of(unit: Calendar, day: &str) -> String {
-    if unit == Calendar::Day { day.to_owned() } else { format!("$__dayGroup({day}, '{}')", unit.word()) }
+    /// The same of raw values that come by the day.
+    fn raw_range(&self) -> String {
+        let back = if self.before == 0 { 0 } else { -(self.before + MARGIN) };
+        let drawn = format!("{} BETWEEN {} AND $__timeTo()", self.bucket(), moved("$__timeFrom()", back));
+        if self.shift == 0 {
+            return drawn;
+        }
+        let (first, last) = (moved("$__timeFrom()", -(self.before + self.shift + MARGIN)), moved("$__timeTo()", MARGIN - self.shift));
+        format!("time BETWEEN {first} AND {last}\n  AND {drawn}")
+    }
 }
 
 /// An instant some days later, by 24 hours each.

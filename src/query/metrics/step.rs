@@ -53,17 +53,23 @@ pub(super) enum Step {
     Raw,
     /// The second argument of `$__timeGroup`.
     Interval(String),
+    /// Two calendar days or more, counted from 1970 on.
+    Days(u64),
     Calendar(Calendar),
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Step {
-    /// `interval` is the panel's. From a day on, its steps are days of the calendar, which begin at local midnight.
+    /// `interval` is the panel's. From a day on, its steps are days of the calendar, which begin at local midnight; of what comes by the day
+    /// all steps are.
     pub fn of(every: &Every, place: Place<'_>, interval: Duration) -> Step {
         match every {
             Every::Raw => Step::Raw,
-            Every::Interval(text) => Step::Interval(format!("'{text}'")),
+            Every::Interval(text) => match (place, interval::parse(text)) {
+                (Place::Daily(_), Some(interval)) => Step::days(interval),
+                _ => Step::Interval(format!("'{text}'")),
+            },
             Every::Calendar(unit) => Step::Calendar(*unit),
             Every::Auto if interval >= 30 * DAY => Step::Calendar(Calendar::Month),
             Every::Auto if interval >= 7 * DAY => Step::Calendar(Calendar::Week),
@@ -72,10 +78,18 @@ impl Step {
         }
     }
 
+    /// Whole days, as many as `interval` touches.
+    fn days(interval: Duration) -> Step {
+        match interval.as_secs().div_ceil(DAY.as_secs()) {
+            0 | 1 => Step::Calendar(Calendar::Day),
+            days => Step::Days(days),
+        }
+    }
+
     /// Whether points may lie less than `least` apart. What comes by the day does not come more often.
     pub fn is_shorter(&self, least: Duration, place: Place<'_>) -> bool {
         match (self, place) {
-            (_, Place::Daily(_)) | (Step::Calendar(_), _) => false,
+            (_, Place::Daily(_)) | (Step::Calendar(_) | Step::Days(_), _) => false,
             (Step::Raw, _) => true,
             (Step::Interval(text), _) => interval::parse(text.trim_matches('\'')).is_none_or(|interval| interval < least),
         }

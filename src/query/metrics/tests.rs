@@ -175,12 +175,14 @@ fn write(store: &Store, change: impl FnOnce(&rusqlite::Connection)) {
 }
 
 async fn answer(store: &Store, json: serde_json::Value) -> Answer {
+    answer_in(store, json, &context()).await
+}
+
+async fn answer_in(store: &Store, json: serde_json::Value, context: &QueryContext) -> Answer {
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
-    let plan = plan(json.clone()).unwrap();
-    let mut answer = engine
-        .run(&plan.query, &context())
-        .await
-        .unwrap_or_else(|error| panic!("{json}: {error}. {}\n{}", error.hint(), plan.query.raw_sql));
+    let plan = query(json.clone()).plan(&Catalog::bundled(), context, VIENNA).unwrap();
+    let mut answer =
+        engine.run(&plan.query, context).await.unwrap_or_else(|error| panic!("{json}: {error}. {}\n{}", error.hint(), plan.query.raw_sql));
     plan.describe(&mut answer);
     answer
 }
@@ -350,6 +352,115 @@ async fn days_begin_at_local_midnight_and_weeks_are_whole() {
     let weeks = engine.run(&plan.query, &context).await.unwrap();
     assert_eq!(times(&weeks), [day(9).midnight(VIENNA).seconds(), day(16).midnight(VIENNA).seconds()]);
     assert_eq!(values(&weeks, 1), [7.0, 3.0]);
+}
+
+/// The clocks of Vienna change on 2026-03-29 and 2026-10-25.
+#[tokio::test]
+async fn a_window_over_raw_values_of_days_counts_days_however_many_hours_they_have() {
+    let (store, _folder) = store();
+    let autumn = Day::new(2026, 10, 20).unwrap();
+    write(&store, |writer| {
+        for number in 0..12 {
+            let day = autumn.plus(number);
+            let midnight = day.midnight(VIENNA).seconds();
+            writer.execute("INSERT INTO calendar (day, time) VALUES (?1, ?2)", (day.to_string(), midnight)).unwrap();
+            let steps = (2_000 + number, midnight, day.to_string(), number * number * 100);
+            writer.execute("INSERT INTO daily_activity (document, time, day, steps) VALUES (?1, ?2, ?3, ?4)", steps).unwrap();
+        }
+    });
+    for (first, last) in [(day(28), day(31)), (autumn.plus(4), autumn.plus(10))] {
+        let at = |day: Day| day.midnight(VIENNA).seconds() * 1_000;
+        let context = QueryContext { from_ms: at(first), to_ms: at(last), ..context() };
+        for (moving_average, baseline, shift) in [(0, 1, 0), (1, 0, 0), (2, 3, 0), (0, 0, 1), (0, 0, -1), (2, 1, 1)] {
+            let asked = |every| json!({ "metrics": ["days.steps"], "movingAverage": moving_average, "baseline": baseline, "shift": shift, "every": every });
+            let (raw, by_day) = (answer_in(&store, asked("raw"), &context).await, answer_in(&store, asked("day"), &context).await);
+            let drawn = |answer: &Answer| (1..answer.batch.columns.len()).map(|column| values(answer, column)).collect::<Vec<_>>();
+            assert_eq!(times(&raw), times(&by_day), "{}", asked("raw"));
+            assert_eq!(format!("{:?}", drawn(&raw)), format!("{:?}", drawn(&by_day)), "{}", asked("raw"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_comes_by_the_day_is_grouped_by_days_of_the_calendar() {
+    let (store, _folder) = store();
+    let asked = |every: &str| json!({ "metrics": ["days.steps"], "aggregate": "sum", "every": every });
+    let by_day = answer(&store, asked("day")).await;
+    for every in ["5m", "6h", "12h", "24h"] {
+        let answer = answer(&store, asked(every)).await;
+        assert_eq!((times(&answer), values(&answer, 1)), (times(&by_day), values(&by_day, 1)), "{every}");
+    }
+    // The 8th of March 2026 is day 20,520 since 1970.
+    let midnights = |days: &[u32]| days.iter().map(|number| day(*number).midnight(VIENNA).seconds()).collect::<Vec<_>>();
+    for every in ["2d", "48h", "36h"] {
+        let answer = answer(&store, asked(every)).await;
+        assert_eq!(times(&answer), midnights(&[8, 10, 12, 14]), "{every}");
+        assert_eq!(values(&answer, 1), [13_500.0, 13_900.0, 14_300.0, 14_700.0], "{every}");
+    }
+    let mut windowed = asked("2d");
+    (windowed["movingAverage"], windowed["baseline"]) = (json!(4), json!(2));
+    let windowed = answer(&store, windowed).await;
+    assert_eq!((times(&windowed), values(&windowed, 1)[1]), (midnights(&[8, 10, 12, 14]), 13_700.0));
+    assert_eq!(values(&windowed, 2)[1], 13_500.0);
+}
+
+/// Grafana's ad-hoc filters send every value as text.
+#[tokio::test]
+async fn a_filter_takes_numbers_and_yes_and_no_as_text_too() {
+    let (store, _folder) = store();
+    write(&store, |writer| {
+        let (day, midnight) = (day(10).to_string(), day(10).midnight(VIENNA).seconds());
+        writer.execute("INSERT INTO vo2_max (document, time, day, vo2_max) VALUES (5000, ?1, ?2, 41.5)", (midnight, &day)).unwrap();
+        writer
+            .execute(
+                "INSERT INTO sleep (document, time, day, type, total_sleep_duration) VALUES (5001, ?1, ?2, 'late_nap', 1200)",
+                (midnight, &day),
+            )
+            .unwrap();
+        let charging = "INSERT INTO ring_battery_level (time, level, charging) VALUES (?1, 50, ?2)";
+        [(midnight, true), (midnight + 600, false)].iter().for_each(|row| assert_eq!(writer.execute(charging, *row), Ok(1)));
+    });
+    for (metric, column, operator, value, rows) in [
+        ("nights.average_hrv", "naps", "=", json!(0), 6),
+        ("nights.average_hrv", "naps", "in", json!(1), 1),
+        ("nights.average_hrv", "naps", "!=", json!(1), 6),
+        ("nights.average_hrv", "nap_duration", ">=", json!(0), 7),
+        ("nights.average_hrv", "nap_duration", ">", json!(1_199), 1),
+        ("days.steps", "vo2_max", "=", json!(41.5), 1),
+        ("days.steps", "steps", "=", json!(6_900), 1),
+        ("ring_battery_level.level", "charging", "=", json!(true), 1),
+        ("ring_battery_level.level", "charging", "!=", json!(true), 1),
+        ("ring_battery_level.level", "charging", "not in", json!(true), 1),
+    ] {
+        for value in [json!(value.to_string()), value] {
+            let asked =
+                json!({ "metrics": [metric], "every": "raw", "filters": [{ "key": column, "operator": operator, "value": value }] });
+            assert_eq!(answer(&store, asked.clone()).await.batch.rows, rows, "{asked}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_absent_is_different_from_every_value() {
+    let (store, _folder) = store();
+    write(&store, |writer| {
+        writer.execute("UPDATE daily_activity SET score = 80 WHERE day IN ('2026-03-10', '2026-03-11')", ()).unwrap();
+    });
+    for (filter, rows) in [
+        (json!({ "operator": "!=", "value": 1 }), 7),
+        (json!({ "operator": "not in", "values": [1] }), 7),
+        (json!({ "operator": "not in", "value": 80 }), 5),
+        (json!({ "operator": "not in" }), 7),
+        (json!({ "operator": "not in", "values": [80, null] }), 0),
+        (json!({ "operator": "not in", "values": [1, null] }), 2),
+        (json!({ "operator": "in", "values": [80, null] }), 7),
+        (json!({ "operator": "in", "values": [80] }), 2),
+    ] {
+        let mut filter = filter;
+        filter["column"] = json!("score");
+        let asked = json!({ "metrics": ["daily_activity.steps"], "every": "raw", "filters": [filter, { "column": "day", "operator": ">", "value": "" }] });
+        assert_eq!(answer(&store, asked.clone()).await.batch.rows, rows, "{asked}");
+    }
 }
 
 #[tokio::test]

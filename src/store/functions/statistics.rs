@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rusqlite::functions::{Aggregate, Context, WindowAggregate};
 use rusqlite::{Connection, Error, Result};
 
-use super::{FLAGS, number};
+use super::{FLAGS, has_to_end, number};
 
 /// Over rows of `N` numbers in any order.
 type Statistic<const N: usize> = fn(&mut [[f64; N]]) -> Result<Option<f64>, &'static str>;
@@ -31,6 +31,10 @@ const OF_TWO: [(&str, Statistic<2>); 4] = [
 
 /// The most memory that the rows of all groups of one connection may take together, in bytes.
 const MAX_BYTES: usize = 128 << 20;
+
+/// In a window, a group of more rows than this asks before it computes whether its statement has to end: SQLite itself asks only once in a
+/// while.
+const FEW_ROWS: usize = 1_000;
 
 /// Seconds.
 const DAY: f64 = 86_400.0;
@@ -61,11 +65,17 @@ struct Summary<const N: usize> {
 /// The rows of one group, and the account that they are on until it is done.
 struct Group<const N: usize> {
     rows: Vec<[f64; N]>,
+    /// Their statistic, once it is known.
+    value: Option<Option<f64>>,
     taken: Arc<AtomicUsize>,
 }
 
 impl<const N: usize> Group<N> {
     const ROW: usize = size_of::<[f64; N]>();
+
+    fn may_go_on(&self) -> Result<()> {
+        if self.rows.len() > FEW_ROWS && has_to_end() { Err(failure("its time is over")) } else { Ok(()) }
+    }
 
     fn push(&mut self, row: [f64; N]) -> Result<()> {
         if self.taken.fetch_add(Self::ROW, Ordering::Relaxed) >= MAX_BYTES {
@@ -73,6 +83,7 @@ impl<const N: usize> Group<N> {
             return Err(failure(format!("its aggregates would hold more than {} MB of values", MAX_BYTES >> 20)));
         }
         self.rows.push(row);
+        self.value = None;
         Ok(())
     }
 }
@@ -95,7 +106,7 @@ impl<const N: usize> Summary<N> {
 
 impl<const N: usize> Aggregate<Group<N>, Option<f64>> for Summary<N> {
     fn init(&self, _: &mut Context<'_>) -> Result<Group<N>> {
-        Ok(Group { rows: Vec::new(), taken: Arc::clone(&self.taken) })
+        Ok(Group { rows: Vec::new(), value: None, taken: Arc::clone(&self.taken) })
     }
 
     fn step(&self, context: &mut Context<'_>, group: &mut Group<N>) -> Result<()> {
@@ -108,15 +119,25 @@ impl<const N: usize> Aggregate<Group<N>, Option<f64>> for Summary<N> {
 }
 
 impl<const N: usize> WindowAggregate<Group<N>, Option<f64>> for Summary<N> {
+    /// For every row of the window, most of which may have the same.
     fn value(&self, group: Option<&mut Group<N>>) -> Result<Option<f64>> {
-        group.map_or(Ok(None), |group| (self.statistic)(&mut group.rows)).map_err(failure)
+        let Some(group) = group else { return Ok(None) };
+        if let Some(known) = group.value {
+            return Ok(known);
+        }
+        group.may_go_on()?;
+        let value = (self.statistic)(&mut group.rows).map_err(failure)?;
+        group.value = Some(value);
+        Ok(value)
     }
 
     fn inverse(&self, context: &mut Context<'_>, group: &mut Group<N>) -> Result<()> {
+        group.may_go_on()?;
         if let Some(gone) = Self::row(context)
             && let Some(place) = group.rows.iter().position(|row| row == &gone)
         {
             group.rows.remove(place);
+            group.value = None;
             self.taken.fetch_sub(Group::<N>::ROW, Ordering::Relaxed);
         }
         Ok(())

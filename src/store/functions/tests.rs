@@ -64,6 +64,19 @@ fn statistics_slide_over_windows_as_if_each_were_asked_alone() {
 }
 
 #[test]
+fn a_long_window_ends_when_its_statement_has_to() {
+    let database = database();
+    let means = "max(m) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1500)
+                 SELECT clock_mean(i) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS m FROM n)";
+    let stop: Arc<Stop> = Arc::new(|| true);
+    heed(&stop);
+    assert_eq!(value(&database, means), Err("its time is over".to_owned()));
+    assert_eq!(value(&database, &means.replace("1500", "900")), Ok(Value::Real(450.5)));
+    drop(stop);
+    assert_eq!(value(&database, means), Ok(Value::Real(750.5)));
+}
+
+#[test]
 fn a_weighted_mean_follows_its_rows() {
     let database = database();
     let mut means =

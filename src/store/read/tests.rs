@@ -252,6 +252,14 @@ fn no_function_outlives_the_deadline() {
 }
 
 #[test]
+fn what_a_window_shows_of_all_its_rows_is_computed_once() {
+    let window = "OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)";
+    let sql = format!("{ENDLESS} SELECT max(m) FROM (SELECT clock_mean(i) {window} AS m FROM (SELECT i FROM n LIMIT 50000))");
+    let deadline = ReadLimits { deadline: Instant::now() + Duration::from_secs(20), ..limits() };
+    assert_eq!(file().readers.read(&sql, &[], &deadline).map(|batch| batch.rows).map_err(|error| error.to_string()), Ok(1));
+}
+
+#[test]
 fn a_row_too_large_for_any_answer_is_refused() {
     let columns = vec!["printf('%.*c', 250000, 'a')"; 300].join(", ");
     assert_eq!(file().error(&format!("SELECT {columns}")), "one of its rows is too large");

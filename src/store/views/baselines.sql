@@ -12,4 +12,5 @@ WITH measured AS (
     -- Sixty days back and one: midnights, give or take what daylight saving moves them.
     WINDOW past AS (PARTITION BY metric ORDER BY time RANGE BETWEEN 5191200 PRECEDING AND 43200 PRECEDING)
 )
-SELECT metric, day, time, value, mean, sqrt(max(mean_square - mean * mean, 0)) AS deviation FROM windowed
+-- The values are of several columns: + takes from them the unit of one.
+SELECT metric, day, time, +value AS value, mean, sqrt(max(mean_square - mean * mean, 0)) AS deviation FROM windowed

@@ -3,11 +3,12 @@ SELECT calendar.day AS day, calendar.time AS time, main_sleep.document AS docume
        total_sleep_duration, deep_sleep_duration, rem_sleep_duration, light_sleep_duration, awake_time, efficiency, latency,
        restless_periods, average_heart_rate, lowest_heart_rate, average_hrv, average_breath,
        readiness_score, readiness_temperature_deviation AS temperature_deviation,
-       (SELECT count(*) FROM sleep AS nap
+       -- The casts give these columns a type, as others have one: '1' equals 1.
+       CAST((SELECT count(*) FROM sleep AS nap
         WHERE nap.day = calendar.day AND nap.document <> main_sleep.document AND nap.type IN ('sleep', 'late_nap', 'long_sleep')
-          AND nap.total_sleep_duration > 0) AS naps,
-       (SELECT coalesce(sum(nap.total_sleep_duration), 0) FROM sleep AS nap
+          AND nap.total_sleep_duration > 0) AS INTEGER) AS naps,
+       CAST((SELECT coalesce(sum(nap.total_sleep_duration), 0) FROM sleep AS nap
         WHERE nap.day = calendar.day AND nap.document <> main_sleep.document
-          AND nap.type IN ('sleep', 'late_nap', 'long_sleep')) AS nap_duration
+          AND nap.type IN ('sleep', 'late_nap', 'long_sleep')) AS INTEGER) AS nap_duration
 FROM calendar
 JOIN main_sleep ON main_sleep.day = calendar.day
