@@ -222,12 +222,7 @@ impl Put<'_> {
 
     /// The window is done; the collection is well; the run has come further.
     fn finish(&self, stored: Stored) -> Result<(), StoreError> {
-        let held = match self.collection.storage {
-            Storage::Documents => "SELECT count(*), min(day), max(day) FROM oura_raw_documents WHERE resource = ?1 AND deleted_at IS NULL",
-            Storage::Rows => "SELECT sum(documents), min(day), max(day) FROM coverage_data WHERE resource = ?1 AND documents > 0",
-        };
-        let (documents, first, last): (Option<i64>, Option<String>, Option<String>) =
-            self.transaction.prepare_cached(held)?.query_row([&self.collection.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let (documents, first, last) = held(self.transaction, self.collection)?;
         self.window.finish(self.transaction, self.now)?;
         // One window is well again; the collection is when none waits that went wrong.
         self.transaction
@@ -237,7 +232,7 @@ impl Put<'_> {
                          (SELECT EXISTS (SELECT 1 FROM sync_windows WHERE resource = ?1 AND done_at IS NULL AND error IS NOT NULL) AS wrong))
                  WHERE name = ?1",
             )?
-            .execute((&self.collection.name, self.now.0, documents.unwrap_or(0), first, last))?;
+            .execute((&self.collection.name, self.now.0, documents, first, last))?;
         super::runs::advance(self.transaction, stored)
     }
 }
@@ -269,6 +264,15 @@ impl Put<'_> {
             .execute(params![self.collection.name, id, row.to_string(), canonical_hash(row), self.now.0])?;
         Ok(())
     }
+}
+
+/// How many documents or rows of `collection` are held, and the first and the last day that has any.
+pub(super) fn held(transaction: &Transaction, collection: &Collection) -> Result<(i64, Option<String>, Option<String>), StoreError> {
+    let held = match collection.storage {
+        Storage::Documents => "SELECT count(*), min(day), max(day) FROM oura_raw_documents WHERE resource = ?1 AND deleted_at IS NULL",
+        Storage::Rows => "SELECT coalesce(sum(documents), 0), min(day), max(day) FROM coverage_data WHERE resource = ?1 AND documents > 0",
+    };
+    Ok(transaction.prepare_cached(held)?.query_row([&collection.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
 }
 
 /// What the document says it is; one that says nothing is known by its content.

@@ -79,6 +79,7 @@ impl Store {
         let mut writer = schema::open(path)?;
         schema::migrate(&mut writer)?;
         runs::interrupt(&writer)?;
+        derive::move_coverage(&mut writer, &catalog, zone)?;
         let readers = Readers::new(path, READERS, HIDDEN_TABLES, zone);
         let inspector = schema::open_existing(path)?;
         let store = Store::over(path, catalog, zone, writer, inspector, readers);

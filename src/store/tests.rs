@@ -328,6 +328,36 @@ fn another_time_zone_moves_midnights_and_loses_nothing() {
 }
 
 #[test]
+fn in_another_time_zone_days_whose_midnights_left_hours_out_are_open_again_and_rows_count_for_their_new_days() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = open(folder.path(), Tz::Pacific__Kiritimati);
+    let beats: Vec<Value> = ["2026-01-08T09:00:00Z", "2026-01-08T11:00:00Z", "2026-01-11T12:30:00Z"]
+        .map(|time| json!({"timestamp": time, "bpm": 60, "source": "awake"}))
+        .into();
+    // 14 hours ahead of UTC: from the 7th, 10:00, to the 20th, 10:00.
+    put(&before, "heartrate", "2026-01-08", "2026-01-20", &beats);
+    put(&before, "heartrate", "2026-02-01", "2026-02-01", &[]);
+    put(&before, "daily_sleep", "2026-01-08", "2026-01-20", &[]);
+    let covered = |store: &Store, collection: &str| store.held(now()).unwrap().complete.get(collection).cloned().unwrap_or_default();
+    let counted = "SELECT group_concat(day || ' ' || documents) FROM coverage WHERE collection = 'heartrate' AND documents > 0";
+    assert_eq!(text(&before, counted), "2026-01-08 1,2026-01-09 1,2026-01-12 1");
+    drop(before);
+
+    let after = open(folder.path(), Tz::Etc__GMTPlus12);
+    let left = [(day("2026-01-08"), day("2026-01-18"))];
+    assert_eq!(covered(&after, "heartrate"), left, "before the tables are derived anew: nothing waits for that");
+    assert_eq!(covered(&after, "daily_sleep"), [(day("2026-01-08"), day("2026-01-20"))], "documents say themselves what day they are of");
+    after.rebuild().unwrap();
+    assert_eq!(covered(&after, "heartrate"), left);
+    assert_eq!(text(&after, counted), "2026-01-11 1", "the first two lie on the 7th, which nobody asked for");
+    assert_eq!(text(&after, "SELECT state FROM coverage WHERE collection = 'heartrate' AND day = '2026-01-19'"), "partial");
+    let row = text(&after, "SELECT documents || ' ' || first_day || ' ' || last_day FROM collections WHERE name = 'heartrate'");
+    assert_eq!(row, "1 2026-01-11 2026-01-11");
+    drop(after);
+    assert_eq!(covered(&open(folder.path(), Tz::Etc__GMTPlus12), "heartrate"), left, "once");
+}
+
+#[test]
 fn every_view_is_there_with_the_bundled_catalogue() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
