@@ -15,7 +15,7 @@ use crate::catalog::{Catalog, Cell, Collection, Reading, SamplePoint, Storage};
 use crate::time::{Day, Instant, Tz};
 
 /// Counts up when the code derives something else from the same documents.
-const DERIVATION: u32 = 3;
+const DERIVATION: u32 = 4;
 
 /// The name in `meta` of the zone that covered days are days of, once it is another than the tables were first derived in.
 const COVERED_IN: &str = "covered_in";

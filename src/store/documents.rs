@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::derive::{self, Derived};
-use super::queue::{QueuedWindow, Window, last_days, newest, settled_through};
+use super::queue::{self, QueuedWindow, Window, last_days, newest, settled_through};
 use super::schema::quoted;
 use super::{Store, StoreError};
 use crate::catalog::{Collection, Reading, Storage, Style};
@@ -225,14 +225,14 @@ impl Put<'_> {
         let (documents, first, last) = held(self.transaction, self.collection)?;
         self.window.finish(self.transaction, self.now)?;
         // One window is well again; the collection is when none waits that went wrong.
+        let trouble = queue::trouble(self.transaction, self.collection)?;
         self.transaction
             .prepare_cached(
-                "UPDATE collections SET last_sync = ?2, documents = ?3, first_day = ?4, last_day = ?5,
-                     (state, reason) = (SELECT iif(wrong, state, 'ok'), iif(wrong, reason, NULL) FROM
-                         (SELECT EXISTS (SELECT 1 FROM sync_windows WHERE resource = ?1 AND done_at IS NULL AND error IS NOT NULL) AS wrong))
+                "UPDATE collections SET last_sync = ?2, documents = ?3, first_day = ?4, last_day = ?5, state = iif(?6 IS NULL, 'ok', 'error'),
+                     reason = ?6
                  WHERE name = ?1",
             )?
-            .execute((&self.collection.name, self.now.0, documents, first, last))?;
+            .execute((&self.collection.name, self.now.0, documents, first, last, trouble))?;
         super::runs::advance(self.transaction, stored)
     }
 }

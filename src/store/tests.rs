@@ -186,11 +186,23 @@ fn coverage_says_why_there_is_nothing() {
         ("scope_missing", "the scope daily is missing", "scope_missing"),
         ("membership_ended", "The subscription to Oura has expired.", "membership_ended"),
         ("forbidden", "No permission.", "refused"),
-        ("error", "Oura answers 500", "failed"),
+        ("error", "Oura answers 500", "not_fetched"),
     ] {
         store.set_collection_state("daily_sleep", state, Some(said)).unwrap();
         assert_eq!(reason("daily_sleep", "2026-11-10"), expected);
     }
+    let windows = ["2026-11-10", "2026-11-13"].map(|from| Window {
+        collection: "daily_sleep".to_owned(),
+        from: day(from),
+        to: day(from),
+        reason: Reason::History,
+    });
+    store.enqueue(&windows, now()).unwrap();
+    for (queued, said) in store.waiting().unwrap().iter().zip(["2026-11-13: Oura", "2 days from 2026-11-10 to 2026-11-13: Oura"]) {
+        store.fail_window(queued, true, "Oura answers 500").unwrap();
+        assert_eq!(text(&store, "SELECT reason FROM collections WHERE name = 'daily_sleep'"), format!("{said} answers 500"));
+    }
+    assert_eq!((reason("daily_sleep", "2026-11-10"), reason("daily_sleep", "2026-11-11")), ("failed".to_owned(), "not_fetched".to_owned()));
     let gaps = store.gaps(day("2026-11-22"), day("2026-11-24")).unwrap();
     let readiness = gaps.iter().filter(|gap| gap.collection == "daily_readiness").collect::<Vec<_>>();
     assert_eq!((readiness[0].reason.as_str(), readiness[0].days, readiness[0].last), ("not_synced", 2, day("2026-11-24")));
