@@ -53,6 +53,7 @@ impl Store {
         let zone = self.shared.zone;
         let transaction = writer.transaction()?;
         schema::create_derived(&transaction, &catalog)?;
+        let last_day = last_calendar_day(&transaction)?;
         transaction.execute_batch("DELETE FROM calendar")?;
         let mut forget = transaction.prepare("DELETE FROM samples_data WHERE series = (SELECT series FROM series WHERE name = ?1)")?;
         for series in catalog.collections.iter().flat_map(|collection| &collection.series) {
@@ -92,7 +93,7 @@ impl Store {
             self.unless_retired()?;
             rows::recount(&transaction, collection, zone)?;
         }
-        rebuild_calendar(&transaction, zone)?;
+        rebuild_calendar(&transaction, last_day, zone)?;
         transaction.execute(
             "INSERT INTO meta (name, value) VALUES ('derived_by', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",
             [derived_by(&catalog, zone)],
@@ -237,21 +238,36 @@ pub(super) fn bind(statement: &mut Statement, parameter: usize, cell: &Cell) -> 
     Ok(())
 }
 
-pub(super) fn add_to_calendar(transaction: &Transaction, day: Day, zone: Tz) -> Result<(), StoreError> {
-    transaction
+pub(super) fn add_to_calendar(connection: &Connection, day: Day, zone: Tz) -> Result<(), StoreError> {
+    connection
         .prepare_cached("INSERT INTO calendar (day, time) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
         .execute((day.to_string(), day.midnight(zone).0))?;
     Ok(())
 }
 
-/// Every covered day, and every day between the first and the last of them.
-fn rebuild_calendar(transaction: &Transaction, zone: Tz) -> Result<(), StoreError> {
+/// Carries the calendar on to `today`, so that days on which nothing could be fetched are there as well. One without a day stays so.
+pub(super) fn carry_calendar(connection: &Connection, today: Day, zone: Tz) -> Result<(), StoreError> {
+    if let Some(last) = last_calendar_day(connection)? {
+        for day in last.plus(1).through(today) {
+            add_to_calendar(connection, day, zone)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn last_calendar_day(connection: &Connection) -> Result<Option<Day>, StoreError> {
+    let last: Option<String> = connection.query_row("SELECT max(day) FROM calendar", [], |row| row.get(0))?;
+    Ok(last.and_then(|last| last.parse().ok()))
+}
+
+/// Every covered day, and every day between the first and the last of them or `known`, the last one that was there before.
+fn rebuild_calendar(transaction: &Transaction, known: Option<Day>, zone: Tz) -> Result<(), StoreError> {
     let ends: (Option<String>, Option<String>) =
         transaction.query_row("SELECT min(day), max(day) FROM coverage_data", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if let (Some(first), Some(last)) = ends
         && let (Ok(first), Ok(last)) = (first.parse::<Day>(), last.parse::<Day>())
     {
-        for day in first.through(last) {
+        for day in first.through(known.map_or(last, |known| known.max(last))) {
             add_to_calendar(transaction, day, zone)?;
         }
     }

@@ -209,6 +209,30 @@ fn coverage_says_why_there_is_nothing() {
 }
 
 #[test]
+fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::Europe__Vienna);
+    put(&store, "workout", "2026-11-20", "2026-11-24", &[json!({"id": "w", "day": "2026-11-24"})]);
+    put(&store, "personal_info", "2026-11-24", "2026-11-24", &[json!({"id": "p"})]);
+    let unseen = |store: &Store| {
+        let gaps = store.gaps(day("2026-11-24"), day("2026-12-06")).unwrap();
+        gaps.into_iter().map(|gap| (gap.collection, gap.reason, gap.days, gap.last)).collect::<Vec<_>>()
+    };
+    let expected = [("workout".to_owned(), "not_fetched".to_owned(), 12, day("2026-12-06"))];
+    assert_eq!(unseen(&store), expected);
+    let read = Store::open_existing(store.path(), Arc::new(Catalog::bundled())).unwrap();
+    assert_eq!(unseen(&read), expected, "also where nothing may be written");
+
+    store.begin_run(1, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna)).unwrap();
+    let rows = "SELECT count(*) || ' ' || min(day) || ' ' || max(day) || ' ' || max(time) FROM coverage WHERE state = 'not_fetched'";
+    assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
+    assert_eq!(unseen(&store), expected, "each day once");
+    store.rebuild().unwrap();
+    assert_eq!(unseen(&store), expected);
+    assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
+}
+
+#[test]
 fn days_that_a_phone_has_not_brought_yet_stay_open_however_old_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);

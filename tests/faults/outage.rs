@@ -2,7 +2,7 @@
 
 use ringside::account::{Backfill, DatasourceKey, Settings};
 use ringside::simulator::{Config, Fault, Misbehaviour, Target};
-use ringside::time::Tz;
+use ringside::time::{Clock, Tz};
 use serde_json::json;
 
 use super::world::*;
@@ -29,6 +29,18 @@ async fn an_outage_ends_the_sync_says_so_and_is_over_with_the_next_one() {
     assert_eq!(sync(&world.account).await.failure, None);
     assert_eq!(world.account.status().unwrap().sync.percent, 100.0);
     world.assert_whole();
+}
+
+#[tokio::test]
+async fn days_that_passed_while_nothing_could_be_had_are_not_complete() {
+    let world = World::connected().await.restarted(Clock::starting_at(morning().plus(13 * 86_400), 60.0)).await;
+    let summary = || world.collection("workout").summary;
+    assert_says(&summary(), &["of the last 30 days", "12 days: not fetched yet"]);
+    world.simulator.faults().add(Fault::new(Target::Path("/v2/".to_owned()), status(503)));
+    assert_says(&sync(&world.account).await.failure.unwrap(), &["503"]);
+    assert_says(&summary(), &["of the last 30 days", "12 days: not fetched yet"]);
+    let days = "SELECT min(day), max(day), count(*) FROM coverage WHERE collection = 'workout' AND reason = 'not_fetched'";
+    assert_eq!(world.select(days), [[json!("2026-06-16"), json!("2026-06-28"), json!(13)]]);
 }
 
 #[tokio::test]
