@@ -227,12 +227,31 @@ impl Store {
         Ok(windows)
     }
 
-    /// How many windows wait, for each reason.
+    /// How many windows wait to be fetched, for each reason: without what a person asked for of a collection that Oura refuses.
     pub fn queue_lengths(&self) -> Result<BTreeMap<Reason, u64>, StoreError> {
         let inspector = self.inspector();
-        let mut lengths = inspector.prepare_cached("SELECT reason, count(*) FROM sync_windows WHERE done_at IS NULL GROUP BY reason")?;
+        let mut lengths = inspector.prepare_cached(
+            "SELECT reason, count(*) FROM sync_windows
+             WHERE done_at IS NULL AND resource NOT IN (SELECT name FROM collections WHERE state NOT IN ('ok', 'waiting', 'error'))
+             GROUP BY reason",
+        )?;
         let lengths = lengths.query_map([], |row| Ok((Reason::from_stored(&row.get::<_, String>(0)?), row.get(1)?)))?;
-        Ok(lengths.collect::<Result<_, _>>()?)
+        let none = [Reason::Trailing, Reason::Backfill, Reason::History].map(|reason| Ok((reason, 0)));
+        Ok(none.into_iter().chain(lengths).collect::<Result<_, _>>()?)
+    }
+
+    /// Oura refuses `collection`: its windows leave the run under way, and the queue as well unless a person asked for them, since the next
+    /// run plans the others anew. Returns how many left the run.
+    pub fn refuse(&self, collection: &str, state: &str, reason: &str) -> Result<u64, StoreError> {
+        let mut writer = self.writer();
+        let transaction = writer.transaction()?;
+        transaction.execute("UPDATE collections SET state = ?2, reason = ?3 WHERE name = ?1", (collection, state, reason))?;
+        let waiting = "SELECT count(*) FROM sync_windows WHERE resource = ?1 AND done_at IS NULL";
+        let left: u64 = transaction.query_row(waiting, [collection], |row| row.get(0))?;
+        transaction.execute("DELETE FROM sync_windows WHERE resource = ?1 AND done_at IS NULL AND reason <> 'backfill'", [collection])?;
+        transaction.execute("UPDATE sync_runs SET windows = max(windows - ?1, 0) WHERE state = 'running'", [left])?;
+        transaction.commit()?;
+        Ok(left)
     }
 
     /// Records that something went wrong: the window keeps waiting, its collection is in error. `by_itself`: the window may be to blame.

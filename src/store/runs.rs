@@ -162,13 +162,6 @@ impl Store {
         let sql = "SELECT document_id FROM oura_raw_documents WHERE resource = 'personal_info' AND deleted_at IS NULL";
         Ok(self.inspector().query_row(sql, [], |row| row.get(0)).optional()?)
     }
-
-    pub fn set_collection_state(&self, collection: &str, state: &str, reason: Option<&str>) -> Result<(), StoreError> {
-        self.writer()
-            .prepare_cached("UPDATE collections SET state = ?2, reason = ?3 WHERE name = ?1")?
-            .execute((collection, state, reason))?;
-        Ok(())
-    }
 }
 
 /// The run under way has done one window more.

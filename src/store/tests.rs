@@ -186,9 +186,8 @@ fn coverage_says_why_there_is_nothing() {
         ("scope_missing", "the scope daily is missing", "scope_missing"),
         ("membership_ended", "The subscription to Oura has expired.", "membership_ended"),
         ("forbidden", "No permission.", "refused"),
-        ("error", "Oura answers 500", "not_fetched"),
     ] {
-        store.set_collection_state("daily_sleep", state, Some(said)).unwrap();
+        store.refuse("daily_sleep", state, said).unwrap();
         assert_eq!(reason("daily_sleep", "2026-11-10"), expected);
     }
     let windows = ["2026-11-10", "2026-11-13"].map(|from| Window {
@@ -325,6 +324,23 @@ fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_
     assert_eq!(text(&store, "SELECT state FROM collections WHERE name = 'sleep'"), "error");
     put(&store, "sleep", "2026-01-09", "2026-01-09", &[]);
     assert_eq!(text(&store, "SELECT state FROM collections WHERE name = 'sleep'"), "error", "another window waits that failed");
+}
+
+#[test]
+fn what_oura_refuses_waits_no_more_unless_a_person_asked_for_it_and_counts_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let window =
+        |collection: &str, from: &str, reason| Window { collection: collection.to_owned(), from: day(from), to: day(from), reason };
+    let asked_for = window("daily_spo2", "2026-01-03", Reason::Backfill);
+    let [trailing, history] = [Reason::Trailing, Reason::History].map(|reason| window("daily_spo2", "2026-01-02", reason));
+    store.begin_run(1, super::Trigger::Manual, now()).unwrap();
+    store.enqueue(&[trailing, asked_for.clone(), window("sleep", "2026-01-02", Reason::History)], now()).unwrap();
+    assert_eq!(store.refuse("daily_spo2", "scope_missing", "the scope spo2 is not granted").unwrap(), 2);
+    let waiting: Vec<Window> = store.waiting().unwrap().into_iter().map(|queued| queued.window).collect();
+    assert_eq!(waiting, [asked_for, Window { collection: "sleep".to_owned(), ..history }]);
+    assert_eq!(store.queue_lengths().unwrap().into_values().collect::<Vec<_>>(), [0, 0, 1], "trailing, backfill, history");
+    assert_eq!(store.last_run().unwrap().unwrap().windows, 1);
 }
 
 #[test]

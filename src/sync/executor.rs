@@ -173,7 +173,8 @@ impl Executor {
         let now = self.clock.now();
         let mut held = self.blocking(move |store| store.held(now)).await?;
         held.spoken_for.extend_from_slice(&state.done);
-        let wanted = plan(&self.store.catalog(), &held, &self.wish(now));
+        let mut wanted = plan(&self.store.catalog(), &held, &self.wish(now));
+        wanted.retain(|window| !state.is_refused(&window.collection));
         state.lost = held.lost;
         self.blocking(move |store| store.enqueue(&wanted, now)).await?;
         Ok(())
@@ -231,7 +232,7 @@ impl Executor {
                     ended.get_or_insert(RunEnd::Failed(error.to_string()));
                 }
                 Err(WindowError::Fetch(error)) => {
-                    if let Some(end) = self.failed(&queued, &error, state).await? {
+                    if let Some(end) = self.failed(&queued, &error, state, progress).await? {
                         ended.get_or_insert(end);
                     }
                 }
@@ -240,16 +241,25 @@ impl Executor {
     }
 
     /// Records a failed fetch; `Some` ends the run.
-    async fn failed(&self, queued: &QueuedWindow, error: &FetchError, state: &mut RunState) -> Result<Option<RunEnd>, StoreError> {
+    async fn failed(
+        &self,
+        queued: &QueuedWindow,
+        error: &FetchError,
+        state: &mut RunState,
+        progress: &watch::Sender<Progress>,
+    ) -> Result<Option<RunEnd>, StoreError> {
         let (window, message) = (&queued.window, error.to_string());
         tracing::warn!(collection = window.collection, from = %window.from, to = %window.to, error = message, "a window could not be fetched");
         let consequence = consequence(error);
         match consequence {
             Consequence::Stop => return Ok(Some(RunEnd::Failed(message))),
+            // Another window of it was refused before.
+            Consequence::Rest(_) if state.is_refused(&window.collection) => return Ok(None),
             Consequence::Rest(refusal) => {
                 state.resting.insert(window.collection.clone(), refusal);
                 let collection = window.collection.clone();
-                self.blocking(move |store| store.set_collection_state(&collection, refusal, Some(&message))).await?;
+                let left = self.blocking(move |store| store.refuse(&collection, refusal, &message)).await?;
+                progress.send_modify(|progress| progress.windows = progress.windows.saturating_sub(left));
                 return Ok(None);
             }
             Consequence::Shorten if window.days() > 1 => {
@@ -388,6 +398,10 @@ impl RunState {
     fn is_to_blame(&self, queued: &QueuedWindow) -> bool {
         let lost = self.lost.get(&queued.window.collection);
         queued.is_to_blame() || queued.window.days() == 1 && lost.is_some_and(|lost| is_near(queued.window.from, lost))
+    }
+
+    fn is_refused(&self, collection: &str) -> bool {
+        self.resting.get(collection).is_some_and(|state| *state != IN_ERROR)
     }
 
     /// Whether it waits because something went wrong: what Oura refuses is not missing.

@@ -153,6 +153,38 @@ async fn scopes_left_unticked_close_their_collections_alone() {
 }
 
 #[tokio::test]
+async fn windows_that_oura_refuses_are_no_part_of_what_is_left() {
+    let world = World::new(person(), brisk()).await;
+    let slow = Fault::on_collection("heartrate", Misbehaviour::Delay(Duration::from_secs(600)));
+    world.simulator.faults().add(slow);
+    let back = at_oura(&press_connect(&world.account).await, "allow", &["email", "personal", "heartrate"]).await;
+    assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
+    // Everything but the heart rate has been asked for: what is said of the run stands still.
+    let unsettled = "SELECT count(*) FROM collections WHERE name <> 'heartrate' AND state = 'waiting'";
+    let run = || world.select("SELECT windows, windows_done FROM sync_runs")[0].clone();
+    let told = || {
+        let progress = world.account.progress().borrow().clone();
+        vec![json!(progress.windows), json!(progress.windows_done)]
+    };
+    for _ in 0..600 {
+        if world.select(unsettled)[0][0] == 0 && run() == told() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.select(unsettled)[0][0], 0);
+    assert_eq!(run(), told(), "windows, and how many are done");
+    assert_eq!(told()[0].as_u64().unwrap() - told()[1].as_u64().unwrap(), 2, "last week's heart rate, and what was before");
+
+    let world = world.restarted(brisk()).await;
+    world.simulator.faults().clear();
+    assert_eq!(sync(&world.account).await.failure, None);
+    assert!(!world.unwell().is_empty());
+    assert_eq!(world.account.measures().unwrap().windows_waiting.into_values().sum::<u64>(), 0);
+    assert_eq!(world.account.status().unwrap().sync.percent, 100.0);
+}
+
+#[tokio::test]
 async fn a_storm_of_429_is_waited_for() {
     let clock = brisk();
     let storm = Fault::new(Target::Path("/v2/".to_owned()), Misbehaviour::Status { status: 429, retry_after: Some(30) });
