@@ -25,7 +25,7 @@ pub use error::StoreError;
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
 pub use guard::{Refusal, SQLITE_FUNCTIONS};
-pub use queue::{Held, QueuedWindow, Reason, Window, is_worn, settled_through};
+pub use queue::{Held, QueuedWindow, Reason, Refused, Window, is_worn, settled_through};
 pub use read::{ColumnBatch, Cut, Limit, Origin, OutColumn, ReadError, ReadLimits};
 pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};

@@ -74,6 +74,15 @@ impl QueuedWindow {
     }
 }
 
+/// What Oura's refusal of a collection changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// How many windows left the run.
+    pub windows: u64,
+    /// Whether the collection was in another state before.
+    pub is_news: bool,
+}
+
 /// What the store holds and awaits, as far as planning needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
@@ -241,21 +250,23 @@ impl Store {
     }
 
     /// Oura refuses `collection`: its windows leave the run under way, and the queue as well unless a person asked for them, since the next
-    /// run plans the others anew. Returns how many left the run.
-    pub fn refuse(&self, collection: &str, state: &str, reason: &str) -> Result<u64, StoreError> {
+    /// run plans the others anew.
+    pub fn refuse(&self, collection: &str, state: &str, reason: &str) -> Result<Refused, StoreError> {
         let mut writer = self.writer();
         let transaction = writer.transaction()?;
+        let is_news = is_news(&transaction, collection, state)?;
         transaction.execute("UPDATE collections SET state = ?2, reason = ?3 WHERE name = ?1", (collection, state, reason))?;
         let waiting = "SELECT count(*) FROM sync_windows WHERE resource = ?1 AND done_at IS NULL";
         let left: u64 = transaction.query_row(waiting, [collection], |row| row.get(0))?;
         transaction.execute("DELETE FROM sync_windows WHERE resource = ?1 AND done_at IS NULL AND reason <> 'backfill'", [collection])?;
         transaction.execute("UPDATE sync_runs SET windows = max(windows - ?1, 0) WHERE state = 'running'", [left])?;
         transaction.commit()?;
-        Ok(left)
+        Ok(Refused { windows: left, is_news })
     }
 
     /// Records that something went wrong: the window keeps waiting, its collection is in error. `by_itself`: the window may be to blame.
-    pub fn fail_window(&self, window: &QueuedWindow, by_itself: bool, message: &str) -> Result<(), StoreError> {
+    /// Whether the collection was not in error before.
+    pub fn fail_window(&self, window: &QueuedWindow, by_itself: bool, message: &str) -> Result<bool, StoreError> {
         let mut writer = self.writer();
         let catalog = self.catalog();
         let transaction = writer.transaction()?;
@@ -267,9 +278,10 @@ impl Store {
             None => None,
         };
         let reason = reason.as_deref().unwrap_or(message);
+        let is_news = is_news(&transaction, name, "error")?;
         transaction.execute("UPDATE collections SET state = 'error', reason = ?2 WHERE name = ?1", (name, reason))?;
         transaction.commit()?;
-        Ok(())
+        Ok(is_news)
     }
 
     /// Cuts windows to pieces of at most `most_days`, which are as much to blame as they were.
@@ -303,6 +315,12 @@ impl Store {
         transaction.commit()?;
         Ok(super::Stored::default())
     }
+}
+
+/// Whether `state` is another one than `collection` is in.
+fn is_news(connection: &Connection, collection: &str, state: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT coalesce((SELECT state FROM collections WHERE name = ?1), '') <> ?2";
+    Ok(connection.prepare_cached(sql)?.query_row((collection, state), |row| row.get(0))?)
 }
 
 /// What goes wrong with windows of `collection` that wait, and with which days: `2026-10-20: Oura answers 500`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{QueuedWindow, ROLLUPS, Reason, Rollup, Store, StoreError, Stored, Window, settled_through};
+use super::{QueuedWindow, ROLLUPS, Reason, Refused, Rollup, Store, StoreError, Stored, Window, settled_through};
 use crate::catalog::Catalog;
 use crate::time::{Day, Instant, Tz};
 
@@ -336,11 +336,13 @@ fn what_oura_refuses_waits_no_more_unless_a_person_asked_for_it_and_counts_nowhe
     let [trailing, history] = [Reason::Trailing, Reason::History].map(|reason| window("daily_spo2", "2026-01-02", reason));
     store.begin_run(1, super::Trigger::Manual, now()).unwrap();
     store.enqueue(&[trailing, asked_for.clone(), window("sleep", "2026-01-02", Reason::History)], now()).unwrap();
-    assert_eq!(store.refuse("daily_spo2", "scope_missing", "the scope spo2 is not granted").unwrap(), 2);
+    let refused = store.refuse("daily_spo2", "scope_missing", "the scope spo2 is not granted").unwrap();
+    assert_eq!(refused, Refused { windows: 2, is_news: true });
     let waiting: Vec<Window> = store.waiting().unwrap().into_iter().map(|queued| queued.window).collect();
     assert_eq!(waiting, [asked_for, Window { collection: "sleep".to_owned(), ..history }]);
     assert_eq!(store.queue_lengths().unwrap().into_values().collect::<Vec<_>>(), [0, 0, 1], "trailing, backfill, history");
     assert_eq!(store.last_run().unwrap().unwrap().windows, 1);
+    assert!(!store.refuse("daily_spo2", "scope_missing", "the scope spo2 is not granted").unwrap().is_news);
 }
 
 #[test]

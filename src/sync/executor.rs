@@ -249,20 +249,35 @@ impl Executor {
         progress: &watch::Sender<Progress>,
     ) -> Result<Option<RunEnd>, StoreError> {
         let (window, message) = (&queued.window, error.to_string());
-        tracing::warn!(collection = window.collection, from = %window.from, to = %window.to, error = message, "a window could not be fetched");
+        // What the collection's state says already, and what is tried again at once, is worth no warning.
+        let log = |is_news: bool| {
+            let Window { collection, from, to, .. } = window;
+            match is_news {
+                true => tracing::warn!(collection, %from, %to, %error, "a window could not be fetched"),
+                false => tracing::debug!(collection, %from, %to, %error, "a window could not be fetched"),
+            }
+        };
         let consequence = consequence(error);
         match consequence {
-            Consequence::Stop => return Ok(Some(RunEnd::Failed(message))),
+            Consequence::Stop => {
+                log(true);
+                return Ok(Some(RunEnd::Failed(message)));
+            }
             // Another window of it was refused before.
-            Consequence::Rest(_) if state.is_refused(&window.collection) => return Ok(None),
+            Consequence::Rest(_) if state.is_refused(&window.collection) => {
+                log(false);
+                return Ok(None);
+            }
             Consequence::Rest(refusal) => {
                 state.resting.insert(window.collection.clone(), refusal);
                 let collection = window.collection.clone();
-                let left = self.blocking(move |store| store.refuse(&collection, refusal, &message)).await?;
-                progress.send_modify(|progress| progress.windows = progress.windows.saturating_sub(left));
+                let refused = self.blocking(move |store| store.refuse(&collection, refusal, &message)).await?;
+                log(refused.is_news);
+                progress.send_modify(|progress| progress.windows = progress.windows.saturating_sub(refused.windows));
                 return Ok(None);
             }
             Consequence::Shorten if window.days() > 1 => {
+                log(false);
                 self.shorten(&window.collection, window.days(), state).await?;
                 return Ok(None);
             }
@@ -270,6 +285,7 @@ impl Executor {
         }
         state.went_wrong(&window.collection, &message);
         if !matches!(consequence, Consequence::Shorten) && is_outage(error, state.in_a_row.len(), state.collections) {
+            log(true);
             return Ok(Some(RunEnd::Failed(message)));
         }
         let by_itself = !matches!(consequence, Consequence::RestOrStop);
@@ -277,6 +293,7 @@ impl Executor {
         match by_itself && state.is_to_blame(queued) {
             false => drop(state.resting.insert(window.collection.clone(), IN_ERROR)),
             true if window.days() > 1 => {
+                log(false);
                 let (halved, half, now) = (queued.clone(), half(window.days()), self.clock.now());
                 self.blocking(move |store| store.cut_windows(&[halved], half, now)).await?;
                 return Ok(None);
@@ -284,7 +301,7 @@ impl Executor {
             true => drop(state.set_aside.insert(queued.id)),
         }
         let failed = queued.clone();
-        self.blocking(move |store| store.fail_window(&failed, by_itself, &message)).await?;
+        log(self.blocking(move |store| store.fail_window(&failed, by_itself, &message)).await?);
         Ok(None)
     }
 

@@ -1,5 +1,7 @@
 //! A collection that misbehaves: its own state says what and what to do, the others come, and once it is well again so is everything.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ringside::account::{Backfill, ConnectionState};
@@ -7,6 +9,7 @@ use ringside::simulator::{Config, Fault, Misbehaviour, Target};
 use ringside::time::Clock;
 use serde_json::json;
 
+use super::common::ear;
 use super::world::*;
 
 /// `fault` from the first sync on: `collection` alone ends in `state`, for a reason with all of `words`; and it recovers.
@@ -150,6 +153,46 @@ async fn scopes_left_unticked_close_their_collections_alone() {
     ended(&world.account, 2).await;
     assert_eq!(world.unwell().len(), 0);
     world.assert_whole();
+}
+
+#[tokio::test]
+async fn a_collection_that_goes_wrong_is_worth_a_warning_once() {
+    let world = World::connected().await;
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let writer = Arc::clone(&said);
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_ansi(false)
+        .with_writer(move || Notes(Arc::clone(&writer)))
+        .finish();
+    let _listening = tracing::subscriber::set_default(subscriber);
+    let warnings = || {
+        let said = std::mem::take(&mut *said.lock().unwrap());
+        ear::hear(&said);
+        String::from_utf8(said).unwrap().matches("could not be fetched").count()
+    };
+    for does in [Misbehaviour::ScopeMissing, status(500)] {
+        world.simulator.faults().add(Fault::on_collection("daily_stress", does));
+        sync(&world.account).await;
+        assert_eq!(warnings(), 1);
+        sync(&world.account).await;
+        assert_eq!(warnings(), 0, "its state says so");
+        world.simulator.faults().clear();
+        sync(&world.account).await;
+        assert_eq!(world.unwell().len(), 0);
+    }
+}
+
+struct Notes(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Notes {
+    fn write(&mut self, said: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(said)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[tokio::test]
