@@ -40,7 +40,9 @@ pub struct Page {
     pub next_token: Option<String>,
 }
 
-/// The range of one request, both ends as asked (Oura's ends are inclusive in some collections, exclusive in others).
+/// The range of one request, both ends as asked (Oura's ends are inclusive in some collections, exclusive in others). Collections that are
+/// asked by date get the UTC days of both; an end in the last second of its day is told with its time, which takes the day in where ends
+/// are exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
     pub from: Instant,
@@ -187,7 +189,12 @@ impl Client {
         let mut url = below(&self.shared.origins.api, &collection.path);
         let (from, to) = (range.from, range.to);
         let bounds = match collection.style {
-            Style::Dates => vec![("start_date", from.day(Tz::UTC).to_string()), ("end_date", to.day(Tz::UTC).to_string())],
+            Style::Dates => {
+                let end = to.day(Tz::UTC);
+                let takes_day_in = to.plus(1) == end.plus(1).midnight(Tz::UTC);
+                let end = if takes_day_in { format!("{end}T23:59:59") } else { end.to_string() };
+                vec![("start_date", from.day(Tz::UTC).to_string()), ("end_date", end)]
+            }
             Style::Datetimes => vec![("start_datetime", from.to_string()), ("end_datetime", to.to_string())],
             Style::TokenOnly | Style::Singleton => Vec::new(),
         };

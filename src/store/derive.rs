@@ -5,16 +5,20 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, Statement, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Statement, Transaction, params};
 use serde_json::Value;
 
+use super::queue::day_at;
 use super::schema::{self, DOCUMENT_COLUMNS, quoted};
-use super::{Store, StoreError, rollups};
+use super::{Store, StoreError, rollups, rows};
 use crate::catalog::{Catalog, Cell, Collection, Reading, SamplePoint, Storage};
 use crate::time::{Day, Instant, Tz};
 
 /// Counts up when the code derives something else from the same documents.
 const DERIVATION: u32 = 4;
+
+/// The name in `meta` of the zone that covered days are days of, once it is another than the tables were first derived in.
+const COVERED_IN: &str = "covered_in";
 
 impl Store {
     /// Nothing was ever derived: a new file.
@@ -49,6 +53,7 @@ impl Store {
         let zone = self.shared.zone;
         let transaction = writer.transaction()?;
         schema::create_derived(&transaction, &catalog)?;
+        let last_day = last_calendar_day(&transaction)?;
         transaction.execute_batch("DELETE FROM calendar")?;
         let mut forget = transaction.prepare("DELETE FROM samples_data WHERE series = (SELECT series FROM series WHERE name = ?1)")?;
         for series in catalog.collections.iter().flat_map(|collection| &collection.series) {
@@ -84,7 +89,11 @@ impl Store {
             self.unless_retired()?;
             rollups::rebuild(&transaction, of)?;
         }
-        rebuild_calendar(&transaction, zone)?;
+        for collection in catalog.collections.iter().filter(|collection| collection.storage == Storage::Rows) {
+            self.unless_retired()?;
+            rows::recount(&transaction, collection, zone)?;
+        }
+        rebuild_calendar(&transaction, last_day, zone)?;
         transaction.execute(
             "INSERT INTO meta (name, value) VALUES ('derived_by', ?1) ON CONFLICT DO UPDATE SET value = excluded.value",
             [derived_by(&catalog, zone)],
@@ -103,6 +112,34 @@ fn derived_by(catalog: &Catalog, zone: Tz) -> String {
 pub(super) fn zone(connection: &Connection) -> Result<Tz, StoreError> {
     let derived_by: String = connection.query_row("SELECT value FROM meta WHERE name = 'derived_by'", [], |row| row.get(0))?;
     Ok(derived_by.split(' ').nth(1).and_then(|zone| zone.parse().ok()).unwrap_or(Tz::UTC))
+}
+
+/// Covered days are days of `zone` from now on. Rows are fetched from midnight to midnight: a day of which the old midnights have left out
+/// hours is not complete any more. Call it before anything is fetched in `zone`.
+pub(super) fn move_coverage(writer: &mut Connection, catalog: &Catalog, zone: Tz) -> Result<(), StoreError> {
+    let known = "SELECT value FROM meta WHERE name IN (?1, 'derived_by') ORDER BY name = ?1 DESC LIMIT 1";
+    let known: Option<String> = writer.query_row(known, [COVERED_IN], |row| row.get(0)).optional()?;
+    // Of what the tables were derived by the zone is the second word.
+    let Some(before) = known.and_then(|known| known.split(' ').nth(1).unwrap_or(&known).parse::<Tz>().ok()) else { return Ok(()) };
+    if before == zone {
+        return Ok(());
+    }
+    let transaction = writer.transaction()?;
+    for collection in catalog.collections.iter().filter(|collection| collection.storage == Storage::Rows) {
+        let mut complete = transaction.prepare("SELECT day FROM coverage_data WHERE resource = ?1 AND NOT partial ORDER BY day")?;
+        let complete: Vec<Day> = complete.query_map([&collection.name], |row| day_at(row, 0))?.collect::<Result<_, _>>()?;
+        let mut reopen = transaction.prepare("UPDATE coverage_data SET partial = TRUE WHERE resource = ?1 AND day = ?2")?;
+        for island in complete.chunk_by(|day, next| day.plus(1) == *next) {
+            let held = island[0].midnight(before)..island[island.len() - 1].plus(1).midnight(before);
+            for day in island.iter().filter(|day| day.midnight(zone) < held.start || day.plus(1).midnight(zone) > held.end) {
+                reopen.execute((&collection.name, day.to_string()))?;
+            }
+        }
+    }
+    let moved = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
+    transaction.execute(moved, (COVERED_IN, zone.name()))?;
+    transaction.commit()?;
+    Ok(())
 }
 
 /// The typed row and the samples of the documents of one collection.
@@ -201,21 +238,36 @@ pub(super) fn bind(statement: &mut Statement, parameter: usize, cell: &Cell) -> 
     Ok(())
 }
 
-pub(super) fn add_to_calendar(transaction: &Transaction, day: Day, zone: Tz) -> Result<(), StoreError> {
-    transaction
+pub(super) fn add_to_calendar(connection: &Connection, day: Day, zone: Tz) -> Result<(), StoreError> {
+    connection
         .prepare_cached("INSERT INTO calendar (day, time) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
         .execute((day.to_string(), day.midnight(zone).0))?;
     Ok(())
 }
 
-/// Every covered day, and every day between the first and the last of them.
-fn rebuild_calendar(transaction: &Transaction, zone: Tz) -> Result<(), StoreError> {
+/// Carries the calendar on to `today`, so that days on which nothing could be fetched are there as well. One without a day stays so.
+pub(super) fn carry_calendar(connection: &Connection, today: Day, zone: Tz) -> Result<(), StoreError> {
+    if let Some(last) = last_calendar_day(connection)? {
+        for day in last.plus(1).through(today) {
+            add_to_calendar(connection, day, zone)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn last_calendar_day(connection: &Connection) -> Result<Option<Day>, StoreError> {
+    let last: Option<String> = connection.query_row("SELECT max(day) FROM calendar", [], |row| row.get(0))?;
+    Ok(last.and_then(|last| last.parse().ok()))
+}
+
+/// Every covered day, and every day between the first and the last of them or `known`, the last one that was there before.
+fn rebuild_calendar(transaction: &Transaction, known: Option<Day>, zone: Tz) -> Result<(), StoreError> {
     let ends: (Option<String>, Option<String>) =
         transaction.query_row("SELECT min(day), max(day) FROM coverage_data", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if let (Some(first), Some(last)) = ends
         && let (Ok(first), Ok(last)) = (first.parse::<Day>(), last.parse::<Day>())
     {
-        for day in first.through(last) {
+        for day in first.through(known.map_or(last, |known| known.max(last))) {
             add_to_calendar(transaction, day, zone)?;
         }
     }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::derive::{self, Derived};
-use super::queue::{QueuedWindow, Window, last_days, newest, settled_through};
+use super::queue::{self, QueuedWindow, Window, last_days, newest, settled_through};
 use super::schema::quoted;
 use super::{Store, StoreError};
 use crate::catalog::{Collection, Reading, Storage, Style};
@@ -222,22 +222,17 @@ impl Put<'_> {
 
     /// The window is done; the collection is well; the run has come further.
     fn finish(&self, stored: Stored) -> Result<(), StoreError> {
-        let held = match self.collection.storage {
-            Storage::Documents => "SELECT count(*), min(day), max(day) FROM oura_raw_documents WHERE resource = ?1 AND deleted_at IS NULL",
-            Storage::Rows => "SELECT sum(documents), min(day), max(day) FROM coverage_data WHERE resource = ?1 AND documents > 0",
-        };
-        let (documents, first, last): (Option<i64>, Option<String>, Option<String>) =
-            self.transaction.prepare_cached(held)?.query_row([&self.collection.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let (documents, first, last) = held(self.transaction, self.collection)?;
         self.window.finish(self.transaction, self.now)?;
         // One window is well again; the collection is when none waits that went wrong.
+        let trouble = queue::trouble(self.transaction, self.collection)?;
         self.transaction
             .prepare_cached(
-                "UPDATE collections SET last_sync = ?2, documents = ?3, first_day = ?4, last_day = ?5,
-                     (state, reason) = (SELECT iif(wrong, state, 'ok'), iif(wrong, reason, NULL) FROM
-                         (SELECT EXISTS (SELECT 1 FROM sync_windows WHERE resource = ?1 AND done_at IS NULL AND error IS NOT NULL) AS wrong))
+                "UPDATE collections SET last_sync = ?2, documents = ?3, first_day = ?4, last_day = ?5, state = iif(?6 IS NULL, 'ok', 'error'),
+                     reason = ?6
                  WHERE name = ?1",
             )?
-            .execute((&self.collection.name, self.now.0, documents.unwrap_or(0), first, last))?;
+            .execute((&self.collection.name, self.now.0, documents, first, last, trouble))?;
         super::runs::advance(self.transaction, stored)
     }
 }
@@ -269,6 +264,15 @@ impl Put<'_> {
             .execute(params![self.collection.name, id, row.to_string(), canonical_hash(row), self.now.0])?;
         Ok(())
     }
+}
+
+/// How many documents or rows of `collection` are held, and the first and the last day that has any.
+pub(super) fn held(transaction: &Transaction, collection: &Collection) -> Result<(i64, Option<String>, Option<String>), StoreError> {
+    let held = match collection.storage {
+        Storage::Documents => "SELECT count(*), min(day), max(day) FROM oura_raw_documents WHERE resource = ?1 AND deleted_at IS NULL",
+        Storage::Rows => "SELECT coalesce(sum(documents), 0), min(day), max(day) FROM coverage_data WHERE resource = ?1 AND documents > 0",
+    };
+    Ok(transaction.prepare_cached(held)?.query_row([&collection.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
 }
 
 /// What the document says it is; one that says nothing is known by its content.

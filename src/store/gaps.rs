@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, derive};
 use crate::time::Day;
 
 /// The empty days of one collection that have one reason in common.
@@ -16,14 +16,21 @@ pub struct Gap {
 }
 
 impl Store {
-    /// Gaps from `from` to `to`, both included, by collection, the most recent first.
+    /// Gaps from `from` to `to`, both included, by collection, the most recent first. Days that no run has seen yet are not fetched.
     pub fn gaps(&self, from: Day, to: Day) -> Result<Vec<Gap>, StoreError> {
         let inspector = self.inspector();
+        // A store that is only read, or that no run has begun in since, does not have the last days.
+        let unseen_from = derive::last_calendar_day(&inspector)?.map_or(from, |last| from.max(last.plus(1)));
         let mut gaps = inspector.prepare_cached(
-            "SELECT collection, reason, count(*), max(day) FROM coverage WHERE day BETWEEN ?1 AND ?2 AND reason IS NOT NULL
-             GROUP BY collection, reason ORDER BY collection, max(day) DESC",
+            "SELECT collection, reason, sum(days), max(last)
+             FROM (SELECT collection, reason, count(*) AS days, max(day) AS last FROM coverage
+                   WHERE day BETWEEN ?1 AND ?2 AND reason IS NOT NULL GROUP BY collection, reason
+                   UNION ALL
+                   SELECT name, 'not_fetched', ?3, ?2 FROM collections
+                   WHERE ?3 > 0 AND EXISTS (SELECT 1 FROM coverage_data WHERE resource = name))
+             GROUP BY collection, reason ORDER BY collection, max(last) DESC",
         )?;
-        let rows = gaps.query_map([from.to_string(), to.to_string()], |row| {
+        let rows = gaps.query_map((from.to_string(), to.to_string(), unseen_from.until(to) + 1), |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, u64>(2)?, row.get::<_, String>(3)?))
         })?;
         let gap = |(collection, reason, days, last): (String, String, u64, String)| {

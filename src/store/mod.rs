@@ -25,7 +25,7 @@ pub use error::StoreError;
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
 pub use guard::{LONGEST_STATEMENT, Refusal, SQLITE_FUNCTIONS};
-pub use queue::{Held, QueuedWindow, Reason, Window, is_worn, settled_through};
+pub use queue::{Held, QueuedWindow, Reason, Refused, Window, is_worn, settled_through};
 pub use read::{ColumnBatch, Cut, Limit, Origin, OutColumn, ReadError, ReadLimits};
 pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};
@@ -86,6 +86,7 @@ impl Store {
         let mut writer = schema::open(path)?;
         schema::migrate(&mut writer)?;
         runs::interrupt(&writer)?;
+        derive::move_coverage(&mut writer, &catalog, zone)?;
         let readers = Readers::new(path, READERS, CLOSED_TABLES, zone);
         let inspector = schema::open_existing(path)?;
         let store = Store::over(path, catalog, zone, writer, inspector, readers);

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use rusqlite::{Connection, Transaction};
 
 use super::{Store, StoreError};
-use crate::catalog::Collection;
+use crate::catalog::{Collection, Style};
 use crate::time::{Day, Instant};
 
 /// The days of one collection that one fetch brings. Both ends included; collections without days have today in both.
@@ -55,7 +55,32 @@ impl Reason {
 pub struct QueuedWindow {
     pub id: i64,
     pub window: Window,
+    /// In how many runs it went wrong by itself.
     pub attempts: u32,
+}
+
+/// A window that went wrong in so many runs before is taken to be the trouble itself.
+const PATIENCE: u32 = 2;
+
+impl QueuedWindow {
+    /// The window may be the trouble itself, and not what else went wrong in those runs.
+    pub fn is_to_blame(&self) -> bool {
+        self.attempts >= PATIENCE
+    }
+
+    /// A day that cannot be had, as far as can be told.
+    fn is_lost(&self) -> bool {
+        self.attempts > PATIENCE && self.window.days() == 1
+    }
+}
+
+/// What Oura's refusal of a collection changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// How many windows left the run.
+    pub windows: u64,
+    /// Whether the collection was in another state before.
+    pub is_news: bool,
 }
 
 /// What the store holds and awaits, as far as planning needs it.
@@ -65,6 +90,8 @@ pub struct Held {
     pub complete: BTreeMap<String, Vec<(Day, Day)>>,
     /// Windows that nobody needs to ask for again: they wait, or came in this run.
     pub spoken_for: Vec<Window>,
+    /// For each collection the days that cannot be had: they wait by themselves, and whoever asks for one as well gets nothing.
+    pub lost: BTreeMap<String, BTreeSet<Day>>,
     /// Collections without days that the interrupted run has fetched already.
     pub fresh: BTreeSet<String>,
     /// The first day on which any collection has a document.
@@ -141,7 +168,11 @@ impl Store {
         drop(rows);
         drop(islands);
         drop(writer);
-        held.spoken_for = self.waiting()?.into_iter().map(|queued| queued.window).collect();
+        let waiting = self.waiting()?;
+        for queued in waiting.iter().filter(|queued| queued.is_lost()) {
+            held.lost.entry(queued.window.collection.clone()).or_default().insert(queued.window.from);
+        }
+        held.spoken_for = waiting.into_iter().map(|queued| queued.window).collect();
         Ok(held)
     }
 
@@ -205,23 +236,52 @@ impl Store {
         Ok(windows)
     }
 
-    /// How many windows wait, for each reason.
+    /// How many windows wait to be fetched, for each reason: without what a person asked for of a collection that Oura refuses.
     pub fn queue_lengths(&self) -> Result<BTreeMap<Reason, u64>, StoreError> {
         let inspector = self.inspector();
-        let mut lengths = inspector.prepare_cached("SELECT reason, count(*) FROM sync_windows WHERE done_at IS NULL GROUP BY reason")?;
+        let mut lengths = inspector.prepare_cached(
+            "SELECT reason, count(*) FROM sync_windows
+             WHERE done_at IS NULL AND resource NOT IN (SELECT name FROM collections WHERE state NOT IN ('ok', 'waiting', 'error'))
+             GROUP BY reason",
+        )?;
         let lengths = lengths.query_map([], |row| Ok((Reason::from_stored(&row.get::<_, String>(0)?), row.get(1)?)))?;
-        Ok(lengths.collect::<Result<_, _>>()?)
+        let none = [Reason::Trailing, Reason::Backfill, Reason::History].map(|reason| Ok((reason, 0)));
+        Ok(none.into_iter().chain(lengths).collect::<Result<_, _>>()?)
+    }
+
+    /// Oura refuses `collection`: its windows leave the run under way, and the queue as well unless a person asked for them, since the next
+    /// run plans the others anew.
+    pub fn refuse(&self, collection: &str, state: &str, reason: &str) -> Result<Refused, StoreError> {
+        let mut writer = self.writer();
+        let transaction = writer.transaction()?;
+        let is_news = is_news(&transaction, collection, state)?;
+        transaction.execute("UPDATE collections SET state = ?2, reason = ?3 WHERE name = ?1", (collection, state, reason))?;
+        let waiting = "SELECT count(*) FROM sync_windows WHERE resource = ?1 AND done_at IS NULL";
+        let left: u64 = transaction.query_row(waiting, [collection], |row| row.get(0))?;
+        transaction.execute("DELETE FROM sync_windows WHERE resource = ?1 AND done_at IS NULL AND reason <> 'backfill'", [collection])?;
+        transaction.execute("UPDATE sync_runs SET windows = max(windows - ?1, 0) WHERE state = 'running'", [left])?;
+        transaction.commit()?;
+        Ok(Refused { windows: left, is_news })
     }
 
     /// Records that something went wrong: the window keeps waiting, its collection is in error. `by_itself`: the window may be to blame.
-    pub fn fail_window(&self, window: &QueuedWindow, by_itself: bool, message: &str) -> Result<(), StoreError> {
+    /// Whether the collection was not in error before.
+    pub fn fail_window(&self, window: &QueuedWindow, by_itself: bool, message: &str) -> Result<bool, StoreError> {
         let mut writer = self.writer();
+        let catalog = self.catalog();
         let transaction = writer.transaction()?;
         transaction
             .execute("UPDATE sync_windows SET attempts = attempts + ?2, error = ?3 WHERE window = ?1", (window.id, by_itself, message))?;
-        transaction.execute("UPDATE collections SET state = 'error', reason = ?2 WHERE name = ?1", (&window.window.collection, message))?;
+        let name = &window.window.collection;
+        let reason = match catalog.get(name) {
+            Some(collection) => trouble(&transaction, collection)?,
+            None => None,
+        };
+        let reason = reason.as_deref().unwrap_or(message);
+        let is_news = is_news(&transaction, name, "error")?;
+        transaction.execute("UPDATE collections SET state = 'error', reason = ?2 WHERE name = ?1", (name, reason))?;
         transaction.commit()?;
-        Ok(())
+        Ok(is_news)
     }
 
     /// Cuts windows to pieces of at most `most_days`, which are as much to blame as they were.
@@ -255,6 +315,35 @@ impl Store {
         transaction.commit()?;
         Ok(super::Stored::default())
     }
+}
+
+/// Whether `state` is another one than `collection` is in.
+fn is_news(connection: &Connection, collection: &str, state: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT coalesce((SELECT state FROM collections WHERE name = ?1), '') <> ?2";
+    Ok(connection.prepare_cached(sql)?.query_row((collection, state), |row| row.get(0))?)
+}
+
+/// What goes wrong with windows of `collection` that wait, and with which days: `2026-10-20: Oura answers 500`.
+pub(super) fn trouble(connection: &Connection, collection: &Collection) -> Result<Option<String>, StoreError> {
+    let mut wrong = connection.prepare_cached(
+        "SELECT from_day, to_day, error FROM sync_windows WHERE resource = ?1 AND done_at IS NULL AND error IS NOT NULL ORDER BY to_day",
+    )?;
+    let wrong: Vec<(Day, Day, String)> = wrong
+        .query_map([&collection.name], |row| {
+            let (Ok(from), Ok(to)) = (day_at(row, 0), day_at(row, 1)) else { return Ok(None) };
+            Ok(Some((from, to, row.get(2)?)))
+        })?
+        .filter_map(Result::transpose)
+        .collect::<Result<_, _>>()?;
+    let days: BTreeSet<Day> = wrong.iter().flat_map(|(from, to, _)| from.through(*to)).collect();
+    let (Some(first), Some(last), Some((.., message))) = (days.first(), days.last(), wrong.last()) else { return Ok(None) };
+    let between = first.until(*last) + 1;
+    Ok(Some(match days.len() as i64 {
+        _ if matches!(collection.style, Style::TokenOnly | Style::Singleton) => message.clone(),
+        1 => format!("{first}: {message}"),
+        days if days == between => format!("{first} to {last}: {message}"),
+        days => format!("{days} days from {first} to {last}: {message}"),
+    }))
 }
 
 /// For each collection the last day on which it has a document.

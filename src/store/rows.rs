@@ -4,15 +4,16 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
+use rusqlite::Transaction;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::documents::{Put, Stored};
-use super::queue::Window;
+use super::documents::{self, Put, Stored};
+use super::queue::{Window, day_at};
 use super::schema::{quoted, row_columns, row_key};
 use super::{StoreError, derive, rollups};
-use crate::catalog::Cell;
-use crate::time::Instant;
+use crate::catalog::{Cell, Collection};
+use crate::time::{Day, Instant, Tz};
 
 impl Put<'_> {
     /// Upserts rows whose day lies in the window; the padding around it is another window's.
@@ -114,6 +115,23 @@ impl Put<'_> {
         }
         Ok(gone.len() as u64)
     }
+}
+
+/// Counts the rows of each covered day anew: in another zone they lie in other days.
+pub(super) fn recount(transaction: &Transaction, collection: &Collection, zone: Tz) -> Result<(), StoreError> {
+    let mut days = transaction.prepare("SELECT day FROM coverage_data WHERE resource = ?1")?;
+    let days: Vec<Day> = days.query_map([&collection.name], |row| day_at(row, 0))?.collect::<Result<_, _>>()?;
+    let mut count = transaction.prepare(&format!(
+        "UPDATE coverage_data SET documents = (SELECT count(*) FROM {} WHERE time >= ?3 AND time < ?4) WHERE resource = ?1 AND day = ?2",
+        quoted(&collection.table)
+    ))?;
+    for day in days {
+        count.execute((&collection.name, day.to_string(), day.midnight(zone).0, day.plus(1).midnight(zone).0))?;
+    }
+    let (documents, first, last) = documents::held(transaction, collection)?;
+    let held = "UPDATE collections SET documents = ?2, first_day = ?3, last_day = ?4 WHERE name = ?1";
+    transaction.execute(held, (&collection.name, documents, first, last))?;
+    Ok(())
 }
 
 /// What a row is known by while a window is stored; 64 bits, so that two of a window's rows are hardly ever taken for one.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::queue::day_at;
-use super::{Store, StoreError, Stored};
+use super::{Store, StoreError, Stored, derive};
 use crate::time::{Day, Instant};
 
 /// What set a sync off.
@@ -70,14 +70,17 @@ impl Store {
 
     /// Opens `run`; windows that wait from before belong to it. Waits for the write under way, which can be a long one.
     pub fn begin_run(&self, run: i64, trigger: Trigger, now: Instant) -> Result<(), StoreError> {
-        let writer = self.writer();
+        let mut writer = self.writer();
+        let transaction = writer.transaction()?;
         // One whose end could not be stored is still open.
-        interrupt(&writer)?;
-        writer.execute(
+        interrupt(&transaction)?;
+        transaction.execute(
             "INSERT INTO sync_runs (run, started_at, trigger, state, windows)
              VALUES (?1, ?2, ?3, 'running', (SELECT count(*) FROM sync_windows WHERE done_at IS NULL))",
             (run, now.0, trigger.as_str()),
         )?;
+        derive::carry_calendar(&transaction, now.day(self.shared.zone), self.shared.zone)?;
+        transaction.commit()?;
         Ok(())
     }
 
@@ -158,13 +161,6 @@ impl Store {
     pub fn person(&self) -> Result<Option<String>, StoreError> {
         let sql = "SELECT document_id FROM oura_raw_documents WHERE resource = 'personal_info' AND deleted_at IS NULL";
         Ok(self.inspector().query_row(sql, [], |row| row.get(0)).optional()?)
-    }
-
-    pub fn set_collection_state(&self, collection: &str, state: &str, reason: Option<&str>) -> Result<(), StoreError> {
-        self.writer()
-            .prepare_cached("UPDATE collections SET state = ?2, reason = ?3 WHERE name = ?1")?
-            .execute((collection, state, reason))?;
-        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{QueuedWindow, ROLLUPS, Reason, Rollup, Store, StoreError, Stored, Window, settled_through};
+use super::{QueuedWindow, ROLLUPS, Reason, Refused, Rollup, Store, StoreError, Stored, Window, settled_through};
 use crate::catalog::Catalog;
 use crate::time::{Day, Instant, Tz};
 
@@ -186,14 +186,49 @@ fn coverage_says_why_there_is_nothing() {
         ("scope_missing", "the scope daily is missing", "scope_missing"),
         ("membership_ended", "The subscription to Oura has expired.", "membership_ended"),
         ("forbidden", "No permission.", "refused"),
-        ("error", "Oura answers 500", "failed"),
     ] {
-        store.set_collection_state("daily_sleep", state, Some(said)).unwrap();
+        store.refuse("daily_sleep", state, said).unwrap();
         assert_eq!(reason("daily_sleep", "2026-11-10"), expected);
     }
+    let windows = ["2026-11-10", "2026-11-13"].map(|from| Window {
+        collection: "daily_sleep".to_owned(),
+        from: day(from),
+        to: day(from),
+        reason: Reason::History,
+    });
+    store.enqueue(&windows, now()).unwrap();
+    for (queued, said) in store.waiting().unwrap().iter().zip(["2026-11-13: Oura", "2 days from 2026-11-10 to 2026-11-13: Oura"]) {
+        store.fail_window(queued, true, "Oura answers 500").unwrap();
+        assert_eq!(text(&store, "SELECT reason FROM collections WHERE name = 'daily_sleep'"), format!("{said} answers 500"));
+    }
+    assert_eq!((reason("daily_sleep", "2026-11-10"), reason("daily_sleep", "2026-11-11")), ("failed".to_owned(), "not_fetched".to_owned()));
     let gaps = store.gaps(day("2026-11-22"), day("2026-11-24")).unwrap();
     let readiness = gaps.iter().filter(|gap| gap.collection == "daily_readiness").collect::<Vec<_>>();
     assert_eq!((readiness[0].reason.as_str(), readiness[0].days, readiness[0].last), ("not_synced", 2, day("2026-11-24")));
+}
+
+#[test]
+fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::Europe__Vienna);
+    put(&store, "workout", "2026-11-20", "2026-11-24", &[json!({"id": "w", "day": "2026-11-24"})]);
+    put(&store, "personal_info", "2026-11-24", "2026-11-24", &[json!({"id": "p"})]);
+    let unseen = |store: &Store| {
+        let gaps = store.gaps(day("2026-11-24"), day("2026-12-06")).unwrap();
+        gaps.into_iter().map(|gap| (gap.collection, gap.reason, gap.days, gap.last)).collect::<Vec<_>>()
+    };
+    let expected = [("workout".to_owned(), "not_fetched".to_owned(), 12, day("2026-12-06"))];
+    assert_eq!(unseen(&store), expected);
+    let read = Store::open_existing(store.path(), Arc::new(Catalog::bundled())).unwrap();
+    assert_eq!(unseen(&read), expected, "also where nothing may be written");
+
+    store.begin_run(1, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna)).unwrap();
+    let rows = "SELECT count(*) || ' ' || min(day) || ' ' || max(day) || ' ' || max(time) FROM coverage WHERE state = 'not_fetched'";
+    assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
+    assert_eq!(unseen(&store), expected, "each day once");
+    store.rebuild().unwrap();
+    assert_eq!(unseen(&store), expected);
+    assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
 }
 
 #[test]
@@ -292,6 +327,25 @@ fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_
 }
 
 #[test]
+fn what_oura_refuses_waits_no_more_unless_a_person_asked_for_it_and_counts_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let window =
+        |collection: &str, from: &str, reason| Window { collection: collection.to_owned(), from: day(from), to: day(from), reason };
+    let asked_for = window("daily_spo2", "2026-01-03", Reason::Backfill);
+    let [trailing, history] = [Reason::Trailing, Reason::History].map(|reason| window("daily_spo2", "2026-01-02", reason));
+    store.begin_run(1, super::Trigger::Manual, now()).unwrap();
+    store.enqueue(&[trailing, asked_for.clone(), window("sleep", "2026-01-02", Reason::History)], now()).unwrap();
+    let refused = store.refuse("daily_spo2", "scope_missing", "the scope spo2 is not granted").unwrap();
+    assert_eq!(refused, Refused { windows: 2, is_news: true });
+    let waiting: Vec<Window> = store.waiting().unwrap().into_iter().map(|queued| queued.window).collect();
+    assert_eq!(waiting, [asked_for, Window { collection: "sleep".to_owned(), ..history }]);
+    assert_eq!(store.queue_lengths().unwrap().into_values().collect::<Vec<_>>(), [0, 0, 1], "trailing, backfill, history");
+    assert_eq!(store.last_run().unwrap().unwrap().windows, 1);
+    assert!(!store.refuse("daily_spo2", "scope_missing", "the scope spo2 is not granted").unwrap().is_news);
+}
+
+#[test]
 fn a_store_that_is_being_closed_derives_nothing_anew_and_the_next_opening_does() {
     let folder = tempfile::tempdir().unwrap();
     let before = open(folder.path(), Tz::UTC);
@@ -325,6 +379,36 @@ fn another_time_zone_moves_midnights_and_loses_nothing() {
     assert_eq!(text(&after, "SELECT time FROM days WHERE day = '2026-01-05'"), "1767589200");
     assert_eq!(text(&after, "SELECT score FROM daily_readiness"), "70");
     assert_eq!(text(&after, "SELECT value FROM samples WHERE series = 'sleep.hrv'"), "40");
+}
+
+#[test]
+fn in_another_time_zone_days_whose_midnights_left_hours_out_are_open_again_and_rows_count_for_their_new_days() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = open(folder.path(), Tz::Pacific__Kiritimati);
+    let beats: Vec<Value> = ["2026-01-08T09:00:00Z", "2026-01-08T11:00:00Z", "2026-01-11T12:30:00Z"]
+        .map(|time| json!({"timestamp": time, "bpm": 60, "source": "awake"}))
+        .into();
+    // 14 hours ahead of UTC: from the 7th, 10:00, to the 20th, 10:00.
+    put(&before, "heartrate", "2026-01-08", "2026-01-20", &beats);
+    put(&before, "heartrate", "2026-02-01", "2026-02-01", &[]);
+    put(&before, "daily_sleep", "2026-01-08", "2026-01-20", &[]);
+    let covered = |store: &Store, collection: &str| store.held(now()).unwrap().complete.get(collection).cloned().unwrap_or_default();
+    let counted = "SELECT group_concat(day || ' ' || documents) FROM coverage WHERE collection = 'heartrate' AND documents > 0";
+    assert_eq!(text(&before, counted), "2026-01-08 1,2026-01-09 1,2026-01-12 1");
+    drop(before);
+
+    let after = open(folder.path(), Tz::Etc__GMTPlus12);
+    let left = [(day("2026-01-08"), day("2026-01-18"))];
+    assert_eq!(covered(&after, "heartrate"), left, "before the tables are derived anew: nothing waits for that");
+    assert_eq!(covered(&after, "daily_sleep"), [(day("2026-01-08"), day("2026-01-20"))], "documents say themselves what day they are of");
+    after.rebuild().unwrap();
+    assert_eq!(covered(&after, "heartrate"), left);
+    assert_eq!(text(&after, counted), "2026-01-11 1", "the first two lie on the 7th, which nobody asked for");
+    assert_eq!(text(&after, "SELECT state FROM coverage WHERE collection = 'heartrate' AND day = '2026-01-19'"), "partial");
+    let row = text(&after, "SELECT documents || ' ' || first_day || ' ' || last_day FROM collections WHERE name = 'heartrate'");
+    assert_eq!(row, "1 2026-01-11 2026-01-11");
+    drop(after);
+    assert_eq!(covered(&open(folder.path(), Tz::Etc__GMTPlus12), "heartrate"), left, "once");
 }
 
 #[test]

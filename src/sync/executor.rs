@@ -1,6 +1,6 @@
 //! Fetching windows and storing them: several collections at a time, each window whole or not at all.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -8,12 +8,12 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::planner::{Wish, plan};
+use super::planner::{PADDING, Wish, is_near, plan};
 use crate::blocking::blocking;
 use crate::catalog::{Collection, Style};
 use crate::oura::{Client, FetchError, Range};
 use crate::store::{QueuedWindow, RunEnd, Store, StoreError, Stored, Window};
-use crate::time::{Clock, Day, Instant};
+use crate::time::{Clock, Day, Instant, Tz};
 
 /// Windows under way at once. One rate budget lies behind them all.
 const CONCURRENT: usize = 4;
@@ -108,10 +108,6 @@ fn is_outage(error: &FetchError, in_a_row: usize, collections: usize) -> bool {
     in_a_row >= if matches!(error, FetchError::RateLimited) { 2 } else { collections.div_ceil(2).max(2) }
 }
 
-/// A window that went wrong in so many runs before is taken to be the trouble itself: it is halved, down to the day that cannot be had, and
-/// the rest of its collection goes on without it.
-const PATIENCE: u32 = 2;
-
 impl Executor {
     /// Fetches everything that is wanted, plans again, and goes on until nothing is. `stop` turning true ends it as soon as what is
     /// being stored is stored; what is left waits in the store.
@@ -173,11 +169,13 @@ impl Executor {
 
     /// Plans from what is held now, and queues what is wanted. Days that may still change stay incomplete however often they are fetched:
     /// once a run is enough.
-    async fn enqueue_wanted(&self, state: &RunState) -> Result<(), StoreError> {
+    async fn enqueue_wanted(&self, state: &mut RunState) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut held = self.blocking(move |store| store.held(now)).await?;
         held.spoken_for.extend_from_slice(&state.done);
-        let wanted = plan(&self.store.catalog(), &held, &self.wish(now));
+        let mut wanted = plan(&self.store.catalog(), &held, &self.wish(now));
+        wanted.retain(|window| !state.is_refused(&window.collection));
+        state.lost = held.lost;
         self.blocking(move |store| store.enqueue(&wanted, now)).await?;
         Ok(())
     }
@@ -200,9 +198,9 @@ impl Executor {
             while ended.is_none() && under_way.len() < CONCURRENT {
                 let Some(queued) = state.take(&mut queue, &busy) else { break };
                 busy.push(queued.window.collection.clone());
-                let (executor, stop) = (self.clone(), stop.clone());
+                let (executor, closely, stop) = (self.clone(), state.is_to_blame(&queued), stop.clone());
                 under_way.spawn(async move {
-                    let stored = executor.window(&queued, stop).await;
+                    let stored = executor.window(&queued, closely, stop).await;
                     (queued, stored)
                 });
             }
@@ -234,7 +232,7 @@ impl Executor {
                     ended.get_or_insert(RunEnd::Failed(error.to_string()));
                 }
                 Err(WindowError::Fetch(error)) => {
-                    if let Some(end) = self.failed(&queued, &error, state).await? {
+                    if let Some(end) = self.failed(&queued, &error, state, progress).await? {
                         ended.get_or_insert(end);
                     }
                 }
@@ -243,19 +241,43 @@ impl Executor {
     }
 
     /// Records a failed fetch; `Some` ends the run.
-    async fn failed(&self, queued: &QueuedWindow, error: &FetchError, state: &mut RunState) -> Result<Option<RunEnd>, StoreError> {
+    async fn failed(
+        &self,
+        queued: &QueuedWindow,
+        error: &FetchError,
+        state: &mut RunState,
+        progress: &watch::Sender<Progress>,
+    ) -> Result<Option<RunEnd>, StoreError> {
         let (window, message) = (&queued.window, error.to_string());
-        tracing::warn!(collection = window.collection, from = %window.from, to = %window.to, error = message, "a window could not be fetched");
+        // What the collection's state says already, and what is tried again at once, is worth no warning.
+        let log = |is_news: bool| {
+            let Window { collection, from, to, .. } = window;
+            match is_news {
+                true => tracing::warn!(collection, %from, %to, %error, "a window could not be fetched"),
+                false => tracing::debug!(collection, %from, %to, %error, "a window could not be fetched"),
+            }
+        };
         let consequence = consequence(error);
         match consequence {
-            Consequence::Stop => return Ok(Some(RunEnd::Failed(message))),
+            Consequence::Stop => {
+                log(true);
+                return Ok(Some(RunEnd::Failed(message)));
+            }
+            // Another window of it was refused before.
+            Consequence::Rest(_) if state.is_refused(&window.collection) => {
+                log(false);
+                return Ok(None);
+            }
             Consequence::Rest(refusal) => {
                 state.resting.insert(window.collection.clone(), refusal);
                 let collection = window.collection.clone();
-                self.blocking(move |store| store.set_collection_state(&collection, refusal, Some(&message))).await?;
+                let refused = self.blocking(move |store| store.refuse(&collection, refusal, &message)).await?;
+                log(refused.is_news);
+                progress.send_modify(|progress| progress.windows = progress.windows.saturating_sub(refused.windows));
                 return Ok(None);
             }
             Consequence::Shorten if window.days() > 1 => {
+                log(false);
                 self.shorten(&window.collection, window.days(), state).await?;
                 return Ok(None);
             }
@@ -263,12 +285,15 @@ impl Executor {
         }
         state.went_wrong(&window.collection, &message);
         if !matches!(consequence, Consequence::Shorten) && is_outage(error, state.in_a_row.len(), state.collections) {
+            log(true);
             return Ok(Some(RunEnd::Failed(message)));
         }
         let by_itself = !matches!(consequence, Consequence::RestOrStop);
-        match by_itself && queued.attempts >= PATIENCE {
+        // What is to blame is halved, down to the day that cannot be had, and the rest of its collection goes on without it.
+        match by_itself && state.is_to_blame(queued) {
             false => drop(state.resting.insert(window.collection.clone(), IN_ERROR)),
             true if window.days() > 1 => {
+                log(false);
                 let (halved, half, now) = (queued.clone(), half(window.days()), self.clock.now());
                 self.blocking(move |store| store.cut_windows(&[halved], half, now)).await?;
                 return Ok(None);
@@ -276,7 +301,7 @@ impl Executor {
             true => drop(state.set_aside.insert(queued.id)),
         }
         let failed = queued.clone();
-        self.blocking(move |store| store.fail_window(&failed, by_itself, &message)).await?;
+        log(self.blocking(move |store| store.fail_window(&failed, by_itself, &message)).await?);
         Ok(None)
     }
 
@@ -295,23 +320,41 @@ impl Executor {
     }
 
     /// Fetches one window whole and stores it. `stop` ends the fetching, which may wait for many minutes, never the storing.
-    async fn window(&self, queued: &QueuedWindow, mut stop: watch::Receiver<bool>) -> Result<Stored, WindowError> {
+    async fn window(&self, queued: &QueuedWindow, closely: bool, mut stop: watch::Receiver<bool>) -> Result<Stored, WindowError> {
         let documents = tokio::select! {
-            documents = self.fetch(queued) => documents.map_err(WindowError::Fetch)?,
+            documents = self.fetch(&queued.window, closely) => documents.map_err(WindowError::Fetch)?,
             _ = stop.wait_for(|stop| *stop) => return Err(WindowError::Stopped),
         };
         let (queued, now) = (queued.clone(), self.clock.now());
         self.blocking(move |store| store.put_window(&queued, &documents, now)).await.map_err(WindowError::Store)
     }
 
-    async fn fetch(&self, queued: &QueuedWindow) -> Result<Vec<Box<RawValue>>, FetchError> {
-        let mut documents: Vec<Box<RawValue>> = Vec::new();
-        let catalog = self.store.catalog();
-        if let Some(collection) = catalog.get(&queued.window.collection) {
-            let mut pages = self.client.pages(collection, asked(collection, &queued.window, &self.store));
-            while let Some(page) = pages.next().await? {
-                documents.extend(page);
+    /// Everything of `window`. `closely`: a single day is asked for without its neighbours, as far as that can be trusted.
+    async fn fetch(&self, window: &Window, closely: bool) -> Result<Vec<Box<RawValue>>, FetchError> {
+        let (catalog, zone) = (self.store.catalog(), self.store.zone());
+        let Some(collection) = catalog.get(&window.collection) else { return Ok(Vec::new()) };
+        let closely = closely && window.days() == 1;
+        if closely && is_filed_by_day(collection) {
+            // Ends of ranges are no promise: that a document of the day came is the proof that the range held it.
+            let is_of_the_day = |document: &Box<RawValue>| {
+                let reading = serde_json::from_str(document.get()).ok().and_then(|value| collection.read(&value, zone).ok());
+                reading.and_then(|reading| reading.day) == Some(window.from)
+            };
+            match self.range(collection, exactly(window.from)).await {
+                Ok(documents) if documents.iter().any(is_of_the_day) => return Ok(documents),
+                Ok(_) | Err(FetchError::Rejected { .. }) => {}
+                Err(error) => return Err(error),
             }
+        }
+        self.range(collection, asked(collection, window, zone, closely)).await
+    }
+
+    /// Every page of a range.
+    async fn range(&self, collection: &Collection, range: Range) -> Result<Vec<Box<RawValue>>, FetchError> {
+        let mut documents = Vec::new();
+        let mut pages = self.client.pages(collection, range);
+        while let Some(page) = pages.next().await? {
+            documents.extend(page);
         }
         Ok(documents)
     }
@@ -347,6 +390,8 @@ struct RunState {
     well: HashSet<String>,
     /// Collections that went wrong since anything went well.
     in_a_row: HashSet<String>,
+    /// Days that cannot be had, by collection.
+    lost: BTreeMap<String, BTreeSet<Day>>,
     /// What went wrong last.
     trouble: Option<String>,
 }
@@ -364,6 +409,16 @@ impl RunState {
 
     fn may_start(&self, queued: &QueuedWindow) -> bool {
         !self.resting.contains_key(&queued.window.collection) && !self.set_aside.contains(&queued.id)
+    }
+
+    /// Whether the window itself, or a day beside it that cannot be had, is the trouble if it goes wrong.
+    fn is_to_blame(&self, queued: &QueuedWindow) -> bool {
+        let lost = self.lost.get(&queued.window.collection);
+        queued.is_to_blame() || queued.window.days() == 1 && lost.is_some_and(|lost| is_near(queued.window.from, lost))
+    }
+
+    fn is_refused(&self, collection: &str) -> bool {
+        self.resting.get(collection).is_some_and(|state| *state != IN_ERROR)
     }
 
     /// Whether it waits because something went wrong: what Oura refuses is not missing.
@@ -384,13 +439,29 @@ impl RunState {
 }
 
 /// The range to ask for: wider than the window, since the ends of a range are inclusive in some collections and exclusive in others, and
-/// some are compared in another zone than the day they are filed under.
-fn asked(collection: &Collection, window: &Window, store: &Store) -> Range {
-    let padding = match collection.style {
-        Style::Dates => 2 * 86_400,
-        // Half a day: with the padding a window of 28 days stays under the limit of 30.
-        _ => 43_200,
-    };
-    let zone = store.zone();
+/// some are compared in another zone than the day they are filed under. `closely`: as little wider as that allows.
+fn asked(collection: &Collection, window: &Window, zone: Tz, closely: bool) -> Range {
+    if collection.style == Style::Dates {
+        let (before, after) = match closely {
+            false => (PADDING, PADDING),
+            true if is_filed_by_day(collection) => (1, 1),
+            // Where the end is excluded, a whole day more for what began there in UTC.
+            true => (1, 2),
+        };
+        return Range { from: window.from.plus(-before).midnight(Tz::UTC), to: window.to.plus(after).midnight(Tz::UTC) };
+    }
+    // Half a day: with the padding a window of 28 days stays under the limit of 30.
+    let padding = if closely { 1 } else { 43_200 };
     Range { from: window.from.midnight(zone).plus(-padding), to: window.to.plus(1).midnight(zone).plus(padding - 1) }
+}
+
+/// A day alone, in collections whose ends are included and in those whose ends are not.
+fn exactly(day: Day) -> Range {
+    Range { from: day.midnight(Tz::UTC), to: day.plus(1).midnight(Tz::UTC).plus(-1) }
+}
+
+/// Whether a range is compared with the day that documents are filed under, so that it holds all documents of a day or none: the summaries
+/// of days, and nights. Others may be compared by when they began.
+fn is_filed_by_day(collection: &Collection) -> bool {
+    collection.style == Style::Dates && (collection.time.start.is_empty() || collection.name == "sleep")
 }

@@ -1,5 +1,7 @@
 //! Which windows are wanted, given what is held. Pure: no clock, no network, no file.
 
+use std::collections::BTreeSet;
+
 use crate::catalog::{Catalog, Collection, Style};
 use crate::store::{Held, Reason, Window, settled_through};
 use crate::time::Day;
@@ -9,6 +11,9 @@ const FIRST_RING: (i32, u32, u32) = (2015, 1, 1);
 
 /// How long before the first day with data the history is looked for: two empty years.
 const EMPTY_DAYS: i64 = 730;
+
+/// How far beyond a window is asked, in days: see the executor.
+pub(super) const PADDING: i64 = 2;
 
 /// What the person wants to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +42,7 @@ pub fn wants(chosen: &[String], collection: &str) -> bool {
 }
 
 /// Every window that is wanted and not spoken for: the trailing days, which may still change, and all days not yet complete, newest first.
+/// The neighbours of a day that cannot be had are windows of their own, so that nobody else asks for it as well.
 pub fn plan(catalog: &Catalog, held: &Held, wish: &Wish) -> Vec<Window> {
     let floor = wish.history_start.unwrap_or_else(|| held.first_day.unwrap_or(wish.today).plus(-EMPTY_DAYS));
     let floor = floor.max(first_ring()).min(wish.today);
@@ -53,7 +59,8 @@ pub fn plan(catalog: &Catalog, held: &Held, wish: &Wish) -> Vec<Window> {
         let mut spoken_for: Vec<(Day, Day)> = complete.chain(taken().map(|window| (window.from, window.to))).collect();
         spoken_for.sort_unstable();
         let trailing_from = settled_through(wish.today, held.newest(collection)).plus(1);
-        for (from, to) in gaps(&spoken_for, floor, wish.today).into_iter().rev() {
+        let pieces = gaps(&spoken_for, floor, wish.today).into_iter().flat_map(|gap| pieces(gap, held.lost.get(&collection.name)));
+        for (from, to) in pieces.collect::<Vec<_>>().into_iter().rev() {
             if to >= trailing_from {
                 windows.extend(chunks(collection, from.max(trailing_from), to, Reason::Trailing));
             }
@@ -104,6 +111,30 @@ fn chunks(collection: &Collection, from: Day, to: Day, reason: Reason) -> Vec<Wi
             window(collection, from.max(end.plus(1 - length)), end, reason)
         })
         .collect()
+}
+
+/// `from..=to` in pieces: the days near one of `lost` by themselves, those between them together.
+fn pieces((from, to): (Day, Day), lost: Option<&BTreeSet<Day>>) -> Vec<(Day, Day)> {
+    let near = lost.into_iter().flatten().flat_map(|day| day.plus(-PADDING).through(day.plus(PADDING)));
+    let near: BTreeSet<Day> = near.filter(|day| (from..=to).contains(day)).collect();
+    let mut pieces = Vec::new();
+    let mut next = from;
+    for day in near {
+        if next < day {
+            pieces.push((next, day.plus(-1)));
+        }
+        pieces.push((day, day));
+        next = day.plus(1);
+    }
+    if next <= to {
+        pieces.push((next, to));
+    }
+    pieces
+}
+
+/// Whether asking for `day` with the usual padding asks for one of `lost` as well.
+pub(super) fn is_near(day: Day, lost: &BTreeSet<Day>) -> bool {
+    lost.range(day.plus(-PADDING)..=day.plus(PADDING)).next().is_some()
 }
 
 /// What of `floor..=today` none of `taken` (sorted by start, may overlap) covers.
@@ -176,6 +207,16 @@ mod tests {
     }
 
     #[test]
+    fn the_neighbours_of_a_day_that_cannot_be_had_are_asked_for_by_themselves() {
+        let mut held = held(&[(-200, -7)], &[(-3, -3)]);
+        held.lost.insert("sleep".to_owned(), BTreeSet::from([day(-3)]));
+        let windows = plan(&Catalog::bundled(), &held, &wish(0, -200));
+        let seen: Vec<_> = windows.iter().map(|window| (day(0).until(window.from), day(0).until(window.to))).collect();
+        assert_eq!(seen, [(0, 0), (-1, -1), (-2, -2), (-4, -4), (-5, -5), (-6, -6)]);
+        assert!(is_near(day(-1), &held.lost["sleep"]) && !is_near(day(0), &held.lost["sleep"]));
+    }
+
+    #[test]
     fn nobody_is_asked_for_days_before_the_first_ring() {
         let long_ago = Wish { history_start: Day::new(1, 1, 1), ..wish(0, 0) };
         let earliest = plan(&Catalog::bundled(), &held(&[], &[]), &long_ago).into_iter().map(|window| window.from).min();
@@ -215,11 +256,14 @@ mod tests {
         fn every_day_is_held_or_waits_or_is_planned_exactly_once(
             complete in proptest::collection::vec((-400i64..20, 0i64..60), 0..6),
             waiting in proptest::collection::vec((-400i64..5, 0i64..60), 0..4),
+            lost in proptest::collection::btree_set(-400i64..5, 0..4),
             floor in -380i64..0,
         ) {
             let complete: Vec<_> = complete.iter().map(|(from, length)| (*from, from + length)).collect();
             let waiting: Vec<_> = waiting.iter().map(|(from, length)| (*from, from + length)).collect();
-            let windows = plan(&Catalog::bundled(), &held(&complete, &waiting), &wish(0, floor));
+            let mut held = held(&complete, &waiting);
+            held.lost.insert("sleep".to_owned(), lost.iter().map(|number| day(*number)).collect());
+            let windows = plan(&Catalog::bundled(), &held, &wish(0, floor));
             for number in floor..=0 {
                 let spoken_for = complete.iter().chain(&waiting).any(|(from, to)| (*from..=*to).contains(&number));
                 let planned = windows.iter().filter(|window| (window.from..=window.to).contains(&day(number))).count();

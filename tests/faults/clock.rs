@@ -1,6 +1,6 @@
-//! A clock that was wrong: nothing is lost, nothing is skipped, and the schedule goes on.
+//! A clock that was wrong, or that goes on in another time zone: nothing is lost, nothing is skipped, and the schedule goes on.
 
-use ringside::account::{Accounts, DatasourceKey, Environment};
+use ringside::account::{Accounts, DatasourceKey, Environment, Settings};
 use ringside::time::{Clock, Tz};
 
 use super::world::*;
@@ -77,4 +77,24 @@ async fn the_schedule_of_a_clock_set_back_goes_on_within_an_interval() {
     }
     let next = account.status().unwrap().sync.next_sync.unwrap();
     assert!(next >= clock.now() && next <= clock.now().plus(34 * 60), "{next}");
+}
+
+#[tokio::test]
+async fn another_time_zone_while_history_is_missing_loses_no_hour() {
+    let world = World::new(person(), brisk()).await;
+    let in_zone = |timezone: &str, missing: i64| Settings {
+        timezone: timezone.to_owned(),
+        history_start: Some(first_day().plus(missing - 1)),
+        ..settings()
+    };
+    let moved = async |settings| world.accounts.account(&DatasourceKey::single(), &settings, &secret()).await.unwrap();
+    let account = moved(in_zone("America/Los_Angeles", 6)).await;
+    assert_eq!(log_in(&account).await.failure, None);
+    drop(account);
+    let account = moved(in_zone("Pacific/Auckland", 0)).await;
+    assert_eq!(sync(&account).await.failure, None);
+    let world = World { account, ..world };
+    world.assert_whole();
+    let open = "SELECT day FROM coverage WHERE collection = 'heartrate' AND day < '2026-06-08' AND state NOT IN ('complete', 'empty')";
+    assert_eq!(world.select(open), Vec::<Vec<serde_json::Value>>::new());
 }

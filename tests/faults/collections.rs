@@ -1,5 +1,7 @@
 //! A collection that misbehaves: its own state says what and what to do, the others come, and once it is well again so is everything.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ringside::account::{Backfill, ConnectionState, DatasourceKey, Settings};
@@ -7,6 +9,7 @@ use ringside::simulator::{Config, Fault, Misbehaviour, Target};
 use ringside::time::Clock;
 use serde_json::json;
 
+use super::common::ear;
 use super::world::*;
 
 /// `fault` from the first sync on: `collection` alone ends in `state`, for a reason with all of `words`; and it recovers.
@@ -150,6 +153,78 @@ async fn scopes_left_unticked_close_their_collections_alone() {
     ended(&world.account, 2).await;
     assert_eq!(world.unwell().len(), 0);
     world.assert_whole();
+}
+
+#[tokio::test]
+async fn a_collection_that_goes_wrong_is_worth_a_warning_once() {
+    let world = World::connected().await;
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let writer = Arc::clone(&said);
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_ansi(false)
+        .with_writer(move || Notes(Arc::clone(&writer)))
+        .finish();
+    let _listening = tracing::subscriber::set_default(subscriber);
+    let warnings = || {
+        let said = std::mem::take(&mut *said.lock().unwrap());
+        ear::hear(&said);
+        String::from_utf8(said).unwrap().matches("could not be fetched").count()
+    };
+    for does in [Misbehaviour::ScopeMissing, status(500)] {
+        world.simulator.faults().add(Fault::on_collection("daily_stress", does));
+        sync(&world.account).await;
+        assert_eq!(warnings(), 1);
+        sync(&world.account).await;
+        assert_eq!(warnings(), 0, "its state says so");
+        world.simulator.faults().clear();
+        sync(&world.account).await;
+        assert_eq!(world.unwell().len(), 0);
+    }
+}
+
+struct Notes(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Notes {
+    fn write(&mut self, said: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(said)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn windows_that_oura_refuses_are_no_part_of_what_is_left() {
+    let world = World::new(person(), brisk()).await;
+    let slow = Fault::on_collection("heartrate", Misbehaviour::Delay(Duration::from_secs(600)));
+    world.simulator.faults().add(slow);
+    let back = at_oura(&press_connect(&world.account).await, "allow", &["email", "personal", "heartrate"]).await;
+    assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
+    // Everything but the heart rate has been asked for: what is said of the run stands still.
+    let unsettled = "SELECT count(*) FROM collections WHERE name <> 'heartrate' AND state = 'waiting'";
+    let run = || world.select("SELECT windows, windows_done FROM sync_runs")[0].clone();
+    let told = || {
+        let progress = world.account.progress().borrow().clone();
+        vec![json!(progress.windows), json!(progress.windows_done)]
+    };
+    for _ in 0..600 {
+        if world.select(unsettled)[0][0] == 0 && run() == told() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.select(unsettled)[0][0], 0);
+    assert_eq!(run(), told(), "windows, and how many are done");
+    assert_eq!(told()[0].as_u64().unwrap() - told()[1].as_u64().unwrap(), 2, "last week's heart rate, and what was before");
+
+    let world = world.restarted(brisk()).await;
+    world.simulator.faults().clear();
+    assert_eq!(sync(&world.account).await.failure, None);
+    assert!(!world.unwell().is_empty());
+    assert_eq!(world.account.measures().unwrap().windows_waiting.into_values().sum::<u64>(), 0);
+    assert_eq!(world.account.status().unwrap().sync.percent, 100.0);
 }
 
 #[tokio::test]

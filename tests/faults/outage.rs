@@ -1,7 +1,8 @@
 //! Oura as a whole out of order, or out of order for one day: what ends, what goes on, and what is said.
 
-use ringside::account::Backfill;
+use ringside::account::{Backfill, DatasourceKey, Settings};
 use ringside::simulator::{Config, Fault, Misbehaviour, Target};
+use ringside::time::{Clock, Tz};
 use serde_json::json;
 
 use super::world::*;
@@ -31,6 +32,18 @@ async fn an_outage_ends_the_sync_says_so_and_is_over_with_the_next_one() {
 }
 
 #[tokio::test]
+async fn days_that_passed_while_nothing_could_be_had_are_not_complete() {
+    let world = World::connected().await.restarted(Clock::starting_at(morning().plus(13 * 86_400), 60.0)).await;
+    let summary = || world.collection("workout").summary;
+    assert_says(&summary(), &["of the last 30 days", "12 days: not fetched yet"]);
+    world.simulator.faults().add(Fault::new(Target::Path("/v2/".to_owned()), status(503)));
+    assert_says(&sync(&world.account).await.failure.unwrap(), &["503"]);
+    assert_says(&summary(), &["of the last 30 days", "12 days: not fetched yet"]);
+    let days = "SELECT min(day), max(day), count(*) FROM coverage WHERE collection = 'workout' AND reason = 'not_fetched'";
+    assert_eq!(world.select(days), [[json!("2026-06-16"), json!("2026-06-28"), json!(13)]]);
+}
+
+#[tokio::test]
 async fn an_outage_in_the_middle_of_a_load_is_no_success_and_leaves_what_came() {
     let world = World::new(person(), brisk()).await;
     world.simulator.faults().add(Fault::new(Target::Path("/v2/".to_owned()), status(500)).after(25));
@@ -44,22 +57,32 @@ async fn an_outage_in_the_middle_of_a_load_is_no_success_and_leaves_what_came() 
 
 #[tokio::test]
 async fn a_day_that_cannot_be_had_hides_no_other() {
+    // Ends of ranges are exclusive, inclusive, exclusive.
+    for (collection, timezone) in [("daily_activity", "UTC"), ("daily_stress", "Europe/Vienna"), ("sleep", "America/New_York")] {
+        alone_cannot_be_had(collection, timezone).await;
+    }
+}
+
+async fn alone_cannot_be_had(collection: &str, timezone: &str) {
     let world = World::new(person(), brisk()).await;
+    let settings = Settings { timezone: timezone.to_owned(), ..settings() };
+    let account = world.accounts.account(&DatasourceKey::single(), &settings, &secret()).await.unwrap();
+    let world = World { account, ..world };
     let bad_day = first_day().plus(5);
-    world.simulator.faults().add(Fault::on_collection("daily_activity", status(500)).on_day(bad_day));
+    world.simulator.faults().add(Fault::on_collection(collection, status(500)).on_day(bad_day));
     assert_eq!(log_in(&world.account).await.failure, None, "one collection is not the sync");
     assert!(world.account.status().unwrap().sync.percent < 100.0);
     for _ in 0..3 {
         sync(&world.account).await;
     }
-    let activity = world.collection("daily_activity");
-    assert_eq!(activity.state, "error");
-    assert_says(activity.reason.as_deref().unwrap(), &["500", "next sync tries again"]);
-    // A range is asked for with two days more on each side.
-    let lacking = world.select("SELECT day FROM coverage WHERE collection = 'daily_activity' AND state = 'not_fetched' ORDER BY day");
-    let hidden: Vec<String> = bad_day.plus(-2).through(bad_day.plus(2)).map(|day| day.to_string()).collect();
-    assert_eq!(lacking.iter().map(|row| row[0].as_str().unwrap()).collect::<Vec<_>>(), hidden);
-    world.assert_whole_but(&["daily_activity"]);
+    let trouble = world.collection(collection);
+    assert_eq!(trouble.state, "error");
+    assert_says(trouble.reason.as_deref().unwrap(), &[&format!("{bad_day}: Oura answers 500"), "next sync tries again"]);
+    let lacking = format!("SELECT day, reason FROM coverage WHERE collection = '{collection}' AND state = 'not_fetched' ORDER BY day");
+    assert_eq!(world.select(&lacking), [[json!(bad_day.to_string()), json!("failed")]], "{collection} {timezone}");
+    let failed = format!("SELECT DISTINCT day FROM coverage WHERE collection = '{collection}' AND reason = 'failed'");
+    assert_eq!(world.select(&failed).len(), 1, "today may be empty for another reason");
+    world.assert_whole_but(&[collection]);
 
     world.simulator.faults().clear();
     assert_eq!(sync(&world.account).await.failure, None);
@@ -68,10 +91,31 @@ async fn a_day_that_cannot_be_had_hides_no_other() {
 }
 
 #[tokio::test]
+async fn a_day_of_the_last_week_that_cannot_be_had_keeps_nothing_new_from_coming() {
+    let world = World::new(person(), brisk()).await;
+    let bad_day = morning().day(Tz::UTC).plus(-3);
+    world.simulator.faults().add(Fault::on_collection("daily_stress", status(500)).on_day(bad_day));
+    log_in(&world.account).await;
+    for _ in 0..3 {
+        sync(&world.account).await;
+    }
+    let asked = || world.simulator.requests().log().iter().filter(|request| request.collection() == Some("daily_stress")).count();
+    for _ in 0..3 {
+        let before = asked();
+        sync(&world.account).await;
+        assert!(asked() - before <= 4 + 10, "{} requests for one day and its neighbours", asked() - before);
+        let fresh = "SELECT day FROM coverage WHERE collection = 'daily_stress' AND reason IN ('failed', 'not_fetched')";
+        assert_eq!(world.select(fresh), [[json!(bad_day.to_string())]]);
+        let last = "SELECT last_sync >= (SELECT max(started_at) FROM sync_runs) FROM collections WHERE name = 'daily_stress'";
+        assert_eq!(world.select(last), [[json!(1)]], "what can be had comes with every sync");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_takes_short_ranges_only_is_told_so_a_few_times_and_no_more() {
     let short = Fault::on_collection("daily_sleep", Misbehaviour::LongestRange(10));
     let history = 400;
-    let first_day = morning().day(ringside::time::Tz::UTC).plus(-history);
+    let first_day = morning().day(Tz::UTC).plus(-history);
     let world = World::new(Config { first_day, faults: vec![short], ..person() }, brisk()).await;
     log_in(&world.account).await;
     let run = world.account.backfill(&Backfill { days: history as u32, resources: vec!["daily_sleep".to_owned()], ..Backfill::default() });

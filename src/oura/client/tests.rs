@@ -89,6 +89,14 @@ async fn each_style_asks_with_its_own_parameters() {
 }
 
 #[tokio::test]
+async fn an_end_in_the_last_second_of_its_day_is_told_with_its_time() {
+    let fake = Fake::sequence([answer(200, EMPTY)]).await;
+    let to = Instant(1_800_057_599);
+    client(&fake).page(&collection(Style::Dates), Range { to, ..range() }, None).await.unwrap();
+    assert_eq!(fake.asked()[0].query, "start_date=2027-01-14&end_date=2027-01-15T23%3A59%3A59");
+}
+
+#[tokio::test]
 async fn documents_come_byte_for_byte() {
     let (page, _) = fetch([answer(200, r#"{"next_token":"more","unknown":1,"data":[{ "b":1.50, "a":null },{"ä":"\u00e4"}]}"#)]).await;
     let page = page.unwrap();

@@ -5,7 +5,11 @@ SELECT collection, day, time, documents, state,
             WHEN state IN ('not_fetched', 'partial') AND refusal = 'forbidden' THEN 'refused'
             WHEN state IN ('not_fetched', 'partial')
                  AND refusal IN ('scope_missing', 'membership_ended', 'not_available', 'app_too_old', 'removed') THEN refusal
-            WHEN state IN ('not_fetched', 'partial') AND refusal = 'error' THEN 'failed'
+            WHEN state IN ('not_fetched', 'partial')
+                 AND EXISTS (SELECT 1 FROM sync_windows AS wrong
+                             WHERE wrong.resource = days.collection AND wrong.done_at IS NULL AND wrong.error IS NOT NULL
+                               AND wrong.from_day <= days.day AND wrong.to_day >= days.day)
+                 THEN 'failed'
             WHEN state = 'not_fetched' THEN 'not_fetched'
             WHEN NOT worn THEN 'empty'
             WHEN day > (SELECT max(last_day) FROM collections WHERE name LIKE 'daily~_%' ESCAPE '~' OR name IN ('sleep', 'heartrate'))
