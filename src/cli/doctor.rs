@@ -11,7 +11,7 @@ use crate::account::{DatasourceKey, KeptLogin, kept_login, specification};
 use crate::catalog::Catalog;
 use crate::oura::{self, Origins, Secret};
 use crate::plugin::{ENCRYPTION_KEY, key_from};
-use crate::store::Store;
+use crate::store::{Store, is_trouble};
 use crate::time::{Clock, Instant};
 
 #[derive(clap::Args, Debug)]
@@ -211,7 +211,7 @@ fn database(data_dir: &Path, key: &DatasourceKey, catalog: &Arc<Catalog>, now: I
         }
         Some(last) => findings.push(ok(&subject, format!("last synced {last}"))),
     }
-    for row in collections.iter().filter(|row| !matches!(row.state.as_str(), "ok" | "waiting")) {
+    for row in collections.iter().filter(|row| is_trouble(&row.state)) {
         findings.push(warn(&subject, format!("{}: {}", row.name, row.reason.as_deref().unwrap_or(&row.state)), ""));
     }
 }

@@ -13,6 +13,7 @@ use super::opening::Opening;
 use crate::account::{Account, AccountError, CollectionStatus, ConnectionState, DatasourceKey, Status, Trigger};
 use crate::api::ApiError;
 use crate::blocking::blocking;
+use crate::store::is_trouble;
 use crate::words::grouped;
 
 /// How long to wait for a sync: a person looks at a spinner meanwhile.
@@ -140,11 +141,10 @@ fn connected(status: &Status) -> String {
 /// `heartrate (scope_missing: …)`, for a collection that Oura does not give.
 fn trouble(collection: &CollectionStatus) -> Option<String> {
     let (name, state) = (&collection.name, &collection.state);
-    match (state.as_str(), &collection.reason) {
-        ("ok" | "waiting", _) => None,
-        (_, Some(reason)) => Some(format!("{name} ({})", reason.trim_end_matches('.'))),
-        (_, None) => Some(format!("{name} ({state})")),
-    }
+    is_trouble(state).then(|| match &collection.reason {
+        Some(reason) => format!("{name} ({})", reason.trim_end_matches('.')),
+        None => format!("{name} ({state})"),
+    })
 }
 
 fn response(status: HealthStatus, message: String, details: serde_json::Value) -> CheckHealthResponse {

@@ -28,7 +28,7 @@ pub use guard::{LONGEST_STATEMENT, Refusal, SQLITE_FUNCTIONS};
 pub use queue::{Held, QueuedWindow, Reason, Refused, Window, is_worn, settled_through};
 pub use read::{ColumnBatch, Cut, Limit, Origin, OutColumn, ReadError, ReadLimits};
 pub use rollups::{ROLLUPS, Rollup};
-pub use runs::{CollectionRow, RunEnd, RunRow, Trigger};
+pub use runs::{CollectionRow, RunEnd, RunRow, Trigger, is_trouble};
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -62,6 +62,11 @@ pub struct CollectionRow {
     pub last_day: Option<Day>,
 }
 
+/// Whether a person is to be told that a collection is in this state: it is neither well, nor only waiting, nor no longer offered.
+pub fn is_trouble(state: &str) -> bool {
+    !matches!(state, "ok" | "waiting" | "removed")
+}
+
 impl Store {
     /// The number of the next run. Waits for no write.
     pub fn next_run(&self) -> Result<i64, StoreError> {

@@ -336,12 +336,12 @@ impl Executor {
         let closely = closely && window.days() == 1;
         if closely && is_filed_by_day(collection) {
             // Ends of ranges are no promise: that a document of the day came is the proof that the range held it.
-            let is_of_the_day = |document: &Box<RawValue>| {
+            let is_of_the_day = |document: &RawValue| {
                 let reading = serde_json::from_str(document.get()).ok().and_then(|value| collection.read(&value, zone).ok());
                 reading.and_then(|reading| reading.day) == Some(window.from)
             };
             match self.range(collection, exactly(window.from)).await {
-                Ok(documents) if documents.iter().any(is_of_the_day) => return Ok(documents),
+                Ok(documents) if documents.iter().any(|document| is_of_the_day(document)) => return Ok(documents),
                 Ok(_) | Err(FetchError::Rejected { .. }) => {}
                 Err(error) => return Err(error),
             }

@@ -79,6 +79,8 @@ async fn storm(seed: u64) -> Asked {
     while call(&world.account, USER, "/oauth/callback", serde_json::json!(back)).await.0 != 200 {
         world.simulator.faults().clear();
     }
+    world.simulator.faults().clear();
+    faults.iter().for_each(|fault| world.simulator.faults().add(fault.clone()));
     for _ in 0..SYNCS {
         syncs += 1;
         if random.random_bool(0.5) {
