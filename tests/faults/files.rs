@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use ringside::account::{Accounts, DatasourceKey};
-use ringside::simulator::{SECRET_MARK, Simulator};
+use ringside::simulator::{Fault, Misbehaviour, SECRET_MARK, Simulator};
 use ringside::time::Clock;
 
 use super::common::ear;
@@ -221,12 +221,14 @@ async fn what_is_stored_in_a_read_only_folder_is_served_and_nothing_is_changed()
 async fn what_goes_wrong_while_serving_is_on_standard_error() {
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
-    simulator.faults().add("collection=sleep,scope".parse().unwrap());
     let log = folder.path().join("log");
-    for (level, said, unsaid) in [
-        (None, vec!["WARN a window could not be fetched", "collection=\"sleep\"", "INFO sync ended"], "\u{1b}"),
-        (Some("warn"), vec!["WARN a window could not be fetched"], "INFO"),
+    // A state that has not changed since is no news.
+    let refuse = |collection: &str| simulator.faults().add(Fault::on_collection(collection, Misbehaviour::ScopeMissing));
+    for (collection, level, said, unsaid) in [
+        ("sleep", None, vec!["WARN a window could not be fetched", "collection=\"sleep\"", "INFO sync ended"], "\u{1b}"),
+        ("workout", Some("warn"), vec!["WARN a window could not be fetched"], "INFO"),
     ] {
+        refuse(collection);
         let mut serve = program("", folder.path(), &simulator, "serve", &[]);
         serve.envs(level.map(|level| ("RINGSIDE_LOG", level)));
         let (serve, origin) = serve_into(std::fs::File::create(&log).unwrap().into(), serve);
@@ -246,6 +248,7 @@ async fn what_goes_wrong_while_serving_is_on_standard_error() {
         assert!(!heard().contains(unsaid), "{level:?}: {}", heard());
     }
 
+    refuse("tag");
     let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
     let log = String::from_utf8_lossy(&output.stderr);
     assert_says(&log, &["WARN a window could not be fetched", "100.0 %"]);
