@@ -48,10 +48,12 @@ pub async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
 /// Puts a login into `folder`, the first or another.
 pub async fn log_in(folder: &Path, simulator: &Simulator) {
     let accounts = Accounts::open(Environment::at(folder, Origins::at(&simulator.origin())).unwrap()).unwrap();
-    let settings =
-        Settings { client_id: "simulated-client".to_owned(), collections: vec!["personal_info".to_owned()], ..Settings::default() };
-    let account = accounts.account(&DatasourceKey::single(), &settings, &Secret::new(SECRET_MARK)).await.unwrap();
-    connect(&account, "anna").await.unwrap();
+    let (key, secret) = (DatasourceKey::single(), Secret::new(SECRET_MARK));
+    let everything = Settings { client_id: "simulated-client".to_owned(), ..Settings::default() };
+    let little = Settings { collections: vec!["personal_info".to_owned()], ..everything.clone() };
+    connect(&accounts.account(&key, &little, &secret).await.unwrap(), "anna").await.unwrap();
+    // The program finds these.
+    accounts.account(&key, &everything, &secret).await.unwrap();
     accounts.shutdown().await;
 }
 
