@@ -61,8 +61,8 @@ impl Engine {
     pub async fn run(&self, query: &SqlQuery, context: &QueryContext) -> Result<Answer, QueryError> {
         let started = Instant::now();
         let deadline = started + self.limits.timeout;
-        statement::check(&query.raw_sql)?;
         let expanded = macros::expand(&query.raw_sql, context, self.zone).map_err(|error| QueryError::of_macro(&query.raw_sql, error))?;
+        statement::check(&query.raw_sql)?;
 
         let result = self.read(&expanded.sql, &query.params, deadline).await?;
         let mut batch = result.map_err(|error| QueryError::of_read(&query.raw_sql, &expanded, error, self.limits.timeout))?;
