@@ -229,6 +229,11 @@ fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_th
     store.rebuild().unwrap();
     assert_eq!(unseen(&store), expected);
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
+
+    // A clock that was years ahead for one run leaves no days behind.
+    store.begin_run(2, super::Trigger::Schedule, day("2036-01-01").midnight(Tz::Europe__Vienna)).unwrap();
+    store.begin_run(3, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna)).unwrap();
+    assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
 }
 
 #[test]
