@@ -199,7 +199,9 @@ async fn ask(host: &Host, datasource: &Datasource, target: &Target, days: i64, r
     }
     times.sort_unstable();
     let quantile = |q: f64| times[((times.len() - 1) as f64 * q).round() as usize].as_secs_f64() * 1e3;
-    let name: String = format!("{} {}", target.panel, query.ref_id).chars().take(44).collect();
+    // An annotation's query is called what the annotation is.
+    let letter = if query.ref_id == target.panel { "annotation" } else { &query.ref_id };
+    let name: String = format!("{} {letter}", target.panel).chars().take(44).collect();
     println!("{name:<44} {:>7}  {:>10.2}  {:>10.2}", grouped(rows as u64), quantile(0.5), quantile(0.95));
     Ok(())
 }
