@@ -248,10 +248,8 @@ pub(super) fn add_to_calendar(connection: &Connection, day: Day, zone: Tz) -> Re
 /// Carries the calendar on to `today`, so that days on which nothing could be fetched are there as well, and back to it from where a clock
 /// that was ahead has carried it, as far as nothing was fetched there. One without a day stays so.
 pub(super) fn carry_calendar(connection: &Connection, today: Day, zone: Tz) -> Result<(), StoreError> {
-    connection.execute(
-        "DELETE FROM calendar WHERE day > max(?1, coalesce((SELECT max(day) FROM coverage_data), day))",
-        [today.to_string()],
-    )?;
+    connection
+        .execute("DELETE FROM calendar WHERE day > max(?1, coalesce((SELECT max(day) FROM coverage_data), day))", [today.to_string()])?;
     if let Some(last) = last_calendar_day(connection)? {
         for day in last.plus(1).through(today) {
             add_to_calendar(connection, day, zone)?;
