@@ -261,7 +261,7 @@ impl Expander<'_> {
             let fail = |problem| MacroError { problem, offset: token.offset };
             match token.kind {
                 Kind::Dollar if token.text.starts_with("${__") => {
-                    sql.push_str(&variable(token.text, self.context, self.zone).map_err(fail)?)
+                    append(&mut sql, &variable(token.text, self.context, self.zone).map_err(fail)?)
                 }
                 Kind::Dollar if token.text.starts_with("$__") => {
                     let found = find(token.text).ok_or_else(|| fail(Problem::Unknown(token.text.to_owned())))?;

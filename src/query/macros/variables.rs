@@ -79,7 +79,7 @@ const PIECES: [(&str, &str); 27] = [
 /// `YYYY-MM-DD[T]HH` as `%Y-%m-%dT%H`; nothing for letters that mean nothing here.
 fn strftime(pattern: &str) -> Option<String> {
     // What is written between letters goes into the statement as it is: nothing that means something there.
-    if !pattern.chars().all(|character| character.is_alphanumeric() || " -/:.,_+%[]".contains(character)) {
+    if pattern.is_empty() || !pattern.chars().all(|character| character.is_alphanumeric() || " -/:.,_+%[]".contains(character)) {
         return None;
     }
     let mut result = String::new();

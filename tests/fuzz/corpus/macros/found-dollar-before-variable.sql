@@ -1,0 +1,1 @@
+SELECT $${__to:date:[__time]}(a), $${__to:date:[]}__from
