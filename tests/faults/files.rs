@@ -248,6 +248,8 @@ async fn what_goes_wrong_while_serving_is_on_standard_error() {
         assert!(!heard().contains(unsaid), "{level:?}: {}", heard());
     }
 
+    // What the last one left is done, so that the next looks at everything again.
+    assert!(finished(program("", folder.path(), &simulator, "sync", &[])).await.status.success());
     refuse("tag");
     let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
     let log = String::from_utf8_lossy(&output.stderr);

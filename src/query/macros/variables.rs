@@ -79,7 +79,7 @@ const PIECES: [(&str, &str); 27] = [
 /// `YYYY-MM-DD[T]HH` as `%Y-%m-%dT%H`; nothing for letters that mean nothing here.
 fn strftime(pattern: &str) -> Option<String> {
     // What is written between letters goes into the statement as it is: nothing that means something there.
-    if pattern.is_empty() || !pattern.chars().all(|character| character.is_alphanumeric() || " -/:.,_+%[]".contains(character)) {
+    if !pattern.chars().all(|character| character.is_alphanumeric() || " -/:.,_+%[]".contains(character)) {
         return None;
     }
     let mut result = String::new();
@@ -110,7 +110,8 @@ fn strftime(pattern: &str) -> Option<String> {
         };
         rest = &rest[length..];
     }
-    Some(result)
+    // Nothing, or what begins as a macro's name does, would make one of a dollar sign before it.
+    (!result.is_empty() && !result.starts_with('_')).then_some(result)
 }
 
 #[cfg(test)]
