@@ -14,6 +14,7 @@ mod blocking;
 pub mod catalog;
 pub mod cli;
 pub mod frames;
+mod lock;
 pub mod oura;
 pub mod plugin;
 pub mod query;

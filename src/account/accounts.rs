@@ -12,8 +12,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::folder_lock::FolderLock;
 use super::specification::{CheckError, Specification};
 use super::vault::{Purpose, Vault, VaultError};
-use super::{Account, AccountError, DatasourceKey, Settings, blocking, demo, lock};
+use super::{Account, AccountError, DatasourceKey, Settings, blocking, demo};
 use crate::catalog::Catalog;
+use crate::lock::lock;
 use crate::oura::{self, Origins, Secret};
 use crate::query::Limits;
 use crate::time::Clock;
@@ -36,7 +37,7 @@ pub struct Environment {
 
 impl Environment {
     /// Accounts in `data_dir` of the Oura at `origins`, by the system's clock and the bundled catalogue, under the usual limits, sealed with
-    /// a key file, and nothing by itself. Fails as [`oura::http_client`] does.
+    /// a key file, without a schedule. Fails as [`oura::http_client`] does.
     pub fn at(data_dir: impl Into<PathBuf>, origins: Origins) -> reqwest::Result<Environment> {
         Ok(Environment {
             data_dir: data_dir.into(),

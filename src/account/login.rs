@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::pending::LOGIN_SECONDS;
 use super::vault::PendingLogin;
-use super::{Account, AccountError, lock};
+use super::{Account, AccountError};
+use crate::lock::lock;
 use crate::oura::Secret;
 use crate::oura::oauth::{Grant, OAuthError};
 use crate::store::Trigger;

@@ -35,7 +35,7 @@ pub use settings::Settings;
 pub use status::{CollectionStatus, ConnectionState, Status, SyncStatus};
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,7 @@ use tokio::sync::watch;
 
 use crate::blocking::blocking;
 use crate::catalog::Catalog;
+use crate::lock::lock;
 use crate::oura::oauth::{Application, OAuth};
 use crate::oura::{AccessTokens, Client, Origins, Secret, Tokens};
 use crate::query::{Engine, Limits, Tally};
@@ -314,8 +315,4 @@ impl Inner {
         }
         Ok(())
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::grant::SealedGrant;
-use super::{Account, AccountError, gaps, lock};
+use super::{Account, AccountError, gaps};
+use crate::lock::lock;
 use crate::oura::TokenError;
 use crate::store::{Gap, is_worn};
 use crate::time::{Day, Instant, as_rfc3339_or_null};

@@ -12,12 +12,13 @@ mod tests;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, params};
 
 use self::seal::{Place, Sealed, Sealer};
 use super::DatasourceKey;
+use crate::lock::lock;
 use crate::oura::Secret;
 use crate::time::Instant;
 
@@ -264,7 +265,7 @@ impl Vault {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -4,7 +4,7 @@
 pub(super) mod tests;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use super::meaning::{Meaning, meaning, missing_scope};
 use super::pace::{AnswerCount, Backoff, Counters, Gate, RequestCounts, count};
 use super::{AccessTokens, Origins, Pages, Secret, USER_AGENT, below};
 use crate::catalog::{Collection, Style};
+use crate::lock::lock;
 use crate::time::{Clock, Instant, Tz};
 
 /// The longest page, decompressed: a thousand long nights are some 30 MiB.
@@ -301,7 +302,7 @@ impl Client {
     }
 
     fn trust(&self) -> MutexGuard<'_, Trust> {
-        self.shared.trust.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared.trust)
     }
 }
 

@@ -16,12 +16,13 @@ mod tests;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use super::Secret;
 use super::oauth::{Grant, OAuth, OAuthError};
+use crate::lock::lock;
 use crate::time::{Clock, Instant};
 
 /// Where a grant is kept. Each call is durable when it returns, and may block for as long as a disk takes.
@@ -208,11 +209,11 @@ impl Inner {
     }
 
     fn over(&self) -> Option<TokenError> {
-        self.over.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.over).clone()
     }
 
     fn declare_over(&self, over: Option<TokenError>) {
-        *self.over.lock().unwrap_or_else(PoisonError::into_inner) = over;
+        *lock(&self.over) = over;
     }
 
     /// The login is over. If that cannot be kept, it will be found out again.

@@ -1,7 +1,7 @@
 //! `CheckHealth`, behind *Save & test*: starts a sync on a connected data source and says what there is, within ten seconds.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use grafana_plugin_sdk::pluginv2::check_health_response::HealthStatus;
@@ -13,6 +13,7 @@ use super::opening::Opening;
 use crate::account::{Account, AccountError, CollectionStatus, ConnectionState, DatasourceKey, Status, Trigger};
 use crate::api::ApiError;
 use crate::blocking::blocking;
+use crate::lock::lock;
 use crate::store::is_trouble;
 use crate::words::grouped;
 
@@ -33,7 +34,7 @@ pub struct HealthSyncs {
 impl HealthSyncs {
     /// Whether it is time for another one; if so, this is it.
     fn due(&self, key: &DatasourceKey) -> bool {
-        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut started = lock(&self.started);
         let due = started.get(key).is_none_or(|at| at.elapsed() >= BETWEEN_SYNCS);
         if due {
             started.insert(key.clone(), Instant::now());

@@ -1,7 +1,7 @@
 //! One data source's queries: some at a time, the rest in a short line, each with a deadline, each stopped when nobody waits for it.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -11,6 +11,7 @@ use super::error::QueryError;
 use super::macros::Expanded;
 use super::{Answer, Limits, QueryContext, SqlQuery, macros, quantity, statement};
 use crate::catalog::Catalog;
+use crate::lock::lock;
 use crate::store::{ColumnBatch, Cut, Limit, ReadError, ReadLimits, Store};
 use crate::time::Tz;
 use crate::words::grouped;
@@ -146,10 +147,6 @@ impl Running {
 
 fn outcome(joined: Result<Result<ColumnBatch, ReadError>, JoinError>) -> Result<Result<ColumnBatch, ReadError>, QueryError> {
     joined.map_err(|error| QueryError::Unavailable(error.to_string()))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A place in the line, given back when left.

@@ -1,10 +1,11 @@
 //! How many queries were asked, how they ended and how long they took: for whoever watches the process.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::{Answer, QueryError};
+use crate::lock::lock;
 use crate::store::Limit;
 
 /// Upper ends of the buckets in which latencies are counted, in seconds.
@@ -59,7 +60,7 @@ impl Tally {
     }
 
     fn lock(&self) -> MutexGuard<'_, QueryCounts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.counts)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Bad manners on order: which requests go wrong, how, and how often.
 
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::life::beginning;
 use super::noise::Noise;
+use crate::lock::lock;
 use crate::time::Day;
 
 /// One kind of misbehaviour on some of the requests.
@@ -243,6 +244,6 @@ impl Faults {
     }
 
     fn armed(&self) -> MutexGuard<'_, Armed> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

@@ -34,10 +34,11 @@ pub use login::SECRET_MARK;
 pub use visitor::consent;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
 
+use crate::lock::lock;
 use crate::time::{Clock, Day, Instant, Tz};
 use collections::{Collection, Range, Window};
 use person::Person;
@@ -206,17 +207,17 @@ impl Oura {
     }
 
     fn login(&self) -> MutexGuard<'_, login::Login> {
-        self.login.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.login)
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.journal)
     }
 
     /// The seconds to wait when the limit is reached; `None` lets the request pass.
     fn turnstile(&self, now: Instant) -> Option<u64> {
         let (most, seconds) = self.config.rate_limit?;
-        let mut turnstile = self.turnstile.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turnstile = lock(&self.turnstile);
         if now.seconds() - turnstile.begun.seconds() >= seconds {
             *turnstile = Turnstile { begun: now, passed: 0 };
         }

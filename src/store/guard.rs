@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -15,6 +15,7 @@ use rusqlite::limits::Limit;
 
 use super::functions;
 use super::reading::{self, Reading};
+use crate::lock::lock;
 use crate::time::Tz;
 
 /// The longest string, blob or row of a reading connection, in bytes. A statement is stopped between two instructions of SQLite's machine,
@@ -154,11 +155,6 @@ impl Guarded {
     fn names(&self, sql: &str) -> rusqlite::Result<Vec<String>> {
         self.connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
     }
-}
-
-/// A panic elsewhere cannot leave a policy half changed.
-fn lock(policy: &Mutex<Policy>) -> MutexGuard<'_, Policy> {
-    policy.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Policy {

@@ -39,6 +39,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::catalog::Catalog;
+use crate::lock::lock;
 use crate::time::Tz;
 use read::Readers;
 
@@ -202,12 +203,12 @@ impl Store {
     }
 
     fn inspector(&self) -> MutexGuard<'_, Connection> {
-        self.shared.inspector.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared.inspector)
     }
 
     /// The write connection. A panic while it was held has rolled its transaction back, so the lock's poison means nothing.
     fn writer(&self) -> MutexGuard<'_, Connection> {
-        self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared.writer)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use arrow::array::ArrayRef;
@@ -12,6 +12,7 @@ use rusqlite::{Column, Rows, Statement, ffi};
 use super::column::ColumnBuilder;
 use super::guard::{Guarded, Refusal, open_functions};
 use super::is_for_queries;
+use crate::lock::lock;
 use crate::time::Tz;
 
 /// Virtual machine instructions between two looks at the clock: well under a millisecond.
@@ -170,12 +171,12 @@ impl Readers {
     }
 
     fn take(&self) -> rusqlite::Result<Guarded> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = lock(&self.idle).pop();
         idle.map_or_else(|| Guarded::open(&self.path, self.closed, self.zone), Ok)
     }
 
     fn put(&self, reader: Guarded) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = lock(&self.idle);
         if idle.len() < self.size {
             idle.push(reader);
         }

@@ -22,6 +22,11 @@ fn now() -> Instant {
     day("2026-11-24").midnight(Tz::UTC).plus(12 * 3600)
 }
 
+/// One of a single day.
+fn window(collection: &str, on: &str, reason: Reason) -> Window {
+    Window { collection: collection.to_owned(), from: day(on), to: day(on), reason }
+}
+
 /// Queues a window and stores `documents` as its answer.
 fn put(store: &Store, collection: &str, from: &str, to: &str, documents: &[Value]) -> Stored {
     let window = Window { collection: collection.to_owned(), from: day(from), to: day(to), reason: Reason::History };
@@ -311,8 +316,6 @@ fn a_document_that_comes_with_another_days_window_counts_for_its_own() {
 fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let window =
-        |collection: &str, from: &str, reason| Window { collection: collection.to_owned(), from: day(from), to: day(from), reason };
     let windows = [
         window("sleep", "2026-01-01", Reason::History),
         window("sleep", "2026-01-02", Reason::History),
@@ -335,8 +338,6 @@ fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_
 fn what_oura_refuses_waits_no_more_unless_a_person_asked_for_it_and_counts_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let window =
-        |collection: &str, from: &str, reason| Window { collection: collection.to_owned(), from: day(from), to: day(from), reason };
     let asked_for = window("daily_spo2", "2026-01-03", Reason::Backfill);
     let [trailing, history] = [Reason::Trailing, Reason::History].map(|reason| window("daily_spo2", "2026-01-02", reason));
     store.begin_run(1, super::Trigger::Manual, now()).unwrap();

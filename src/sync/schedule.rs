@@ -1,6 +1,6 @@
 //! When syncs happen: on request, and by themselves at an interval; one at a time.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::Timelike;
@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::executor::{Executor, Progress};
 use crate::blocking::blocking;
+use crate::lock::lock;
 use crate::store::{RunEnd, StoreError, Trigger};
 use crate::time::{Clock, Day, Instant, Tz};
 
@@ -292,10 +293,6 @@ async fn sleep(clock: &Clock, pause: Duration) {
         clock.sleep(slice).await;
         left -= slice;
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

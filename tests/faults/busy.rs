@@ -65,9 +65,7 @@ async fn a_sync_that_the_file_does_not_take_says_so() {
 #[tokio::test]
 async fn a_backfill_that_is_asked_for_while_a_run_is_under_way_has_a_run_of_its_own() {
     let world = World::connected().await;
-    world.simulator.faults().add("collection=sleep,delay=2000,times=1".parse().unwrap());
-    let under_way = world.account.start_sync(Trigger::Manual).unwrap();
-    world.account.progress().wait_for(|progress| progress.run == under_way && progress.windows > 0).await.unwrap();
+    let under_way = world.slow_run().await;
     let request = Backfill { days: 3, offset_days: 10, resources: vec!["daily_sleep".to_owned()] };
     assert_eq!(world.account.backfill(&request).unwrap(), under_way + 1, "the one under way may be past it");
     assert_eq!(world.account.start_sync(Trigger::Manual).unwrap(), under_way, "whatever else is wanted joins it");

@@ -405,9 +405,7 @@ async fn the_first_sync_is_the_logins_own() {
 #[tokio::test]
 async fn a_login_is_followed_by_a_sync_that_begins_after_it() {
     let world = World::connected().await;
-    world.simulator.faults().add("collection=sleep,delay=2000,times=1".parse().unwrap());
-    let old = world.account.start_sync(Trigger::Manual).unwrap();
-    world.account.progress().wait_for(|progress| progress.run == old && progress.windows > 0).await.unwrap();
+    let old = world.slow_run().await;
     let back = allowed(&world.account).await;
     assert_eq!(call(&world.account, USER, "/oauth/callback", json!(back)).await.0, 200);
     let own = tokio::time::timeout(Duration::from_secs(60), ended(&world.account, old + 1)).await.expect("a run follows");

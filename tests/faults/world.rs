@@ -115,6 +115,14 @@ impl World {
         World::in_folder(folder, simulator, clock).await
     }
 
+    /// A sync that goes on for two seconds more.
+    pub async fn slow_run(&self) -> i64 {
+        self.simulator.faults().add("collection=sleep,delay=2000,times=1".parse().unwrap());
+        let run = self.account.start_sync(Trigger::Manual).unwrap();
+        self.account.progress().wait_for(|progress| progress.run == run && progress.windows > 0).await.unwrap();
+        run
+    }
+
     pub fn collection(&self, name: &str) -> CollectionStatus {
         self.account.status().unwrap().collections.into_iter().find(|collection| collection.name == name).unwrap()
     }

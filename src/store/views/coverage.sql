@@ -12,6 +12,7 @@ SELECT collection, day, time, documents, state,
                  THEN 'failed'
             WHEN state = 'not_fetched' THEN 'not_fetched'
             WHEN NOT worn THEN 'empty'
+            -- How far the phone has come, and from when on there was a ring. A battery has its level on a charger, too, or in a drawer.
             WHEN day > (SELECT max(last_day) FROM collections WHERE name LIKE 'daily~_%' ESCAPE '~' OR name IN ('sleep', 'heartrate'))
                  THEN 'not_synced'
             WHEN day < (SELECT min(first_day) FROM collections WHERE name LIKE 'daily~_%' ESCAPE '~' OR name IN ('sleep', 'heartrate'))
