@@ -88,7 +88,10 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 
     let size = std::fs::metadata(&database)?.len();
     println!("\nDatabase   {} ({:.1} MB)", database.display(), size as f64 / 1e6);
-    println!("Try        gpx_oura query --data-dir {} \"SELECT * FROM nights ORDER BY day DESC LIMIT 7\"", args.data_dir.display());
+    // As it was called: it need not be on the path.
+    let program = std::env::args().next().unwrap_or_else(|| "gpx_oura".to_owned());
+    let data_dir = args.data_dir.display();
+    println!("Try        {program} query --data-dir {data_dir} \"SELECT * FROM nights ORDER BY day DESC LIMIT 7\"");
     if let Some(peak) = peak_memory() {
         println!("Memory     {:.0} MB at most, the simulator in the same process included", peak as f64 / 1e6);
     }
