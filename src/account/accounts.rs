@@ -132,7 +132,7 @@ impl Accounts {
             watch: std::sync::Mutex::default(),
         });
         if scheduled {
-            *lock(&shared.watch) = Some(tokio::spawn(watch_specification(Arc::downgrade(&shared))));
+            *lock(&shared.watch) = Some(tokio::spawn(watch(Arc::downgrade(&shared))));
         }
         Accounts { shared }
     }
@@ -280,12 +280,13 @@ impl Accounts {
     }
 }
 
-/// How often to look whether a check of the specification is due, and how long to wait after one that failed.
+/// How often to look whether something is due, and how long to wait after a check of the specification that failed.
 const LOOK: Duration = Duration::from_secs(60);
 const AFTER_FAILURE: Duration = Duration::from_secs(3600);
 
-/// Asks for a newer specification once a day, as long as anybody is connected: who is not has nothing to do with Oura.
-async fn watch_specification(shared: Weak<Shared>) {
+/// What time brings without a sync: days that pass where nobody is logged in; and a newer specification, asked for once a day as long as
+/// anybody is, since who is not has nothing to do with Oura.
+async fn watch(shared: Weak<Shared>) {
     let (mut refused, mut pause) = (None, LOOK);
     loop {
         let Some(clock) = shared.upgrade().map(|shared| shared.environment.clock.clone()) else { return };
@@ -293,7 +294,11 @@ async fn watch_specification(shared: Weak<Shared>) {
         pause = LOOK;
         let Some(shared) = shared.upgrade() else { return };
         let accounts = Accounts { shared };
-        if !accounts.shared.specification.is_due(clock.now()) || !accounts.at_hand().await.iter().any(Account::is_connected) {
+        let (connected, others): (Vec<_>, Vec<_>) = accounts.at_hand().await.into_iter().partition(Account::is_connected);
+        for account in others {
+            account.reach_today().await;
+        }
+        if !accounts.shared.specification.is_due(clock.now()) || connected.is_empty() {
             continue;
         }
         if let Err(error) = accounts.check_specification().await {

@@ -253,6 +253,14 @@ impl Account {
         !self.inner.settings.demo && lock(&self.inner.sync).is_some()
     }
 
+    /// Has today in the view of what is missing, where nobody is logged in and so no run brings it.
+    async fn reach_today(&self) {
+        let (store, now) = (self.inner.store.clone(), self.inner.environment.clock.now());
+        if let Err(error) = blocking(move || store.reach(now)).await {
+            tracing::warn!(datasource = %self.inner.key, %error, "the days that have passed could not be written down");
+        }
+    }
+
     /// Ends the schedule and the deriving of tables; waits for the windows under way and for a token refresh.
     async fn close(&self) {
         // Whoever opens the file next derives its tables anew, most likely otherwise.

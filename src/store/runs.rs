@@ -89,6 +89,15 @@ impl Store {
         Ok(())
     }
 
+    /// Has the days up to `now` in the calendar, as a run that begins does. Where there is something to write, waits for the write under way.
+    pub fn reach(&self, now: Instant) -> Result<(), StoreError> {
+        let today = now.day(self.shared.zone);
+        if derive::last_calendar_day(&self.inspector())?.is_none_or(|last| last >= today) {
+            return Ok(());
+        }
+        derive::carry_calendar(&self.writer(), today, self.shared.zone)
+    }
+
     /// `windows`: how many there were, without those of collections that Oura refuses.
     pub fn end_run(&self, run: i64, end: &RunEnd, windows: u64, requests: u64, now: Instant) -> Result<(), StoreError> {
         let (state, message) = match end {

@@ -1,6 +1,8 @@
 //! Oura as a whole out of order, or out of order for one day: what ends, what goes on, and what is said.
 
-use ringside::account::{Backfill, DatasourceKey, Settings};
+use std::time::Duration;
+
+use ringside::account::{Accounts, Backfill, DatasourceKey, Environment, Settings};
 use ringside::simulator::{Config, Fault, Misbehaviour, Target};
 use ringside::time::{Clock, Tz};
 use serde_json::json;
@@ -41,6 +43,30 @@ async fn days_that_passed_while_nothing_could_be_had_are_not_complete() {
     assert_says(&summary(), &["of the last 30 days", "12 days: not fetched yet"]);
     let days = "SELECT min(day), max(day), count(*) FROM coverage WHERE collection = 'workout' AND reason = 'not_fetched'";
     assert_eq!(world.select(days), [[json!("2026-06-16"), json!("2026-06-28"), json!(13)]]);
+}
+
+#[tokio::test]
+async fn days_that_pass_while_nobody_is_logged_in_are_not_fetched() {
+    let World { simulator, folder, accounts, account } = World::connected().await;
+    account.disconnect().await.unwrap();
+    accounts.shutdown().await;
+    drop((account, accounts));
+    // Looks every minute of its own.
+    let clock = Clock::starting_at(morning().plus(3 * 86_400), 600.0);
+    let scheduled = Environment { scheduled: true, ..environment(folder.path(), &simulator, clock) };
+    let accounts = Accounts::open(scheduled).unwrap();
+    let account = accounts.account(&DatasourceKey::single(), &settings(), &secret()).await.unwrap();
+    let world = World { simulator, folder, accounts, account };
+    let days = "SELECT count(*), max(day) FROM coverage WHERE collection = 'workout' AND reason = 'not_fetched'";
+    for _ in 0..300 {
+        if world.select(days)[0][0] == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.select(days), [[json!(3), json!("2026-06-18")]]);
+    // Today is not over.
+    assert_says(&world.collection("workout").summary, &["2 days: not fetched yet"]);
 }
 
 #[tokio::test]
