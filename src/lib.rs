@@ -3,16 +3,17 @@
 //! One crate in layers; a module may use those below it, never those above:
 //!
 //! ```text
-//! cli → plugin → api → account, frames → sync, query → oura, store → catalog → time
+//! cli → plugin → api → datasource, frames → sync, query → oura, store → catalog → time
 //! ```
 //!
 //! `simulator` stands beside them: Oura's API with a synthetic person behind it, for tests and demo data. `docs/architecture.md` says why.
 
-pub mod account;
 pub mod api;
 mod blocking;
 pub mod catalog;
 pub mod cli;
+pub mod datasource;
+mod format;
 pub mod frames;
 mod lock;
 pub mod oura;
@@ -22,4 +23,3 @@ pub mod simulator;
 pub mod store;
 pub mod sync;
 pub mod time;
-mod words;

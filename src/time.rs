@@ -7,7 +7,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
+    TimeZone, Utc,
+};
 use serde::{Deserialize, Serialize};
 
 pub use chrono_tz::Tz;
@@ -123,7 +126,10 @@ pub fn as_rfc3339<S: serde::Serializer>(at: &Instant, serializer: S) -> Result<S
 }
 
 /// As [`as_rfc3339`], or null.
-pub fn as_rfc3339_or_null<S: serde::Serializer>(at: &Option<Instant>, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn as_rfc3339_or_null<S: serde::Serializer>(
+    at: &Option<Instant>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => serializer.collect_str(at),
         None => serializer.serialize_none(),
@@ -158,7 +164,10 @@ impl Stamp {
             if let Ok(stamp) = DateTime::parse_from_str(text, form)
                 && has_four_digit_year(&stamp.naive_local().date())
             {
-                return Ok(Stamp { at: Instant(stamp.timestamp()), offset: Some(stamp.offset().local_minus_utc()) });
+                return Ok(Stamp {
+                    at: Instant(stamp.timestamp()),
+                    offset: Some(stamp.offset().local_minus_utc()),
+                });
             }
         }
         for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M"] {
@@ -183,7 +192,9 @@ fn local(naive: NaiveDateTime, zone: Tz) -> Instant {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Instant(at.timestamp()),
         LocalResult::None => {
             // Gaps are at most some hours long: walk forward to the first minute that exists.
-            let found = (1..=24 * 60).find_map(|minutes| zone.from_local_datetime(&(naive + TimeDelta::minutes(minutes))).earliest());
+            let found = (1..=24 * 60).find_map(|minutes| {
+                zone.from_local_datetime(&(naive + TimeDelta::minutes(minutes))).earliest()
+            });
             Instant(found.map_or_else(|| naive.and_utc().timestamp(), |at| at.timestamp()))
         }
     }
@@ -217,7 +228,9 @@ impl Clock {
     pub fn now(&self) -> Instant {
         match self.warp {
             None => Instant(Utc::now().timestamp()),
-            Some((start, anchor, rate)) => start.plus((anchor.elapsed().as_secs_f64() * rate) as i64),
+            Some((start, anchor, rate)) => {
+                start.plus((anchor.elapsed().as_secs_f64() * rate) as i64)
+            }
         }
     }
 
@@ -241,8 +254,14 @@ mod tests {
 
     #[test]
     fn timestamps_of_every_live_form_are_read_and_keep_their_offset() {
-        assert_eq!(at("2024-11-11T00:00:00+00:00"), Stamp { at: Instant(1_731_283_200), offset: Some(0) });
-        assert_eq!(at("2024-11-11T04:00:00.000+01:00"), Stamp { at: Instant(1_731_294_000), offset: Some(3600) });
+        assert_eq!(
+            at("2024-11-11T00:00:00+00:00"),
+            Stamp { at: Instant(1_731_283_200), offset: Some(0) }
+        );
+        assert_eq!(
+            at("2024-11-11T04:00:00.000+01:00"),
+            Stamp { at: Instant(1_731_294_000), offset: Some(3600) }
+        );
         assert_eq!(at("2024-11-11T04:00:00Z").offset, Some(0));
         assert_eq!(at("2024-11-11T04:00:00"), Stamp { at: Instant(1_731_294_000), offset: None });
         for none in ["yesterday", "+262142-12-31T23:59:59", "-262143-01-01T00:00:00Z"] {
@@ -254,7 +273,10 @@ mod tests {
     #[test]
     fn a_day_begins_at_its_first_existing_instant() {
         let spring = Day::new(2026, 3, 29).unwrap();
-        assert_eq!(spring.plus(1).midnight(Tz::Europe__Vienna).0 - spring.midnight(Tz::Europe__Vienna).0, 23 * 3600);
+        assert_eq!(
+            spring.plus(1).midnight(Tz::Europe__Vienna).0 - spring.midnight(Tz::Europe__Vienna).0,
+            23 * 3600
+        );
         // Havana's clocks jump from midnight to one o'clock.
         let havana = Day::new(2026, 3, 8).unwrap();
         assert_eq!(havana.midnight(Tz::America__Havana).to_string(), "2026-03-08T05:00:00Z");

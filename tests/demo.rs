@@ -5,27 +5,35 @@ mod common;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::ear;
+use common::secret_scanner;
 
 fn demo(folder: &Path, more: &[&str]) -> Output {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
-    let output = demo.args(["demo", "--repeat", "1", "--data-dir"]).arg(folder).args(more).output().unwrap();
-    ear::hear(&output.stdout);
-    ear::hear(&output.stderr);
+    let output =
+        demo.args(["demo", "--repeat", "1", "--data-dir"]).arg(folder).args(more).output().unwrap();
+    secret_scanner::hear(&output.stdout);
+    secret_scanner::hear(&output.stderr);
     output
 }
 
 /// The words of the line that begins with `first`.
 fn line<'a>(out: &'a str, first: &str) -> Vec<&'a str> {
     let lines = out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    lines.into_iter().find(|words| words.first() == Some(&first)).unwrap_or_else(|| panic!("no {first} in\n{out}"))
+    lines
+        .into_iter()
+        .find(|words| words.first() == Some(&first))
+        .unwrap_or_else(|| panic!("no {first} in\n{out}"))
 }
 
 #[test]
 fn each_demo_begins_anew_and_says_what_it_holds_of_each_collection() {
     let folder = tempfile::tempdir().unwrap();
     let mut held = Vec::new();
-    for more in [["--days", "30", "--seed", "1"], ["--days", "60", "--seed", "1"], ["--days", "60", "--seed", "2"]] {
+    for more in [
+        ["--days", "30", "--seed", "1"],
+        ["--days", "60", "--seed", "1"],
+        ["--days", "60", "--seed", "2"],
+    ] {
         let output = demo(folder.path(), &more);
         assert!(output.status.success(), "{more:?}: {}", String::from_utf8_lossy(&output.stderr));
         let out = String::from_utf8_lossy(&output.stdout);
@@ -44,6 +52,9 @@ fn a_folder_with_anything_else_in_it_is_left_as_it_is() {
     std::fs::write(folder.path().join("diary.txt"), "dear diary").unwrap();
     let output = demo(folder.path(), &["--days", "3"]);
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("diary.txt") && said.contains("--data-dir"), "{said}");
+    assert!(
+        !output.status.success() && said.contains("diary.txt") && said.contains("--data-dir"),
+        "{said}"
+    );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }

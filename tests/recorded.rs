@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use common::{at, day, executor, number, replay, rows, skipped, sync};
-use ringside::account::DatasourceKey;
 use ringside::cli::dashboard::{OVERVIEW, targets};
+use ringside::datasource::DataSourceKey;
 use ringside::oura::Secret;
 use ringside::plugin::host::{Datasource, Host, PanelQuery};
 use ringside::store::RunEnd;
@@ -41,10 +41,14 @@ fn a_skipped_test_is_seen_in_the_output_of_a_run_that_passes() {
         return skipped("it was asked to");
     }
     let mut run = std::process::Command::new(std::env::current_exe().unwrap());
-    run.args(["--exact", "a_skipped_test_is_seen_in_the_output_of_a_run_that_passes"]).env(INSIDE, "1");
+    run.args(["--exact", "a_skipped_test_is_seen_in_the_output_of_a_run_that_passes"])
+        .env(INSIDE, "1");
     let output = run.output().unwrap();
     assert!(output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("SKIPPED: it was asked to"), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("SKIPPED: it was asked to"),
+        "{output:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,24 +66,43 @@ async fn every_recorded_document_is_kept_as_it_came_and_read_into_its_table() {
         let Some(documents) = body["data"].as_array() else { continue };
         let table = name.to_ascii_lowercase();
         if name == "heartrate" {
-            let mut keys: Vec<(&Value, &Value)> = documents.iter().map(|row| (&row["timestamp"], &row["source"])).collect();
+            let mut keys: Vec<(&Value, &Value)> =
+                documents.iter().map(|row| (&row["timestamp"], &row["source"])).collect();
             keys.sort_by_key(|(time, source)| (time.to_string(), source.to_string()));
             keys.dedup();
-            assert_eq!(number(&executor.store, "SELECT count(*) FROM heartrate") as usize, keys.len(), "{name}");
+            assert_eq!(
+                number(&executor.store, "SELECT count(*) FROM heartrate") as usize,
+                keys.len(),
+                "{name}"
+            );
             continue;
         }
-        let stored =
-            rows(&executor.store, &format!("SELECT payload FROM oura_raw_documents WHERE resource = '{name}' AND deleted_at IS NULL"));
-        let stored: Vec<Value> = stored.iter().map(|row| serde_json::from_str(row[0].as_str().unwrap()).unwrap()).collect();
+        let stored = rows(
+            &executor.store,
+            &format!(
+                "SELECT payload FROM oura_raw_documents WHERE resource = '{name}' AND deleted_at IS NULL"
+            ),
+        );
+        let stored: Vec<Value> = stored
+            .iter()
+            .map(|row| serde_json::from_str(row[0].as_str().unwrap()).unwrap())
+            .collect();
         assert_eq!(stored.len(), documents.len(), "{name}");
         for document in documents {
             assert!(stored.contains(document), "{name} lost a document");
         }
-        assert_eq!(number(&executor.store, &format!("SELECT count(*) FROM {table}")) as usize, documents.len(), "{name}");
+        assert_eq!(
+            number(&executor.store, &format!("SELECT count(*) FROM {table}")) as usize,
+            documents.len(),
+            "{name}"
+        );
     }
 
     // Two collections were not recorded: their 404 is their own state, and nobody else's.
-    let states = rows(&executor.store, "SELECT name, state FROM collections WHERE state <> 'ok' ORDER BY name");
+    let states = rows(
+        &executor.store,
+        "SELECT name, state FROM collections WHERE state <> 'ok' ORDER BY name",
+    );
     assert_eq!(states, [["ring_battery_level", "not_available"], ["tag", "not_available"]]);
 }
 
@@ -98,7 +121,12 @@ async fn a_real_account_has_one_main_sleep_a_night_and_no_sentinels_in_it() {
     assert_eq!(number(store, "SELECT count(*) FROM nights") as usize, long);
     assert_eq!(number(store, "SELECT count(*) - count(DISTINCT day) FROM nights"), 0.0);
     assert_eq!(number(store, "SELECT count(*) FROM sleep WHERE lowest_heart_rate = 255"), 0.0);
-    assert!(number(store, "SELECT count(*) FROM oura_raw_documents WHERE payload LIKE '%\"lowest_heart_rate\":255%'") > 0.0);
+    assert!(
+        number(
+            store,
+            "SELECT count(*) FROM oura_raw_documents WHERE payload LIKE '%\"lowest_heart_rate\":255%'"
+        ) > 0.0
+    );
     assert!(
         number(store, "SELECT max(deep_sleep_duration + light_sleep_duration + rem_sleep_duration - total_sleep_duration) FROM nights")
             .abs()
@@ -116,10 +144,11 @@ async fn every_query_of_the_dashboard_is_answered_from_a_real_account_through_th
     let data_dir = tempfile::tempdir().unwrap();
     let origin = replay(answers).await;
     let clock = Clock::starting_at(at("2024-12-14T13:00:00Z"), 1.0);
-    let folder = DatasourceKey::single().folder(data_dir.path());
+    let folder = DataSourceKey::single().folder(data_dir.path());
     sync(&executor(&folder, &origin, "token", clock, Some(day("2024-10-01")))).await;
 
-    let environment = [("GF_PLUGIN_DATA_DIR".to_owned(), data_dir.path().to_str().unwrap().to_owned())];
+    let environment =
+        [("GF_PLUGIN_DATA_DIR".to_owned(), data_dir.path().to_str().unwrap().to_owned())];
     let host = Host::launch(Path::new(env!("CARGO_BIN_EXE_gpx_oura")), &environment).await.unwrap();
     let datasource = Datasource {
         org: 1,
@@ -146,7 +175,11 @@ async fn every_query_of_the_dashboard_is_answered_from_a_real_account_through_th
     for query in &queries {
         let answer = &answers[&query.ref_id];
         assert_eq!(answer.error, None, "{}", query.ref_id);
-        assert!(answer.frames.iter().map(|frame| frame.rows()).sum::<usize>() > 0, "{} has no rows", query.ref_id);
+        assert!(
+            answer.frames.iter().map(|frame| frame.rows()).sum::<usize>() > 0,
+            "{} has no rows",
+            query.ref_id
+        );
     }
     host.shutdown().await.unwrap();
 }

@@ -12,9 +12,11 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use common::at;
 use common::world::{REDIRECT, World, synced};
-use ringside::account::vault::{PendingLogin, Purpose, Vault};
-use ringside::account::{Account, Accounts, ConnectionState, DatasourceKey, Environment, Settings, Trigger};
 use ringside::api::{self, Caller, Role};
+use ringside::datasource::vault::{PendingLogin, Purpose, Vault};
+use ringside::datasource::{
+    ConnectionState, DataSource, DataSourceKey, DataSources, Environment, Settings, Trigger,
+};
 use ringside::oura::oauth::{Application, Grant, OAuth};
 use ringside::oura::{self, Origins, Secret};
 use ringside::simulator::{self, Fault};
@@ -39,7 +41,10 @@ impl Heard {
     /// Hears everything logged or panicked with in this process, from now on.
     fn listen(&self) {
         let log = self.clone();
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || log.clone()).init();
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || log.clone())
+            .init();
         let panicked = self.clone();
         let shown = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
@@ -73,17 +78,27 @@ impl Write for Heard {
     }
 }
 
-async fn call(heard: &Heard, account: &Account, method: &str, path: &str, body: &Value) -> Value {
-    let request = Request::builder().method(method).uri(path).header("Content-Type", "application/json");
+async fn call(
+    heard: &Heard,
+    datasource: &DataSource,
+    method: &str,
+    path: &str,
+    body: &Value,
+) -> Value {
+    let request =
+        Request::builder().method(method).uri(path).header("Content-Type", "application/json");
     let request = request.extension(Caller { user: "ann".to_owned(), role: Role::Admin });
-    let answer = api::router(account.clone()).oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
+    let answer = api::router(datasource.clone())
+        .oneshot(request.body(Body::from(body.to_string())).unwrap())
+        .await
+        .unwrap();
     heard.debug(answer.headers());
     let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
     heard.hear(&body);
     serde_json::from_slice(&body).unwrap_or_default()
 }
 
-async fn call_every_route(heard: &Heard, account: &Account) {
+async fn call_every_route(heard: &Heard, datasource: &DataSource) {
     for (method, path, body) in [
         ("GET", "/status", json!({})),
         ("GET", "/schema", json!({})),
@@ -98,32 +113,35 @@ async fn call_every_route(heard: &Heard, account: &Account) {
         ("POST", "/data/delete", json!({"confirm": "no"})),
         ("GET", "/nothing", json!({})),
     ] {
-        call(heard, account, method, path, &body).await;
+        call(heard, datasource, method, path, &body).await;
     }
-    synced(account).await;
-    heard.debug(&account.status().unwrap());
-    heard.debug(&account.measures().unwrap());
-    heard.debug(account.settings());
+    synced(datasource).await;
+    heard.debug(&datasource.status().unwrap());
+    heard.debug(&datasource.measures().unwrap());
+    heard.debug(datasource.settings());
 }
 
 /// *Connect*, *Allow*, and the sync after it. Returns the code that was sent.
-async fn log_in(heard: &Heard, account: &Account) -> String {
-    let started = call(heard, account, "POST", "/oauth/start", &json!({ "redirectUri": REDIRECT })).await;
+async fn log_in(heard: &Heard, datasource: &DataSource) -> String {
+    let started =
+        call(heard, datasource, "POST", "/oauth/start", &json!({ "redirectUri": REDIRECT })).await;
     let authorize = started["authorizeUrl"].as_str().unwrap().to_owned();
-    let (code, state) = simulator::consent(&oura::http_client().unwrap(), &authorize).await.unwrap();
+    let (code, state) =
+        simulator::consent(&oura::http_client().unwrap(), &authorize).await.unwrap();
     let callback = json!({"code": code, "state": state});
-    let connected = call(heard, account, "POST", "/oauth/callback", &callback).await;
+    let connected = call(heard, datasource, "POST", "/oauth/callback", &callback).await;
     assert_eq!(connected["state"], "connected");
-    let spent = call(heard, account, "POST", "/oauth/callback", &callback).await;
+    let spent = call(heard, datasource, "POST", "/oauth/callback", &callback).await;
     assert_eq!(spent["error"]["code"], "used_state");
-    synced(account).await;
+    synced(datasource).await;
     code
 }
 
 /// Logins that fail, each in another way. Returns the codes that were sent.
-async fn fail_to_log_in(heard: &Heard, world: &World, accounts: &Accounts) -> Vec<String> {
-    let typo = DatasourceKey::new(1, "typo").unwrap();
-    let account = accounts.account(&typo, &world.settings, &Secret::new(WRONG_SECRET)).await.unwrap();
+async fn fail_to_log_in(heard: &Heard, world: &World, datasources: &DataSources) -> Vec<String> {
+    let typo = DataSourceKey::new(1, "typo").unwrap();
+    let datasource =
+        datasources.datasource(&typo, &world.settings, &Secret::new(WRONG_SECRET)).await.unwrap();
     let mut codes = Vec::new();
     for (fault, expected) in [
         ("path=/oauth/token,delay=0", "wrong_client"),
@@ -131,11 +149,21 @@ async fn fail_to_log_in(heard: &Heard, world: &World, accounts: &Accounts) -> Ve
         ("path=/oauth,invalid_json", "wrong_client"),
         ("path=/oauth,half_body", "login_unreachable"),
     ] {
-        let started = call(heard, &account, "POST", "/oauth/start", &json!({ "redirectUri": REDIRECT })).await;
+        let started =
+            call(heard, &datasource, "POST", "/oauth/start", &json!({ "redirectUri": REDIRECT }))
+                .await;
         let authorize = started["authorizeUrl"].as_str().unwrap().to_owned();
-        let (code, state) = simulator::consent(&oura::http_client().unwrap(), &authorize).await.unwrap();
+        let (code, state) =
+            simulator::consent(&oura::http_client().unwrap(), &authorize).await.unwrap();
         world.simulator.faults().add(fault.parse::<Fault>().unwrap());
-        let answer = call(heard, &account, "POST", "/oauth/callback", &json!({"code": code, "state": state})).await;
+        let answer = call(
+            heard,
+            &datasource,
+            "POST",
+            "/oauth/callback",
+            &json!({"code": code, "state": state}),
+        )
+        .await;
         assert_eq!(answer["error"]["code"], expected, "{fault}: {answer}");
         world.simulator.faults().clear();
         codes.push(code);
@@ -147,45 +175,55 @@ async fn fail_to_log_in(heard: &Heard, world: &World, accounts: &Accounts) -> Ve
         json!({"error": "invalid_request", "state": WRONG_STATE}),
         json!({"error": "\u{0}<b>", "error_description": "x".repeat(100_000), "code": WRONG_CODE, "state": WRONG_STATE}),
     ] {
-        let answer = call(heard, &account, "POST", "/oauth/callback", &garbage).await;
+        let answer = call(heard, &datasource, "POST", "/oauth/callback", &garbage).await;
         assert!(answer["error"]["code"].is_string(), "{answer}");
     }
     codes
 }
 
 /// A sync in which a collection and a renewal go wrong, and the login is one that Oura knows no more.
-async fn fail_to_sync(heard: &Heard, world: &World, account: &Account) {
-    for fault in ["collection=sleep,status=500", "collection=tag,invalid_json", "path=/oauth/token,status=400"] {
+async fn fail_to_sync(heard: &Heard, world: &World, datasource: &DataSource) {
+    for fault in [
+        "collection=sleep,status=500",
+        "collection=tag,invalid_json",
+        "path=/oauth/token,status=400",
+    ] {
         world.simulator.faults().add(fault.parse::<Fault>().unwrap());
     }
     world.simulator.revoke_all();
-    account.start_sync(Trigger::Manual).unwrap();
-    synced(account).await;
-    call_every_route(heard, account).await;
+    datasource.start_sync(Trigger::Manual).unwrap();
+    synced(datasource).await;
+    call_every_route(heard, datasource).await;
     world.simulator.faults().clear();
 }
 
 /// A renewal whose answer is lost burns the pair: what it was, and that it is over, is said without it.
-async fn lose_the_login(heard: &Heard, world: &World, account: &Account) {
+async fn lose_the_login(heard: &Heard, world: &World, datasource: &DataSource) {
     world.simulator.faults().add("path=/oauth/token,half_body,times=1".parse::<Fault>().unwrap());
     world.simulator.faults().add("collection=sleep,status=401,times=1".parse::<Fault>().unwrap());
     for _ in 0..2 {
-        account.start_sync(Trigger::Manual).unwrap();
-        synced(account).await;
+        datasource.start_sync(Trigger::Manual).unwrap();
+        synced(datasource).await;
     }
-    assert_eq!(account.status().unwrap().state, ConnectionState::ReconnectNeeded);
-    call_every_route(heard, account).await;
+    assert_eq!(datasource.status().unwrap().state, ConnectionState::ReconnectNeeded);
+    call_every_route(heard, datasource).await;
 }
 
 /// What the vault in `folder` keeps of the login.
 fn sealed_grant(folder: &Path) -> Grant {
     let vault = Vault::open(folder, Some(&Secret::new(ENCRYPTION_KEY))).unwrap();
-    let sealed = vault.get(&DatasourceKey::single(), Purpose::Grant, "oura").unwrap().unwrap();
+    let sealed = vault.get(&DataSourceKey::single(), Purpose::Grant, "oura").unwrap().unwrap();
     serde_json::from_slice(&sealed).unwrap()
 }
 
 /// Runs one of the program's commands on `folder` and hears all that it says.
-async fn command(heard: &Heard, world: &World, folder: &Path, arguments: &[&str], keys: &[(&str, &str)]) -> bool {
+async fn command(
+    heard: &Heard,
+    world: &World,
+    folder: &Path,
+    arguments: &[&str],
+    keys: &[(&str, &str)],
+) -> bool {
     let mut program = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
     program.args(arguments).arg("--data-dir").arg(folder);
     program.env("GF_PLUGIN_OURA_URL", world.simulator.origin().as_str()).envs(keys.iter().copied());
@@ -200,7 +238,8 @@ async fn look_into_the_vault(heard: &Heard, world: &World, folder: &Path) {
     for key in [ENCRYPTION_KEY, WRONG_KEY] {
         command(heard, world, folder, &["doctor"], &[("GF_PLUGIN_ENCRYPTION_KEY", key)]).await;
     }
-    let keys = |present| [("GF_PLUGIN_ENCRYPTION_KEY", present), ("RINGSIDE_NEW_ENCRYPTION_KEY", NEW_KEY)];
+    let keys =
+        |present| [("GF_PLUGIN_ENCRYPTION_KEY", present), ("RINGSIDE_NEW_ENCRYPTION_KEY", NEW_KEY)];
     let rotate = ["vault", "rotate"];
     assert!(!command(heard, world, folder, &rotate, &keys(WRONG_KEY)).await);
     assert!(command(heard, world, folder, &rotate, &keys(ENCRYPTION_KEY)).await);
@@ -208,7 +247,10 @@ async fn look_into_the_vault(heard: &Heard, world: &World, folder: &Path) {
 
 /// Whatever lies in `folder`, and in the data source's own.
 fn read_every_file(heard: &Heard, folder: &Path) {
-    for entry in std::fs::read_dir(folder).unwrap().chain(std::fs::read_dir(DatasourceKey::single().folder(folder)).unwrap()) {
+    for entry in std::fs::read_dir(folder)
+        .unwrap()
+        .chain(std::fs::read_dir(DataSourceKey::single().folder(folder)).unwrap())
+    {
         let path = entry.unwrap().path();
         if path.is_file() {
             heard.hear(std::fs::read(path).unwrap());
@@ -218,10 +260,16 @@ fn read_every_file(heard: &Heard, folder: &Path) {
 
 /// Every public type that carries a secret. Returns the verifier of a login that was begun for it.
 fn show_every_type(heard: &Heard, environment: &Environment, grant: &Grant) -> Secret {
-    let application = Application { client_id: "id".to_owned(), client_secret: Secret::new(CLIENT_SECRET) };
+    let application =
+        Application { client_id: "id".to_owned(), client_secret: Secret::new(CLIENT_SECRET) };
     heard.debug(&application);
     heard.debug(grant);
-    let oauth = OAuth { http: environment.http.clone(), origins: Origins::oura(), application, clock: environment.clock.clone() };
+    let oauth = OAuth {
+        http: environment.http.clone(),
+        origins: Origins::oura(),
+        application,
+        clock: environment.clock.clone(),
+    };
     heard.debug(&oauth);
     let authorization = oauth.authorize(&REDIRECT.parse().unwrap(), &[]);
     heard.debug(&authorization);
@@ -243,19 +291,23 @@ async fn nothing_that_is_said_holds_a_secret() {
     heard.listen();
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::starting_at(at("2026-11-20T12:00:00Z"), 0.0);
-    let world = World::with(5, clock, |config| config.client_secret = CLIENT_SECRET.to_owned()).await;
-    let environment = Environment { encryption_key: Some(Secret::new(ENCRYPTION_KEY)), ..world.environment(folder.path()) };
-    let accounts = Accounts::open(environment.clone()).unwrap();
-    let account = world.account(&accounts).await;
+    let world =
+        World::with(5, clock, |config| config.client_secret = CLIENT_SECRET.to_owned()).await;
+    let environment = Environment {
+        encryption_key: Some(Secret::new(ENCRYPTION_KEY)),
+        ..world.environment(folder.path())
+    };
+    let datasources = DataSources::open(environment.clone()).unwrap();
+    let datasource = world.datasource(&datasources).await;
 
-    let mut codes = vec![log_in(&heard, &account).await];
-    call_every_route(&heard, &account).await;
-    codes.extend(fail_to_log_in(&heard, &world, &accounts).await);
-    fail_to_sync(&heard, &world, &account).await;
-    codes.push(log_in(&heard, &account).await);
-    lose_the_login(&heard, &world, &account).await;
-    accounts.shutdown().await;
-    drop((account, accounts));
+    let mut codes = vec![log_in(&heard, &datasource).await];
+    call_every_route(&heard, &datasource).await;
+    codes.extend(fail_to_log_in(&heard, &world, &datasources).await);
+    fail_to_sync(&heard, &world, &datasource).await;
+    codes.push(log_in(&heard, &datasource).await);
+    lose_the_login(&heard, &world, &datasource).await;
+    datasources.shutdown().await;
+    drop((datasource, datasources));
 
     let grant = sealed_grant(folder.path());
     look_into_the_vault(&heard, &world, folder.path()).await;

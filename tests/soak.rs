@@ -11,10 +11,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::truth::assert_held;
 use common::world::connect;
-use common::{database, ear, wanted};
-use ringside::account::{Accounts, DatasourceKey, Environment, Settings};
+use common::{database, secret_scanner, wanted};
+use ringside::datasource::{DataSourceKey, DataSources, Environment, Settings};
 use ringside::oura::{Origins, Secret};
-use ringside::simulator::{Config, Consent, Fault, Misbehaviour, SECRET_MARK, Simulator, Target, Violation};
+use ringside::simulator::{
+    Config, Consent, Fault, Misbehaviour, SECRET_MARK, Simulator, Target, Violation,
+};
 use ringside::time::{Clock, Day, Tz};
 
 /// Seconds of the simulated year that pass in one.
@@ -48,7 +50,10 @@ fn status(status: u16, retry_after: Option<u64>) -> Misbehaviour {
 
 /// From now on goes wrong what goes wrong on any day.
 fn everyday(simulator: &Simulator) {
-    let on_api = |does, probability| Fault { probability, ..Fault::new(Target::Path("/v2/".to_owned()), does) };
+    let on_api = |does, probability| Fault {
+        probability,
+        ..Fault::new(Target::Path("/v2/".to_owned()), does)
+    };
     simulator.faults().clear();
     for fault in [
         on_api(status(500, None), 0.01),
@@ -65,14 +70,22 @@ fn everyday(simulator: &Simulator) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a part of the soak, in a process of its own"]
 async fn the_data_source() {
-    ear::listen();
+    secret_scanner::listen();
     let told = |name: &str| std::env::var(name).unwrap();
     let clock = clock(told("SOAK_ANCHOR").parse().unwrap());
-    let environment = environment(told("SOAK_FOLDER").as_ref(), &told("SOAK_ORIGIN").parse().unwrap(), clock, true);
-    let accounts = Accounts::open(environment).unwrap();
-    assert_eq!(accounts.resume().await.unwrap(), 1);
-    tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await.unwrap().unwrap();
-    accounts.shutdown().await;
+    let environment = environment(
+        told("SOAK_FOLDER").as_ref(),
+        &told("SOAK_ORIGIN").parse().unwrap(),
+        clock,
+        true,
+    );
+    let datasources = DataSources::open(environment).unwrap();
+    assert_eq!(datasources.resume().await.unwrap(), 1);
+    tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()))
+        .await
+        .unwrap()
+        .unwrap();
+    datasources.shutdown().await;
 }
 
 struct Watched {
@@ -85,10 +98,18 @@ impl Watched {
     fn start(folder: &Path, origin: &url::Url, anchor: f64) -> Watched {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["the_data_source", "--exact", "--ignored", "--nocapture"]);
-        command.env("SOAK_FOLDER", folder).env("SOAK_ORIGIN", origin.as_str()).env("SOAK_ANCHOR", anchor.to_string());
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        ear::overhear(process.stdout.take().unwrap());
-        let said = Some(ear::overhear(process.stderr.take().unwrap()));
+        command
+            .env("SOAK_FOLDER", folder)
+            .env("SOAK_ORIGIN", origin.as_str())
+            .env("SOAK_ANCHOR", anchor.to_string());
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        secret_scanner::overhear(process.stdout.take().unwrap());
+        let said = Some(secret_scanner::overhear(process.stderr.take().unwrap()));
         Watched { process, said }
     }
 
@@ -96,9 +117,15 @@ impl Watched {
     fn measure(&self) -> Measure {
         let proc = Path::new("/proc").join(self.process.id().to_string());
         let status = std::fs::read_to_string(proc.join("status")).unwrap();
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the process has ended");
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("the process has ended");
         let kilobytes: f64 = resident.trim().trim_end_matches("kB").trim().parse().unwrap();
-        Measure { megabytes: kilobytes / 1024.0, handles: std::fs::read_dir(proc.join("fd")).unwrap().count() }
+        Measure {
+            megabytes: kilobytes / 1024.0,
+            handles: std::fs::read_dir(proc.join("fd")).unwrap().count(),
+        }
     }
 
     fn ended_well(mut self) {
@@ -133,7 +160,7 @@ fn median(measures: &[Measure], of: impl Fn(&Measure) -> f64) -> f64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_year_of_scheduled_syncs_leaves_nothing_out_and_nothing_behind() {
-    ear::listen();
+    secret_scanner::listen();
     let minutes = wanted("SOAK_MINUTES", 0.5);
     let folder = tempfile::tempdir().unwrap();
     let anchor = unix_now();
@@ -168,7 +195,10 @@ async fn a_year_of_scheduled_syncs_leaves_nothing_out_and_nothing_behind() {
     let handles = |part: &[Measure]| part.iter().map(|measure| measure.handles).max().unwrap();
     let database = database(folder.path());
     let ended = clock(anchor).now();
-    let runs = common::select(&database, "SELECT count(*), sum(state = 'done'), sum(requests) FROM sync_runs");
+    let runs = common::select(
+        &database,
+        "SELECT count(*), sum(state = 'done'), sum(requests) FROM sync_runs",
+    );
     let journal = simulator.requests();
     println!(
         "{} simulated days; {} syncs, {} of them without a fault to the end; {} requests, {} answers spoilt, {} refreshes of the token",
@@ -195,14 +225,22 @@ async fn a_year_of_scheduled_syncs_leaves_nothing_out_and_nothing_behind() {
 
 /// Logs in and remembers the settings; the history is left to the schedule.
 async fn log_in(folder: &Path, simulator: &Simulator, first_day: Day, clock: Clock) {
-    let accounts = Accounts::open(environment(folder, &simulator.origin(), clock, false)).unwrap();
-    let settings = Settings { client_id: "simulated-client".to_owned(), history_start: Some(first_day), ..Settings::default() };
-    let account = accounts.account(&DatasourceKey::single(), &settings, &Secret::new(SECRET_MARK)).await.unwrap();
+    let datasources =
+        DataSources::open(environment(folder, &simulator.origin(), clock, false)).unwrap();
+    let settings = Settings {
+        client_id: "simulated-client".to_owned(),
+        history_start: Some(first_day),
+        ..Settings::default()
+    };
+    let datasource = datasources
+        .datasource(&DataSourceKey::single(), &settings, &Secret::new(SECRET_MARK))
+        .await
+        .unwrap();
     // The ten minutes that a state and a code are good for are 23 milliseconds here: a busy machine takes longer now and then.
     let mut tries = 0;
-    while let Err(error) = connect(&account, "anna").await {
+    while let Err(error) = connect(&datasource, "anna").await {
         tries += 1;
         assert!(tries < 100, "{error}");
     }
-    accounts.shutdown().await;
+    datasources.shutdown().await;
 }

@@ -33,7 +33,9 @@ pub static DATABASE: LazyLock<Database> = LazyLock::new(|| {
     if store.is_outdated().expect("the database is readable") {
         store.rebuild().expect("the database derives");
     }
-    let end = bare(&path).query_row("SELECT max(time) FROM heartrate", [], |row| row.get(0)).expect("there are heart rates");
+    let end = bare(&path)
+        .query_row("SELECT max(time) FROM heartrate", [], |row| row.get(0))
+        .expect("there are heart rates");
     let engine = Engine::new(store.clone(), ZONE, Limits::default());
     Database { store, catalog, engine, end }
 });
@@ -54,5 +56,6 @@ fn make(folder: &Path) {
 
 /// A connection as a program without guard opens it.
 pub fn bare(path: &Path) -> rusqlite::Connection {
-    rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the database opens")
+    rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .expect("the database opens")
 }

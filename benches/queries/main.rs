@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use divan::{AllocProfiler, Bencher};
 use ringside::frames::{EncodedFrame, frames};
-use ringside::query::{Answer, Format};
+use ringside::query::{Format, QueryResult};
 use ringside::store::ReadLimits;
 
 use database::DATABASE;
@@ -27,15 +27,20 @@ fn main() {
 }
 
 fn limits() -> ReadLimits {
-    ReadLimits { deadline: Instant::now() + Duration::from_secs(60), max_rows: ROWS, max_bytes: 1 << 30, cancelled: Arc::default() }
+    ReadLimits {
+        deadline: Instant::now() + Duration::from_secs(60),
+        max_rows: ROWS,
+        max_bytes: 1 << 30,
+        cancelled: Arc::default(),
+    }
 }
 
-fn read(sql: &str) -> Answer {
+fn read(sql: &str) -> QueryResult {
     let batch = DATABASE.store.read(sql, &[], &limits()).expect("the query is right");
-    Answer::of(batch, sql.to_owned())
+    QueryResult::of(batch, sql.to_owned())
 }
 
-fn encoded(answer: &Answer, format: Format) -> EncodedFrame {
+fn encoded(answer: &QueryResult, format: Format) -> EncodedFrame {
     frames(answer, format, "A", &DATABASE.catalog).expect("the rows are a frame").remove(0)
 }
 

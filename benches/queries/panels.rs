@@ -66,7 +66,11 @@ fn heart_rate(bencher: Bencher, panel: &Panel) {
 
 fn ask(bencher: Bencher, panel: &Panel) {
     let runtime = tokio::runtime::Runtime::new().expect("threads start");
-    let query = SqlQuery { raw_sql: panel.sql.to_owned(), format: Format::TimeSeries, ..SqlQuery::default() };
+    let query = SqlQuery {
+        raw_sql: panel.sql.to_owned(),
+        format: Format::TimeSeries,
+        ..SqlQuery::default()
+    };
     let context = QueryContext {
         from_ms: (DATABASE.end - panel.years * YEAR) * 1_000,
         to_ms: DATABASE.end * 1_000,
@@ -74,7 +78,8 @@ fn ask(bencher: Bencher, panel: &Panel) {
         max_data_points: PIXELS as u64,
     };
     bencher.bench_local(|| {
-        let answer = runtime.block_on(DATABASE.engine.run(&query, &context)).expect("the query is right");
+        let answer =
+            runtime.block_on(DATABASE.engine.run(&query, &context)).expect("the query is right");
         super::encoded(&answer, Format::TimeSeries)
     });
 }

@@ -11,8 +11,19 @@ pub fn through(connection: &Connection, sql: &str) -> usize {
     // SAFETY: the connection outlives the statement, which is finalized before the function returns.
     unsafe {
         let mut statement = std::ptr::null_mut();
-        let prepared = ffi::sqlite3_prepare_v2(connection.handle(), sql.as_ptr(), -1, &mut statement, std::ptr::null_mut());
-        assert_eq!(prepared, ffi::SQLITE_OK, "{:?}", CStr::from_ptr(ffi::sqlite3_errmsg(connection.handle())));
+        let prepared = ffi::sqlite3_prepare_v2(
+            connection.handle(),
+            sql.as_ptr(),
+            -1,
+            &mut statement,
+            std::ptr::null_mut(),
+        );
+        assert_eq!(
+            prepared,
+            ffi::SQLITE_OK,
+            "{:?}",
+            CStr::from_ptr(ffi::sqlite3_errmsg(connection.handle()))
+        );
         let columns = ffi::sqlite3_column_count(statement);
         let mut rows = 0;
         while ffi::sqlite3_step(statement) == ffi::SQLITE_ROW {

@@ -26,7 +26,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Json<T>, ApiError> {
         let typed = is_json(request.headers());
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| ApiError::from(rejection.status()))?;
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| ApiError::from(rejection.status()))?;
         let text: &[u8] = match (typed, body.as_ref()) {
             (Some(false), _) | (None, [_, ..]) => {
                 return Err(not_json());
@@ -35,7 +37,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             (Some(true), body) => body,
         };
         let hint = "Send one JSON object; the README lists what each route takes.";
-        let malformed = |error: serde_json::Error| ApiError::new(400, "bad_body", format!("the body cannot be read: {error}"), hint);
+        let malformed = |error: serde_json::Error| {
+            ApiError::new(400, "bad_body", format!("the body cannot be read: {error}"), hint)
+        };
         Ok(Json(serde_json::from_slice(text).map_err(malformed)?))
     }
 }
@@ -51,7 +55,9 @@ pub(super) struct Written(Vec<u8>);
 
 impl Written {
     pub(super) fn of(answer: &impl Serialize) -> Result<Written, ApiError> {
-        let failed = |error: serde_json::Error| ApiError::new(500, "unwritable", format!("the answer cannot be written: {error}"), "");
+        let failed = |error: serde_json::Error| {
+            ApiError::new(500, "unwritable", format!("the answer cannot be written: {error}"), "")
+        };
         serde_json::to_vec(answer).map(Written).map_err(failed)
     }
 }
@@ -69,7 +75,12 @@ pub fn check_change(method: &Method, headers: &HeaderMap) -> Result<(), ApiError
 }
 
 fn not_json() -> ApiError {
-    ApiError::new(415, "content_type", "the body is not JSON", "Send Content-Type: application/json.")
+    ApiError::new(
+        415,
+        "content_type",
+        "the body is not JSON",
+        "Send Content-Type: application/json.",
+    )
 }
 
 /// Whether the body claims to be JSON; nothing if it claims nothing.
@@ -95,14 +106,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
 
 /// Names the first parameter that cannot be read by itself; what is wrong between several has its names in `reason`.
 fn bad_parameters<T: DeserializeOwned>(uri: &Uri, reason: Option<&dyn Error>) -> ApiError {
-    let hint = "Write numbers with digits and days as 2026-01-31; the README lists what each route takes.";
+    let hint =
+        "Write numbers with digits and days as 2026-01-31; the README lists what each route takes.";
     let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let wrong = pairs.into_iter().find_map(|(name, value)| {
-        let alone = form_urlencoded::Serializer::new(String::from("/?")).append_pair(&name, &value).finish();
+        let alone = form_urlencoded::Serializer::new(String::from("/?"))
+            .append_pair(&name, &value)
+            .finish();
         let rejection = Query::<T>::try_from_uri(&alone.parse().ok()?).err()?;
         Some(format!("the parameter {name}={value} cannot be read: {}", said(rejection.source())))
     });
-    ApiError::new(400, "bad_parameters", wrong.unwrap_or_else(|| format!("the parameters cannot be read: {}", said(reason))), hint)
+    ApiError::new(
+        400,
+        "bad_parameters",
+        wrong.unwrap_or_else(|| format!("the parameters cannot be read: {}", said(reason))),
+        hint,
+    )
 }
 
 fn said(reason: Option<&dyn Error>) -> String {
@@ -145,10 +164,13 @@ mod tests {
 
     #[test]
     fn a_change_must_claim_to_be_json_and_a_question_need_not() {
-        let headers = |kind: &'static str| HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())]);
+        let headers =
+            |kind: &'static str| HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())]);
         assert!(check_change(&Method::POST, &headers("application/json; charset=utf-8")).is_ok());
         assert!(check_change(&Method::GET, &HeaderMap::new()).is_ok());
-        for headers in [HeaderMap::new(), headers("text/plain"), headers("application/x-www-form-urlencoded")] {
+        for headers in
+            [HeaderMap::new(), headers("text/plain"), headers("application/x-www-form-urlencoded")]
+        {
             assert_eq!(check_change(&Method::POST, &headers).unwrap_err().status, 415);
         }
     }

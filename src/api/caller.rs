@@ -28,7 +28,14 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, ApiError> {
-        let unknown = || ApiError::new(401, "unauthenticated", "this request says not who sends it", "Send a token.");
+        let unknown = || {
+            ApiError::new(
+                401,
+                "unauthenticated",
+                "this request says not who sends it",
+                "Send a token.",
+            )
+        };
         parts.extensions.get::<Caller>().cloned().ok_or_else(unknown)
     }
 }

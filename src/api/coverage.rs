@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::ApiError;
 use super::body::{Parameters, Written};
 use super::caller::Caller;
-use crate::account::Account;
 use crate::catalog::Catalog;
+use crate::datasource::DataSource;
 use crate::frames::{Objects, objects_json};
 use crate::query::SqlQuery;
 use crate::query::nearest::nearest_whole;
@@ -32,23 +32,39 @@ struct Coverage<'a> {
     truncated: bool,
 }
 
-pub(super) async fn coverage(_: Caller, State(account): State<Account>, Parameters(part): Parameters<Part>) -> Result<Written, ApiError> {
+pub(super) async fn coverage(
+    _: Caller,
+    State(datasource): State<DataSource>,
+    Parameters(part): Parameters<Part>,
+) -> Result<Written, ApiError> {
     let day = |day: Option<Day>| day.map_or(Value::Null, |day| Value::from(day.to_string()));
     let asked = part.collection.clone();
-    let params = vec![part.collection.map_or(Value::Null, Value::from), day(part.from), day(part.to)];
+    let params =
+        vec![part.collection.map_or(Value::Null, Value::from), day(part.from), day(part.to)];
     let query = SqlQuery { raw_sql: COVERAGE.to_owned(), params, ..SqlQuery::default() };
-    let answer = account.query(&query, &super::schema::EVER).await?;
-    if let Some(name) = asked.filter(|name| answer.batch.rows == 0 && account.catalog().get(name).is_none()) {
-        return Err(unknown(&name, &account.catalog()));
+    let answer = datasource.query(&query, &super::schema::EVER).await?;
+    if let Some(name) =
+        asked.filter(|name| answer.batch.rows == 0 && datasource.catalog().get(name).is_none())
+    {
+        return Err(unknown(&name, &datasource.catalog()));
     }
-    Written::of(&Coverage { coverage: objects_json(&answer), truncated: answer.batch.cut.is_some() })
+    Written::of(&Coverage {
+        coverage: objects_json(&answer),
+        truncated: answer.batch.cut.is_some(),
+    })
 }
 
 fn unknown(name: &str, catalog: &Catalog) -> ApiError {
-    let nearest = nearest_whole(name, catalog.collections.iter().map(|collection| &collection.name));
+    let nearest =
+        nearest_whole(name, catalog.collections.iter().map(|collection| &collection.name));
     let hint = match nearest.is_empty() {
         true => "GET status lists the names.".to_owned(),
         false => format!("Did you mean {}?", nearest.join(" or ")),
     };
-    ApiError::new(404, "unknown_collection", format!("{name:?} is not a collection of Oura's API"), hint)
+    ApiError::new(
+        404,
+        "unknown_collection",
+        format!("{name:?} is not a collection of Oura's API"),
+        hint,
+    )
 }

@@ -15,7 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::ApiError;
 use super::body::{Json, Parameters};
 use super::caller::Admin;
-use crate::account::Account;
+use crate::datasource::DataSource;
 
 /// How much of a copy is in memory at a time: two pieces of this many bytes.
 const PIECE: usize = 256 << 10;
@@ -31,18 +31,30 @@ fn sqlite() -> String {
 }
 
 /// The whole database as a SQLite file.
-pub(super) async fn export(_: Admin, State(account): State<Account>, Parameters(export): Parameters<Export>) -> Result<Response, ApiError> {
+pub(super) async fn export(
+    _: Admin,
+    State(datasource): State<DataSource>,
+    Parameters(export): Parameters<Export>,
+) -> Result<Response, ApiError> {
     if export.format != "sqlite" {
-        return Err(ApiError::new(400, "bad_format", format!("{:?} is no export format", export.format), "Use format=sqlite."));
+        return Err(ApiError::new(
+            400,
+            "bad_format",
+            format!("{:?} is no export format", export.format),
+            "Use format=sqlite.",
+        ));
     }
-    let copy = Copy::beside(&account.database());
-    account.export_sqlite(copy.path.clone()).await?;
-    let unreadable = |error: io::Error| ApiError::new(500, "export", format!("the copy cannot be read: {error}"), "Try again.");
+    let copy = Copy::beside(&datasource.database());
+    datasource.export_sqlite(copy.path.clone()).await?;
+    let unreadable = |error: io::Error| {
+        ApiError::new(500, "export", format!("the copy cannot be read: {error}"), "Try again.")
+    };
     let file = File::open(&copy.path).map_err(unreadable)?;
     // An open file is read to its end though it has no name any more: however this ends, no copy of health data stays behind.
     drop(copy);
-    let name = format!("attachment; filename=\"oura-{}.db\"", account.key().uid());
-    let headers = [(CONTENT_TYPE, "application/vnd.sqlite3".to_owned()), (CONTENT_DISPOSITION, name)];
+    let name = format!("attachment; filename=\"oura-{}.db\"", datasource.key().uid());
+    let headers =
+        [(CONTENT_TYPE, "application/vnd.sqlite3".to_owned()), (CONTENT_DISPOSITION, name)];
     Ok((headers, stream(file)).into_response())
 }
 
@@ -72,7 +84,10 @@ fn stream(mut file: File) -> Body {
             let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece);
             let goes_on = matches!(read, Ok(1..));
             // The end needs no piece of its own; a reader who went away needs no more.
-            if matches!(read, Ok(0)) || sender.blocking_send(read.map(|_| piece.into())).is_err() || !goes_on {
+            if matches!(read, Ok(0))
+                || sender.blocking_send(read.map(|_| piece.into())).is_err()
+                || !goes_on
+            {
                 return;
             }
         }
@@ -93,14 +108,19 @@ pub(super) struct Deleted {
 
 pub(super) async fn delete(
     _: Admin,
-    State(account): State<Account>,
+    State(datasource): State<DataSource>,
     Json(confirmation): Json<Confirmation>,
 ) -> Result<Json<Deleted>, ApiError> {
-    let uid = account.key().uid();
+    let uid = datasource.key().uid();
     if confirmation.confirm != uid {
         let hint = format!("Send {{\"confirm\": {uid:?}}}.");
-        return Err(ApiError::new(400, "not_confirmed", "deleting all data needs the data source's uid as confirmation", hint));
+        return Err(ApiError::new(
+            400,
+            "not_confirmed",
+            "deleting all data needs the data source's uid as confirmation",
+            hint,
+        ));
     }
-    account.delete_data().await?;
+    datasource.delete_data().await?;
     Ok(Json(Deleted { state: "deleted" }))
 }

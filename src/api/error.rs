@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::body::Json;
-use crate::account::AccountError;
+use crate::datasource::DataSourceError;
 use crate::query::QueryError;
 
 /// What goes to the caller. `code` is stable and for programs; `message` says what happened, `hint` what to do (may be empty).
@@ -20,13 +20,22 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    pub fn new(status: u16, code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> ApiError {
+    pub fn new(
+        status: u16,
+        code: &'static str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> ApiError {
         ApiError { status, code, message: message.into(), hint: hint.into() }
     }
 
     /// Message and hint as one text, for places that have only one.
     pub fn in_words(&self) -> String {
-        if self.hint.is_empty() { self.message.clone() } else { format!("{}. {}", self.message, self.hint) }
+        if self.hint.is_empty() {
+            self.message.clone()
+        } else {
+            format!("{}. {}", self.message, self.hint)
+        }
     }
 }
 
@@ -41,14 +50,14 @@ impl IntoResponse for ApiError {
     }
 }
 
-impl From<AccountError> for ApiError {
-    fn from(error: AccountError) -> ApiError {
+impl From<DataSourceError> for ApiError {
+    fn from(error: DataSourceError) -> ApiError {
         ApiError::from(&error)
     }
 }
 
-impl From<&AccountError> for ApiError {
-    fn from(error: &AccountError) -> ApiError {
+impl From<&DataSourceError> for ApiError {
+    fn from(error: &DataSourceError) -> ApiError {
         ApiError::new(error.status(), error.code(), error.to_string(), error.hint())
     }
 }
@@ -68,11 +77,17 @@ impl From<&QueryError> for ApiError {
 impl From<StatusCode> for ApiError {
     fn from(status: StatusCode) -> ApiError {
         let (code, message, hint) = match status {
-            StatusCode::NOT_FOUND => ("not_found", "there is no such route", "GET status, for example, is one."),
-            StatusCode::METHOD_NOT_ALLOWED => {
-                ("method", "this route takes another method", "What changes something is a POST, the rest a GET.")
+            StatusCode::NOT_FOUND => {
+                ("not_found", "there is no such route", "GET status, for example, is one.")
             }
-            StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "the body is larger than 1 MiB", "Send less."),
+            StatusCode::METHOD_NOT_ALLOWED => (
+                "method",
+                "this route takes another method",
+                "What changes something is a POST, the rest a GET.",
+            ),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                ("too_large", "the body is larger than 1 MiB", "Send less.")
+            }
             _ => ("request", "the request cannot be read", ""),
         };
         ApiError::new(status.as_u16(), code, message, hint)

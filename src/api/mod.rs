@@ -23,15 +23,15 @@ pub use caller::{Caller, Role};
 pub use error::ApiError;
 pub use login::ConfigurationPageOnly;
 
-use crate::account::{Account, Status};
 use crate::blocking::blocking;
+use crate::datasource::{DataSource, Status};
 use body::Json;
 
 /// Largest request body, in bytes.
 const MAX_BODY: usize = 1 << 20;
 
 /// Every route, for one data source. Requests carry a [`Caller`] in their extensions.
-pub fn router(account: Account) -> Router {
+pub fn router(datasource: DataSource) -> Router {
     Router::new()
         .route("/status", get(status))
         .route("/schema", get(schema::schema))
@@ -47,9 +47,9 @@ pub fn router(account: Account) -> Router {
         .method_not_allowed_fallback(async || ApiError::from(StatusCode::METHOD_NOT_ALLOWED))
         .fallback(async || ApiError::from(StatusCode::NOT_FOUND))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(account)
+        .with_state(datasource)
 }
 
-async fn status(_: Caller, State(account): State<Account>) -> Result<Json<Status>, ApiError> {
-    Ok(Json(blocking(move || account.status()).await?))
+async fn status(_: Caller, State(datasource): State<DataSource>) -> Result<Json<Status>, ApiError> {
+    Ok(Json(blocking(move || datasource.status()).await?))
 }

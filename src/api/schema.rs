@@ -9,17 +9,21 @@ use serde::Serialize;
 use super::ApiError;
 use super::body::Json;
 use super::caller::Caller;
-use crate::account::Account;
 use crate::catalog::{Catalog, Column, Series};
+use crate::datasource::DataSource;
 use crate::frames::json_type;
 use crate::query::annotations::{AnnotationKind, KINDS};
 use crate::query::metrics::{Metric, metrics};
 use crate::query::{MACROS, Macro, QueryContext, SqlQuery};
-use crate::store::{FUNCTIONS, Function, OutColumn, SQLITE_FUNCTIONS};
+use crate::store::{FUNCTIONS, Function, ResultColumn, SQLITE_FUNCTIONS};
 
 /// No panel asks: the range is all of time, to the end of the year 9999.
-pub(super) const EVER: QueryContext =
-    QueryContext { from_ms: 0, to_ms: 253_402_300_799_999, interval: Duration::from_secs(60), max_data_points: 1_000 };
+pub(super) const EVER: QueryContext = QueryContext {
+    from_ms: 0,
+    to_ms: 253_402_300_799_999,
+    interval: Duration::from_secs(60),
+    max_data_points: 1_000,
+};
 
 /// The views and tables that stand beside the collections, most useful first.
 const OTHERS: [(&str, &str); 17] = [
@@ -95,18 +99,29 @@ struct SeriesFace {
     description: &'static str,
 }
 
-pub(super) async fn schema(_: Caller, State(account): State<Account>) -> Result<Json<Schema>, ApiError> {
-    let catalog = account.catalog();
-    let of_collections = catalog.collections.iter().map(|collection| (collection.table.as_str(), collection.description));
+pub(super) async fn schema(
+    _: Caller,
+    State(datasource): State<DataSource>,
+) -> Result<Json<Schema>, ApiError> {
+    let catalog = datasource.catalog();
+    let of_collections = catalog
+        .collections
+        .iter()
+        .map(|collection| (collection.table.as_str(), collection.description));
     let mut tables = Vec::with_capacity(OTHERS.len() + catalog.collections.len());
     for (name, description) in OTHERS.into_iter().chain(of_collections) {
-        let columns = columns(&account, &catalog, name).await?;
+        let columns = columns(&datasource, &catalog, name).await?;
         tables.push(Table { name: name.to_owned(), description, columns });
     }
-    let series = catalog.collections.iter().flat_map(|collection| &collection.series).map(series_face).collect();
+    let series = catalog
+        .collections
+        .iter()
+        .flat_map(|collection| &collection.series)
+        .map(series_face)
+        .collect();
     Ok(Json(Schema {
         specification: catalog.version.clone(),
-        timezone: account.zone().name(),
+        timezone: datasource.zone().name(),
         tables,
         series,
         metrics: metrics(&catalog).iter().map(metric_face).collect(),
@@ -117,10 +132,15 @@ pub(super) async fn schema(_: Caller, State(account): State<Account>) -> Result<
     }))
 }
 
-async fn columns(account: &Account, catalog: &Catalog, table: &str) -> Result<Vec<ColumnFace>, ApiError> {
-    let query = SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\" LIMIT 0"), ..SqlQuery::default() };
-    let answer = account.query(&query, &EVER).await?;
-    let face = |column: &OutColumn| {
+async fn columns(
+    datasource: &DataSource,
+    catalog: &Catalog,
+    table: &str,
+) -> Result<Vec<ColumnFace>, ApiError> {
+    let query =
+        SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\" LIMIT 0"), ..SqlQuery::default() };
+    let answer = datasource.query(&query, &EVER).await?;
+    let face = |column: &ResultColumn| {
         let known = known(catalog, column);
         ColumnFace {
             name: column.name.clone(),
@@ -143,11 +163,15 @@ fn metric_face(metric: &Metric<'_>) -> MetricFace {
 }
 
 fn series_face(series: &Series) -> SeriesFace {
-    SeriesFace { name: series.name.clone(), unit: series.unit.map(|unit| unit.0), description: series.description }
+    SeriesFace {
+        name: series.name.clone(),
+        unit: series.unit.map(|unit| unit.0),
+        description: series.description,
+    }
 }
 
 /// The catalogue's column that `column` comes from unchanged.
-pub(super) fn known<'a>(catalog: &'a Catalog, column: &OutColumn) -> Option<&'a Column> {
+pub(super) fn known<'a>(catalog: &'a Catalog, column: &ResultColumn) -> Option<&'a Column> {
     let origin = column.origin.as_ref()?;
     catalog.get(&origin.table)?.columns.iter().find(|known| known.name == origin.column)
 }

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::ApiError;
 use super::body::{Json, Written};
 use super::caller::Caller;
-use crate::account::Account;
 use crate::blocking::blocking;
+use crate::datasource::DataSource;
 use crate::frames::rows_json;
 use crate::query::{QueryContext, SqlQuery};
 
@@ -38,8 +38,12 @@ impl Question {
     }
 }
 
-pub(super) async fn sql(_: Caller, State(account): State<Account>, Json(question): Json<Question>) -> Result<Written, ApiError> {
-    let answer = account.query(&question.query, &question.context()).await?;
-    let catalog = account.catalog();
+pub(super) async fn sql(
+    _: Caller,
+    State(datasource): State<DataSource>,
+    Json(question): Json<Question>,
+) -> Result<Written, ApiError> {
+    let answer = datasource.query(&question.query, &question.context()).await?;
+    let catalog = datasource.catalog();
     blocking(move || Written::of(&rows_json(&answer, &catalog))).await
 }

@@ -56,7 +56,9 @@ impl Contract {
     pub fn from_openapi(document: &[u8]) -> Result<Contract, CatalogError> {
         let catalog = Catalog::from_openapi(document)?;
         let document: Node = serde_json::from_slice(document)?;
-        let terms = operations(&document).map(|(path, get)| (path.to_owned(), terms(&document, get))).collect();
+        let terms = operations(&document)
+            .map(|(path, get)| (path.to_owned(), terms(&document, get)))
+            .collect();
         Ok(Contract { catalog, terms })
     }
 
@@ -69,10 +71,16 @@ fn terms(document: &Node, get: &Node) -> Terms {
     let mut read = Terms::default();
     for parameter in parameters(document, get) {
         let Some(name) = parameter.get("name").and_then(Node::text) else { continue };
-        let kind = parameter.get("schema").map_or(Kind::Json, |schema| Resolver::new(document).shape(schema).kind());
-        read.parameters.push((name.to_owned(), Parameter { kind, required: parameter.get("required") == Some(&Node::Bool(true)) }));
+        let kind = parameter
+            .get("schema")
+            .map_or(Kind::Json, |schema| Resolver::new(document).shape(schema).kind());
+        read.parameters.push((
+            name.to_owned(),
+            Parameter { kind, required: parameter.get("required") == Some(&Node::Bool(true)) },
+        ));
     }
-    let mut reader = Reader { document, open: Vec::new(), depth: 0, left: MAX_SCHEMAS, fields: BTreeMap::new() };
+    let mut reader =
+        Reader { document, open: Vec::new(), depth: 0, left: MAX_SCHEMAS, fields: BTreeMap::new() };
     if let Some(schema) = answer(document, get) {
         reader.schema("", schema);
     }
@@ -112,7 +120,11 @@ impl<'a> Reader<'a> {
     }
 
     fn referenced(&mut self, path: &str, reference: &'a str) {
-        let Some(target) = self.document.pointer(reference).filter(|_| !self.open.contains(&reference)) else { return };
+        let Some(target) =
+            self.document.pointer(reference).filter(|_| !self.open.contains(&reference))
+        else {
+            return;
+        };
         self.open.push(reference);
         self.schema(path, target);
         self.open.pop();
@@ -121,13 +133,17 @@ impl<'a> Reader<'a> {
     fn inline(&mut self, path: &str, schema: &'a Node) {
         let listed = schema.get("enum").map(Node::items).unwrap_or_default();
         let null = Node::Text("null".to_owned());
-        let nullable = schema.get("type").is_some_and(|kind| *kind == null || kind.items().contains(&null))
-            || schema.get("nullable") == Some(&Node::Bool(true))
-            || listed.contains(&Node::Null);
+        let nullable =
+            schema.get("type").is_some_and(|kind| *kind == null || kind.items().contains(&null))
+                || schema.get("nullable") == Some(&Node::Bool(true))
+                || listed.contains(&Node::Null);
         if let Some(field) = self.fields.get_mut(path) {
             field.presence.nullable |= nullable;
-            let values = listed.iter().chain(schema.get("const")).filter(|value| **value != Node::Null);
-            for value in values.map(|value| value.text().map_or_else(|| value.to_string(), str::to_owned)) {
+            let values =
+                listed.iter().chain(schema.get("const")).filter(|value| **value != Node::Null);
+            for value in
+                values.map(|value| value.text().map_or_else(|| value.to_string(), str::to_owned))
+            {
                 if !field.values.contains(&value) {
                     field.values.push(value);
                 }
@@ -142,7 +158,8 @@ impl<'a> Reader<'a> {
         for (name, property) in schema.get("properties").map(Node::entries).unwrap_or_default() {
             let inner = if path.is_empty() { name.clone() } else { format!("{path}_{name}") };
             let required = required.iter().any(|required| required.text() == Some(name));
-            let promise = Promise { presence: Presence { required, nullable: false }, values: Vec::new() };
+            let promise =
+                Promise { presence: Presence { required, nullable: false }, values: Vec::new() };
             self.fields.entry(inner.clone()).or_insert(promise).presence.required &= required;
             self.schema(&inner, property);
         }

@@ -29,26 +29,42 @@ impl fmt::Display for Change {
         match self {
             Change::CollectionAdded { collection } => write!(f, "+ {collection}"),
             Change::CollectionRemoved { collection } => write!(f, "- {collection}"),
-            Change::StyleChanged { collection, from, to } => write!(f, "~ {collection}: {} → {}", from.words(), to.words()),
-            Change::ParameterAdded { collection, parameter } => write!(f, "+ {collection}?{parameter}"),
-            Change::ParameterRemoved { collection, parameter } => write!(f, "- {collection}?{parameter}"),
+            Change::StyleChanged { collection, from, to } => {
+                write!(f, "~ {collection}: {} → {}", from.words(), to.words())
+            }
+            Change::ParameterAdded { collection, parameter } => {
+                write!(f, "+ {collection}?{parameter}")
+            }
+            Change::ParameterRemoved { collection, parameter } => {
+                write!(f, "- {collection}?{parameter}")
+            }
             Change::ParameterKindChanged { collection, parameter, from, to } => {
                 write!(f, "~ {collection}?{parameter}: {} → {}", from.declared(), to.declared())
             }
             Change::ParameterPresenceChanged { collection, parameter, required } => {
-                write!(f, "~ {collection}?{parameter}: {}", if *required { "now needed" } else { "no longer needed" })
+                write!(
+                    f,
+                    "~ {collection}?{parameter}: {}",
+                    if *required { "now needed" } else { "no longer needed" }
+                )
             }
-            Change::ColumnAdded { collection, column, kind } => write!(f, "+ {collection}.{column} {}", kind.declared()),
+            Change::ColumnAdded { collection, column, kind } => {
+                write!(f, "+ {collection}.{column} {}", kind.declared())
+            }
             Change::ColumnRemoved { collection, column } => write!(f, "- {collection}.{column}"),
             Change::KindChanged { collection, column, from, to } => {
                 write!(f, "~ {collection}.{column}: {} → {}", from.declared(), to.declared())
             }
             Change::SeriesAdded { series } => write!(f, "+ {series} (series)"),
             Change::SeriesRemoved { series } => write!(f, "- {series} (series)"),
-            Change::PresenceChanged { collection, field, from, to } => write!(f, "~ {collection}.{field}: {from} → {to}"),
+            Change::PresenceChanged { collection, field, from, to } => {
+                write!(f, "~ {collection}.{field}: {from} → {to}")
+            }
             Change::ValuesChanged { collection, field, added, removed } => {
                 write!(f, "~ {collection}.{field}:")?;
-                for (sign, values) in [('+', added), ('-', removed)].iter().filter(|(_, values)| !values.is_empty()) {
+                for (sign, values) in
+                    [('+', added), ('-', removed)].iter().filter(|(_, values)| !values.is_empty())
+                {
                     write!(f, " {sign} {}", values.join(", "))?;
                 }
                 Ok(())
@@ -77,11 +93,15 @@ impl Contract {
             match new.iter().find(|new| new.name == collection.name) {
                 Some(new) => {
                     compare(collection, new, &mut changes);
-                    if let (Some(before), Some(after)) = (self.terms(&collection.path), other.terms(&new.path)) {
+                    if let (Some(before), Some(after)) =
+                        (self.terms(&collection.path), other.terms(&new.path))
+                    {
                         compare_terms(&collection.name, before, after, &mut changes);
                     }
                 }
-                None => changes.push(Change::CollectionRemoved { collection: collection.name.clone() }),
+                None => {
+                    changes.push(Change::CollectionRemoved { collection: collection.name.clone() })
+                }
             }
         }
         let added = new.iter().filter(|new| old.iter().all(|old| old.name != new.name));
@@ -93,23 +113,44 @@ impl Contract {
 fn compare(old: &Collection, new: &Collection, changes: &mut Vec<Change>) {
     let collection = || old.name.clone();
     if old.style != new.style {
-        changes.push(Change::StyleChanged { collection: collection(), from: old.style, to: new.style });
+        changes.push(Change::StyleChanged {
+            collection: collection(),
+            from: old.style,
+            to: new.style,
+        });
     }
     for column in &old.columns {
         let name = column.name.clone();
         match new.columns.iter().find(|other| other.name == column.name) {
             Some(other) if other.kind == column.kind => {}
-            Some(other) => changes.push(Change::KindChanged { collection: collection(), column: name, from: column.kind, to: other.kind }),
+            Some(other) => changes.push(Change::KindChanged {
+                collection: collection(),
+                column: name,
+                from: column.kind,
+                to: other.kind,
+            }),
             None => changes.push(Change::ColumnRemoved { collection: collection(), column: name }),
         }
     }
-    for column in new.columns.iter().filter(|column| old.columns.iter().all(|other| other.name != column.name)) {
-        changes.push(Change::ColumnAdded { collection: collection(), column: column.name.clone(), kind: column.kind });
+    for column in new
+        .columns
+        .iter()
+        .filter(|column| old.columns.iter().all(|other| other.name != column.name))
+    {
+        changes.push(Change::ColumnAdded {
+            collection: collection(),
+            column: column.name.clone(),
+            kind: column.kind,
+        });
     }
-    for series in old.series.iter().filter(|series| new.series.iter().all(|other| other.name != series.name)) {
+    for series in
+        old.series.iter().filter(|series| new.series.iter().all(|other| other.name != series.name))
+    {
         changes.push(Change::SeriesRemoved { series: series.name.clone() });
     }
-    for series in new.series.iter().filter(|series| old.series.iter().all(|other| other.name != series.name)) {
+    for series in
+        new.series.iter().filter(|series| old.series.iter().all(|other| other.name != series.name))
+    {
         changes.push(Change::SeriesAdded { series: series.name.clone() });
     }
 }
@@ -118,7 +159,11 @@ fn compare(old: &Collection, new: &Collection, changes: &mut Vec<Change>) {
 fn compare_terms(collection: &str, old: &Terms, new: &Terms, changes: &mut Vec<Change>) {
     let collection = || collection.to_owned();
     let find = |among: &Terms, name: &str| -> Option<Parameter> {
-        among.parameters.iter().find(|(other, _)| other == name).map(|(_, parameter)| parameter.clone())
+        among
+            .parameters
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, parameter)| parameter.clone())
     };
     for (name, before) in &old.parameters {
         let parameter = name.clone();
@@ -128,25 +173,50 @@ fn compare_terms(collection: &str, old: &Terms, new: &Terms, changes: &mut Vec<C
         };
         if before.kind != after.kind {
             let (from, to) = (before.kind, after.kind);
-            changes.push(Change::ParameterKindChanged { collection: collection(), parameter: parameter.clone(), from, to });
+            changes.push(Change::ParameterKindChanged {
+                collection: collection(),
+                parameter: parameter.clone(),
+                from,
+                to,
+            });
         }
         if before.required != after.required {
-            changes.push(Change::ParameterPresenceChanged { collection: collection(), parameter, required: after.required });
+            changes.push(Change::ParameterPresenceChanged {
+                collection: collection(),
+                parameter,
+                required: after.required,
+            });
         }
     }
     let added = new.parameters.iter().filter(|(name, _)| find(old, name).is_none());
-    changes.extend(added.map(|(name, _)| Change::ParameterAdded { collection: collection(), parameter: name.clone() }));
+    changes.extend(added.map(|(name, _)| Change::ParameterAdded {
+        collection: collection(),
+        parameter: name.clone(),
+    }));
 
     for (field, before) in &old.fields {
         let Some(after) = new.fields.get(field) else { continue };
         if before.presence != after.presence {
             let (from, to) = (before.presence, after.presence);
-            changes.push(Change::PresenceChanged { collection: collection(), field: field.clone(), from, to });
+            changes.push(Change::PresenceChanged {
+                collection: collection(),
+                field: field.clone(),
+                from,
+                to,
+            });
         }
-        let only = |these: &[String], those: &[String]| these.iter().filter(|value| !those.contains(value)).cloned().collect::<Vec<_>>();
-        let (added, removed) = (only(&after.values, &before.values), only(&before.values, &after.values));
+        let only = |these: &[String], those: &[String]| {
+            these.iter().filter(|value| !those.contains(value)).cloned().collect::<Vec<_>>()
+        };
+        let (added, removed) =
+            (only(&after.values, &before.values), only(&before.values, &after.values));
         if !added.is_empty() || !removed.is_empty() {
-            changes.push(Change::ValuesChanged { collection: collection(), field: field.clone(), added, removed });
+            changes.push(Change::ValuesChanged {
+                collection: collection(),
+                field: field.clone(),
+                added,
+                removed,
+            });
         }
     }
 }

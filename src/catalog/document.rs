@@ -58,7 +58,12 @@ impl Collection {
             id: id.ok_or(DocumentError::NoKey)?,
             day,
             start_at,
-            end_at: self.time.end.iter().find_map(|name| self.moment(fields, name, zone)).map(|end| end.at),
+            end_at: self
+                .time
+                .end
+                .iter()
+                .find_map(|name| self.moment(fields, name, zone))
+                .map(|end| end.at),
             utc_offset: start.and_then(|start| start.offset),
         })
     }
@@ -67,29 +72,51 @@ impl Collection {
     /// column, a number in a text column), else as JSON text; sentinels, what is missing, and days and instants that cannot be read are
     /// null.
     pub fn cells(&self, document: &Value, zone: Tz) -> Vec<Cell> {
-        self.columns.iter().map(|column| find(document, &column.path).map_or(Cell::Null, |value| column.cell(value, zone))).collect()
+        self.columns
+            .iter()
+            .map(|column| {
+                find(document, &column.path).map_or(Cell::Null, |value| column.cell(value, zone))
+            })
+            .collect()
     }
 
     /// The top-level fields that no column and no series takes, as one JSON object; null when there are none.
     pub fn extra(&self, document: &Value) -> Cell {
         let taken = |name: &str| {
-            let mut paths = self.columns.iter().map(|column| &column.path).chain(self.series.iter().map(|series| &series.path));
-            self.skipped_field(name).is_some() || paths.any(|path| path.first().is_some_and(|first| first == name))
+            let mut paths = self
+                .columns
+                .iter()
+                .map(|column| &column.path)
+                .chain(self.series.iter().map(|series| &series.path));
+            self.skipped_field(name).is_some()
+                || paths.any(|path| path.first().is_some_and(|first| first == name))
         };
         let Some(fields) = document.as_object() else { return Cell::Null };
-        let left: Map<String, Value> =
-            fields.iter().filter(|(name, _)| !taken(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let left: Map<String, Value> = fields
+            .iter()
+            .filter(|(name, _)| !taken(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         if left.is_empty() { Cell::Null } else { Cell::Text(Value::Object(left).to_string()) }
     }
 
     /// The timestamp in the top-level field `name`, unless it is that column's way of saying "none".
     fn moment(&self, fields: &Map<String, Value>, name: &str, zone: Tz) -> Option<Stamp> {
         let stamp = stamp(fields.get(name)?, zone)?;
-        let sentinel = self.columns.iter().find(|column| column.path == [name]).and_then(|column| column.sentinel);
+        let sentinel = self
+            .columns
+            .iter()
+            .find(|column| column.path == [name])
+            .and_then(|column| column.sentinel);
         (sentinel != Some(stamp.at.seconds())).then_some(stamp)
     }
 
-    fn document_key(&self, fields: &Map<String, Value>, day: Option<Day>, start: Option<Instant>) -> Option<String> {
+    fn document_key(
+        &self,
+        fields: &Map<String, Value>,
+        day: Option<Day>,
+        start: Option<Instant>,
+    ) -> Option<String> {
         let id = match fields.get("id") {
             Some(Value::String(id)) if !id.trim().is_empty() => Some(id.clone()),
             Some(Value::Number(id)) => Some(id.to_string()),
@@ -98,7 +125,10 @@ impl Collection {
         id.or_else(|| day.map(|day| day.to_string()))
             .or_else(|| start.map(|start| start.to_string()))
             // There is only one of it.
-            .or_else(|| (self.style == Style::Singleton && self.storage == Storage::Documents).then(|| self.name.clone()))
+            .or_else(|| {
+                (self.style == Style::Singleton && self.storage == Storage::Documents)
+                    .then(|| self.name.clone())
+            })
     }
 
     fn row_key(&self, fields: &Map<String, Value>, names: &[&str], zone: Tz) -> Option<String> {
@@ -106,7 +136,11 @@ impl Collection {
             None | Some(Value::Null) => String::new(),
             Some(value) => {
                 // A number may be a time only where a time belongs.
-                let stamp = if value.is_string() || self.time.start.contains(name) { stamp(value, zone) } else { None };
+                let stamp = if value.is_string() || self.time.start.contains(name) {
+                    stamp(value, zone)
+                } else {
+                    None
+                };
                 let plain = || value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 stamp.map_or_else(plain, |stamp| stamp.at.to_string())
             }
@@ -127,7 +161,9 @@ impl Column {
             (_, Value::Null) => Cell::Null,
             (Kind::Json, value) => Cell::Text(value.to_string()),
             (Kind::Day, value) => day(value).map_or(Cell::Null, |day| Cell::Text(day.to_string())),
-            (Kind::Instant, value) => stamp(value, zone).map_or(Cell::Null, |stamp| Cell::Integer(stamp.at.seconds())),
+            (Kind::Instant, value) => {
+                stamp(value, zone).map_or(Cell::Null, |stamp| Cell::Integer(stamp.at.seconds()))
+            }
             (_, Value::String(text)) => Cell::Text(text.clone()),
             (Kind::Text, value) => Cell::Text(value.to_string()),
             (_, Value::Bool(value)) => Cell::Integer((*value).into()),
@@ -138,7 +174,9 @@ impl Column {
             },
             (_, value @ (Value::Array(_) | Value::Object(_))) => Cell::Text(value.to_string()),
         };
-        if self.sentinel.is_some_and(|sentinel| cell == Cell::Integer(sentinel) || cell == Cell::Real(sentinel as f64)) {
+        if self.sentinel.is_some_and(|sentinel| {
+            cell == Cell::Integer(sentinel) || cell == Cell::Real(sentinel as f64)
+        }) {
             Cell::Null
         } else {
             cell
@@ -150,7 +188,9 @@ impl Column {
 pub(super) fn stamp(value: &Value, zone: Tz) -> Option<Stamp> {
     match value {
         Value::String(text) => Stamp::parse(text, zone).ok(),
-        Value::Number(number) => Some(Stamp { at: Instant::of_count(count(number)?)?, offset: None }),
+        Value::Number(number) => {
+            Some(Stamp { at: Instant::of_count(count(number)?)?, offset: None })
+        }
         _ => None,
     }
 }

@@ -30,7 +30,10 @@ impl Node {
 
     /// What a reference such as `#/components/schemas/Sleep` points to within this document.
     pub fn pointer(&self, reference: &str) -> Option<&Node> {
-        reference.strip_prefix("#/")?.split('/').try_fold(self, |node, key| node.get(&key.replace("~1", "/").replace("~0", "~")))
+        reference
+            .strip_prefix("#/")?
+            .split('/')
+            .try_fold(self, |node, key| node.get(&key.replace("~1", "/").replace("~0", "~")))
     }
 
     pub fn text(&self) -> Option<&str> {
@@ -68,8 +71,14 @@ impl Node {
     fn render_into(&self, text: &mut String, indent: usize, used: usize) {
         let flat = self.to_string();
         let (open, rows, close) = match self {
-            Node::List(items) => ('[', items.iter().map(|item| (String::new(), item)).collect(), ']'),
-            Node::Object(entries) => ('{', entries.iter().map(|(key, value)| (format!("{}: ", quoted(key)), value)).collect(), '}'),
+            Node::List(items) => {
+                ('[', items.iter().map(|item| (String::new(), item)).collect(), ']')
+            }
+            Node::Object(entries) => (
+                '{',
+                entries.iter().map(|(key, value)| (format!("{}: ", quoted(key)), value)).collect(),
+                '}',
+            ),
             _ => (' ', Vec::new(), ' '),
         };
         // One more for the comma that may follow.

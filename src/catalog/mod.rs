@@ -29,7 +29,7 @@ pub use succession::Loss;
 
 use serde::Serialize;
 
-use crate::words::hex;
+use crate::format::hex;
 
 /// Every collection of one version of Oura's API.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -192,7 +192,8 @@ pub enum Encoding {
 impl Catalog {
     /// The newest document known at build time, reduced to facts: what the program uses when Oura cannot be asked.
     pub fn bundled() -> Catalog {
-        Catalog::from_openapi(include_bytes!("openapi.json")).expect("the bundled document is read by a test")
+        Catalog::from_openapi(include_bytes!("openapi.json"))
+            .expect("the bundled document is read by a test")
     }
 
     /// The collection with this name, in any capitals (`vo2_max` finds `vO2_max`).

@@ -27,7 +27,8 @@ impl Catalog {
     /// raw documents are kept whole in any case.
     pub fn from_openapi(document: &[u8]) -> Result<Catalog, CatalogError> {
         let document: Node = serde_json::from_slice(document)?;
-        let version = document.at(&["info", "version"]).and_then(Node::text).unwrap_or_default().to_owned();
+        let version =
+            document.at(&["info", "version"]).and_then(Node::text).unwrap_or_default().to_owned();
         let mut tables = HashSet::new();
         let mut collections: Vec<Collection> = operations(&document)
             .filter(|(path, _)| skipped_path(path).is_none())
@@ -45,21 +46,39 @@ impl Catalog {
 /// Every `GET` below [`PREFIX`]: its path and its operation.
 pub(super) fn operations(document: &Node) -> impl Iterator<Item = (&str, &Node)> {
     let paths = document.get("paths").map(Node::entries).unwrap_or_default();
-    paths.iter().filter(|(path, _)| path.starts_with(PREFIX)).filter_map(|(path, item)| Some((path.as_str(), item.get("get")?)))
+    paths
+        .iter()
+        .filter(|(path, _)| path.starts_with(PREFIX))
+        .filter_map(|(path, item)| Some((path.as_str(), item.get("get")?)))
 }
 
 /// The parameters of an operation, references followed.
-pub(super) fn parameters<'a>(document: &'a Node, operation: &'a Node) -> impl Iterator<Item = &'a Node> {
-    operation.get("parameters").map(Node::items).unwrap_or_default().iter().map(|parameter| follow(document, parameter))
+pub(super) fn parameters<'a>(
+    document: &'a Node,
+    operation: &'a Node,
+) -> impl Iterator<Item = &'a Node> {
+    operation
+        .get("parameters")
+        .map(Node::items)
+        .unwrap_or_default()
+        .iter()
+        .map(|parameter| follow(document, parameter))
 }
 
 /// The schema of an operation's answer.
 pub(super) fn answer<'a>(document: &'a Node, operation: &'a Node) -> Option<&'a Node> {
-    follow(document, operation.at(&["responses", "200"])?).at(&["content", "application/json", "schema"])
+    follow(document, operation.at(&["responses", "200"])?).at(&[
+        "content",
+        "application/json",
+        "schema",
+    ])
 }
 
 fn follow<'a>(document: &'a Node, node: &'a Node) -> &'a Node {
-    node.get("$ref").and_then(Node::text).and_then(|reference| document.pointer(reference)).unwrap_or(node)
+    node.get("$ref")
+        .and_then(Node::text)
+        .and_then(|reference| document.pointer(reference))
+        .unwrap_or(node)
 }
 
 fn collection(document: &Node, path: &str, get: &Node) -> Option<Collection> {
@@ -67,19 +86,23 @@ fn collection(document: &Node, path: &str, get: &Node) -> Option<Collection> {
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return None;
     }
-    let answer = answer(document, get).map_or(Shape::Any, |schema| Resolver::new(document).shape(schema));
+    let answer =
+        answer(document, get).map_or(Shape::Any, |schema| Resolver::new(document).shape(schema));
     let (enveloped, item) = match answer.field("data") {
         Some(Shape::List(item)) => (true, (**item).clone()),
         Some(_) => (true, Shape::Any),
         None => (false, answer),
     };
     let style = style(document, get, enveloped);
-    let facts =
-        overlay::facts(name).unwrap_or_else(|| Facts::guessed(name, style, item.field("id").is_some(), item.field("timestamp").is_some()));
+    let facts = overlay::facts(name).unwrap_or_else(|| {
+        Facts::guessed(name, style, item.field("id").is_some(), item.field("timestamp").is_some())
+    });
     let table = table(name);
     let (columns, series) = Flattener::new(&table, facts).flatten(&item);
     // A row table is built on its key: a field that this version does not have cannot be part of it.
-    let known = |field: &&str| facts.time.start.contains(field) || columns.iter().any(|column| column.name == *field);
+    let known = |field: &&str| {
+        facts.time.start.contains(field) || columns.iter().any(|column| column.name == *field)
+    };
     let key: Vec<&'static str> = facts.key.iter().copied().filter(known).collect();
     Some(Collection {
         name: name.to_owned(),
@@ -98,7 +121,10 @@ fn collection(document: &Node, path: &str, get: &Node) -> Option<Collection> {
 }
 
 fn style(document: &Node, get: &Node, enveloped: bool) -> Style {
-    let takes = |name| parameters(document, get).any(|parameter| parameter.get("name").and_then(Node::text) == Some(name));
+    let takes = |name| {
+        parameters(document, get)
+            .any(|parameter| parameter.get("name").and_then(Node::text) == Some(name))
+    };
     match () {
         () if takes("start_datetime") => Style::Datetimes,
         () if takes("start_date") => Style::Dates,
@@ -110,7 +136,8 @@ fn style(document: &Node, get: &Node, enveloped: bool) -> Style {
 /// The name in lower case, out of the way of the tables and views that every store has.
 fn table(name: &str) -> String {
     let table = name.to_ascii_lowercase();
-    let taken = overlay::STORE_TABLES.contains(&table.as_str()) || ["oura_", "sqlite_"].iter().any(|prefix| table.starts_with(prefix));
+    let taken = overlay::STORE_TABLES.contains(&table.as_str())
+        || ["oura_", "sqlite_"].iter().any(|prefix| table.starts_with(prefix));
     if taken { format!("collection_{table}") } else { table }
 }
 
@@ -132,13 +159,21 @@ impl<'a> Flattener<'a> {
             Storage::Documents => ["document", "time", "day", "utc_offset"].as_slice(),
             Storage::Rows => ["time", "extra"].as_slice(),
         };
-        Flattener { table, facts, names: own.iter().map(|name| (*name).to_owned()).collect(), columns: Vec::new(), series: Vec::new() }
+        Flattener {
+            table,
+            facts,
+            names: own.iter().map(|name| (*name).to_owned()).collect(),
+            columns: Vec::new(),
+            series: Vec::new(),
+        }
     }
 
     fn flatten(mut self, item: &Shape) -> (Vec<Column>, Vec<Series>) {
         let storage = self.facts.storage;
         if let Shape::Object(fields) = item {
-            for (name, shape) in fields.iter().filter(|(name, _)| skipped_field(name, storage).is_none()) {
+            for (name, shape) in
+                fields.iter().filter(|(name, _)| skipped_field(name, storage).is_none())
+            {
                 self.field(vec![name.clone()], shape);
             }
         }
@@ -154,7 +189,9 @@ impl<'a> Flattener<'a> {
         match shape {
             Shape::Object(fields) if SAMPLE.iter().all(|name| shape.field(name).is_some()) => {
                 // What a series has beside its points is a column like any other.
-                for (name, shape) in fields.iter().filter(|(name, _)| !SAMPLE.contains(&name.as_str())) {
+                for (name, shape) in
+                    fields.iter().filter(|(name, _)| !SAMPLE.contains(&name.as_str()))
+                {
                     self.field(path.iter().chain([name]).cloned().collect(), shape);
                 }
                 self.series(path, Encoding::Sample);
@@ -180,14 +217,27 @@ impl<'a> Flattener<'a> {
         }
         let known = self.facts.field(&path.join("_"));
         let name = self.free_name(&path);
-        self.columns.push(Column { name, path, kind, unit: known.unit, description: known.description, sentinel: known.sentinel });
+        self.columns.push(Column {
+            name,
+            path,
+            kind,
+            unit: known.unit,
+            description: known.description,
+            sentinel: known.sentinel,
+        });
     }
 
     fn series(&mut self, path: Vec<String>, encoding: Encoding) {
         let known = self.facts.field(&path.join("_"));
         let name = format!("{}.{}", self.table, identifier(&path));
         if self.series.iter().all(|series| series.name != name) {
-            self.series.push(Series { name, path, encoding, unit: known.unit, description: known.description });
+            self.series.push(Series {
+                name,
+                path,
+                encoding,
+                unit: known.unit,
+                description: known.description,
+            });
         }
     }
 
@@ -202,7 +252,10 @@ impl<'a> Flattener<'a> {
 }
 
 fn identifier(path: &[String]) -> String {
-    path.join("_").chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect()
+    path.join("_")
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' })
+        .collect()
 }
 
 /// The seconds per digit of a field named like `sleep_phase_5_min` or `movement_30_sec`.
@@ -213,5 +266,10 @@ fn digit_interval(path: &[String]) -> Option<u32> {
         "min" => 60,
         _ => return None,
     };
-    words.next()?.parse::<u32>().ok()?.checked_mul(seconds).filter(|interval| (1..=86_400).contains(interval))
+    words
+        .next()?
+        .parse::<u32>()
+        .ok()?
+        .checked_mul(seconds)
+        .filter(|interval| (1..=86_400).contains(interval))
 }

@@ -43,7 +43,13 @@ pub fn reduce(document: &[u8], version: Option<&str>) -> Result<Vec<u8>, Catalog
         reach(&document, &schema, &mut schemas);
         let content = object([("application/json", object([("schema", schema)]))]);
         let responses = object([("200", object([("content", content)]))]);
-        paths.insert(path.to_owned(), object([("get", object([("parameters", Node::List(parameters)), ("responses", responses)]))]));
+        paths.insert(
+            path.to_owned(),
+            object([(
+                "get",
+                object([("parameters", Node::List(parameters)), ("responses", responses)]),
+            )]),
+        );
     }
     if paths.is_empty() {
         return Err(CatalogError::Empty);
@@ -73,7 +79,11 @@ fn reach(document: &Node, from: &Node, schemas: &mut BTreeMap<String, Node>) {
 }
 
 fn references(schema: &Node) -> Vec<String> {
-    let here = schema.get("$ref").and_then(Node::text).and_then(|reference| reference.strip_prefix(SCHEMAS)).map(str::to_owned);
+    let here = schema
+        .get("$ref")
+        .and_then(Node::text)
+        .and_then(|reference| reference.strip_prefix(SCHEMAS))
+        .map(str::to_owned);
     let inner = schema.items().iter().chain(schema.entries().iter().map(|(_, value)| value));
     here.into_iter().chain(inner.flat_map(references)).collect()
 }
@@ -81,20 +91,42 @@ fn references(schema: &Node) -> Vec<String> {
 fn parameter_facts(parameter: &Node) -> Node {
     let facts = ["name", "in", "required", "schema"];
     let kept = parameter.entries().iter().filter(|(key, _)| facts.contains(&key.as_str()));
-    Node::Object(kept.map(|(key, value)| (key.clone(), if key == "schema" { schema_facts(value) } else { value.clone() })).collect())
+    Node::Object(
+        kept.map(|(key, value)| {
+            (key.clone(), if key == "schema" { schema_facts(value) } else { value.clone() })
+        })
+        .collect(),
+    )
 }
 
 fn schema_facts(schema: &Node) -> Node {
     let fact = |(key, value): &(String, Node)| {
         let value = match key.as_str() {
-            "properties" => Node::Object(value.entries().iter().map(|(name, property)| (name.clone(), schema_facts(property))).collect()),
-            "anyOf" | "oneOf" | "allOf" => Node::List(value.items().iter().map(schema_facts).collect()),
-            "items" | "additionalProperties" if matches!(value, Node::Object(_)) => schema_facts(value),
+            "properties" => Node::Object(
+                value
+                    .entries()
+                    .iter()
+                    .map(|(name, property)| (name.clone(), schema_facts(property)))
+                    .collect(),
+            ),
+            "anyOf" | "oneOf" | "allOf" => {
+                Node::List(value.items().iter().map(schema_facts).collect())
+            }
+            "items" | "additionalProperties" if matches!(value, Node::Object(_)) => {
+                schema_facts(value)
+            }
             _ => value.clone(),
         };
         (key.clone(), value)
     };
-    Node::Object(schema.entries().iter().filter(|(key, _)| SCHEMA_FACTS.contains(&key.as_str())).map(fact).collect())
+    Node::Object(
+        schema
+            .entries()
+            .iter()
+            .filter(|(key, _)| SCHEMA_FACTS.contains(&key.as_str()))
+            .map(fact)
+            .collect(),
+    )
 }
 
 fn object<const N: usize>(entries: [(&str, Node); N]) -> Node {

@@ -24,7 +24,12 @@ impl Collection {
     ///
     /// A sample object starts at its own `timestamp`. A digit string has none: it starts at the document's `timestamp` (`class_5_min` at
     /// 4:00, while its document is filed under midnight), else at `start_at`.
-    pub fn samples(&self, document: &Value, start_at: Option<Instant>, zone: Tz) -> Vec<SamplePoint> {
+    pub fn samples(
+        &self,
+        document: &Value,
+        start_at: Option<Instant>,
+        zone: Tz,
+    ) -> Vec<SamplePoint> {
         let mut points = Vec::new();
         for (series, rule) in self.series.iter().enumerate() {
             let Some(value) = find(document, &rule.path) else { continue };
@@ -32,12 +37,21 @@ impl Collection {
                 Encoding::Sample => {
                     let start = timestamp(value, zone).or(start_at);
                     let interval = value.get("interval").and_then(Value::as_f64);
-                    let items = value.get("items").and_then(Value::as_array).into_iter().flatten().map(Value::as_f64);
+                    let items = value
+                        .get("items")
+                        .and_then(Value::as_array)
+                        .into_iter()
+                        .flatten()
+                        .map(Value::as_f64);
                     points.extend(placed(series, start, interval, items));
                 }
                 Encoding::Digits { interval, .. } => {
                     let start = timestamp(document, zone).or(start_at);
-                    let items = value.as_str().unwrap_or_default().chars().map(|digit| digit.to_digit(10).map(f64::from));
+                    let items = value
+                        .as_str()
+                        .unwrap_or_default()
+                        .chars()
+                        .map(|digit| digit.to_digit(10).map(f64::from));
                     points.extend(placed(series, start, Some((*interval).into()), items));
                 }
             }
@@ -60,7 +74,11 @@ fn placed(
     let grid = start.zip(interval.filter(|interval| *interval > 0.0 && *interval <= MAX_INTERVAL));
     let place = move |(index, value): (usize, Option<f64>)| {
         let (start, interval) = grid?;
-        Some(SamplePoint { series, at: start.plus((index as f64 * interval) as i64), value: value? })
+        Some(SamplePoint {
+            series,
+            at: start.plus((index as f64 * interval) as i64),
+            value: value?,
+        })
     };
     items.take(if grid.is_some() { MAX_POINTS } else { 0 }).enumerate().filter_map(place)
 }

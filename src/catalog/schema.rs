@@ -25,7 +25,9 @@ impl Shape {
     /// The field of an object.
     pub fn field(&self, name: &str) -> Option<&Shape> {
         match self {
-            Shape::Object(fields) => fields.iter().find(|(field, _)| field == name).map(|(_, shape)| shape),
+            Shape::Object(fields) => {
+                fields.iter().find(|(field, _)| field == name).map(|(_, shape)| shape)
+            }
             _ => None,
         }
     }
@@ -44,12 +46,16 @@ impl Shape {
         match (self, other) {
             (Shape::Nothing, shape) | (shape, Shape::Nothing) => shape,
             // `anyOf [Sleep, free object]`: the free one stands for a selection of the other's fields.
-            (Shape::Any, shape @ Shape::Object(_)) | (shape @ Shape::Object(_), Shape::Any) => shape,
+            (Shape::Any, shape @ Shape::Object(_)) | (shape @ Shape::Object(_), Shape::Any) => {
+                shape
+            }
             (Shape::List(one), Shape::List(two)) => Shape::List(Box::new(one.merge(*two))),
             (Shape::Object(mut fields), Shape::Object(more)) => {
                 for (name, shape) in more {
                     match fields.iter_mut().find(|(field, _)| *field == name) {
-                        Some((_, known)) => *known = std::mem::replace(known, Shape::Nothing).merge(shape),
+                        Some((_, known)) => {
+                            *known = std::mem::replace(known, Shape::Nothing).merge(shape)
+                        }
                         None => fields.push((name, shape)),
                     }
                 }
@@ -57,7 +63,9 @@ impl Shape {
             }
             (one, two) if one == two => one,
             (Shape::Scalar(Integer | Real), Shape::Scalar(Integer | Real)) => Shape::Scalar(Real),
-            (Shape::Scalar(Text | Day | Instant), Shape::Scalar(Text | Day | Instant)) => Shape::Scalar(Text),
+            (Shape::Scalar(Text | Day | Instant), Shape::Scalar(Text | Day | Instant)) => {
+                Shape::Scalar(Text)
+            }
             _ => Shape::Any,
         }
     }
@@ -110,9 +118,10 @@ impl<'a> Resolver<'a> {
 
     fn inline(&mut self, schema: &'a Node) -> Shape {
         let mut shape = match schema.get("type") {
-            Some(Node::List(types)) => {
-                types.iter().filter_map(Node::text).fold(Shape::Nothing, |shape, name| shape.merge(self.typed(name, schema)))
-            }
+            Some(Node::List(types)) => types
+                .iter()
+                .filter_map(Node::text)
+                .fold(Shape::Nothing, |shape, name| shape.merge(self.typed(name, schema))),
             Some(Node::Text(name)) => self.typed(name, schema),
             _ => self.untyped(schema),
         };
@@ -135,7 +144,9 @@ impl<'a> Resolver<'a> {
                 Some("date-time") => Kind::Instant,
                 _ => Kind::Text,
             }),
-            "array" => Shape::List(Box::new(schema.get("items").map_or(Shape::Nothing, |items| self.shape(items)))),
+            "array" => Shape::List(Box::new(
+                schema.get("items").map_or(Shape::Nothing, |items| self.shape(items)),
+            )),
             "object" => self.object(schema).unwrap_or(Shape::Any),
             _ => Shape::Any,
         }
@@ -145,10 +156,16 @@ impl<'a> Resolver<'a> {
         if let Some(object) = self.object(schema) {
             return object;
         }
-        match schema.get("enum").map(Node::items).and_then(|values| values.iter().find(|value| **value != Node::Null)) {
+        match schema
+            .get("enum")
+            .map(Node::items)
+            .and_then(|values| values.iter().find(|value| **value != Node::Null))
+        {
             Some(Node::Text(_)) => Shape::Scalar(Kind::Text),
             Some(Node::Bool(_)) => Shape::Scalar(Kind::Boolean),
-            Some(Node::Number(number)) => Shape::Scalar(if number.is_f64() { Kind::Real } else { Kind::Integer }),
+            Some(Node::Number(number)) => {
+                Shape::Scalar(if number.is_f64() { Kind::Real } else { Kind::Integer })
+            }
             _ => Shape::Nothing,
         }
     }
@@ -158,6 +175,11 @@ impl<'a> Resolver<'a> {
         if properties.is_empty() {
             return None;
         }
-        Some(Shape::Object(properties.iter().map(|(name, property)| (name.clone(), self.shape(property))).collect()))
+        Some(Shape::Object(
+            properties
+                .iter()
+                .map(|(name, property)| (name.clone(), self.shape(property)))
+                .collect(),
+        ))
     }
 }

@@ -18,9 +18,15 @@ impl Style {
 
 impl fmt::Display for Catalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns: usize = self.collections.iter().map(|collection| collection.columns.len()).sum();
+        let columns: usize =
+            self.collections.iter().map(|collection| collection.columns.len()).sum();
         let series: usize = self.collections.iter().map(|collection| collection.series.len()).sum();
-        writeln!(f, "Oura API {}: {} collections, {columns} columns, {series} series", self.version, self.collections.len())?;
+        writeln!(
+            f,
+            "Oura API {}: {} collections, {columns} columns, {series} series",
+            self.version,
+            self.collections.len()
+        )?;
         self.collections.iter().try_for_each(|collection| write!(f, "\n{collection}"))
     }
 }
@@ -45,7 +51,13 @@ impl fmt::Display for Collection {
 impl fmt::Display for Column {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sentinel = self.sentinel.map(|value| format!(" ({value} is null)")).unwrap_or_default();
-        row(f, &self.name, self.kind.declared(), self.unit, &format!("{}{sentinel}", self.description))
+        row(
+            f,
+            &self.name,
+            self.kind.declared(),
+            self.unit,
+            &format!("{}{sentinel}", self.description),
+        )
     }
 }
 
@@ -55,13 +67,21 @@ impl fmt::Display for Series {
             Encoding::Sample => ("series".to_owned(), &[][..]),
             Encoding::Digits { interval, codes } => (format!("{interval} s"), *codes),
         };
-        let codes: Vec<String> = codes.iter().map(|(code, meaning)| format!("{code} {meaning}")).collect();
-        let meaning = if codes.is_empty() { String::new() } else { format!(": {}", codes.join(", ")) };
+        let codes: Vec<String> =
+            codes.iter().map(|(code, meaning)| format!("{code} {meaning}")).collect();
+        let meaning =
+            if codes.is_empty() { String::new() } else { format!(": {}", codes.join(", ")) };
         row(f, &self.name, &kind, self.unit, &format!("{}{meaning}", self.description))
     }
 }
 
-fn row(f: &mut fmt::Formatter<'_>, name: &str, kind: &str, unit: Option<Unit>, description: &str) -> fmt::Result {
+fn row(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    kind: &str,
+    unit: Option<Unit>,
+    description: &str,
+) -> fmt::Result {
     let line = format!("  {name:44} {kind:9} {:17} {description}", unit.map_or("", |unit| unit.0));
     writeln!(f, "{}", line.trim_end())
 }

@@ -30,5 +30,8 @@ impl Collection {
 }
 
 pub(super) fn skipped_field(name: &str, storage: Storage) -> Option<&'static str> {
-    FIELDS.iter().find(|(field, only, _)| *field == name && only.is_none_or(|only| only == storage)).map(|(_, _, reason)| *reason)
+    FIELDS
+        .iter()
+        .find(|(field, only, _)| *field == name && only.is_none_or(|only| only == storage))
+        .map(|(_, _, reason)| *reason)
 }

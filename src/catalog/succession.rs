@@ -24,10 +24,11 @@ impl Catalog {
         if gone * 4 > known {
             return Err(Loss::Collections { gone, known });
         }
-        let collections = newer.collections.into_iter().map(|collection| match self.get(&collection.name) {
-            Some(old) => old.succeeded_by(collection),
-            None => Ok(collection),
-        });
+        let collections =
+            newer.collections.into_iter().map(|collection| match self.get(&collection.name) {
+                Some(old) => old.succeeded_by(collection),
+                None => Ok(collection),
+            });
         Ok(Catalog { version: newer.version, collections: collections.collect::<Result<_, _>>()? })
     }
 }
@@ -37,10 +38,17 @@ impl Collection {
         if newer.storage != self.storage {
             return Err(Loss::Shape { collection: self.name.clone() });
         }
-        let gone: Vec<&Column> =
-            self.columns.iter().filter(|old| newer.columns.iter().all(|column| !same(&column.name, &old.name))).collect();
+        let gone: Vec<&Column> = self
+            .columns
+            .iter()
+            .filter(|old| newer.columns.iter().all(|column| !same(&column.name, &old.name)))
+            .collect();
         if gone.len() * 2 > self.columns.len() {
-            return Err(Loss::Fields { collection: self.name.clone(), gone: gone.len(), known: self.columns.len() });
+            return Err(Loss::Fields {
+                collection: self.name.clone(),
+                gone: gone.len(),
+                known: self.columns.len(),
+            });
         }
         for column in &mut newer.columns {
             if let Some(old) = self.columns.iter().find(|old| same(&old.name, &column.name)) {
@@ -48,7 +56,11 @@ impl Collection {
             }
         }
         newer.columns.extend(gone.into_iter().cloned());
-        let series = self.series.iter().filter(|old| newer.series.iter().all(|series| series.name != old.name)).cloned();
+        let series = self
+            .series
+            .iter()
+            .filter(|old| newer.series.iter().all(|series| series.name != old.name))
+            .cloned();
         let series: Vec<_> = series.collect();
         newer.series.extend(series);
         // A row table is built on its key.
@@ -103,7 +115,16 @@ mod tests {
         sleep.columns.retain(|column| column.name != "contributors_timing");
         sleep.columns.iter_mut().find(|column| column.name == "score").unwrap().kind = Kind::Real;
         let successor = Catalog::bundled().succeeded_by(newer).unwrap();
-        let kind = |name: &str| successor.get("daily_sleep").unwrap().columns.iter().find(|column| column.name == name).unwrap().kind;
+        let kind = |name: &str| {
+            successor
+                .get("daily_sleep")
+                .unwrap()
+                .columns
+                .iter()
+                .find(|column| column.name == name)
+                .unwrap()
+                .kind
+        };
         assert_eq!((kind("score"), kind("contributors_timing")), (Kind::Real, Kind::Integer));
         for (one, two, wide) in [
             (Kind::Real, Kind::Integer, Kind::Real),
@@ -120,7 +141,10 @@ mod tests {
     fn a_document_that_loses_too_much_is_not_believed() {
         let mut few = Catalog::bundled();
         few.collections.truncate(12);
-        assert!(matches!(Catalog::bundled().succeeded_by(few), Err(Loss::Collections { known: 19, .. })));
+        assert!(matches!(
+            Catalog::bundled().succeeded_by(few),
+            Err(Loss::Collections { known: 19, .. })
+        ));
         let mut hollow = Catalog::bundled();
         of(&mut hollow, "sleep").columns.truncate(3);
         assert!(matches!(Catalog::bundled().succeeded_by(hollow), Err(Loss::Fields { .. })));
@@ -130,11 +154,14 @@ mod tests {
     fn every_known_version_can_follow_the_one_before() {
         let versions = ["1.23", "1.27", "1.28", "1.29", "1.34", "1.35", "1.37", "1.43"];
         let read = |version| {
-            let path = format!("{}/tests/fixtures/openapi/{version}.json", env!("CARGO_MANIFEST_DIR"));
+            let path =
+                format!("{}/tests/fixtures/openapi/{version}.json", env!("CARGO_MANIFEST_DIR"));
             Catalog::from_openapi(&std::fs::read(path).unwrap()).unwrap()
         };
         for pair in versions.windows(2) {
-            read(pair[0]).succeeded_by(read(pair[1])).unwrap_or_else(|loss| panic!("{pair:?}: {loss}"));
+            read(pair[0])
+                .succeeded_by(read(pair[1]))
+                .unwrap_or_else(|loss| panic!("{pair:?}: {loss}"));
         }
     }
 }

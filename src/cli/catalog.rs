@@ -38,16 +38,23 @@ pub fn run(command: Command) -> Result<(), CatalogCommandError> {
     match command {
         Command::Reduce { input, output, version } => {
             let version = version.as_deref().or_else(|| version_in(&input));
-            let reduced =
-                reduce(&read(&input)?, version).map_err(|source| CatalogCommandError::Document { path: input.clone(), source })?;
+            let reduced = reduce(&read(&input)?, version)
+                .map_err(|source| CatalogCommandError::Document { path: input.clone(), source })?;
             match output {
-                Some(path) => std::fs::write(&path, reduced).map_err(|source| CatalogCommandError::Write { path, source }),
+                Some(path) => std::fs::write(&path, reduced)
+                    .map_err(|source| CatalogCommandError::Write { path, source }),
                 None => print(&String::from_utf8_lossy(&reduced)),
             }
         }
-        Command::Show { document } => print(&document.as_deref().map_or_else(|| Ok(Catalog::bundled()), open)?.to_string()),
+        Command::Show { document } => {
+            print(&document.as_deref().map_or_else(|| Ok(Catalog::bundled()), open)?.to_string())
+        }
         Command::Diff { a, b } => {
-            let changes: String = contract(&a)?.diff(&contract(&b)?).iter().map(|change| format!("{change}\n")).collect();
+            let changes: String = contract(&a)?
+                .diff(&contract(&b)?)
+                .iter()
+                .map(|change| format!("{change}\n"))
+                .collect();
             print(if changes.is_empty() { "no differences\n" } else { &changes })
         }
     }
@@ -64,8 +71,8 @@ fn print(text: &str) -> Result<(), CatalogCommandError> {
 }
 
 fn open(path: &Path) -> Result<Catalog, CatalogCommandError> {
-    let mut catalog =
-        Catalog::from_openapi(&read(path)?).map_err(|source| CatalogCommandError::Document { path: path.to_owned(), source })?;
+    let mut catalog = Catalog::from_openapi(&read(path)?)
+        .map_err(|source| CatalogCommandError::Document { path: path.to_owned(), source })?;
     if let Some(version) = version_in(path) {
         catalog.version = version.to_owned();
     }
@@ -73,11 +80,13 @@ fn open(path: &Path) -> Result<Catalog, CatalogCommandError> {
 }
 
 fn contract(path: &Path) -> Result<Contract, CatalogCommandError> {
-    Contract::from_openapi(&read(path)?).map_err(|source| CatalogCommandError::Document { path: path.to_owned(), source })
+    Contract::from_openapi(&read(path)?)
+        .map_err(|source| CatalogCommandError::Document { path: path.to_owned(), source })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CatalogCommandError> {
-    std::fs::read(path).map_err(|source| CatalogCommandError::Read { path: path.to_owned(), source })
+    std::fs::read(path)
+        .map_err(|source| CatalogCommandError::Read { path: path.to_owned(), source })
 }
 
 /// `1.43` of `openapi-1.43.json`: Oura writes the version nowhere else.

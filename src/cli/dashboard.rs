@@ -46,7 +46,10 @@ fn list(values: &Value) -> impl Iterator<Item = &Value> {
 /// Nothing where `query` is none of ours: Grafana's own annotations, a variable that chooses a data source.
 fn target(title: &Value, query: &Value) -> Option<Target> {
     let ours = query["rawSql"].is_string() || query["queryType"].is_string();
-    ours.then(|| Target { panel: title.as_str().unwrap_or_default().to_owned(), query: query.clone() })
+    ours.then(|| Target {
+        panel: title.as_str().unwrap_or_default().to_owned(),
+        query: query.clone(),
+    })
 }
 
 #[cfg(test)]
@@ -55,7 +58,8 @@ mod tests {
 
     #[test]
     fn whatever_asks_on_a_dashboard_is_found() {
-        let asks = |sql: &str| serde_json::json!({ "refId": "A", "queryType": "sql", "rawSql": sql });
+        let asks =
+            |sql: &str| serde_json::json!({ "refId": "A", "queryType": "sql", "rawSql": sql });
         let dashboard = serde_json::json!({
             "panels": [
                 { "title": "Sleep", "targets": [asks("1"), { "queryType": "metrics", "metrics": ["days.steps"] }] },
@@ -67,7 +71,11 @@ mod tests {
                 { "name": "kind", "type": "query", "query": asks("4") },
             ] },
         });
-        let found: Vec<String> = targets(&dashboard.to_string()).unwrap().into_iter().map(|target| target.panel).collect();
+        let found: Vec<String> = targets(&dashboard.to_string())
+            .unwrap()
+            .into_iter()
+            .map(|target| target.panel)
+            .collect();
         assert_eq!(found, ["Sleep", "Sleep", "Inside", "Workouts", "kind"]);
         assert!(targets(OVERVIEW).unwrap().iter().any(|target| target.panel == "Workouts"));
     }

@@ -15,13 +15,13 @@ use tower::ServiceExt;
 use super::Failure;
 use super::dashboard::{OVERVIEW, Target, targets};
 use super::progress::follow;
-use crate::account::{Account, Accounts, DatasourceKey, Environment, Settings, Status};
 use crate::api::{self, Caller, Role};
+use crate::datasource::{DataSource, DataSourceKey, DataSources, Environment, Settings, Status};
+use crate::format::grouped;
 use crate::oura::{Origins, Secret};
 use crate::plugin::host::{Datasource, Host, PanelQuery};
 use crate::simulator::{self, Config, Simulator};
 use crate::time::{Clock, Tz};
-use crate::words::grouped;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -50,31 +50,36 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let clock = Clock::system();
     let first_day = clock.now().day(ZONE).plus(1 - i64::from(args.days));
     let config = Config::new(args.seed, first_day, clock.clone());
-    let settings = Settings { client_id: config.client_id.clone(), timezone: ZONE.name().to_owned(), ..Settings::default() };
+    let settings = Settings {
+        client_id: config.client_id.clone(),
+        timezone: ZONE.name().to_owned(),
+        ..Settings::default()
+    };
     let secret = Secret::new(config.client_secret.clone());
     let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into()).await?;
     eprintln!("A synthetic person with a ring lives at {}", simulator.origin());
 
-    let environment = Environment { clock, ..Environment::at(&args.data_dir, Origins::at(&simulator.origin()))? };
-    let key = DatasourceKey::single();
-    let accounts = Accounts::open(environment.clone())?;
-    let account = accounts.account(&key, &settings, &secret).await?;
-    log_in(&account, &environment.http).await?;
+    let environment =
+        Environment { clock, ..Environment::at(&args.data_dir, Origins::at(&simulator.origin()))? };
+    let key = DataSourceKey::single();
+    let datasources = DataSources::open(environment.clone())?;
+    let datasource = datasources.datasource(&key, &settings, &secret).await?;
+    log_in(&datasource, &environment.http).await?;
     let loading = Instant::now();
-    let run = account.status()?.sync.run.unwrap_or_default();
-    let progress = follow(&account, run).await?;
-    let status = account.status()?;
-    print_collections(&status, &days_of(&account).await?);
+    let run = datasource.status()?.sync.run.unwrap_or_default();
+    let progress = follow(&datasource, run).await?;
+    let status = datasource.status()?;
+    print_collections(&status, &days_of(&datasource).await?);
     let seconds = loading.elapsed().as_secs_f64();
     println!(
         "\n{} documents and rows in {seconds:.1} s: {} a second",
         grouped(progress.documents),
         grouped((progress.documents as f64 / seconds) as u64)
     );
-    let database = account.database();
-    drop(account);
-    accounts.shutdown().await;
-    drop(accounts);
+    let database = datasource.database();
+    drop(datasource);
+    datasources.shutdown().await;
+    drop(datasources);
 
     let datasource = Datasource {
         org: key.org(),
@@ -91,32 +96,38 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     // As it was called: it need not be on the path.
     let program = std::env::args().next().unwrap_or_else(|| "gpx_oura".to_owned());
     let data_dir = args.data_dir.display();
-    println!("Try        {program} query --data-dir {data_dir} \"SELECT * FROM nights ORDER BY day DESC LIMIT 7\"");
+    println!(
+        "Try        {program} query --data-dir {data_dir} \"SELECT * FROM nights ORDER BY day DESC LIMIT 7\""
+    );
     if let Some(peak) = peak_memory() {
-        println!("Memory     {:.0} MB at most, the simulator in the same process included", peak as f64 / 1e6);
+        println!(
+            "Memory     {:.0} MB at most, the simulator in the same process included",
+            peak as f64 / 1e6
+        );
     }
     println!("Time       {:.1} s", start.elapsed().as_secs_f64());
     Ok(())
 }
 
 /// What a person does in a browser: *Connect*, *Allow*, and back.
-async fn log_in(account: &Account, http: &reqwest::Client) -> Result<(), Failure> {
+async fn log_in(datasource: &DataSource, http: &reqwest::Client) -> Result<(), Failure> {
     let redirect = "http://localhost:3000/connections/datasources/edit/oura";
-    let started = call(account, "/oauth/start", json!({"redirectUri": redirect})).await?;
+    let started = call(datasource, "/oauth/start", json!({"redirectUri": redirect})).await?;
     let authorize_url = started["authorizeUrl"].as_str().ok_or("the login gave no address")?;
     let (code, state) = simulator::consent(http, authorize_url).await?;
-    let finished = call(account, "/oauth/callback", json!({"code": code, "state": state})).await?;
+    let finished =
+        call(datasource, "/oauth/callback", json!({"code": code, "state": state})).await?;
     eprintln!("Logged in: {}", finished["state"].as_str().unwrap_or_default());
     Ok(())
 }
 
 /// Sends one change through the resource routes.
-async fn call(account: &Account, path: &str, body: Value) -> Result<Value, Failure> {
+async fn call(datasource: &DataSource, path: &str, body: Value) -> Result<Value, Failure> {
     let request = Request::post(path)
         .header("Content-Type", "application/json")
         .extension(Caller { user: "demo".to_owned(), role: Role::Admin })
         .body(Body::from(body.to_string()))?;
-    let answer = api::router(account.clone()).oneshot(request).await?;
+    let answer = api::router(datasource.clone()).oneshot(request).await?;
     let succeeded = answer.status().is_success();
     let body: Value = serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 20).await?)?;
     match succeeded {
@@ -133,14 +144,17 @@ fn complaint(body: &Value) -> String {
 }
 
 /// On how many days each collection has something.
-async fn days_of(account: &Account) -> Result<HashMap<String, u64>, Failure> {
+async fn days_of(datasource: &DataSource) -> Result<HashMap<String, u64>, Failure> {
     let sql = "SELECT collection, count(*) FROM coverage WHERE documents > 0 GROUP BY collection";
-    let answer = call(account, "/sql", json!({ "sql": sql })).await?;
+    let answer = call(datasource, "/sql", json!({ "sql": sql })).await?;
     Ok(serde_json::from_value::<Vec<(String, u64)>>(answer["rows"].clone())?.into_iter().collect())
 }
 
 fn print_collections(status: &Status, days: &HashMap<String, u64>) {
-    println!("\n{:<26} {:>10}  {:>6}  {:<10}  {:<10}  state", "collection", "documents", "days", "first day", "last day");
+    println!(
+        "\n{:<26} {:>10}  {:>6}  {:<10}  {:<10}  state",
+        "collection", "documents", "days", "first day", "last day"
+    );
     for collection in &status.collections {
         let day = |day: Option<crate::time::Day>| day.map_or(String::new(), |day| day.to_string());
         println!(
@@ -156,7 +170,11 @@ fn print_collections(status: &Status, days: &HashMap<String, u64>) {
 }
 
 /// Starts this program as a plugin and asks it the dashboard's queries, for the last 90 days and for everything.
-async fn ask_like_grafana(args: &Args, simulator: &Simulator, datasource: &Datasource) -> Result<(), Failure> {
+async fn ask_like_grafana(
+    args: &Args,
+    simulator: &Simulator,
+    datasource: &Datasource,
+) -> Result<(), Failure> {
     let data_dir = std::path::absolute(&args.data_dir)?;
     let environment = [
         ("GF_PLUGIN_DATA_DIR".to_owned(), text(&data_dir)?),
@@ -166,7 +184,10 @@ async fn ask_like_grafana(args: &Args, simulator: &Simulator, datasource: &Datas
     let binary = std::env::current_exe()?;
     let launching = Instant::now();
     let host = Host::launch(&binary, &environment).await?;
-    println!("\nThe plugin, started as Grafana does, shook hands after {:.0} ms", launching.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "\nThe plugin, started as Grafana does, shook hands after {:.0} ms",
+        launching.elapsed().as_secs_f64() * 1e3
+    );
     for (title, days) in [("the last 90 days", 90), ("everything", i64::from(args.days))] {
         println!("\nThe dashboard's queries over gRPC, {title}, {} times each\n", args.repeat);
         println!("{:<44} {:>7}  {:>10}  {:>10}", "panel", "rows", "median ms", "p95 ms");
@@ -178,7 +199,13 @@ async fn ask_like_grafana(args: &Args, simulator: &Simulator, datasource: &Datas
     Ok(())
 }
 
-async fn ask(host: &Host, datasource: &Datasource, target: &Target, days: i64, repeat: u32) -> Result<(), Failure> {
+async fn ask(
+    host: &Host,
+    datasource: &Datasource,
+    target: &Target,
+    days: i64,
+    repeat: u32,
+) -> Result<(), Failure> {
     let now = Clock::system().now().seconds() * 1000;
     let range = Duration::from_secs(days.unsigned_abs() * 86_400);
     let query = PanelQuery {
@@ -194,18 +221,25 @@ async fn ask(host: &Host, datasource: &Datasource, target: &Target, days: i64, r
         let asked = Instant::now();
         let mut answers = host.query(datasource, std::slice::from_ref(&query)).await?;
         times.push(asked.elapsed());
-        let answer = answers.remove(&query.ref_id).ok_or("the plugin left a query without an answer")?;
+        let answer =
+            answers.remove(&query.ref_id).ok_or("the plugin left a query without an answer")?;
         if let Some(error) = answer.error {
             return Err(format!("{}: {error}", target.panel).into());
         }
         rows = answer.frames.iter().map(|frame| frame.rows()).sum();
     }
     times.sort_unstable();
-    let quantile = |q: f64| times[((times.len() - 1) as f64 * q).round() as usize].as_secs_f64() * 1e3;
+    let quantile =
+        |q: f64| times[((times.len() - 1) as f64 * q).round() as usize].as_secs_f64() * 1e3;
     // An annotation's query is called what the annotation is.
     let letter = if query.ref_id == target.panel { "annotation" } else { &query.ref_id };
     let name: String = format!("{} {letter}", target.panel).chars().take(44).collect();
-    println!("{name:<44} {:>7}  {:>10.2}  {:>10.2}", grouped(rows as u64), quantile(0.5), quantile(0.95));
+    println!(
+        "{name:<44} {:>7}  {:>10.2}  {:>10.2}",
+        grouped(rows as u64),
+        quantile(0.5),
+        quantile(0.95)
+    );
     Ok(())
 }
 
@@ -228,6 +262,9 @@ mod tests {
     fn a_refusal_is_told_with_its_remedy() {
         let refusal = json!({"error": {"code": "x", "message": "the door is locked", "hint": "Turn the key."}});
         assert_eq!(complaint(&refusal), "the door is locked. Turn the key.");
-        assert_eq!(complaint(&json!({"error": {"message": "the door is locked", "hint": ""}})), "the door is locked");
+        assert_eq!(
+            complaint(&json!({"error": {"message": "the door is locked", "hint": ""}})),
+            "the door is locked"
+        );
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use url::Url;
 
-use crate::account::vault::Vault;
-use crate::account::{DatasourceKey, KeptLogin, kept_login, specification};
 use crate::catalog::Catalog;
+use crate::datasource::vault::Vault;
+use crate::datasource::{DataSourceKey, KeptLogin, kept_login, specification};
 use crate::oura::{self, Origins, Secret};
 use crate::plugin::{ENCRYPTION_KEY, key_from};
 use crate::store::{Store, is_trouble};
@@ -16,7 +16,7 @@ use crate::time::{Clock, Instant};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The folder that holds the data; Grafana's is called ringside-oura-datasource-data
+    /// The folder that holds the data; Grafana's is called ringside-oura-data source-data
     #[arg(long, env = "RINGSIDE_DATA_DIR", default_value = "ringside-data")]
     data_dir: PathBuf,
     /// Another origin for Oura's API: a simulator, a proxy
@@ -52,7 +52,9 @@ pub async fn run(args: Args) -> ExitCode {
     let key = key_from(ENCRYPTION_KEY);
     let (folder, now) = (args.data_dir.clone(), clock.now());
     let local = tokio::task::spawn_blocking(move || examine(&folder, key.as_ref(), now)).await;
-    let mut findings = local.unwrap_or_else(|error| vec![fail("doctor", error.to_string(), "Report this: it is a fault of the program.")]);
+    let mut findings = local.unwrap_or_else(|error| {
+        vec![fail("doctor", error.to_string(), "Report this: it is a fault of the program.")]
+    });
     findings.extend(examine_network(args.oura_url.as_ref(), &clock).await);
     for Finding { level, subject, says, remedy } in &findings {
         let level = match level {
@@ -72,10 +74,17 @@ pub async fn run(args: Args) -> ExitCode {
 /// Everything that is on this machine.
 fn examine(data_dir: &Path, key: Option<&Secret>, now: Instant) -> Vec<Finding> {
     let catalog = specification::catalog(data_dir, Arc::new(Catalog::bundled()));
-    let mut findings = vec![ok("version", format!("gpx_oura {}, Oura's specification {}", env!("CARGO_PKG_VERSION"), catalog.version))];
+    let mut findings = vec![ok(
+        "version",
+        format!("gpx_oura {}, Oura's specification {}", env!("CARGO_PKG_VERSION"), catalog.version),
+    )];
     if !data_dir.is_dir() {
         let says = format!("{} does not exist", data_dir.display());
-        findings.push(fail("data folder", says, "--data-dir says where to look; Grafana's is called ringside-oura-datasource-data."));
+        findings.push(fail(
+            "data folder",
+            says,
+            "--data-dir says where to look; Grafana's is called ringside-oura-datasource-data.",
+        ));
         return findings;
     }
     findings.push(writable(data_dir));
@@ -83,7 +92,11 @@ fn examine(data_dir: &Path, key: Option<&Secret>, now: Instant) -> Vec<Finding> 
     let vault = vault(data_dir, key, &mut findings);
     let keys = datasources(data_dir);
     if keys.is_empty() {
-        findings.push(warn("data sources", "none has been opened here".to_owned(), "Save one in Grafana, or run gpx_oura serve."));
+        findings.push(warn(
+            "data sources",
+            "none has been opened here".to_owned(),
+            "Save one in Grafana, or run gpx_oura serve.",
+        ));
     }
     for key in keys {
         database(data_dir, &key, &catalog, now, &mut findings);
@@ -101,7 +114,11 @@ fn writable(data_dir: &Path) -> Finding {
         Ok(()) => ok("data folder", data_dir.display().to_string()),
         Err(error) => {
             let says = format!("{} cannot be written: {error}", data_dir.display());
-            fail("data folder", says, "Let the user that runs Grafana own the folder, and free space if there is none.")
+            fail(
+                "data folder",
+                says,
+                "Let the user that runs Grafana own the folder, and free space if there is none.",
+            )
         }
     }
 }
@@ -112,7 +129,12 @@ fn lock(data_dir: &Path) -> Finding {
     let Ok(file) = std::fs::File::open(&path) else { return ok("lock", "never used".to_owned()) };
     match file.try_lock_shared() {
         Ok(()) => ok("lock", "free: no process works here now".to_owned()),
-        Err(_) => ok("lock", holder(&path).map_or("held by another process".to_owned(), |pid| format!("held by process {pid}"))),
+        Err(_) => ok(
+            "lock",
+            holder(&path).map_or("held by another process".to_owned(), |pid| {
+                format!("held by process {pid}")
+            }),
+        ),
     }
 }
 
@@ -124,7 +146,9 @@ fn holder(path: &Path) -> Option<String> {
         let inode = format!(":{}", std::fs::metadata(path).ok()?.st_ino());
         let locks = std::fs::read_to_string("/proc/locks").ok()?;
         let held = locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let held = held.filter(|words| words.get(1) == Some(&"FLOCK")).find(|words| words.get(5).is_some_and(|id| id.ends_with(&inode)))?;
+        let held = held
+            .filter(|words| words.get(1) == Some(&"FLOCK"))
+            .find(|words| words.get(5).is_some_and(|id| id.ends_with(&inode)))?;
         Some(held[4].to_owned())
     }
     #[cfg(not(target_os = "linux"))]
@@ -148,7 +172,8 @@ fn vault(data_dir: &Path, key: Option<&Secret>, findings: &mut Vec<Finding>) -> 
         findings.push(warn("vault", "its key is not here".to_owned(), remedy));
         return None;
     }
-    let opened = Vault::open(data_dir, key).and_then(|vault| vault.audit().map(|audit| (vault, audit)));
+    let opened =
+        Vault::open(data_dir, key).and_then(|vault| vault.audit().map(|audit| (vault, audit)));
     match opened {
         Err(error) => {
             findings.push(fail("vault", error.to_string(), ""));
@@ -158,8 +183,15 @@ fn vault(data_dir: &Path, key: Option<&Secret>, findings: &mut Vec<Finding>) -> 
             findings.push(match audit.unreadable {
                 0 => ok("vault", format!("{} entries, all readable", audit.readable)),
                 count => {
-                    let says = format!("{count} of {} entries do not open with this key", count + audit.readable);
-                    fail("vault", says, "Set the former encryption key again, or connect again. The data stay.")
+                    let says = format!(
+                        "{count} of {} entries do not open with this key",
+                        count + audit.readable
+                    );
+                    fail(
+                        "vault",
+                        says,
+                        "Set the former encryption key again, or connect again. The data stay.",
+                    )
                 }
             });
             Some(Arc::new(vault))
@@ -168,22 +200,30 @@ fn vault(data_dir: &Path, key: Option<&Secret>, findings: &mut Vec<Finding>) -> 
 }
 
 /// Every `<org>/<uid>` with a database.
-fn datasources(data_dir: &Path) -> Vec<DatasourceKey> {
+fn datasources(data_dir: &Path) -> Vec<DataSourceKey> {
     let folders = |path: &Path| -> Vec<PathBuf> {
         let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
     };
-    let key = |path: &PathBuf| -> Option<DatasourceKey> {
+    let key = |path: &PathBuf| -> Option<DataSourceKey> {
         let names: Vec<&str> = path.iter().rev().take(2).filter_map(|name| name.to_str()).collect();
         format!("{}/{}", names.get(1)?, names.first()?).parse().ok()
     };
-    let sources = folders(data_dir).into_iter().flat_map(|org| folders(&org)).filter_map(|path| key(&path));
-    let mut keys: Vec<DatasourceKey> = sources.filter(|key| key.database(data_dir).exists()).collect();
+    let sources =
+        folders(data_dir).into_iter().flat_map(|org| folders(&org)).filter_map(|path| key(&path));
+    let mut keys: Vec<DataSourceKey> =
+        sources.filter(|key| key.database(data_dir).exists()).collect();
     keys.sort();
     keys
 }
 
-fn database(data_dir: &Path, key: &DatasourceKey, catalog: &Arc<Catalog>, now: Instant, findings: &mut Vec<Finding>) {
+fn database(
+    data_dir: &Path,
+    key: &DataSourceKey,
+    catalog: &Arc<Catalog>,
+    now: Instant,
+    findings: &mut Vec<Finding>,
+) {
     let subject = key.to_string();
     let path = key.database(data_dir);
     let opened = Store::open_existing(&path, Arc::clone(catalog)).and_then(|store| {
@@ -200,35 +240,65 @@ fn database(data_dir: &Path, key: &DatasourceKey, catalog: &Arc<Catalog>, now: I
         findings.push(fail(&subject, format!("{} is damaged: {problem}", path.display()), remedy));
     }
     let documents: u64 = collections.iter().map(|row| row.documents).sum();
-    findings.push(ok(&subject, format!("{documents} documents and rows, {:.1} MB, zone {}", store.size() as f64 / 1e6, store.zone())));
+    findings.push(ok(
+        &subject,
+        format!(
+            "{documents} documents and rows, {:.1} MB, zone {}",
+            store.size() as f64 / 1e6,
+            store.zone()
+        ),
+    ));
     if let Some(message) = last_run.and_then(|run| run.message) {
-        findings.push(fail(&subject, format!("the last sync failed: {message}"), "The schedule tries again; see the login below."));
+        findings.push(fail(
+            &subject,
+            format!("the last sync failed: {message}"),
+            "The schedule tries again; see the login below.",
+        ));
     }
     match collections.iter().filter_map(|row| row.last_sync).max() {
-        None => findings.push(warn(&subject, "never synced".to_owned(), "Press Connect in the data source's settings.")),
+        None => findings.push(warn(
+            &subject,
+            "never synced".to_owned(),
+            "Press Connect in the data source's settings.",
+        )),
         Some(last) if now.seconds() - last.seconds() > STALE => {
-            findings.push(warn(&subject, format!("last synced {last}"), "Is Grafana running, and the data source connected?"));
+            findings.push(warn(
+                &subject,
+                format!("last synced {last}"),
+                "Is Grafana running, and the data source connected?",
+            ));
         }
         Some(last) => findings.push(ok(&subject, format!("last synced {last}"))),
     }
     for row in collections.iter().filter(|row| is_trouble(&row.state)) {
-        findings.push(warn(&subject, format!("{}: {}", row.name, row.reason.as_deref().unwrap_or(&row.state)), ""));
+        findings.push(warn(
+            &subject,
+            format!("{}: {}", row.name, row.reason.as_deref().unwrap_or(&row.state)),
+            "",
+        ));
     }
 }
 
-fn login(vault: &Arc<Vault>, key: &DatasourceKey, now: Instant) -> Finding {
+fn login(vault: &Arc<Vault>, key: &DataSourceKey, now: Instant) -> Finding {
     let subject = key.to_string();
     let again = "Connect again in the data source's settings.";
     match kept_login(vault, key) {
         Err(error) => fail(&subject, format!("login: {error}"), again),
-        Ok(None) => warn(&subject, "login: none".to_owned(), "Press Connect in the data source's settings."),
-        Ok(Some(KeptLogin { ended: Some(reason), .. })) => fail(&subject, format!("login: it has ended ({reason})"), again),
-        Ok(Some(KeptLogin { grant, .. })) if grant.refresh_token.is_none() && grant.expires_at <= now => {
+        Ok(None) => {
+            warn(&subject, "login: none".to_owned(), "Press Connect in the data source's settings.")
+        }
+        Ok(Some(KeptLogin { ended: Some(reason), .. })) => {
+            fail(&subject, format!("login: it has ended ({reason})"), again)
+        }
+        Ok(Some(KeptLogin { grant, .. }))
+            if grant.refresh_token.is_none() && grant.expires_at <= now =>
+        {
             fail(&subject, "login: it has ended".to_owned(), again)
         }
-        Ok(Some(KeptLogin { grant, .. })) => {
-            ok(&subject, format!("login: the token is good until {}, then it is renewed", grant.expires_at))
-        }
+        Ok(Some(KeptLogin { grant, .. })) => ok(
+            &subject,
+            format!("login: the token is good until {}, then it is renewed", grant.expires_at),
+        ),
     }
 }
 
@@ -253,7 +323,11 @@ fn time(skew: Option<i64>) -> Finding {
         Some(skew) if skew.abs() > SKEW => {
             let direction = if skew > 0 { "ahead of" } else { "behind" };
             let says = format!("{} seconds {direction} Oura's", skew.abs());
-            fail("clock", says, "Set this machine's clock right, with NTP for good; logins fail otherwise.")
+            fail(
+                "clock",
+                says,
+                "Set this machine's clock right, with NTP for good; logins fail otherwise.",
+            )
         }
         Some(_) => ok("clock", "right to the minute".to_owned()),
     }
@@ -274,8 +348,8 @@ fn fail(subject: &str, says: String, remedy: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::SealedGrant;
-    use crate::account::vault::Purpose;
+    use crate::datasource::SealedGrant;
+    use crate::datasource::vault::Purpose;
     use crate::oura::GrantVault;
     use crate::oura::LoginBackend;
     use crate::oura::oauth::Grant;
@@ -294,7 +368,7 @@ mod tests {
     }
 
     fn with_a_store(folder: &Path) -> PathBuf {
-        let path = DatasourceKey::single().database(folder);
+        let path = DataSourceKey::single().database(folder);
         Store::open(&path, Arc::new(Catalog::bundled()), Tz::UTC).unwrap();
         path
     }
@@ -306,7 +380,10 @@ mod tests {
         let findings = look(folder.path(), None);
         assert_eq!(worst(&findings), Level::Warn);
         assert!(says(&findings, Level::Warn, "none has been opened here"));
-        assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "looking leaves nothing behind");
+        assert!(
+            std::fs::read_dir(folder.path()).unwrap().next().is_none(),
+            "looking leaves nothing behind"
+        );
     }
 
     #[test]
@@ -327,11 +404,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         with_a_store(folder.path());
         let vault = Vault::open(folder.path(), Some(&Secret::new("right"))).unwrap();
-        vault.put(&DatasourceKey::single(), Purpose::Account, "settings", b"{}").unwrap();
+        vault.put(&DataSourceKey::single(), Purpose::DataSource, "settings", b"{}").unwrap();
         drop(vault);
         assert!(says(&look(folder.path(), None), Level::Warn, "its key is not here"));
         assert!(says(&look(folder.path(), Some("right")), Level::Ok, "1 entries, all readable"));
-        assert!(says(&look(folder.path(), Some("wrong")), Level::Fail, "1 of 1 entries do not open"));
+        assert!(says(
+            &look(folder.path(), Some("wrong")),
+            Level::Fail,
+            "1 of 1 entries do not open"
+        ));
         assert!(!folder.path().join("vault.key").exists());
     }
 
@@ -340,7 +421,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         with_a_store(folder.path());
         let vault = Arc::new(Vault::open(folder.path(), None).unwrap());
-        let login = SealedGrant::new(vault, DatasourceKey::single());
+        let login = SealedGrant::new(vault, DataSourceKey::single());
         let grant = Grant {
             access_token: Secret::new("access"),
             refresh_token: Some(Secret::new("refresh")),
@@ -351,7 +432,11 @@ mod tests {
         login.save(&grant).unwrap();
         assert!(says(&look(folder.path(), None), Level::Ok, "the token is good until"));
         login.end("Oura no longer accepts its refresh token").unwrap();
-        assert!(says(&look(folder.path(), None), Level::Fail, "it has ended (Oura no longer accepts"));
+        assert!(says(
+            &look(folder.path(), None),
+            Level::Fail,
+            "it has ended (Oura no longer accepts"
+        ));
     }
 
     #[test]

@@ -31,7 +31,12 @@ enum Form {
 }
 
 /// A table that does not fit into memory as columns is not one of Oura's.
-const LIMITS: Limits = Limits { timeout: Duration::from_secs(3600), max_rows: usize::MAX, max_bytes: 4 << 30, concurrency: 1 };
+const LIMITS: Limits = Limits {
+    timeout: Duration::from_secs(3600),
+    max_rows: usize::MAX,
+    max_bytes: 4 << 30,
+    concurrency: 1,
+};
 
 pub async fn run(args: ExportArgs) -> Result<(), Failure> {
     let store = args.folder.store()?;
@@ -48,16 +53,26 @@ pub async fn run(args: ExportArgs) -> Result<(), Failure> {
 
 async fn csv(store: &Store, folder: &Path) -> Result<(), Failure> {
     let unusable = |path: &Path, error: std::io::Error| {
-        format!("{} cannot be written: {error}. Name a new folder in a place that you may write", path.display())
+        format!(
+            "{} cannot be written: {error}. Name a new folder in a place that you may write",
+            path.display()
+        )
     };
     create_private_folder(folder).map_err(|error| unusable(folder, error))?;
     let engine = Engine::new(store.clone(), store.zone(), LIMITS);
-    let context = QueryContext { from_ms: 0, to_ms: i64::MAX, interval: Duration::from_secs(60), max_data_points: 1000 };
+    let context = QueryContext {
+        from_ms: 0,
+        to_ms: i64::MAX,
+        interval: Duration::from_secs(60),
+        max_data_points: 1000,
+    };
     for table in store.published()? {
-        let query = SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\""), ..SqlQuery::default() };
+        let query =
+            SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\""), ..SqlQuery::default() };
         let answer = engine.run(&query, &context).await?;
         let path = folder.join(format!("{table}.csv"));
-        let mut file = BufWriter::new(create_private_file(&path).map_err(|error| unusable(&path, error))?);
+        let mut file =
+            BufWriter::new(create_private_file(&path).map_err(|error| unusable(&path, error))?);
         write_csv(&answer.batch, &mut file)?;
         file.flush()?;
         eprintln!("{table}: {} rows", answer.batch.rows);

@@ -9,8 +9,10 @@ use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
 use super::{Failure, log};
-use crate::account::{Account, Accounts, DatasourceKey, Environment, Settings, specification};
 use crate::catalog::Catalog;
+use crate::datasource::{
+    DataSource, DataSourceKey, DataSources, Environment, Settings, specification,
+};
 use crate::oura::{Origins, Secret};
 use crate::plugin::{ENCRYPTION_KEY, key_from};
 use crate::store::Store;
@@ -19,12 +21,12 @@ use crate::time::{Day, Tz};
 /// The folder with the data, and whose.
 #[derive(Args, Clone, Debug)]
 pub struct Folder {
-    /// The folder that holds the data; Grafana's is called ringside-oura-datasource-data
+    /// The folder that holds the data; Grafana's is called ringside-oura-data source-data
     #[arg(long, env = "RINGSIDE_DATA_DIR", default_value = "ringside-data")]
     pub data_dir: PathBuf,
     /// Organisation and uid of the data source, as in its folder's name
-    #[arg(long, default_value_t = DatasourceKey::single())]
-    pub datasource: DatasourceKey,
+    #[arg(long, default_value_t = DataSourceKey::single())]
+    pub datasource: DataSourceKey,
 }
 
 impl Folder {
@@ -32,7 +34,11 @@ impl Folder {
     pub fn store(&self) -> Result<Store, Failure> {
         let path = self.datasource.database(&self.data_dir);
         if !path.exists() {
-            return Err(format!("there is no {}; --data-dir and --datasource say where to look", path.display()).into());
+            return Err(format!(
+                "there is no {}; --data-dir and --datasource say where to look",
+                path.display()
+            )
+            .into());
         }
         let catalog = specification::catalog(&self.data_dir, Arc::new(Catalog::bundled()));
         Ok(Store::open_existing(&path, catalog)?)
@@ -75,19 +81,39 @@ pub struct Application {
 impl Application {
     /// Opens the data folder, which no other process may use meanwhile, and the data source in it. A schedule can begin where nothing can
     /// be written: then stored data can be read.
-    pub async fn open(&self, scheduled: bool) -> Result<(Accounts, Account), Failure> {
-        log::install(self.log_level.unwrap_or(if scheduled { LevelFilter::INFO } else { LevelFilter::WARN }));
+    pub async fn open(&self, scheduled: bool) -> Result<(DataSources, DataSource), Failure> {
+        log::install(self.log_level.unwrap_or(if scheduled {
+            LevelFilter::INFO
+        } else {
+            LevelFilter::WARN
+        }));
         let origins = self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at);
-        let environment =
-            Environment { encryption_key: key_from(ENCRYPTION_KEY), scheduled, ..Environment::at(&self.folder.data_dir, origins)? };
-        let accounts = if scheduled { Accounts::open_or_read(environment)? } else { Accounts::open(environment)? };
-        let (settings, secret) = match accounts.remembered(&self.folder.datasource)? {
-            Some(remembered) => remembered,
-            None => (Settings { timezone: self.folder.zone().name().to_owned(), ..Settings::default() }, Secret::default()),
+        let environment = Environment {
+            encryption_key: key_from(ENCRYPTION_KEY),
+            scheduled,
+            ..Environment::at(&self.folder.data_dir, origins)?
         };
-        let secret = if self.client_secret.is_empty() { secret } else { Secret::new(self.client_secret.clone()) };
-        let account = accounts.account(&self.folder.datasource, &self.changed(settings), &secret).await?;
-        Ok((accounts, account))
+        let datasources = if scheduled {
+            DataSources::open_or_read(environment)?
+        } else {
+            DataSources::open(environment)?
+        };
+        let (settings, secret) = match datasources.remembered(&self.folder.datasource)? {
+            Some(remembered) => remembered,
+            None => (
+                Settings { timezone: self.folder.zone().name().to_owned(), ..Settings::default() },
+                Secret::default(),
+            ),
+        };
+        let secret = if self.client_secret.is_empty() {
+            secret
+        } else {
+            Secret::new(self.client_secret.clone())
+        };
+        let datasource = datasources
+            .datasource(&self.folder.datasource, &self.changed(settings), &secret)
+            .await?;
+        Ok((datasources, datasource))
     }
 
     /// `settings` with what was given on the command line instead of what was.

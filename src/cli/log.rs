@@ -13,7 +13,8 @@ pub const LEVELS: [&str; 5] = ["off", "error", "warn", "info", "debug"];
 
 /// Sends this process's log to standard error from now on.
 pub fn install(level: LevelFilter) {
-    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false).with_writer(|| Lines);
+    let lines =
+        tracing_subscriber::fmt::layer().with_ansi(false).with_target(false).with_writer(|| Lines);
     // A second subscriber is a test's: it was there first and stays.
     let _ = tracing_subscriber::registry().with(lines.with_filter(spoken(level))).try_init();
 }

@@ -19,8 +19,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::account::AccountError;
 use crate::api::ApiError;
+use crate::datasource::DataSourceError;
 use crate::plugin;
 use crate::query::QueryError;
 
@@ -46,7 +46,7 @@ enum Command {
     Sync(sync::SyncArgs),
     /// Fetch a piece of history again
     Backfill(sync::BackfillArgs),
-    /// Answer one SELECT
+    /// QueryResult one SELECT
     Query(query::QueryArgs),
     /// Write everything to a SQLite file or to CSV files
     Export(export::ExportArgs),
@@ -84,9 +84,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// With what can be done about it.
 fn in_words(failure: &Failure) -> String {
-    let account = failure.downcast_ref::<AccountError>().map(ApiError::from);
+    let datasource = failure.downcast_ref::<DataSourceError>().map(ApiError::from);
     let query = failure.downcast_ref::<QueryError>().map(ApiError::from);
-    account.or(query).map_or_else(|| failure.to_string(), |error| error.in_words())
+    datasource.or(query).map_or_else(|| failure.to_string(), |error| error.in_words())
 }
 
 #[tokio::main]
@@ -114,10 +114,18 @@ mod tests {
     fn an_address_where_oura_cannot_be_is_refused_by_every_command_that_takes_one() {
         for command in ["serve", "sync", "doctor"] {
             for address in ["ftp://x/", "file:///etc", "oura"] {
-                let error = Cli::try_parse_from(["gpx_oura", command, "--oura-url", address]).unwrap_err().to_string();
-                assert!(error.contains(address) && error.contains("http://127.0.0.1:8080"), "{error}");
+                let error = Cli::try_parse_from(["gpx_oura", command, "--oura-url", address])
+                    .unwrap_err()
+                    .to_string();
+                assert!(
+                    error.contains(address) && error.contains("http://127.0.0.1:8080"),
+                    "{error}"
+                );
             }
-            assert!(Cli::try_parse_from(["gpx_oura", command, "--oura-url", "http://127.0.0.1:1/"]).is_ok());
+            assert!(
+                Cli::try_parse_from(["gpx_oura", command, "--oura-url", "http://127.0.0.1:1/"])
+                    .is_ok()
+            );
         }
     }
 }

@@ -4,12 +4,12 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use super::Failure;
-use crate::account::{Account, Progress};
-use crate::words::grouped;
+use crate::datasource::{DataSource, Progress};
+use crate::format::grouped;
 
 /// Follows the run until it ends. A run that failed is an error; what it brought before is stored.
-pub async fn follow(account: &Account, run: i64) -> Result<Progress, Failure> {
-    let mut receiver = account.progress();
+pub async fn follow(datasource: &DataSource, run: i64) -> Result<Progress, Failure> {
+    let mut receiver = datasource.progress();
     let (start, terminal) = (Instant::now(), std::io::stderr().is_terminal());
     let pause = if terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
     let mut shown = Instant::now();
@@ -34,7 +34,9 @@ pub async fn follow(account: &Account, run: i64) -> Result<Progress, Failure> {
 
 fn show(progress: &Progress, start: Instant, terminal: bool, ended: bool) {
     let elapsed = start.elapsed();
-    let left = progress.time_left(elapsed).map_or(String::new(), |left| format!("  {} left", minutes(left)));
+    let left = progress
+        .time_left(elapsed)
+        .map_or(String::new(), |left| format!("  {} left", minutes(left)));
     let line = format!(
         "{:5.1} %  {} of {} windows  {} documents and rows  {}{left}",
         progress.percent(),

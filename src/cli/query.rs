@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use super::Failure;
 use super::local::Folder;
 use crate::catalog::Catalog;
-use crate::query::{Answer, Engine, Limits, QueryContext, SqlQuery};
+use crate::query::{Engine, Limits, QueryContext, QueryResult, SqlQuery};
 use crate::store::ColumnBatch;
 use crate::time::{Clock, Day};
 
@@ -59,7 +59,7 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print_json(answer: &Answer, catalog: &Catalog) -> Result<(), Failure> {
+fn print_json(answer: &QueryResult, catalog: &Catalog) -> Result<(), Failure> {
     serde_json::to_writer(std::io::stdout().lock(), &crate::frames::rows_json(answer, catalog))?;
     println!();
     Ok(())
@@ -76,30 +76,44 @@ pub fn write_csv(batch: &ColumnBatch, out: &mut impl std::io::Write) -> Result<(
 }
 
 fn csv_field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
 }
 
 /// Columns as wide as their widest cell.
 fn write_table(batch: &ColumnBatch, out: &mut impl std::io::Write) -> Result<(), Failure> {
-    let mut lines = vec![batch.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>()];
+    let mut lines =
+        vec![batch.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>()];
     for_each_row(batch, |cells| {
         lines.push(cells.to_vec());
         Ok(())
     })?;
-    let widths: Vec<usize> =
-        (0..batch.columns.len()).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..batch.columns.len())
+        .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
+        .collect();
     for line in &lines {
-        let padded = |(cell, width): (&String, &usize)| format!("{cell}{}", " ".repeat(width - cell.chars().count()));
+        let padded = |(cell, width): (&String, &usize)| {
+            format!("{cell}{}", " ".repeat(width - cell.chars().count()))
+        };
         let cells: Vec<String> = line.iter().zip(&widths).map(padded).collect();
         writeln!(out, "{}", cells.join("  ").trim_end())?;
     }
     Ok(())
 }
 
-fn for_each_row(batch: &ColumnBatch, mut each: impl FnMut(&[String]) -> Result<(), Failure>) -> Result<(), Failure> {
+fn for_each_row(
+    batch: &ColumnBatch,
+    mut each: impl FnMut(&[String]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let options = FormatOptions::default().with_timestamp_format(Some("%Y-%m-%dT%H:%M:%SZ"));
-    let columns =
-        batch.columns.iter().map(|column| ArrayFormatter::try_new(column.values.as_ref(), &options)).collect::<Result<Vec<_>, _>>()?;
+    let columns = batch
+        .columns
+        .iter()
+        .map(|column| ArrayFormatter::try_new(column.values.as_ref(), &options))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut cells = Vec::new();
     for row in 0..batch.rows {
         cells.clear();

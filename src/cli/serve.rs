@@ -43,15 +43,17 @@ pub async fn run(args: Args) -> Result<(), Failure> {
             format!("{} can be reached from other machines; if that is wanted, say --expose (and read its help)", args.listen).into()
         );
     }
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| format!("{} cannot be listened on: {error}", args.listen))?;
-    let (accounts, account) = args.application.open(true).await?;
-    let router = router(api::router(account), tokens);
-    if let Some(why) = accounts.unwritable() {
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|error| format!("{} cannot be listened on: {error}", args.listen))?;
+    let (datasources, datasource) = args.application.open(true).await?;
+    let router = router(api::router(datasource), tokens);
+    if let Some(why) = datasources.read_only_reason() {
         eprintln!("gpx_oura: {why}. Then start serve again");
     }
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, router).with_graceful_shutdown(stopped()).await?;
-    accounts.shutdown().await;
+    datasources.shutdown().await;
     Ok(())
 }
 
@@ -67,7 +69,12 @@ async fn identify(State(tokens): State<Arc<Tokens>>, mut request: Request, next:
         return (
             StatusCode::UNAUTHORIZED,
             [(header::WWW_AUTHENTICATE, "Bearer")],
-            ApiError::new(401, "unauthenticated", "this needs a token", "Send the header Authorization: Bearer <token>."),
+            ApiError::new(
+                401,
+                "unauthenticated",
+                "this needs a token",
+                "Send the header Authorization: Bearer <token>.",
+            ),
         )
             .into_response();
     };
@@ -87,7 +94,9 @@ impl Tokens {
             let token = std::env::var(name).unwrap_or_default();
             match token.len() {
                 16.. => Ok(Secret::new(token)),
-                _ => Err(format!("{name} must be set, to 16 characters or more; `openssl rand -hex 32` makes a good one")),
+                _ => Err(format!(
+                    "{name} must be set, to 16 characters or more; `openssl rand -hex 32` makes a good one"
+                )),
             }
         };
         let (read, admin) = (token("RINGSIDE_READ_TOKEN")?, token("RINGSIDE_ADMIN_TOKEN")?);
@@ -142,11 +151,18 @@ mod tests {
 
     async fn ask(path: &str, authorization: &str) -> (u16, serde_json::Value) {
         let tokens = Tokens { read: hash("read"), admin: hash("admin") };
-        let routes = Router::new().route("/who", get(async |caller: Caller| format!("{:?}", caller.user)));
-        let request = Request::get(path).header(header::AUTHORIZATION, authorization).body(Body::empty()).unwrap();
+        let routes =
+            Router::new().route("/who", get(async |caller: Caller| format!("{:?}", caller.user)));
+        let request = Request::get(path)
+            .header(header::AUTHORIZATION, authorization)
+            .body(Body::empty())
+            .unwrap();
         let answer = router(routes, Arc::new(tokens)).oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
-        (status, serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 20).await.unwrap()).unwrap())
+        (
+            status,
+            serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 20).await.unwrap()).unwrap(),
+        )
     }
 
     #[tokio::test]
@@ -164,7 +180,11 @@ mod tests {
     async fn what_is_not_there_says_so_in_json_outside_the_routes_too() {
         for path in ["/", "/api", "/favicon.ico", "/apis/status"] {
             let (status, body) = ask(path, "Bearer read").await;
-            assert_eq!((status, body["error"]["code"].as_str()), (404, Some("not_found")), "{path}");
+            assert_eq!(
+                (status, body["error"]["code"].as_str()),
+                (404, Some("not_found")),
+                "{path}"
+            );
             assert!(body["error"]["hint"].as_str().unwrap().contains("status"));
         }
     }

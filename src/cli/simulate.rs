@@ -45,8 +45,12 @@ pub struct Args {
 }
 
 fn rate_limit(text: &str) -> Result<(usize, i64), String> {
-    let parts = text.split_once('/').and_then(|(requests, seconds)| Some((requests.parse().ok()?, seconds.parse().ok()?)));
-    parts.filter(|(_, seconds)| *seconds > 0).ok_or_else(|| "write it as 5000/300: requests in seconds".to_owned())
+    let parts = text
+        .split_once('/')
+        .and_then(|(requests, seconds)| Some((requests.parse().ok()?, seconds.parse().ok()?)));
+    parts
+        .filter(|(_, seconds)| *seconds > 0)
+        .ok_or_else(|| "write it as 5000/300: requests in seconds".to_owned())
 }
 
 impl Args {
@@ -93,16 +97,28 @@ mod tests {
     }
 
     fn config(arguments: &[&str]) -> Result<Config, clap::Error> {
-        Command::try_parse_from([&["simulate"], arguments].concat()).map(|command| command.args.config())
+        Command::try_parse_from([&["simulate"], arguments].concat())
+            .map(|command| command.args.config())
     }
 
     #[test]
     fn limits_lifetimes_and_partial_consent_can_be_ordered() {
-        let ordered = config(&["--rate-limit", "60/30", "--token-lifetime", "90", "--allow-only", "daily,tag"]).unwrap();
+        let ordered = config(&[
+            "--rate-limit",
+            "60/30",
+            "--token-lifetime",
+            "90",
+            "--allow-only",
+            "daily,tag",
+        ])
+        .unwrap();
         assert_eq!((ordered.rate_limit, ordered.token_lifetime), (Some((60, 30)), 90));
         assert_eq!(ordered.consent, Consent::AllowOnly(vec!["daily".to_owned(), "tag".to_owned()]));
         let plain = config(&[]).unwrap();
-        assert_eq!((plain.rate_limit, plain.token_lifetime, plain.consent), (None, 86_400, Consent::Ask));
+        assert_eq!(
+            (plain.rate_limit, plain.token_lifetime, plain.consent),
+            (None, 86_400, Consent::Ask)
+        );
     }
 
     #[test]

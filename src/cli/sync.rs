@@ -5,8 +5,8 @@ use clap::Args;
 use super::Failure;
 use super::local::Application;
 use super::progress::follow;
-use crate::account::{Account, Backfill, Trigger};
-use crate::words::grouped;
+use crate::datasource::{Backfill, DataSource, Trigger};
+use crate::format::grouped;
 
 #[derive(Args, Debug)]
 pub struct SyncArgs {
@@ -30,35 +30,48 @@ pub struct BackfillArgs {
 }
 
 pub async fn sync(args: SyncArgs) -> Result<(), Failure> {
-    let (accounts, account) = args.application.open(false).await?;
-    let run = account.start_sync(Trigger::Manual)?;
-    let ended = watch(&account, run).await;
-    accounts.shutdown().await;
+    let (datasources, datasource) = args.application.open(false).await?;
+    let run = datasource.start_sync(Trigger::Manual)?;
+    let ended = watch(&datasource, run).await;
+    datasources.shutdown().await;
     ended
 }
 
 pub async fn backfill(args: BackfillArgs) -> Result<(), Failure> {
-    let (accounts, account) = args.application.open(false).await?;
-    let request = Backfill { days: args.days, offset_days: args.offset_days, resources: args.resources };
-    let run = account.backfill(&request)?;
-    let ended = watch(&account, run).await;
-    accounts.shutdown().await;
+    let (datasources, datasource) = args.application.open(false).await?;
+    let request =
+        Backfill { days: args.days, offset_days: args.offset_days, resources: args.resources };
+    let run = datasource.backfill(&request)?;
+    let ended = watch(&datasource, run).await;
+    datasources.shutdown().await;
     ended
 }
 
 /// Follows the run, then says which collections did not come and why.
-async fn watch(account: &Account, run: i64) -> Result<(), Failure> {
-    let progress = follow(account, run).await?;
-    let status = account.status()?;
-    println!("{} documents and rows with {} requests", grouped(progress.documents), grouped(progress.requests));
-    let unwell: Vec<_> = status.collections.iter().filter(|collection| collection.state != "ok").collect();
+async fn watch(datasource: &DataSource, run: i64) -> Result<(), Failure> {
+    let progress = follow(datasource, run).await?;
+    let status = datasource.status()?;
+    println!(
+        "{} documents and rows with {} requests",
+        grouped(progress.documents),
+        grouped(progress.requests)
+    );
+    let unwell: Vec<_> =
+        status.collections.iter().filter(|collection| collection.state != "ok").collect();
     for collection in &unwell {
-        println!("{}: {}", collection.name, collection.reason.as_deref().unwrap_or(&collection.state));
+        println!(
+            "{}: {}",
+            collection.name,
+            collection.reason.as_deref().unwrap_or(&collection.state)
+        );
     }
     // What Oura refuses is nobody's failure; what went wrong is.
     match unwell.iter().filter(|collection| collection.state == "error").count() {
         0 => Ok(()),
         1 => Err("one collection could not be fetched whole; the next sync tries again".into()),
-        count => Err(format!("{count} collections could not be fetched whole; the next sync tries again").into()),
+        count => Err(format!(
+            "{count} collections could not be fetched whole; the next sync tries again"
+        )
+        .into()),
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::catalog::{Catalog, Column, Unit};
-use crate::store::OutColumn;
+use crate::store::ResultColumn;
 
 /// Grafana's FieldConfig, as far as it is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -30,13 +30,27 @@ impl Config {
 }
 
 /// What the catalogue says of a column of a result, by the table and column, or series, that it shows.
-pub fn of_column(column: &OutColumn, catalog: &Catalog) -> Option<Config> {
+pub fn of_column(column: &ResultColumn, catalog: &Catalog) -> Option<Config> {
     let origin = column.origin.as_ref()?;
-    let collection = catalog.collections.iter().find(|collection| collection.table == origin.table)?;
-    let of_column = || collection.columns.iter().find(|known| known.name == origin.column).and_then(Config::of_known);
+    let collection =
+        catalog.collections.iter().find(|collection| collection.table == origin.table)?;
+    let of_column = || {
+        collection
+            .columns
+            .iter()
+            .find(|known| known.name == origin.column)
+            .and_then(Config::of_known)
+    };
     let of_series = || {
-        let is_field = |name: &str| name.strip_prefix(&origin.table).and_then(|rest| rest.strip_prefix('.')) == Some(&origin.column);
-        collection.series.iter().find(|series| is_field(&series.name)).and_then(|series| Config::of(series.unit, series.description))
+        let is_field = |name: &str| {
+            name.strip_prefix(&origin.table).and_then(|rest| rest.strip_prefix('.'))
+                == Some(&origin.column)
+        };
+        collection
+            .series
+            .iter()
+            .find(|series| is_field(&series.name))
+            .and_then(|series| Config::of(series.unit, series.description))
     };
     of_column().or_else(of_series)
 }

@@ -19,7 +19,10 @@ const MANY_ROWS: usize = 20_000;
 const MANY_PER_POINT: usize = 10;
 
 /// The fields of a wide frame, reduced to about `points` per series if need be, and what to say about it.
-pub fn reduced(fields: Vec<Field>, (how, points): (Downsample, u64)) -> Result<(Vec<Field>, Option<String>), FrameError> {
+pub fn reduced(
+    fields: Vec<Field>,
+    (how, points): (Downsample, u64),
+) -> Result<(Vec<Field>, Option<String>), FrameError> {
     let points = usize::try_from(points).unwrap_or(usize::MAX).max(2);
     let rows = fields.first().map_or(0, |time| time.values.len());
     let many = rows > MANY_ROWS && rows / MANY_PER_POINT > points;
@@ -27,7 +30,9 @@ pub fn reduced(fields: Vec<Field>, (how, points): (Downsample, u64)) -> Result<(
         Downsample::Auto if many => min_max,
         Downsample::MinMax if rows > points => min_max,
         Downsample::Lttb if rows > points => lttb,
-        Downsample::Auto | Downsample::Off | Downsample::MinMax | Downsample::Lttb => return Ok((fields, None)),
+        Downsample::Auto | Downsample::Off | Downsample::MinMax | Downsample::Lttb => {
+            return Ok((fields, None));
+        }
     };
     let times = fields[0].values.as_primitive::<TimestampNanosecondType>().clone();
     let series = fields.iter().filter_map(|field| field.values.as_primitive_opt::<Float64Type>());
@@ -37,7 +42,9 @@ pub fn reduced(fields: Vec<Field>, (how, points): (Downsample, u64)) -> Result<(
     }
     let notice = format!("{} of {rows} points shown", kept.len());
     let kept: UInt32Array = kept.into_iter().map(|row| row as u32).collect();
-    let fields = fields.into_iter().map(|field| Ok(Field { values: take(&field.values, &kept, None)?, ..field }));
+    let fields = fields
+        .into_iter()
+        .map(|field| Ok(Field { values: take(&field.values, &kept, None)?, ..field }));
     Ok((fields.collect::<Result<_, FrameError>>()?, Some(notice)))
 }
 
@@ -68,7 +75,12 @@ fn lttb(times: &TimestampNanosecondArray, values: &Float64Array, points: usize) 
     let mean = |stretch: Range<usize>| {
         let present = || stretch.clone().filter(|row| values.is_valid(*row));
         let count = present().count() as f64;
-        (count > 0.0).then(|| (present().map(at).sum::<f64>() / count, present().map(|row| values.value(row)).sum::<f64>() / count))
+        (count > 0.0).then(|| {
+            (
+                present().map(at).sum::<f64>() / count,
+                present().map(|row| values.value(row)).sum::<f64>() / count,
+            )
+        })
     };
     let between = 1..rows.saturating_sub(1);
     let stretches: Vec<_> = stretches(between, points.saturating_sub(2).max(1)).collect();
@@ -76,12 +88,18 @@ fn lttb(times: &TimestampNanosecondArray, values: &Float64Array, points: usize) 
     for (place, stretch) in stretches.iter().enumerate() {
         let after = mean(stretches.get(place + 1).cloned().unwrap_or(rows - 1..rows));
         let area = |row: usize| match (before, after) {
-            (Some(a), Some(c)) => ((a.0 - c.0) * (values.value(row) - a.1) - (a.0 - at(row)) * (c.1 - a.1)).abs(),
+            (Some(a), Some(c)) => {
+                ((a.0 - c.0) * (values.value(row) - a.1) - (a.0 - at(row)) * (c.1 - a.1)).abs()
+            }
             // Beside a gap there is no triangle: how far the value lies from the neighbour that is there.
             (Some((_, near)), None) | (None, Some((_, near))) => (values.value(row) - near).abs(),
             (None, None) => 0.0,
         };
-        match stretch.clone().filter(|row| values.is_valid(*row)).max_by(|a, b| area(*a).total_cmp(&area(*b))) {
+        match stretch
+            .clone()
+            .filter(|row| values.is_valid(*row))
+            .max_by(|a, b| area(*a).total_cmp(&area(*b)))
+        {
             Some(row) => {
                 kept.push(row);
                 before = Some((at(row), values.value(row)));
@@ -103,7 +121,8 @@ fn ends(rows: usize) -> Vec<usize> {
 fn stretches(rows: Range<usize>, count: usize) -> impl Iterator<Item = Range<usize>> {
     let length = rows.len();
     let count = count.min(length);
-    (0..count).map(move |at| rows.start + at * length / count..rows.start + (at + 1) * length / count)
+    (0..count)
+        .map(move |at| rows.start + at * length / count..rows.start + (at + 1) * length / count)
 }
 
 #[cfg(test)]
@@ -118,14 +137,20 @@ mod tests {
 
     /// A wave of `rows` values, one a minute.
     fn wave(rows: usize) -> Vec<Field> {
-        let times: TimestampNanosecondArray = (0..rows).map(|row| Some(row as i64 * 60_000_000_000)).collect();
+        let times: TimestampNanosecondArray =
+            (0..rows).map(|row| Some(row as i64 * 60_000_000_000)).collect();
         let values: Float64Array = (0..rows).map(|row| Some((row as f64 / 500.0).sin())).collect();
         vec![field("time", times), field("value", values)]
     }
 
     fn with(fields: &mut [Field], change: impl Fn(usize, Option<f64>) -> Option<f64>) {
-        let values: Float64Array =
-            fields[1].values.as_primitive::<Float64Type>().iter().enumerate().map(|(row, value)| change(row, value)).collect();
+        let values: Float64Array = fields[1]
+            .values
+            .as_primitive::<Float64Type>()
+            .iter()
+            .enumerate()
+            .map(|(row, value)| change(row, value))
+            .collect();
         fields[1].values = Arc::new(values);
     }
 
@@ -161,10 +186,13 @@ mod tests {
     #[test]
     fn every_series_keeps_its_own_extremes() {
         let mut fields = wave(10_000);
-        let spike: Float64Array = (0..10_000).map(|row| Some(if row == 777 { 5.0 } else { 0.0 })).collect();
+        let spike: Float64Array =
+            (0..10_000).map(|row| Some(if row == 777 { 5.0 } else { 0.0 })).collect();
         fields.push(field("other", spike));
         let (fields, _) = reduced(fields, (Downsample::MinMax, 100)).unwrap();
-        assert!(fields[2].values.as_primitive::<Float64Type>().iter().any(|value| value == Some(5.0)));
+        assert!(
+            fields[2].values.as_primitive::<Float64Type>().iter().any(|value| value == Some(5.0))
+        );
         assert!(fields.iter().all(|field| field.values.len() == fields[0].values.len()));
     }
 
@@ -174,7 +202,8 @@ mod tests {
         with(&mut fields, |row, value| if row == 5_000 { Some(50.0) } else { value });
         let (fields, notice) = reduced(fields, (Downsample::Lttb, 200)).unwrap();
         let values = shown(&fields);
-        let times: Vec<i64> = fields[0].values.as_primitive::<TimestampNanosecondType>().values().to_vec();
+        let times: Vec<i64> =
+            fields[0].values.as_primitive::<TimestampNanosecondType>().values().to_vec();
         assert_eq!((values.len(), notice.as_deref()), (200, Some("200 of 10000 points shown")));
         assert_eq!((times[0], times[199]), (0, 9_999 * 60_000_000_000));
         assert!(values.contains(&Some(50.0)) && times.is_sorted());

@@ -15,15 +15,22 @@ use super::{EncodedFrame, Field, Meta};
 const OVERHEAD: usize = 4 << 10;
 
 pub fn encode(fields: &[Field], meta: &Meta<'_>, ref_id: &str) -> Result<EncodedFrame, ArrowError> {
-    let metadata =
-        HashMap::from([("name".to_owned(), String::new()), ("refId".to_owned(), ref_id.to_owned()), ("meta".to_owned(), json(meta)?)]);
+    let metadata = HashMap::from([
+        ("name".to_owned(), String::new()),
+        ("refId".to_owned(), ref_id.to_owned()),
+        ("meta".to_owned(), json(meta)?),
+    ]);
     let arrow_fields = fields.iter().map(arrow_field).collect::<Result<Vec<_>, _>>()?;
     let schema = Arc::new(Schema::new_with_metadata(arrow_fields, metadata));
     let columns: Vec<ArrayRef> = fields.iter().map(|field| field.values.clone()).collect();
     let rows = columns.first().map_or(0, |column| column.len());
     let size: usize = columns.iter().map(|column| column.get_buffer_memory_size()).sum();
 
-    let batch = RecordBatch::try_new_with_options(schema.clone(), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))?;
+    let batch = RecordBatch::try_new_with_options(
+        schema.clone(),
+        columns,
+        &RecordBatchOptions::new().with_row_count(Some(rows)),
+    )?;
     let mut writer = FileWriter::try_new(Vec::with_capacity(size + OVERHEAD), &schema)?;
     writer.write(&batch)?;
     writer.finish()?;

@@ -17,8 +17,8 @@ use arrow::error::ArrowError;
 use serde::Serialize;
 
 use crate::catalog::Catalog;
-use crate::query::{Answer, Face, Format};
-use crate::store::OutColumn;
+use crate::query::{FieldDisplay, Format, QueryResult};
+use crate::store::ResultColumn;
 use config::Config;
 use series::Series;
 
@@ -30,11 +30,17 @@ pub type EncodedFrame = Vec<u8>;
 /// Why rows are no frame. `Display` says what is missing, and how to supply it.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
-    #[error("a time series needs a column of times: name one \"time\", or choose the format Table (columns: {0})")]
+    #[error(
+        "a time series needs a column of times: name one \"time\", or choose the format Table (columns: {0})"
+    )]
     NoTime(String),
-    #[error("a time series needs a column of numbers beside its time, or choose the format Table (columns: {0})")]
+    #[error(
+        "a time series needs a column of numbers beside its time, or choose the format Table (columns: {0})"
+    )]
     NoValues(String),
-    #[error("a time series needs a time in every row, row {0} has none: add WHERE … IS NOT NULL, or choose the format Table")]
+    #[error(
+        "a time series needs a time in every row, row {0} has none: add WHERE … IS NOT NULL, or choose the format Table"
+    )]
     NullTime(usize),
     #[error("two columns are both named {0:?} and would both label the series: rename one")]
     DuplicateLabel(String),
@@ -106,10 +112,25 @@ struct Notice {
 
 /// The frames of one answer under `ref_id`. `time_series`: sorted, long turned to wide with labels, or to a frame for each series if they
 /// are sparse; `table`: rows as they came.
-pub fn frames(answer: &Answer, format: Format, ref_id: &str, catalog: &Catalog) -> Result<Vec<EncodedFrame>, FrameError> {
-    let faces = answer.faces.iter().map(Some).chain(std::iter::repeat(None));
-    let fields: Vec<_> = answer.batch.columns.iter().zip(faces).map(|(column, face)| field(column, face, catalog)).collect();
-    let mut notices: Vec<_> = answer.notices.iter().map(|text| Notice { severity: "warning", text: text.clone() }).collect();
+pub fn frames(
+    answer: &QueryResult,
+    format: Format,
+    ref_id: &str,
+    catalog: &Catalog,
+) -> Result<Vec<EncodedFrame>, FrameError> {
+    let displays = answer.displays.iter().map(Some).chain(std::iter::repeat(None));
+    let fields: Vec<_> = answer
+        .batch
+        .columns
+        .iter()
+        .zip(displays)
+        .map(|(column, display)| field(column, display, catalog))
+        .collect();
+    let mut notices: Vec<_> = answer
+        .notices
+        .iter()
+        .map(|text| Notice { severity: "warning", text: text.clone() })
+        .collect();
     let (kind, parts) = match format {
         Format::TimeSeries => match series::series(fields, answer.fill)? {
             Series::Wide(fields) => (FrameType::TimeSeriesWide, vec![fields]),
@@ -145,18 +166,20 @@ pub fn frames(answer: &Answer, format: Format, ref_id: &str, catalog: &Catalog) 
     Ok(frames)
 }
 
-fn field(column: &OutColumn, face: Option<&Face>, catalog: &Catalog) -> Field {
+fn field(column: &ResultColumn, display: Option<&FieldDisplay>, catalog: &Catalog) -> Field {
     let mut config = config::of_column(column, catalog);
-    if let Some(title) = face.and_then(|face| face.title.clone()) {
+    if let Some(title) = display.and_then(|display| display.title.clone()) {
         config.get_or_insert_default().title = Some(title);
     }
-    let labels = face.filter(|face| !face.labels.is_empty()).map(|face| face.labels.clone());
+    let labels =
+        display.filter(|display| !display.labels.is_empty()).map(|display| display.labels.clone());
     Field { name: column.name.clone(), labels, config, values: column.values.clone() }
 }
 
 /// Numbers told apart by columns of text, without times: what an alert rule on a table reads as one number per label set.
 fn is_numeric_long(fields: &[Field]) -> bool {
-    fields.iter().any(Field::is_number) && fields.iter().all(|field| field.is_number() || field.is_text())
+    fields.iter().any(Field::is_number)
+        && fields.iter().all(|field| field.is_number() || field.is_text())
 }
 
 #[cfg(test)]

@@ -8,13 +8,13 @@ use serde::{Serialize, Serializer};
 
 use super::config;
 use crate::catalog::Catalog;
-use crate::query::Answer;
-use crate::store::OutColumn;
+use crate::query::QueryResult;
+use crate::store::ResultColumn;
 
 /// `{"columns": [{"name", "type", "unit"}], "rows": [[…]], "truncated", "notices", "elapsedMs"}`. Types are `time` (RFC 3339 text in UTC),
 /// `integer`, `number`, `string` and `boolean`.
 pub struct Rows<'a> {
-    answer: &'a Answer,
+    answer: &'a QueryResult,
     columns: Vec<ColumnHead<'a>>,
 }
 
@@ -27,8 +27,8 @@ struct ColumnHead<'a> {
 }
 
 /// The answer as JSON; nothing is copied before it is written.
-pub fn rows_json<'a>(answer: &'a Answer, catalog: &Catalog) -> Rows<'a> {
-    let head = |column: &'a OutColumn| ColumnHead {
+pub fn rows_json<'a>(answer: &'a QueryResult, catalog: &Catalog) -> Rows<'a> {
+    let head = |column: &'a ResultColumn| ColumnHead {
         name: &column.name,
         kind: json_type(column.values.data_type()),
         unit: config::of_column(column, catalog).and_then(|config| config.unit),
@@ -59,7 +59,7 @@ impl Serialize for Rows<'_> {
     }
 }
 
-struct AllRows<'a>(&'a Answer);
+struct AllRows<'a>(&'a QueryResult);
 
 impl Serialize for AllRows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -69,28 +69,32 @@ impl Serialize for AllRows<'_> {
 }
 
 struct OneRow<'a> {
-    columns: &'a [OutColumn],
+    columns: &'a [ResultColumn],
     row: usize,
 }
 
 impl Serialize for OneRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.columns.iter().map(|column| Cell { values: &column.values, row: self.row }))
+        serializer.collect_seq(
+            self.columns.iter().map(|column| Cell { values: &column.values, row: self.row }),
+        )
     }
 }
 
 /// The answer's rows as objects, one key a column: `[{"collection": "sleep", "day": "2026-11-24"}, …]`.
-pub struct Objects<'a>(&'a Answer);
+pub struct Objects<'a>(&'a QueryResult);
 
 /// As [`rows_json`], for few rows that a person or a script reads by name.
-pub fn objects_json(answer: &Answer) -> Objects<'_> {
+pub fn objects_json(answer: &QueryResult) -> Objects<'_> {
     Objects(answer)
 }
 
 impl Serialize for Objects<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let batch = &self.0.batch;
-        serializer.collect_seq((0..batch.rows).map(|row| OneObject(OneRow { columns: &batch.columns, row })))
+        serializer.collect_seq(
+            (0..batch.rows).map(|row| OneObject(OneRow { columns: &batch.columns, row })),
+        )
     }
 }
 
@@ -99,7 +103,9 @@ struct OneObject<'a>(OneRow<'a>);
 impl Serialize for OneObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let OneRow { columns, row } = self.0;
-        serializer.collect_map(columns.iter().map(|column| (&column.name, Cell { values: &column.values, row })))
+        serializer.collect_map(
+            columns.iter().map(|column| (&column.name, Cell { values: &column.values, row })),
+        )
     }
 }
 
@@ -114,11 +120,17 @@ impl Serialize for Cell<'_> {
         let Cell { values, row } = *self;
         match values.data_type() {
             _ if values.is_null(row) => serializer.serialize_unit(),
-            DataType::Int64 => serializer.serialize_i64(values.as_primitive::<Int64Type>().value(row)),
-            DataType::Float64 => serializer.serialize_f64(values.as_primitive::<Float64Type>().value(row)),
+            DataType::Int64 => {
+                serializer.serialize_i64(values.as_primitive::<Int64Type>().value(row))
+            }
+            DataType::Float64 => {
+                serializer.serialize_f64(values.as_primitive::<Float64Type>().value(row))
+            }
             DataType::Boolean => serializer.serialize_bool(values.as_boolean().value(row)),
             DataType::Timestamp(..) => {
-                let moment = DateTime::from_timestamp_nanos(values.as_primitive::<TimestampNanosecondType>().value(row));
+                let moment = DateTime::from_timestamp_nanos(
+                    values.as_primitive::<TimestampNanosecondType>().value(row),
+                );
                 serializer.serialize_str(&moment.to_rfc3339_opts(SecondsFormat::AutoSi, true))
             }
             _ => serializer.serialize_str(values.as_string::<i32>().value(row)),

@@ -49,9 +49,11 @@ pub fn series(fields: Vec<Field>, fill: Option<Fill>) -> Result<Series, FrameErr
     let (time, mut values) = if factors.is_empty() {
         (time, values)
     } else {
-        let long = Long::of(time, &factors, values)?;
+        let long = LongFrame::of(time, &factors, values)?;
         match long.within_bounds() {
-            Err(_) if fill.is_none() && long.series() <= MAX_FRAMES => return Ok(Series::Multi(long.multi()?)),
+            Err(_) if fill.is_none() && long.series() <= MAX_FRAMES => {
+                return Ok(Series::Multi(long.multi()?));
+            }
             within => within?,
         }
         long.wide(fill)?
@@ -75,8 +77,11 @@ struct Shape {
 /// The time is the column named so, else the first of times; further times are values.
 fn shape(fields: Vec<Field>) -> Result<Shape, FrameError> {
     let names = || fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ");
-    let named = fields.iter().position(|field| field.is_time() && field.name.eq_ignore_ascii_case("time"));
-    let at = named.or_else(|| fields.iter().position(Field::is_time)).ok_or_else(|| FrameError::NoTime(names()))?;
+    let named =
+        fields.iter().position(|field| field.is_time() && field.name.eq_ignore_ascii_case("time"));
+    let at = named
+        .or_else(|| fields.iter().position(Field::is_time))
+        .ok_or_else(|| FrameError::NoTime(names()))?;
     if fields.iter().enumerate().all(|(index, field)| index == at || is_factor(field)) {
         return Err(FrameError::NoValues(names()));
     }
@@ -92,7 +97,8 @@ fn is_factor(field: &Field) -> bool {
 }
 
 fn with_floats(field: Field) -> Result<Field, FrameError> {
-    let values = if field.is_number() { cast(&field.values, &DataType::Float64)? } else { field.values };
+    let values =
+        if field.is_number() { cast(&field.values, &DataType::Float64)? } else { field.values };
     Ok(Field { values, ..field })
 }
 
@@ -120,14 +126,17 @@ fn in_order(times: &TimestampNanosecondArray) -> UInt32Array {
 }
 
 fn taken(fields: Vec<Field>, rows: &UInt32Array) -> Result<Vec<Field>, FrameError> {
-    fields.into_iter().map(|field| Ok(Field { values: take(&field.values, rows, None)?, ..field })).collect()
+    fields
+        .into_iter()
+        .map(|field| Ok(Field { values: take(&field.values, rows, None)?, ..field }))
+        .collect()
 }
 
-/// Long rows, told apart: one series per value column and combination of labels.
-struct Long {
+/// LongFrame rows, told apart: one series per value column and combination of labels.
+struct LongFrame {
     time: Field,
     /// Each moment once.
-    moments: Vec<i64>,
+    timestamps: Vec<i64>,
     names: Vec<String>,
     values: Vec<Field>,
     labels: Vec<Vec<String>>,
@@ -135,26 +144,30 @@ struct Long {
     points: Vec<Vec<(usize, u32)>>,
 }
 
-impl Long {
-    fn of(time: Field, factors: &[Field], values: Vec<Field>) -> Result<Long, FrameError> {
+impl LongFrame {
+    fn of(time: Field, factors: &[Field], values: Vec<Field>) -> Result<LongFrame, FrameError> {
         let names: Vec<_> = factors.iter().map(|factor| factor.name.clone()).collect();
-        if let Some(name) = names.iter().enumerate().find_map(|(index, name)| names[..index].contains(name).then_some(name)) {
+        if let Some(name) = names
+            .iter()
+            .enumerate()
+            .find_map(|(index, name)| names[..index].contains(name).then_some(name))
+        {
             return Err(FrameError::DuplicateLabel(name.clone()));
         }
         let long: &TimestampNanosecondArray = time.values.as_primitive();
-        let mut moments: Vec<i64> = long.values().to_vec();
-        moments.dedup();
+        let mut timestamps: Vec<i64> = long.values().to_vec();
+        timestamps.dedup();
 
         let Combinations { of_row, labels } = Combinations::of(factors)?;
         let mut points: Vec<Vec<(usize, u32)>> = vec![Vec::new(); labels.len()];
         let mut at = 0;
         for (row, (moment, series)) in (0_u32..).zip(long.values().iter().zip(of_row)) {
-            if *moment != moments[at] {
+            if *moment != timestamps[at] {
                 at += 1;
             }
             points[series as usize].push((at, row));
         }
-        Ok(Long { time, moments, names, values, labels, points })
+        Ok(LongFrame { time, timestamps, names, values, labels, points })
     }
 
     fn series(&self) -> usize {
@@ -162,7 +175,7 @@ impl Long {
     }
 
     fn within_bounds(&self) -> Result<(), FrameError> {
-        within_bounds(self.series(), self.moments.len())
+        within_bounds(self.series(), self.timestamps.len())
     }
 
     /// The time, and a field for each series. A moment that lacks a series' row has what `fill` says.
@@ -170,7 +183,7 @@ impl Long {
         let mode = fill.map_or(FillMode::Null, |fill| fill.mode);
         let mut fields = Vec::with_capacity(self.series());
         for (texts, points) in self.labels.iter().zip(&self.points) {
-            let mut rows = vec![None; self.moments.len()];
+            let mut rows = vec![None; self.timestamps.len()];
             points.iter().for_each(|(at, row)| rows[*at] = Some(*row));
             if mode == FillMode::Previous {
                 let mut last = None;
@@ -185,9 +198,16 @@ impl Long {
                 fields.push((texts, Field { values: or_fill(field.values, &rows, mode), ..field }));
             }
         }
-        fields.sort_by(|(a_labels, a), (b_labels, b)| (&a.name, a_labels).cmp(&(&b.name, b_labels)));
+        fields
+            .sort_by(|(a_labels, a), (b_labels, b)| (&a.name, a_labels).cmp(&(&b.name, b_labels)));
         let fields = fields.into_iter().map(|(_, field)| self.named(field)).collect();
-        Ok((Field { values: Arc::new(TimestampNanosecondArray::from(self.moments)), ..self.time }, fields))
+        Ok((
+            Field {
+                values: Arc::new(TimestampNanosecondArray::from(self.timestamps)),
+                ..self.time
+            },
+            fields,
+        ))
     }
 
     /// The times of each series, and its field.
@@ -201,15 +221,36 @@ impl Long {
                 frames.push((texts, times.clone(), self.labelled(value, texts, &rows)?));
             }
         }
-        frames.sort_by(|(a_labels, _, a), (b_labels, _, b)| (&a.name, a_labels).cmp(&(&b.name, b_labels)));
-        let time = |values| Field { name: self.time.name.clone(), labels: None, config: self.time.config.clone(), values };
-        Ok(frames.into_iter().map(|(_, times, field)| vec![time(times), self.named(field)]).collect())
+        frames.sort_by(|(a_labels, _, a), (b_labels, _, b)| {
+            (&a.name, a_labels).cmp(&(&b.name, b_labels))
+        });
+        let time = |values| Field {
+            name: self.time.name.clone(),
+            labels: None,
+            config: self.time.config.clone(),
+            values,
+        };
+        Ok(frames
+            .into_iter()
+            .map(|(_, times, field)| vec![time(times), self.named(field)])
+            .collect())
     }
 
-    fn labelled(&self, value: &Field, texts: &[String], rows: &UInt32Array) -> Result<Field, FrameError> {
-        let labels = self.names.iter().cloned().zip(texts.iter().cloned()).collect::<BTreeMap<_, _>>();
+    fn labelled(
+        &self,
+        value: &Field,
+        texts: &[String],
+        rows: &UInt32Array,
+    ) -> Result<Field, FrameError> {
+        let labels =
+            self.names.iter().cloned().zip(texts.iter().cloned()).collect::<BTreeMap<_, _>>();
         let values = take(&value.values, rows, None)?;
-        Ok(Field { name: value.name.clone(), labels: Some(labels), config: value.config.clone(), values })
+        Ok(Field {
+            name: value.name.clone(),
+            labels: Some(labels),
+            config: value.config.clone(),
+            values,
+        })
     }
 
     fn named(&self, field: Field) -> Field {
@@ -218,7 +259,11 @@ impl Long {
 }
 
 fn within_bounds(series: usize, times: usize) -> Result<(), FrameError> {
-    if series > MAX_SERIES || series.saturating_mul(times) > MAX_CELLS { Err(FrameError::TooWide { series, times }) } else { Ok(()) }
+    if series > MAX_SERIES || series.saturating_mul(times) > MAX_CELLS {
+        Err(FrameError::TooWide { series, times })
+    } else {
+        Ok(())
+    }
 }
 
 /// Of three columns, one of them labels named `metric`: the label alone names the series, as Grafana did before it knew labels.
@@ -239,8 +284,10 @@ struct Combinations {
 
 impl Combinations {
     fn of(factors: &[Field]) -> Result<Combinations, FrameError> {
-        let mut series =
-            Combinations { of_row: vec![0; factors.first().map_or(0, |factor| factor.values.len())], labels: vec![Vec::new()] };
+        let mut series = Combinations {
+            of_row: vec![0; factors.first().map_or(0, |factor| factor.values.len())],
+            labels: vec![Vec::new()],
+        };
         for factor in factors {
             let values: ArrayRef = cast(&factor.values, &DataType::Utf8)?;
             series.split(values.as_string::<i32>());
@@ -268,7 +315,8 @@ impl Combinations {
 /// Every point of the grid takes the last row in the step that ends with it, or what `fill` says. Returns the grid; `values` follow.
 fn filled(time: Field, values: &mut [Field], fill: Fill) -> Result<Field, FrameError> {
     let nanoseconds = |seconds: i64| seconds.saturating_mul(1_000_000_000);
-    let grid: Vec<i64> = (fill.first..=fill.last).step_by(fill.step as usize).map(nanoseconds).collect();
+    let grid: Vec<i64> =
+        (fill.first..=fill.last).step_by(fill.step as usize).map(nanoseconds).collect();
     within_bounds(values.len(), grid.len())?;
     let times = time.values.as_primitive::<TimestampNanosecondType>().values();
     let (mut next, mut sources) = (0, Vec::with_capacity(grid.len()));

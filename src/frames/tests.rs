@@ -10,7 +10,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::*;
 use crate::catalog::{Collection, Column, KeyRule, Kind, Storage, Style, TimeRule, Unit};
 use crate::query::{Downsample, Fill, FillMode};
-use crate::store::{ColumnBatch, Cut, Limit, Origin, OutColumn};
+use crate::store::{ColumnBatch, Limit, Origin, ResultColumn, Truncation};
 
 fn catalog() -> Catalog {
     let column = |name: &str, unit| Column {
@@ -35,32 +35,36 @@ fn catalog() -> Catalog {
         columns,
         series: Vec::new(),
     };
-    let sleep = collection("sleep", vec![column("average_hrv", Some(Unit("ms"))), column("latency", Some(Unit("s")))]);
+    let sleep = collection(
+        "sleep",
+        vec![column("average_hrv", Some(Unit("ms"))), column("latency", Some(Unit("s")))],
+    );
     let workout = collection("workout", vec![column("latency", Some(Unit("ms")))]);
     Catalog { version: "1".to_owned(), collections: vec![sleep, workout] }
 }
 
 /// A column of `sleep`, if there is one of this name, else of nothing.
-fn column(name: &str, values: impl arrow::array::Array + 'static) -> OutColumn {
-    let origin = (name == "average_hrv").then(|| Origin { table: "sleep".to_owned(), column: name.to_owned() });
-    OutColumn { name: name.to_owned(), origin, values: Arc::new(values) }
+fn column(name: &str, values: impl arrow::array::Array + 'static) -> ResultColumn {
+    let origin = (name == "average_hrv")
+        .then(|| Origin { table: "sleep".to_owned(), column: name.to_owned() });
+    ResultColumn { name: name.to_owned(), origin, values: Arc::new(values) }
 }
 
 fn times(seconds: impl IntoIterator<Item = Option<i64>>) -> TimestampNanosecondArray {
     seconds.into_iter().map(|seconds| seconds.map(|seconds| seconds * 1_000_000_000)).collect()
 }
 
-fn answer(columns: Vec<OutColumn>) -> Answer {
+fn answer(columns: Vec<ResultColumn>) -> QueryResult {
     let rows = columns.first().map_or(0, |column| column.values.len());
-    Answer {
+    QueryResult {
         elapsed: Duration::from_millis(12),
         downsample: (Downsample::Auto, 1_000),
-        ..Answer::of(ColumnBatch { columns, rows, cut: None }, "SELECT 1".to_owned())
+        ..QueryResult::of(ColumnBatch { columns, rows, cut: None }, "SELECT 1".to_owned())
     }
 }
 
 /// A frame as Grafana would read it: metadata, fields, rows.
-fn shown(answer: &Answer, format: Format) -> String {
+fn shown(answer: &QueryResult, format: Format) -> String {
     let frames = match frames(answer, format, "A", &catalog()) {
         Ok(frames) => frames,
         Err(error) => return error.to_string(),
@@ -73,15 +77,22 @@ fn shown(answer: &Answer, format: Format) -> String {
         keys.sort();
         keys.into_iter().for_each(|(key, value)| writeln!(text, "{key}: {value}").unwrap());
         for field in schema.fields() {
-            let mut metadata: Vec<_> = field.metadata().iter().map(|(key, value)| format!(" {key}={value}")).collect();
+            let mut metadata: Vec<_> =
+                field.metadata().iter().map(|(key, value)| format!(" {key}={value}")).collect();
             metadata.sort();
-            writeln!(text, "- {} {}{}", field.name(), field.data_type(), metadata.concat()).unwrap();
+            writeln!(text, "- {} {}{}", field.name(), field.data_type(), metadata.concat())
+                .unwrap();
         }
         for batch in reader.map(Result::unwrap) {
             let options = FormatOptions::default().with_null("null");
-            let columns: Vec<_> = batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
+            let columns: Vec<_> = batch
+                .columns()
+                .iter()
+                .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
+                .collect();
             for row in 0..batch.num_rows() {
-                let values: Vec<_> = columns.iter().map(|column| column.value(row).to_string()).collect();
+                let values: Vec<_> =
+                    columns.iter().map(|column| column.value(row).to_string()).collect();
                 writeln!(text, "{}", values.join(" | ")).unwrap();
             }
         }
@@ -91,10 +102,15 @@ fn shown(answer: &Answer, format: Format) -> String {
 
 #[test]
 fn a_table_leaves_rows_alone_and_takes_units_from_the_catalogue() {
-    let origin = |table: &str, column: &str| Some(Origin { table: table.to_owned(), column: column.to_owned() });
+    let origin = |table: &str, column: &str| {
+        Some(Origin { table: table.to_owned(), column: column.to_owned() })
+    };
     let mut table = answer(vec![
         column("time", times([Some(1_700_000_000), None])),
-        OutColumn { origin: origin("sleep", "latency"), ..column("fell asleep after", Int64Array::from(vec![Some(300), None])) },
+        ResultColumn {
+            origin: origin("sleep", "latency"),
+            ..column("fell asleep after", Int64Array::from(vec![Some(300), None]))
+        },
         column("average_hrv", Float64Array::from(vec![41.5, 39.0])),
         column("latency", Int64Array::from(vec![1, 2])),
         column("type", StringArray::from(vec!["long_sleep", "rest"])),
@@ -106,7 +122,10 @@ fn a_table_leaves_rows_alone_and_takes_units_from_the_catalogue() {
 
 #[test]
 fn numbers_with_labels_and_without_time_are_numeric_long() {
-    let table = answer(vec![column("source", StringArray::from(vec!["awake", "rest"])), column("bpm", Int64Array::from(vec![60, 50]))]);
+    let table = answer(vec![
+        column("source", StringArray::from(vec!["awake", "rest"])),
+        column("bpm", Int64Array::from(vec![60, 50])),
+    ]);
     insta::assert_snapshot!(shown(&table, Format::Table));
 }
 
@@ -119,13 +138,19 @@ fn a_time_series_is_sorted_and_its_numbers_are_floats() {
     insta::assert_snapshot!(shown(&series, Format::TimeSeries));
 }
 
-fn long() -> Answer {
+fn long() -> QueryResult {
     answer(vec![
         column("time", times([Some(10), Some(10), Some(20), Some(30), Some(30)])),
-        column("source", StringArray::from(vec![Some("rest"), Some("awake"), Some("rest"), None, Some("rest")])),
+        column(
+            "source",
+            StringArray::from(vec![Some("rest"), Some("awake"), Some("rest"), None, Some("rest")]),
+        ),
         column("main", BooleanArray::from(vec![true, false, true, true, true])),
         column("bpm", Int64Array::from(vec![50, 60, 51, 70, 52])),
-        column("average_hrv", Float64Array::from(vec![Some(1.5), None, Some(2.5), Some(3.5), Some(4.5)])),
+        column(
+            "average_hrv",
+            Float64Array::from(vec![Some(1.5), None, Some(2.5), Some(3.5), Some(4.5)]),
+        ),
     ])
 }
 
@@ -139,7 +164,10 @@ fn of_unsorted_rows_with_the_same_time_the_last_counts_too() {
     let seconds = (0..1_000).map(|row| Some(1_700_000_000 - row % 10 * 60));
     let values = (0..1_000).map(f64::from).collect::<arrow::array::Float64Array>();
     let labels = arrow::array::StringArray::from(vec!["a"; 1_000]);
-    let text = shown(&answer(vec![column("time", times(seconds)), column("l", labels), column("v", values)]), Format::TimeSeries);
+    let text = shown(
+        &answer(vec![column("time", times(seconds)), column("l", labels), column("v", values)]),
+        Format::TimeSeries,
+    );
     for last in 990..1_000 {
         assert!(text.contains(&format!("{last}.0")), "{last} is not in {text}");
     }
@@ -168,7 +196,7 @@ fn a_column_named_metric_names_the_series() {
 
 #[test]
 fn nothing_found_is_a_typed_frame_without_fields_which_rules_read_as_no_data() {
-    let none = |columns: Vec<OutColumn>| answer(columns);
+    let none = |columns: Vec<ResultColumn>| answer(columns);
     let series = none(vec![
         column("time", times([])),
         column("source", StringArray::from(Vec::<&str>::new())),
@@ -185,8 +213,11 @@ fn each_point_of_a_grid_takes_the_last_row_of_its_step_or_the_fill() {
             column("value", Float64Array::from(vec![Some(1.0), Some(2.0), None, Some(4.0)])),
         ];
         let fill = Some(Fill { mode, first: 0, last: 55, step: 10 });
-        let text = shown(&Answer { fill, ..answer(columns) }, Format::TimeSeries);
-        text.lines().filter_map(|line| Some(line.split_once(" | ")?.1.to_owned())).collect::<Vec<_>>().join(" ")
+        let text = shown(&QueryResult { fill, ..answer(columns) }, Format::TimeSeries);
+        text.lines()
+            .filter_map(|line| Some(line.split_once(" | ")?.1.to_owned()))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     assert_eq!(filled(FillMode::Null), "null 1.0 null null 4.0 null");
     assert_eq!(filled(FillMode::Previous), "null 1.0 null null 4.0 4.0");
@@ -203,12 +234,18 @@ fn what_is_no_time_series_says_what_it_lacks() {
             vec![number(), text("a")],
             "a time series needs a column of times: name one \"time\", or choose the format Table (columns: bpm, a)",
         ),
-        (vec![time(), text("a")], "a time series needs a column of numbers beside its time, or choose the format Table (columns: time, a)"),
+        (
+            vec![time(), text("a")],
+            "a time series needs a column of numbers beside its time, or choose the format Table (columns: time, a)",
+        ),
         (
             vec![column("time", times([None])), number()],
             "a time series needs a time in every row, row 1 has none: add WHERE … IS NOT NULL, or choose the format Table",
         ),
-        (vec![time(), text("a"), text("a"), number()], "two columns are both named \"a\" and would both label the series: rename one"),
+        (
+            vec![time(), text("a"), text("a"), number()],
+            "two columns are both named \"a\" and would both label the series: rename one",
+        ),
     ] {
         assert_eq!(shown(&answer(columns), Format::TimeSeries), message);
     }
@@ -239,9 +276,11 @@ fn a_moment_that_lacks_a_series_row_is_filled_as_a_moment_without_any() {
             column("label", StringArray::from(vec!["a", "b", "a"])),
         ];
         let fill = Some(Fill { mode, first: 10, last: 40, step: 10 });
-        let text = shown(&Answer { fill, ..answer(columns) }, Format::TimeSeries);
+        let text = shown(&QueryResult { fill, ..answer(columns) }, Format::TimeSeries);
         let rows = text.lines().filter(|line| line.contains(" | "));
-        rows.map(|row| row.split(" | ").skip(1).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
+        rows.map(|row| row.split(" | ").skip(1).collect::<Vec<_>>().join(" "))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     assert_eq!(filled(FillMode::Null), "1.0 null, null 2.0, 3.0 null, null null");
     assert_eq!(filled(FillMode::Previous), "1.0 null, 1.0 2.0, 3.0 2.0, 3.0 2.0");
@@ -252,15 +291,22 @@ fn a_moment_that_lacks_a_series_row_is_filled_as_a_moment_without_any() {
 fn series_beyond_reason_are_refused() {
     let count = 6_000;
     let labels: StringArray = (0..count).map(|row| Some(row.to_string())).collect();
-    let series =
-        answer(vec![column("time", times((0..count).map(Some))), column("a", labels), column("b", Int64Array::from_iter_values(0..count))]);
-    assert!(shown(&series, Format::TimeSeries).starts_with("6000 series over 6000 times are too many"));
+    let series = answer(vec![
+        column("time", times((0..count).map(Some))),
+        column("a", labels),
+        column("b", Int64Array::from_iter_values(0..count)),
+    ]);
+    assert!(
+        shown(&series, Format::TimeSeries).starts_with("6000 series over 6000 times are too many")
+    );
     let at_once = answer(vec![
         column("time", times((0..11_000).map(|_| Some(7)))),
         column("a", (0..11_000).map(|row| Some(row.to_string())).collect::<StringArray>()),
         column("b", Int64Array::from_iter_values(0..11_000)),
     ]);
-    assert!(shown(&at_once, Format::TimeSeries).starts_with("11000 series over 1 times are too many"));
+    assert!(
+        shown(&at_once, Format::TimeSeries).starts_with("11000 series over 1 times are too many")
+    );
 }
 
 #[test]
@@ -272,6 +318,6 @@ fn rows_as_json_have_types_units_and_readable_times() {
         column("ok", BooleanArray::from(vec![true, false])),
         column("a", StringArray::from(vec!["x", "\"y\""])),
     ]);
-    table.batch.cut = Some(Cut { limit: Limit::Rows(2), rows: 3, counted: true });
+    table.batch.cut = Some(Truncation { limit: Limit::Rows(2), rows: 3, counted: true });
     insta::assert_json_snapshot!(rows_json(&table, &catalog()));
 }

@@ -23,9 +23,14 @@ pub(super) enum BodyError {
 }
 
 /// The body, decompressed, if it has at most `limit` bytes.
-pub(super) async fn body(mut response: reqwest::Response, limit: usize) -> Result<Vec<u8>, BodyError> {
+pub(super) async fn body(
+    mut response: reqwest::Response,
+    limit: usize,
+) -> Result<Vec<u8>, BodyError> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| BodyError::Cut { detail: network(error) })? {
+    while let Some(chunk) =
+        response.chunk().await.map_err(|error| BodyError::Cut { detail: network(error) })?
+    {
         if body.len() + chunk.len() > limit {
             return Err(BodyError::TooLong { limit });
         }
@@ -72,23 +77,34 @@ pub(super) fn detail(body: &[u8], secrets: &[&Secret]) -> String {
 fn said(answer: &Value) -> String {
     match answer {
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(said).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; "),
-        Value::Object(fields) => ["detail", "error_description", "msg", "message", "title", "error"]
-            .iter()
-            .filter_map(|name| fields.get(*name).map(said))
-            .find(|text| !text.is_empty())
-            .unwrap_or_default(),
+        Value::Array(items) => {
+            items.iter().map(said).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
+        }
+        Value::Object(fields) => {
+            ["detail", "error_description", "msg", "message", "title", "error"]
+                .iter()
+                .filter_map(|name| fields.get(*name).map(said))
+                .find(|text| !text.is_empty())
+                .unwrap_or_default()
+        }
         _ => String::new(),
     }
 }
 
 /// `text` with every one of `secrets` in it blacked out.
 fn without(text: &str, secrets: &[&Secret]) -> String {
-    secrets.iter().filter(|secret| !secret.is_empty()).fold(text.to_owned(), |text, secret| text.replace(secret.reveal(), "[secret]"))
+    secrets
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .fold(text.to_owned(), |text, secret| text.replace(secret.reveal(), "[secret]"))
 }
 
 fn shortened(text: &str) -> String {
-    let mut line: String = text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(DETAIL_LENGTH + 1).collect();
+    let mut line: String = text
+        .chars()
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .take(DETAIL_LENGTH + 1)
+        .collect();
     if line.chars().count() > DETAIL_LENGTH {
         line.pop();
         line.push('…');
@@ -104,7 +120,10 @@ mod tests {
     fn every_form_of_an_error_answer_is_read() {
         for (body, expected) in [
             (r#"{"detail":"Document not found."}"#, "Document not found."),
-            (r#"{"detail":[{"type":"x","loc":["query"],"msg":"bad date"},{"msg":"too long"}]}"#, "bad date; too long"),
+            (
+                r#"{"detail":[{"type":"x","loc":["query"],"msg":"bad date"},{"msg":"too long"}]}"#,
+                "bad date; too long",
+            ),
             (r#"{"status":403,"title":"Forbidden"}"#, "Forbidden"),
             (r#"{"error":"invalid_grant","error_description":"code expired"}"#, "code expired"),
             (r#"{"error":"invalid_grant"}"#, "invalid_grant"),

@@ -30,7 +30,7 @@ const RETRIES: u32 = 3;
 /// How often a request is repeated after a 429.
 const RATE_LIMIT_RETRIES: u32 = 5;
 /// The longest pause that a `Retry-After` can demand.
-const LONGEST_PAUSE: u64 = 15 * 60;
+const MAX_PAUSE: u64 = 15 * 60;
 
 /// One page of a collection as it came.
 #[derive(Debug)]
@@ -82,7 +82,9 @@ pub enum FetchError {
     #[error("the scope {scope:?} is not granted; connect again and leave it ticked")]
     ScopeMissing { scope: String },
     /// 403 that speaks of the membership: without one, most rings' data are closed.
-    #[error("the membership at Oura has ended ({detail}); an active one opens this again, every sync asks")]
+    #[error(
+        "the membership at Oura has ended ({detail}); an active one opens this again, every sync asks"
+    )]
     MembershipEnded { detail: String },
     /// Another 403, or a 401 that a fresh token does not mend.
     #[error("Oura refused access: {detail}; every sync asks again")]
@@ -132,7 +134,12 @@ struct Bearer {
 }
 
 impl Client {
-    pub fn new(http: reqwest::Client, origins: Origins, tokens: Arc<dyn AccessTokens>, clock: Clock) -> Client {
+    pub fn new(
+        http: reqwest::Client,
+        origins: Origins,
+        tokens: Arc<dyn AccessTokens>,
+        clock: Clock,
+    ) -> Client {
         let (gate, counters, trust) = Default::default();
         Client { shared: Arc::new(Shared { http, origins, tokens, clock, gate, counters, trust }) }
     }
@@ -141,7 +148,12 @@ impl Client {
     ///
     /// Dates are those of the range's ends in UTC. Nothing is answered before it was repeated where that may help, which can take
     /// many minutes while Oura's rate limit is exhausted; dropping the future is safe at any time.
-    pub async fn page(&self, collection: &Collection, range: Range, token: Option<&str>) -> Result<Page, FetchError> {
+    pub async fn page(
+        &self,
+        collection: &Collection,
+        range: Range,
+        token: Option<&str>,
+    ) -> Result<Page, FetchError> {
         let url = self.url(collection, range, token);
         let shared = &*self.shared;
         let mut bearer = Bearer { token: shared.tokens.access_token().await?, instead_of: None };
@@ -150,7 +162,9 @@ impl Client {
             shared.gate.passed(&shared.clock).await;
             match self.attempt(collection, url.clone(), &bearer.token).await {
                 Ok(page) if token.is_some() && page.next_token.as_deref() == token => {
-                    return Err(FetchError::Malformed { detail: "a page names itself as the next one".to_owned() });
+                    return Err(FetchError::Malformed {
+                        detail: "a page names itself as the next one".to_owned(),
+                    });
                 }
                 Ok(page) => return Ok(page),
                 Err(Failure::Final(error)) => return Err(error),
@@ -159,13 +173,19 @@ impl Client {
                     failures += 1;
                     shared.clock.sleep(Backoff::FAILURE.after(failures)).await;
                 }
-                Err(Failure::RateLimited { .. }) if limited == RATE_LIMIT_RETRIES => return Err(FetchError::RateLimited),
+                Err(Failure::RateLimited { .. }) if limited == RATE_LIMIT_RETRIES => {
+                    return Err(FetchError::RateLimited);
+                }
                 Err(Failure::RateLimited { retry_after }) => {
                     limited += 1;
                     let pause = retry_after.unwrap_or_else(|| Backoff::RATE_LIMIT.after(limited));
-                    shared.gate.close_until(shared.clock.now().plus(pause.as_secs_f64().ceil() as i64));
+                    shared
+                        .gate
+                        .close_until(shared.clock.now().plus(pause.as_secs_f64().ceil() as i64));
                 }
-                Err(Failure::Unauthorized { detail }) => bearer = self.replaced(collection, bearer, detail).await?,
+                Err(Failure::Unauthorized { detail }) => {
+                    bearer = self.replaced(collection, bearer, detail).await?
+                }
             }
             count(&shared.counters.retries);
         }
@@ -196,7 +216,9 @@ impl Client {
                 let end = if takes_day_in { format!("{end}T23:59:59") } else { end.to_string() };
                 vec![("start_date", from.day(Tz::UTC).to_string()), ("end_date", end)]
             }
-            Style::Datetimes => vec![("start_datetime", from.to_string()), ("end_datetime", to.to_string())],
+            Style::Datetimes => {
+                vec![("start_datetime", from.to_string()), ("end_datetime", to.to_string())]
+            }
             Style::TokenOnly | Style::Singleton => Vec::new(),
         };
         let token = token.map(|token| ("next_token", token.to_owned()));
@@ -206,10 +228,18 @@ impl Client {
         url
     }
 
-    async fn attempt(&self, collection: &Collection, url: Url, token: &Secret) -> Result<Page, Failure> {
+    async fn attempt(
+        &self,
+        collection: &Collection,
+        url: Url,
+        token: &Secret,
+    ) -> Result<Page, Failure> {
         let Shared { http, counters, .. } = &*self.shared;
         count(&counters.requests);
-        let request = http.get(url).bearer_auth(token.reveal()).header(reqwest::header::USER_AGENT, USER_AGENT);
+        let request = http
+            .get(url)
+            .bearer_auth(token.reveal())
+            .header(reqwest::header::USER_AGENT, USER_AGENT);
         let response = request.send().await.map_err(|error| {
             count(&counters.broken);
             counters.answered(&collection.name, None);
@@ -223,7 +253,9 @@ impl Client {
         let page = match answer::body(response, PAGE_LIMIT).await {
             Ok(body) => page(collection.style, &body),
             Err(BodyError::Cut { detail }) => Err(Failure::Passing(FetchError::Network { detail })),
-            Err(BodyError::TooLong { limit }) => Err(malformed(format!("a page of more than {limit} bytes"))),
+            Err(BodyError::TooLong { limit }) => {
+                Err(malformed(format!("a page of more than {limit} bytes")))
+            }
         };
         match page {
             Ok(page) => {
@@ -239,7 +271,12 @@ impl Client {
     }
 
     /// What an answer that is no page came to.
-    async fn refusal(&self, collection: &Collection, response: reqwest::Response, token: &Secret) -> Failure {
+    async fn refusal(
+        &self,
+        collection: &Collection,
+        response: reqwest::Response,
+        token: &Secret,
+    ) -> Failure {
         let status = response.status().as_u16();
         let meaning = meaning(status);
         let retry_after = retry_after(&response);
@@ -248,50 +285,78 @@ impl Client {
         let counters = &self.shared.counters;
         count(match meaning {
             Meaning::RateLimited => &counters.rate_limited,
-            Meaning::Unwell => &counters.failed,
+            Meaning::Transient => &counters.failed,
             Meaning::Page | Meaning::Unexpected => &counters.broken,
             _ => &counters.refused,
         });
         let detail = answer::detail(&body, &[token]);
-        let scope = || missing_scope(&detail, collection.scope).map(|scope| Failure::Final(FetchError::ScopeMissing { scope }));
-        let detail_or_status = || if detail.is_empty() { format!("it answers {status}") } else { detail.clone() };
+        let scope = || {
+            missing_scope(&detail, collection.scope)
+                .map(|scope| Failure::Final(FetchError::ScopeMissing { scope }))
+        };
+        let detail_or_status =
+            || if detail.is_empty() { format!("it answers {status}") } else { detail.clone() };
         match meaning {
-            Meaning::Unauthorized => scope().unwrap_or_else(|| Failure::Unauthorized { detail: detail_or_status() }),
-            Meaning::Forbidden => scope().unwrap_or_else(|| Failure::Final(forbidden(detail_or_status()))),
-            Meaning::Rejected => Failure::Final(FetchError::Rejected { status, detail: detail_or_status() }),
+            Meaning::Unauthorized => {
+                scope().unwrap_or_else(|| Failure::Unauthorized { detail: detail_or_status() })
+            }
+            Meaning::Forbidden => {
+                scope().unwrap_or_else(|| Failure::Final(forbidden(detail_or_status())))
+            }
+            Meaning::Rejected => {
+                Failure::Final(FetchError::Rejected { status, detail: detail_or_status() })
+            }
             Meaning::NotAvailable => Failure::Final(FetchError::NotAvailable),
             Meaning::AppTooOld => Failure::Final(FetchError::AppTooOld),
             Meaning::RateLimited => Failure::RateLimited { retry_after },
-            Meaning::Unwell => Failure::Passing(FetchError::Server { status }),
+            Meaning::Transient => Failure::Passing(FetchError::Server { status }),
             Meaning::Page | Meaning::Unexpected => malformed(format!("status {status}")),
         }
     }
 
     /// Another token for one that was answered with 401, once per request, and never for one that this collection refused when fresh.
-    async fn replaced(&self, collection: &Collection, bearer: Bearer, detail: String) -> Result<Bearer, FetchError> {
+    async fn replaced(
+        &self,
+        collection: &Collection,
+        bearer: Bearer,
+        detail: String,
+    ) -> Result<Bearer, FetchError> {
         let Bearer { token, instead_of } = bearer;
         let (in_vain, opens_others) = {
             let mut trust = self.trust();
             if instead_of.is_some() {
                 trust.refused.insert(collection.name.clone(), token.clone());
             }
-            let opens_others = trust.accepted.as_ref().is_some_and(|accepted| *accepted == token || Some(accepted) == instead_of.as_ref());
+            let opens_others = trust.accepted.as_ref().is_some_and(|accepted| {
+                *accepted == token || Some(accepted) == instead_of.as_ref()
+            });
             (trust.refused.get(&collection.name) == Some(&token), opens_others)
         };
         match (in_vain, opens_others) {
             (true, true) => Err(FetchError::Forbidden { detail }),
             (true, false) => Err(self.refused_fresh(collection, token, detail).await),
-            (false, _) => Ok(Bearer { token: self.shared.tokens.replace(token.clone()).await?, instead_of: Some(token) }),
+            (false, _) => Ok(Bearer {
+                token: self.shared.tokens.replace(token.clone()).await?,
+                instead_of: Some(token),
+            }),
         }
     }
 
     /// What it means that a fresh token is refused, which nothing has accepted yet: the login is over, or only this collection is closed.
     /// That is asked where any good token is let in, since a login that is declared over needs a person.
-    async fn refused_fresh(&self, collection: &Collection, token: Secret, detail: String) -> FetchError {
+    async fn refused_fresh(
+        &self,
+        collection: &Collection,
+        token: Secret,
+        detail: String,
+    ) -> FetchError {
         match self.attempt(collection, below(&self.shared.origins.api, OPEN_TO_ANY), &token).await {
-            Err(Failure::Unauthorized { .. }) => {
-                self.shared.tokens.end(token, format!("Oura refuses a fresh token: {detail}")).await.into()
-            }
+            Err(Failure::Unauthorized { .. }) => self
+                .shared
+                .tokens
+                .end(token, format!("Oura refuses a fresh token: {detail}"))
+                .await
+                .into(),
             Err(Failure::Passing(error)) => error,
             Err(Failure::RateLimited { .. }) => FetchError::RateLimited,
             Ok(_) | Err(Failure::Final(_)) => {
@@ -317,8 +382,9 @@ fn forbidden(detail: String) -> FetchError {
 
 /// `Retry-After` in seconds (RFC 9110 §10.2.3); Oura does not use the form with a date.
 fn retry_after(response: &reqwest::Response) -> Option<Duration> {
-    let seconds: u64 = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.clamp(1, LONGEST_PAUSE)))
+    let seconds: u64 =
+        response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.clamp(1, MAX_PAUSE)))
 }
 
 /// `{"data": […], "next_token": …}`.
@@ -331,7 +397,10 @@ struct Envelope {
 
 fn page(style: Style, body: &[u8]) -> Result<Page, Failure> {
     let page = match style {
-        Style::Singleton => Page { documents: vec![serde_json::from_slice(body).map_err(unreadable)?], next_token: None },
+        Style::Singleton => Page {
+            documents: vec![serde_json::from_slice(body).map_err(unreadable)?],
+            next_token: None,
+        },
         Style::Dates | Style::Datetimes | Style::TokenOnly => {
             let Envelope { data, next_token } = serde_json::from_slice(body).map_err(unreadable)?;
             Page { documents: data, next_token }

@@ -59,7 +59,11 @@ impl Answer {
 
     fn response(self) -> Response<Body> {
         let mut response = Response::builder().status(StatusCode::from_u16(self.status).unwrap());
-        for (name, value) in [(header::RETRY_AFTER, self.retry_after), (header::LOCATION, self.location), (header::DATE, Some(self.date))] {
+        for (name, value) in [
+            (header::RETRY_AFTER, self.retry_after),
+            (header::LOCATION, self.location),
+            (header::DATE, Some(self.date)),
+        ] {
             if let Some(value) = value {
                 response = response.header(name, value);
             }
@@ -87,7 +91,9 @@ impl Fake {
     }
 
     /// As `new`, for answers that wait for something.
-    pub(super) async fn slow<F: Future<Output = Answer> + Send + 'static>(script: impl Fn(Asked) -> F + Send + Sync + 'static) -> Fake {
+    pub(super) async fn slow<F: Future<Output = Answer> + Send + 'static>(
+        script: impl Fn(Asked) -> F + Send + Sync + 'static,
+    ) -> Fake {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -130,7 +136,10 @@ impl Fake {
         OAuth {
             http: http_client().unwrap(),
             origins: self.origins(),
-            application: Application { client_id: "the-client".to_owned(), client_secret: Secret::new("planted-client-secret") },
+            application: Application {
+                client_id: "the-client".to_owned(),
+                client_secret: Secret::new("planted-client-secret"),
+            },
             clock: clock.clone(),
         }
     }
@@ -139,7 +148,9 @@ impl Fake {
 async fn read(request: Request) -> Asked {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-    let header = |name| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+    let header = |name| {
+        parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+    };
     Asked {
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),

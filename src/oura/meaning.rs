@@ -16,7 +16,7 @@ pub(super) enum Meaning {
     AppTooOld,
     RateLimited,
     /// Worth another try.
-    Unwell,
+    Transient,
     /// Nothing that Oura's specification knows.
     Unexpected,
 }
@@ -28,15 +28,18 @@ const MEANINGS: &[(u16, u16, Meaning)] = &[
     (401, 401, Meaning::Unauthorized),
     (403, 403, Meaning::Forbidden),
     (404, 404, Meaning::NotAvailable),
-    (408, 408, Meaning::Unwell),
+    (408, 408, Meaning::Transient),
     (422, 422, Meaning::Rejected),
     (426, 426, Meaning::AppTooOld),
     (429, 429, Meaning::RateLimited),
-    (500, 599, Meaning::Unwell),
+    (500, 599, Meaning::Transient),
 ];
 
 pub(super) fn meaning(status: u16) -> Meaning {
-    MEANINGS.iter().find(|(from, to, _)| (*from..=*to).contains(&status)).map_or(Meaning::Unexpected, |(_, _, meaning)| *meaning)
+    MEANINGS
+        .iter()
+        .find(|(from, to, _)| (*from..=*to).contains(&status))
+        .map_or(Meaning::Unexpected, |(_, _, meaning)| *meaning)
 }
 
 /// Words beside "scope" that are no scope's name.
@@ -71,14 +74,18 @@ pub(super) fn missing_scope(detail: &str, usual: Option<&str>) -> Option<String>
         .map(|word| bare_scope(word.trim_matches(':')))
         .filter(|word| !word.is_empty())
         .collect();
-    let at = words.iter().position(|word| ["scope", "scopes", "insufficient_scope"].contains(&word.to_ascii_lowercase().as_str()))?;
+    let at = words.iter().position(|word| {
+        ["scope", "scopes", "insufficient_scope"].contains(&word.to_ascii_lowercase().as_str())
+    })?;
     let before = at.checked_sub(1).map(|before| words[before]);
     let beside = [before, words.get(at + 1).copied()];
     let named = beside.into_iter().flatten();
     named
         .clone()
         .find(|word| SCOPES.contains(word) || Some(*word) == usual)
-        .or_else(|| named.clone().find(|word| !NO_NAMES.contains(&word.to_ascii_lowercase().as_str())))
+        .or_else(|| {
+            named.clone().find(|word| !NO_NAMES.contains(&word.to_ascii_lowercase().as_str()))
+        })
         .or(usual)
         .map(str::to_owned)
 }
@@ -92,7 +99,7 @@ mod tests {
         for pair in MEANINGS.windows(2) {
             assert!(pair[0].1 < pair[1].0, "{pair:?}");
         }
-        assert_eq!(meaning(503), Meaning::Unwell);
+        assert_eq!(meaning(503), Meaning::Transient);
         assert_eq!(meaning(302), Meaning::Unexpected);
     }
 

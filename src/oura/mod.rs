@@ -29,13 +29,13 @@ use url::Url;
 pub const USER_AGENT: &str = concat!("ringside-oura-datasource/", env!("CARGO_PKG_VERSION"));
 
 /// How long an answer may take from the request to its last byte: the largest page over a slow line.
-pub const LONGEST_ANSWER: Duration = Duration::from_secs(300);
+pub const MAX_ANSWER: Duration = Duration::from_secs(300);
 
 /// The HTTP client for everything that is Oura's, login and API. It follows no redirect: a redirect would carry a client secret or a
 /// token to an address that nobody chose. A read that brings nothing for 30 seconds ends, and so does an answer that drips for longer than
-/// [`LONGEST_ANSWER`].
+/// [`MAX_ANSWER`].
 pub fn http_client() -> reqwest::Result<reqwest::Client> {
-    http_client_within(LONGEST_ANSWER)
+    http_client_within(MAX_ANSWER)
 }
 
 /// [`http_client`] with another end to an answer that drips.
@@ -79,8 +79,9 @@ pub enum LoginBackend {
 impl Origins {
     /// Oura's own.
     pub fn oura() -> Origins {
-        let [api, cloud, portal] = ["https://api.ouraring.com", "https://cloud.ouraring.com", "https://moi.ouraring.com"]
-            .map(|url| Url::parse(url).expect("valid"));
+        let [api, cloud, portal] =
+            ["https://api.ouraring.com", "https://cloud.ouraring.com", "https://moi.ouraring.com"]
+                .map(|url| Url::parse(url).expect("valid"));
         Origins::of(&api, &cloud, &portal)
     }
 
@@ -172,8 +173,14 @@ mod tests {
     fn another_origin_keeps_the_paths_and_its_own_prefix() {
         let origins = Origins::at(&Url::parse("http://127.0.0.1:9/oura/?x=1").unwrap());
         assert_eq!(origins.legacy.token.as_str(), "http://127.0.0.1:9/oura/oauth/token");
-        assert_eq!(origins.portal.revoke.as_str(), "http://127.0.0.1:9/oura/oauth/v2/ext/oauth-revoke");
-        assert_eq!(below(&origins.api, "/v2/usercollection/vO2_max").as_str(), "http://127.0.0.1:9/oura/v2/usercollection/vO2_max");
+        assert_eq!(
+            origins.portal.revoke.as_str(),
+            "http://127.0.0.1:9/oura/oauth/v2/ext/oauth-revoke"
+        );
+        assert_eq!(
+            below(&origins.api, "/v2/usercollection/vO2_max").as_str(),
+            "http://127.0.0.1:9/oura/v2/usercollection/vO2_max"
+        );
     }
 
     #[test]

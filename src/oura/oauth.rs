@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use oauth2::basic::{BasicClient, BasicTokenResponse};
 use oauth2::{
-    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, HttpRequest,
-    HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope, TokenResponse, TokenUrl,
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
+    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, RefreshToken, RequestTokenError, Scope, TokenResponse, TokenUrl,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +21,19 @@ use super::{BoxFuture, LoginBackend, Origins, Secret, USER_AGENT};
 use crate::time::{Clock, Instant};
 
 /// What a person can be asked for; the default request.
-pub const SCOPES: &[&str] =
-    &["email", "personal", "daily", "heartrate", "workout", "tag", "session", "spo2", "stress", "heart_health", "ring_configuration"];
+pub const SCOPES: &[&str] = &[
+    "email",
+    "personal",
+    "daily",
+    "heartrate",
+    "workout",
+    "tag",
+    "session",
+    "spo2",
+    "stress",
+    "heart_health",
+    "ring_configuration",
+];
 
 /// The application as registered with Oura.
 #[derive(Clone, Debug)]
@@ -53,7 +65,9 @@ pub struct Grant {
 #[derive(Debug, thiserror::Error)]
 pub enum OAuthError {
     /// `invalid_client` from both back ends.
-    #[error("Oura does not accept the client id and secret; copy both again from the application's page at Oura")]
+    #[error(
+        "Oura does not accept the client id and secret; copy both again from the application's page at Oura"
+    )]
     WrongClient,
     /// `invalid_grant`: the code or the refresh token is used, expired or of another application.
     #[error("Oura no longer accepts this {what}; press Connect to log in again")]
@@ -65,7 +79,9 @@ pub enum OAuthError {
         seconds: i64,
     },
     /// The application was registered without the address that the login comes back to.
-    #[error("the redirect address is not registered with the application at Oura; register it there exactly as it is")]
+    #[error(
+        "the redirect address is not registered with the application at Oura; register it there exactly as it is"
+    )]
     RedirectNotRegistered,
     #[error("Oura refused the login: {detail}")]
     Refused { detail: String },
@@ -76,7 +92,7 @@ pub enum OAuthError {
 }
 
 /// How long a login may take to answer, to the last byte.
-const LONGEST_LOGIN: Duration = Duration::from_secs(60);
+const MAX_LOGIN: Duration = Duration::from_secs(60);
 /// The longest answer a login gives; a token of the portal is a JWT of a few KiB.
 const ANSWER_LIMIT: usize = 64 * 1024;
 
@@ -124,11 +140,20 @@ impl OAuth {
             .add_scopes(scopes.iter().cloned().map(Scope::new))
             .set_pkce_challenge(challenge)
             .url();
-        Authorization { url, state: Secret::new(state.into_secret()), pkce_verifier: Secret::new(verifier.into_secret()) }
+        Authorization {
+            url,
+            state: Secret::new(state.into_secret()),
+            pkce_verifier: Secret::new(verifier.into_secret()),
+        }
     }
 
     /// Exchanges a code, which is dead afterwards whatever the outcome. `redirect` and `pkce_verifier` are those of `authorize`.
-    pub async fn exchange(&self, code: &Secret, redirect: &url::Url, pkce_verifier: &Secret) -> Result<Grant, OAuthError> {
+    pub async fn exchange(
+        &self,
+        code: &Secret,
+        redirect: &url::Url,
+        pkce_verifier: &Secret,
+    ) -> Result<Grant, OAuthError> {
         self.obtain(Offer::Code { code, redirect, pkce_verifier }, LoginBackend::Legacy).await
     }
 
@@ -137,7 +162,9 @@ impl OAuth {
     ///
     /// A new pair without a refresh token or without scopes keeps those of the old one (RFC 6749 §6).
     pub async fn refresh(&self, grant: &Grant) -> Result<Grant, OAuthError> {
-        let Some(refresh_token) = &grant.refresh_token else { return Err(OAuthError::InvalidGrant { what: "login" }) };
+        let Some(refresh_token) = &grant.refresh_token else {
+            return Err(OAuthError::InvalidGrant { what: "login" });
+        };
         let mut renewed = self.obtain(Offer::RefreshToken(refresh_token), grant.backend).await?;
         renewed.refresh_token = renewed.refresh_token.or_else(|| grant.refresh_token.clone());
         if renewed.scopes.is_empty() {
@@ -151,7 +178,9 @@ impl OAuth {
     pub async fn revoke(&self, grant: &Grant) -> Result<(), OAuthError> {
         let url = self.origins.login(grant.backend).revoke.clone();
         let request = match grant.backend {
-            LoginBackend::Legacy => self.http.post(url).query(&[("access_token", grant.access_token.reveal())]),
+            LoginBackend::Legacy => {
+                self.http.post(url).query(&[("access_token", grant.access_token.reveal())])
+            }
             LoginBackend::Portal => {
                 let (token, hint) = match &grant.refresh_token {
                     Some(refresh_token) => (refresh_token, "refresh_token"),
@@ -200,16 +229,19 @@ impl OAuth {
                     .await
             }
             Offer::RefreshToken(token) => {
-                client.exchange_refresh_token(&RefreshToken::new(token.reveal().to_owned())).request_async(&carrier).await
+                client
+                    .exchange_refresh_token(&RefreshToken::new(token.reveal().to_owned()))
+                    .request_async(&carrier)
+                    .await
             }
         };
         match answer {
             Ok(answer) => Ok(self.grant(&answer, backend)),
             Err(RequestTokenError::Request(failure)) => Err(failure),
             // The parser's own message may quote a token: only the place is told.
-            Err(RequestTokenError::Parse(error, _)) => {
-                Err(Failure::Malformed { detail: format!("the field {} of its token cannot be read", error.path()) })
-            }
+            Err(RequestTokenError::Parse(error, _)) => Err(Failure::Malformed {
+                detail: format!("the field {} of its token cannot be read", error.path()),
+            }),
             Err(RequestTokenError::ServerResponse(_) | RequestTokenError::Other(_)) => {
                 Err(Failure::Malformed { detail: "its token is empty".to_owned() })
             }
@@ -217,28 +249,45 @@ impl OAuth {
     }
 
     fn grant(&self, answer: &BasicTokenResponse, backend: LoginBackend) -> Grant {
-        let seconds = answer.expires_in().map_or(0, |lifetime| i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX));
+        let seconds = answer
+            .expires_in()
+            .map_or(0, |lifetime| i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX));
         Grant {
             access_token: Secret::new(answer.access_token().secret()),
             refresh_token: answer.refresh_token().map(|token| Secret::new(token.secret())),
             expires_at: self.clock.now().plus(seconds),
-            scopes: answer.scopes().into_iter().flatten().map(|scope| bare_scope(scope).to_owned()).collect(),
+            scopes: answer
+                .scopes()
+                .into_iter()
+                .flatten()
+                .map(|scope| bare_scope(scope).to_owned())
+                .collect(),
             backend,
         }
     }
 
-    fn client(&self, backend: LoginBackend) -> BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet> {
+    fn client(
+        &self,
+        backend: LoginBackend,
+    ) -> BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>
+    {
         BasicClient::new(ClientId::new(self.application.client_id.clone()))
-            .set_client_secret(ClientSecret::new(self.application.client_secret.reveal().to_owned()))
+            .set_client_secret(ClientSecret::new(
+                self.application.client_secret.reveal().to_owned(),
+            ))
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(TokenUrl::from_url(self.origins.login(backend).token.clone()))
     }
 
     /// The body of a successful answer.
-    async fn send(&self, request: reqwest::RequestBuilder, secrets: &[&Secret]) -> Result<Vec<u8>, Failure> {
+    async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        secrets: &[&Secret],
+    ) -> Result<Vec<u8>, Failure> {
         let response = request
             .header(reqwest::header::USER_AGENT, USER_AGENT)
-            .timeout(LONGEST_LOGIN)
+            .timeout(MAX_LOGIN)
             .send()
             .await
             .map_err(|error| Failure::NoAnswer { detail: answer::network(error) })?;
@@ -246,15 +295,24 @@ impl OAuth {
         let skew = answer::skew(response.headers(), self.clock.now());
         let body = answer::body(response, ANSWER_LIMIT).await.map_err(|error| match error {
             BodyError::Cut { detail } => Failure::NoAnswer { detail },
-            BodyError::TooLong { limit } => Failure::Malformed { detail: format!("more than {limit} bytes") },
+            BodyError::TooLong { limit } => {
+                Failure::Malformed { detail: format!("more than {limit} bytes") }
+            }
         })?;
         if status.is_success() {
             return Ok(body);
         }
         let mut secrets = secrets.to_vec();
         secrets.push(&self.application.client_secret);
-        let code = serde_json::from_slice::<ErrorAnswer>(&body).map(|answer| answer.error).unwrap_or_default();
-        Err(Failure::Answer { status: status.as_u16(), code, detail: answer::detail(&body, &secrets), skew })
+        let code = serde_json::from_slice::<ErrorAnswer>(&body)
+            .map(|answer| answer.error)
+            .unwrap_or_default();
+        Err(Failure::Answer {
+            status: status.as_u16(),
+            code,
+            detail: answer::detail(&body, &secrets),
+            skew,
+        })
     }
 }
 
@@ -271,7 +329,8 @@ impl<'c> AsyncHttpClient<'c> for Carrier<'_> {
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
-            let request = reqwest::Request::try_from(request).map_err(|error| Failure::NoAnswer { detail: answer::network(error) })?;
+            let request = reqwest::Request::try_from(request)
+                .map_err(|error| Failure::NoAnswer { detail: answer::network(error) })?;
             let request = reqwest::RequestBuilder::from_parts(self.oauth.http.clone(), request);
             self.oauth.send(request, self.secrets).await.map(HttpResponse::new)
         })
@@ -296,7 +355,8 @@ pub(super) fn bare_scope(scope: &str) -> &str {
 /// Whether an error complains about the redirect address. RFC 6749 has no code of its own for that; `invalid_grant`, whose usual text
 /// names the address among much else, is not one.
 pub fn is_about_redirect(code: &str, detail: &str) -> bool {
-    code == "redirect_uri_mismatch" || (code == "invalid_request" && detail.to_lowercase().contains("redirect"))
+    code == "redirect_uri_mismatch"
+        || (code == "invalid_request" && detail.to_lowercase().contains("redirect"))
 }
 
 /// RFC 6749 §5.2.
@@ -349,26 +409,44 @@ impl Failure {
     fn says(&self) -> Says {
         match self {
             Failure::Answer { code, .. } if code == "invalid_grant" => Says::Everything,
-            Failure::Answer { code, detail, .. } if is_about_redirect(code, detail) => Says::Something,
-            Failure::Answer { status: 400 | 401, code, .. } if matches!(code.as_str(), "" | "invalid_client" | "invalid_request") => {
+            Failure::Answer { code, detail, .. } if is_about_redirect(code, detail) => {
+                Says::Something
+            }
+            Failure::Answer { status: 400 | 401, code, .. }
+                if matches!(code.as_str(), "" | "invalid_client" | "invalid_request") =>
+            {
                 Says::Little
             }
             Failure::Answer { status: 400..500, .. } => Says::Something,
-            Failure::Answer { .. } | Failure::NoAnswer { .. } | Failure::Malformed { .. } => Says::NotNow,
+            Failure::Answer { .. } | Failure::NoAnswer { .. } | Failure::Malformed { .. } => {
+                Says::NotNow
+            }
         }
     }
 
     fn in_words(self, what: &'static str) -> OAuthError {
         match self {
             // Only a code lives for minutes: how old a login is, no clock here decides.
-            Failure::Answer { code, skew: Some(seconds @ (..-60 | 61..)), .. } if code == "invalid_grant" && what == "code" => {
+            Failure::Answer { code, skew: Some(seconds @ (..-60 | 61..)), .. }
+                if code == "invalid_grant" && what == "code" =>
+            {
                 OAuthError::ClockOff { seconds }
             }
-            Failure::Answer { code, .. } if code == "invalid_grant" => OAuthError::InvalidGrant { what },
-            Failure::Answer { code, detail, .. } if is_about_redirect(&code, &detail) => OAuthError::RedirectNotRegistered,
-            Failure::Answer { status, code, .. } if status == 401 || code == "invalid_client" => OAuthError::WrongClient,
-            Failure::Answer { status: status @ (429 | 500..), .. } => OAuthError::Network { detail: format!("it answers {status}") },
-            Failure::Answer { status, detail, .. } if detail.is_empty() => OAuthError::Refused { detail: format!("it answers {status}") },
+            Failure::Answer { code, .. } if code == "invalid_grant" => {
+                OAuthError::InvalidGrant { what }
+            }
+            Failure::Answer { code, detail, .. } if is_about_redirect(&code, &detail) => {
+                OAuthError::RedirectNotRegistered
+            }
+            Failure::Answer { status, code, .. } if status == 401 || code == "invalid_client" => {
+                OAuthError::WrongClient
+            }
+            Failure::Answer { status: status @ (429 | 500..), .. } => {
+                OAuthError::Network { detail: format!("it answers {status}") }
+            }
+            Failure::Answer { status, detail, .. } if detail.is_empty() => {
+                OAuthError::Refused { detail: format!("it answers {status}") }
+            }
             Failure::Answer { detail, .. } => OAuthError::Refused { detail },
             Failure::NoAnswer { detail } => OAuthError::Network { detail },
             Failure::Malformed { detail } => OAuthError::Malformed { detail },

@@ -16,9 +16,11 @@ pub(super) struct Backoff {
 
 impl Backoff {
     /// After no answer, a broken one, or a 5xx.
-    pub(super) const FAILURE: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
+    pub(super) const FAILURE: Backoff =
+        Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
     /// After a 429 that does not say how long: five of them outlast the five minutes that Oura counts over.
-    pub(super) const RATE_LIMIT: Backoff = Backoff { first: Duration::from_secs(20), longest: Duration::from_secs(300) };
+    pub(super) const RATE_LIMIT: Backoff =
+        Backoff { first: Duration::from_secs(20), longest: Duration::from_secs(300) };
 
     /// The wait after the `count`th failure in a row, from 1.
     pub(super) fn after(&self, count: u32) -> Duration {
@@ -48,7 +50,11 @@ impl Gate {
             let now = clock.now();
             match opens_at {
                 Some(instant) if instant > now && opens_at != waited_for => {
-                    clock.sleep(Duration::from_secs((instant.seconds() - now.seconds()).unsigned_abs())).await;
+                    clock
+                        .sleep(Duration::from_secs(
+                            (instant.seconds() - now.seconds()).unsigned_abs(),
+                        ))
+                        .await;
                     waited_for = opens_at;
                 }
                 _ => return,
@@ -145,7 +151,8 @@ mod tests {
 
     #[test]
     fn five_waits_for_an_unexplained_limit_are_longer_than_five_minutes() {
-        let shortest: f64 = (1..=5).map(|count| Backoff::RATE_LIMIT.after(count).as_secs_f64()).sum();
+        let shortest: f64 =
+            (1..=5).map(|count| Backoff::RATE_LIMIT.after(count).as_secs_f64()).sum();
         assert!(shortest >= 300.0, "{shortest}");
     }
 

@@ -8,9 +8,9 @@ use super::{Client, FetchError, Range};
 use crate::catalog::Collection;
 
 /// More pages than the longest window can have.
-const MOST_PAGES: usize = 10_000;
+const MAX_PAGES: usize = 10_000;
 /// More bytes than the longest window can have: all pages of one are held in memory until the last has come.
-const MOST_BYTES: usize = 512 << 20;
+const MAX_BYTES: usize = 512 << 20;
 
 /// A cursor over the pages of one range. The range is sent with every page; Oura takes it from the token then.
 pub struct Pages<'a> {
@@ -27,7 +27,16 @@ pub struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     pub(super) fn new(client: &'a Client, collection: &'a Collection, range: Range) -> Pages<'a> {
-        Pages { client, collection, range, token: None, seen: HashSet::new(), fetched: 0, bytes: 0, ended: false }
+        Pages {
+            client,
+            collection,
+            range,
+            token: None,
+            seen: HashSet::new(),
+            fetched: 0,
+            bytes: 0,
+            ended: false,
+        }
     }
 
     /// The documents of the next page, `None` after the last. An error leaves the cursor where it was: calling again asks again.
@@ -40,15 +49,21 @@ impl<'a> Pages<'a> {
         let page = self.client.page(self.collection, self.range, self.token.as_deref()).await?;
         self.fetched += 1;
         self.bytes += page.documents.iter().map(|document| document.get().len()).sum::<usize>();
-        if self.bytes > MOST_BYTES {
-            return Err(FetchError::Malformed { detail: format!("more than {} MB in one window", MOST_BYTES >> 20) });
+        if self.bytes > MAX_BYTES {
+            return Err(FetchError::Malformed {
+                detail: format!("more than {} MB in one window", MAX_BYTES >> 20),
+            });
         }
         if let Some(token) = &page.next_token {
             if !self.seen.insert(token.clone()) {
-                return Err(FetchError::Malformed { detail: "its pages go in a circle".to_owned() });
+                return Err(FetchError::Malformed {
+                    detail: "its pages go in a circle".to_owned(),
+                });
             }
-            if self.fetched == MOST_PAGES {
-                return Err(FetchError::Malformed { detail: format!("more than {MOST_PAGES} pages") });
+            if self.fetched == MAX_PAGES {
+                return Err(FetchError::Malformed {
+                    detail: format!("more than {MAX_PAGES} pages"),
+                });
             }
         }
         self.ended = page.next_token.is_none();
@@ -76,16 +91,17 @@ mod tests {
         .await;
         let (client, collection) = (client(&fake), collection(Style::Dates));
         let mut pages = client.pages(&collection, range());
-        pages.fetched = MOST_PAGES - 2;
+        pages.fetched = MAX_PAGES - 2;
         assert!(pages.next().await.unwrap().is_some());
         assert!(matches!(pages.next().await, Err(FetchError::Malformed { .. })));
     }
 
     #[tokio::test]
     async fn a_window_that_would_fill_the_memory_is_given_up() {
-        let fake = Fake::new(|_| answer(200, r#"{"data":[{"id":"12345678"}],"next_token":null}"#)).await;
+        let fake =
+            Fake::new(|_| answer(200, r#"{"data":[{"id":"12345678"}],"next_token":null}"#)).await;
         let (client, collection) = (client(&fake), collection(Style::Dates));
-        for (before, fits) in [(MOST_BYTES - 17, true), (MOST_BYTES - 16, false)] {
+        for (before, fits) in [(MAX_BYTES - 17, true), (MAX_BYTES - 16, false)] {
             let mut pages = client.pages(&collection, range());
             pages.bytes = before;
             assert_eq!(pages.next().await.is_ok(), fits);

@@ -35,12 +35,16 @@ const LIMIT: usize = 8 << 20;
 /// How many versions may be skipped: 1.43 followed 1.37.
 const REACH: u32 = 10;
 /// The most requests of one search.
-const MOST_REQUESTS: usize = 40;
+const MAX_REQUESTS: usize = 40;
 
 /// The newest version after `known` that is published, if there is one.
-pub async fn newer(http: &reqwest::Client, origins: &Origins, known: Version) -> Result<Option<Published>, SpecificationError> {
+pub async fn newer(
+    http: &reqwest::Client,
+    origins: &Origins,
+    known: Version,
+) -> Result<Option<Published>, SpecificationError> {
     let mut newest: Option<Published> = None;
-    let mut left = MOST_REQUESTS;
+    let mut left = MAX_REQUESTS;
     loop {
         let from = newest.as_ref().map_or(known, |published| published.version);
         let mut found = None;
@@ -62,7 +66,11 @@ pub async fn newer(http: &reqwest::Client, origins: &Origins, known: Version) ->
 }
 
 /// The document of `version`, if it is published.
-async fn fetch(http: &reqwest::Client, origins: &Origins, version: Version) -> Result<Option<Published>, SpecificationError> {
+async fn fetch(
+    http: &reqwest::Client,
+    origins: &Origins,
+    version: Version,
+) -> Result<Option<Published>, SpecificationError> {
     let url = below(&origins.specification, &format!("/openapi-{version}.json"));
     let network = |error| SpecificationError::Network { detail: answer::network(error) };
     let response = http.get(url).send().await.map_err(network)?;
@@ -79,14 +87,18 @@ async fn fetch(http: &reqwest::Client, origins: &Origins, version: Version) -> R
             Ok(is_json.then_some(Published { version, document }))
         }
         Err(BodyError::Cut { detail }) => Err(SpecificationError::Network { detail }),
-        Err(BodyError::TooLong { limit }) => Err(SpecificationError::Network { detail: format!("more than {limit} bytes") }),
+        Err(BodyError::TooLong { limit }) => {
+            Err(SpecificationError::Network { detail: format!("more than {limit} bytes") })
+        }
     }
 }
 
 impl Version {
     fn successors(self) -> impl Iterator<Item = Version> {
         let Version { major, minor } = self;
-        (1..=REACH).map(move |step| Version { major, minor: minor + step }).chain([Version { major: major + 1, minor: 0 }])
+        (1..=REACH)
+            .map(move |step| Version { major, minor: minor + step })
+            .chain([Version { major: major + 1, minor: 0 }])
     }
 }
 
@@ -128,7 +140,9 @@ mod tests {
     #[tokio::test]
     async fn the_newest_version_is_found_across_those_that_were_skipped() {
         let fake = Fake::new(|request| match request.path.as_str() {
-            "/v2/static/json/openapi-1.49.json" | "/v2/static/json/openapi-1.52.json" => answer(200, "{}"),
+            "/v2/static/json/openapi-1.49.json" | "/v2/static/json/openapi-1.52.json" => {
+                answer(200, "{}")
+            }
             "/v2/static/json/openapi-1.45.json" => answer(200, "<html>not found</html>"),
             _ => answer(403, ""),
         })

@@ -59,7 +59,9 @@ pub enum TokenError {
     #[error("not connected; press Connect to log in to Oura")]
     NotConnected,
     /// The refresh token is gone for good.
-    #[error("the login at Oura has ended ({reason}); press Connect to log in again. The data so far stays")]
+    #[error(
+        "the login at Oura has ended ({reason}); press Connect to log in again. The data so far stays"
+    )]
     ReconnectNeeded { reason: String },
     /// Oura will not refresh for this client id and secret; the login itself may be good.
     #[error("Oura does not renew the login: {detail}")]
@@ -164,12 +166,16 @@ impl Tokens {
         if let Some(token) = held.usable(rejected.as_ref(), self.inner.clock.now().plus(AHEAD)) {
             return Ok(token);
         }
-        if let Some(failure) = held.failure.clone().filter(|_| self.inner.ended.load(Ordering::Acquire) != seen) {
+        if let Some(failure) =
+            held.failure.clone().filter(|_| self.inner.ended.load(Ordering::Acquire) != seen)
+        {
             return held.usable(rejected.as_ref(), self.inner.clock.now()).ok_or(failure);
         }
         // A task of its own: if the caller goes away, the pair that is on its way must still be stored.
         let task = tokio::spawn(Arc::clone(&self.inner).renewed(held, rejected));
-        task.await.unwrap_or_else(|error| Err(TokenError::Network { detail: format!("the refresh was broken off: {error}") }))
+        task.await.unwrap_or_else(|error| {
+            Err(TokenError::Network { detail: format!("the refresh was broken off: {error}") })
+        })
     }
 }
 
@@ -199,7 +205,8 @@ impl Held {
     /// The token, unless it is `rejected` or ends before `until`.
     fn usable(&self, rejected: Option<&Secret>, until: Instant) -> Option<Secret> {
         let grant = self.grant.as_ref().filter(|_| self.unsaved.is_none())?;
-        (grant.expires_at > until && Some(&grant.access_token) != rejected).then(|| grant.access_token.clone())
+        (grant.expires_at > until && Some(&grant.access_token) != rejected)
+            .then(|| grant.access_token.clone())
     }
 }
 
@@ -239,7 +246,11 @@ impl Inner {
     }
 
     /// Makes the held grant usable, and hands out its token.
-    async fn renewed(self: Arc<Self>, mut held: OwnedMutexGuard<Held>, rejected: Option<Secret>) -> Result<Secret, TokenError> {
+    async fn renewed(
+        self: Arc<Self>,
+        mut held: OwnedMutexGuard<Held>,
+        rejected: Option<Secret>,
+    ) -> Result<Secret, TokenError> {
         let outcome = self.renew(&mut held, rejected.as_ref()).await;
         held.failure = outcome.as_ref().err().cloned();
         self.ended.fetch_add(1, Ordering::AcqRel);
@@ -253,7 +264,11 @@ impl Inner {
         }
     }
 
-    async fn renew(&self, held: &mut Held, rejected: Option<&Secret>) -> Result<Secret, TokenError> {
+    async fn renew(
+        &self,
+        held: &mut Held,
+        rejected: Option<&Secret>,
+    ) -> Result<Secret, TokenError> {
         let soon = self.clock.now().plus(AHEAD);
         if let Some(unsaved) = held.unsaved.clone() {
             return self.keep(held, unsaved).await;
@@ -268,7 +283,9 @@ impl Inner {
         }
         let grant = held.grant.clone().ok_or(TokenError::NotConnected)?;
         if grant.refresh_token.is_none() {
-            return Err(TokenError::ReconnectNeeded { reason: "Oura gave no refresh token".to_owned() });
+            return Err(TokenError::ReconnectNeeded {
+                reason: "Oura gave no refresh token".to_owned(),
+            });
         }
         let again = grant.clone();
         self.vault(move |vault| vault.save(&again)).await?;
@@ -297,13 +314,16 @@ impl Inner {
 impl From<OAuthError> for TokenError {
     fn from(error: OAuthError) -> TokenError {
         match error {
-            OAuthError::InvalidGrant { .. } => {
-                TokenError::ReconnectNeeded { reason: "Oura no longer accepts its refresh token".to_owned() }
+            OAuthError::InvalidGrant { .. } => TokenError::ReconnectNeeded {
+                reason: "Oura no longer accepts its refresh token".to_owned(),
+            },
+            OAuthError::Network { detail } | OAuthError::Malformed { detail } => {
+                TokenError::Network { detail }
             }
-            OAuthError::Network { detail } | OAuthError::Malformed { detail } => TokenError::Network { detail },
-            OAuthError::WrongClient | OAuthError::RedirectNotRegistered | OAuthError::ClockOff { .. } | OAuthError::Refused { .. } => {
-                TokenError::Refused { detail: error.to_string() }
-            }
+            OAuthError::WrongClient
+            | OAuthError::RedirectNotRegistered
+            | OAuthError::ClockOff { .. }
+            | OAuthError::Refused { .. } => TokenError::Refused { detail: error.to_string() },
         }
     }
 }

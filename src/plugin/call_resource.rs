@@ -23,7 +23,11 @@ pub async fn answer(
         Err(error) => error.into_response(),
     };
     let (parts, body) = response.into_parts();
-    let head = CallResourceResponse { code: parts.status.as_u16().into(), headers: lists(&parts.headers), ..Default::default() };
+    let head = CallResourceResponse {
+        code: parts.status.as_u16().into(),
+        headers: lists(&parts.headers),
+        ..Default::default()
+    };
     let pieces = body.into_data_stream().map(|piece| match piece {
         Ok(body) => Ok(CallResourceResponse { body, ..Default::default() }),
         Err(error) => Err(Status::internal(error.to_string())),
@@ -33,13 +37,14 @@ pub async fn answer(
 
 async fn routed(opening: &Opening, request: CallResourceRequest) -> Result<Response, ApiError> {
     let caller = context::caller(request.plugin_context.as_ref());
-    let account = context::account(opening, request.plugin_context.as_ref()).await?;
-    let mut forwarded =
-        http_request(request).map_err(|error| ApiError::new(400, "bad_request", format!("the request cannot be read: {error}"), ""))?;
+    let datasource = context::datasource(opening, request.plugin_context.as_ref()).await?;
+    let mut forwarded = http_request(request).map_err(|error| {
+        ApiError::new(400, "bad_request", format!("the request cannot be read: {error}"), "")
+    })?;
     api::check_change(forwarded.method(), forwarded.headers())?;
     forwarded.extensions_mut().insert(caller);
     forwarded.extensions_mut().insert(ConfigurationPageOnly);
-    match api::router(account).oneshot(forwarded).await {
+    match api::router(datasource).oneshot(forwarded).await {
         Ok(response) => Ok(response),
         Err(never) => match never {},
     }
@@ -48,7 +53,9 @@ async fn routed(opening: &Opening, request: CallResourceRequest) -> Result<Respo
 /// Grafana's `url` is the path below the data source's resources, with the query and without a leading slash.
 fn http_request(request: CallResourceRequest) -> Result<http::Request<Body>, http::Error> {
     let address = if request.url.is_empty() { &request.path } else { &request.url };
-    let mut built = http::Request::builder().method(request.method.as_str()).uri(format!("/{}", address.trim_start_matches('/')));
+    let mut built = http::Request::builder()
+        .method(request.method.as_str())
+        .uri(format!("/{}", address.trim_start_matches('/')));
     for (name, list) in &request.headers {
         for value in &list.values {
             built = built.header(name, value);
@@ -59,7 +66,8 @@ fn http_request(request: CallResourceRequest) -> Result<http::Request<Body>, htt
 
 fn lists(headers: &HeaderMap) -> std::collections::HashMap<String, StringList> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let list = |name: &HeaderName| StringList { values: headers.get_all(name).iter().map(text).collect() };
+    let list =
+        |name: &HeaderName| StringList { values: headers.get_all(name).iter().map(text).collect() };
     headers.keys().map(|name| (name.to_string(), list(name))).collect()
 }
 
@@ -68,21 +76,33 @@ mod tests {
     use super::*;
 
     fn forwarded(url: &str, path: &str) -> String {
-        let request = CallResourceRequest { method: "GET".to_owned(), url: url.to_owned(), path: path.to_owned(), ..Default::default() };
+        let request = CallResourceRequest {
+            method: "GET".to_owned(),
+            url: url.to_owned(),
+            path: path.to_owned(),
+            ..Default::default()
+        };
         http_request(request).unwrap().uri().to_string()
     }
 
     #[test]
     fn the_address_is_read_with_and_without_slash_and_query() {
         assert_eq!(forwarded("status", "status"), "/status");
-        assert_eq!(forwarded("/coverage?collection=sleep&from=2026-01-01", "coverage"), "/coverage?collection=sleep&from=2026-01-01");
+        assert_eq!(
+            forwarded("/coverage?collection=sleep&from=2026-01-01", "coverage"),
+            "/coverage?collection=sleep&from=2026-01-01"
+        );
         assert_eq!(forwarded("", "status"), "/status");
         assert_eq!(forwarded("", ""), "/");
     }
 
     #[test]
     fn an_address_that_is_none_is_an_error_not_a_panic() {
-        let request = CallResourceRequest { method: "GE T".to_owned(), url: "a b".to_owned(), ..Default::default() };
+        let request = CallResourceRequest {
+            method: "GE T".to_owned(),
+            url: "a b".to_owned(),
+            ..Default::default()
+        };
         assert!(http_request(request).is_err());
     }
 }

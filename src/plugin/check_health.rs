@@ -10,12 +10,14 @@ use serde_json::json;
 
 use super::context;
 use super::opening::Opening;
-use crate::account::{Account, AccountError, CollectionStatus, ConnectionState, DatasourceKey, Status, Trigger};
 use crate::api::ApiError;
 use crate::blocking::blocking;
+use crate::datasource::{
+    CollectionStatus, ConnectionState, DataSource, DataSourceError, DataSourceKey, Status, Trigger,
+};
+use crate::format::grouped;
 use crate::lock::lock;
 use crate::store::is_trouble;
-use crate::words::grouped;
 
 /// How long to wait for a sync: a person looks at a spinner meanwhile.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -28,12 +30,12 @@ const BETWEEN_SYNCS: Duration = Duration::from_secs(60);
 /// When a health check last started a sync. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct HealthSyncs {
-    started: Arc<Mutex<HashMap<DatasourceKey, Instant>>>,
+    started: Arc<Mutex<HashMap<DataSourceKey, Instant>>>,
 }
 
 impl HealthSyncs {
     /// Whether it is time for another one; if so, this is it.
-    fn due(&self, key: &DatasourceKey) -> bool {
+    fn due(&self, key: &DataSourceKey) -> bool {
         let mut started = lock(&self.started);
         let due = started.get(key).is_none_or(|at| at.elapsed() >= BETWEEN_SYNCS);
         if due {
@@ -43,7 +45,11 @@ impl HealthSyncs {
     }
 }
 
-pub async fn answer(opening: &Opening, syncs: &HealthSyncs, context: Option<&PluginContext>) -> CheckHealthResponse {
+pub async fn answer(
+    opening: &Opening,
+    syncs: &HealthSyncs,
+    context: Option<&PluginContext>,
+) -> CheckHealthResponse {
     answer_by(tokio::time::Instant::now() + PATIENCE, opening, syncs, context).await
 }
 
@@ -54,41 +60,54 @@ async fn answer_by(
     context: Option<&PluginContext>,
 ) -> CheckHealthResponse {
     let looked = async {
-        let account = context::account(opening, context).await?;
-        let status = look(&account, syncs, deadline).await?;
-        Ok::<_, ApiError>((status, account.unwritable().map(str::to_owned)))
+        let datasource = context::datasource(opening, context).await?;
+        let status = look(&datasource, syncs, deadline).await?;
+        Ok::<_, ApiError>((status, datasource.read_only_reason().map(str::to_owned)))
     };
     match tokio::time::timeout_at(deadline + MARGIN, looked).await.unwrap_or_else(|_| Err(busy())) {
         Ok((status, Some(why))) => response(HealthStatus::Error, why, details(&status)),
         Ok((status, None)) => report(&status),
-        Err(error) => response(HealthStatus::Error, error.message, json!({ "code": error.code, "verboseMessage": error.hint })),
+        Err(error) => response(
+            HealthStatus::Error,
+            error.message,
+            json!({ "code": error.code, "verboseMessage": error.hint }),
+        ),
     }
 }
 
 /// What was begun goes on without the one who asked.
 fn busy() -> ApiError {
-    let message = "the data source is busy with its changed settings or a newer version, and not ready yet";
+    let message =
+        "the data source is busy with its changed settings or a newer version, and not ready yet";
     ApiError::new(503, "busy", message, "Press Save & test again in a minute; nothing is lost.")
 }
 
 /// The status, after the sync this check started if there was one to start and it ended before `deadline`.
-async fn look(account: &Account, syncs: &HealthSyncs, deadline: tokio::time::Instant) -> Result<Status, AccountError> {
-    let status = status_of(account).await?;
+async fn look(
+    datasource: &DataSource,
+    syncs: &HealthSyncs,
+    deadline: tokio::time::Instant,
+) -> Result<Status, DataSourceError> {
+    let status = status_of(datasource).await?;
     if status.state != ConnectionState::Connected {
         return Ok(status);
     }
-    let mut progress = account.progress();
-    if syncs.due(account.key()) {
-        let run = account.start_sync(Trigger::Health)?;
+    let mut progress = datasource.progress();
+    if syncs.due(datasource.key()) {
+        let run = datasource.start_sync(Trigger::Health)?;
         // A sync that takes longer goes on, and the message says how far it is.
-        let _ = tokio::time::timeout_at(deadline, progress.wait_for(|progress| progress.run >= run && progress.finished)).await;
+        let _ = tokio::time::timeout_at(
+            deadline,
+            progress.wait_for(|progress| progress.run >= run && progress.finished),
+        )
+        .await;
     }
-    status_of(account).await
+    status_of(datasource).await
 }
 
-async fn status_of(account: &Account) -> Result<Status, AccountError> {
-    let account = account.clone();
-    blocking(move || account.status()).await
+async fn status_of(datasource: &DataSource) -> Result<Status, DataSourceError> {
+    let datasource = datasource.clone();
+    blocking(move || datasource.status()).await
 }
 
 fn details(status: &Status) -> serde_json::Value {
@@ -125,10 +144,14 @@ fn connected(status: &Status) -> String {
     let documents: u64 = collections.iter().map(|collection| collection.documents).sum();
     let first = collections.iter().filter_map(|collection| collection.first_day).min();
     let last = collections.iter().filter_map(|collection| collection.last_day).max();
-    let range = first.zip(last).map(|(first, last)| format!(" from {first} to {last}")).unwrap_or_default();
+    let range =
+        first.zip(last).map(|(first, last)| format!(" from {first} to {last}")).unwrap_or_default();
     let current = collections.iter().filter(|collection| collection.state == "ok").count();
-    let mut text =
-        format!("Connected. {} documents{range}; {current} of {} collections up to date.", grouped(documents), collections.len());
+    let mut text = format!(
+        "Connected. {} documents{range}; {current} of {} collections up to date.",
+        grouped(documents),
+        collections.len()
+    );
     if status.sync.running {
         text += &format!(" A sync is running, {:.0} % done.", status.sync.percent);
     }
@@ -148,8 +171,16 @@ fn trouble(collection: &CollectionStatus) -> Option<String> {
     })
 }
 
-fn response(status: HealthStatus, message: String, details: serde_json::Value) -> CheckHealthResponse {
-    CheckHealthResponse { status: status.into(), message, json_details: details.to_string().into_bytes() }
+fn response(
+    status: HealthStatus,
+    message: String,
+    details: serde_json::Value,
+) -> CheckHealthResponse {
+    CheckHealthResponse {
+        status: status.into(),
+        message,
+        json_details: details.to_string().into_bytes(),
+    }
 }
 
 #[cfg(test)]
@@ -157,11 +188,16 @@ mod tests {
     use grafana_plugin_sdk::pluginv2::DataSourceInstanceSettings;
 
     use super::*;
-    use crate::account::{Accounts, Environment, SyncStatus};
+    use crate::datasource::{DataSources, Environment, SyncStatus};
     use crate::oura::Origins;
     use crate::time::Day;
 
-    fn collection(name: &str, state: &str, documents: u64, reason: Option<&str>) -> CollectionStatus {
+    fn collection(
+        name: &str,
+        state: &str,
+        documents: u64,
+        reason: Option<&str>,
+    ) -> CollectionStatus {
         CollectionStatus {
             name: name.to_owned(),
             documents,
@@ -209,7 +245,9 @@ mod tests {
             "Connected. 21,400 documents from 2023-11-25 to 2026-11-24; 2 of 3 collections up to date. \
              Not available: vO2_max (the scope heart_health is missing)."
         );
-        assert!(serde_json::from_slice::<serde_json::Value>(&health.json_details).unwrap().is_object());
+        assert!(
+            serde_json::from_slice::<serde_json::Value>(&health.json_details).unwrap().is_object()
+        );
     }
 
     #[test]
@@ -239,11 +277,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment::at(folder.path(), Origins::oura()).unwrap();
         // As long as another process has the folder, which is waited for, nothing opens.
-        let _other = Accounts::open(environment.clone()).unwrap();
+        let _other = DataSources::open(environment.clone()).unwrap();
         let opening = Opening::begin(|| Ok(environment));
         let context = PluginContext {
             org_id: 1,
-            data_source_instance_settings: Some(DataSourceInstanceSettings { uid: "oura".to_owned(), ..Default::default() }),
+            data_source_instance_settings: Some(DataSourceInstanceSettings {
+                uid: "oura".to_owned(),
+                ..Default::default()
+            }),
             ..PluginContext::default()
         };
         let (started, deadline) = (Instant::now(), tokio::time::Instant::now());
@@ -255,7 +296,11 @@ mod tests {
 
     #[test]
     fn the_button_starts_a_sync_at_most_once_a_minute_for_each_data_source() {
-        let (syncs, one, two) = (HealthSyncs::default(), DatasourceKey::new(1, "a").unwrap(), DatasourceKey::new(2, "a").unwrap());
+        let (syncs, one, two) = (
+            HealthSyncs::default(),
+            DataSourceKey::new(1, "a").unwrap(),
+            DataSourceKey::new(2, "a").unwrap(),
+        );
         assert!(syncs.due(&one) && !syncs.due(&one) && syncs.due(&two));
     }
 }

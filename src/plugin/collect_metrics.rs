@@ -5,15 +5,16 @@ use grafana_plugin_sdk::pluginv2::collect_metrics_response::Payload;
 
 use super::exposition::{Exposition, Family, Kind, Label};
 use super::opening::Opening;
-use crate::account::{Account, Measures};
+use crate::datasource::{DataSource, Measures};
 use crate::query::LATENCIES;
 
 pub async fn answer(opening: &Opening) -> CollectMetricsResponse {
-    let accounts = match opening.now() {
-        Some(accounts) => accounts.at_hand().await,
+    let datasources = match opening.now() {
+        Some(datasources) => datasources.at_hand().await,
         None => Vec::new(),
     };
-    let text = tokio::task::spawn_blocking(move || exposition(&accounts)).await.unwrap_or_default();
+    let text =
+        tokio::task::spawn_blocking(move || exposition(&datasources)).await.unwrap_or_default();
     CollectMetricsResponse { metrics: Some(Payload { prometheus: text.into_bytes() }) }
 }
 
@@ -25,12 +26,22 @@ type Writer = fn(&mut Family<'_>, &Source<'_>, &Measures);
 
 /// One row for each family of the data sources.
 const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
-    ("ringside_connected", Kind::Gauge, "Whether the data source is connected to Oura.", |family, source, measures| {
-        family.sample(source, measures.connected.into());
-    }),
-    ("ringside_token_expiry_timestamp_seconds", Kind::Gauge, "When the access token expires.", |family, source, measures| {
-        optional(family, source, measures.token_expires_at.map(|at| at.seconds()));
-    }),
+    (
+        "ringside_connected",
+        Kind::Gauge,
+        "Whether the data source is connected to Oura.",
+        |family, source, measures| {
+            family.sample(source, measures.connected.into());
+        },
+    ),
+    (
+        "ringside_token_expiry_timestamp_seconds",
+        Kind::Gauge,
+        "When the access token expires.",
+        |family, source, measures| {
+            optional(family, source, measures.token_expires_at.map(|at| at.seconds()));
+        },
+    ),
     (
         "ringside_requests_total",
         Kind::Counter,
@@ -38,57 +49,115 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
         |family, source, measures| {
             for answer in &measures.answers {
                 let status = answer.status.map_or("none".to_owned(), |status| status.to_string());
-                family.sample(&with(source, &[("collection", &answer.collection), ("status", &status)]), answer.count as f64);
+                family.sample(
+                    &with(source, &[("collection", &answer.collection), ("status", &status)]),
+                    answer.count as f64,
+                );
             }
         },
     ),
-    ("ringside_retries_total", Kind::Counter, "Requests to Oura's API that repeated an earlier one.", |family, source, measures| {
-        family.sample(source, measures.retries as f64);
-    }),
+    (
+        "ringside_retries_total",
+        Kind::Counter,
+        "Requests to Oura's API that repeated an earlier one.",
+        |family, source, measures| {
+            family.sample(source, measures.retries as f64);
+        },
+    ),
     ("ringside_documents", Kind::Gauge, "Documents and rows kept.", |family, source, measures| {
         for (collection, documents) in &measures.documents {
             family.sample(&with(source, &[("collection", collection)]), *documents as f64);
         }
     }),
-    ("ringside_collections", Kind::Gauge, "Collections in each state.", |family, source, measures| {
-        for (state, count) in &measures.collections {
-            family.sample(&with(source, &[("state", state)]), *count as f64);
-        }
-    }),
-    ("ringside_last_sync_timestamp_seconds", Kind::Gauge, "When a collection was last synced.", |family, source, measures| {
-        optional(family, source, measures.last_sync.map(|at| at.seconds()));
-    }),
-    ("ringside_sync_age_seconds", Kind::Gauge, "Time since a collection was last synced.", |family, source, measures| {
-        optional(family, source, measures.sync_age_seconds);
-    }),
-    ("ringside_sync_running", Kind::Gauge, "Whether a sync is under way.", |family, source, measures| {
-        family.sample(source, measures.sync_running.into());
-    }),
-    ("ringside_sync_windows_waiting", Kind::Gauge, "Windows of time waiting to be fetched.", |family, source, measures| {
-        for (reason, count) in &measures.windows_waiting {
-            family.sample(&with(source, &[("reason", reason.as_str())]), *count as f64);
-        }
-    }),
-    ("ringside_queries_waiting", Kind::Gauge, "Queries waiting for their turn.", |family, source, measures| {
-        family.sample(source, measures.queries_waiting as f64);
-    }),
-    ("ringside_queries_total", Kind::Counter, "Queries, by outcome: ok, or the code of the error.", |family, source, measures| {
-        for (outcome, count) in &measures.queries.outcomes {
-            family.sample(&with(source, &[("outcome", outcome)]), *count as f64);
-        }
-    }),
-    ("ringside_query_limits_total", Kind::Counter, "Queries that met a limit.", |family, source, measures| {
-        for (limit, count) in &measures.queries.limits {
-            family.sample(&with(source, &[("limit", limit)]), *count as f64);
-        }
-    }),
-    ("ringside_query_duration_seconds", Kind::Histogram, "How long queries took, waiting included.", |family, source, measures| {
-        let queries = &measures.queries;
-        family.histogram(source, &LATENCIES, &queries.within, queries.total(), queries.seconds);
-    }),
-    ("ringside_database_bytes", Kind::Gauge, "Size of the database, its log included.", |family, source, measures| {
-        family.sample(source, measures.database_bytes as f64);
-    }),
+    (
+        "ringside_collections",
+        Kind::Gauge,
+        "Collections in each state.",
+        |family, source, measures| {
+            for (state, count) in &measures.collections {
+                family.sample(&with(source, &[("state", state)]), *count as f64);
+            }
+        },
+    ),
+    (
+        "ringside_last_sync_timestamp_seconds",
+        Kind::Gauge,
+        "When a collection was last synced.",
+        |family, source, measures| {
+            optional(family, source, measures.last_sync.map(|at| at.seconds()));
+        },
+    ),
+    (
+        "ringside_sync_age_seconds",
+        Kind::Gauge,
+        "Time since a collection was last synced.",
+        |family, source, measures| {
+            optional(family, source, measures.sync_age_seconds);
+        },
+    ),
+    (
+        "ringside_sync_running",
+        Kind::Gauge,
+        "Whether a sync is under way.",
+        |family, source, measures| {
+            family.sample(source, measures.sync_running.into());
+        },
+    ),
+    (
+        "ringside_sync_windows_waiting",
+        Kind::Gauge,
+        "Windows of time waiting to be fetched.",
+        |family, source, measures| {
+            for (reason, count) in &measures.windows_waiting {
+                family.sample(&with(source, &[("reason", reason.as_str())]), *count as f64);
+            }
+        },
+    ),
+    (
+        "ringside_queries_waiting",
+        Kind::Gauge,
+        "Queries waiting for their turn.",
+        |family, source, measures| {
+            family.sample(source, measures.queries_waiting as f64);
+        },
+    ),
+    (
+        "ringside_queries_total",
+        Kind::Counter,
+        "Queries, by outcome: ok, or the code of the error.",
+        |family, source, measures| {
+            for (outcome, count) in &measures.queries.outcomes {
+                family.sample(&with(source, &[("outcome", outcome)]), *count as f64);
+            }
+        },
+    ),
+    (
+        "ringside_query_limits_total",
+        Kind::Counter,
+        "Queries that met a limit.",
+        |family, source, measures| {
+            for (limit, count) in &measures.queries.limits {
+                family.sample(&with(source, &[("limit", limit)]), *count as f64);
+            }
+        },
+    ),
+    (
+        "ringside_query_duration_seconds",
+        Kind::Histogram,
+        "How long queries took, waiting included.",
+        |family, source, measures| {
+            let queries = &measures.queries;
+            family.histogram(source, &LATENCIES, &queries.within, queries.total(), queries.seconds);
+        },
+    ),
+    (
+        "ringside_database_bytes",
+        Kind::Gauge,
+        "Size of the database, its log included.",
+        |family, source, measures| {
+            family.sample(source, measures.database_bytes as f64);
+        },
+    ),
 ];
 
 fn with<'a>(source: &Source<'a>, labels: &[Label<'a>]) -> Vec<Label<'a>> {
@@ -101,23 +170,37 @@ fn optional(family: &mut Family<'_>, source: &Source<'_>, value: Option<i64>) {
     }
 }
 
-fn exposition(accounts: &[Account]) -> String {
+fn exposition(datasources: &[DataSource]) -> String {
     let mut exposition = Exposition::default();
     exposition.family("ringside_up", Kind::Gauge, "Whether the plugin answers.").sample(&[], 1.0);
     let build = [("version", env!("CARGO_PKG_VERSION"))];
-    exposition.family("ringside_build_info", Kind::Gauge, "The program's version.").sample(&build, 1.0);
+    exposition
+        .family("ringside_build_info", Kind::Gauge, "The program's version.")
+        .sample(&build, 1.0);
     if let Some(bytes) = resident_memory() {
-        exposition.family("ringside_resident_memory_bytes", Kind::Gauge, "Resident memory of the process.").sample(&[], bytes as f64);
+        exposition
+            .family(
+                "ringside_resident_memory_bytes",
+                Kind::Gauge,
+                "Resident memory of the process.",
+            )
+            .sample(&[], bytes as f64);
     }
     if let Some(count) = open_files() {
-        exposition.family("ringside_open_files", Kind::Gauge, "Open file descriptors of the process.").sample(&[], count as f64);
+        exposition
+            .family("ringside_open_files", Kind::Gauge, "Open file descriptors of the process.")
+            .sample(&[], count as f64);
     }
-    let known: Vec<(String, &Account, Measures)> =
-        accounts.iter().filter_map(|account| Some((account.key().org().to_string(), account, account.measures().ok()?))).collect();
+    let known: Vec<(String, &DataSource, Measures)> = datasources
+        .iter()
+        .filter_map(|datasource| {
+            Some((datasource.key().org().to_string(), datasource, datasource.measures().ok()?))
+        })
+        .collect();
     for (name, kind, help, write) in FAMILIES {
         let mut family = exposition.family(name, *kind, help);
-        for (org, account, measures) in &known {
-            write(&mut family, &[("org", org), ("uid", account.key().uid())], measures);
+        for (org, datasource, measures) in &known {
+            write(&mut family, &[("org", org), ("uid", datasource.key().uid())], measures);
         }
     }
     exposition.finish()
@@ -140,18 +223,26 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::account::{Accounts, DatasourceKey, Environment, Settings};
+    use crate::datasource::{DataSourceKey, DataSources, Environment, Settings};
     use crate::oura::{Origins, Secret};
     use crate::query::{Limits, QueryContext, SqlQuery};
 
-    async fn accounts(data_dir: &std::path::Path) -> Accounts {
+    async fn datasources(data_dir: &std::path::Path) -> DataSources {
         let limits = Limits { max_rows: 1, ..Limits::default() };
-        let environment = Environment { limits, ..Environment::at(data_dir, Origins::oura()).unwrap() };
-        let accounts = Accounts::open(environment).unwrap();
+        let environment =
+            Environment { limits, ..Environment::at(data_dir, Origins::oura()).unwrap() };
+        let datasources = DataSources::open(environment).unwrap();
         for uid in ["one", "two"] {
-            accounts.account(&DatasourceKey::new(3, uid).unwrap(), &Settings::default(), &Secret::default()).await.unwrap();
+            datasources
+                .datasource(
+                    &DataSourceKey::new(3, uid).unwrap(),
+                    &Settings::default(),
+                    &Secret::default(),
+                )
+                .await
+                .unwrap();
         }
-        accounts
+        datasources
     }
 
     /// Name and labels of every sample with its value, after checking that the text is what Prometheus accepts.
@@ -161,8 +252,16 @@ mod tests {
         while let Some(line) = lines.next() {
             if let Some(help) = line.strip_prefix("# HELP ") {
                 let (name, words) = help.split_once(' ').expect("a help text");
-                let (typed, kind) = lines.next().and_then(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).expect("a type");
-                assert!(typed == name && !words.is_empty() && ["counter", "gauge", "histogram"].contains(&kind), "{line}");
+                let (typed, kind) = lines
+                    .next()
+                    .and_then(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+                    .expect("a type");
+                assert!(
+                    typed == name
+                        && !words.is_empty()
+                        && ["counter", "gauge", "histogram"].contains(&kind),
+                    "{line}"
+                );
                 assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
                 assert!(name.starts_with("ringside_") && !families.contains(&name), "{name}");
                 families.push(name);
@@ -172,11 +271,17 @@ mod tests {
             let (series, value) = line.rsplit_once(' ').expect("a value");
             let name = series.split('{').next().unwrap_or_default();
             let base = match open.1 {
-                "histogram" => ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name),
+                "histogram" => ["_bucket", "_sum", "_count"]
+                    .iter()
+                    .find_map(|suffix| name.strip_suffix(suffix))
+                    .unwrap_or(name),
                 _ => name,
             };
             assert_eq!(base, open.0, "a sample outside its family");
-            assert!(samples.insert(series.to_owned(), value.parse().expect("a number")).is_none(), "{series} twice");
+            assert!(
+                samples.insert(series.to_owned(), value.parse().expect("a number")).is_none(),
+                "{series} twice"
+            );
         }
         samples
     }
@@ -184,20 +289,36 @@ mod tests {
     #[tokio::test]
     async fn every_data_source_is_reported_with_what_its_queries_did() {
         let folder = tempfile::tempdir().unwrap();
-        let accounts = accounts(folder.path()).await;
-        let context = QueryContext { from_ms: 0, to_ms: 1, interval: std::time::Duration::from_secs(1), max_data_points: 1 };
-        let all = accounts.at_hand().await;
+        let datasources = datasources(folder.path()).await;
+        let context = QueryContext {
+            from_ms: 0,
+            to_ms: 1,
+            interval: std::time::Duration::from_secs(1),
+            max_data_points: 1,
+        };
+        let all = datasources.at_hand().await;
         for sql in ["SELECT 1 UNION SELECT 2", "DELETE FROM sleep", "SELECT 1"] {
-            let _ = all[0].query(&SqlQuery { raw_sql: sql.to_owned(), ..SqlQuery::default() }, &context).await;
+            let _ = all[0]
+                .query(&SqlQuery { raw_sql: sql.to_owned(), ..SqlQuery::default() }, &context)
+                .await;
         }
         let samples = parsed(&tokio::task::spawn_blocking(move || exposition(&all)).await.unwrap());
         let value = |series: &str| samples.get(series).copied();
         assert_eq!(value("ringside_up"), Some(1.0));
         assert_eq!(value(r#"ringside_connected{org="3",uid="one"}"#), Some(0.0));
         assert_eq!(value(r#"ringside_queries_total{org="3",uid="one",outcome="ok"}"#), Some(2.0));
-        assert_eq!(value(r#"ringside_queries_total{org="3",uid="one",outcome="not_select"}"#), Some(1.0));
-        assert_eq!(value(r#"ringside_query_limits_total{org="3",uid="one",limit="rows"}"#), Some(1.0));
-        assert_eq!(value(r#"ringside_query_duration_seconds_bucket{org="3",uid="one",le="+Inf"}"#), Some(3.0));
+        assert_eq!(
+            value(r#"ringside_queries_total{org="3",uid="one",outcome="not_select"}"#),
+            Some(1.0)
+        );
+        assert_eq!(
+            value(r#"ringside_query_limits_total{org="3",uid="one",limit="rows"}"#),
+            Some(1.0)
+        );
+        assert_eq!(
+            value(r#"ringside_query_duration_seconds_bucket{org="3",uid="one",le="+Inf"}"#),
+            Some(3.0)
+        );
         assert_eq!(value(r#"ringside_query_duration_seconds_count{org="3",uid="two"}"#), Some(0.0));
         assert!(value(r#"ringside_database_bytes{org="3",uid="two"}"#) > Some(4096.0));
         assert!(value("ringside_resident_memory_bytes").is_none_or(|bytes| bytes > 1e6));

@@ -51,7 +51,14 @@ impl Family<'_> {
     }
 
     /// A histogram: how many were at most each of `ends`, how many there were, and their sum.
-    pub fn histogram(&mut self, labels: &[Label<'_>], ends: &[f64], within: &[u64], count: u64, sum: f64) {
+    pub fn histogram(
+        &mut self,
+        labels: &[Label<'_>],
+        ends: &[f64],
+        within: &[u64],
+        count: u64,
+        sum: f64,
+    ) {
         for (end, within) in ends.iter().zip(within) {
             let end = end.to_string();
             self.line("_bucket", &[labels, &[("le", end.as_str())]].concat(), *within as f64);
@@ -62,8 +69,10 @@ impl Family<'_> {
     }
 
     fn line(&mut self, suffix: &str, labels: &[Label<'_>], value: f64) {
-        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
-        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let labels: Vec<String> =
+            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+        let labels =
+            if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let _ = writeln!(self.text, "{}{suffix}{labels} {value}", self.name);
     }
 }
@@ -79,8 +88,16 @@ mod tests {
     #[test]
     fn a_family_has_help_type_and_samples_with_escaped_labels() {
         let mut exposition = Exposition::default();
-        exposition.family("a_total", Kind::Counter, "Back\\slash\nand line.").sample(&[("path", "a\"b\\c\nd")], 3.0);
-        exposition.family("b_seconds", Kind::Histogram, "Times.").histogram(&[("org", "1")], &[0.5, 2.0], &[1, 3], 4, 9.5);
+        exposition
+            .family("a_total", Kind::Counter, "Back\\slash\nand line.")
+            .sample(&[("path", "a\"b\\c\nd")], 3.0);
+        exposition.family("b_seconds", Kind::Histogram, "Times.").histogram(
+            &[("org", "1")],
+            &[0.5, 2.0],
+            &[1, 3],
+            4,
+            9.5,
+        );
         insta::assert_snapshot!(exposition.finish(), @r#"
         # HELP a_total Back\\slash\nand line.
         # TYPE a_total counter

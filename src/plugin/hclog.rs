@@ -20,12 +20,17 @@ const MAX_LINE: usize = 60 << 10;
 
 /// What is logged when this crate is at `level`: libraries speak up from `warn` on.
 pub fn spoken(level: LevelFilter) -> Targets {
-    Targets::new().with_default(level.min(LevelFilter::WARN)).with_target(env!("CARGO_PKG_NAME"), level)
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target(env!("CARGO_PKG_NAME"), level)
 }
 
 /// Sends this process's log and its panics to standard error. `GF_PLUGIN_LOG_LEVEL` sets this crate's level, `info` without it.
 pub fn install() {
-    let level = std::env::var("GF_PLUGIN_LOG_LEVEL").ok().and_then(|level| level.trim().parse().ok()).unwrap_or(LevelFilter::INFO);
+    let level = std::env::var("GF_PLUGIN_LOG_LEVEL")
+        .ok()
+        .and_then(|level| level.trim().parse().ok())
+        .unwrap_or(LevelFilter::INFO);
     // A second subscriber is a test's: it was there first and stays.
     let _ = tracing_subscriber::registry().with(HcLog.with_filter(spoken(level))).try_init();
     std::panic::set_hook(Box::new(|panic| {
@@ -41,7 +46,8 @@ impl<S: Subscriber> Layer<S> for HcLog {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let mut text = line(event.metadata().level(), event.metadata().target(), &Utc::now(), fields);
+        let mut text =
+            line(event.metadata().level(), event.metadata().target(), &Utc::now(), fields);
         text.push('\n');
         // Nobody can be told that the log is gone.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
@@ -61,7 +67,11 @@ fn line(level: &Level, module: &str, at: &chrono::DateTime<Utc>, fields: Fields)
     let mut object = head(&fields.message);
     object.extend(fields.others);
     let text = Value::Object(object).to_string();
-    if text.len() < MAX_LINE { text } else { Value::Object(head("a log line was too long and is left out")).to_string() }
+    if text.len() < MAX_LINE {
+        text
+    } else {
+        Value::Object(head("a log line was too long and is left out")).to_string()
+    }
 }
 
 #[derive(Default)]
@@ -75,7 +85,9 @@ impl Fields {
         match (field.name(), value) {
             ("message", Value::String(text)) => self.message = text,
             ("message", other) => self.message = other.to_string(),
-            (name, value) if !name.starts_with('@') => _ = self.others.insert(name.to_owned(), value),
+            (name, value) if !name.starts_with('@') => {
+                _ = self.others.insert(name.to_owned(), value)
+            }
             _ => {}
         }
     }
@@ -108,7 +120,11 @@ impl Visit for Fields {
 }
 
 fn shortened(text: &str) -> String {
-    if text.len() <= MAX_TEXT { text.to_owned() } else { format!("{}…", &text[..text.floor_char_boundary(MAX_TEXT)]) }
+    if text.len() <= MAX_TEXT {
+        text.to_owned()
+    } else {
+        format!("{}…", &text[..text.floor_char_boundary(MAX_TEXT)])
+    }
 }
 
 #[cfg(test)]

@@ -139,7 +139,10 @@ pub struct Health {
 
 impl Host {
     /// Starts `binary` with nothing in its environment but the handshake's variables and `environment`.
-    pub async fn launch(binary: &Path, environment: &[(String, String)]) -> Result<Host, HostError> {
+    pub async fn launch(
+        binary: &Path,
+        environment: &[(String, String)],
+    ) -> Result<Host, HostError> {
         let mut child = Command::new(binary)
             .env_clear()
             .env(COOKIE.0, COOKIE.1)
@@ -169,7 +172,8 @@ impl Host {
             async move { UnixStream::connect(socket).await.map(TokioIo::new) }
         });
         // The address only has to look like one: the connector goes to the socket.
-        let channel = Endpoint::from_static("http://plugin").connect_with_connector(connector).await?;
+        let channel =
+            Endpoint::from_static("http://plugin").connect_with_connector(connector).await?;
         Ok(Host { child, _out: lines, channel })
     }
 
@@ -178,20 +182,34 @@ impl Host {
     }
 
     /// Asks several queries in one call, as a panel does. Answers by refId.
-    pub async fn query(&self, datasource: &Datasource, queries: &[PanelQuery]) -> Result<HashMap<String, PanelAnswer>, HostError> {
+    pub async fn query(
+        &self,
+        datasource: &Datasource,
+        queries: &[PanelQuery],
+    ) -> Result<HashMap<String, PanelAnswer>, HostError> {
         let request = proto::QueryDataRequest {
             plugin_context: Some(datasource.context()),
             queries: queries.iter().map(PanelQuery::message).collect(),
             ..Default::default()
         };
-        let mut client = DataClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER);
+        let mut client =
+            DataClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER);
         let mut responses = client.query_data(request).await?.into_inner().responses;
         let mut answers = HashMap::with_capacity(queries.len());
         for query in queries {
-            let response = responses.remove(&query.ref_id).ok_or_else(|| HostError::NoAnswer(query.ref_id.clone()))?;
-            let frames = response.frames.iter().map(|bytes| Frame::decode(bytes)).collect::<Result<_, _>>()?;
+            let response = responses
+                .remove(&query.ref_id)
+                .ok_or_else(|| HostError::NoAnswer(query.ref_id.clone()))?;
+            let frames = response
+                .frames
+                .iter()
+                .map(|bytes| Frame::decode(bytes))
+                .collect::<Result<_, _>>()?;
             let error = Some(response.error).filter(|error| !error.is_empty());
-            answers.insert(query.ref_id.clone(), PanelAnswer { frames, error, status: response.status });
+            answers.insert(
+                query.ref_id.clone(),
+                PanelAnswer { frames, error, status: response.status },
+            );
         }
         Ok(answers)
     }
@@ -213,20 +231,28 @@ impl Host {
             headers: body.map(|_| ("Content-Type".to_owned(), json())).into_iter().collect(),
             body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default().into(),
         };
-        let mut client = ResourceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER);
+        let mut client =
+            ResourceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER);
         let mut pieces = client.call_resource(request).await?.into_inner();
         let mut answer: Option<ResourceAnswer> = None;
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
-            answer.get_or_insert_with(|| ResourceAnswer { status: piece.code, body: Vec::new() }).body.extend_from_slice(&piece.body);
+            answer
+                .get_or_insert_with(|| ResourceAnswer { status: piece.code, body: Vec::new() })
+                .body
+                .extend_from_slice(&piece.body);
         }
         answer.ok_or_else(|| HostError::NoAnswer(path.to_owned()))
     }
 
     /// *Save & test*.
     pub async fn health(&self, datasource: &Datasource) -> Result<Health, HostError> {
-        let request = proto::CheckHealthRequest { plugin_context: Some(datasource.context()), ..Default::default() };
-        let response = DiagnosticsClient::new(self.channel.clone()).check_health(request).await?.into_inner();
+        let request = proto::CheckHealthRequest {
+            plugin_context: Some(datasource.context()),
+            ..Default::default()
+        };
+        let response =
+            DiagnosticsClient::new(self.channel.clone()).check_health(request).await?.into_inner();
         Ok(Health {
             ok: response.status() == proto::check_health_response::HealthStatus::Ok,
             details: serde_json::from_slice(&response.json_details).unwrap_or_default(),
@@ -236,7 +262,9 @@ impl Host {
 
     /// Prometheus' text format.
     pub async fn metrics(&self) -> Result<String, HostError> {
-        let response = DiagnosticsClient::new(self.channel.clone()).collect_metrics(proto::CollectMetricsRequest::default()).await?;
+        let response = DiagnosticsClient::new(self.channel.clone())
+            .collect_metrics(proto::CollectMetricsRequest::default())
+            .await?;
         let payload = response.into_inner().metrics.unwrap_or_default();
         Ok(String::from_utf8_lossy(&payload.prometheus).into_owned())
     }
@@ -246,7 +274,8 @@ impl Host {
         let mut grpc = tonic::client::Grpc::new(self.channel.clone());
         grpc.ready().await?;
         let path = axum::http::uri::PathAndQuery::from_static(SHUTDOWN);
-        let _: tonic::Response<Empty> = grpc.unary(tonic::Request::new(Empty {}), path, ProstCodec::default()).await?;
+        let _: tonic::Response<Empty> =
+            grpc.unary(tonic::Request::new(Empty {}), path, ProstCodec::default()).await?;
         drop((grpc, self.channel));
         match tokio::time::timeout(END_PATIENCE, self.child.wait()).await {
             Ok(ended) => ended.map_err(HostError::Wait),
@@ -261,10 +290,18 @@ impl Datasource {
             uid: self.uid.clone(),
             name: "Oura".to_owned(),
             json_data: self.json_data.to_string().into_bytes(),
-            decrypted_secure_json_data: [("clientSecret".to_owned(), self.client_secret.reveal().to_owned())].into(),
+            decrypted_secure_json_data: [(
+                "clientSecret".to_owned(),
+                self.client_secret.reveal().to_owned(),
+            )]
+            .into(),
             ..Default::default()
         };
-        let user = proto::User { login: self.login.clone(), role: self.role.clone(), ..Default::default() };
+        let user = proto::User {
+            login: self.login.clone(),
+            role: self.role.clone(),
+            ..Default::default()
+        };
         proto::PluginContext {
             org_id: self.org,
             plugin_id: super::PLUGIN_ID.to_owned(),
@@ -281,7 +318,10 @@ impl PanelQuery {
             ref_id: self.ref_id.clone(),
             max_data_points: self.max_data_points,
             interval_ms: self.interval_ms,
-            time_range: Some(proto::TimeRange { from_epoch_ms: self.from_ms, to_epoch_ms: self.to_ms }),
+            time_range: Some(proto::TimeRange {
+                from_epoch_ms: self.from_ms,
+                to_epoch_ms: self.to_ms,
+            }),
             json: self.json.to_string().into_bytes(),
             query_type: String::new(),
         }

@@ -42,28 +42,45 @@ impl Plugin {
 
 #[async_trait]
 impl proto::data_server::Data for Plugin {
-    async fn query_data(&self, request: Request<proto::QueryDataRequest>) -> Result<Response<proto::QueryDataResponse>, Status> {
+    async fn query_data(
+        &self,
+        request: Request<proto::QueryDataRequest>,
+    ) -> Result<Response<proto::QueryDataResponse>, Status> {
         Ok(Response::new(query_data::answer(&self.opening, request.into_inner()).await))
     }
 }
 
 #[async_trait]
 impl proto::diagnostics_server::Diagnostics for Plugin {
-    async fn check_health(&self, request: Request<proto::CheckHealthRequest>) -> Result<Response<proto::CheckHealthResponse>, Status> {
+    async fn check_health(
+        &self,
+        request: Request<proto::CheckHealthRequest>,
+    ) -> Result<Response<proto::CheckHealthResponse>, Status> {
         let context = request.into_inner().plugin_context;
-        Ok(Response::new(check_health::answer(&self.opening, &self.health_syncs, context.as_ref()).await))
+        Ok(Response::new(
+            check_health::answer(&self.opening, &self.health_syncs, context.as_ref()).await,
+        ))
     }
 
-    async fn collect_metrics(&self, _: Request<proto::CollectMetricsRequest>) -> Result<Response<proto::CollectMetricsResponse>, Status> {
+    async fn collect_metrics(
+        &self,
+        _: Request<proto::CollectMetricsRequest>,
+    ) -> Result<Response<proto::CollectMetricsResponse>, Status> {
         Ok(Response::new(collect_metrics::answer(&self.opening).await))
     }
 }
 
 #[async_trait]
 impl proto::resource_server::Resource for Plugin {
-    type CallResourceStream = Pin<Box<dyn Stream<Item = Result<proto::CallResourceResponse, Status>> + Send>>;
+    type CallResourceStream =
+        Pin<Box<dyn Stream<Item = Result<proto::CallResourceResponse, Status>> + Send>>;
 
-    async fn call_resource(&self, request: Request<proto::CallResourceRequest>) -> Result<Response<Self::CallResourceStream>, Status> {
-        Ok(Response::new(Box::pin(call_resource::answer(&self.opening, request.into_inner()).await)))
+    async fn call_resource(
+        &self,
+        request: Request<proto::CallResourceRequest>,
+    ) -> Result<Response<Self::CallResourceStream>, Status> {
+        Ok(Response::new(Box::pin(
+            call_resource::answer(&self.opening, request.into_inner()).await,
+        )))
     }
 }

@@ -1,4 +1,4 @@
-//! The accounts of this process. They open behind the handshake, which must not wait for a disk; calls wait for them instead.
+//! The data sources of this process. They open behind the handshake, which must not wait for a disk; calls wait for them instead.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,23 +6,23 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::settings::SettingsError;
-use crate::account::{AccountError, Accounts, Environment};
+use crate::datasource::{DataSourceError, DataSources, Environment};
 
 /// A data folder that cannot be used now may be usable later: an orphaned process lets go of it, a person mends its permissions.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
-/// Why there are no accounts.
+/// Why there are no data sources.
 #[derive(Debug, thiserror::Error)]
 pub enum Unavailable {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
-    Accounts(#[from] AccountError),
-    #[error("the accounts could not be opened; the log says why")]
+    DataSources(#[from] DataSourceError),
+    #[error("the datasources could not be opened; the log says why")]
     Panicked,
 }
 
-type State = Option<Result<Accounts, Arc<Unavailable>>>;
+type State = Option<Result<DataSources, Arc<Unavailable>>>;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -31,8 +31,10 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// Opens the accounts in the background, as often as it takes, and resumes their schedules. Calls meanwhile get the last error.
-    pub fn begin(environment: impl FnOnce() -> Result<Environment, SettingsError> + Send + 'static) -> Opening {
+    /// Opens the data sources in the background, as often as it takes, and resumes their schedules. Calls meanwhile get the last error.
+    pub fn begin(
+        environment: impl FnOnce() -> Result<Environment, SettingsError> + Send + 'static,
+    ) -> Opening {
         let (sender, state) = watch::channel(None);
         tokio::spawn(async move {
             let environment = match environment() {
@@ -41,10 +43,12 @@ impl Opening {
             };
             loop {
                 let environment = environment.clone();
-                match tokio::task::spawn_blocking(move || Accounts::open_or_read(environment)).await {
-                    Ok(Ok(accounts)) => match accounts.unwritable() {
-                        None => return resume(&sender, accounts).await,
-                        Some(why) => read_meanwhile(&sender, why, &accounts),
+                match tokio::task::spawn_blocking(move || DataSources::open_or_read(environment))
+                    .await
+                {
+                    Ok(Ok(datasources)) => match datasources.read_only_reason() {
+                        None => return resume(&sender, datasources).await,
+                        Some(why) => read_meanwhile(&sender, why, &datasources),
                     },
                     Ok(Err(error)) => publish(&sender, Err(error.into())),
                     Err(_) => return publish(&sender, Err(Unavailable::Panicked)),
@@ -55,22 +59,23 @@ impl Opening {
         Opening { state }
     }
 
-    /// The accounts, as soon as it is known whether they open.
-    pub async fn accounts(&self) -> Result<Accounts, Arc<Unavailable>> {
+    /// The data sources, as soon as it is known whether they open.
+    pub async fn datasources(&self) -> Result<DataSources, Arc<Unavailable>> {
         match self.state.clone().wait_for(Option::is_some).await.as_deref() {
             Ok(Some(state)) => state.clone(),
             _ => Err(Arc::new(Unavailable::Panicked)),
         }
     }
 
-    /// The accounts, if they are open already.
-    pub fn now(&self) -> Option<Accounts> {
+    /// The data sources, if they are open already.
+    pub fn now(&self) -> Option<DataSources> {
         self.state.borrow().clone().and_then(Result::ok)
     }
 }
 
-fn publish(sender: &watch::Sender<State>, outcome: Result<Accounts, Unavailable>) {
-    let known = sender.borrow().as_ref().and_then(|state| state.as_ref().err().map(ToString::to_string));
+fn publish(sender: &watch::Sender<State>, outcome: Result<DataSources, Unavailable>) {
+    let known =
+        sender.borrow().as_ref().and_then(|state| state.as_ref().err().map(ToString::to_string));
     if let Err(error) = &outcome
         && known != Some(error.to_string())
     {
@@ -80,21 +85,23 @@ fn publish(sender: &watch::Sender<State>, outcome: Result<Accounts, Unavailable>
 }
 
 /// Lets stored data be read until the folder can be written. Those that are read already stay as they are.
-fn read_meanwhile(sender: &watch::Sender<State>, why: &str, accounts: &Accounts) {
+fn read_meanwhile(sender: &watch::Sender<State>, why: &str, datasources: &DataSources) {
     sender.send_if_modified(|state| {
         let reads_already = matches!(state, Some(Ok(_)));
         if !reads_already {
             tracing::error!("{why}");
-            *state = Some(Ok(accounts.clone()));
+            *state = Some(Ok(datasources.clone()));
         }
         !reads_already
     });
 }
 
-async fn resume(sender: &watch::Sender<State>, accounts: Accounts) {
-    publish(sender, Ok(accounts.clone()));
-    match accounts.resume().await {
+async fn resume(sender: &watch::Sender<State>, datasources: DataSources) {
+    publish(sender, Ok(datasources.clone()));
+    match datasources.resume().await {
         Ok(count) => tracing::info!(datasources = count, "ready"),
-        Err(error) => tracing::error!(%error, "schedules cannot go on before Grafana's next request"),
+        Err(error) => {
+            tracing::error!(%error, "schedules cannot go on before Grafana's next request")
+        }
     }
 }

@@ -95,7 +95,8 @@ async fn serve(parent: u32) -> Result<(), ProcessError> {
         settings.environment(settings.plugin_data_dir()?, true)
     });
     let (asked, ending) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let mut serving = tokio::spawn(grpc(opening.clone(), Arc::clone(&asked), listener, Arc::clone(&ending)));
+    let mut serving =
+        tokio::spawn(grpc(opening.clone(), Arc::clone(&asked), listener, Arc::clone(&ending)));
     let why = tokio::select! {
         ended = &mut serving => return Ok(ended.unwrap_or(Ok(()))?),
         () = asked.notified() => "Grafana asked",
@@ -106,8 +107,8 @@ async fn serve(parent: u32) -> Result<(), ProcessError> {
     tracing::info!(why, "ending");
     ending.notify_one();
     let accounts_closed = async {
-        if let Some(accounts) = opening.now() {
-            accounts.shutdown().await;
+        if let Some(datasources) = opening.now() {
+            datasources.shutdown().await;
         }
     };
     let _ = tokio::time::timeout(FAREWELL, async { tokio::join!(serving, accounts_closed) }).await;
@@ -136,7 +137,9 @@ async fn grpc(
         .add_service(DiagnosticsServer::new(plugin.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(ResourceServer::new(plugin.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(DataServer::new(plugin).max_decoding_message_size(MAX_REQUEST))
-        .serve_with_incoming_shutdown(UnixListenerStream::new(listener), async move { ending.notified().await })
+        .serve_with_incoming_shutdown(UnixListenerStream::new(listener), async move {
+            ending.notified().await
+        })
         .await
 }
 
@@ -144,9 +147,14 @@ async fn grpc(
 /// (go-plugin's client.go, `Start`). This tells of a parent that died before its id could be asked: the one who took its place stays.
 async fn unread() {
     // SAFETY: it is file descriptor 1 for as long as the process lives, and nobody closes that.
-    let registered = unsafe { AsyncFd::register_with_interest(std::io::stdout(), Interest::WRITABLE) };
+    let registered =
+        unsafe { AsyncFd::register_with_interest(std::io::stdout(), Interest::WRITABLE) };
     if let Ok(out) = registered {
-        while out.ready(Interest::WRITABLE).await.is_ok_and(|guard| !guard.ready().is_write_closed()) {
+        while out
+            .ready(Interest::WRITABLE)
+            .await
+            .is_ok_and(|guard| !guard.ready().is_write_closed())
+        {
             tokio::time::sleep(PARENT_CHECK).await;
         }
         return;

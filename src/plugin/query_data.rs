@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 use super::context;
 use super::opening::Opening;
-use crate::account::Account;
 use crate::api::ApiError;
+use crate::datasource::DataSource;
 use crate::frames::{EncodedFrame, FrameError, frames};
 use crate::query::annotations::AnnotationsQuery;
 use crate::query::metrics::MetricsQuery;
@@ -27,25 +27,30 @@ const DEFAULT_MAX_DATA_POINTS: u64 = 100;
 const AT_ONCE: usize = 8;
 
 pub async fn answer(opening: &Opening, request: QueryDataRequest) -> QueryDataResponse {
-    let account = match context::account(opening, request.plugin_context.as_ref()).await {
-        Ok(account) => account,
+    let datasource = match context::datasource(opening, request.plugin_context.as_ref()).await {
+        Ok(datasource) => datasource,
         Err(refusal) => {
             let error = ApiError::from(refusal);
             let refused = |query: DataQuery| (query.ref_id, response(Err(error.clone())));
-            return QueryDataResponse { responses: request.queries.into_iter().map(refused).collect() };
+            return QueryDataResponse {
+                responses: request.queries.into_iter().map(refused).collect(),
+            };
         }
     };
     // Should Grafana hang up, dropping the set stops every query.
     let mut running = JoinSet::new();
-    let (turns, room) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(Room::of(2 * account.limits().max_bytes)));
+    let (turns, budget) = (
+        Arc::new(Semaphore::new(AT_ONCE)),
+        Arc::new(ResponseBudget::of(2 * datasource.limits().max_bytes)),
+    );
     let mut responses = HashMap::with_capacity(request.queries.len());
     for query in request.queries {
         // A task that panics gives no answer: this one stays.
         responses.insert(query.ref_id.clone(), response(Err(lost())));
-        let (account, turns, room) = (account.clone(), turns.clone(), room.clone());
+        let (datasource, turns, budget) = (datasource.clone(), turns.clone(), budget.clone());
         running.spawn(async move {
             let _turn = turns.acquire().await;
-            let outcome = one(&account, &query).await.and_then(|frames| room.take(frames));
+            let outcome = one(&datasource, &query).await.and_then(|frames| budget.take(frames));
             (query.ref_id, response(outcome))
         });
     }
@@ -57,24 +62,35 @@ pub async fn answer(opening: &Opening, request: QueryDataRequest) -> QueryDataRe
 
 /// What all answers to one request may have together, in bytes: Grafana and the plugin hold them at once. Twice what one may have, so that
 /// the largest goes through whatever its frames look like.
-struct Room {
+struct ResponseBudget {
     limit: usize,
     left: AtomicUsize,
 }
 
-impl Room {
-    fn of(limit: usize) -> Room {
-        Room { limit, left: AtomicUsize::new(limit) }
+impl ResponseBudget {
+    fn of(limit: usize) -> ResponseBudget {
+        ResponseBudget { limit, left: AtomicUsize::new(limit) }
     }
 
-    /// Hands `frames` through if there is room for them.
+    /// Hands `frames` through if there is budget for them.
     fn take(&self, frames: Vec<EncodedFrame>) -> Result<Vec<EncodedFrame>, ApiError> {
         let size = frames.iter().map(Vec::len).sum();
-        match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size)) {
+        match self
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size))
+        {
             Ok(_) => Ok(frames),
             Err(_) => {
-                let message = format!("the answers to this request have more than {} MiB together", self.limit >> 20);
-                Err(ApiError::new(422, "too_large", message, "Narrow the time range, aggregate, or ask fewer queries at once."))
+                let message = format!(
+                    "the answers to this request have more than {} MiB together",
+                    self.limit >> 20
+                );
+                Err(ApiError::new(
+                    422,
+                    "too_large",
+                    message,
+                    "Narrow the time range, aggregate, or ask fewer queries at once.",
+                ))
             }
         }
     }
@@ -88,31 +104,47 @@ struct Kind {
     query_type: String,
 }
 
-async fn one(account: &Account, query: &DataQuery) -> Result<Vec<EncodedFrame>, ApiError> {
-    let unreadable = |error: serde_json::Error| ApiError::new(400, "bad_query", format!("the query cannot be read: {error}"), "");
+async fn one(datasource: &DataSource, query: &DataQuery) -> Result<Vec<EncodedFrame>, ApiError> {
+    let unreadable = |error: serde_json::Error| {
+        ApiError::new(400, "bad_query", format!("the query cannot be read: {error}"), "")
+    };
     let kind: Kind = serde_json::from_slice(&query.json).map_err(unreadable)?;
     let context = range_of(query);
     let (answer, format) = match kind.query_type.as_str() {
         "" | "sql" => {
             let sql: SqlQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
-            (account.query(&sql, &context).await?, sql.format)
+            (datasource.query(&sql, &context).await?, sql.format)
         }
         "metrics" => {
             let metrics: MetricsQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
-            account.query_metrics(&metrics, &context).await?
+            datasource.query_metrics(&metrics, &context).await?
         }
         "annotations" => {
-            let annotations: AnnotationsQuery = serde_json::from_slice(&query.json).map_err(unreadable)?;
-            account.query_annotations(&annotations, &context).await?
+            let annotations: AnnotationsQuery =
+                serde_json::from_slice(&query.json).map_err(unreadable)?;
+            datasource.query_annotations(&annotations, &context).await?
         }
         other => {
             let message = format!("{other:?} is no query type");
-            return Err(ApiError::new(400, "query_type", message, "Use sql, metrics or annotations."));
+            return Err(ApiError::new(
+                400,
+                "query_type",
+                message,
+                "Use sql, metrics or annotations.",
+            ));
         }
     };
-    let (catalog, ref_id) = (account.catalog(), query.ref_id.clone());
-    let encoded = tokio::task::spawn_blocking(move || frames(&answer, format, &ref_id, &catalog)).await;
-    let shape = |error: FrameError| ApiError::new(422, "frame", error.to_string(), "Choose the format Table, or select other columns.");
+    let (catalog, ref_id) = (datasource.catalog(), query.ref_id.clone());
+    let encoded =
+        tokio::task::spawn_blocking(move || frames(&answer, format, &ref_id, &catalog)).await;
+    let shape = |error: FrameError| {
+        ApiError::new(
+            422,
+            "frame",
+            error.to_string(),
+            "Choose the format Table, or select other columns.",
+        )
+    };
     encoded.map_err(|_| lost())?.map_err(shape)
 }
 
@@ -123,7 +155,9 @@ fn lost() -> ApiError {
 
 fn range_of(query: &DataQuery) -> QueryContext {
     let range = query.time_range.unwrap_or_default();
-    let or = |number: i64, default: u64| u64::try_from(number).ok().filter(|number| *number > 0).unwrap_or(default);
+    let or = |number: i64, default: u64| {
+        u64::try_from(number).ok().filter(|number| *number > 0).unwrap_or(default)
+    };
     QueryContext {
         from_ms: range.from_epoch_ms,
         to_ms: range.to_epoch_ms,
@@ -135,6 +169,10 @@ fn range_of(query: &DataQuery) -> QueryContext {
 fn response(outcome: Result<Vec<EncodedFrame>, ApiError>) -> DataResponse {
     match outcome {
         Ok(frames) => DataResponse { frames, status: 200, ..DataResponse::default() },
-        Err(error) => DataResponse { error: error.in_words(), status: error.status.into(), ..DataResponse::default() },
+        Err(error) => DataResponse {
+            error: error.in_words(),
+            status: error.status.into(),
+            ..DataResponse::default()
+        },
     }
 }

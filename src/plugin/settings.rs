@@ -1,4 +1,4 @@
-//! What the operator sets for the whole process: `[plugin.ringside-oura-datasource]` in Grafana's ini, `GF_PLUGIN_…` in the environment.
+//! What the operator sets for the whole process: `[plugin.ringside-oura-data source]` in Grafana's ini, `GF_PLUGIN_…` in the environment.
 //!
 //! Only here may anybody choose where Oura is: a data source's own settings never hold a host.
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::account::Environment;
+use crate::datasource::Environment;
 use crate::oura::{Origins, Secret};
 use crate::query::Limits;
 
@@ -49,7 +49,11 @@ impl OperatorSettings {
             None => Ok(default),
             Some(value) => match value.parse() {
                 Ok(number) if number > 0 => Ok(number),
-                _ => Err(SettingsError::Value { variable: name, value, expected: "it must be a whole number, at least 1" }),
+                _ => Err(SettingsError::Value {
+                    variable: name,
+                    value,
+                    expected: "it must be a whole number, at least 1",
+                }),
             },
         };
         let default = Limits::default();
@@ -66,11 +70,20 @@ impl OperatorSettings {
         })
     }
 
-    /// What accounts in `data_dir` share. `scheduled`: whether syncs happen by themselves.
-    pub fn environment(&self, data_dir: PathBuf, scheduled: bool) -> Result<Environment, SettingsError> {
+    /// What data sources in `data_dir` share. `scheduled`: whether syncs happen by themselves.
+    pub fn environment(
+        &self,
+        data_dir: PathBuf,
+        scheduled: bool,
+    ) -> Result<Environment, SettingsError> {
         let origins = self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at);
         let encryption_key = self.encryption_key.clone();
-        Ok(Environment { limits: self.limits, encryption_key, scheduled, ..Environment::at(data_dir, origins)? })
+        Ok(Environment {
+            limits: self.limits,
+            encryption_key,
+            scheduled,
+            ..Environment::at(data_dir, origins)?
+        })
     }
 
     /// The data folder of a plugin: the operator's, else `<id>-data` beside the plugins folder. Never in the plugin's own folder, whose
@@ -97,7 +110,11 @@ fn trimmed(text: String) -> Option<String> {
 }
 
 fn oura_url(value: String) -> Result<Url, SettingsError> {
-    origin(&value).map_err(|expected| SettingsError::Value { variable: "GF_PLUGIN_OURA_URL", value, expected })
+    origin(&value).map_err(|expected| SettingsError::Value {
+        variable: "GF_PLUGIN_OURA_URL",
+        value,
+        expected,
+    })
 }
 
 /// Where Oura is said to be; what it must be instead if it cannot be there.
@@ -110,14 +127,19 @@ pub fn origin(text: &str) -> Result<Url, &'static str> {
 
 /// `500ms`, `30s`, `2m`; a bare number is seconds.
 fn duration(value: String) -> Result<Duration, SettingsError> {
-    let (number, unit) = value.split_at(value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len()));
+    let (number, unit) =
+        value.split_at(value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len()));
     let milliseconds = match unit.trim() {
         "ms" => Some(1),
         "" | "s" => Some(1_000),
         "m" => Some(60_000),
         _ => None,
     };
-    let total = number.parse::<u64>().ok().zip(milliseconds).and_then(|(number, unit)| number.checked_mul(unit));
+    let total = number
+        .parse::<u64>()
+        .ok()
+        .zip(milliseconds)
+        .and_then(|(number, unit)| number.checked_mul(unit));
     match total {
         Some(total) if total > 0 => Ok(Duration::from_millis(total)),
         _ => Err(SettingsError::Value {
@@ -133,20 +155,30 @@ mod tests {
     use super::*;
 
     fn settings(variables: &[(&str, &str)]) -> Result<OperatorSettings, SettingsError> {
-        OperatorSettings::read(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+        OperatorSettings::read(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
     fn without_variables_everything_has_its_default() {
         let settings = settings(&[("GF_PLUGIN_DATA_DIR", "  ")]).unwrap();
-        assert!(settings.data_dir.is_none() && settings.oura_url.is_none() && settings.encryption_key.is_none());
+        assert!(
+            settings.data_dir.is_none()
+                && settings.oura_url.is_none()
+                && settings.encryption_key.is_none()
+        );
         assert_eq!(settings.limits.timeout, Limits::default().timeout);
     }
 
     #[test]
     fn limits_are_read_with_their_units() {
-        for (text, milliseconds) in [("30s", 30_000), ("500ms", 500), ("2m", 120_000), ("7", 7_000)] {
-            assert_eq!(settings(&[("GF_PLUGIN_QUERY_TIMEOUT", text)]).unwrap().limits.timeout, Duration::from_millis(milliseconds));
+        for (text, milliseconds) in [("30s", 30_000), ("500ms", 500), ("2m", 120_000), ("7", 7_000)]
+        {
+            assert_eq!(
+                settings(&[("GF_PLUGIN_QUERY_TIMEOUT", text)]).unwrap().limits.timeout,
+                Duration::from_millis(milliseconds)
+            );
         }
         assert_eq!(settings(&[("GF_PLUGIN_QUERY_MAX_ROWS", "10")]).unwrap().limits.max_rows, 10);
     }

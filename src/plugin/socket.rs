@@ -33,11 +33,12 @@ impl Socket {
     pub fn bind() -> io::Result<(Socket, UnixListener)> {
         let name = format!("{NAME}{:016x}", rand::random::<u64>());
         let preferred = std::env::temp_dir();
-        let parent = if preferred.as_os_str().len() + name.len() + "//".len() + SOCKET.len() <= MAX_PATH {
-            preferred
-        } else {
-            PathBuf::from("/tmp")
-        };
+        let parent =
+            if preferred.as_os_str().len() + name.len() + "//".len() + SOCKET.len() <= MAX_PATH {
+                preferred
+            } else {
+                PathBuf::from("/tmp")
+            };
         let folder = parent.join(name);
         std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
         let socket = Socket { path: folder.join(SOCKET), folder };
@@ -54,7 +55,8 @@ impl Socket {
         let own = self.folder.clone();
         move || {
             let (Some(parent), Ok(this)) = (own.parent(), own.symlink_metadata()) else { return };
-            let folders = std::fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
+            let folders =
+                std::fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
             for left in folders.filter(|folder| *folder != own && is_left(folder, this.uid())) {
                 // What cannot be removed is no worse than before.
                 let _ = std::fs::remove_dir_all(left);
@@ -71,13 +73,17 @@ impl Drop for Socket {
 
 /// Whether `folder` held the socket of a process of user `uid` that has ended.
 fn is_left(folder: &Path, uid: u32) -> bool {
-    let name = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(NAME));
+    let name =
+        folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(NAME));
     let is_ours = |metadata: &Metadata| metadata.is_dir() && metadata.uid() == uid;
-    let is_old = |metadata: &Metadata| metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > BEGINNING));
+    let is_old = |metadata: &Metadata| {
+        metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > BEGINNING))
+    };
     name.is_some_and(|name| name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
         && folder.symlink_metadata().is_ok_and(|metadata| is_ours(&metadata) && is_old(&metadata))
-        && UnixStream::connect(folder.join(SOCKET))
-            .is_err_and(|error| matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound))
+        && UnixStream::connect(folder.join(SOCKET)).is_err_and(|error| {
+            matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound)
+        })
 }
 
 #[cfg(test)]

@@ -110,9 +110,16 @@ impl AnnotationsQuery {
                 nearest: nearest_whole(name, all().map(|kind| kind.name)),
             })
         };
-        let kinds: Vec<_> = if self.kinds.is_empty() { all().collect() } else { self.kinds.iter().map(named).collect::<Result<_, _>>()? };
+        let kinds: Vec<_> = if self.kinds.is_empty() {
+            all().collect()
+        } else {
+            self.kinds.iter().map(named).collect::<Result<_, _>>()?
+        };
         let selects: Vec<_> = kinds.into_iter().map(AnnotationKind::select).collect();
-        Ok(SqlQuery { raw_sql: format!("{}\nORDER BY 1", selects.join("\nUNION ALL\n")), ..SqlQuery::default() })
+        Ok(SqlQuery {
+            raw_sql: format!("{}\nORDER BY 1", selects.join("\nUNION ALL\n")),
+            ..SqlQuery::default()
+        })
     }
 }
 
@@ -148,7 +155,9 @@ mod tests {
     /// One of each kind on 2026-03-10, and a workout two days before.
     fn store() -> (Store, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("oura.db"), Arc::new(Catalog::bundled()), VIENNA).unwrap();
+        let store =
+            Store::open(&folder.path().join("oura.db"), Arc::new(Catalog::bundled()), VIENNA)
+                .unwrap();
         let writer = rusqlite::Connection::open(store.path()).unwrap();
         let rows = [
             format!("INSERT INTO calendar (day, time) VALUES ('2026-03-10', {})", at(10, 0)),
@@ -168,7 +177,10 @@ mod tests {
                 "INSERT INTO enhanced_tag (document, time, tag_type_code, comment) VALUES (4, {}, 'tag_generic_late_meal', 'pizza')",
                 at(10, 12)
             ),
-            format!("INSERT INTO rest_mode_period (document, time, start_day) VALUES (5, {}, '2026-03-09')", at(9, 5)),
+            format!(
+                "INSERT INTO rest_mode_period (document, time, start_day) VALUES (5, {}, '2026-03-09')",
+                at(9, 5)
+            ),
             format!(
                 "INSERT INTO sleep (document, time, day, type, total_sleep_duration, efficiency, average_hrv, bedtime_end) VALUES (6, {}, '2026-03-10', 'long_sleep', 27000, 91.6, 44, {}), (7, {}, '2026-03-10', 'late_nap', 1200, 80, NULL, {}), (8, {}, '2026-03-10', 'rest', 0, 0, NULL, {})",
                 at(9, 23),
@@ -185,15 +197,35 @@ mod tests {
 
     async fn shown(store: &Store, kinds: &[&str]) -> String {
         let engine = Engine::new(store.clone(), store.zone(), Limits::default());
-        let query = AnnotationsQuery { kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect() }.plan(&store.catalog()).unwrap();
-        let context =
-            QueryContext { from_ms: at(10, 0) * 1_000, to_ms: at(10, 20) * 1_000, interval: Duration::from_secs(60), max_data_points: 100 };
+        let query =
+            AnnotationsQuery { kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect() }
+                .plan(&store.catalog())
+                .unwrap();
+        let context = QueryContext {
+            from_ms: at(10, 0) * 1_000,
+            to_ms: at(10, 20) * 1_000,
+            interval: Duration::from_secs(60),
+            max_data_points: 100,
+        };
         let batch = engine.run(&query, &context).await.unwrap().batch;
         let options = FormatOptions::default().with_null("-").with_timestamp_format(Some("%F %R"));
-        let columns: Vec<_> = batch.columns.iter().map(|column| ArrayFormatter::try_new(&column.values, &options).unwrap()).collect();
-        let row = |row: usize| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join(" | ");
+        let columns: Vec<_> = batch
+            .columns
+            .iter()
+            .map(|column| ArrayFormatter::try_new(&column.values, &options).unwrap())
+            .collect();
+        let row = |row: usize| {
+            columns
+                .iter()
+                .map(|column| column.value(row).to_string())
+                .collect::<Vec<_>>()
+                .join(" | ")
+        };
         let names: Vec<_> = batch.columns.iter().map(|column| column.name.as_str()).collect();
-        std::iter::once(names.join(" | ")).chain((0..batch.rows).map(row)).collect::<Vec<_>>().join("\n")
+        std::iter::once(names.join(" | "))
+            .chain((0..batch.rows).map(row))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     #[tokio::test]
@@ -220,7 +252,12 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_names_the_nearest() {
-        let error = AnnotationsQuery { kinds: vec!["workout".to_owned()] }.plan(&Catalog::bundled()).unwrap_err();
-        assert_eq!(format!("{error}. {}", error.hint()), "no such kind of annotation: workout. Did you mean workouts?");
+        let error = AnnotationsQuery { kinds: vec!["workout".to_owned()] }
+            .plan(&Catalog::bundled())
+            .unwrap_err();
+        assert_eq!(
+            format!("{error}. {}", error.hint()),
+            "no such kind of annotation: workout. Did you mean workouts?"
+        );
     }
 }

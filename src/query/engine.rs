@@ -9,12 +9,12 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::error::QueryError;
 use super::macros::Expanded;
-use super::{Answer, Limits, QueryContext, SqlQuery, macros, quantity, statement};
+use super::{Limits, QueryContext, QueryResult, SqlQuery, macros, quantity, statement};
 use crate::catalog::Catalog;
+use crate::format::grouped;
 use crate::lock::lock;
-use crate::store::{ColumnBatch, Cut, Limit, ReadError, ReadLimits, Store};
+use crate::store::{ColumnBatch, Limit, ReadError, ReadLimits, Store, Truncation};
 use crate::time::Tz;
-use crate::words::grouped;
 
 /// A query that takes longer makes room for the quick ones behind it.
 const LONG: Duration = Duration::from_secs(1);
@@ -25,7 +25,8 @@ const LOOK: Duration = Duration::from_millis(200);
 const MAX_WAITING: usize = 64;
 
 /// Reads one SELECT under limits, blocking: the store's way, or another engine's.
-type Read = dyn Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError> + Send + Sync;
+type Read =
+    dyn Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError> + Send + Sync;
 
 /// Answers queries of one data source. Cheap to clone; clones share the line.
 #[derive(Clone)]
@@ -43,41 +44,71 @@ pub struct Engine {
 impl Engine {
     pub fn new(store: Store, zone: Tz, limits: Limits) -> Engine {
         let catalog = store.clone();
-        Engine::over(move |sql, params, limits| store.read(sql, params, limits), move || catalog.catalog(), zone, limits)
+        Engine::over(
+            move |sql, params, limits| store.read(sql, params, limits),
+            move || catalog.catalog(),
+            zone,
+            limits,
+        )
     }
 
     /// An engine over anything that reads; what its columns mean is in the `catalog` of the moment.
     pub(crate) fn over(
-        read: impl Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError> + Send + Sync + 'static,
+        read: impl Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError>
+        + Send
+        + Sync
+        + 'static,
         catalog: impl Fn() -> Arc<Catalog> + Send + Sync + 'static,
         zone: Tz,
         limits: Limits,
     ) -> Engine {
         let running = Arc::new(Semaphore::new(limits.concurrency.max(1)));
         let long = Arc::new(Semaphore::new(limits.concurrency.saturating_sub(1).max(1)));
-        Engine { read: Arc::new(read), catalog: Arc::new(catalog), zone, limits, running, long, waiting: Arc::default() }
+        Engine {
+            read: Arc::new(read),
+            catalog: Arc::new(catalog),
+            zone,
+            limits,
+            running,
+            long,
+            waiting: Arc::default(),
+        }
     }
 
     /// Runs `query` on a blocking thread; dropping the future cancels it. The time limit includes waiting for a turn.
-    pub async fn run(&self, query: &SqlQuery, context: &QueryContext) -> Result<Answer, QueryError> {
+    pub async fn run(
+        &self,
+        query: &SqlQuery,
+        context: &QueryContext,
+    ) -> Result<QueryResult, QueryError> {
         let started = Instant::now();
         let deadline = started + self.limits.timeout;
-        let expanded = macros::expand(&query.raw_sql, context, self.zone).map_err(|error| QueryError::of_macro(&query.raw_sql, error))?;
+        let expanded = macros::expand(&query.raw_sql, context, self.zone)
+            .map_err(|error| QueryError::of_macro(&query.raw_sql, error))?;
         statement::check(&query.raw_sql)?;
 
         let result = self.read(&expanded.sql, &query.params, deadline).await?;
-        let mut batch = result.map_err(|error| QueryError::of_read(&query.raw_sql, &expanded, error, self.limits.timeout))?;
+        let mut batch = result.map_err(|error| {
+            QueryError::of_read(&query.raw_sql, &expanded, error, self.limits.timeout)
+        })?;
         let Expanded { sql, fill, .. } = expanded;
         quantity::find(&sql, &mut batch.columns, &(self.catalog)());
         let notices = batch.cut.map(|cut| notice(batch.rows, cut)).into_iter().collect();
-        let (elapsed, downsample) = (started.elapsed(), (query.downsample, context.max_data_points));
-        Ok(Answer { elapsed, notices, fill, downsample, ..Answer::of(batch, sql) })
+        let (elapsed, downsample) =
+            (started.elapsed(), (query.downsample, context.max_data_points));
+        Ok(QueryResult { elapsed, notices, fill, downsample, ..QueryResult::of(batch, sql) })
     }
 
     /// Reads in turn. What takes long goes on in a place for long ones. Where all of these are taken while others wait for a turn, it is
     /// stopped, and begins anew once there is one.
-    async fn read(&self, sql: &str, params: &[serde_json::Value], deadline: Instant) -> Result<Result<ColumnBatch, ReadError>, QueryError> {
-        let mut running = self.start(self.turn(&self.running, deadline).await?, sql, params, deadline);
+    async fn read(
+        &self,
+        sql: &str,
+        params: &[serde_json::Value],
+        deadline: Instant,
+    ) -> Result<Result<ColumnBatch, ReadError>, QueryError> {
+        let mut running =
+            self.start(self.turn(&self.running, deadline).await?, sql, params, deadline);
         let mut patience = LONG;
         loop {
             if let Ok(result) = tokio::time::timeout(patience, &mut running.result).await {
@@ -101,12 +132,23 @@ impl Engine {
         outcome(result.await)
     }
 
-    fn start(&self, turn: OwnedSemaphorePermit, sql: &str, params: &[serde_json::Value], deadline: Instant) -> Running {
+    fn start(
+        &self,
+        turn: OwnedSemaphorePermit,
+        sql: &str,
+        params: &[serde_json::Value],
+        deadline: Instant,
+    ) -> Running {
         let turn = Arc::new(Mutex::new(Some(turn)));
         let cancelled = Arc::new(AtomicBool::new(false));
-        let limits =
-            ReadLimits { deadline, max_rows: self.limits.max_rows, max_bytes: self.limits.max_bytes, cancelled: cancelled.clone() };
-        let (read, statement, params, held) = (self.read.clone(), sql.to_owned(), params.to_owned(), Arc::clone(&turn));
+        let limits = ReadLimits {
+            deadline,
+            max_rows: self.limits.max_rows,
+            max_bytes: self.limits.max_bytes,
+            cancelled: cancelled.clone(),
+        };
+        let (read, statement, params, held) =
+            (self.read.clone(), sql.to_owned(), params.to_owned(), Arc::clone(&turn));
         let result = tokio::task::spawn_blocking(move || {
             let result = read(&statement, &params, &limits);
             drop(lock(&held).take());
@@ -120,8 +162,12 @@ impl Engine {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    async fn turn(&self, of: &Arc<Semaphore>, deadline: Instant) -> Result<OwnedSemaphorePermit, QueryError> {
-        let _place = Place::take(&self.waiting).ok_or(QueryError::Busy)?;
+    async fn turn(
+        &self,
+        of: &Arc<Semaphore>,
+        deadline: Instant,
+    ) -> Result<OwnedSemaphorePermit, QueryError> {
+        let _place = QueueTicket::take(&self.waiting).ok_or(QueryError::Busy)?;
         let turn = Arc::clone(of).acquire_owned();
         match tokio::time::timeout_at(deadline.into(), turn).await {
             Ok(Ok(permit)) => Ok(permit),
@@ -145,21 +191,23 @@ impl Running {
     }
 }
 
-fn outcome(joined: Result<Result<ColumnBatch, ReadError>, JoinError>) -> Result<Result<ColumnBatch, ReadError>, QueryError> {
+fn outcome(
+    joined: Result<Result<ColumnBatch, ReadError>, JoinError>,
+) -> Result<Result<ColumnBatch, ReadError>, QueryError> {
     joined.map_err(|error| QueryError::Unavailable(error.to_string()))
 }
 
 /// A place in the line, given back when left.
-struct Place(Arc<AtomicUsize>);
+struct QueueTicket(Arc<AtomicUsize>);
 
-impl Place {
-    fn take(waiting: &Arc<AtomicUsize>) -> Option<Place> {
-        let place = Place(waiting.clone());
+impl QueueTicket {
+    fn take(waiting: &Arc<AtomicUsize>) -> Option<QueueTicket> {
+        let place = QueueTicket(waiting.clone());
         (waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(place)
     }
 }
 
-impl Drop for Place {
+impl Drop for QueueTicket {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -180,7 +228,7 @@ impl Drop for CancelOnDrop {
 }
 
 /// "The first 1,000,000 of 4,485,206 rows are shown."
-fn notice(shown: usize, cut: Cut) -> String {
+fn notice(shown: usize, cut: Truncation) -> String {
     let of = if cut.counted { "" } else { "more than " };
     let size = match cut.limit {
         Limit::Rows(_) => String::new(),

@@ -74,26 +74,48 @@ impl QueryError {
     fn situation(&self) -> Situation {
         match self {
             QueryError::Empty => ("empty_query", 400, "Write a SELECT."),
-            QueryError::NotSelect { .. } => ("not_select", 400, "Begin with SELECT, WITH, VALUES or EXPLAIN QUERY PLAN."),
-            QueryError::SeveralStatements { .. } => ("several_statements", 400, "Remove everything after the first semicolon."),
+            QueryError::NotSelect { .. } => {
+                ("not_select", 400, "Begin with SELECT, WITH, VALUES or EXPLAIN QUERY PLAN.")
+            }
+            QueryError::SeveralStatements { .. } => {
+                ("several_statements", 400, "Remove everything after the first semicolon.")
+            }
             QueryError::Macro { .. } => ("macro", 400, "See the list of macros in the schema."),
             QueryError::Syntax { .. } => ("syntax", 400, "The SQL is SQLite's."),
             QueryError::Invalid(_) => ("bad_query", 400, ""),
-            QueryError::Unknown { .. } => ("unknown_name", 400, "The schema lists tables, columns and metrics."),
-            QueryError::Refused(_) => ("refused", 403, "Queries read the published tables and views; the schema lists them."),
-            QueryError::Parameters(_) => {
-                ("parameters", 400, "Give one string, number, boolean or null for each ?1, ?2, … of the statement.")
+            QueryError::Unknown { .. } => {
+                ("unknown_name", 400, "The schema lists tables, columns and metrics.")
             }
-            QueryError::Timeout(_) => {
-                ("timeout", 504, "Narrow the time range, aggregate with $__timeGroup, or ask the operator for a longer query_timeout.")
-            }
+            QueryError::Refused(_) => (
+                "refused",
+                403,
+                "Queries read the published tables and views; the schema lists them.",
+            ),
+            QueryError::Parameters(_) => (
+                "parameters",
+                400,
+                "Give one string, number, boolean or null for each ?1, ?2, … of the statement.",
+            ),
+            QueryError::Timeout(_) => (
+                "timeout",
+                504,
+                "Narrow the time range, aggregate with $__timeGroup, or ask the operator for a longer query_timeout.",
+            ),
             QueryError::Cancelled => ("cancelled", 499, "Ask again."),
-            QueryError::TooLarge(_) => ("too_large", 422, "Narrow the time range, select fewer columns, or aggregate."),
-            QueryError::Failed(_) => {
-                ("failed", 422, "Look at the values the expression meets, such as text where JSON or a number is expected.")
+            QueryError::TooLarge(_) => {
+                ("too_large", 422, "Narrow the time range, select fewer columns, or aggregate.")
             }
-            QueryError::Busy => ("busy", 503, "Ask again in a moment, or show fewer panels at once."),
-            QueryError::Unavailable(_) => ("unavailable", 500, "Run the health check; `gpx_oura doctor` looks at the files."),
+            QueryError::Failed(_) => (
+                "failed",
+                422,
+                "Look at the values the expression meets, such as text where JSON or a number is expected.",
+            ),
+            QueryError::Busy => {
+                ("busy", 503, "Ask again in a moment, or show fewer panels at once.")
+            }
+            QueryError::Unavailable(_) => {
+                ("unavailable", 500, "Run the health check; `gpx_oura doctor` looks at the files.")
+            }
         }
     }
 
@@ -108,12 +130,19 @@ impl QueryError {
             QueryError::Unknown { nearest, .. } => nearest.clone(),
             QueryError::Macro { problem: Problem::Unknown(name), .. } => {
                 let name = name.trim_matches(['$', '{', '}']);
-                nearest(name, MACROS.map(|known| known.name)).into_iter().map(|name| format!("${name}")).collect()
+                nearest(name, MACROS.map(|known| known.name))
+                    .into_iter()
+                    .map(|name| format!("${name}"))
+                    .collect()
             }
             QueryError::Syntax { parser: Some(parser), .. } => return format!("{parser}."),
             _ => Vec::new(),
         };
-        if names.is_empty() { self.situation().2.to_owned() } else { format!("Did you mean {}?", names.join(" or ")) }
+        if names.is_empty() {
+            self.situation().2.to_owned()
+        } else {
+            format!("Did you mean {}?", names.join(" or "))
+        }
     }
 
     /// The HTTP status that fits.
@@ -127,23 +156,36 @@ impl QueryError {
 
     /// `sql` is what was executed, macros expanded; positions count in it.
     /// `expanded` is what `sql` became; places are told in `sql`.
-    pub(super) fn of_read(sql: &str, expanded: &Expanded, error: ReadError, timeout: Duration) -> QueryError {
-        let position = |offset: Option<usize>| offset.map(|offset| Position::of(sql, expanded.source(offset)));
+    pub(super) fn of_read(
+        sql: &str,
+        expanded: &Expanded,
+        error: ReadError,
+        timeout: Duration,
+    ) -> QueryError {
+        let position =
+            |offset: Option<usize>| offset.map(|offset| Position::of(sql, expanded.source(offset)));
         match error {
             ReadError::Empty => QueryError::Empty,
-            ReadError::SeveralStatements => QueryError::SeveralStatements { position: Position { line: 1, column: 1 } },
-            ReadError::NoRows => {
-                QueryError::NotSelect { found: "a statement without rows".to_owned(), position: Position { line: 1, column: 1 } }
+            ReadError::SeveralStatements => {
+                QueryError::SeveralStatements { position: Position { line: 1, column: 1 } }
             }
+            ReadError::NoRows => QueryError::NotSelect {
+                found: "a statement without rows".to_owned(),
+                position: Position { line: 1, column: 1 },
+            },
             ReadError::Refused(refusal) => QueryError::Refused(refusal),
-            ReadError::Syntax { message, offset } => {
-                QueryError::Syntax { message, position: position(offset), parser: super::statement::explain(&expanded.sql) }
-            }
+            ReadError::Syntax { message, offset } => QueryError::Syntax {
+                message,
+                position: position(offset),
+                parser: super::statement::explain(&expanded.sql),
+            },
             ReadError::Unknown { kind, name, offset, known } => {
                 let nearest = nearest(&name, known);
                 QueryError::Unknown { kind, name, position: position(offset), nearest }
             }
-            error @ (ReadError::ParameterCount { .. } | ReadError::Parameter(_)) => QueryError::Parameters(error.to_string()),
+            error @ (ReadError::ParameterCount { .. } | ReadError::Parameter(_)) => {
+                QueryError::Parameters(error.to_string())
+            }
             ReadError::Timeout => QueryError::Timeout(timeout),
             ReadError::Cancelled => QueryError::Cancelled,
             ReadError::TooLarge(what) => QueryError::TooLarge(what),
@@ -162,9 +204,17 @@ mod tests {
     #[test]
     fn a_mistake_has_one_place_that_of_the_written_sql() {
         let sql = "SELECT $__timeGroup(time,'5m') AS t,\n $__timeGroup(time,'5m') AS u, FROM sleep WHERE 1";
-        let context = QueryContext { from_ms: 0, to_ms: 1, interval: Duration::from_secs(60), max_data_points: 100 };
+        let context = QueryContext {
+            from_ms: 0,
+            to_ms: 1,
+            interval: Duration::from_secs(60),
+            max_data_points: 100,
+        };
         let expanded = macros::expand(sql, &context, Tz::UTC).unwrap();
-        let error = ReadError::Syntax { message: "near \"FROM\": syntax error".to_owned(), offset: expanded.sql.find("FROM") };
+        let error = ReadError::Syntax {
+            message: "near \"FROM\": syntax error".to_owned(),
+            offset: expanded.sql.find("FROM"),
+        };
         let error = QueryError::of_read(sql, &expanded, error, Duration::ZERO);
         assert_eq!(error.to_string(), "near \"FROM\": syntax error (line 2, column 32)");
         assert_eq!(error.hint(), "Expected an expression, found: FROM.");

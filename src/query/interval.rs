@@ -26,7 +26,8 @@ pub fn parse(text: &str) -> Option<Duration> {
     while !rest.is_empty() {
         let digits = rest.find(|character: char| !character.is_ascii_digit())?;
         let count: u64 = rest[..digits].parse().ok()?;
-        let (unit, nanoseconds) = UNITS.into_iter().find(|(unit, _)| rest[digits..].starts_with(unit))?;
+        let (unit, nanoseconds) =
+            UNITS.into_iter().find(|(unit, _)| rest[digits..].starts_with(unit))?;
         total = total.checked_add(count.checked_mul(nanoseconds)?)?;
         rest = &rest[digits + unit.len()..];
     }
@@ -37,7 +38,8 @@ pub fn parse(text: &str) -> Option<Duration> {
 pub fn format(interval: Duration) -> String {
     let nanoseconds = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
     let whole = |(_, size): &(&str, u64)| *size <= DAY && nanoseconds.is_multiple_of(*size);
-    let (unit, size) = UNITS.into_iter().filter(whole).max_by_key(|(_, size)| *size).unwrap_or(("ns", 1));
+    let (unit, size) =
+        UNITS.into_iter().filter(whole).max_by_key(|(_, size)| *size).unwrap_or(("ns", 1));
     format!("{}{unit}", nanoseconds / size)
 }
 
@@ -47,13 +49,17 @@ mod tests {
 
     #[test]
     fn grafanas_intervals_are_read_and_written() {
-        for (text, seconds) in [("30s", 30), ("5m", 300), ("1h30m", 5_400), ("1d", 86_400), ("2w", 1_209_600)] {
+        for (text, seconds) in
+            [("30s", 30), ("5m", 300), ("1h30m", 5_400), ("1d", 86_400), ("2w", 1_209_600)]
+        {
             assert_eq!(parse(text), Some(Duration::from_secs(seconds)), "{text}");
         }
         for text in ["", "0s", "-5m", "5", "m", "5x", "99999999999999999999s", "5m,"] {
             assert_eq!(parse(text), None, "{text}");
         }
-        for (milliseconds, text) in [(500, "500ms"), (1_000, "1s"), (90_000, "90s"), (3_600_000, "1h"), (86_400_000, "1d")] {
+        for (milliseconds, text) in
+            [(500, "500ms"), (1_000, "1s"), (90_000, "90s"), (3_600_000, "1h"), (86_400_000, "1d")]
+        {
             assert_eq!(format(Duration::from_millis(milliseconds)), text);
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{QueryContext, interval};
-use crate::store::LONGEST_STATEMENT;
+use crate::store::MAX_STATEMENT;
 use crate::store::lexer::{Kind, Token, tokens};
 use crate::time::{Instant, Tz};
 use variables::{ANYTHING, variable, variables_in};
@@ -49,9 +49,27 @@ const fn of(
 pub const MACROS: [Macro; 25] = [
     of("__time", "$__time(column)", (1, 1), alias, "names the column time"),
     of("__timeEpoch", "$__timeEpoch(column)", (1, 1), alias, "names the column time"),
-    of("__timeFilter", "$__timeFilter(column)", (1, 1), time_filter, "keeps the instants in the panel's range, both ends included"),
-    of("__timeFrom", "$__timeFrom()", (0, 0), |call| Ok(seconds(call.context.from_ms)), "the beginning of the range in Unix seconds"),
-    of("__timeTo", "$__timeTo()", (0, 0), |call| Ok(seconds(call.context.to_ms)), "the end of the range in Unix seconds"),
+    of(
+        "__timeFilter",
+        "$__timeFilter(column)",
+        (1, 1),
+        time_filter,
+        "keeps the instants in the panel's range, both ends included",
+    ),
+    of(
+        "__timeFrom",
+        "$__timeFrom()",
+        (0, 0),
+        |call| Ok(seconds(call.context.from_ms)),
+        "the beginning of the range in Unix seconds",
+    ),
+    of(
+        "__timeTo",
+        "$__timeTo()",
+        (0, 0),
+        |call| Ok(seconds(call.context.to_ms)),
+        "the end of the range in Unix seconds",
+    ),
     of(
         "__timeGroup",
         "$__timeGroup(column, '5m'[, NULL|previous|0])",
@@ -66,7 +84,13 @@ pub const MACROS: [Macro; 25] = [
         |call| Ok(format!("{} AS \"time\"", time_group(call)?)),
         "the same, named time",
     ),
-    of("__unixEpochFilter", "$__unixEpochFilter(column)", (1, 1), |call| Ok(between(call, 1_000, 1)), "keeps Unix seconds in the range"),
+    of(
+        "__unixEpochFilter",
+        "$__unixEpochFilter(column)",
+        (1, 1),
+        |call| Ok(between(call, 1_000, 1)),
+        "keeps Unix seconds in the range",
+    ),
     of(
         "__unixEpochFrom",
         "$__unixEpochFrom()",
@@ -74,7 +98,13 @@ pub const MACROS: [Macro; 25] = [
         |call| Ok(scaled(call.context.from_ms, 1_000, 1)),
         "the beginning of the range, whole seconds",
     ),
-    of("__unixEpochTo", "$__unixEpochTo()", (0, 0), |call| Ok(scaled(call.context.to_ms, 1_000, 1)), "the end of the range, whole seconds"),
+    of(
+        "__unixEpochTo",
+        "$__unixEpochTo()",
+        (0, 0),
+        |call| Ok(scaled(call.context.to_ms, 1_000, 1)),
+        "the end of the range, whole seconds",
+    ),
     of(
         "__unixEpochNanoFilter",
         "$__unixEpochNanoFilter(column)",
@@ -89,8 +119,20 @@ pub const MACROS: [Macro; 25] = [
         |call| Ok(scaled(call.context.from_ms, 1, 1_000_000)),
         "the beginning in nanoseconds",
     ),
-    of("__unixEpochNanoTo", "$__unixEpochNanoTo()", (0, 0), |call| Ok(scaled(call.context.to_ms, 1, 1_000_000)), "the end in nanoseconds"),
-    of("__unixEpochGroup", "$__unixEpochGroup(column, '5m'[, NULL|previous|0])", (2, 3), time_group, "the same as $__timeGroup"),
+    of(
+        "__unixEpochNanoTo",
+        "$__unixEpochNanoTo()",
+        (0, 0),
+        |call| Ok(scaled(call.context.to_ms, 1, 1_000_000)),
+        "the end in nanoseconds",
+    ),
+    of(
+        "__unixEpochGroup",
+        "$__unixEpochGroup(column, '5m'[, NULL|previous|0])",
+        (2, 3),
+        time_group,
+        "the same as $__timeGroup",
+    ),
     of(
         "__unixEpochGroupAlias",
         "$__unixEpochGroupAlias(column, '5m'[, NULL|previous|0])",
@@ -98,7 +140,13 @@ pub const MACROS: [Macro; 25] = [
         |call| Ok(format!("{} AS \"time\"", time_group(call)?)),
         "the same, named time",
     ),
-    of("__interval", "$__interval", (0, 0), |call| Ok(interval::format(call.context.interval)), "the panel's interval: 5m"),
+    of(
+        "__interval",
+        "$__interval",
+        (0, 0),
+        |call| Ok(interval::format(call.context.interval)),
+        "the panel's interval: 5m",
+    ),
     of(
         "__interval_ms",
         "$__interval_ms",
@@ -113,8 +161,20 @@ pub const MACROS: [Macro; 25] = [
         |call| Ok(call.context.from_ms.to_string()),
         "the beginning of the range in milliseconds",
     ),
-    of("__to", "$__to, ${__to:date:seconds}", (0, 0), |call| Ok(call.context.to_ms.to_string()), "the end of the range in milliseconds"),
-    of("__dayFilter", "$__dayFilter(day)", (1, 1), day_filter, "keeps the calendar days the range touches"),
+    of(
+        "__to",
+        "$__to, ${__to:date:seconds}",
+        (0, 0),
+        |call| Ok(call.context.to_ms.to_string()),
+        "the end of the range in milliseconds",
+    ),
+    of(
+        "__dayFilter",
+        "$__dayFilter(day)",
+        (1, 1),
+        day_filter,
+        "keeps the calendar days the range touches",
+    ),
     of(
         "__dayFrom",
         "$__dayFrom()",
@@ -122,8 +182,20 @@ pub const MACROS: [Macro; 25] = [
         |call| Ok(format!("'{}'", call.day(call.context.from_ms))),
         "the first calendar day of the range",
     ),
-    of("__dayTo", "$__dayTo()", (0, 0), |call| Ok(format!("'{}'", call.day(call.context.to_ms))), "the last calendar day of the range"),
-    of("__dayGroup", "$__dayGroup(day, 'week'|'month'|'year')", (2, 2), day_group, "the first day of the calendar week, month or year"),
+    of(
+        "__dayTo",
+        "$__dayTo()",
+        (0, 0),
+        |call| Ok(format!("'{}'", call.day(call.context.to_ms))),
+        "the last calendar day of the range",
+    ),
+    of(
+        "__dayGroup",
+        "$__dayGroup(day, 'week'|'month'|'year')",
+        (2, 2),
+        day_group,
+        "the first day of the calendar week, month or year",
+    ),
     of(
         "__localTime",
         "$__localTime(column)",
@@ -211,17 +283,19 @@ pub enum Problem {
     Grid,
     #[error("{0} is no calendar unit: write 'day', 'week', 'month' or 'year'")]
     CalendarUnit(String),
-    #[error("{0} is no format of a time: write date, date:iso, date:seconds, or a pattern such as date:YYYY-MM-DD")]
+    #[error(
+        "{0} is no format of a time: write date, date:iso, date:seconds, or a pattern such as date:YYYY-MM-DD"
+    )]
     TimeFormat(String),
     #[error("macros are nested too deeply")]
     Depth,
-    #[error("with its macros expanded, the statement is longer than {} KiB", LONGEST_STATEMENT >> 10)]
+    #[error("with its macros expanded, the statement is longer than {} KiB", MAX_STATEMENT >> 10)]
     Length,
 }
 
 /// Expands every macro of `sql`. Calendar days are those of `zone`.
 pub fn expand(sql: &str, context: &QueryContext, zone: Tz) -> Result<Expanded, MacroError> {
-    if sql.len() > LONGEST_STATEMENT {
+    if sql.len() > MAX_STATEMENT {
         return Err(MacroError { problem: Problem::Length, offset: 0 });
     }
     let mut expander = Expander { context, zone, fill: None, pieces: Vec::new() };
@@ -255,7 +329,8 @@ impl Expander<'_> {
             at += 1;
             clause.see(token);
             if depth == 0 {
-                let verbatim = !(token.kind == Kind::Dollar && (token.text.starts_with("$__") || token.text.starts_with("${__")));
+                let verbatim = !(token.kind == Kind::Dollar
+                    && (token.text.starts_with("$__") || token.text.starts_with("${__")));
                 self.pieces.push(Piece { at: sql.len(), source: token.offset, verbatim });
             }
             let fail = |problem| MacroError { problem, offset: token.offset };
@@ -264,26 +339,36 @@ impl Expander<'_> {
                     append(&mut sql, &variable(token.text, self.context, self.zone).map_err(fail)?)
                 }
                 Kind::Dollar if token.text.starts_with("$__") => {
-                    let found = find(token.text).ok_or_else(|| fail(Problem::Unknown(token.text.to_owned())))?;
-                    let list = argument_list(&tokens[at..]).ok_or_else(|| fail(Problem::Unclosed(format!("{}(", token.text))))?;
+                    let found = find(token.text)
+                        .ok_or_else(|| fail(Problem::Unknown(token.text.to_owned())))?;
+                    let list = argument_list(&tokens[at..])
+                        .ok_or_else(|| fail(Problem::Unclosed(format!("{}(", token.text))))?;
                     at += list.length;
                     if depth == MAX_DEPTH {
                         return Err(fail(Problem::Depth));
                     }
-                    let arguments =
-                        list.arguments.into_iter().map(|tokens| self.expand(tokens, depth + 1)).collect::<Result<Vec<_>, _>>()?;
+                    let arguments = list
+                        .arguments
+                        .into_iter()
+                        .map(|tokens| self.expand(tokens, depth + 1))
+                        .collect::<Result<Vec<_>, _>>()?;
                     append(&mut sql, &self.call(found, arguments).map_err(fail)?);
-                    if is_old_group(found.name) && clause.selects() && tokens.get(at).is_some_and(|token| token.is(",")) {
+                    if is_old_group(found.name)
+                        && clause.selects()
+                        && tokens.get(at).is_some_and(|token| token.is(","))
+                    {
                         sql.push_str(" AS \"time\"");
                     }
                 }
                 // In an argument it would reach over what the macro puts behind it.
                 Kind::Comment if depth > 0 && token.text.starts_with("--") => sql.push(' '),
-                Kind::String => sql.push_str(&variables_in(token.text, self.context, self.zone).map_err(fail)?),
+                Kind::String => {
+                    sql.push_str(&variables_in(token.text, self.context, self.zone).map_err(fail)?)
+                }
                 _ => sql.push_str(token.text),
             }
             // A macro may write its arguments twice, and stand in another one's.
-            if sql.len() > LONGEST_STATEMENT {
+            if sql.len() > MAX_STATEMENT {
                 return Err(MacroError { problem: Problem::Length, offset: token.offset });
             }
         }
@@ -291,12 +376,21 @@ impl Expander<'_> {
     }
 
     fn call(&mut self, found: &Macro, arguments: Vec<String>) -> Result<String, Problem> {
-        let arguments: Vec<_> = arguments.into_iter().map(|argument| argument.trim().to_owned()).collect();
+        let arguments: Vec<_> =
+            arguments.into_iter().map(|argument| argument.trim().to_owned()).collect();
         let (fewest, most) = found.takes;
-        if arguments.len() < fewest || arguments.len() > most || arguments.iter().any(String::is_empty) {
+        if arguments.len() < fewest
+            || arguments.len() > most
+            || arguments.iter().any(String::is_empty)
+        {
             return Err(Problem::Arguments(found.usage));
         }
-        (found.expand)(&mut Call { context: self.context, zone: self.zone, fill: &mut self.fill, arguments })
+        (found.expand)(&mut Call {
+            context: self.context,
+            zone: self.zone,
+            fill: &mut self.fill,
+            arguments,
+        })
     }
 }
 
@@ -334,7 +428,10 @@ impl Clause {
             self.here = self.lists.pop().unwrap_or_default();
         } else if token.is_word("SELECT") {
             self.here = true;
-        } else if ["FROM", "WHERE", "GROUP", "HAVING", "ORDER", "WINDOW", "LIMIT"].iter().any(|word| token.is_word(word)) {
+        } else if ["FROM", "WHERE", "GROUP", "HAVING", "ORDER", "WINDOW", "LIMIT"]
+            .iter()
+            .any(|word| token.is_word(word))
+        {
             self.here = false;
         }
     }
@@ -398,12 +495,17 @@ fn time_filter(call: &mut Call<'_>) -> Result<String, Problem> {
 fn between(call: &Call<'_>, divisor: i64, factor: i64) -> String {
     let QueryContext { from_ms, to_ms, .. } = *call.context;
     let column = &call.arguments[0];
-    format!("{column} >= {} AND {column} <= {}", scaled(from_ms, divisor, factor), scaled(to_ms, divisor, factor))
+    format!(
+        "{column} >= {} AND {column} <= {}",
+        scaled(from_ms, divisor, factor),
+        scaled(to_ms, divisor, factor)
+    )
 }
 
 /// Rounds down on both sides of 1970. Seconds are whole, so shorter intervals become one second.
 fn time_group(call: &mut Call<'_>) -> Result<String, Problem> {
-    let interval = interval::parse(unquoted(&call.arguments[1])).ok_or_else(|| Problem::Interval(call.arguments[1].clone()))?;
+    let interval = interval::parse(unquoted(&call.arguments[1]))
+        .ok_or_else(|| Problem::Interval(call.arguments[1].clone()))?;
     let step = whole_seconds(interval);
     if let Some(mode) = call.arguments.get(2) {
         *call.fill = Some(fill(mode, step, call.context)?);
@@ -419,13 +521,21 @@ fn fill(mode: &str, step: i64, context: &QueryContext) -> Result<Fill, Problem> 
     let mode = match mode {
         "NULL" => FillMode::Null,
         "previous" => FillMode::Previous,
-        number => {
-            FillMode::Value(number.parse().ok().filter(|value: &f64| value.is_finite()).ok_or_else(|| Problem::Fill(number.to_owned()))?)
-        }
+        number => FillMode::Value(
+            number
+                .parse()
+                .ok()
+                .filter(|value: &f64| value.is_finite())
+                .ok_or_else(|| Problem::Fill(number.to_owned()))?,
+        ),
     };
     let (from, last) = (context.from_ms.div_euclid(1_000), context.to_ms.div_euclid(1_000));
     let first = from - from.rem_euclid(step);
-    if (last - first) / step >= MAX_GRID { Err(Problem::Grid) } else { Ok(Fill { mode, first, last, step }) }
+    if (last - first) / step >= MAX_GRID {
+        Err(Problem::Grid)
+    } else {
+        Ok(Fill { mode, first, last, step })
+    }
 }
 
 fn day_filter(call: &mut Call<'_>) -> Result<String, Problem> {

@@ -14,7 +14,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Answer, Downsample, Face, Format, QueryContext, QueryError, SqlQuery, interval};
+use super::{
+    Downsample, FieldDisplay, Format, QueryContext, QueryError, QueryResult, SqlQuery, interval,
+};
 use crate::catalog::Catalog;
 use crate::store::Origin;
 use crate::time::Tz;
@@ -121,15 +123,26 @@ pub struct Plan {
 struct Column {
     name: String,
     origin: Option<Origin>,
-    face: Face,
+    display: FieldDisplay,
 }
 
 impl MetricsQuery {
     /// Names, filters and numbers are checked here: what comes out runs. Days are those of `zone`.
-    pub fn plan(&self, catalog: &Catalog, context: &QueryContext, zone: Tz) -> Result<Plan, QueryError> {
+    pub fn plan(
+        &self,
+        catalog: &Catalog,
+        context: &QueryContext,
+        zone: Tz,
+    ) -> Result<Plan, QueryError> {
         let shifts = self.metrics.iter().filter_map(|choice| choice.shift).chain([self.shift]);
-        if [self.moving_average, self.baseline].into_iter().chain(shifts.map(i16::unsigned_abs)).any(|days| days > MAX_DAYS) {
-            return Err(QueryError::Invalid(format!("a moving average, a baseline or a shift reaches at most {MAX_DAYS} days")));
+        if [self.moving_average, self.baseline]
+            .into_iter()
+            .chain(shifts.map(i16::unsigned_abs))
+            .any(|days| days > MAX_DAYS)
+        {
+            return Err(QueryError::Invalid(format!(
+                "a moving average, a baseline or a shift reaches at most {MAX_DAYS} days"
+            )));
         }
         if self.metrics.len() > MAX_METRICS {
             let count = self.metrics.len();
@@ -151,7 +164,9 @@ impl MetricsQuery {
             Every::Calendar(_) => return None,
         };
         // Where a range begins and ends within steps, it touches one more.
-        let fits = |(_, step): &(&str, u64)| Duration::from_secs(*step) > now && seconds / step + 2 <= rows as u64;
+        let fits = |(_, step): &(&str, u64)| {
+            Duration::from_secs(*step) > now && seconds / step + 2 <= rows as u64
+        };
         let (step, _) = COVERING.into_iter().find(fits)?;
         let aggregate = self.aggregate.word();
         let notice = format!(
@@ -163,21 +178,36 @@ impl MetricsQuery {
 }
 
 /// Steps that a range with too many points is read in, and their seconds: those that rollups fill.
-const COVERING: [(&str, u64); 6] = [("5m", 300), ("15m", 900), ("1h", 3_600), ("6h", 21_600), ("day", 86_400), ("week", 604_800)];
+const COVERING: [(&str, u64); 6] =
+    [("5m", 300), ("15m", 900), ("1h", 3_600), ("6h", 21_600), ("day", 86_400), ("week", 604_800)];
 
 impl Plan {
     /// Tells the answer to [`Plan::query`] what its columns are.
-    pub fn describe(self, answer: &mut Answer) {
-        answer.custom = Some(json!({ "sources": self.sources, "rawSql": self.query.raw_sql, "params": self.query.params }));
-        answer.faces = std::iter::once(Face::default()).chain(self.columns.iter().map(|column| column.face.clone())).collect();
+    pub fn describe(self, answer: &mut QueryResult) {
+        answer.custom = Some(
+            json!({ "sources": self.sources, "rawSql": self.query.raw_sql, "params": self.query.params }),
+        );
+        answer.displays = std::iter::once(FieldDisplay::default())
+            .chain(self.columns.iter().map(|column| column.display.clone()))
+            .collect();
         for (shown, planned) in answer.batch.columns.iter_mut().skip(1).zip(self.columns) {
             shown.origin = planned.origin;
         }
     }
 
     /// A query for rows of one time and its values.
-    fn new(raw_sql: String, params: Vec<serde_json::Value>, downsample: Downsample, sources: Vec<String>, columns: Vec<Column>) -> Plan {
-        Plan { query: SqlQuery { raw_sql, params, format: Format::TimeSeries, downsample }, sources, columns }
+    fn new(
+        raw_sql: String,
+        params: Vec<serde_json::Value>,
+        downsample: Downsample,
+        sources: Vec<String>,
+        columns: Vec<Column>,
+    ) -> Plan {
+        Plan {
+            query: SqlQuery { raw_sql, params, format: Format::TimeSeries, downsample },
+            sources,
+            columns,
+        }
     }
 }
 

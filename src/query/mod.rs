@@ -1,6 +1,7 @@
 //! Questions in SQL: macros expanded, one SELECT checked, read under limits. What comes back is columns; `frames` makes them Grafana's.
 
 pub mod annotations;
+mod counters;
 mod engine;
 mod error;
 mod interval;
@@ -9,17 +10,16 @@ pub mod metrics;
 pub(crate) mod nearest;
 mod quantity;
 mod statement;
-mod tally;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use counters::{LATENCIES, QueryCounters, QueryCounts};
 pub use engine::Engine;
 pub use error::{Position, QueryError};
 pub use macros::{Fill, FillMode, MACROS, Macro, Problem};
-pub use tally::{LATENCIES, QueryCounts, Tally};
 
 use crate::store::ColumnBatch;
 use crate::time::Tz;
@@ -51,7 +51,7 @@ pub enum Downsample {
 
 /// What is shown of a column beside its name and what the catalogue says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Face {
+pub struct FieldDisplay {
     pub title: Option<String>,
     pub labels: BTreeMap<String, String>,
 }
@@ -76,7 +76,8 @@ pub struct QueryContext {
 
 /// `sql` with its macros expanded, as the engine runs it. Calendar days are those of `zone`.
 pub fn expand(sql: &str, context: &QueryContext, zone: Tz) -> Result<String, QueryError> {
-    let expanded = macros::expand(sql, context, zone).map_err(|error| QueryError::of_macro(sql, error))?;
+    let expanded =
+        macros::expand(sql, context, zone).map_err(|error| QueryError::of_macro(sql, error))?;
     Ok(expanded.sql)
 }
 
@@ -92,13 +93,18 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { timeout: Duration::from_secs(30), max_rows: 1_000_000, max_bytes: 256 << 20, concurrency: 4 }
+        Limits {
+            timeout: Duration::from_secs(30),
+            max_rows: 1_000_000,
+            max_bytes: 256 << 20,
+            concurrency: 4,
+        }
     }
 }
 
 /// The rows, and the SQL that gave them.
 #[derive(Debug)]
-pub struct Answer {
+pub struct QueryResult {
     pub batch: ColumnBatch,
     pub executed_sql: String,
     pub elapsed: Duration,
@@ -109,22 +115,22 @@ pub struct Answer {
     /// What to do with too many points, and how many are not too many.
     pub downsample: (Downsample, u64),
     /// One for each column, or none at all.
-    pub faces: Vec<Face>,
+    pub displays: Vec<FieldDisplay>,
     /// Goes into the frame's metadata as it is.
     pub custom: Option<serde_json::Value>,
 }
 
-impl Answer {
+impl QueryResult {
     /// Rows as they are, with nothing to be said of them.
-    pub fn of(batch: ColumnBatch, executed_sql: String) -> Answer {
-        Answer {
+    pub fn of(batch: ColumnBatch, executed_sql: String) -> QueryResult {
+        QueryResult {
             batch,
             executed_sql,
             elapsed: Duration::ZERO,
             notices: Vec::new(),
             fill: None,
             downsample: (Downsample::Off, 0),
-            faces: Vec::new(),
+            displays: Vec::new(),
             custom: None,
         }
     }

@@ -39,7 +39,10 @@ mod tests {
 
     #[test]
     fn the_nearest_names_come_first_and_far_ones_not_at_all() {
-        assert_eq!(nearest("averge_hrv", ["average_hrv", "average_breath", "day"]), ["average_hrv"]);
+        assert_eq!(
+            nearest("averge_hrv", ["average_hrv", "average_breath", "day"]),
+            ["average_hrv"]
+        );
         assert_eq!(nearest("s.scor", ["score", "scope"]), ["score", "scope"]);
         assert!(nearest("bananas", ["score", "day"]).is_empty());
     }

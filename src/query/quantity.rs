@@ -10,8 +10,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, TimestampNanosecondArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, Select, SelectItem, SetExpr, SetOperator,
-    Statement, TableFactor, Value, With,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, Select,
+    SelectItem, SetExpr, SetOperator, Statement, TableFactor, Value, With,
 };
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
@@ -19,7 +19,7 @@ use sqlparser::parser::Parser;
 use super::metrics::origin_of;
 use super::statement::MAX_PARSED_TOKENS;
 use crate::catalog::{Catalog, Kind};
-use crate::store::{Origin, OutColumn, lexer};
+use crate::store::{Origin, ResultColumn, lexer};
 
 /// Functions whose result is of the same quantity as their first argument, and whether a time among them stays a time.
 #[rustfmt::skip]
@@ -57,13 +57,21 @@ const MAX_FOLLOWED: usize = 10_000;
 
 /// Gives every column of the answer to `sql` that SQLite knows no origin of the one its expression tells, and makes times of those that
 /// are. Of compounds SQLite knows nothing that can be trusted.
-pub fn find(sql: &str, columns: &mut [OutColumn], catalog: &Catalog) {
-    if columns.iter().all(|column| column.origin.is_some()) || lexer::tokens(sql).len() > MAX_PARSED_TOKENS {
+pub fn find(sql: &str, columns: &mut [ResultColumn], catalog: &Catalog) {
+    if columns.iter().all(|column| column.origin.is_some())
+        || lexer::tokens(sql).len() > MAX_PARSED_TOKENS
+    {
         return;
     }
-    let Some(Statement::Query(query)) = Parser::parse_sql(&SQLiteDialect {}, sql).ok().and_then(|mut parsed| parsed.pop()) else { return };
+    let Some(Statement::Query(query)) =
+        Parser::parse_sql(&SQLiteDialect {}, sql).ok().and_then(|mut parsed| parsed.pop())
+    else {
+        return;
+    };
     let (resolver, count) = (Resolver { catalog, followed: Cell::new(0) }, columns.len());
-    for (place, column) in columns.iter_mut().enumerate().filter(|(_, column)| column.origin.is_none()) {
+    for (place, column) in
+        columns.iter_mut().enumerate().filter(|(_, column)| column.origin.is_none())
+    {
         let wanted = Wanted::At { place, count, name: &column.name };
         let Some(shown) = resolver.output(&query, &[], wanted, 0) else { continue };
         if resolver.are_times(&shown) {
@@ -126,7 +134,13 @@ struct Resolver<'c> {
 }
 
 impl Resolver<'_> {
-    fn output<'q>(&self, query: &'q Query, known: &Known<'q>, wanted: Wanted<'_>, depth: usize) -> Option<Shown> {
+    fn output<'q>(
+        &self,
+        query: &'q Query,
+        known: &Known<'q>,
+        wanted: Wanted<'_>,
+        depth: usize,
+    ) -> Option<Shown> {
         self.followed.set(self.followed.get() + 1);
         if depth > MAX_DEPTH || self.followed.get() > MAX_FOLLOWED {
             return None;
@@ -136,7 +150,13 @@ impl Resolver<'_> {
     }
 
     /// All arms of a compound have to show the same.
-    fn arm<'q>(&self, body: &'q SetExpr, known: &Known<'q>, wanted: Wanted<'_>, depth: usize) -> Option<Shown> {
+    fn arm<'q>(
+        &self,
+        body: &'q SetExpr,
+        known: &Known<'q>,
+        wanted: Wanted<'_>,
+        depth: usize,
+    ) -> Option<Shown> {
         match body {
             SetExpr::Select(select) => self.selected(select, known, wanted, depth),
             SetExpr::Query(query) => self.output(query, known, wanted, depth + 1),
@@ -144,9 +164,13 @@ impl Resolver<'_> {
                 let wanted = placed(left, wanted);
                 let found = self.arm(left, known, wanted, depth)?;
                 match op {
-                    SetOperator::Union => self.agreed(found, self.arm(right, known, wanted, depth + 1)?),
+                    SetOperator::Union => {
+                        self.agreed(found, self.arm(right, known, wanted, depth + 1)?)
+                    }
                     // What they leave is all of the first arm.
-                    SetOperator::Except | SetOperator::Intersect | SetOperator::Minus => Some(found),
+                    SetOperator::Except | SetOperator::Intersect | SetOperator::Minus => {
+                        Some(found)
+                    }
                 }
             }
             _ => None,
@@ -158,14 +182,20 @@ impl Resolver<'_> {
         match (one, other) {
             (Shown::Nothing, shown) | (shown, Shown::Nothing) => Some(shown),
             (Shown::Column(one), Shown::Column(other)) if self.is_same(&one, &other) => {
-                Some(Shown::Column(Source { may_be_time: one.may_be_time && other.may_be_time, ..one }))
+                Some(Shown::Column(Source {
+                    may_be_time: one.may_be_time && other.may_be_time,
+                    ..one
+                }))
             }
-            (one, other) => (self.are_times(&one) && self.are_times(&other)).then_some(Shown::Times),
+            (one, other) => {
+                (self.are_times(&one) && self.are_times(&other)).then_some(Shown::Times)
+            }
         }
     }
 
     fn is_same(&self, one: &Source, other: &Source) -> bool {
-        let same_name = one.table.eq_ignore_ascii_case(&other.table) && one.column.eq_ignore_ascii_case(&other.column);
+        let same_name = one.table.eq_ignore_ascii_case(&other.table)
+            && one.column.eq_ignore_ascii_case(&other.column);
         same_name || self.origin(one).is_some_and(|origin| Some(origin) == self.origin(other))
     }
 
@@ -181,7 +211,13 @@ impl Resolver<'_> {
         }
     }
 
-    fn selected<'q>(&self, select: &'q Select, known: &Known<'q>, wanted: Wanted<'_>, depth: usize) -> Option<Shown> {
+    fn selected<'q>(
+        &self,
+        select: &'q Select,
+        known: &Known<'q>,
+        wanted: Wanted<'_>,
+        depth: usize,
+    ) -> Option<Shown> {
         let (items, scope) = (&select.projection, scope(select, known));
         let first_star = items.iter().position(is_star);
         let after_stars = items.iter().rev().take_while(|item| !is_star(item)).count();
@@ -190,19 +226,26 @@ impl Resolver<'_> {
             // What stands before a star counts from the front, what stands after it from the back; the star itself keeps names.
             Wanted::At { place, count, name } => match first_star {
                 Some(star) if place >= star && count - place > after_stars => (None, name),
-                Some(star) if place >= star => (items.get((items.len() + place).checked_sub(count)?), name),
+                Some(star) if place >= star => {
+                    (items.get((items.len() + place).checked_sub(count)?), name)
+                }
                 _ => (items.get(place), name),
             },
         };
         match item {
-            Some(SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, .. }) => {
-                self.shown(expression, &scope, known, depth)
-            }
+            Some(
+                SelectItem::UnnamedExpr(expression)
+                | SelectItem::ExprWithAlias { expr: expression, .. },
+            ) => self.shown(expression, &scope, known, depth),
             _ => match (wanted, scope.as_slice()) {
                 // The one star of a subquery keeps places.
                 (Wanted::At { place, count, name }, [Named { is: From::Query(query), .. }]) => {
                     let star = first_star.filter(|star| star + 1 + after_stars == items.len())?;
-                    let wanted = Wanted::At { place: place.checked_sub(star)?, count: (count + 1).checked_sub(items.len())?, name };
+                    let wanted = Wanted::At {
+                        place: place.checked_sub(star)?,
+                        count: (count + 1).checked_sub(items.len())?,
+                        name,
+                    };
                     self.output(query, known, wanted, depth + 1)
                 }
                 _ => first_star.and_then(|_| self.column(name, &scope, known, depth)),
@@ -210,22 +253,36 @@ impl Resolver<'_> {
         }
     }
 
-    fn shown(&self, expression: &Expr, scope: &[Named<'_>], known: &Known<'_>, depth: usize) -> Option<Shown> {
+    fn shown(
+        &self,
+        expression: &Expr,
+        scope: &[Named<'_>],
+        known: &Known<'_>,
+        depth: usize,
+    ) -> Option<Shown> {
         match expression {
             Expr::Value(value) => (value.value == Value::Null).then_some(Shown::Nothing),
-            Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => self.shown(inner, scope, known, depth),
-            Expr::Floor { expr: inner, .. } | Expr::Ceil { expr: inner, .. } => self.shown(inner, scope, known, depth),
+            Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => {
+                self.shown(inner, scope, known, depth)
+            }
+            Expr::Floor { expr: inner, .. } | Expr::Ceil { expr: inner, .. } => {
+                self.shown(inner, scope, known, depth)
+            }
             Expr::Function(function) => {
                 let (inner, keeps_time) = kept(function)?;
                 match self.shown(inner, scope, known, depth)? {
-                    Shown::Column(source) => Some(Shown::Column(Source { may_be_time: source.may_be_time && keeps_time, ..source })),
+                    Shown::Column(source) => Some(Shown::Column(Source {
+                        may_be_time: source.may_be_time && keeps_time,
+                        ..source
+                    })),
                     Shown::Times => keeps_time.then_some(Shown::Times),
                     Shown::Nothing => None,
                 }
             }
             Expr::CompoundIdentifier(parts) => {
                 let [table, name] = parts.as_slice() else { return None };
-                let place = scope.iter().position(|named| named.name.eq_ignore_ascii_case(&table.value))?;
+                let place =
+                    scope.iter().position(|named| named.name.eq_ignore_ascii_case(&table.value))?;
                 self.column(&name.value, &scope[place..=place], known, depth)
             }
             Expr::Identifier(name) => self.column(&name.value, scope, known, depth),
@@ -234,14 +291,30 @@ impl Resolver<'_> {
     }
 
     /// The column of this name: of the one source there is, or of the one table among several that the catalogue knows it of.
-    fn column(&self, name: &str, scope: &[Named<'_>], known: &Known<'_>, depth: usize) -> Option<Shown> {
-        let of_table = |table: &str| Shown::Column(Source { table: table.to_owned(), column: name.to_owned(), may_be_time: true });
+    fn column(
+        &self,
+        name: &str,
+        scope: &[Named<'_>],
+        known: &Known<'_>,
+        depth: usize,
+    ) -> Option<Shown> {
+        let of_table = |table: &str| {
+            Shown::Column(Source {
+                table: table.to_owned(),
+                column: name.to_owned(),
+                may_be_time: true,
+            })
+        };
         match scope {
             [Named { is: From::Table(table), .. }] => Some(of_table(table)),
-            [Named { is: From::Query(query), .. }] => self.output(query, known, Wanted::Named(name), depth + 1),
+            [Named { is: From::Query(query), .. }] => {
+                self.output(query, known, Wanted::Named(name), depth + 1)
+            }
             several => {
                 let mut found = several.iter().filter_map(|named| match &named.is {
-                    From::Table(table) => origin_of(table, name, self.catalog).map(|_| of_table(table)),
+                    From::Table(table) => {
+                        origin_of(table, name, self.catalog).map(|_| of_table(table))
+                    }
                     From::Query(query) => self.output(query, known, Wanted::Named(name), depth + 1),
                 });
                 found.next().filter(|_| found.next().is_none())
@@ -271,7 +344,9 @@ fn placed<'w>(first: &SetExpr, wanted: Wanted<'w>) -> Wanted<'w> {
 fn is_called(item: &SelectItem, name: &str) -> bool {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => alias.value.eq_ignore_ascii_case(name),
-        SelectItem::UnnamedExpr(Expr::Identifier(column)) => column.value.eq_ignore_ascii_case(name),
+        SelectItem::UnnamedExpr(Expr::Identifier(column)) => {
+            column.value.eq_ignore_ascii_case(name)
+        }
         SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => {
             parts.last().is_some_and(|column| column.value.eq_ignore_ascii_case(name))
         }
@@ -281,16 +356,25 @@ fn is_called(item: &SelectItem, name: &str) -> bool {
 
 /// The tables of the FROM clause.
 fn scope<'q>(select: &'q Select, known: &Known<'q>) -> Vec<Named<'q>> {
-    let factors = select.from.iter().flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
+    let factors = select.from.iter().flat_map(|from| {
+        std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation))
+    });
     let named = factors.filter_map(|factor| match factor {
         TableFactor::Table { name, alias, .. } => {
             let table = last(name)?;
-            let expression =
-                known.iter().rev().flat_map(|with| &with.cte_tables).find(|cte| cte.alias.name.value.eq_ignore_ascii_case(&table));
-            let is = expression.map_or_else(|| From::Table(table.clone()), |cte| From::Query(&cte.query));
+            let expression = known
+                .iter()
+                .rev()
+                .flat_map(|with| &with.cte_tables)
+                .find(|cte| cte.alias.name.value.eq_ignore_ascii_case(&table));
+            let is = expression
+                .map_or_else(|| From::Table(table.clone()), |cte| From::Query(&cte.query));
             // Columns renamed with the table are nobody's.
             let renamed = expression.is_some_and(|cte| !cte.alias.columns.is_empty());
-            (!renamed).then(|| Named { name: alias.as_ref().map_or(table, |alias| alias.name.value.clone()), is })
+            (!renamed).then(|| Named {
+                name: alias.as_ref().map_or(table, |alias| alias.name.value.clone()),
+                is,
+            })
         }
         TableFactor::Derived { subquery, alias, .. } => {
             let name = alias.as_ref().map_or_else(String::new, |alias| alias.name.value.clone());
@@ -317,11 +401,19 @@ fn kept(function: &Function) -> Option<(&Expr, bool)> {
 }
 
 fn is_time(source: &Source, catalog: &Catalog) -> bool {
-    let listed =
-        TIMES.iter().any(|(table, column)| table.eq_ignore_ascii_case(&source.table) && column.eq_ignore_ascii_case(&source.column));
+    let listed = TIMES.iter().any(|(table, column)| {
+        table.eq_ignore_ascii_case(&source.table) && column.eq_ignore_ascii_case(&source.column)
+    });
     let known = || {
-        let collection = catalog.collections.iter().find(|collection| collection.table.eq_ignore_ascii_case(&source.table))?;
-        collection.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&source.column)).map(|column| column.kind)
+        let collection = catalog
+            .collections
+            .iter()
+            .find(|collection| collection.table.eq_ignore_ascii_case(&source.table))?;
+        collection
+            .columns
+            .iter()
+            .find(|column| column.name.eq_ignore_ascii_case(&source.column))
+            .map(|column| column.kind)
     };
     listed || source.column.eq_ignore_ascii_case("time") || known() == Some(Kind::Instant)
 }
@@ -341,8 +433,15 @@ fn as_times(values: &ArrayRef) -> ArrayRef {
         }
         DataType::Float64 => {
             let seconds = values.as_primitive::<Float64Type>();
-            let nanoseconds = |second: f64| (second.abs() < 9.2e9).then_some((second * NANOSECONDS as f64) as i64);
-            Arc::new(seconds.iter().map(|second| second.and_then(nanoseconds)).collect::<TimestampNanosecondArray>())
+            let nanoseconds = |second: f64| {
+                (second.abs() < 9.2e9).then_some((second * NANOSECONDS as f64) as i64)
+            };
+            Arc::new(
+                seconds
+                    .iter()
+                    .map(|second| second.and_then(nanoseconds))
+                    .collect::<TimestampNanosecondArray>(),
+            )
         }
         _ => Arc::clone(values),
     }
@@ -361,25 +460,43 @@ mod tests {
 
     /// The origin that each of the `count` columns gets, SQLite knowing none.
     fn found(sql: &str, count: usize) -> Vec<String> {
-        let column = OutColumn { name: "x".to_owned(), origin: None, values: Arc::new(Float64Array::from(vec![1.0])) };
+        let column = ResultColumn {
+            name: "x".to_owned(),
+            origin: None,
+            values: Arc::new(Float64Array::from(vec![1.0])),
+        };
         let mut columns = vec![column; count];
         find(sql, &mut columns, &Catalog::bundled());
-        let text = |column: OutColumn| column.origin.map_or_else(|| "-".to_owned(), |origin| format!("{}.{}", origin.table, origin.column));
+        let text = |column: ResultColumn| {
+            column.origin.map_or_else(
+                || "-".to_owned(),
+                |origin| format!("{}.{}", origin.table, origin.column),
+            )
+        };
         columns.into_iter().map(text).collect()
     }
 
     #[test]
     fn aggregates_keep_the_quantity_of_their_column() {
         for (sql, origins) in [
-            ("SELECT day, avg(average_hrv), count(average_hrv) FROM nights GROUP BY 1", "- sleep.average_hrv -"),
+            (
+                "SELECT day, avg(average_hrv), count(average_hrv) FROM nights GROUP BY 1",
+                "- sleep.average_hrv -",
+            ),
             ("SELECT round(max(n.average_hrv), 1) AS best FROM nights AS n", "sleep.average_hrv"),
-            ("SELECT avg(bpm) OVER (ORDER BY time), percentile(bpm, 90) AS p FROM heartrate", "heartrate.bpm heartrate.bpm"),
+            (
+                "SELECT avg(bpm) OVER (ORDER BY time), percentile(bpm, 90) AS p FROM heartrate",
+                "heartrate.bpm heartrate.bpm",
+            ),
             ("SELECT sum(steps), corr(steps, score) FROM daily_activity", "daily_activity.steps -"),
             (
                 "SELECT avg(d.readiness_score), avg(w.distance) FROM days d JOIN workout w ON w.day = d.day",
                 "daily_readiness.score workout.distance",
             ),
-            ("SELECT (CAST(avg(efficiency) AS INTEGER)), max(latency) - min(latency) FROM sleep", "sleep.efficiency -"),
+            (
+                "SELECT (CAST(avg(efficiency) AS INTEGER)), max(latency) - min(latency) FROM sleep",
+                "sleep.efficiency -",
+            ),
         ] {
             let count = origins.split(' ').count();
             assert_eq!(found(sql, count).join(" "), origins, "{sql}");
@@ -408,17 +525,35 @@ mod tests {
     #[test]
     fn subqueries_and_stars_are_followed() {
         for (sql, origins) in [
-            ("WITH x AS (SELECT day, average_hrv FROM nights) SELECT day, avg(average_hrv) AS h FROM x GROUP BY 1", "- sleep.average_hrv"),
-            ("SELECT max(best) FROM (SELECT min(n.average_hrv) AS best FROM nights AS n GROUP BY day)", "sleep.average_hrv"),
-            ("SELECT average_hrv FROM nights UNION ALL SELECT average_hrv FROM sleep", "sleep.average_hrv"),
-            ("SELECT max(average_hrv) FROM sleep UNION ALL SELECT min(average_hrv) FROM sleep", "sleep.average_hrv"),
-            ("WITH a AS (SELECT steps FROM days), b AS (SELECT * FROM a) SELECT avg(b.steps) FROM b", "daily_activity.steps"),
+            (
+                "WITH x AS (SELECT day, average_hrv FROM nights) SELECT day, avg(average_hrv) AS h FROM x GROUP BY 1",
+                "- sleep.average_hrv",
+            ),
+            (
+                "SELECT max(best) FROM (SELECT min(n.average_hrv) AS best FROM nights AS n GROUP BY day)",
+                "sleep.average_hrv",
+            ),
+            (
+                "SELECT average_hrv FROM nights UNION ALL SELECT average_hrv FROM sleep",
+                "sleep.average_hrv",
+            ),
+            (
+                "SELECT max(average_hrv) FROM sleep UNION ALL SELECT min(average_hrv) FROM sleep",
+                "sleep.average_hrv",
+            ),
+            (
+                "WITH a AS (SELECT steps FROM days), b AS (SELECT * FROM a) SELECT avg(b.steps) FROM b",
+                "daily_activity.steps",
+            ),
             (
                 "SELECT avg(x.steps), avg(average_hrv) FROM (SELECT day, steps FROM days) AS x JOIN nights USING (day)",
                 "daily_activity.steps sleep.average_hrv",
             ),
             ("SELECT avg(average_hrv), * FROM sleep", "sleep.average_hrv -"),
-            ("SELECT * FROM (SELECT average_hrv AS a, steps AS b FROM days)", "sleep.average_hrv daily_activity.steps"),
+            (
+                "SELECT * FROM (SELECT average_hrv AS a, steps AS b FROM days)",
+                "sleep.average_hrv daily_activity.steps",
+            ),
         ] {
             let count = origins.split(' ').count();
             assert_eq!(found(sql, count).join(" "), origins, "{sql}");
@@ -428,12 +563,27 @@ mod tests {
     #[test]
     fn arms_of_a_compound_are_told_by_their_places() {
         let many = vec!["SELECT steps FROM days"; 50].join(" UNION ALL ");
-        let doubled: Vec<_> =
-            (1..12).map(|number| format!("a{number} AS (SELECT v FROM a{0} UNION ALL SELECT v FROM a{0})", number - 1)).collect();
-        let doubled = format!("WITH a0 AS (SELECT steps AS v FROM days), {} SELECT v FROM a11", doubled.join(", "));
+        let doubled: Vec<_> = (1..12)
+            .map(|number| {
+                format!(
+                    "a{number} AS (SELECT v FROM a{0} UNION ALL SELECT v FROM a{0})",
+                    number - 1
+                )
+            })
+            .collect();
+        let doubled = format!(
+            "WITH a0 AS (SELECT steps AS v FROM days), {} SELECT v FROM a11",
+            doubled.join(", ")
+        );
         for (sql, origins) in [
-            ("SELECT avg(v) FROM (SELECT average_hrv AS v FROM sleep UNION ALL SELECT average_hrv FROM sleep)", "sleep.average_hrv"),
-            ("SELECT v FROM (SELECT average_hrv AS v, steps AS w FROM days UNION ALL SELECT steps, average_hrv AS v FROM days)", "-"),
+            (
+                "SELECT avg(v) FROM (SELECT average_hrv AS v FROM sleep UNION ALL SELECT average_hrv FROM sleep)",
+                "sleep.average_hrv",
+            ),
+            (
+                "SELECT v FROM (SELECT average_hrv AS v, steps AS w FROM days UNION ALL SELECT steps, average_hrv AS v FROM days)",
+                "-",
+            ),
             (
                 "SELECT * FROM (SELECT average_hrv AS v, steps AS w FROM days) UNION SELECT * FROM (SELECT steps AS w, average_hrv AS v FROM days)",
                 "- -",
@@ -444,7 +594,10 @@ mod tests {
             ),
             ("SELECT NULL UNION ALL SELECT NULL", "-"),
             ("SELECT steps FROM days EXCEPT SELECT 1000", "daily_activity.steps"),
-            ("SELECT steps FROM days INTERSECT SELECT 1000 UNION SELECT average_hrv FROM nights", "-"),
+            (
+                "SELECT steps FROM days INTERSECT SELECT 1000 UNION SELECT average_hrv FROM nights",
+                "-",
+            ),
             (&many, "daily_activity.steps"),
             // Not worth following.
             (&doubled, "-"),
@@ -456,7 +609,12 @@ mod tests {
     #[tokio::test]
     async fn a_compound_has_a_unit_and_times_only_where_all_its_arms_agree() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("oura.db"), Arc::new(Catalog::bundled()), Tz::Europe__Vienna).unwrap();
+        let store = Store::open(
+            &folder.path().join("oura.db"),
+            Arc::new(Catalog::bundled()),
+            Tz::Europe__Vienna,
+        )
+        .unwrap();
         let midnight = 1_773_097_200;
         rusqlite::Connection::open(store.path())
             .unwrap()
@@ -468,7 +626,12 @@ mod tests {
             ))
             .unwrap();
         let engine = Engine::new(store.clone(), store.zone(), Limits::default());
-        let context = QueryContext { from_ms: 0, to_ms: 1, interval: std::time::Duration::from_secs(60), max_data_points: 100 };
+        let context = QueryContext {
+            from_ms: 0,
+            to_ms: 1,
+            interval: std::time::Duration::from_secs(60),
+            max_data_points: 100,
+        };
         let unpivot = "SELECT time, 'hrv' AS metric, average_hrv AS value FROM nights UNION ALL SELECT time, 'steps', steps FROM days";
         let named = |sql: &str| format!("SELECT metric, value FROM ({sql})");
         for (sql, expected) in [
@@ -509,8 +672,9 @@ mod tests {
     #[test]
     fn times_stay_times_through_what_keeps_them() {
         let kind = |sql: &str| {
-            let values: ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![Some(1_700_000_000), None]));
-            let mut columns = [OutColumn { name: "x".to_owned(), origin: None, values }];
+            let values: ArrayRef =
+                Arc::new(arrow::array::Int64Array::from(vec![Some(1_700_000_000), None]));
+            let mut columns = [ResultColumn { name: "x".to_owned(), origin: None, values }];
             find(sql, &mut columns, &Catalog::bundled());
             columns[0].values.data_type().clone()
         };
@@ -523,7 +687,11 @@ mod tests {
         ] {
             assert!(matches!(kind(sql), DataType::Timestamp(..)), "{sql}");
         }
-        for sql in ["SELECT sum(bedtime_end) FROM sleep", "SELECT max(bedtime_end) - 1 FROM sleep", "SELECT max(steps) FROM days"] {
+        for sql in [
+            "SELECT sum(bedtime_end) FROM sleep",
+            "SELECT max(bedtime_end) - 1 FROM sleep",
+            "SELECT max(steps) FROM days",
+        ] {
             assert_eq!(kind(sql), DataType::Int64, "{sql}");
         }
     }

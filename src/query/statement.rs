@@ -17,8 +17,11 @@ pub fn check(sql: &str) -> Result<(), QueryError> {
     let tokens: Vec<_> = tokens(sql).into_iter().filter(|token| token.counts()).collect();
     let mut content = tokens.iter().skip_while(|token| token.is(";"));
     let first = content.next().ok_or(QueryError::Empty)?;
-    let plan = || content.clone().take(2).map(|token| token.text.to_ascii_uppercase()).eq(["QUERY", "PLAN"]);
-    let reads = ["SELECT", "WITH", "VALUES"].iter().any(|word| first.is_word(word)) || first.is_word("EXPLAIN") && plan();
+    let plan = || {
+        content.clone().take(2).map(|token| token.text.to_ascii_uppercase()).eq(["QUERY", "PLAN"])
+    };
+    let reads = ["SELECT", "WITH", "VALUES"].iter().any(|word| first.is_word(word))
+        || first.is_word("EXPLAIN") && plan();
     if !reads {
         let found = match first.kind {
             Kind::Word => first.text.to_ascii_uppercase(),
@@ -27,7 +30,9 @@ pub fn check(sql: &str) -> Result<(), QueryError> {
         return Err(QueryError::NotSelect { found, position: Position::of(sql, first.offset) });
     }
     match content.skip_while(|token| !token.is(";")).find(|token| !token.is(";")) {
-        Some(second) => Err(QueryError::SeveralStatements { position: Position::of(sql, second.offset) }),
+        Some(second) => {
+            Err(QueryError::SeveralStatements { position: Position::of(sql, second.offset) })
+        }
         None => Ok(()),
     }
 }
@@ -71,7 +76,10 @@ mod tests {
             ("\n  drop table sleep", "only a SELECT can be asked, this is DROP (line 2, column 3)"),
             ("EXPLAIN SELECT 1", "only a SELECT can be asked, this is EXPLAIN (line 1, column 1)"),
             ("PRAGMA table_list", "only a SELECT can be asked, this is PRAGMA (line 1, column 1)"),
-            ("SELECT 1;\nSELECT 2", "only one statement can be asked, a second one begins at line 2, column 1"),
+            (
+                "SELECT 1;\nSELECT 2",
+                "only one statement can be asked, a second one begins at line 2, column 1",
+            ),
         ] {
             assert_eq!(check(sql).unwrap_err().to_string(), message);
         }
@@ -79,7 +87,10 @@ mod tests {
 
     #[test]
     fn the_parser_says_what_it_expected() {
-        assert_eq!(explain("SELECT FROM WHERE").as_deref().map(|text| text.starts_with("Expected")), Some(true));
+        assert_eq!(
+            explain("SELECT FROM WHERE").as_deref().map(|text| text.starts_with("Expected")),
+            Some(true)
+        );
         assert_eq!(explain(&format!("SELECT {}1 FROM", "1+".repeat(5_000))), None);
     }
 }

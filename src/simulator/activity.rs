@@ -43,19 +43,28 @@ impl Person {
         let mut walks = Vec::new();
         for (earliest, latest) in WALKS {
             let start = life.at(noise.whole(earliest, latest));
-            let minutes = if noise.chance(0.15) { noise.whole(26, 60) } else { noise.whole(10, 25) };
+            let minutes =
+                if noise.chance(0.15) { noise.whole(26, 60) } else { noise.whole(10, 25) };
             let effort = noise.uniform(0.85, 1.2);
             if noise.chance(if life.fever > 0.3 { 0.08 } else { 0.5 + 0.14 * life.season }) {
                 walks.push(Workout { sport: &WALKING, start, minutes, effort, noticed: true });
             }
         }
         if let Some(training) = &training {
-            walks.retain(|walk| walk.end().plus(600) < training.start || walk.start > training.end().plus(600));
+            walks.retain(|walk| {
+                walk.end().plus(600) < training.start || walk.start > training.end().plus(600)
+            });
         }
         let mut workouts: Vec<Workout> = training.into_iter().chain(walks).collect();
-        workouts.retain(|workout| workout.start > life.wake.plus(600) && workout.end().plus(1800) < bed);
+        workouts.retain(|workout| {
+            workout.start > life.wake.plus(600) && workout.end().plus(1800) < bed
+        });
         let dozes = self.dozes(life);
-        let clear = |workout: &Workout| dozes.iter().all(|doze| workout.end() <= doze.span().start || doze.span().end <= workout.start);
+        let clear = |workout: &Workout| {
+            dozes
+                .iter()
+                .all(|doze| workout.end() <= doze.span().start || doze.span().end <= workout.start)
+        };
         workouts.retain(clear);
         workouts.sort_by_key(|workout| workout.start);
         workouts
@@ -63,13 +72,20 @@ impl Person {
 
     /// When the person goes to bed after `life`'s day.
     pub fn awake_until(&self, life: &LifeDay) -> Instant {
-        self.life.day(life.day.plus(1)).map_or(life.wake.plus(16 * 3600), |next| next.bedtime).max(life.wake)
+        self.life
+            .day(life.day.plus(1))
+            .map_or(life.wake.plus(16 * 3600), |next| next.bedtime)
+            .max(life.wake)
     }
 
     /// When the ring sits in its charger this evening.
     pub fn charging(&self, life: &LifeDay) -> Option<std::ops::Range<Instant>> {
         let start = life.at(1215 + self.noise(life.day, "charging").whole(0, 40));
-        (life.charges && life.worn && start > life.wake && start.plus(4800) < self.awake_until(life)).then(|| start..start.plus(4800))
+        (life.charges
+            && life.worn
+            && start > life.wake
+            && start.plus(4800) < self.awake_until(life))
+        .then(|| start..start.plus(4800))
     }
 }
 
@@ -77,7 +93,9 @@ pub(super) fn workout(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     let Some(life) = person.day(day).filter(|life| life.worn) else { return Vec::new() };
     let mut noise = person.noise(day, "workout");
     let describe = |(ordinal, workout): (usize, Workout)| {
-        let metres = workout.sport.speed.map(|speed| speed * workout.effort * workout.minutes as f64 * noise.uniform(0.95, 1.05));
+        let metres = workout.sport.speed.map(|speed| {
+            speed * workout.effort * workout.minutes as f64 * noise.uniform(0.95, 1.05)
+        });
         let tracked = !workout.noticed || noise.chance(0.5);
         let confirmed = if noise.chance(0.7) { "confirmed" } else { "autodetected" };
         let body = json!({
@@ -94,7 +112,8 @@ pub(super) fn workout(person: &Person, day: Day, _: Instant) -> Vec<Document> {
         });
         let mut document = Document::new(day, workout.start, workout.end().plus(20 * 60), &body);
         // Now and then the person says that this was no walk.
-        document.until = (workout.noticed && noise.chance(0.03)).then(|| workout.end().plus(30 * 3600));
+        document.until =
+            (workout.noticed && noise.chance(0.03)).then(|| workout.end().plus(30 * 3600));
         document
     };
     person.workouts(life).into_iter().enumerate().map(describe).collect()
@@ -127,10 +146,20 @@ pub(super) fn daily_activity(person: &Person, day: Day, now: Instant) -> Vec<Doc
     let (met, classes, steps) = by_minute(person, life, minutes);
     let seconds = |class: Class| classes.iter().filter(|&&c| c == class).count() as i64 * 60;
     let met_minutes = |class: Class, above: f64| {
-        let excess = met.iter().zip(&classes).filter(|(_, c)| **c == class).map(|(met, _)| (met - above).max(0.0)).sum::<f64>();
+        let excess = met
+            .iter()
+            .zip(&classes)
+            .filter(|(_, c)| **c == class)
+            .map(|(met, _)| (met - above).max(0.0))
+            .sum::<f64>();
         excess.round() as i64
     };
-    let active = met.iter().filter(|&&met| met >= 1.5).map(|met| (met - 1.0) * WEIGHT / 60.0 * 0.62).sum::<f64>().round() as i64;
+    let active = met
+        .iter()
+        .filter(|&&met| met >= 1.5)
+        .map(|met| (met - 1.0) * WEIGHT / 60.0 * 0.62)
+        .sum::<f64>()
+        .round() as i64;
     let basal = (1740.0 * minutes as f64 / MINUTES as f64).round() as i64;
     let mean = met.iter().sum::<f64>() / met.len().max(1) as f64;
     let target = (person.readiness(life).score / 10.0).round() as i64 * 50;
@@ -176,7 +205,8 @@ fn by_minute(person: &Person, life: &LifeDay, minutes: i64) -> (Vec<f64>, Vec<Cl
     let mut noise = person.noise(life.day, "minutes");
     let workouts = person.workouts(life);
     let dozes: Vec<_> = person.dozes(life).iter().map(Doze::span).collect();
-    let (bed, charging, start) = (person.awake_until(life), person.charging(life), life.at(BEGINNING));
+    let (bed, charging, start) =
+        (person.awake_until(life), person.charging(life), life.at(BEGINNING));
     let (mut met, mut classes, mut steps) = (Vec::new(), Vec::new(), 0.0);
     // Moving about comes in spells, more of them on free days and in summer, few with a fever.
     let lazy = 0.45 - if life.free { 0.2 } else { 0.0 } - 0.08 * life.season + 1.2 * life.fever;
@@ -186,21 +216,22 @@ fn by_minute(person: &Person, life: &LifeDay, minutes: i64) -> (Vec<f64>, Vec<Cl
         let workout = workouts.iter().find(|workout| workout.start <= at && at < workout.end());
         bustle = 0.9 * bustle + noise.normal(0.42);
         let still = 1.22 + 0.08 * bustle.abs();
-        let (value, class) = if !life.worn || charging.as_ref().is_some_and(|charging| charging.contains(&at)) {
-            (0.1, Class::NonWear)
-        } else if at < life.wake || at >= bed || dozes.iter().any(|doze| doze.contains(&at)) {
-            (0.9, Class::Rest)
-        } else if let Some(workout) = workout {
-            steps += workout.sport.cadence * noise.uniform(0.93, 1.04);
-            let value = workout.sport.met * workout.effort * noise.uniform(0.88, 1.1);
-            (value, if value >= 6.0 { Class::High } else { Class::Medium })
-        } else if bustle > lazy {
-            let value = 1.6 + 0.85 * (bustle - 0.2).max(0.0) * noise.uniform(0.7, 1.5);
-            steps += 16.0 * (value - 1.3);
-            (value, if value >= 3.2 { Class::Medium } else { Class::Low })
-        } else {
-            (still, Class::Inactive)
-        };
+        let (value, class) =
+            if !life.worn || charging.as_ref().is_some_and(|charging| charging.contains(&at)) {
+                (0.1, Class::NonWear)
+            } else if at < life.wake || at >= bed || dozes.iter().any(|doze| doze.contains(&at)) {
+                (0.9, Class::Rest)
+            } else if let Some(workout) = workout {
+                steps += workout.sport.cadence * noise.uniform(0.93, 1.04);
+                let value = workout.sport.met * workout.effort * noise.uniform(0.88, 1.1);
+                (value, if value >= 6.0 { Class::High } else { Class::Medium })
+            } else if bustle > lazy {
+                let value = 1.6 + 0.85 * (bustle - 0.2).max(0.0) * noise.uniform(0.7, 1.5);
+                steps += 16.0 * (value - 1.3);
+                (value, if value >= 3.2 { Class::Medium } else { Class::Low })
+            } else {
+                (still, Class::Inactive)
+            };
         met.push((value * 10.0).round() / 10.0);
         classes.push(class);
     }
@@ -209,7 +240,9 @@ fn by_minute(person: &Person, life: &LifeDay, minutes: i64) -> (Vec<f64>, Vec<Cl
 
 fn activity_score(life: &LifeDay, active: i64, target: i64) -> f64 {
     let done = active as f64 / target.max(1) as f64;
-    51.0 + 30.0 * done.min(1.15) + 22.0 * (life.fitness - 0.15).clamp(0.0, 0.4) - 8.0 * life.stress - 10.0 * life.fever
+    51.0 + 30.0 * done.min(1.15) + 22.0 * (life.fitness - 0.15).clamp(0.0, 0.4)
+        - 8.0 * life.stress
+        - 10.0 * life.fever
 }
 
 fn contributors(person: &Person, life: &LifeDay, active: i64, target: i64) -> serde_json::Value {

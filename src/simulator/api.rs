@@ -38,7 +38,10 @@ impl Refusal {
     }
 
     pub fn scope(name: &str) -> Refusal {
-        Refusal::new(StatusCode::UNAUTHORIZED, format!("Token is not authorized access {name} scope."))
+        Refusal::new(
+            StatusCode::UNAUTHORIZED,
+            format!("Token is not authorized access {name} scope."),
+        )
     }
 
     pub fn membership() -> Refusal {
@@ -58,7 +61,8 @@ async fn list(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let collection = Collection::named(&name).ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "Not Found"))?;
+    let collection =
+        Collection::named(&name).ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "Not Found"))?;
     let now = oura.config.clock.now();
     let scopes = bearer(&oura, &headers, collection, now)?;
     if collection.range == Range::Single {
@@ -75,25 +79,47 @@ async fn list(
     };
     // Making a thousand documents takes long enough to be no business of an I/O thread.
     let made = tokio::task::spawn_blocking(move || {
-        let (documents, next) = page(&oura.person, collection, window, cursor, if latest { usize::MAX } else { PAGE }, now);
-        let documents = if latest { &documents[documents.len().saturating_sub(1)..] } else { &documents[..] };
+        let (documents, next) = page(
+            &oura.person,
+            collection,
+            window,
+            cursor,
+            if latest { usize::MAX } else { PAGE },
+            now,
+        );
+        let documents =
+            if latest { &documents[documents.len().saturating_sub(1)..] } else { &documents[..] };
         let texts: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
         let token = next.map(|cursor| write_token(collection, window, cursor));
         format!(r#"{{"data":[{}],"next_token":{}}}"#, texts.join(","), json!(token))
     });
-    let body = made.await.map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"))?;
+    let body = made
+        .await
+        .map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// The OpenAPI document of a version, to anybody.
-async fn specification(State(oura): State<Arc<Oura>>, Path(file): Path<String>) -> Result<Response, Refusal> {
+async fn specification(
+    State(oura): State<Arc<Oura>>,
+    Path(file): Path<String>,
+) -> Result<Response, Refusal> {
     let version = file.strip_prefix("openapi-").and_then(|rest| rest.strip_suffix(".json"));
-    let found = oura.config.specifications.iter().find(|(published, _)| Some(published.as_str()) == version);
-    let (_, document) = found.ok_or_else(|| Refusal::new(StatusCode::FORBIDDEN, "Access Denied"))?;
+    let found = oura
+        .config
+        .specifications
+        .iter()
+        .find(|(published, _)| Some(published.as_str()) == version);
+    let (_, document) =
+        found.ok_or_else(|| Refusal::new(StatusCode::FORBIDDEN, "Access Denied"))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], document.clone()).into_response())
 }
 
-async fn single(State(oura): State<Arc<Oura>>, Path((name, id)): Path<(String, String)>, headers: HeaderMap) -> Result<Response, Refusal> {
+async fn single(
+    State(oura): State<Arc<Oura>>,
+    Path((name, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
     let collection = Collection::named(&name).filter(|collection| collection.has_documents());
     let collection = collection.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "Not Found"))?;
     let now = oura.config.clock.now();
@@ -102,15 +128,26 @@ async fn single(State(oura): State<Arc<Oura>>, Path((name, id)): Path<(String, S
         let documents = collection.on(&oura.person, day, now);
         documents.into_iter().find(|document| document.text.contains(&format!(r#""id":"{id}""#)))
     });
-    let document = found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "Document not found."))?;
+    let document =
+        found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "Document not found."))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], document.text).into_response())
 }
 
 /// The scopes of the request's token, if it is good for `collection`.
-fn bearer(oura: &Oura, headers: &HeaderMap, collection: &Collection, now: Instant) -> Result<Vec<&'static str>, Refusal> {
-    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
+fn bearer(
+    oura: &Oura,
+    headers: &HeaderMap,
+    collection: &Collection,
+    now: Instant,
+) -> Result<Vec<&'static str>, Refusal> {
+    let token = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
     let scopes = token.and_then(|token| oura.login().scopes(token, now));
-    let scopes = scopes.ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, "The access token is missing, invalid or expired."))?;
+    let scopes = scopes.ok_or_else(|| {
+        Refusal::new(StatusCode::UNAUTHORIZED, "The access token is missing, invalid or expired.")
+    })?;
     match collection.scope {
         Some(scope) if !scopes.contains(&scope) => Err(Refusal::scope(scope)),
         _ => Ok(scopes),
@@ -118,26 +155,37 @@ fn bearer(oura: &Oura, headers: &HeaderMap, collection: &Collection, now: Instan
 }
 
 /// The window that a request's parameters mean. Parameters of another style are ignored, as Oura does.
-fn window(oura: &Oura, collection: &Collection, parameters: &Parameters, now: Instant) -> Result<Window, Refusal> {
+fn window(
+    oura: &Oura,
+    collection: &Collection,
+    parameters: &Parameters,
+    now: Instant,
+) -> Result<Window, Refusal> {
     let today = oura.person.life.today(now);
     let window = match collection.range {
         Range::All | Range::Single => Window::Days(oura.person.first_day, today),
         Range::Datetimes => {
             let end = bound(parameters, "end_datetime")?.map_or(now, |bound| bound.at);
-            let start = bound(parameters, "start_datetime")?.map_or(end.plus(-DAY), |bound| bound.at);
+            let start =
+                bound(parameters, "start_datetime")?.map_or(end.plus(-DAY), |bound| bound.at);
             if end.seconds() - start.seconds() > LONGEST {
-                return Err(Refusal::new(StatusCode::BAD_REQUEST, "The time range must not be longer than 30 days."));
+                return Err(Refusal::new(
+                    StatusCode::BAD_REQUEST,
+                    "The time range must not be longer than 30 days.",
+                ));
             }
             Window::Instants(start, end)
         }
         Range::UtcStart => {
-            let end = bound(parameters, "end_date")?.map_or(today.midnight(Tz::UTC), |bound| bound.at);
+            let end =
+                bound(parameters, "end_date")?.map_or(today.midnight(Tz::UTC), |bound| bound.at);
             let start = bound(parameters, "start_date")?.map_or(end.plus(-DAY), |bound| bound.at);
             Window::Instants(start, end)
         }
         Range::DaysThrough | Range::DaysBefore => {
             let end = bound(parameters, "end_date")?.unwrap_or_else(|| Bound::day(today));
-            let start = bound(parameters, "start_date")?.map_or(end.day.plus(-1), |bound| bound.day);
+            let start =
+                bound(parameters, "start_date")?.map_or(end.day.plus(-1), |bound| bound.day);
             if start > end.day {
                 return Err(order());
             }
@@ -195,20 +243,25 @@ fn bound(parameters: &Parameters, name: &str) -> Result<Option<Bound>, Refusal> 
 fn write_token(collection: &Collection, window: Window, cursor: Cursor) -> String {
     let (kind, from, to) = match window {
         Window::Days(from, to) => ("days", from.to_string(), to.to_string()),
-        Window::Instants(from, to) => ("instants", from.seconds().to_string(), to.seconds().to_string()),
+        Window::Instants(from, to) => {
+            ("instants", from.seconds().to_string(), to.seconds().to_string())
+        }
     };
-    URL_SAFE_NO_PAD.encode(format!("{} {kind} {from} {to} {} {}", collection.name, cursor.day, cursor.skip))
+    URL_SAFE_NO_PAD
+        .encode(format!("{} {kind} {from} {to} {} {}", collection.name, cursor.day, cursor.skip))
 }
 
 fn read_token(token: &str, collection: &Collection) -> Result<(Window, Cursor), Refusal> {
     let read = || {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-        let [name, kind, from, to, day, skip] = text.split(' ').collect::<Vec<_>>().try_into().ok()?;
+        let [name, kind, from, to, day, skip] =
+            text.split(' ').collect::<Vec<_>>().try_into().ok()?;
         let window = match kind {
             "days" => Window::Days(from.parse().ok()?, to.parse().ok()?),
             _ => Window::Instants(Instant(from.parse().ok()?), Instant(to.parse().ok()?)),
         };
-        (name == collection.name).then_some((window, Cursor { day: day.parse().ok()?, skip: skip.parse().ok()? }))
+        (name == collection.name)
+            .then_some((window, Cursor { day: day.parse().ok()?, skip: skip.parse().ok()? }))
     };
     read().ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "The next_token is not valid."))
 }

@@ -43,7 +43,12 @@ use Range::{All, Datetimes, DaysBefore, DaysThrough, Single, UtcStart};
 
 pub(super) static COLLECTIONS: [Collection; 19] = [
     collection("daily_activity", DaysBefore, "daily", activity::daily_activity),
-    collection("daily_cardiovascular_age", DaysThrough, "heart_health", daily::daily_cardiovascular_age),
+    collection(
+        "daily_cardiovascular_age",
+        DaysThrough,
+        "heart_health",
+        daily::daily_cardiovascular_age,
+    ),
     collection("daily_readiness", DaysThrough, "daily", daily::daily_readiness),
     collection("daily_resilience", DaysThrough, "stress", daily::daily_resilience),
     collection("daily_sleep", DaysThrough, "daily", daily::daily_sleep),
@@ -51,7 +56,12 @@ pub(super) static COLLECTIONS: [Collection; 19] = [
     collection("daily_stress", DaysThrough, "daily", daily::daily_stress),
     collection("enhanced_tag", DaysThrough, "tag", moments::enhanced_tag),
     collection("heartrate", Datetimes, "heartrate", heartrate::heartrate),
-    Collection { name: "personal_info", range: Single, scope: None, documents: |_, _, _| Vec::new() },
+    Collection {
+        name: "personal_info",
+        range: Single,
+        scope: None,
+        documents: |_, _, _| Vec::new(),
+    },
     collection("rest_mode_period", DaysThrough, "daily", moments::rest_mode_period),
     collection("ring_battery_level", Datetimes, "ring_configuration", ring::ring_battery_level),
     collection("ring_configuration", All, "ring_configuration", ring::ring_configuration),
@@ -75,7 +85,9 @@ impl Collection {
         if let Some(until) = person.silent_until(day).filter(|_| self.range != All) {
             documents.iter_mut().for_each(|document| document.since = document.since.max(until));
         }
-        documents.retain(|document| document.since <= now && document.until.is_none_or(|until| now < until));
+        documents.retain(|document| {
+            document.since <= now && document.until.is_none_or(|until| now < until)
+        });
         documents
     }
 
@@ -106,7 +118,9 @@ impl Window {
     fn days(self) -> (Day, Day) {
         match self {
             Window::Days(first, last) => (first, last),
-            Window::Instants(from, before) => (from.day(Tz::UTC).plus(-2), before.day(Tz::UTC).plus(2)),
+            Window::Instants(from, before) => {
+                (from.day(Tz::UTC).plus(-2), before.day(Tz::UTC).plus(2))
+            }
         }
     }
 }
@@ -134,7 +148,8 @@ pub(super) fn page(
     for day in begin.day.max(first).through(last) {
         let skip = if day == begin.day { begin.skip } else { 0 };
         let documents = collection.on(person, day, now);
-        let mut wanted = documents.into_iter().filter(|document| window.contains(document)).skip(skip);
+        let mut wanted =
+            documents.into_iter().filter(|document| window.contains(document)).skip(skip);
         page.extend(wanted.by_ref().take(size - page.len()));
         if wanted.next().is_some() {
             let taken = page.iter().rev().take_while(|document| document.day == day).count();

@@ -24,7 +24,12 @@ struct Paths {
 }
 
 const LOGINS: [Paths; 2] = [
-    Paths { of: Registration::Legacy, authorize: "/oauth/authorize", token: "/oauth/token", revoke: "/oauth/revoke" },
+    Paths {
+        of: Registration::Legacy,
+        authorize: "/oauth/authorize",
+        token: "/oauth/token",
+        revoke: "/oauth/revoke",
+    },
     Paths {
         of: Registration::Portal,
         authorize: "/oauth/v2/ext/oauth-authorize",
@@ -52,7 +57,10 @@ pub(super) fn routes() -> Router<Arc<Oura>> {
         let of = login.of;
         router
             .route(login.authorize, routing::get(ask).post(decide))
-            .route(login.token, routing::post(move |state, headers, body| token(of, state, headers, body)))
+            .route(
+                login.token,
+                routing::post(move |state, headers, body| token(of, state, headers, body)),
+            )
             .route(login.revoke, routing::post(revoke))
     })
 }
@@ -86,12 +94,19 @@ async fn ask(State(oura): State<Arc<Oura>>, RawQuery(query): RawQuery) -> Respon
         return objection;
     }
     // Naming no scope asks for all.
-    let scopes = parameters.get("scope").map_or(SCOPES.to_vec(), |asked| known_scopes(&asked.split_whitespace().collect::<Vec<_>>()));
+    let scopes = parameters.get("scope").map_or(SCOPES.to_vec(), |asked| {
+        known_scopes(&asked.split_whitespace().collect::<Vec<_>>())
+    });
     match &oura.config.consent {
-        Consent::Ask if parameters.get("auto").is_none() => Html(page(&parameters, &scopes)).into_response(),
+        Consent::Ask if parameters.get("auto").is_none() => {
+            Html(page(&parameters, &scopes)).into_response()
+        }
         Consent::Ask | Consent::Allow => allow(&oura, &parameters, scopes),
         Consent::AllowOnly(only) => {
-            let granted = scopes.into_iter().filter(|scope| only.iter().any(|allowed| allowed == scope)).collect();
+            let granted = scopes
+                .into_iter()
+                .filter(|scope| only.iter().any(|allowed| allowed == scope))
+                .collect();
             allow(&oura, &parameters, granted)
         }
         Consent::Cancel => send_back(&oura, &parameters, &[("error", "access_denied")]),
@@ -115,11 +130,18 @@ async fn decide(State(oura): State<Arc<Oura>>, body: String) -> Response {
 fn objection(oura: &Oura, parameters: &Parameters) -> Option<Response> {
     let bad = |description| Some(refused(StatusCode::BAD_REQUEST, "invalid_request", description));
     if parameters.get("client_id") != Some(&oura.config.client_id) {
-        return Some(refused(StatusCode::BAD_REQUEST, "invalid_client", "The client is not known."));
+        return Some(refused(
+            StatusCode::BAD_REQUEST,
+            "invalid_client",
+            "The client is not known.",
+        ));
     }
-    let Some(redirect) = parameters.get("redirect_uri") else { return bad("The parameter redirect_uri is missing.") };
+    let Some(redirect) = parameters.get("redirect_uri") else {
+        return bad("The parameter redirect_uri is missing.");
+    };
     let registered = &oura.config.redirect_uris;
-    let taken = Url::parse(redirect).is_ok_and(|url| can_be_registered(&url, oura.config.registered_at));
+    let taken =
+        Url::parse(redirect).is_ok_and(|url| can_be_registered(&url, oura.config.registered_at));
     if !taken || !(registered.is_empty() || registered.iter().any(|uri| uri == redirect)) {
         return bad("The redirect address is not one of the application's.");
     }
@@ -144,13 +166,17 @@ fn can_be_registered(address: &Url, at: Registration) -> bool {
 }
 
 fn allow(oura: &Oura, parameters: &Parameters, scopes: Vec<&'static str>) -> Response {
-    let challenge = parameters.get("code_challenge").map(str::to_owned).map(|challenge| match parameters.get("code_challenge_method") {
-        Some("S256") => Challenge::S256(challenge),
-        _ => Challenge::Plain(challenge),
+    let challenge = parameters.get("code_challenge").map(str::to_owned).map(|challenge| {
+        match parameters.get("code_challenge_method") {
+            Some("S256") => Challenge::S256(challenge),
+            _ => Challenge::Plain(challenge),
+        }
     });
     let redirect_uri = parameters.get("redirect_uri").unwrap_or_default().to_owned();
     let scope = prefixed(&scopes);
-    let code = oura.login().authorize(Authorization { redirect_uri, scopes, challenge }, oura.config.clock.now());
+    let code = oura
+        .login()
+        .authorize(Authorization { redirect_uri, scopes, challenge }, oura.config.clock.now());
     send_back(oura, parameters, &[("code", &code), ("scope", &scope)])
 }
 
@@ -164,9 +190,16 @@ const ISSUER: &str = "https://moi.ouraring.com/oauth/v2/ext/oauth-anonymous";
 /// To the application's address, with its state; the portal says who it is.
 fn send_back(oura: &Oura, parameters: &Parameters, answer: &[(&str, &str)]) -> Response {
     let Some(Ok(mut address)) = parameters.get("redirect_uri").map(Url::parse) else {
-        return refused(StatusCode::BAD_REQUEST, "invalid_request", "The redirect address is not a URL.");
+        return refused(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            "The redirect address is not a URL.",
+        );
     };
-    address.query_pairs_mut().extend_pairs(answer).extend_pairs(parameters.get("state").map(|state| ("state", state)));
+    address
+        .query_pairs_mut()
+        .extend_pairs(answer)
+        .extend_pairs(parameters.get("state").map(|state| ("state", state)));
     if oura.config.registered_at == Registration::Portal {
         address.query_pairs_mut().append_pair("iss", ISSUER);
     }
@@ -174,9 +207,16 @@ fn send_back(oura: &Oura, parameters: &Parameters, answer: &[(&str, &str)]) -> R
 }
 
 fn page(parameters: &Parameters, scopes: &[&str]) -> String {
-    let escape = |text: &str| text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
-    let hidden = |(name, value): &(String, String)| format!(r#"<input type="hidden" name="{}" value="{}">"#, escape(name), escape(value));
-    let tick = |scope: &&str| format!(r#"<label><input type="checkbox" name="granted" value="{scope}" checked> {scope}</label>"#);
+    let escape =
+        |text: &str| text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+    let hidden = |(name, value): &(String, String)| {
+        format!(r#"<input type="hidden" name="{}" value="{}">"#, escape(name), escape(value))
+    };
+    let tick = |scope: &&str| {
+        format!(
+            r#"<label><input type="checkbox" name="granted" value="{scope}" checked> {scope}</label>"#
+        )
+    };
     format!(
         r#"<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Allow access</title><style>{STYLE}</style>
@@ -189,33 +229,55 @@ fn page(parameters: &Parameters, scopes: &[&str]) -> String {
 }
 
 /// The token endpoint of one of the logins.
-async fn token(login: Registration, State(oura): State<Arc<Oura>>, headers: HeaderMap, body: String) -> Response {
+async fn token(
+    login: Registration,
+    State(oura): State<Arc<Oura>>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
     let form = Parameters::parse(&body);
     let grant_type = form.get("grant_type").unwrap_or_default();
     if login != oura.config.registered_at {
         // How Oura turns away an application of its other login.
         return match (login, grant_type) {
-            (Registration::Legacy, "refresh_token") => refused(StatusCode::BAD_REQUEST, "invalid_request", "The request is not valid."),
+            (Registration::Legacy, "refresh_token") => {
+                refused(StatusCode::BAD_REQUEST, "invalid_request", "The request is not valid.")
+            }
             _ => refused(StatusCode::UNAUTHORIZED, "invalid_client", "The client is not known."),
         };
     }
     let (id, secret) = client(&headers, &form);
     if id != oura.config.client_id || secret != oura.config.client_secret {
-        return refused(StatusCode::UNAUTHORIZED, "invalid_client", "The client id or secret is wrong.");
+        return refused(
+            StatusCode::UNAUTHORIZED,
+            "invalid_client",
+            "The client id or secret is wrong.",
+        );
     }
     let now = oura.config.clock.now();
     let expires_at = now.plus(oura.config.token_lifetime);
     let outcome = match grant_type {
         "authorization_code" => {
-            let (code, redirect) = (form.get("code").unwrap_or_default(), form.get("redirect_uri").unwrap_or_default());
-            let outcome = oura.login().exchange(code, redirect, form.get("code_verifier"), expires_at, now);
+            let (code, redirect) = (
+                form.get("code").unwrap_or_default(),
+                form.get("redirect_uri").unwrap_or_default(),
+            );
+            let outcome =
+                oura.login().exchange(code, redirect, form.get("code_verifier"), expires_at, now);
             outcome.map_err(|refusal| (refusal, Violation::CodeReused))
         }
         "refresh_token" => {
-            let outcome = oura.login().refresh(form.get("refresh_token").unwrap_or_default(), expires_at);
+            let outcome =
+                oura.login().refresh(form.get("refresh_token").unwrap_or_default(), expires_at);
             outcome.map_err(|refusal| (refusal, Violation::RefreshTokenReused))
         }
-        _ => return refused(StatusCode::BAD_REQUEST, "unsupported_grant_type", "This kind of grant is not offered."),
+        _ => {
+            return refused(
+                StatusCode::BAD_REQUEST,
+                "unsupported_grant_type",
+                "This kind of grant is not offered.",
+            );
+        }
     };
     match outcome {
         Ok(pair) => {
@@ -232,28 +294,47 @@ async fn token(login: Registration, State(oura): State<Arc<Oura>>, headers: Head
             if refusal == Refusal::Reused {
                 oura.journal().violated(violation);
             }
-            refused(StatusCode::BAD_REQUEST, "invalid_grant", "The code or token is not valid, was used, or has expired.")
+            refused(
+                StatusCode::BAD_REQUEST,
+                "invalid_grant",
+                "The code or token is not valid, was used, or has expired.",
+            )
         }
     }
 }
 
 /// The client's id and secret: from the header (HTTP Basic) or from the form.
 fn client(headers: &HeaderMap, form: &Parameters) -> (String, String) {
-    let basic = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Basic "));
-    let decoded = basic.and_then(|value| STANDARD.decode(value).ok()).and_then(|bytes| String::from_utf8(bytes).ok());
+    let basic = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Basic "));
+    let decoded = basic
+        .and_then(|value| STANDARD.decode(value).ok())
+        .and_then(|bytes| String::from_utf8(bytes).ok());
     match decoded.as_deref().and_then(|text| text.split_once(':')) {
         // RFC 6749 §2.3.1: both are form-encoded before they are joined.
         Some((id, secret)) => {
-            let decode =
-                |text: &str| url::form_urlencoded::parse(text.as_bytes()).next().map_or(String::new(), |(key, _)| key.into_owned());
+            let decode = |text: &str| {
+                url::form_urlencoded::parse(text.as_bytes())
+                    .next()
+                    .map_or(String::new(), |(key, _)| key.into_owned())
+            };
             (decode(id), decode(secret))
         }
-        None => (form.get("client_id").unwrap_or_default().to_owned(), form.get("client_secret").unwrap_or_default().to_owned()),
+        None => (
+            form.get("client_id").unwrap_or_default().to_owned(),
+            form.get("client_secret").unwrap_or_default().to_owned(),
+        ),
     }
 }
 
 /// The token comes in the address (`access_token`, Oura's own way) or in the form (`token`).
-async fn revoke(State(oura): State<Arc<Oura>>, RawQuery(query): RawQuery, body: String) -> Response {
+async fn revoke(
+    State(oura): State<Arc<Oura>>,
+    RawQuery(query): RawQuery,
+    body: String,
+) -> Response {
     let (query, form) = (Parameters::parse(&query.unwrap_or_default()), Parameters::parse(&body));
     match query.get("access_token").or(form.get("token")).or(form.get("access_token")) {
         Some(token) => {

@@ -63,15 +63,22 @@ pub(super) fn daily_stress(person: &Person, day: Day, now: Instant) -> Vec<Docum
 }
 
 pub(super) fn daily_resilience(person: &Person, day: Day, _: Instant) -> Vec<Document> {
-    let Some(life) = person.night(day).filter(|_| person.first_day.until(day) >= 14) else { return Vec::new() };
+    let Some(life) = person.night(day).filter(|_| person.first_day.until(day) >= 14) else {
+        return Vec::new();
+    };
     let mut noise = person.noise(day, "daily_resilience");
     // Two weeks decide, so that the level does not jump from day to day.
     let fortnight: Vec<_> = (0..14).filter_map(|back| person.life.day(day.plus(-back))).collect();
-    let mean = |figure: fn(&super::life::LifeDay) -> f64| fortnight.iter().map(|life| figure(life)).sum::<f64>() / fortnight.len() as f64;
+    let mean = |figure: fn(&super::life::LifeDay) -> f64| {
+        fortnight.iter().map(|life| figure(life)).sum::<f64>() / fortnight.len() as f64
+    };
     let tenths = |value: f64| (value.clamp(0.0, 100.0) * 10.0).round() / 10.0;
-    let sleep = 68.0 - 9.0 * mean(|life| life.debt.max(0.0)) - 22.0 * mean(|life| life.fever) + noise.normal(0.5);
+    let sleep = 68.0 - 9.0 * mean(|life| life.debt.max(0.0)) - 22.0 * mean(|life| life.fever)
+        + noise.normal(0.5);
     let daytime = 74.0 - 62.0 * mean(|life| life.stress) + noise.normal(0.5);
-    let stress = 70.0 - 55.0 * mean(|life| life.stress) - 12.0 * mean(|life| (life.load - 0.5).max(0.0)) + noise.normal(0.5);
+    let stress =
+        70.0 - 55.0 * mean(|life| life.stress) - 12.0 * mean(|life| (life.load - 0.5).max(0.0))
+            + noise.normal(0.5);
     let level = match (sleep + daytime + stress) / 3.0 {
         low if low < 32.0 => "limited",
         low if low < 44.0 => "adequate",
@@ -94,7 +101,9 @@ pub(super) fn daily_spo2(person: &Person, day: Day, _: Instant) -> Vec<Document>
     let mut noise = person.noise(day, "daily_spo2");
     let average = 97.3 - 0.9 * life.fever - 0.12 * life.drinks as f64 + noise.normal(0.45);
     let average = (average.min(99.6) * 1000.0).round() / 1000.0;
-    let disturbance = (7.0 + 1.5 * life.drinks as f64 + 5.0 * life.fever + noise.normal(2.5)).round().clamp(0.0, 60.0) as i64;
+    let disturbance = (7.0 + 1.5 * life.drinks as f64 + 5.0 * life.fever + noise.normal(2.5))
+        .round()
+        .clamp(0.0, 60.0) as i64;
     let (percentage, disturbance) = match noise.whole(0, 24) {
         0 => (json!(null), None),
         1 => (json!({ "average": null }), None),
@@ -111,9 +120,12 @@ pub(super) fn daily_spo2(person: &Person, day: Day, _: Instant) -> Vec<Document>
 
 /// The one collection whose documents have no `id`.
 pub(super) fn daily_cardiovascular_age(person: &Person, day: Day, _: Instant) -> Vec<Document> {
-    let Some(life) = person.night(day).filter(|_| person.first_day.until(day) >= 14) else { return Vec::new() };
+    let Some(life) = person.night(day).filter(|_| person.first_day.until(day) >= 14) else {
+        return Vec::new();
+    };
     let mut noise = person.noise(day, "daily_cardiovascular_age");
-    let age = 37.5 - 9.0 * (life.fitness - 0.3) + 0.25 * (life.pulse_usual - 55.0) + noise.normal(0.6);
+    let age =
+        37.5 - 9.0 * (life.fitness - 0.3) + 0.25 * (life.pulse_usual - 55.0) + noise.normal(0.6);
     let body = json!({
         "day": day.to_string(),
         "vascular_age": age.round() as i64,
@@ -125,7 +137,10 @@ pub(super) fn daily_cardiovascular_age(person: &Person, day: Day, _: Instant) ->
 /// After a run now and then.
 pub(super) fn vo2_max(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     let Some(life) = person.day(day).filter(|life| life.worn) else { return Vec::new() };
-    let Some(training) = life.training.filter(|training| training.sport.name == "running" && number(day).is_multiple_of(3)) else {
+    let Some(training) = life
+        .training
+        .filter(|training| training.sport.name == "running" && number(day).is_multiple_of(3))
+    else {
         return Vec::new();
     };
     let at = life.at(training.start + training.minutes + 10);

@@ -35,7 +35,10 @@ impl Person {
     /// Back to bed for more than three hours: a second long sleep on one day.
     fn lie_in(&self, life: &LifeDay) -> Option<Doze> {
         let mut noise = self.noise(life.day, "lie-in");
-        let plan = Plan { rem: 0.2, ..Plan::short(life, life.wake.plus(3000), noise.whole(11_000, 11_900)) };
+        let plan = Plan {
+            rem: 0.2,
+            ..Plan::short(life, life.wake.plus(3000), noise.whole(11_000, 11_900))
+        };
         let lazy = life.free && life.night_worn && life.training.is_none();
         (lazy && noise.chance(0.04)).then_some(Doze { plan, label: "long_sleep", of: life.day })
     }
@@ -46,7 +49,8 @@ impl Person {
         let plan = Plan::short(life, start, noise.whole(1500, 5600));
         let chance = if life.free { 0.2 } else { 0.05 } + if life.fever > 0.4 { 0.3 } else { 0.0 };
         let label = if noise.chance(0.15) { "rest" } else { "sleep" };
-        let time = life.training.is_none_or(|training| training.start > 1000) && start > life.wake.plus(3 * 3600);
+        let time = life.training.is_none_or(|training| training.start > 1000)
+            && start > life.wake.plus(3 * 3600);
         let fits = plan.start.plus(plan.in_bed + 3600) < self.awake_until(life);
         (time && fits && noise.chance(chance)).then_some(Doze { plan, label, of: life.day })
     }
@@ -57,6 +61,10 @@ impl Person {
         let plan = Plan::short(life, life.at(noise.whole(1045, 1060)), noise.whole(2700, 4200));
         let time = life.free && life.training.is_none() && plan.start > life.wake.plus(6 * 3600);
         let fits = plan.start.plus(plan.in_bed + 3 * 3600) < self.awake_until(life);
-        (time && fits && noise.chance(0.06)).then_some(Doze { plan, label: "late_nap", of: life.day.plus(1) })
+        (time && fits && noise.chance(0.06)).then_some(Doze {
+            plan,
+            label: "late_nap",
+            of: life.day.plus(1),
+        })
     }
 }

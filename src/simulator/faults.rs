@@ -107,7 +107,14 @@ impl Misbehaviour {
         use Misbehaviour::*;
         matches!(
             self,
-            Status { .. } | LongestRange(_) | ScopeMissing | MembershipExpired | HalfBody | InvalidJson | WrongShape | EndlessPages
+            Status { .. }
+                | LongestRange(_)
+                | ScopeMissing
+                | MembershipExpired
+                | HalfBody
+                | InvalidJson
+                | WrongShape
+                | EndlessPages
         )
     }
 }
@@ -117,9 +124,9 @@ impl Target {
         match self {
             Target::Everything => true,
             Target::Path(prefix) => path.starts_with(prefix),
-            Target::Collection(name) => {
-                path.strip_prefix("/v2/usercollection/").is_some_and(|rest| rest.split('/').next() == Some(name.as_str()))
-            }
+            Target::Collection(name) => path
+                .strip_prefix("/v2/usercollection/")
+                .is_some_and(|rest| rest.split('/').next() == Some(name.as_str())),
         }
     }
 }
@@ -167,14 +174,20 @@ impl FromStr for Fault {
                 "retry_after" => wait = Some(number(key, value)?),
                 "status" => {
                     // HTTP has three digits; below 200 nothing is an answer.
-                    let status = number(key, value).ok().filter(|status| (200..600).contains(status));
-                    let status = status.ok_or_else(|| FaultError::Value(value.to_owned(), key.to_owned()))?;
+                    let status =
+                        number(key, value).ok().filter(|status| (200..600).contains(status));
+                    let status = status
+                        .ok_or_else(|| FaultError::Value(value.to_owned(), key.to_owned()))?;
                     does = Some(Misbehaviour::Status { status, retry_after: None });
                 }
-                "drip" => does = Some(Misbehaviour::Drip(Duration::from_millis(number(key, value)?))),
+                "drip" => {
+                    does = Some(Misbehaviour::Drip(Duration::from_millis(number(key, value)?)))
+                }
                 "longest_range" => does = Some(Misbehaviour::LongestRange(number(key, value)?)),
                 "day" => fault.day = Some(number(key, value)?),
-                "delay" => does = Some(Misbehaviour::Delay(Duration::from_millis(number(key, value)?))),
+                "delay" => {
+                    does = Some(Misbehaviour::Delay(Duration::from_millis(number(key, value)?)))
+                }
                 "endless_pages" => does = Some(Misbehaviour::EndlessPages),
                 _ => {
                     let plain = PLAIN.iter().find(|(name, _)| *name == word);
@@ -232,7 +245,8 @@ impl Faults {
         };
         for (fault, tally) in faults.iter_mut().filter(|(fault, _)| meant(fault)) {
             tally.seen += 1;
-            let due = tally.seen > fault.after && fault.times.is_none_or(|times| tally.struck < times);
+            let due =
+                tally.seen > fault.after && fault.times.is_none_or(|times| tally.struck < times);
             // Short ranges are what it wants.
             let fits = matches!((&fault.does, range), (Misbehaviour::LongestRange(most), Some((from, to))) if from.until(to) < *most);
             if due && !fits && (fault.probability >= 1.0 || chance.chance(fault.probability)) {

@@ -13,7 +13,12 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
     let mut writer = RowWriter::new(person, day, noise.chance(0.3));
 
     if let Some(night) = person.main_night(day) {
-        let source = if day.date() < chrono::NaiveDate::from_ymd_opt(2025, 3, 1).unwrap_or_default() { "rest" } else { "sleep" };
+        let source = if day.date() < chrono::NaiveDate::from_ymd_opt(2025, 3, 1).unwrap_or_default()
+        {
+            "rest"
+        } else {
+            "sleep"
+        };
         for (span, pulse) in night.pulse.iter().enumerate() {
             if let Some(pulse) = pulse {
                 writer.row(night.start.plus(span as i64 * SPAN + 60), *pulse, source);
@@ -29,13 +34,15 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
     let dozes: Vec<_> = person.dozes(life).iter().map(Doze::span).collect();
     let mut at = life.wake.plus(noise.whole(60, 900));
     let mut next = workouts.iter().peekable();
-    let session = person.session(life, &mut person.noise(day, "session")).filter(|session| session.heart);
+    let session =
+        person.session(life, &mut person.noise(day, "session")).filter(|session| session.heart);
     let mut session = session.map(|session| session.span());
     let in_charger = |at: Instant| charging.as_ref().is_some_and(|charging| charging.contains(&at));
     let mut calm = 0.0;
     while at < end {
         if let Some(workout) = next.next_if(|workout| workout.start <= at.plus(600)) {
-            let goal = 62.0 + 9.6 * workout.sport.met * workout.effort - 3.0 * (life.fitness - 0.3) / 0.15;
+            let goal =
+                62.0 + 9.6 * workout.sport.met * workout.effort - 3.0 * (life.fitness - 0.3) / 0.15;
             let mut pulse = 84.0;
             let rows = workout.minutes * 12;
             for row in 0..rows {
@@ -74,8 +81,8 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
             (false, false) => "awake",
         };
         for _ in 0..noise.whole(6, 18) {
-            let begun =
-                next.peek().is_some_and(|workout| at >= workout.start) || session.as_ref().is_some_and(|session| at >= session.start);
+            let begun = next.peek().is_some_and(|workout| at >= workout.start)
+                || session.as_ref().is_some_and(|session| at >= session.start);
             if at >= end || begun {
                 break;
             }
@@ -123,7 +130,9 @@ impl<'a> RowWriter<'a> {
         let block = at.seconds().div_euclid(LATE_BLOCK);
         if self.late.0 != block {
             let begin = Instant(block * LATE_BLOCK);
-            let mut noise = self.person.noise(begin.day(Tz::UTC), &format!("late rows {}", block.rem_euclid(4)));
+            let mut noise = self
+                .person
+                .noise(begin.day(Tz::UTC), &format!("late rows {}", block.rem_euclid(4)));
             let late = if noise.chance(0.08) { noise.whole(3600, 5 * 3600) } else { 0 };
             self.late = (block, late);
         }
@@ -140,8 +149,13 @@ impl<'a> RowWriter<'a> {
         let zone = if self.millis { ".000Z" } else { "+00:00" };
         let stamp = format!("{}T{hour:02}:{minute:02}:{second:02}{zone}", self.date.1);
         let bpm = bpm.round() as i64;
-        let producer = if self.names_producer { format!(r#","producer_timestamp":"{stamp}""#) } else { String::new() };
-        let text = format!(r#"{{"bpm":{bpm},"source":"{source}","timestamp":"{stamp}"{producer}}}"#);
+        let producer = if self.names_producer {
+            format!(r#","producer_timestamp":"{stamp}""#)
+        } else {
+            String::new()
+        };
+        let text =
+            format!(r#"{{"bpm":{bpm},"source":"{source}","timestamp":"{stamp}"{producer}}}"#);
         let since = self.reaches_oura(at);
         self.rows.push(Document { day: self.day, at, since, until: None, text });
     }

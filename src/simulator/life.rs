@@ -171,7 +171,17 @@ impl State {
             battery: 90.0,
             charges: false,
         };
-        State { seed, previous, drift: 0.0, workload: 0.0, appetite: 0.0, jetlag: 0.0, illness: None, well_for: 100, drawer: 0 }
+        State {
+            seed,
+            previous,
+            drift: 0.0,
+            workload: 0.0,
+            appetite: 0.0,
+            jetlag: 0.0,
+            illness: None,
+            well_for: 100,
+            drawer: 0,
+        }
     }
 
     fn live(&mut self, day: Day) -> LifeDay {
@@ -179,12 +189,14 @@ impl State {
         let before = self.previous.clone();
         let abroad = trip(self.seed, day);
         let zone = abroad.unwrap_or_else(|| residence(self.seed, day));
-        let season = -((f64::from(day.date().ordinal()) + 10.0) / 365.25 * std::f64::consts::TAU).cos();
+        let season =
+            -((f64::from(day.date().ordinal()) + 10.0) / 365.25 * std::f64::consts::TAU).cos();
         let weekday = day.date().weekday().num_days_from_monday();
         let free = weekday >= 5 || abroad.is_some() || holiday(day);
 
         // Travel: the clock jumps, the body follows an hour and a half a day.
-        let shift = (day.midnight(before.zone).seconds() - day.midnight(zone).seconds()) as f64 / 3600.0;
+        let shift =
+            (day.midnight(before.zone).seconds() - day.midnight(zone).seconds()) as f64 / 3600.0;
         self.jetlag = if shift == 0.0 {
             self.jetlag - self.jetlag.signum() * self.jetlag.abs().min(1.5)
         } else {
@@ -199,39 +211,65 @@ impl State {
 
         // The night that ends this morning.
         let evening = before.drinks as f64;
-        let late = if free { 50.0 } else { 0.0 } + 18.0 * evening.min(4.0) + 12.0 * season + 10.0 * self.workload + noise.normal(22.0);
+        let late = if free { 50.0 } else { 0.0 }
+            + 18.0 * evening.min(4.0)
+            + 12.0 * season
+            + 10.0 * self.workload
+            + noise.normal(22.0);
         let bed = (-52.0 + late - 14.0 * self.jetlag.clamp(-8.0, 5.0)).clamp(-170.0, 210.0);
         let alarm = 408.0 + noise.normal(14.0) - 10.0 * season;
         let natural = bed + 468.0 + 16.0 * before.debt + 40.0 * fever + noise.normal(28.0);
-        let rise = if free || fever > 0.4 { natural.max(alarm) } else { alarm.min(natural + 60.0) } - 8.0 * self.jetlag.clamp(-5.0, 6.0);
+        let rise = if free || fever > 0.4 { natural.max(alarm) } else { alarm.min(natural + 60.0) }
+            - 8.0 * self.jetlag.clamp(-5.0, 6.0);
         let in_bed = (rise - bed).clamp(285.0, 625.0);
         let midnight = day.midnight(zone);
         let bedtime = midnight.plus((bed * 60.0) as i64 + noise.whole(0, 59));
         let wake = bedtime.plus((in_bed * 60.0) as i64 + noise.whole(0, 59));
 
         let excess = (before.load - 0.55).max(0.0);
-        let efficiency = 0.89 - 0.018 * evening.min(5.0) - 0.06 * fever - 0.006 * self.jetlag.abs() - 0.03 * self.workload.max(0.0);
+        let efficiency = 0.89
+            - 0.018 * evening.min(5.0)
+            - 0.06 * fever
+            - 0.006 * self.jetlag.abs()
+            - 0.03 * self.workload.max(0.0);
         let efficiency = (efficiency + noise.normal(0.022)).clamp(0.72, 0.95);
-        let deep = (0.165 + 0.02 * (before.load - 0.3) - 0.012 * evening.min(4.0) + noise.normal(0.016)).clamp(0.09, 0.235);
-        let rem = (0.225 - 0.016 * evening.min(5.0) - 0.02 * fever + noise.normal(0.016)).clamp(0.11, 0.27);
+        let deep = (0.165 + 0.02 * (before.load - 0.3) - 0.012 * evening.min(4.0)
+            + noise.normal(0.016))
+        .clamp(0.09, 0.235);
+        let rem = (0.225 - 0.016 * evening.min(5.0) - 0.02 * fever + noise.normal(0.016))
+            .clamp(0.11, 0.27);
         let slept = in_bed / 60.0 * efficiency;
         let debt = (0.82 * before.debt + 7.3 - slept).clamp(-1.5, 6.0);
 
         // The body: fitness raises HRV and lowers the pulse, everything hard does the opposite.
         let form = (before.fitness - 0.3) / 0.15;
-        let burden = 0.085 * evening.min(6.0) + 0.26 * excess + 0.3 * fever + 0.03 * before.debt.max(0.0) + 0.07 * (before.stress - 0.4);
-        let hrv = 46.0 * (0.08 * form - burden + 0.13 * self.drift + 0.03 * season + noise.normal(0.1)).exp();
-        let raised = 1.7 * evening.min(6.0) + 5.0 * excess + 6.5 * fever + 0.5 * before.debt.max(0.0);
-        let pulse = 54.0 - 2.0 * form + raised - 1.6 * self.drift + 0.8 * season + noise.normal(0.9);
-        let temperature = fever + 0.05 * evening.min(5.0) + 0.05 * excess - 0.06 * self.drift + noise.normal(0.12);
+        let burden = 0.085 * evening.min(6.0)
+            + 0.26 * excess
+            + 0.3 * fever
+            + 0.03 * before.debt.max(0.0)
+            + 0.07 * (before.stress - 0.4);
+        let hrv = 46.0
+            * (0.08 * form - burden + 0.13 * self.drift + 0.03 * season + noise.normal(0.1)).exp();
+        let raised =
+            1.7 * evening.min(6.0) + 5.0 * excess + 6.5 * fever + 0.5 * before.debt.max(0.0);
+        let pulse =
+            54.0 - 2.0 * form + raised - 1.6 * self.drift + 0.8 * season + noise.normal(0.9);
+        let temperature = fever + 0.05 * evening.min(5.0) + 0.05 * excess - 0.06 * self.drift
+            + noise.normal(0.12);
         let temperature_trend = 0.72 * before.temperature_trend + 0.28 * temperature;
 
         // The day.
         let weekday_stress = if free { 0.22 } else { 0.45 };
-        let stress = weekday_stress + 0.16 * self.workload + 0.25 * fever + 0.03 * before.debt + noise.normal(0.08);
+        let stress = weekday_stress
+            + 0.16 * self.workload
+            + 0.25 * fever
+            + 0.03 * before.debt
+            + noise.normal(0.08);
         let stress = stress.clamp(0.02, 1.0);
         let rested = self.well_for >= 4;
-        let mood = 1.0 + 0.35 * self.appetite - 0.9 * (before.fatigue - 0.55).max(0.0) - if abroad.is_some() { 0.6 } else { 0.0 };
+        let mood = 1.0 + 0.35 * self.appetite
+            - 0.9 * (before.fatigue - 0.55).max(0.0)
+            - if abroad.is_some() { 0.6 } else { 0.0 };
         let training = if rested { Training::planned(day, season, mood, &mut noise) } else { None };
         let load = 0.12 + training.map_or(0.0, |t| t.sport.strain * t.minutes as f64 / 60.0);
         let drinks = match (fever > 0.0 || self.well_for < 5, weekday) {
@@ -251,7 +289,11 @@ impl State {
                 }
             }
         };
-        let battery = if before.charges { noise.uniform(91.0, 99.0) } else { (before.battery - noise.uniform(13.0, 19.0)).max(2.0) };
+        let battery = if before.charges {
+            noise.uniform(91.0, 99.0)
+        } else {
+            (before.battery - noise.uniform(13.0, 19.0)).max(2.0)
+        };
 
         let life = LifeDay {
             day,
@@ -265,7 +307,8 @@ impl State {
             efficiency,
             deep,
             rem,
-            latency: (660.0 - 60.0 * evening + 260.0 * noise.normal(1.0) + 120.0 * before.stress).clamp(90.0, 1800.0),
+            latency: (660.0 - 60.0 * evening + 260.0 * noise.normal(1.0) + 120.0 * before.stress)
+                .clamp(90.0, 1800.0),
             debt,
             hrv,
             hrv_week: before.hrv_week + (hrv - before.hrv_week) / 7.0,
@@ -274,7 +317,8 @@ impl State {
             pulse_usual: before.pulse_usual + (pulse - before.pulse_usual) / 60.0,
             temperature,
             temperature_trend,
-            breath: 14.7 + 0.7 * fever + 0.12 * evening.min(4.0) - 0.15 * self.drift + noise.normal(0.25),
+            breath: 14.7 + 0.7 * fever + 0.12 * evening.min(4.0) - 0.15 * self.drift
+                + noise.normal(0.25),
             fever,
             training,
             load,
@@ -293,7 +337,8 @@ impl State {
     fn fall_ill(&mut self, season: f64, noise: &mut Noise) -> f64 {
         let start = noise.chance(0.0042 - 0.0032 * season) && self.well_for > 45;
         if self.illness.is_none() && start {
-            self.illness = Some(Illness { day: 0, length: noise.whole(5, 8), peak: noise.uniform(0.9, 1.5) });
+            self.illness =
+                Some(Illness { day: 0, length: noise.whole(5, 8), peak: noise.uniform(0.9, 1.5) });
         }
         let Some(illness) = &mut self.illness else {
             self.well_for += 1;

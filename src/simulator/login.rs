@@ -13,8 +13,19 @@ use crate::time::Instant;
 pub const SECRET_MARK: &str = "simulated-secret";
 
 /// Everything a person can be asked for; other names are dropped without a word.
-pub(super) const SCOPES: [&str; 11] =
-    ["email", "personal", "daily", "heartrate", "workout", "tag", "session", "spo2", "stress", "heart_health", "ring_configuration"];
+pub(super) const SCOPES: [&str; 11] = [
+    "email",
+    "personal",
+    "daily",
+    "heartrate",
+    "workout",
+    "tag",
+    "session",
+    "spo2",
+    "stress",
+    "heart_health",
+    "ring_configuration",
+];
 
 /// The prefix that granted scopes come back with, and may be asked with.
 pub(super) const SCOPE_PREFIX: &str = "extapi:";
@@ -135,7 +146,10 @@ impl Login {
 
     /// What a token may read, if it is good.
     pub fn scopes(&self, access: &str, now: Instant) -> Option<Vec<&'static str>> {
-        self.access.get(access).filter(|access| now < access.expires_at).map(|access| access.scopes.clone())
+        self.access
+            .get(access)
+            .filter(|access| now < access.expires_at)
+            .map(|access| access.scopes.clone())
     }
 }
 
@@ -144,14 +158,18 @@ impl Challenge {
         let Some(verifier) = verifier else { return false };
         match self {
             Challenge::Plain(challenge) => challenge == verifier,
-            Challenge::S256(challenge) => *challenge == URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)),
+            Challenge::S256(challenge) => {
+                *challenge == URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
+            }
         }
     }
 }
 
 /// The names among `asked` that are scopes, with or without the prefix.
 pub(super) fn known_scopes(asked: &[&str]) -> Vec<&'static str> {
-    let named = |scope: &str| asked.iter().any(|asked| asked.strip_prefix(SCOPE_PREFIX).unwrap_or(asked) == scope);
+    let named = |scope: &str| {
+        asked.iter().any(|asked| asked.strip_prefix(SCOPE_PREFIX).unwrap_or(asked) == scope)
+    };
     SCOPES.into_iter().filter(|scope| named(scope)).collect()
 }
 

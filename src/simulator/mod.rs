@@ -102,7 +102,10 @@ impl Config {
             rate_limit: None,
             faults: Vec::new(),
             phone_offline: Vec::new(),
-            specifications: vec![("1.43".to_owned(), include_bytes!("../catalog/openapi.json").to_vec())],
+            specifications: vec![(
+                "1.43".to_owned(),
+                include_bytes!("../catalog/openapi.json").to_vec(),
+            )],
         }
     }
 }
@@ -136,7 +139,8 @@ impl Simulator {
 
     /// `http://127.0.0.1:41234/`
     pub fn origin(&self) -> url::Url {
-        url::Url::parse(&format!("http://{}/", self.address)).expect("a socket address is a host and a port")
+        url::Url::parse(&format!("http://{}/", self.address))
+            .expect("a socket address is a host and a port")
     }
 
     /// The faults in force, to be changed at any time.
@@ -158,11 +162,16 @@ impl Simulator {
         let window = match collection.range {
             Range::Single => return vec![ring::personal_info(person, &login::SCOPES, now)],
             Range::All => Window::Days(person.first_day, person.life.today(now)),
-            Range::Datetimes => Window::Instants(from.midnight(Tz::UTC), to.plus(1).midnight(Tz::UTC)),
+            Range::Datetimes => {
+                Window::Instants(from.midnight(Tz::UTC), to.plus(1).midnight(Tz::UTC))
+            }
             Range::DaysThrough | Range::DaysBefore | Range::UtcStart => Window::Days(from, to),
         };
         let (documents, _) = collections::page(person, collection, window, None, usize::MAX, now);
-        documents.iter().map(|document| serde_json::from_str(&document.text).expect("documents are JSON")).collect()
+        documents
+            .iter()
+            .map(|document| serde_json::from_str(&document.text).expect("documents are JSON"))
+            .collect()
     }
 
     /// A token with `scopes`, without a login.
@@ -197,7 +206,10 @@ struct Turnstile {
 impl Oura {
     fn new(config: Config) -> Oura {
         Oura {
-            person: Person { phone_offline: config.phone_offline.clone(), ..Person::new(config.seed, config.first_day) },
+            person: Person {
+                phone_offline: config.phone_offline.clone(),
+                ..Person::new(config.seed, config.first_day)
+            },
             login: Mutex::default(),
             journal: Mutex::default(),
             faults: Faults::new(config.seed, config.faults.clone()),

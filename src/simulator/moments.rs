@@ -21,7 +21,11 @@ fn tags(person: &Person, life: &LifeDay) -> Vec<Tag> {
     let mut noise = person.noise(life.day, "tags");
     let weekend = life.free && life.drinks >= 4;
     let mut tags = Vec::new();
-    let mut tag = |happened: bool, minute: i64, code: &'static str, name: Option<&'static str>, comment: &'static str| {
+    let mut tag = |happened: bool,
+                   minute: i64,
+                   code: &'static str,
+                   name: Option<&'static str>,
+                   comment: &'static str| {
         let at = life.at(minute + noise.whole(0, 50)).plus(noise.whole(0, 59));
         let told = noise.chance(0.9);
         if happened && told && at > life.wake && at < person.awake_until(life) {
@@ -76,8 +80,12 @@ pub(super) fn tag(person: &Person, day: Day, _: Instant) -> Vec<Document> {
 }
 
 /// Kinds of sessions, their minutes, and whether they measure the heart.
-const SESSIONS: [(&str, (i64, i64), bool); 4] =
-    [("breathing", (4, 8), false), ("meditation", (10, 25), true), ("relaxation", (8, 20), true), ("body_status", (10, 13), true)];
+const SESSIONS: [(&str, (i64, i64), bool); 4] = [
+    ("breathing", (4, 8), false),
+    ("meditation", (10, 25), true),
+    ("relaxation", (8, 20), true),
+    ("body_status", (10, 13), true),
+];
 
 /// A session, and whether it measures the heart.
 pub(super) struct Session {
@@ -98,7 +106,8 @@ impl Person {
     pub fn session(&self, life: &LifeDay, noise: &mut Noise) -> Option<Session> {
         let start = life.at(noise.whole(1255, 1300)).plus(noise.whole(0, 59));
         let &(kind, minutes, heart) = noise.pick(&SESSIONS);
-        let session = Session { start, length: noise.whole(minutes.0 * 60, minutes.1 * 60), kind, heart };
+        let session =
+            Session { start, length: noise.whole(minutes.0 * 60, minutes.1 * 60), kind, heart };
         let happens = noise.chance(0.1 + 0.15 * life.stress) && life.worn;
         let fits = session.span().end.plus(600) <= self.awake_until(life) && start >= life.wake;
         (happens && fits).then_some(session)
@@ -118,10 +127,16 @@ pub(super) fn session(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     for item in 0..items {
         pulse += (life.pulse + 7.0 - pulse) * 0.012 + noise.normal(0.15);
         beats.push((item >= 4).then(|| (pulse * 10.0).round() / 10.0));
-        intervals.push((item >= 12 && item + 9 < items).then(|| (life.hrv * 0.75 + noise.normal(1.0)).round().max(5.0)));
+        intervals.push(
+            (item >= 12 && item + 9 < items)
+                .then(|| (life.hrv * 0.75 + noise.normal(1.0)).round().max(5.0)),
+        );
     }
-    let motion: Vec<_> =
-        (0..items).map(|item| Some(if item < 9 || noise.chance(0.02) { noise.whole(0, 53) as f64 } else { 0.0 })).collect();
+    let motion: Vec<_> = (0..items)
+        .map(|item| {
+            Some(if item < 9 || noise.chance(0.02) { noise.whole(0, 53) as f64 } else { 0.0 })
+        })
+        .collect();
     let series = |items: &[Option<f64>]| sample(5.0, items, start, life.zone);
     let body = json!({
         "id": person.id("session", day, 0),
@@ -148,7 +163,10 @@ pub(super) fn rest_mode_period(person: &Person, day: Day, now: Instant) -> Vec<D
     }
     let start = life.at(642).plus(17);
     let end = if begins {
-        (1..30).filter_map(|later| person.life.day(day.plus(later))).find(|later| !feverish(later)).map(|well| (well.at(571), well.zone))
+        (1..30)
+            .filter_map(|later| person.life.day(day.plus(later)))
+            .find(|later| !feverish(later))
+            .map(|well| (well.at(571), well.zone))
     } else {
         Some((start, life.zone))
     };

@@ -48,7 +48,10 @@ impl Person {
     /// The main night that ended on `day`.
     pub fn main_night(&self, day: Day) -> Option<Recording> {
         let life = self.night(day)?;
-        Some(Recording::new(&Plan::main(life, self.life.day(day.plus(-1))), &mut self.noise(day, "night")))
+        Some(Recording::new(
+            &Plan::main(life, self.life.day(day.plus(-1))),
+            &mut self.noise(day, "night"),
+        ))
     }
 }
 
@@ -56,7 +59,17 @@ impl Plan {
     /// Lying down outside the night.
     pub fn short(life: &LifeDay, start: Instant, in_bed: i64) -> Plan {
         let (pulse, hrv) = (life.pulse + 9.0, life.hrv * 0.7);
-        Plan { start, in_bed, efficiency: 0.74, deep: 0.08, rem: 0.0, latency: 300.0, pulse, hrv, excitement: 2.0 }
+        Plan {
+            start,
+            in_bed,
+            efficiency: 0.74,
+            deep: 0.08,
+            rem: 0.0,
+            latency: 300.0,
+            pulse,
+            hrv,
+            excitement: 2.0,
+        }
     }
 
     fn main(life: &LifeDay, before: Option<&LifeDay>) -> Plan {
@@ -83,7 +96,15 @@ impl Recording {
         let stages = stages(epochs, latency, plan, noise);
         let movement = stages.iter().map(|&stage| movement(stage, noise)).collect();
         let (pulse, hrv) = hearts(&stages, plan, noise);
-        Recording { start: plan.start, in_bed: plan.in_bed, stages, movement, pulse, hrv, latency: latency as i64 * EPOCH }
+        Recording {
+            start: plan.start,
+            in_bed: plan.in_bed,
+            stages,
+            movement,
+            pulse,
+            hrv,
+            latency: latency as i64 * EPOCH,
+        }
     }
 
     /// Seconds of one stage.
@@ -116,7 +137,11 @@ impl Recording {
     pub fn stages_5_min(&self) -> String {
         let most = |epochs: &[u8]| {
             let count = |stage: u8| epochs.iter().filter(|&&s| s == stage).count();
-            [LIGHT, DEEP, REM, AWAKE].into_iter().rev().max_by_key(|&stage| count(stage)).unwrap_or(AWAKE) as char
+            [LIGHT, DEEP, REM, AWAKE]
+                .into_iter()
+                .rev()
+                .max_by_key(|&stage| count(stage))
+                .unwrap_or(AWAKE) as char
         };
         self.stages.chunks((SPAN / EPOCH) as usize).map(most).collect()
     }
@@ -128,14 +153,22 @@ impl Recording {
 
 /// Falls asleep, goes through cycles of light, deep, light, REM, and wakes up in between as often as the efficiency says.
 fn stages(epochs: usize, latency: usize, plan: &Plan, noise: &mut Noise) -> Vec<u8> {
-    let asleep = ((plan.in_bed as f64 * plan.efficiency / EPOCH as f64) as usize).min(epochs - latency.min(epochs - 1) - 1);
+    let asleep = ((plan.in_bed as f64 * plan.efficiency / EPOCH as f64) as usize)
+        .min(epochs - latency.min(epochs - 1) - 1);
     let cycles = (asleep / 185).clamp(1, 6);
-    let share = |weights: &[f64; 6], cycle: usize| weights[cycle] / weights[..cycles].iter().sum::<f64>();
+    let share =
+        |weights: &[f64; 6], cycle: usize| weights[cycle] / weights[..cycles].iter().sum::<f64>();
     let mut sleep = Vec::with_capacity(asleep);
     for cycle in 0..cycles {
         let length = asleep * (cycle + 1) / cycles - asleep * cycle / cycles;
-        let deep = ((asleep as f64 * plan.deep * share(&DEEP_BY_CYCLE, cycle) * noise.uniform(0.85, 1.15)) as usize).min(length * 6 / 10);
-        let rem = ((asleep as f64 * plan.rem * share(&REM_BY_CYCLE, cycle) * noise.uniform(0.85, 1.15)) as usize).min(length - deep);
+        let deep =
+            ((asleep as f64 * plan.deep * share(&DEEP_BY_CYCLE, cycle) * noise.uniform(0.85, 1.15))
+                as usize)
+                .min(length * 6 / 10);
+        let rem =
+            ((asleep as f64 * plan.rem * share(&REM_BY_CYCLE, cycle) * noise.uniform(0.85, 1.15))
+                as usize)
+                .min(length - deep);
         let light = length - deep - rem;
         let before = (light as f64 * noise.uniform(0.35, 0.6)) as usize;
         for (stage, count) in [(LIGHT, before), (DEEP, deep), (LIGHT, light - before), (REM, rem)] {
@@ -173,14 +206,18 @@ fn movement(stage: u8, noise: &mut Noise) -> u8 {
         _ => [0.3, 0.42, 0.2],
     };
     let draw = noise.uniform(0.0, 1.0);
-    b'1' + [still, still + restless, still + restless + tossing].iter().filter(|&&limit| draw >= limit).count() as u8
+    b'1' + [still, still + restless, still + restless + tossing]
+        .iter()
+        .filter(|&&limit| draw >= limit)
+        .count() as u8
 }
 
 /// Heart rate falls to its minimum in the second half of the night and rises before waking; HRV does the opposite.
 fn hearts(stages: &[u8], plan: &Plan, noise: &mut Noise) -> (Vec<Option<f64>>, Vec<Option<f64>>) {
     let spans = (plan.in_bed / SPAN) as usize;
     let gaps = [noise.whole(0, 2) as usize, spans.saturating_sub(noise.whole(1, 2) as usize)];
-    let (mut wander, mut pulse, mut hrv) = (0.0, Vec::with_capacity(spans), Vec::with_capacity(spans));
+    let (mut wander, mut pulse, mut hrv) =
+        (0.0, Vec::with_capacity(spans), Vec::with_capacity(spans));
     for span in 0..spans {
         let at = span as f64 / spans as f64;
         let stage = stages[(span * 10 + 5).min(stages.len() - 1)];
@@ -194,7 +231,10 @@ fn hearts(stages: &[u8], plan: &Plan, noise: &mut Noise) -> (Vec<Option<f64>>, V
         let settled = (1.0 - at / 0.62).max(0.0).powf(1.3);
         let waking = ((at - 0.85) / 0.15).max(0.0) * 3.0;
         let beats = plan.pulse + plan.excitement * settled + waking + faster + wander.max(-1.5);
-        let variability = plan.hrv * steadier * (1.0 - 0.03 * plan.excitement * settled - 0.05 * wander + noise.normal(0.16)).max(0.25);
+        let variability = plan.hrv
+            * steadier
+            * (1.0 - 0.03 * plan.excitement * settled - 0.05 * wander + noise.normal(0.16))
+                .max(0.25);
         let missing = span < gaps[0] || span >= gaps[1] || noise.chance(0.02);
         pulse.push((!missing).then(|| beats.round().clamp(38.0, 120.0)));
         hrv.push((!missing).then(|| variability.round().clamp(5.0, 147.0)));

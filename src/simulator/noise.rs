@@ -10,7 +10,9 @@ pub(super) struct Noise(u64);
 impl Noise {
     pub fn new(seed: u64, day: Day, purpose: &str) -> Noise {
         // FNV-1a over the purpose; one step of the generator scatters neighbouring days.
-        let purpose = purpose.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let purpose = purpose.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
         let mut mixer = Noise(seed ^ purpose ^ u64::from(number(day)).rotate_left(32));
         Noise(mixer.bits())
     }

@@ -84,7 +84,8 @@ impl Person {
         let mut noise = self.noise(day, collection);
         let tail = (0..=ordinal).map(|_| noise.bits()).last().unwrap_or_default();
         let head = (number(day) ^ self.id_mask(collection)).wrapping_mul(ID_FACTOR);
-        let [a, b, c] = [(tail >> 48) & 0xffff, (tail >> 36) & 0xfff, (tail >> 22) & 0x3fff | 0x8000];
+        let [a, b, c] =
+            [(tail >> 48) & 0xffff, (tail >> 36) & 0xfff, (tail >> 22) & 0x3fff | 0x8000];
         format!("{head:08x}-{a:04x}-4{b:03x}-{c:04x}-{:012x}", noise.bits() >> 16)
     }
 
@@ -92,7 +93,10 @@ impl Person {
     pub fn day_of_id(&self, collection: &str, id: &str) -> Option<Day> {
         let head = u32::from_str_radix(id.get(..8)?, 16).ok()?;
         let days = head.wrapping_mul(ID_FACTOR_INVERSE) ^ self.id_mask(collection);
-        chrono::NaiveDate::from_num_days_from_ce_opt(i32::try_from(days).ok()?)?.to_string().parse().ok()
+        chrono::NaiveDate::from_num_days_from_ce_opt(i32::try_from(days).ok()?)?
+            .to_string()
+            .parse()
+            .ok()
     }
 
     fn id_mask(&self, collection: &str) -> u32 {
@@ -126,6 +130,11 @@ pub(super) fn stamp_millis(at: Instant, zone: Tz) -> String {
 }
 
 /// `{interval, items, timestamp}`.
-pub(super) fn sample(interval: f64, items: &[Option<f64>], start: Instant, zone: Tz) -> serde_json::Value {
+pub(super) fn sample(
+    interval: f64,
+    items: &[Option<f64>],
+    start: Instant,
+    zone: Tz,
+) -> serde_json::Value {
     serde_json::json!({ "interval": interval, "items": items, "timestamp": stamp_millis(start, zone) })
 }

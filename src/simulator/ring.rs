@@ -15,9 +15,19 @@ pub(super) fn ring_configuration(person: &Person, day: Day, _: Instant) -> Vec<D
     let rings = [
         (person.first_day, Instant(0), "gen3", "heritage", "stealth_black", "2.9.32"),
         (person.first_day, morning(person.first_day), "gen3", "heritage", "stealth_black", "3.0.3"),
-        (person.first_day.plus(UPGRADE), morning(person.first_day.plus(UPGRADE)), "gen4", "ceramic", "tide", "1.4.21"),
+        (
+            person.first_day.plus(UPGRADE),
+            morning(person.first_day.plus(UPGRADE)),
+            "gen4",
+            "ceramic",
+            "tide",
+            "1.4.21",
+        ),
     ];
-    let describe = |(ordinal, (shown, set_up, hardware, design, color, firmware)): (usize, (Day, Instant, &str, &str, &str, &str))| {
+    let describe = |(ordinal, (shown, set_up, hardware, design, color, firmware)): (
+        usize,
+        (Day, Instant, &str, &str, &str, &str),
+    )| {
         let body = json!({
             "id": person.id("ring_configuration", shown, ordinal),
             "color": color,
@@ -57,10 +67,16 @@ pub(super) fn ring_battery_level(person: &Person, day: Day, _: Instant) -> Vec<D
         let pause = if in_charger { 600 } else { noise.whole(4500, 11_000) };
         let next = at.plus(pause);
         match &charging {
-            Some(charging) if !in_charger && at < charging.start && next > charging.start => at = charging.start.plus(5),
+            Some(charging) if !in_charger && at < charging.start && next > charging.start => {
+                at = charging.start.plus(5)
+            }
             _ => at = next,
         }
-        level = if in_charger { (level + 11.0).min(100.0) } else { (level - pause as f64 / 86_400.0 * 16.0).max(1.0) };
+        level = if in_charger {
+            (level + 11.0).min(100.0)
+        } else {
+            (level - pause as f64 / 86_400.0 * 16.0).max(1.0)
+        };
     }
     rows
 }

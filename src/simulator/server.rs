@@ -34,7 +34,9 @@ async fn gate(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Re
     let method = request.method().to_string();
     let (mut response, spoilt) = answer(&oura, request, next).await;
     let date = oura.config.clock.now().http_date();
-    response.headers_mut().extend(HeaderValue::from_str(&date).ok().map(|date| (header::DATE, date)));
+    response
+        .headers_mut()
+        .extend(HeaderValue::from_str(&date).ok().map(|date| (header::DATE, date)));
     let number = oura.journal().record(journal::Request {
         at: oura.config.clock.now(),
         method,
@@ -45,7 +47,9 @@ async fn gate(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Re
     });
     if response.status().as_u16() >= 400 {
         let trace = HeaderValue::from_str(&format!("{number:032x}")).ok();
-        response.headers_mut().extend(trace.map(|trace| (HeaderName::from_static("x-trace-id"), trace)));
+        response
+            .headers_mut()
+            .extend(trace.map(|trace| (HeaderName::from_static("x-trace-id"), trace)));
     }
     response
 }
@@ -54,7 +58,10 @@ async fn gate(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Re
 async fn answer(oura: &Oura, mut request: Request, next: Next) -> (Response, bool) {
     if !request.headers().contains_key(header::USER_AGENT) {
         oura.journal().violated(Violation::NoUserAgent);
-        return (Refusal::new(StatusCode::FORBIDDEN, "A User-Agent header is required.").into_response(), false);
+        return (
+            Refusal::new(StatusCode::FORBIDDEN, "A User-Agent header is required.").into_response(),
+            false,
+        );
     }
     if let Some(wait) = oura.turnstile(oura.config.clock.now()) {
         return (too_many(oura, wait), false);
@@ -65,21 +72,35 @@ async fn answer(oura: &Oura, mut request: Request, next: Next) -> (Response, boo
     for strike in &strikes {
         match strike {
             Misbehaviour::Delay(delay) => tokio::time::sleep(*delay).await,
-            Misbehaviour::Status { status: 429, retry_after } => refusal = Some(too_many(oura, retry_after.unwrap_or(1))),
+            Misbehaviour::Status { status: 429, retry_after } => {
+                refusal = Some(too_many(oura, retry_after.unwrap_or(1)))
+            }
             Misbehaviour::Status { status, .. } => {
-                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                refusal = Some(Refusal::new(status, status.canonical_reason().unwrap_or("Error")).into_response());
+                let status =
+                    StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                refusal = Some(
+                    Refusal::new(status, status.canonical_reason().unwrap_or("Error"))
+                        .into_response(),
+                );
             }
             Misbehaviour::ScopeMissing => {
-                let name = path.trim_start_matches("/v2/usercollection/").split('/').next().unwrap_or_default();
-                let scope = Collection::named(name).and_then(|collection| collection.scope).unwrap_or("personal");
+                let name = path
+                    .trim_start_matches("/v2/usercollection/")
+                    .split('/')
+                    .next()
+                    .unwrap_or_default();
+                let scope = Collection::named(name)
+                    .and_then(|collection| collection.scope)
+                    .unwrap_or("personal");
                 refusal = Some(Refusal::scope(scope).into_response());
             }
             Misbehaviour::LongestRange(days) => {
                 let detail = format!("The range must not be longer than {days} days.");
                 refusal = Some(Refusal::new(StatusCode::BAD_REQUEST, &detail).into_response());
             }
-            Misbehaviour::MembershipExpired => refusal = Some(Refusal::membership().into_response()),
+            Misbehaviour::MembershipExpired => {
+                refusal = Some(Refusal::membership().into_response())
+            }
             // Whichever page is asked for, it is the first.
             Misbehaviour::EndlessPages => *request.uri_mut() = without_token(request.uri()),
             _ => {}
@@ -94,10 +115,12 @@ async fn answer(oura: &Oura, mut request: Request, next: Next) -> (Response, boo
 
 /// The days that are asked for, both included.
 fn range(uri: &Uri) -> Option<(Day, Day)> {
-    let parameters: Vec<_> = url::form_urlencoded::parse(uri.query()?.as_bytes()).into_owned().collect();
+    let parameters: Vec<_> =
+        url::form_urlencoded::parse(uri.query()?.as_bytes()).into_owned().collect();
     let day = |end: &str| {
-        let (_, value) =
-            parameters.iter().find(|(name, _)| name.starts_with(end) && (name.ends_with("_date") || name.ends_with("_datetime")))?;
+        let (_, value) = parameters.iter().find(|(name, _)| {
+            name.starts_with(end) && (name.ends_with("_date") || name.ends_with("_datetime"))
+        })?;
         value.get(..10)?.parse().ok()
     };
     Some((day("start")?, day("end")?))
@@ -105,8 +128,10 @@ fn range(uri: &Uri) -> Option<(Day, Day)> {
 
 /// The address of the first page.
 fn without_token(uri: &Uri) -> Uri {
-    let parameters = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).filter(|(name, _)| name != "next_token");
-    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let parameters = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+        .filter(|(name, _)| name != "next_token");
+    let query =
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
     format!("{}?{query}", uri.path()).parse().unwrap_or_else(|_| uri.clone())
 }
 
@@ -123,14 +148,22 @@ fn too_many(oura: &Oura, wait: u64) -> Response {
         (HeaderName::from_static("x-ratelimit-reset"), reset.to_string()),
         (HeaderName::from_static("x-ratelimit-tier"), "token".to_owned()),
     ];
-    (StatusCode::TOO_MANY_REQUESTS, AppendHeaders(headers), Json(json!({ "detail": "Too many requests." }))).into_response()
+    (
+        StatusCode::TOO_MANY_REQUESTS,
+        AppendHeaders(headers),
+        Json(json!({ "detail": "Too many requests." })),
+    )
+        .into_response()
 }
 
 /// Does to a finished answer what the faults say.
 async fn spoil(response: Response, strikes: &[Misbehaviour]) -> Response {
     let touches_body = |strike: &&Misbehaviour| {
         use Misbehaviour::*;
-        !matches!(strike, Status { .. } | LongestRange(_) | ScopeMissing | MembershipExpired | Delay(_))
+        !matches!(
+            strike,
+            Status { .. } | LongestRange(_) | ScopeMissing | MembershipExpired | Delay(_)
+        )
     };
     let strikes: Vec<&Misbehaviour> = strikes.iter().filter(touches_body).collect();
     if strikes.is_empty() {
@@ -141,13 +174,17 @@ async fn spoil(response: Response, strikes: &[Misbehaviour]) -> Response {
     let mut text = to_bytes(body, usize::MAX).await.unwrap_or_default();
     for strike in &strikes {
         text = match strike {
-            Misbehaviour::UnknownField => {
-                change(&text, |page| each_document(page, |document| document["brand_new"] = json!({ "value": 1 })))
-            }
+            Misbehaviour::UnknownField => change(&text, |page| {
+                each_document(page, |document| document["brand_new"] = json!({ "value": 1 }))
+            }),
             Misbehaviour::WrongType => change(&text, |page| each_document(page, swap_types)),
             Misbehaviour::WrongShape => change(&text, unlist),
-            Misbehaviour::Shuffled => change(&text, |page| documents(page, |documents| documents.reverse())),
-            Misbehaviour::Duplicated => change(&text, |page| documents(page, |documents| documents.extend(documents.clone()))),
+            Misbehaviour::Shuffled => {
+                change(&text, |page| documents(page, |documents| documents.reverse()))
+            }
+            Misbehaviour::Duplicated => change(&text, |page| {
+                documents(page, |documents| documents.extend(documents.clone()))
+            }),
             Misbehaviour::EndlessPages => change(&text, |page| page["next_token"] = json!("again")),
             Misbehaviour::InvalidJson => Bytes::from([b"{\"data\": [}".as_slice(), &text].concat()),
             _ => text,
@@ -193,7 +230,11 @@ fn swap_types(value: &mut Value) {
         Value::Bool(truth) => json!([truth]),
         Value::Null => Value::Null,
         mut nested => {
-            nested.as_object_mut().into_iter().flat_map(|fields| fields.values_mut()).for_each(swap_types);
+            nested
+                .as_object_mut()
+                .into_iter()
+                .flat_map(|fields| fields.values_mut())
+                .for_each(swap_types);
             nested.as_array_mut().into_iter().flatten().for_each(swap_types);
             nested
         }
@@ -204,19 +245,29 @@ fn swap_types(value: &mut Value) {
 fn as_number(text: &str) -> i64 {
     let time = Stamp::parse(text, Tz::UTC).map(|stamp| stamp.at);
     let time = time.or_else(|_| text.parse().map(|day: Day| day.midnight(Tz::UTC)));
-    time.map_or_else(|_| i64::from(Noise::new(0, beginning(), text).bits() as u32), Instant::seconds)
+    time.map_or_else(
+        |_| i64::from(Noise::new(0, beginning(), text).bits() as u32),
+        Instant::seconds,
+    )
 }
 
 /// The list as an object, its documents by their places.
 fn unlist(page: &mut Value) {
     if let Some(Value::Array(documents)) = page.get_mut("data").map(Value::take) {
-        page["data"] = documents.into_iter().enumerate().map(|(place, document)| (place.to_string(), document)).collect();
+        page["data"] = documents
+            .into_iter()
+            .enumerate()
+            .map(|(place, document)| (place.to_string(), document))
+            .collect();
     }
 }
 
 /// The first half, then the connection breaks.
 fn half(text: Bytes) -> Body {
-    let pieces = [Ok(text.slice(..text.len() / 2)), Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))];
+    let pieces = [
+        Ok(text.slice(..text.len() / 2)),
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
+    ];
     // Yielding before the break lets the first half be sent; else the answer would not even begin.
     Body::from_stream(tokio_stream::iter(pieces).then(async |piece| {
         if piece.is_err() {

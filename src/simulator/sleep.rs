@@ -30,15 +30,24 @@ enum Kind {
 
 /// The documents of `day` as they stand at `now`, by bedtime.
 pub(super) fn sleep(person: &Person, day: Day, now: Instant) -> Vec<Document> {
-    let (Some(life), Some(evening)) = (person.day(day), person.life.day(day.plus(-1))) else { return Vec::new() };
-    let dozes = [evening, life].into_iter().flat_map(|life| person.dozes(life)).filter(|doze| doze.of == day);
+    let (Some(life), Some(evening)) = (person.day(day), person.life.day(day.plus(-1))) else {
+        return Vec::new();
+    };
+    let dozes = [evening, life]
+        .into_iter()
+        .flat_map(|life| person.dozes(life))
+        .filter(|doze| doze.of == day);
     let dozes = dozes.map(|doze| Stretch {
-        recording: Recording::new(&doze.plan, &mut person.noise(doze.plan.start.day(evening.zone), doze.label)),
+        recording: Recording::new(
+            &doze.plan,
+            &mut person.noise(doze.plan.start.day(evening.zone), doze.label),
+        ),
         kind: Kind::Nap,
         label: doze.label,
         reason: "foreground_sleep_analysis",
     });
-    let nights = [false_start(person, evening, life, now), main(person, day, now)].into_iter().flatten();
+    let nights =
+        [false_start(person, evening, life, now), main(person, day, now)].into_iter().flatten();
     let mut stretches: Vec<Stretch> = dozes.chain(nights).collect();
     stretches.sort_by_key(|stretch| stretch.recording.start);
     let documents = stretches.iter().enumerate();
@@ -68,11 +77,20 @@ fn main(person: &Person, day: Day, now: Instant) -> Option<Stretch> {
 }
 
 /// An hour on the sofa before bed, on the evening before `life`'s day.
-fn false_start(person: &Person, evening: &LifeDay, life: &LifeDay, now: Instant) -> Option<Stretch> {
+fn false_start(
+    person: &Person,
+    evening: &LifeDay,
+    life: &LifeDay,
+    now: Instant,
+) -> Option<Stretch> {
     let mut noise = person.noise(evening.day, "false start");
     let start = evening.at(noise.whole(1170, 1330)).plus(noise.whole(0, 59));
     let in_bed = noise.whole(930, 2400);
-    if !noise.chance(0.5) || !evening.worn || evening.day < person.first_day || start.plus(in_bed + 900) > life.bedtime {
+    if !noise.chance(0.5)
+        || !evening.worn
+        || evening.day < person.first_day
+        || start.plus(in_bed + 900) > life.bedtime
+    {
         return None;
     }
     let asked = person.age(life.day, now) >= 1;
@@ -82,10 +100,21 @@ fn false_start(person: &Person, evening: &LifeDay, life: &LifeDay, now: Instant)
         _ => "sleep",
     };
     let plan = Plan { efficiency: noise.uniform(0.03, 0.3), ..Plan::short(life, start, in_bed) };
-    Some(Stretch { recording: Recording::new(&plan, &mut noise), kind: Kind::False, label, reason: "foreground_sleep_analysis" })
+    Some(Stretch {
+        recording: Recording::new(&plan, &mut noise),
+        kind: Kind::False,
+        label,
+        reason: "foreground_sleep_analysis",
+    })
 }
 
-fn document(person: &Person, life: &LifeDay, period: usize, stretch: &Stretch, now: Instant) -> Document {
+fn document(
+    person: &Person,
+    life: &LifeDay,
+    period: usize,
+    stretch: &Stretch,
+    now: Instant,
+) -> Document {
     let Stretch { recording, kind, label, reason } = stretch;
     let (zone, start, end) = (life.zone, recording.start, recording.start.plus(recording.in_bed));
     // Stretches come and go with what the person says of them: the identifier hangs on the bedtime, not on the period.
@@ -100,7 +129,8 @@ fn document(person: &Person, life: &LifeDay, period: usize, stretch: &Stretch, n
     let pulse = mean(&recording.pulse).map(|mean| eighths(mean - 0.2));
     let lowest = recording.pulse.iter().flatten().fold(255.0_f64, |low, &bpm| low.min(bpm));
     let text = |codes: &[u8]| codes.iter().map(|&code| code as char).collect::<String>();
-    let written = Written::new(recording, &mut person.noise(life.day, &format!("lengths {ordinal}")));
+    let written =
+        Written::new(recording, &mut person.noise(life.day, &format!("lengths {ordinal}")));
     // How much a stretch added to the day's scores.
     let delta = |noise: &mut Noise| match kind {
         Kind::Main => Some(0),

@@ -26,7 +26,14 @@ pub(super) struct Sport {
     pub intensity: &'static str,
 }
 
-const fn sport(name: &'static str, met: f64, speed: Option<f64>, cadence: f64, strain: f64, intensity: &'static str) -> Sport {
+const fn sport(
+    name: &'static str,
+    met: f64,
+    speed: Option<f64>,
+    cadence: f64,
+    strain: f64,
+    intensity: &'static str,
+) -> Sport {
     Sport { name, met, speed, cadence, strain, intensity }
 }
 

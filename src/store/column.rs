@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, TimestampNanosecondBuilder, new_null_array};
+use arrow::array::{
+    ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder,
+    TimestampNanosecondBuilder, new_null_array,
+};
 use arrow::datatypes::DataType;
 use rusqlite::types::ValueRef;
 
@@ -77,9 +80,13 @@ impl ColumnBuilder {
         match (&mut self.values, value) {
             (Values::Integer(builder), ValueRef::Integer(value)) => builder.append_value(value),
             (Values::Float(builder), ValueRef::Real(value)) => builder.append_value(value),
-            (Values::Float(builder), ValueRef::Integer(value)) => builder.append_value(value as f64),
+            (Values::Float(builder), ValueRef::Integer(value)) => {
+                builder.append_value(value as f64)
+            }
             (Values::Time(builder, epoch), ValueRef::Integer(value)) => {
-                builder.append_option(value.checked_mul(epoch.nanoseconds(value.unsigned_abs() as f64)));
+                builder.append_option(
+                    value.checked_mul(epoch.nanoseconds(value.unsigned_abs() as f64)),
+                );
             }
             (Values::Text(builder), ValueRef::Text(text)) => {
                 builder.append_value(String::from_utf8_lossy(text));
@@ -112,7 +119,9 @@ impl ColumnBuilder {
             }
             (Values::Time(builder, epoch), ValueRef::Real(value)) => {
                 let nanoseconds = value * epoch.nanoseconds(value.abs()) as f64;
-                builder.append_option((nanoseconds.abs() < i64::MAX as f64).then_some(nanoseconds as i64));
+                builder.append_option(
+                    (nanoseconds.abs() < i64::MAX as f64).then_some(nanoseconds as i64),
+                );
                 8
             }
             (Values::Text(builder), value) => {
@@ -147,17 +156,25 @@ impl ColumnBuilder {
             }
             (Values::Integer(mut integers), ValueRef::Real(_)) => {
                 let mut builder = Float64Builder::new();
-                integers.finish().iter().for_each(|value| builder.append_option(value.map(|value| value as f64)));
+                integers
+                    .finish()
+                    .iter()
+                    .for_each(|value| builder.append_option(value.map(|value| value as f64)));
                 Values::Float(builder)
             }
             (Values::Boolean(mut booleans), ValueRef::Integer(_)) => {
                 let mut builder = Int64Builder::new();
-                booleans.finish().iter().for_each(|value| builder.append_option(value.map(i64::from)));
+                booleans
+                    .finish()
+                    .iter()
+                    .for_each(|value| builder.append_option(value.map(i64::from)));
                 Values::Integer(builder)
             }
             (Values::Boolean(mut booleans), ValueRef::Real(_)) => {
                 let mut builder = Float64Builder::new();
-                booleans.finish().iter().for_each(|value| builder.append_option(value.map(|value| f64::from(u8::from(value)))));
+                booleans.finish().iter().for_each(|value| {
+                    builder.append_option(value.map(|value| f64::from(u8::from(value))))
+                });
                 Values::Float(builder)
             }
             (values, _) => Values::Text(as_text(values)),
@@ -182,13 +199,23 @@ fn as_text(values: Values) -> StringBuilder {
     let mut builder = StringBuilder::new();
     match values {
         Values::Undecided(nulls) => builder.append_nulls(nulls),
-        Values::Integer(mut values) => values.finish().iter().for_each(|value| builder.append_option(value.map(|value| value.to_string()))),
-        Values::Float(mut values) => values.finish().iter().for_each(|value| builder.append_option(value.map(|value| value.to_string()))),
-        Values::Boolean(mut values) => values.finish().iter().for_each(|value| builder.append_option(value.map(|value| value.to_string()))),
-        Values::Time(mut values, _) => values
+        Values::Integer(mut values) => values
             .finish()
             .iter()
-            .for_each(|value| builder.append_option(value.map(|value| Instant(value.div_euclid(1_000_000_000)).to_string()))),
+            .for_each(|value| builder.append_option(value.map(|value| value.to_string()))),
+        Values::Float(mut values) => values
+            .finish()
+            .iter()
+            .for_each(|value| builder.append_option(value.map(|value| value.to_string()))),
+        Values::Boolean(mut values) => values
+            .finish()
+            .iter()
+            .for_each(|value| builder.append_option(value.map(|value| value.to_string()))),
+        Values::Time(mut values, _) => values.finish().iter().for_each(|value| {
+            builder.append_option(
+                value.map(|value| Instant(value.div_euclid(1_000_000_000)).to_string()),
+            )
+        }),
         Values::Text(values) => return values,
     }
     builder

@@ -13,15 +13,15 @@ use super::queue::{self, QueuedWindow, Window, last_days, newest, settled_throug
 use super::schema::quoted;
 use super::{Store, StoreError};
 use crate::catalog::{Collection, Reading, Storage, Style};
+use crate::format::hex;
 use crate::time::{Day, Instant, Tz};
-use crate::words::hex;
 
 /// How far beyond a window its documents can lie: it was asked for with two days more on each side.
 const NEIGHBOURS: i64 = 3;
 
 /// What a window changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stored {
+pub struct WriteStats {
     /// Documents or rows that came.
     pub documents: u64,
     /// Of these, new or other than before.
@@ -32,7 +32,12 @@ pub struct Stored {
 
 impl Store {
     /// Stores the complete answer to `window`. `now` dates it; its local day decides which days may still change.
-    pub fn put_window(&self, window: &QueuedWindow, documents: &[Box<RawValue>], now: Instant) -> Result<Stored, StoreError> {
+    pub fn put_window(
+        &self,
+        window: &QueuedWindow,
+        documents: &[Box<RawValue>],
+        now: Instant,
+    ) -> Result<WriteStats, StoreError> {
         let mut writer = self.writer();
         // Read under the writer's lock: the tables are those of this catalogue.
         let catalog = self.catalog();
@@ -41,7 +46,13 @@ impl Store {
             return self.drop_window(window, now);
         };
         let transaction = writer.transaction()?;
-        let put = Put { transaction: &transaction, collection, zone: self.shared.zone, now, window };
+        let put = WindowWriter {
+            transaction: &transaction,
+            collection,
+            zone: self.shared.zone,
+            now,
+            window,
+        };
         let stored = match collection.storage {
             Storage::Documents => put.documents(documents)?,
             Storage::Rows => put.rows(documents)?,
@@ -54,7 +65,7 @@ impl Store {
 }
 
 /// One window on its way into the file.
-pub(super) struct Put<'a> {
+pub(super) struct WindowWriter<'a> {
     pub transaction: &'a Transaction<'a>,
     pub collection: &'a Collection,
     pub zone: Tz,
@@ -62,9 +73,9 @@ pub(super) struct Put<'a> {
     pub window: &'a QueuedWindow,
 }
 
-impl Put<'_> {
-    fn documents(&self, documents: &[Box<RawValue>]) -> Result<Stored, StoreError> {
-        let mut stored = Stored { documents: documents.len() as u64, ..Stored::default() };
+impl WindowWriter<'_> {
+    fn documents(&self, documents: &[Box<RawValue>]) -> Result<WriteStats, StoreError> {
+        let mut stored = WriteStats { documents: documents.len() as u64, ..WriteStats::default() };
         let mut seen = HashSet::new();
         let derived = Derived::new(self.transaction, self.collection, self.zone)?;
         for payload in documents {
@@ -83,7 +94,14 @@ impl Put<'_> {
     }
 
     /// Stores one document; true if it is new or other than before.
-    fn document(&self, derived: &Derived, payload: &str, value: &Value, hash: &[u8; 32], reading: &Reading) -> Result<bool, StoreError> {
+    fn document(
+        &self,
+        derived: &Derived,
+        payload: &str,
+        value: &Value,
+        hash: &[u8; 32],
+        reading: &Reading,
+    ) -> Result<bool, StoreError> {
         let known = self
             .transaction
             .prepare_cached("SELECT document, hash, deleted_at FROM oura_raw_documents WHERE resource = ?1 AND document_id = ?2")?
@@ -144,13 +162,18 @@ impl Put<'_> {
         )?;
         let Window { from, to, .. } = &self.window.window;
         let inside: Vec<(i64, String)> = inside
-            .query_map((&self.collection.name, everything, from.to_string(), to.to_string()), |row| Ok((row.get(0)?, row.get(1)?)))?
+            .query_map(
+                (&self.collection.name, everything, from.to_string(), to.to_string()),
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?
             .collect::<Result<_, _>>()?;
         let mut deleted = 0;
         for (document, _) in inside.iter().filter(|(_, id)| !seen.contains(id)) {
             derived.remove(*document)?;
             self.transaction
-                .prepare_cached("UPDATE oura_raw_documents SET deleted_at = ?2 WHERE document = ?1")?
+                .prepare_cached(
+                    "UPDATE oura_raw_documents SET deleted_at = ?2 WHERE document = ?1",
+                )?
                 .execute((document, self.now.0))?;
             deleted += 1;
         }
@@ -183,16 +206,27 @@ impl Put<'_> {
             .through(self.window.window.to)
             .map(|day| {
                 let (midnight, next) = (day.midnight(self.zone), day.plus(1).midnight(self.zone));
-                let documents = count.query_row((&self.collection.name, day.to_string(), midnight.0, next.0), |row| row.get(0))?;
+                let documents = count.query_row(
+                    (&self.collection.name, day.to_string(), midnight.0, next.0),
+                    |row| row.get(0),
+                )?;
                 Ok((day, documents))
             })
             .collect::<rusqlite::Result<_>>()?;
         // What was known before: the days that a phone brings late are asked for once more after they came, since it may bring them in parts.
         let newest = newest(self.collection, &last_days(self.transaction)?);
-        let newest = newest.or_else(|| days.iter().filter(|(_, documents)| *documents > 0).map(|(day, _)| *day).max());
+        let newest = newest.or_else(|| {
+            days.iter().filter(|(_, documents)| *documents > 0).map(|(day, _)| *day).max()
+        });
         let settled = settled_through(self.now.day(self.zone), newest);
         for (day, documents) in days {
-            put.execute((&self.collection.name, day.to_string(), documents, day > settled, self.now.0))?;
+            put.execute((
+                &self.collection.name,
+                day.to_string(),
+                documents,
+                day > settled,
+                self.now.0,
+            ))?;
             derive::add_to_calendar(self.transaction, day, self.zone)?;
         }
         self.recount_neighbours()
@@ -221,7 +255,7 @@ impl Put<'_> {
     }
 
     /// The window is done; the collection is well; the run has come further.
-    fn finish(&self, stored: Stored) -> Result<(), StoreError> {
+    fn finish(&self, stored: WriteStats) -> Result<(), StoreError> {
         let (documents, first, last) = held(self.transaction, self.collection)?;
         self.window.finish(self.transaction, self.now)?;
         // One window is well again; the collection is when none waits that went wrong.
@@ -237,8 +271,8 @@ impl Put<'_> {
     }
 }
 
-/// Rows among the raw documents, so that nothing is lost.
-impl Put<'_> {
+/// Rows among the raw documents, so that nothing is unfetchable.
+impl WindowWriter<'_> {
     /// Keeps a row that cannot be placed in time.
     pub(super) fn keep_unreadable(&self, payload: &str) -> Result<(), StoreError> {
         let hash = canonical_hash(&serde_json::from_str(payload).unwrap_or(Value::Null));
@@ -267,12 +301,21 @@ impl Put<'_> {
 }
 
 /// How many documents or rows of `collection` are held, and the first and the last day that has any.
-pub(super) fn held(transaction: &Transaction, collection: &Collection) -> Result<(i64, Option<String>, Option<String>), StoreError> {
+pub(super) fn held(
+    transaction: &Transaction,
+    collection: &Collection,
+) -> Result<(i64, Option<String>, Option<String>), StoreError> {
     let held = match collection.storage {
-        Storage::Documents => "SELECT count(*), min(day), max(day) FROM oura_raw_documents WHERE resource = ?1 AND deleted_at IS NULL",
-        Storage::Rows => "SELECT coalesce(sum(documents), 0), min(day), max(day) FROM coverage_data WHERE resource = ?1 AND documents > 0",
+        Storage::Documents => {
+            "SELECT count(*), min(day), max(day) FROM oura_raw_documents WHERE resource = ?1 AND deleted_at IS NULL"
+        }
+        Storage::Rows => {
+            "SELECT coalesce(sum(documents), 0), min(day), max(day) FROM coverage_data WHERE resource = ?1 AND documents > 0"
+        }
     };
-    Ok(transaction.prepare_cached(held)?.query_row([&collection.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
+    Ok(transaction
+        .prepare_cached(held)?
+        .query_row([&collection.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
 }
 
 /// What the document says it is; one that says nothing is known by its content.

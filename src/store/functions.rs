@@ -29,13 +29,23 @@ pub struct Function {
     pub example: &'static str,
 }
 
-const fn of(name: &'static str, usage: &'static str, description: &'static str, example: &'static str) -> Function {
+const fn of(
+    name: &'static str,
+    usage: &'static str,
+    description: &'static str,
+    example: &'static str,
+) -> Function {
     Function { name, usage, description, example }
 }
 
 /// Every function defined here.
 pub const FUNCTIONS: [Function; 41] = [
-    of("median", "median(x)", "the middle value; aggregate or window", "SELECT median(average_hrv) FROM nights"),
+    of(
+        "median",
+        "median(x)",
+        "the middle value; aggregate or window",
+        "SELECT median(average_hrv) FROM nights",
+    ),
     of(
         "percentile",
         "percentile(x, p)",
@@ -48,9 +58,24 @@ pub const FUNCTIONS: [Function; 41] = [
         "the median absolute deviation: how far values usually lie from their median; aggregate or window",
         "SELECT median(average_hrv), mad(average_hrv) FROM nights",
     ),
-    of("stddev", "stddev(x)", "the standard deviation of a sample; aggregate or window", "SELECT stddev(steps) FROM days"),
-    of("variance", "variance(x)", "the variance of a sample; aggregate or window", "SELECT variance(steps) FROM days"),
-    of("corr", "corr(x, y)", "the correlation, from -1 to 1; aggregate or window", "SELECT corr(average_hrv, readiness_score) FROM nights"),
+    of(
+        "stddev",
+        "stddev(x)",
+        "the standard deviation of a sample; aggregate or window",
+        "SELECT stddev(steps) FROM days",
+    ),
+    of(
+        "variance",
+        "variance(x)",
+        "the variance of a sample; aggregate or window",
+        "SELECT variance(steps) FROM days",
+    ),
+    of(
+        "corr",
+        "corr(x, y)",
+        "the correlation, from -1 to 1; aggregate or window",
+        "SELECT corr(average_hrv, readiness_score) FROM nights",
+    ),
     of(
         "regr_slope",
         "regr_slope(y, x)",
@@ -81,12 +106,32 @@ pub const FUNCTIONS: [Function; 41] = [
         "the value with the earliest time; aggregate",
         "SELECT day, first(bpm, time) FROM (SELECT local_day(time) AS day, * FROM heartrate WHERE $__timeFilter(time)) GROUP BY day",
     ),
-    of("last", "last(x, time)", "the value with the latest time; aggregate", "SELECT last(level, time) FROM ring_battery_level"),
-    of("local_time", "local_time(time)", "what a calendar and a clock showed there: 2026-03-29T07:30:00", "local_time(1700000000)"),
+    of(
+        "last",
+        "last(x, time)",
+        "the value with the latest time; aggregate",
+        "SELECT last(level, time) FROM ring_battery_level",
+    ),
+    of(
+        "local_time",
+        "local_time(time)",
+        "what a calendar and a clock showed there: 2026-03-29T07:30:00",
+        "local_time(1700000000)",
+    ),
     of("local_day", "local_day(time)", "the calendar day: 2026-03-29", "local_day(1700000000)"),
     of("local_hour", "local_hour(time)", "the hour of the day, 0 to 23", "local_hour(1700000000)"),
-    of("local_clock", "local_clock(time)", "the time of day in seconds from midnight, as a clock shows it", "local_clock(1700000000)"),
-    of("local_midnight", "local_midnight(day or time)", "the instant at which the day begins", "local_midnight('2026-03-29')"),
+    of(
+        "local_clock",
+        "local_clock(time)",
+        "the time of day in seconds from midnight, as a clock shows it",
+        "local_clock(1700000000)",
+    ),
+    of(
+        "local_midnight",
+        "local_midnight(day or time)",
+        "the instant at which the day begins",
+        "local_midnight('2026-03-29')",
+    ),
     of("hms", "hms(seconds)", "a duration or time of day as text: 7:30:00", "hms(27000)"),
     of("sqrt", "sqrt(x)", "the square root", "sqrt(9)"),
     of("pow", "pow(x, y)", "x to the power of y", "pow(2, 10)"),
@@ -114,7 +159,9 @@ pub const FUNCTIONS: [Function; 41] = [
 ];
 
 /// What every function here is.
-const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC).union(FunctionFlags::SQLITE_INNOCUOUS);
+const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8
+    .union(FunctionFlags::SQLITE_DETERMINISTIC)
+    .union(FunctionFlags::SQLITE_INNOCUOUS);
 
 /// Mathematics and statistics: what views may use.
 pub(super) fn register(connection: &Connection) -> Result<()> {

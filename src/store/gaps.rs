@@ -20,7 +20,8 @@ impl Store {
     pub fn gaps(&self, from: Day, to: Day) -> Result<Vec<Gap>, StoreError> {
         let inspector = self.inspector();
         // A store that is only read, or that no run has begun in since, does not have the last days.
-        let unseen_from = derive::last_calendar_day(&inspector)?.map_or(from, |last| from.max(last.plus(1)));
+        let unseen_from =
+            derive::last_calendar_day(&inspector)?.map_or(from, |last| from.max(last.plus(1)));
         let mut gaps = inspector.prepare_cached(
             "SELECT collection, reason, sum(days), max(last)
              FROM (SELECT collection, reason, count(*) AS days, max(day) AS last FROM coverage
@@ -30,9 +31,15 @@ impl Store {
                    WHERE ?3 > 0 AND EXISTS (SELECT 1 FROM coverage_data WHERE resource = name))
              GROUP BY collection, reason ORDER BY collection, max(last) DESC",
         )?;
-        let rows = gaps.query_map((from.to_string(), to.to_string(), unseen_from.until(to) + 1), |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, u64>(2)?, row.get::<_, String>(3)?))
-        })?;
+        let rows =
+            gaps.query_map((from.to_string(), to.to_string(), unseen_from.until(to) + 1), |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, String>(1)?,
+                    row.get::<_, u64>(2)?,
+                    row.get::<_, String>(3)?,
+                ))
+            })?;
         let gap = |(collection, reason, days, last): (String, String, u64, String)| {
             Some(Gap { collection, reason, days, last: Day::from_str(&last).ok()? })
         };

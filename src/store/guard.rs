@@ -24,12 +24,12 @@ use crate::time::Tz;
 const LONGEST: i32 = 256 << 10;
 
 /// The longest text of a statement, in bytes.
-pub const LONGEST_STATEMENT: usize = 128 << 10;
+pub const MAX_STATEMENT: usize = 128 << 10;
 
 /// SQLite's own limits for a reading connection.
 const LIMITS: [(Limit, i32); 12] = [
     (Limit::SQLITE_LIMIT_LENGTH, LONGEST),
-    (Limit::SQLITE_LIMIT_SQL_LENGTH, LONGEST_STATEMENT as i32),
+    (Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_STATEMENT as i32),
     (Limit::SQLITE_LIMIT_COLUMN, 500),
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
     (Limit::SQLITE_LIMIT_PARSER_DEPTH, 200),
@@ -94,9 +94,15 @@ struct Policy {
 
 impl Guarded {
     /// Opens the SQLite file at `path`, which must exist. Nobody reads the `closed` tables; local time is that of `zone`.
-    pub fn open(path: &Path, closed: &'static [&'static str], zone: Tz) -> rusqlite::Result<Guarded> {
+    pub fn open(
+        path: &Path,
+        closed: &'static [&'static str],
+        zone: Tz,
+    ) -> rusqlite::Result<Guarded> {
         let Reading { mut connection, immutable } = reading::open(path, Duration::from_secs(5))?;
-        connection.execute_batch("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")?;
+        connection.execute_batch(
+            "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY",
+        )?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
@@ -110,7 +116,8 @@ impl Guarded {
         functions::register_local(&connection, zone)?;
         let policy = Arc::new(Mutex::new(Policy { closed, ..Policy::default() }));
         let consulted = policy.clone();
-        connection.authorizer(Some(move |context: AuthContext<'_>| lock(&consulted).decide(context)))?;
+        connection
+            .authorizer(Some(move |context: AuthContext<'_>| lock(&consulted).decide(context)))?;
         let guarded = Guarded { connection, immutable, policy };
         guarded.refresh()?;
         Ok(guarded)
@@ -174,9 +181,17 @@ impl Policy {
     fn judge(&self, AuthContext { action, .. }: AuthContext<'_>) -> Result<(), Refusal> {
         match action {
             AuthAction::Select | AuthAction::Recursive => Ok(()),
-            AuthAction::Read { table_name, column_name } => self.judge_read(&table_name.to_ascii_lowercase(), column_name),
-            AuthAction::Function { function_name } if is_open(&function_name.to_ascii_lowercase()) => Ok(()),
-            AuthAction::Function { function_name } => Err(Refusal::Function(function_name.to_owned())),
+            AuthAction::Read { table_name, column_name } => {
+                self.judge_read(&table_name.to_ascii_lowercase(), column_name)
+            }
+            AuthAction::Function { function_name }
+                if is_open(&function_name.to_ascii_lowercase()) =>
+            {
+                Ok(())
+            }
+            AuthAction::Function { function_name } => {
+                Err(Refusal::Function(function_name.to_owned()))
+            }
             other => Err(Refusal::Operation(operation(&other))),
         }
     }
@@ -184,7 +199,9 @@ impl Policy {
     /// `table` is in lower case. A read of no column (`count(*)`) is also reported of common table expressions, which are harmless: what they
     /// read is reported by itself.
     fn judge_read(&self, table: &str, column: &str) -> Result<(), Refusal> {
-        let built_in = self.modules.contains(table) || table.starts_with("sqlite_") || table.starts_with("pragma_");
+        let built_in = self.modules.contains(table)
+            || table.starts_with("sqlite_")
+            || table.starts_with("pragma_");
         let open = self.open.contains(table)
             || TABLE_FUNCTIONS.contains(&table)
             || column.is_empty() && !self.closed.contains(&table) && !built_in;

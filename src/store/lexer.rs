@@ -61,8 +61,12 @@ fn next(rest: &str) -> (Kind, usize) {
         '"' | '`' => (Kind::Quoted, quoted(rest, first)),
         '[' => (Kind::Quoted, rest.find(']').map_or(rest.len(), |end| end + 1)),
         '-' if rest.starts_with("--") => (Kind::Comment, rest.find('\n').unwrap_or(rest.len())),
-        '/' if rest.starts_with("/*") => (Kind::Comment, rest[2..].find("*/").map_or(rest.len(), |end| end + 4)),
-        '$' if rest.starts_with("${") => (Kind::Dollar, rest.find('}').map_or(rest.len(), |end| end + 1)),
+        '/' if rest.starts_with("/*") => {
+            (Kind::Comment, rest[2..].find("*/").map_or(rest.len(), |end| end + 4))
+        }
+        '$' if rest.starts_with("${") => {
+            (Kind::Dollar, rest.find('}').map_or(rest.len(), |end| end + 1))
+        }
         '$' if rest[1..].starts_with(is_word) => (Kind::Dollar, 1 + run(&rest[1..], is_word)),
         // SQLite skips a byte order mark wherever a token may begin.
         '\u{feff}' => (Kind::Space, first.len_utf8()),
@@ -111,8 +115,15 @@ mod tests {
     #[test]
     fn strings_comments_and_quoted_names_are_one_token_each() {
         let sql = "SELECT 'it''s' , \"a\"\"b\",[c]/* x */-- y\n$__from";
-        let kinds: Vec<_> = tokens(sql).into_iter().filter(|token| token.kind != Kind::Space).map(|token| token.text).collect();
-        assert_eq!(kinds, ["SELECT", "'it''s'", ",", "\"a\"\"b\"", ",", "[c]", "/* x */", "-- y", "$__from"]);
+        let kinds: Vec<_> = tokens(sql)
+            .into_iter()
+            .filter(|token| token.kind != Kind::Space)
+            .map(|token| token.text)
+            .collect();
+        assert_eq!(
+            kinds,
+            ["SELECT", "'it''s'", ",", "\"a\"\"b\"", ",", "[c]", "/* x */", "-- y", "$__from"]
+        );
     }
 
     #[test]

@@ -20,13 +20,13 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use documents::Stored;
+pub use documents::WriteStats;
 pub use error::StoreError;
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
-pub use guard::{LONGEST_STATEMENT, Refusal, SQLITE_FUNCTIONS};
-pub use queue::{Held, QueuedWindow, Reason, Refused, Window, is_worn, settled_through};
-pub use read::{ColumnBatch, Cut, Limit, Origin, OutColumn, ReadError, ReadLimits};
+pub use guard::{MAX_STATEMENT, Refusal, SQLITE_FUNCTIONS};
+pub use queue::{QueuedWindow, Reason, Refused, SyncState, Window, requires_wear, settled_through};
+pub use read::{ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation};
 pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{CollectionRow, RunEnd, RunRow, Trigger, is_trouble};
 
@@ -48,7 +48,15 @@ const CLOSED_TABLES: &[&str] = &["meta"];
 
 /// Tables and views that others are made of. They hold nothing that those do not show, so queries may read them, but nobody is pointed to
 /// them: another version may have other ones.
-const INNER_TABLES: &[&str] = &["samples_data", "samples_1h_data", "samples_1d_data", "coverage_data", "calendar", "charge", "main_sleep"];
+const INNER_TABLES: &[&str] = &[
+    "samples_data",
+    "samples_1h_data",
+    "samples_1d_data",
+    "coverage_data",
+    "calendar",
+    "charge",
+    "main_sleep",
+];
 
 fn is_for_queries(table: &str) -> bool {
     !CLOSED_TABLES.iter().chain(INNER_TABLES).any(|inner| *inner == table)
@@ -68,7 +76,7 @@ struct Shared {
     /// Changes only while the writer is held.
     catalog: RwLock<Arc<Catalog>>,
     zone: Tz,
-    /// Whether tables are derived anew no more: see [`Store::retire`].
+    /// Whether tables are derived anew no more: see [`Store::stop_rebuilds`].
     retired: AtomicBool,
     /// For the store's own questions, which must not wait for a long write.
     inspector: Mutex<Connection>,
@@ -106,10 +114,28 @@ impl Store {
         Ok(Store::over(path, catalog, zone, writer, inspector, readers))
     }
 
-    fn over(path: &Path, catalog: Arc<Catalog>, zone: Tz, writer: Connection, inspector: Connection, readers: Readers) -> Store {
-        let (catalog, writer, inspector) = (RwLock::new(catalog), Mutex::new(writer), Mutex::new(inspector));
+    fn over(
+        path: &Path,
+        catalog: Arc<Catalog>,
+        zone: Tz,
+        writer: Connection,
+        inspector: Connection,
+        readers: Readers,
+    ) -> Store {
+        let (catalog, writer, inspector) =
+            (RwLock::new(catalog), Mutex::new(writer), Mutex::new(inspector));
         let retired = AtomicBool::new(false);
-        Store { shared: Arc::new(Shared { path: path.to_owned(), catalog, zone, retired, writer, inspector, readers }) }
+        Store {
+            shared: Arc::new(Shared {
+                path: path.to_owned(),
+                catalog,
+                zone,
+                retired,
+                writer,
+                inspector,
+                readers,
+            }),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -125,7 +151,12 @@ impl Store {
     }
 
     /// Runs one SELECT under guard, on a reader's connection. Blocks.
-    pub fn read(&self, sql: &str, params: &[serde_json::Value], limits: &ReadLimits) -> Result<ColumnBatch, ReadError> {
+    pub fn read(
+        &self,
+        sql: &str,
+        params: &[serde_json::Value],
+        limits: &ReadLimits,
+    ) -> Result<ColumnBatch, ReadError> {
         self.shared.readers.read(sql, params, limits)
     }
 
@@ -135,14 +166,17 @@ impl Store {
         let mut names = inspector.prepare(
             "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name",
         )?;
-        let names = names.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        let names =
+            names.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
         Ok(names.into_iter().filter(|name| is_for_queries(name)).collect())
     }
 
     /// Whether `collection` has a document with this id, or had it.
     pub fn has_document(&self, collection: &str, id: &str) -> Result<bool, StoreError> {
         let inspector = self.inspector();
-        let mut found = inspector.prepare_cached("SELECT 1 FROM oura_raw_documents WHERE resource = ?1 AND document_id = ?2")?;
+        let mut found = inspector.prepare_cached(
+            "SELECT 1 FROM oura_raw_documents WHERE resource = ?1 AND document_id = ?2",
+        )?;
         Ok(found.exists((collection, id))?)
     }
 
@@ -151,7 +185,8 @@ impl Store {
     pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
         let source = reading::open(&self.shared.path, Duration::from_secs(10))?.connection;
         // SQLite writes into a file that is empty, and leaves it its mode.
-        create_private_file(to).map_err(|error| StoreError::Copy { path: to.to_owned(), detail: error.to_string() })?;
+        create_private_file(to)
+            .map_err(|error| StoreError::Copy { path: to.to_owned(), detail: error.to_string() })?;
         let copied = source.execute("VACUUM INTO ?1", [to.to_string_lossy()]);
         if copied.is_err() {
             // What is there is no copy; that it cannot be removed either is not what went wrong.
@@ -162,7 +197,7 @@ impl Store {
     }
 
     /// Deletes everything, for good: pages are overwritten, the file shrinks. The store stays open and empty.
-    pub fn erase(&self) -> Result<(), StoreError> {
+    pub fn delete_all(&self) -> Result<(), StoreError> {
         let mut writer = self.writer();
         writer.pragma_update(None, "secure_delete", true)?;
         let transaction = writer.transaction()?;
@@ -176,13 +211,13 @@ impl Store {
     }
 
     /// Derives no tables anew from now on; a rebuild under way is broken off and begins again with the next opening. The first half of
-    /// closing, told before [`Store::at_rest`] waits.
-    pub fn retire(&self) {
+    /// closing, told before [`Store::wait_for_writer`] waits.
+    pub fn stop_rebuilds(&self) {
         self.shared.retired.store(true, Ordering::Relaxed);
     }
 
     /// Waits for the write under way: another `Store` over the same file does not meet it. Blocks.
-    pub fn at_rest(&self) {
+    pub fn wait_for_writer(&self) {
         drop(self.writer());
     }
 

@@ -46,7 +46,10 @@ impl Reason {
     }
 
     fn from_stored(text: &str) -> Reason {
-        [Reason::Trailing, Reason::Backfill].into_iter().find(|reason| reason.as_str() == text).unwrap_or(Reason::History)
+        [Reason::Trailing, Reason::Backfill]
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+            .unwrap_or(Reason::History)
     }
 }
 
@@ -64,7 +67,7 @@ const PATIENCE: u32 = 2;
 
 impl QueuedWindow {
     /// The window may be the trouble itself, and not what else went wrong in those runs.
-    pub fn is_to_blame(&self) -> bool {
+    pub fn is_suspect(&self) -> bool {
         self.attempts >= PATIENCE
     }
 
@@ -85,13 +88,13 @@ pub struct Refused {
 
 /// What the store holds and awaits, as far as planning needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct SyncState {
     /// For each collection the ranges of days that were fetched and can no longer change, in order, not touching each other.
     pub complete: BTreeMap<String, Vec<(Day, Day)>>,
     /// Windows that nobody needs to ask for again: they wait, or came in this run.
-    pub spoken_for: Vec<Window>,
+    pub claimed: Vec<Window>,
     /// For each collection the days that cannot be had: they wait by themselves, and whoever asks for one as well gets nothing.
-    pub lost: BTreeMap<String, BTreeSet<Day>>,
+    pub unfetchable: BTreeMap<String, BTreeSet<Day>>,
     /// Collections without days that the interrupted run has fetched already.
     pub fresh: BTreeSet<String>,
     /// The first day on which any collection has a document.
@@ -100,7 +103,7 @@ pub struct Held {
     pub last_days: BTreeMap<String, Day>,
 }
 
-impl Held {
+impl SyncState {
     /// The last day of which anything of `collection` has come from the phone: its own last day if wearing the ring makes it, else the
     /// last day of any that wearing makes, since a week without a workout is no sign.
     pub fn newest(&self, collection: &Collection) -> Option<Day> {
@@ -109,15 +112,18 @@ impl Held {
 }
 
 pub(super) fn newest(collection: &Collection, last_days: &BTreeMap<String, Day>) -> Option<Day> {
-    match is_worn(&collection.name) {
+    match requires_wear(&collection.name) {
         true => last_days.get(&collection.name).copied(),
-        false => last_days.iter().filter(|(name, _)| is_worn(name)).map(|(_, day)| *day).max(),
+        false => {
+            last_days.iter().filter(|(name, _)| requires_wear(name)).map(|(_, day)| *day).max()
+        }
     }
 }
 
 /// Whether wearing the ring makes it, every day; the view `coverage` says the same.
-pub fn is_worn(collection: &str) -> bool {
-    collection.starts_with("daily_") || ["sleep", "heartrate", "ring_battery_level"].contains(&collection)
+pub fn requires_wear(collection: &str) -> bool {
+    collection.starts_with("daily_")
+        || ["sleep", "heartrate", "ring_battery_level"].contains(&collection)
 }
 
 /// Days before the newest one whose documents may still change: they are marked partial and asked for again.
@@ -125,17 +131,22 @@ const TRAILING_DAYS: i64 = 7;
 /// So many days may lie between the newest documents and today without anything being late: a day's summary comes when it is over.
 const USUAL_DELAY: i64 = 2;
 /// How long a phone is waited for that brings nothing, in days.
-const LONGEST_SILENCE: i64 = 90;
+const MAX_SILENCE: i64 = 90;
 
 /// The last day that can no longer change, if `newest` is the last of which anything has come. What a phone was away from comes late, so
 /// the days after the newest one count as open, however long ago they are, up to a limit.
 pub fn settled_through(today: Day, newest: Option<Day>) -> Day {
-    newest.map_or(today, |newest| newest.plus(USUAL_DELAY).min(today)).plus(-TRAILING_DAYS).max(today.plus(-LONGEST_SILENCE))
+    newest
+        .map_or(today, |newest| newest.plus(USUAL_DELAY).min(today))
+        .plus(-TRAILING_DAYS)
+        .max(today.plus(-MAX_SILENCE))
 }
 
 impl QueuedWindow {
     pub(super) fn finish(&self, transaction: &Transaction, now: Instant) -> Result<(), StoreError> {
-        transaction.prepare_cached("UPDATE sync_windows SET done_at = ?2, error = NULL WHERE window = ?1")?.execute((self.id, now.0))?;
+        transaction
+            .prepare_cached("UPDATE sync_windows SET done_at = ?2, error = NULL WHERE window = ?1")?
+            .execute((self.id, now.0))?;
         Ok(())
     }
 }
@@ -144,7 +155,7 @@ impl Store {
     /// What is held at `now`. Days fetched after `now`, by a clock that has been set back since, count as not complete.
     ///
     /// A run that was interrupted is gone on with: days that may still change but came since it began count as complete.
-    pub fn held(&self, now: Instant) -> Result<Held, StoreError> {
+    pub fn held(&self, now: Instant) -> Result<SyncState, StoreError> {
         let since = self.interrupted_since(now)?.map_or(i64::MAX, Instant::seconds);
         let writer = self.writer();
         let mut islands = writer.prepare_cached(
@@ -153,16 +164,19 @@ impl Store {
                    FROM coverage_data WHERE (NOT partial OR fetched_at >= ?2) AND fetched_at <= ?1)
              GROUP BY resource, island ORDER BY resource, min(day)",
         )?;
-        let mut held = Held::default();
+        let mut held = SyncState::default();
         let mut rows = islands.query([now.0, since])?;
         while let Some(row) = rows.next()? {
             held.complete.entry(row.get(0)?).or_default().push((day_at(row, 1)?, day_at(row, 2)?));
         }
-        let mut fresh = writer.prepare_cached("SELECT name FROM collections WHERE last_sync >= ?1")?;
+        let mut fresh =
+            writer.prepare_cached("SELECT name FROM collections WHERE last_sync >= ?1")?;
         held.fresh = fresh.query_map([since], |row| row.get(0))?.collect::<Result<_, _>>()?;
         drop(fresh);
         held.first_day = writer
-            .query_row("SELECT min(day) FROM coverage_data WHERE documents > 0", [], |row| row.get::<_, Option<String>>(0))?
+            .query_row("SELECT min(day) FROM coverage_data WHERE documents > 0", [], |row| {
+                row.get::<_, Option<String>>(0)
+            })?
             .and_then(|day| day.parse().ok());
         held.last_days = last_days(&writer)?;
         drop(rows);
@@ -170,9 +184,12 @@ impl Store {
         drop(writer);
         let waiting = self.waiting()?;
         for queued in waiting.iter().filter(|queued| queued.is_lost()) {
-            held.lost.entry(queued.window.collection.clone()).or_default().insert(queued.window.from);
+            held.unfetchable
+                .entry(queued.window.collection.clone())
+                .or_default()
+                .insert(queued.window.from);
         }
-        held.spoken_for = waiting.into_iter().map(|queued| queued.window).collect();
+        held.claimed = waiting.into_iter().map(|queued| queued.window).collect();
         Ok(held)
     }
 
@@ -190,9 +207,13 @@ impl Store {
                 .execute((&window.collection, window.from.to_string(), window.to.to_string(), window.reason.as_str(), now.0))?
                 as u64;
         }
-        transaction.execute("UPDATE sync_runs SET windows = windows + ?1 WHERE state = 'running'", [added])?;
+        transaction.execute(
+            "UPDATE sync_runs SET windows = windows + ?1 WHERE state = 'running'",
+            [added],
+        )?;
         // Windows done long ago tell nobody anything; days say in coverage when they were fetched.
-        transaction.execute("DELETE FROM sync_windows WHERE done_at < ?1", [now.plus(-7 * 86_400).0])?;
+        transaction
+            .execute("DELETE FROM sync_windows WHERE done_at < ?1", [now.plus(-7 * 86_400).0])?;
         transaction.commit()?;
         Ok(added)
     }
@@ -207,7 +228,10 @@ impl Store {
              AND (attempts = 0 OR resource NOT IN (SELECT value FROM json_each(?1)))",
             [wanted],
         )?;
-        transaction.execute("UPDATE sync_runs SET windows = max(windows - ?1, 0) WHERE state = 'running'", [dropped])?;
+        transaction.execute(
+            "UPDATE sync_runs SET windows = max(windows - ?1, 0) WHERE state = 'running'",
+            [dropped],
+        )?;
         transaction.commit()?;
         Ok(())
     }
@@ -223,14 +247,20 @@ impl Store {
                 let (Ok(from), Ok(to)) = (day_at(row, 2), day_at(row, 3)) else { return Ok(None) };
                 Ok(Some(QueuedWindow {
                     id: row.get(0)?,
-                    window: Window { collection: row.get(1)?, from, to, reason: Reason::from_stored(&reason) },
+                    window: Window {
+                        collection: row.get(1)?,
+                        from,
+                        to,
+                        reason: Reason::from_stored(&reason),
+                    },
                     attempts: row.get(5)?,
                 }))
             })?
             .filter_map(Result::transpose)
             .collect::<Result<_, _>>()?;
         windows.sort_by(|a, b| {
-            let order = |queued: &QueuedWindow| (queued.window.reason, std::cmp::Reverse(queued.window.to));
+            let order =
+                |queued: &QueuedWindow| (queued.window.reason, std::cmp::Reverse(queued.window.to));
             order(a).cmp(&order(b)).then_with(|| a.window.collection.cmp(&b.window.collection))
         });
         Ok(windows)
@@ -244,34 +274,55 @@ impl Store {
              WHERE done_at IS NULL AND resource NOT IN (SELECT name FROM collections WHERE state NOT IN ('ok', 'waiting', 'error'))
              GROUP BY reason",
         )?;
-        let lengths = lengths.query_map([], |row| Ok((Reason::from_stored(&row.get::<_, String>(0)?), row.get(1)?)))?;
-        let none = [Reason::Trailing, Reason::Backfill, Reason::History].map(|reason| Ok((reason, 0)));
+        let lengths = lengths.query_map([], |row| {
+            Ok((Reason::from_stored(&row.get::<_, String>(0)?), row.get(1)?))
+        })?;
+        let none =
+            [Reason::Trailing, Reason::Backfill, Reason::History].map(|reason| Ok((reason, 0)));
         Ok(none.into_iter().chain(lengths).collect::<Result<_, _>>()?)
     }
 
     /// Oura refuses `collection`: its windows leave the run under way, and the queue as well unless a person asked for them, since the next
     /// run plans the others anew.
-    pub fn refuse(&self, collection: &str, state: &str, reason: &str) -> Result<Refused, StoreError> {
+    pub fn refuse(
+        &self,
+        collection: &str,
+        state: &str,
+        reason: &str,
+    ) -> Result<Refused, StoreError> {
         let mut writer = self.writer();
         let transaction = writer.transaction()?;
         let is_news = is_news(&transaction, collection, state)?;
-        transaction.execute("UPDATE collections SET state = ?2, reason = ?3 WHERE name = ?1", (collection, state, reason))?;
+        transaction.execute(
+            "UPDATE collections SET state = ?2, reason = ?3 WHERE name = ?1",
+            (collection, state, reason),
+        )?;
         let waiting = "SELECT count(*) FROM sync_windows WHERE resource = ?1 AND done_at IS NULL";
         let left: u64 = transaction.query_row(waiting, [collection], |row| row.get(0))?;
         transaction.execute("DELETE FROM sync_windows WHERE resource = ?1 AND done_at IS NULL AND reason <> 'backfill'", [collection])?;
-        transaction.execute("UPDATE sync_runs SET windows = max(windows - ?1, 0) WHERE state = 'running'", [left])?;
+        transaction.execute(
+            "UPDATE sync_runs SET windows = max(windows - ?1, 0) WHERE state = 'running'",
+            [left],
+        )?;
         transaction.commit()?;
         Ok(Refused { windows: left, is_news })
     }
 
-    /// Records that something went wrong: the window keeps waiting, its collection is in error. `by_itself`: the window may be to blame.
+    /// Records that something went wrong: the window keeps waiting, its collection is in error. `window_at_fault`: the window may be to blame.
     /// Whether the collection was not in error before.
-    pub fn fail_window(&self, window: &QueuedWindow, by_itself: bool, message: &str) -> Result<bool, StoreError> {
+    pub fn fail_window(
+        &self,
+        window: &QueuedWindow,
+        window_at_fault: bool,
+        message: &str,
+    ) -> Result<bool, StoreError> {
         let mut writer = self.writer();
         let catalog = self.catalog();
         let transaction = writer.transaction()?;
-        transaction
-            .execute("UPDATE sync_windows SET attempts = attempts + ?2, error = ?3 WHERE window = ?1", (window.id, by_itself, message))?;
+        transaction.execute(
+            "UPDATE sync_windows SET attempts = attempts + ?2, error = ?3 WHERE window = ?1",
+            (window.id, window_at_fault, message),
+        )?;
         let name = &window.window.collection;
         let reason = match catalog.get(name) {
             Some(collection) => trouble(&transaction, collection)?,
@@ -279,18 +330,27 @@ impl Store {
         };
         let reason = reason.as_deref().unwrap_or(message);
         let is_news = is_news(&transaction, name, "error")?;
-        transaction.execute("UPDATE collections SET state = 'error', reason = ?2 WHERE name = ?1", (name, reason))?;
+        transaction.execute(
+            "UPDATE collections SET state = 'error', reason = ?2 WHERE name = ?1",
+            (name, reason),
+        )?;
         transaction.commit()?;
         Ok(is_news)
     }
 
     /// Cuts windows to pieces of at most `most_days`, which are as much to blame as they were.
-    pub fn cut_windows(&self, windows: &[QueuedWindow], most_days: i64, now: Instant) -> Result<(), StoreError> {
+    pub fn cut_windows(
+        &self,
+        windows: &[QueuedWindow],
+        most_days: i64,
+        now: Instant,
+    ) -> Result<(), StoreError> {
         let mut writer = self.writer();
         let transaction = writer.transaction()?;
         let mut added = 0;
         for QueuedWindow { id, window, attempts } in windows {
-            added -= transaction.execute("DELETE FROM sync_windows WHERE window = ?1", [id])? as i64;
+            added -=
+                transaction.execute("DELETE FROM sync_windows WHERE window = ?1", [id])? as i64;
             let mut from = window.from;
             while from <= window.to {
                 let to = window.to.min(from.plus(most_days.max(1) - 1));
@@ -302,18 +362,25 @@ impl Store {
                 from = to.plus(1);
             }
         }
-        transaction.execute("UPDATE sync_runs SET windows = windows + ?1 WHERE state = 'running'", [added])?;
+        transaction.execute(
+            "UPDATE sync_runs SET windows = windows + ?1 WHERE state = 'running'",
+            [added],
+        )?;
         transaction.commit()?;
         Ok(())
     }
 
     /// Ends a window whose collection no longer exists.
-    pub(super) fn drop_window(&self, window: &QueuedWindow, now: Instant) -> Result<super::Stored, StoreError> {
+    pub(super) fn drop_window(
+        &self,
+        window: &QueuedWindow,
+        now: Instant,
+    ) -> Result<super::WriteStats, StoreError> {
         let mut writer = self.writer();
         let transaction = writer.transaction()?;
         window.finish(&transaction, now)?;
         transaction.commit()?;
-        Ok(super::Stored::default())
+        Ok(super::WriteStats::default())
     }
 }
 
@@ -324,7 +391,10 @@ fn is_news(connection: &Connection, collection: &str, state: &str) -> Result<boo
 }
 
 /// What goes wrong with windows of `collection` that wait, and with which days: `2026-10-20: Oura answers 500`.
-pub(super) fn trouble(connection: &Connection, collection: &Collection) -> Result<Option<String>, StoreError> {
+pub(super) fn trouble(
+    connection: &Connection,
+    collection: &Collection,
+) -> Result<Option<String>, StoreError> {
     let mut wrong = connection.prepare_cached(
         "SELECT from_day, to_day, error FROM sync_windows WHERE resource = ?1 AND done_at IS NULL AND error IS NOT NULL ORDER BY to_day",
     )?;
@@ -336,7 +406,10 @@ pub(super) fn trouble(connection: &Connection, collection: &Collection) -> Resul
         .filter_map(Result::transpose)
         .collect::<Result<_, _>>()?;
     let days: BTreeSet<Day> = wrong.iter().flat_map(|(from, to, _)| from.through(*to)).collect();
-    let (Some(first), Some(last), Some((.., message))) = (days.first(), days.last(), wrong.last()) else { return Ok(None) };
+    let (Some(first), Some(last), Some((.., message))) = (days.first(), days.last(), wrong.last())
+    else {
+        return Ok(None);
+    };
     let between = first.until(*last) + 1;
     Ok(Some(match days.len() as i64 {
         _ if matches!(collection.style, Style::TokenOnly | Style::Singleton) => message.clone(),
@@ -348,12 +421,19 @@ pub(super) fn trouble(connection: &Connection, collection: &Collection) -> Resul
 
 /// For each collection the last day on which it has a document.
 pub(super) fn last_days(connection: &Connection) -> Result<BTreeMap<String, Day>, StoreError> {
-    let mut rows = connection.prepare_cached("SELECT name, last_day FROM collections WHERE last_day IS NOT NULL")?;
+    let mut rows = connection
+        .prepare_cached("SELECT name, last_day FROM collections WHERE last_day IS NOT NULL")?;
     let rows = rows.query_map([], |row| Ok((row.get(0)?, day_at(row, 1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn day_at(row: &rusqlite::Row, column: usize) -> rusqlite::Result<Day> {
     let text: String = row.get(column)?;
-    Day::from_str(&text).map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error)))
+    Day::from_str(&text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(
+            column,
+            rusqlite::types::Type::Text,
+            Box::new(error),
+        )
+    })
 }

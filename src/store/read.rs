@@ -64,15 +64,15 @@ pub struct ReadLimits {
 /// The result of a read, by column.
 #[derive(Debug)]
 pub struct ColumnBatch {
-    pub columns: Vec<OutColumn>,
+    pub columns: Vec<ResultColumn>,
     pub rows: usize,
     /// How the result was cut, if it was.
-    pub cut: Option<Cut>,
+    pub cut: Option<Truncation>,
 }
 
 /// What cut a result, and how much there would have been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut {
+pub struct Truncation {
     pub limit: Limit,
     /// Rows that were counted.
     pub rows: usize,
@@ -82,7 +82,7 @@ pub struct Cut {
 
 /// One column: Int64, Float64, Utf8, Boolean or Timestamp(ns), nullable.
 #[derive(Clone, Debug)]
-pub struct OutColumn {
+pub struct ResultColumn {
     pub name: String,
     /// The table and column whose quantity it shows: it comes from there unchanged, or (as `query` finds out) aggregated.
     pub origin: Option<Origin>,
@@ -124,7 +124,9 @@ pub enum ReadError {
     },
     #[error("the statement has {expected} parameters, {given} values were given")]
     ParameterCount { expected: usize, given: usize },
-    #[error("parameter {0} is a list or an object; only strings, numbers, booleans and null can be bound")]
+    #[error(
+        "parameter {0} is a list or an object; only strings, numbers, booleans and null can be bound"
+    )]
     Parameter(usize),
     #[error("the time limit was reached")]
     Timeout,
@@ -156,7 +158,12 @@ impl Readers {
     }
 
     /// Runs one SELECT and blocks until it has ended, was cancelled or met a limit. `params` are bound to `?1`, `?2`, … in order.
-    pub fn read(&self, sql: &str, params: &[serde_json::Value], limits: &ReadLimits) -> Result<ColumnBatch, ReadError> {
+    pub fn read(
+        &self,
+        sql: &str,
+        params: &[serde_json::Value],
+        limits: &ReadLimits,
+    ) -> Result<ColumnBatch, ReadError> {
         let mut reader = self.take().map_err(ReadError::Unavailable)?;
         let mut result = attempt(&mut reader, sql, params, limits, self.zone);
         if matches!(result, Err(ReadError::Refused(Refusal::Table(_)))) {
@@ -191,7 +198,13 @@ enum Stop {
     Memory,
 }
 
-fn attempt(reader: &mut Guarded, sql: &str, params: &[serde_json::Value], limits: &ReadLimits, zone: Tz) -> Result<ColumnBatch, ReadError> {
+fn attempt(
+    reader: &mut Guarded,
+    sql: &str,
+    params: &[serde_json::Value],
+    limits: &ReadLimits,
+    zone: Tz,
+) -> Result<ColumnBatch, ReadError> {
     let stopped = Arc::new(OnceLock::new());
     let _running = Running::begin();
     watch_progress(reader, limits, stopped.clone()).map_err(ReadError::Unavailable)?;
@@ -203,7 +216,9 @@ fn attempt(reader: &mut Guarded, sql: &str, params: &[serde_json::Value], limits
     result.map_err(|failure| match (failure, stopped.get(), refusal) {
         (_, Some(Stop::Deadline), _) => ReadError::Timeout,
         (_, Some(Stop::Cancelled), _) => ReadError::Cancelled,
-        (_, Some(Stop::Memory), _) => ReadError::TooLarge("sorting or collecting its rows needs too much memory"),
+        (_, Some(Stop::Memory), _) => {
+            ReadError::TooLarge("sorting or collecting its rows needs too much memory")
+        }
         (_, None, Some(refusal)) => refusal.into(),
         (Failure::Read(error), ..) => error,
         (Failure::Prepare(error), ..) => explain_statement(reader, sql, error),
@@ -211,7 +226,11 @@ fn attempt(reader: &mut Guarded, sql: &str, params: &[serde_json::Value], limits
     })
 }
 
-fn watch_progress(reader: &mut Guarded, limits: &ReadLimits, stopped: Arc<OnceLock<Stop>>) -> rusqlite::Result<()> {
+fn watch_progress(
+    reader: &mut Guarded,
+    limits: &ReadLimits,
+    stopped: Arc<OnceLock<Stop>>,
+) -> rusqlite::Result<()> {
     let ReadLimits { deadline, cancelled, .. } = limits.clone();
     let (began, before) = (Instant::now(), memory_used());
     let stop: Arc<super::functions::Stop> = Arc::new(move || {
@@ -244,7 +263,13 @@ enum Failure {
     Read(ReadError),
 }
 
-fn run(reader: &Guarded, sql: &str, params: &[serde_json::Value], limits: &ReadLimits, zone: Tz) -> Result<ColumnBatch, Failure> {
+fn run(
+    reader: &Guarded,
+    sql: &str,
+    params: &[serde_json::Value],
+    limits: &ReadLimits,
+    zone: Tz,
+) -> Result<ColumnBatch, Failure> {
     let mut statement = reader.connection.prepare(sql).map_err(Failure::Prepare)?;
     if statement.column_count() == 0 || !statement.readonly() {
         return Err(Failure::Read(ReadError::NoRows));
@@ -252,10 +277,14 @@ fn run(reader: &Guarded, sql: &str, params: &[serde_json::Value], limits: &ReadL
     bind(&mut statement, params)?;
 
     let trusted = !is_compound(sql);
-    let origins: Vec<_> =
-        statement.columns_with_metadata().map(|column| origin(column.table_name(), column.origin_name()).filter(|_| trusted)).collect();
+    let origins: Vec<_> = statement
+        .columns_with_metadata()
+        .map(|column| origin(column.table_name(), column.origin_name()).filter(|_| trusted))
+        .collect();
     let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
-    let builder = |column: Column<'_>| ColumnBuilder::new(column.name(), column.decl_type().filter(|_| trusted), zone);
+    let builder = |column: Column<'_>| {
+        ColumnBuilder::new(column.name(), column.decl_type().filter(|_| trusted), zone)
+    };
     let mut builders: Vec<_> = statement.columns().map(builder).collect();
 
     let (mut count, mut bytes, mut cut) = (0, 0, None);
@@ -268,7 +297,7 @@ fn run(reader: &Guarded, sql: &str, params: &[serde_json::Value], limits: &ReadL
         };
         if let Some(limit) = reached {
             let (more, counted) = count_rest(&mut rows, limits);
-            cut = Some(Cut { limit, rows: count + 1 + more, counted });
+            cut = Some(Truncation { limit, rows: count + 1 + more, counted });
             break;
         }
         for (index, builder) in builders.iter_mut().enumerate() {
@@ -283,7 +312,7 @@ fn run(reader: &Guarded, sql: &str, params: &[serde_json::Value], limits: &ReadL
         .into_iter()
         .zip(origins)
         .zip(builders)
-        .map(|((name, origin), builder)| OutColumn { name, origin, values: builder.finish() })
+        .map(|((name, origin), builder)| ResultColumn { name, origin, values: builder.finish() })
         .collect();
     Ok(ColumnBatch { columns, rows: count, cut })
 }
@@ -320,9 +349,10 @@ fn sql_value(param: &serde_json::Value) -> Option<Value> {
     Some(match param {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(value) => Value::Integer(i64::from(*value)),
-        serde_json::Value::Number(number) => {
-            number.as_i64().map_or_else(|| number.as_f64().map(Value::Real), |value| Some(Value::Integer(value)))?
-        }
+        serde_json::Value::Number(number) => number.as_i64().map_or_else(
+            || number.as_f64().map(Value::Real),
+            |value| Some(Value::Integer(value)),
+        )?,
         serde_json::Value::String(text) => Value::Text(text.clone()),
         serde_json::Value::Array(_) | serde_json::Value::Object(_) => return None,
     })
@@ -342,7 +372,9 @@ fn is_compound(sql: &str) -> bool {
             unseen.push(inside_unseen || opens_unseen);
         } else if token.is(")") {
             unseen.pop();
-        } else if !inside_unseen && ["UNION", "EXCEPT", "INTERSECT"].iter().any(|word| token.is_word(word)) {
+        } else if !inside_unseen
+            && ["UNION", "EXCEPT", "INTERSECT"].iter().any(|word| token.is_word(word))
+        {
             return true;
         }
         opens_unseen = token.is_word("IN") || token.is_word("EXISTS");
@@ -356,9 +388,16 @@ fn explain_statement(reader: &Guarded, sql: &str, error: rusqlite::Error) -> Rea
     match error {
         Error::Empty => ReadError::Empty,
         Error::MultipleStatement => ReadError::SeveralStatements,
-        Error::NulError(_) => ReadError::Syntax { message: "the statement contains a NUL character".to_owned(), offset: sql.find('\0') },
-        Error::SqlInputError { msg, offset, .. } => mistake(reader, sql, msg, usize::try_from(offset).ok()),
-        Error::SqliteFailure(code, Some(message)) if code.code == ErrorCode::Unknown => mistake(reader, sql, message, None),
+        Error::NulError(_) => ReadError::Syntax {
+            message: "the statement contains a NUL character".to_owned(),
+            offset: sql.find('\0'),
+        },
+        Error::SqlInputError { msg, offset, .. } => {
+            mistake(reader, sql, msg, usize::try_from(offset).ok())
+        }
+        Error::SqliteFailure(code, Some(message)) if code.code == ErrorCode::Unknown => {
+            mistake(reader, sql, message, None)
+        }
         other => explain_run(other),
     }
 }
@@ -367,24 +406,33 @@ fn explain_statement(reader: &Guarded, sql: &str, error: rusqlite::Error) -> Rea
 fn explain_run(error: rusqlite::Error) -> ReadError {
     use rusqlite::ErrorCode;
     match error.sqlite_error_code() {
-        Some(ErrorCode::TooBig) => ReadError::TooLarge("the statement, or a text or blob in it, is too large"),
+        Some(ErrorCode::TooBig) => {
+            ReadError::TooLarge("the statement, or a text or blob in it, is too large")
+        }
         Some(ErrorCode::OutOfMemory) => ReadError::TooLarge("it needs more memory than there is"),
-        Some(ErrorCode::Unknown | ErrorCode::TypeMismatch | ErrorCode::ParameterOutOfRange) => ReadError::Failed(error.to_string()),
+        Some(ErrorCode::Unknown | ErrorCode::TypeMismatch | ErrorCode::ParameterOutOfRange) => {
+            ReadError::Failed(error.to_string())
+        }
         _ => ReadError::Unavailable(error),
     }
 }
 
 /// SQLITE_ERROR stands for every mistake in a statement; the message tells which.
 fn mistake(reader: &Guarded, sql: &str, message: String, offset: Option<usize>) -> ReadError {
-    let unknown = |kind: &'static str| Some((kind, message.strip_prefix(&format!("no such {kind}: "))?.to_owned()));
+    let unknown = |kind: &'static str| {
+        Some((kind, message.strip_prefix(&format!("no such {kind}: "))?.to_owned()))
+    };
     match ["table", "column", "function"].into_iter().find_map(unknown) {
-        Some((kind, name)) => ReadError::Unknown { kind, name, offset, known: known(reader, sql, kind) },
+        Some((kind, name)) => {
+            ReadError::Unknown { kind, name, offset, known: known(reader, sql, kind) }
+        }
         None => ReadError::Syntax { message, offset },
     }
 }
 
 fn known(reader: &Guarded, sql: &str, kind: &str) -> Vec<String> {
-    let tables: Vec<String> = reader.tables().into_iter().filter(|table| is_for_queries(table)).collect();
+    let tables: Vec<String> =
+        reader.tables().into_iter().filter(|table| is_for_queries(table)).collect();
     if kind == "table" {
         return tables;
     }
@@ -392,8 +440,12 @@ fn known(reader: &Guarded, sql: &str, kind: &str) -> Vec<String> {
         return open_functions().map(str::to_owned).collect();
     }
     let text = sql.to_ascii_lowercase();
-    let mut columns: Vec<_> =
-        tables.iter().filter(|table| text.contains(table.as_str())).filter_map(|table| reader.columns(table).ok()).flatten().collect();
+    let mut columns: Vec<_> = tables
+        .iter()
+        .filter(|table| text.contains(table.as_str()))
+        .filter_map(|table| reader.columns(table).ok())
+        .flatten()
+        .collect();
     columns.sort();
     columns.dedup();
     columns

@@ -31,7 +31,9 @@ pub(super) fn open(path: &Path, patience: Duration) -> rusqlite::Result<Reading>
     };
     match (refused.sqlite_error_code(), immutable(path)) {
         (Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly), Some(address)) if !has_log(path) => {
-            let connection = Connection::open_with_flags(address.as_str(), flags | OpenFlags::SQLITE_OPEN_URI).and_then(connect)?;
+            let connection =
+                Connection::open_with_flags(address.as_str(), flags | OpenFlags::SQLITE_OPEN_URI)
+                    .and_then(connect)?;
             Ok(Reading { connection, immutable: true })
         }
         _ => Err(refused),

@@ -52,16 +52,29 @@ impl Rollup {
 }
 
 /// Brings the buckets that `span` touches up to date. `series` restricts it to one series of samples.
-pub(super) fn refresh(transaction: &Transaction, of: &str, series: Option<i64>, span: Range<Instant>) -> Result<(), StoreError> {
+pub(super) fn refresh(
+    transaction: &Transaction,
+    of: &str,
+    series: Option<i64>,
+    span: Range<Instant>,
+) -> Result<(), StoreError> {
     let mut finer = None;
     for rollup in ROLLUPS.iter().filter(|rollup| rollup.of == of) {
         let begin = span.start.0.div_euclid(rollup.seconds) * rollup.seconds;
-        let end = (span.end.0.saturating_sub(1).div_euclid(rollup.seconds) + 1).saturating_mul(rollup.seconds);
+        let end = (span.end.0.saturating_sub(1).div_euclid(rollup.seconds) + 1)
+            .saturating_mul(rollup.seconds);
         let values: Vec<i64> = [begin, end].into_iter().chain(series).collect();
-        let within = format!("time >= ?1 AND time < ?2{}", if series.is_some() { " AND series = ?3" } else { "" });
+        let within = format!(
+            "time >= ?1 AND time < ?2{}",
+            if series.is_some() { " AND series = ?3" } else { "" }
+        );
         let table = stored(rollup.table, rollup.of);
-        transaction.prepare_cached(&format!("DELETE FROM {table} WHERE {within}"))?.execute(params_from_iter(&values))?;
-        transaction.prepare_cached(&summary(rollup, finer, &within))?.execute(params_from_iter(&values))?;
+        transaction
+            .prepare_cached(&format!("DELETE FROM {table} WHERE {within}"))?
+            .execute(params_from_iter(&values))?;
+        transaction
+            .prepare_cached(&summary(rollup, finer, &within))?
+            .execute(params_from_iter(&values))?;
         finer = Some(rollup);
     }
     Ok(())
@@ -83,7 +96,10 @@ fn summary(rollup: &Rollup, finer: Option<&Rollup>, within: &str) -> String {
     let Rollup { key, seconds, of, .. } = *rollup;
     let value = quoted(rollup.value);
     let (from, columns) = match finer {
-        Some(finer) => (stored(finer.table, of), "min(minimum), max(maximum), total(sum), sum(count)".to_owned()),
+        Some(finer) => (
+            stored(finer.table, of),
+            "min(minimum), max(maximum), total(sum), sum(count)".to_owned(),
+        ),
         None => (stored(of, of), format!("min({value}), max({value}), total({value}), count(*)")),
     };
     let present = if finer.is_some() { String::new() } else { format!(" AND {value} IS NOT NULL") };

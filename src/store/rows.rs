@@ -8,16 +8,16 @@ use rusqlite::Transaction;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::documents::{self, Put, Stored};
+use super::documents::{self, WindowWriter, WriteStats};
 use super::queue::{Window, day_at};
 use super::schema::{quoted, row_columns, row_key};
 use super::{StoreError, derive, rollups};
 use crate::catalog::{Cell, Collection};
 use crate::time::{Day, Instant, Tz};
 
-impl Put<'_> {
+impl WindowWriter<'_> {
     /// Upserts rows whose day lies in the window; the padding around it is another window's.
-    pub(super) fn rows(&self, documents: &[Box<RawValue>]) -> Result<Stored, StoreError> {
+    pub(super) fn rows(&self, documents: &[Box<RawValue>]) -> Result<WriteStats, StoreError> {
         let collection = self.collection;
         let columns: Vec<usize> = row_columns(collection).map(|(place, _)| place).collect();
         let names: Vec<String> = std::iter::once("time".to_owned())
@@ -41,13 +41,20 @@ impl Put<'_> {
         ))?;
         let Window { from, to, .. } = &self.window.window;
         let (from, end) = (from.midnight(self.zone), to.plus(1).midnight(self.zone));
-        let key_places: Vec<usize> =
-            columns.iter().copied().zip(&names[1..]).filter(|(_, name)| key.contains(name)).map(|(place, _)| place).collect();
-        let mut stored = Stored::default();
+        let key_places: Vec<usize> = columns
+            .iter()
+            .copied()
+            .zip(&names[1..])
+            .filter(|(_, name)| key.contains(name))
+            .map(|(place, _)| place)
+            .collect();
+        let mut stored = WriteStats::default();
         let mut seen = HashSet::new();
         for payload in documents {
             let value: Value = serde_json::from_str(payload.get()).unwrap_or(Value::Null);
-            let Some(at) = collection.read(&value, self.zone).ok().and_then(|reading| reading.start_at) else {
+            let Some(at) =
+                collection.read(&value, self.zone).ok().and_then(|reading| reading.start_at)
+            else {
                 self.keep_unreadable(payload.get())?;
                 continue;
             };
@@ -59,7 +66,11 @@ impl Put<'_> {
             insert.raw_bind_parameter(1, at.0)?;
             for (parameter, place) in (2..).zip(&columns) {
                 let is_key = key.contains(&names[parameter - 1]);
-                derive::bind(&mut insert, parameter, if is_key && cells[*place] == Cell::Null { &EMPTY } else { &cells[*place] })?;
+                derive::bind(
+                    &mut insert,
+                    parameter,
+                    if is_key && cells[*place] == Cell::Null { &EMPTY } else { &cells[*place] },
+                )?;
             }
             derive::bind(&mut insert, names.len(), &collection.extra(&value))?;
             stored.changed += insert.raw_execute()? as u64;
@@ -72,19 +83,28 @@ impl Put<'_> {
         Ok(stored)
     }
 
-    /// Rows inside the window that did not come any more become raw documents that are marked deleted, so that nothing is lost. An answer
+    /// Rows inside the window that did not come any more become raw documents that are marked deleted, so that nothing is unfetchable. An answer
     /// without any row is no reason to believe that all of them have gone.
-    fn take_out_unseen(&self, key: &[String], span: Range<Instant>, seen: &HashSet<u64>) -> Result<u64, StoreError> {
+    fn take_out_unseen(
+        &self,
+        key: &[String],
+        span: Range<Instant>,
+        seen: &HashSet<u64>,
+    ) -> Result<u64, StoreError> {
         let table = quoted(&self.collection.table);
         let known: usize = self
             .transaction
-            .prepare_cached(&format!("SELECT count(*) FROM {table} WHERE time >= ?1 AND time < ?2"))?
+            .prepare_cached(&format!(
+                "SELECT count(*) FROM {table} WHERE time >= ?1 AND time < ?2"
+            ))?
             .query_row((span.start.0, span.end.0), |row| row.get(0))?;
         if seen.is_empty() || known <= seen.len() {
             return Ok(0);
         }
         let fields: String = row_columns(self.collection)
-            .map(|(_, column)| format!(", '{}', {}", column.name.replace('\'', "''"), quoted(&column.name)))
+            .map(|(_, column)| {
+                format!(", '{}', {}", column.name.replace('\'', "''"), quoted(&column.name))
+            })
             .collect();
         let timestamp = self.collection.time.start.first().copied().unwrap_or("timestamp");
         let mut rows = self.transaction.prepare(&format!(
@@ -94,13 +114,24 @@ impl Put<'_> {
         ))?;
         let gone: Vec<(i64, Vec<Cell>, String)> = rows
             .query_map((span.start.0, span.end.0), |row| {
-                let rest = (1..key.len()).map(|place| Ok(Cell::Text(row.get(place)?))).collect::<rusqlite::Result<Vec<Cell>>>()?;
+                let rest = (1..key.len())
+                    .map(|place| Ok(Cell::Text(row.get(place)?)))
+                    .collect::<rusqlite::Result<Vec<Cell>>>()?;
                 Ok((row.get(0)?, rest, row.get(key.len())?))
             })?
-            .filter(|row| row.as_ref().map_or(true, |(time, rest, _)| !seen.contains(&row_hash(*time, rest.iter()))))
+            .filter(|row| {
+                row.as_ref()
+                    .map_or(true, |(time, rest, _)| !seen.contains(&row_hash(*time, rest.iter())))
+            })
             .collect::<Result<_, _>>()?;
-        let wheres: Vec<String> = key.iter().enumerate().map(|(place, name)| format!("{name} = ?{}", place + 1)).collect();
-        let mut delete = self.transaction.prepare(&format!("DELETE FROM {table} WHERE {}", wheres.join(" AND ")))?;
+        let wheres: Vec<String> = key
+            .iter()
+            .enumerate()
+            .map(|(place, name)| format!("{name} = ?{}", place + 1))
+            .collect();
+        let mut delete = self
+            .transaction
+            .prepare(&format!("DELETE FROM {table} WHERE {}", wheres.join(" AND ")))?;
         for (time, rest, payload) in &gone {
             let mut value: Value = serde_json::from_str(payload).unwrap_or(Value::Null);
             if let Some(fields) = value.as_object_mut() {
@@ -118,18 +149,29 @@ impl Put<'_> {
 }
 
 /// Counts the rows of each covered day anew: in another zone they lie in other days.
-pub(super) fn recount(transaction: &Transaction, collection: &Collection, zone: Tz) -> Result<(), StoreError> {
+pub(super) fn recount(
+    transaction: &Transaction,
+    collection: &Collection,
+    zone: Tz,
+) -> Result<(), StoreError> {
     let mut days = transaction.prepare("SELECT day FROM coverage_data WHERE resource = ?1")?;
-    let days: Vec<Day> = days.query_map([&collection.name], |row| day_at(row, 0))?.collect::<Result<_, _>>()?;
+    let days: Vec<Day> =
+        days.query_map([&collection.name], |row| day_at(row, 0))?.collect::<Result<_, _>>()?;
     let mut count = transaction.prepare(&format!(
         "UPDATE coverage_data SET documents = (SELECT count(*) FROM {} WHERE time >= ?3 AND time < ?4) WHERE resource = ?1 AND day = ?2",
         quoted(&collection.table)
     ))?;
     for day in days {
-        count.execute((&collection.name, day.to_string(), day.midnight(zone).0, day.plus(1).midnight(zone).0))?;
+        count.execute((
+            &collection.name,
+            day.to_string(),
+            day.midnight(zone).0,
+            day.plus(1).midnight(zone).0,
+        ))?;
     }
     let (documents, first, last) = documents::held(transaction, collection)?;
-    let held = "UPDATE collections SET documents = ?2, first_day = ?3, last_day = ?4 WHERE name = ?1";
+    let held =
+        "UPDATE collections SET documents = ?2, first_day = ?3, last_day = ?4 WHERE name = ?1";
     transaction.execute(held, (&collection.name, documents, first, last))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::queue::day_at;
-use super::{Store, StoreError, Stored, derive};
+use super::{Store, StoreError, WriteStats, derive};
 use crate::time::{Day, Instant};
 
 /// What set a sync off.
@@ -90,7 +90,7 @@ impl Store {
     }
 
     /// Has the days up to `now` in the calendar, as a run that begins does. Where there is something to write, waits for the write under way.
-    pub fn reach(&self, now: Instant) -> Result<(), StoreError> {
+    pub fn extend_calendar(&self, now: Instant) -> Result<(), StoreError> {
         let today = now.day(self.shared.zone);
         if derive::last_calendar_day(&self.inspector())?.is_none_or(|last| last >= today) {
             return Ok(());
@@ -99,7 +99,14 @@ impl Store {
     }
 
     /// `windows`: how many there were, without those of collections that Oura refuses.
-    pub fn end_run(&self, run: i64, end: &RunEnd, windows: u64, requests: u64, now: Instant) -> Result<(), StoreError> {
+    pub fn end_run(
+        &self,
+        run: i64,
+        end: &RunEnd,
+        windows: u64,
+        requests: u64,
+        now: Instant,
+    ) -> Result<(), StoreError> {
         let (state, message) = match end {
             RunEnd::Done => ("done", None),
             RunEnd::Failed(message) => ("failed", Some(message.as_str())),
@@ -167,7 +174,9 @@ impl Store {
 
     /// The last day with a main sleep.
     pub fn last_night(&self) -> Result<Option<Day>, StoreError> {
-        let day = self.inspector().query_row("SELECT max(day) FROM nights", [], |row| row.get::<_, Option<String>>(0))?;
+        let day = self
+            .inspector()
+            .query_row("SELECT max(day) FROM nights", [], |row| row.get::<_, Option<String>>(0))?;
         Ok(day.and_then(|day| day.parse().ok()))
     }
 
@@ -179,7 +188,7 @@ impl Store {
 }
 
 /// The run under way has done one window more.
-pub(super) fn advance(transaction: &Transaction, stored: Stored) -> Result<(), StoreError> {
+pub(super) fn advance(transaction: &Transaction, stored: WriteStats) -> Result<(), StoreError> {
     transaction
         .prepare_cached(
             "UPDATE sync_runs SET windows_done = windows_done + 1, documents = documents + ?1, changed = changed + ?2

@@ -10,7 +10,10 @@ use super::{StoreError, functions, reading};
 use crate::catalog::{Catalog, Collection, Column, KeyRule, Storage};
 
 /// In order; a migration is never changed once released. `user_version` counts those applied.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_store.sql"), include_str!("../../migrations/0002_rollups.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_store.sql"),
+    include_str!("../../migrations/0002_rollups.sql"),
+];
 
 /// (name, definition), later ones may use earlier ones. A view whose tables the catalogue does not have is left out; of two with one name,
 /// the first that can be read counts.
@@ -37,12 +40,19 @@ const INDEXES: &[(&str, &str)] = &[(
 
 /// (table, its primary key's statistics as ANALYZE would write them: rows, and rows for each value of one column, two columns, …). They
 /// are declared, not gathered: a plan must not depend on how much was there when. Ten years hold about as many.
-const STATISTICS: &[(&str, &str)] =
-    &[("samples_data", "13000000 1200000 1 1"), ("samples_1h_data", "400000 40000 1"), ("samples_1d_data", "20000 2000 1")];
+const STATISTICS: &[(&str, &str)] = &[
+    ("samples_data", "13000000 1200000 1 1"),
+    ("samples_1h_data", "400000 40000 1"),
+    ("samples_1d_data", "20000 2000 1"),
+];
 
 /// Leading columns of every document table.
-pub(super) const DOCUMENT_COLUMNS: &[(&str, &str)] =
-    &[("document", "INTEGER PRIMARY KEY"), ("time", "TIMESTAMP"), ("day", "DATE"), ("utc_offset", "INTEGER")];
+pub(super) const DOCUMENT_COLUMNS: &[(&str, &str)] = &[
+    ("document", "INTEGER PRIMARY KEY"),
+    ("time", "TIMESTAMP"),
+    ("day", "DATE"),
+    ("utc_offset", "INTEGER"),
+];
 
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let connect = || -> Result<Connection, StoreError> {
@@ -96,7 +106,8 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 fn is_blank(connection: &Connection) -> Result<bool, StoreError> {
-    Ok(connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?)
+    Ok(connection
+        .query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?)
 }
 
 fn version(connection: &Connection) -> Result<u32, StoreError> {
@@ -104,7 +115,10 @@ fn version(connection: &Connection) -> Result<u32, StoreError> {
 }
 
 /// Drops what derives from raw documents and creates it anew, empty. Row tables keep their rows and get the columns they lack.
-pub(super) fn create_derived(transaction: &Transaction, catalog: &Catalog) -> Result<(), StoreError> {
+pub(super) fn create_derived(
+    transaction: &Transaction,
+    catalog: &Catalog,
+) -> Result<(), StoreError> {
     for (name, _) in VIEWS.iter().rev() {
         transaction.execute_batch(&format!("DROP VIEW IF EXISTS {name}"))?;
     }
@@ -128,10 +142,14 @@ pub(super) fn create_derived(transaction: &Transaction, catalog: &Catalog) -> Re
     mark_removed(transaction, catalog)?;
     transaction.execute_batch("ANALYZE sqlite_schema; DELETE FROM sqlite_stat1")?;
     for (table, statistics) in STATISTICS {
-        transaction.execute("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?1, ?1, ?2)", [table, statistics])?;
+        transaction.execute(
+            "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?1, ?1, ?2)",
+            [table, statistics],
+        )?;
     }
     for (name, definition) in VIEWS {
-        let exists = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1)";
+        let exists =
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1)";
         if transaction.query_row(exists, [name], |row| row.get(0))? {
             continue;
         }
@@ -145,10 +163,16 @@ pub(super) fn create_derived(transaction: &Transaction, catalog: &Catalog) -> Re
     Ok(())
 }
 
-fn create_document_table(transaction: &Transaction, collection: &Collection) -> Result<(), StoreError> {
+fn create_document_table(
+    transaction: &Transaction,
+    collection: &Collection,
+) -> Result<(), StoreError> {
     let table = &collection.table;
     let fixed = DOCUMENT_COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}"));
-    let own = collection.columns.iter().map(|column| format!("{} {}", quoted(&column.name), column.kind.declared()));
+    let own = collection
+        .columns
+        .iter()
+        .map(|column| format!("{} {}", quoted(&column.name), column.kind.declared()));
     let columns: Vec<String> = fixed.chain(own).collect();
     transaction.execute_batch(&format!(
         "DROP TABLE IF EXISTS {table};
@@ -169,30 +193,46 @@ fn create_document_table(transaction: &Transaction, collection: &Collection) -> 
 fn create_row_table(transaction: &Transaction, collection: &Collection) -> Result<(), StoreError> {
     let table = quoted(&collection.table);
     let mut columns = vec!["time TIMESTAMP NOT NULL".to_owned()];
-    columns.extend(row_columns(collection).map(|(_, column)| format!("{} {}", quoted(&column.name), column.kind.declared())));
+    columns.extend(
+        row_columns(collection)
+            .map(|(_, column)| format!("{} {}", quoted(&column.name), column.kind.declared())),
+    );
     columns.push("extra JSON".to_owned());
     let key = row_key(collection).join(", ");
-    let create = format!("CREATE TABLE {table} ({}, PRIMARY KEY ({key})) WITHOUT ROWID", columns.join(", "));
+    let create =
+        format!("CREATE TABLE {table} ({}, PRIMARY KEY ({key})) WITHOUT ROWID", columns.join(", "));
 
     let mut present = transaction.prepare("SELECT name, type FROM pragma_table_info(?1)")?;
-    let present: HashMap<String, String> =
-        present.query_map([&collection.table], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let present: HashMap<String, String> = present
+        .query_map([&collection.table], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
     if present.is_empty() {
         return Ok(transaction.execute_batch(&create)?);
     }
-    let widened = |column: &Column| present.get(&column.name).is_some_and(|declared| declared != column.kind.declared());
+    let widened = |column: &Column| {
+        present.get(&column.name).is_some_and(|declared| declared != column.kind.declared())
+    };
     if row_columns(collection).any(|(_, column)| widened(column)) {
         // SQLite cannot change a column's type in place.
         let before = quoted(&format!("{}_before", collection.table));
-        let names = row_columns(collection).map(|(_, column)| column.name.as_str()).chain(["time", "extra"]);
-        let kept: Vec<String> = names.filter(|name| present.contains_key(*name)).map(quoted).collect();
+        let names = row_columns(collection)
+            .map(|(_, column)| column.name.as_str())
+            .chain(["time", "extra"]);
+        let kept: Vec<String> =
+            names.filter(|name| present.contains_key(*name)).map(quoted).collect();
         let kept = kept.join(", ");
         return Ok(transaction.execute_batch(&format!(
             "ALTER TABLE {table} RENAME TO {before}; {create}; INSERT INTO {table} ({kept}) SELECT {kept} FROM {before}; DROP TABLE {before}"
         ))?);
     }
-    for (_, column) in row_columns(collection).filter(|(_, column)| !present.contains_key(&column.name)) {
-        transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {} {}", quoted(&column.name), column.kind.declared()))?;
+    for (_, column) in
+        row_columns(collection).filter(|(_, column)| !present.contains_key(&column.name))
+    {
+        transaction.execute_batch(&format!(
+            "ALTER TABLE {table} ADD COLUMN {} {}",
+            quoted(&column.name),
+            column.kind.declared()
+        ))?;
     }
     Ok(())
 }
@@ -202,15 +242,23 @@ fn mark_removed(transaction: &Transaction, catalog: &Catalog) -> Result<(), Stor
     let mut known = transaction.prepare("SELECT name FROM collections")?;
     let known: Vec<String> = known.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for name in known.iter().filter(|name| catalog.get(name).is_none()) {
-        let reason = format!("Oura's API {} no longer has this collection; what was fetched stays", catalog.version);
-        transaction.execute("UPDATE collections SET state = 'removed', reason = ?2 WHERE name = ?1", (name, reason))?;
+        let reason = format!(
+            "Oura's API {} no longer has this collection; what was fetched stays",
+            catalog.version
+        );
+        transaction.execute(
+            "UPDATE collections SET state = 'removed', reason = ?2 WHERE name = ?1",
+            (name, reason),
+        )?;
     }
     Ok(())
 }
 
 /// Every table that holds something of the person.
 pub(super) fn tables(transaction: &Transaction) -> Result<Vec<String>, StoreError> {
-    let mut names = transaction.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('meta', 'series')")?;
+    let mut names = transaction.prepare(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('meta', 'series')",
+    )?;
     Ok(names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
@@ -224,7 +272,18 @@ pub(super) fn row_columns(collection: &Collection) -> impl Iterator<Item = (usiz
 /// The key of a row table: the catalogue's, with the timestamp called `time`.
 pub(super) fn row_key(collection: &Collection) -> Vec<String> {
     let KeyRule::Fields(fields) = &collection.key else { return vec!["time".to_owned()] };
-    fields.iter().map(|field| if collection.time.start.contains(field) { "time".to_owned() } else { quoted(field) }).collect()
+    fields
+        .iter()
+        .map(
+            |field| {
+                if collection.time.start.contains(field) {
+                    "time".to_owned()
+                } else {
+                    quoted(field)
+                }
+            },
+        )
+        .collect()
 }
 
 /// An identifier, safe in SQL whatever its characters.

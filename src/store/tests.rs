@@ -6,7 +6,10 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{QueuedWindow, ROLLUPS, Reason, Refused, Rollup, Store, StoreError, Stored, Window, settled_through};
+use super::{
+    QueuedWindow, ROLLUPS, Reason, Refused, Rollup, Store, StoreError, Window, WriteStats,
+    settled_through,
+};
 use crate::catalog::Catalog;
 use crate::time::{Day, Instant, Tz};
 
@@ -28,11 +31,20 @@ fn window(collection: &str, on: &str, reason: Reason) -> Window {
 }
 
 /// Queues a window and stores `documents` as its answer.
-fn put(store: &Store, collection: &str, from: &str, to: &str, documents: &[Value]) -> Stored {
-    let window = Window { collection: collection.to_owned(), from: day(from), to: day(to), reason: Reason::History };
+fn put(store: &Store, collection: &str, from: &str, to: &str, documents: &[Value]) -> WriteStats {
+    let window = Window {
+        collection: collection.to_owned(),
+        from: day(from),
+        to: day(to),
+        reason: Reason::History,
+    };
     store.enqueue(std::slice::from_ref(&window), now()).unwrap();
-    let queued: QueuedWindow = store.waiting().unwrap().into_iter().find(|queued| queued.window == window).unwrap();
-    let documents: Vec<Box<RawValue>> = documents.iter().map(|document| RawValue::from_string(document.to_string()).unwrap()).collect();
+    let queued: QueuedWindow =
+        store.waiting().unwrap().into_iter().find(|queued| queued.window == window).unwrap();
+    let documents: Vec<Box<RawValue>> = documents
+        .iter()
+        .map(|document| RawValue::from_string(document.to_string()).unwrap())
+        .collect();
     store.put_window(&queued, &documents, now()).unwrap()
 }
 
@@ -64,11 +76,28 @@ fn night(id: &str, day: &str, start: &str, hrv: &[Option<f64>]) -> Value {
 fn a_document_that_changes_gets_a_revision_and_one_that_does_not_gets_none() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let first = put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[readiness("a", "2026-01-05", 70)]);
-    assert_eq!(first, Stored { documents: 1, changed: 1, deleted: 0 });
-    let reordered: Value = serde_json::from_str(&readiness("a", "2026-01-05", 70).to_string()).unwrap();
+    let first = put(
+        &store,
+        "daily_readiness",
+        "2026-01-01",
+        "2026-01-31",
+        &[readiness("a", "2026-01-05", 70)],
+    );
+    assert_eq!(first, WriteStats { documents: 1, changed: 1, deleted: 0 });
+    let reordered: Value =
+        serde_json::from_str(&readiness("a", "2026-01-05", 70).to_string()).unwrap();
     assert_eq!(put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[reordered]).changed, 0);
-    assert_eq!(put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[readiness("a", "2026-01-05", 71)]).changed, 1);
+    assert_eq!(
+        put(
+            &store,
+            "daily_readiness",
+            "2026-01-01",
+            "2026-01-31",
+            &[readiness("a", "2026-01-05", 71)]
+        )
+        .changed,
+        1
+    );
     assert_eq!(text(&store, "SELECT revision FROM oura_raw_documents"), "2");
     assert_eq!(text(&store, "SELECT score FROM daily_readiness"), "71");
 }
@@ -79,12 +108,29 @@ fn a_document_gone_from_inside_its_window_is_marked_and_comes_back_if_it_returns
     let store = open(folder.path(), Tz::UTC);
     let (a, b) = (readiness("a", "2026-01-05", 70), readiness("b", "2026-01-06", 80));
     put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[a.clone(), b.clone()]);
-    assert_eq!(put(&store, "daily_readiness", "2026-01-01", "2026-01-31", std::slice::from_ref(&b)).deleted, 1);
+    assert_eq!(
+        put(&store, "daily_readiness", "2026-01-01", "2026-01-31", std::slice::from_ref(&b))
+            .deleted,
+        1
+    );
     assert_eq!(text(&store, "SELECT group_concat(score) FROM daily_readiness"), "80");
-    assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents"), "2", "nothing is ever removed");
+    assert_eq!(
+        text(&store, "SELECT count(*) FROM oura_raw_documents"),
+        "2",
+        "nothing is ever removed"
+    );
     put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[a, b]);
-    assert_eq!(text(&store, "SELECT group_concat(score) FROM (SELECT score FROM daily_readiness ORDER BY day)"), "70,80");
-    assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents WHERE deleted_at IS NOT NULL"), "0");
+    assert_eq!(
+        text(
+            &store,
+            "SELECT group_concat(score) FROM (SELECT score FROM daily_readiness ORDER BY day)"
+        ),
+        "70,80"
+    );
+    assert_eq!(
+        text(&store, "SELECT count(*) FROM oura_raw_documents WHERE deleted_at IS NOT NULL"),
+        "0"
+    );
 }
 
 #[test]
@@ -101,10 +147,22 @@ fn samples_follow_their_document_and_gaps_are_no_samples() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let start = "2026-01-04T23:00:00+01:00";
-    put(&store, "sleep", "2026-01-01", "2026-01-31", &[night("n", "2026-01-05", start, &[None, Some(40.0), Some(42.0)])]);
+    put(
+        &store,
+        "sleep",
+        "2026-01-01",
+        "2026-01-31",
+        &[night("n", "2026-01-05", start, &[None, Some(40.0), Some(42.0)])],
+    );
     let all = "SELECT group_concat((time - 1767564000) || '=' || value) FROM samples WHERE series = 'sleep.hrv'";
     assert_eq!(text(&store, all), "300=40.0,600=42.0");
-    put(&store, "sleep", "2026-01-01", "2026-01-31", &[night("n", "2026-01-05", start, &[Some(39.0)])]);
+    put(
+        &store,
+        "sleep",
+        "2026-01-01",
+        "2026-01-31",
+        &[night("n", "2026-01-05", start, &[Some(39.0)])],
+    );
     assert_eq!(text(&store, all), "0=39.0");
 }
 
@@ -115,7 +173,13 @@ fn sentinels_are_null_in_tables_and_untouched_in_the_raw_document() {
     put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[readiness("a", "2026-01-05", 70)]);
     assert_eq!(text(&store, "SELECT contributors_body_temperature FROM daily_readiness"), "null");
     assert_eq!(text(&store, "SELECT contributors_hrv_balance FROM daily_readiness"), "80");
-    assert_eq!(text(&store, "SELECT payload ->> '$.contributors.body_temperature' FROM oura_raw_documents"), "0");
+    assert_eq!(
+        text(
+            &store,
+            "SELECT payload ->> '$.contributors.body_temperature' FROM oura_raw_documents"
+        ),
+        "0"
+    );
 }
 
 #[test]
@@ -130,8 +194,15 @@ fn heart_rate_keeps_two_sources_at_one_time_and_the_last_value_of_each() {
         row(70, Value::Null, "2026-01-05T10:00:05Z"),
         row(99, json!("awake"), "2026-03-05T10:00:00Z"),
     ];
-    assert_eq!(put(&store, "heartrate", "2026-01-01", "2026-01-28", &rows).documents, 4, "the last is another window's");
-    assert_eq!(text(&store, "SELECT group_concat(source || bpm) FROM heartrate"), "awake61,workout90,70");
+    assert_eq!(
+        put(&store, "heartrate", "2026-01-01", "2026-01-28", &rows).documents,
+        4,
+        "the last is another window's"
+    );
+    assert_eq!(
+        text(&store, "SELECT group_concat(source || bpm) FROM heartrate"),
+        "awake61,workout90,70"
+    );
     assert_eq!(text(&store, "SELECT DISTINCT extra ->> 'mood' FROM heartrate"), "new");
     assert_eq!(put(&store, "heartrate", "2026-01-01", "2026-01-28", &rows[1..3]).changed, 0);
 }
@@ -140,19 +211,39 @@ fn heart_rate_keeps_two_sources_at_one_time_and_the_last_value_of_each() {
 fn what_makes_no_sense_is_kept_as_it_came() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    put(&store, "daily_sleep", "2026-01-01", "2026-01-31", &[json!("garbage"), json!({"score": 5}), json!({"id": "x", "day": 7})]);
+    put(
+        &store,
+        "daily_sleep",
+        "2026-01-01",
+        "2026-01-31",
+        &[json!("garbage"), json!({"score": 5}), json!({"id": "x", "day": 7})],
+    );
     put(&store, "heartrate", "2026-01-01", "2026-01-28", &[json!({"bpm": 60})]);
-    assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents WHERE deleted_at IS NULL"), "4");
+    assert_eq!(
+        text(&store, "SELECT count(*) FROM oura_raw_documents WHERE deleted_at IS NULL"),
+        "4"
+    );
 }
 
 #[test]
 fn coverage_tells_empty_days_from_days_never_asked_for_and_days_that_may_change() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    put(&store, "daily_readiness", "2026-11-10", "2026-11-24", &[readiness("a", "2026-11-12", 70), readiness("b", "2026-11-23", 70)]);
+    put(
+        &store,
+        "daily_readiness",
+        "2026-11-10",
+        "2026-11-24",
+        &[readiness("a", "2026-11-12", 70), readiness("b", "2026-11-23", 70)],
+    );
     put(&store, "daily_sleep", "2026-11-12", "2026-11-13", &[]);
     let state = |collection: &str, day: &str| {
-        text(&store, &format!("SELECT state FROM coverage WHERE collection = '{collection}' AND day = '{day}'"))
+        text(
+            &store,
+            &format!(
+                "SELECT state FROM coverage WHERE collection = '{collection}' AND day = '{day}'"
+            ),
+        )
     };
     assert_eq!(state("daily_readiness", "2026-11-12"), "complete");
     assert_eq!(state("daily_readiness", "2026-11-13"), "empty");
@@ -170,21 +261,38 @@ fn coverage_says_why_there_is_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let level = |time: &str, level: i64| json!({"timestamp": time, "level": level, "charging": false, "in_charger": false});
-    let levels = [level("2026-11-10T08:00:00Z", 40), level("2026-11-11T08:00:00Z", 4), level("2026-11-14T08:00:00Z", 90)];
+    let levels = [
+        level("2026-11-10T08:00:00Z", 40),
+        level("2026-11-11T08:00:00Z", 4),
+        level("2026-11-14T08:00:00Z", 90),
+    ];
     put(&store, "ring_battery_level", "2026-11-01", "2026-11-24", &levels);
-    let days = [readiness("a", "2026-11-10", 70), readiness("b", "2026-11-14", 70), readiness("c", "2026-11-22", 70)];
+    let days = [
+        readiness("a", "2026-11-10", 70),
+        readiness("b", "2026-11-14", 70),
+        readiness("c", "2026-11-22", 70),
+    ];
     put(&store, "daily_readiness", "2026-11-01", "2026-11-24", &days);
     put(&store, "workout", "2026-11-01", "2026-11-24", &[]);
     put(&store, "daily_sleep", "2026-11-14", "2026-11-14", &[]);
     let reason = |collection: &str, day: &str| {
-        text(&store, &format!("SELECT reason FROM coverage WHERE collection = '{collection}' AND day = '{day}'"))
+        text(
+            &store,
+            &format!(
+                "SELECT reason FROM coverage WHERE collection = '{collection}' AND day = '{day}'"
+            ),
+        )
     };
     assert_eq!(reason("daily_readiness", "2026-11-10"), "null", "there is something");
     assert_eq!(reason("daily_readiness", "2026-11-12"), "battery_empty");
     assert_eq!(reason("daily_readiness", "2026-11-20"), "ring_off");
     assert_eq!(reason("daily_sleep", "2026-11-14"), "empty", "the ring was there");
     assert_eq!(reason("daily_readiness", "2026-11-09"), "no_ring_yet");
-    assert_eq!(reason("daily_readiness", "2026-11-24"), "not_synced", "nothing of any kind is newer than the 22nd");
+    assert_eq!(
+        reason("daily_readiness", "2026-11-24"),
+        "not_synced",
+        "nothing of any kind is newer than the 22nd"
+    );
     assert_eq!(reason("workout", "2026-11-12"), "empty", "nobody works out on every day");
     assert_eq!(reason("daily_sleep", "2026-11-10"), "not_fetched");
     for (state, said, expected) in [
@@ -202,14 +310,29 @@ fn coverage_says_why_there_is_nothing() {
         reason: Reason::History,
     });
     store.enqueue(&windows, now()).unwrap();
-    for (queued, said) in store.waiting().unwrap().iter().zip(["2026-11-13: Oura", "2 days from 2026-11-10 to 2026-11-13: Oura"]) {
+    for (queued, said) in store
+        .waiting()
+        .unwrap()
+        .iter()
+        .zip(["2026-11-13: Oura", "2 days from 2026-11-10 to 2026-11-13: Oura"])
+    {
         store.fail_window(queued, true, "Oura answers 500").unwrap();
-        assert_eq!(text(&store, "SELECT reason FROM collections WHERE name = 'daily_sleep'"), format!("{said} answers 500"));
+        assert_eq!(
+            text(&store, "SELECT reason FROM collections WHERE name = 'daily_sleep'"),
+            format!("{said} answers 500")
+        );
     }
-    assert_eq!((reason("daily_sleep", "2026-11-10"), reason("daily_sleep", "2026-11-11")), ("failed".to_owned(), "not_fetched".to_owned()));
+    assert_eq!(
+        (reason("daily_sleep", "2026-11-10"), reason("daily_sleep", "2026-11-11")),
+        ("failed".to_owned(), "not_fetched".to_owned())
+    );
     let gaps = store.gaps(day("2026-11-22"), day("2026-11-24")).unwrap();
-    let readiness = gaps.iter().filter(|gap| gap.collection == "daily_readiness").collect::<Vec<_>>();
-    assert_eq!((readiness[0].reason.as_str(), readiness[0].days, readiness[0].last), ("not_synced", 2, day("2026-11-24")));
+    let readiness =
+        gaps.iter().filter(|gap| gap.collection == "daily_readiness").collect::<Vec<_>>();
+    assert_eq!(
+        (readiness[0].reason.as_str(), readiness[0].days, readiness[0].last),
+        ("not_synced", 2, day("2026-11-24"))
+    );
 }
 
 #[test]
@@ -220,14 +343,18 @@ fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_th
     put(&store, "personal_info", "2026-11-24", "2026-11-24", &[json!({"id": "p"})]);
     let unseen = |store: &Store| {
         let gaps = store.gaps(day("2026-11-24"), day("2026-12-06")).unwrap();
-        gaps.into_iter().map(|gap| (gap.collection, gap.reason, gap.days, gap.last)).collect::<Vec<_>>()
+        gaps.into_iter()
+            .map(|gap| (gap.collection, gap.reason, gap.days, gap.last))
+            .collect::<Vec<_>>()
     };
     let expected = [("workout".to_owned(), "not_fetched".to_owned(), 12, day("2026-12-06"))];
     assert_eq!(unseen(&store), expected);
     let read = Store::open_existing(store.path(), Arc::new(Catalog::bundled())).unwrap();
     assert_eq!(unseen(&read), expected, "also where nothing may be written");
 
-    store.begin_run(1, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna)).unwrap();
+    store
+        .begin_run(1, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
+        .unwrap();
     let rows = "SELECT count(*) || ' ' || min(day) || ' ' || max(day) || ' ' || max(time) FROM coverage WHERE state = 'not_fetched'";
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
     assert_eq!(unseen(&store), expected, "each day once");
@@ -236,8 +363,12 @@ fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_th
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
 
     // A clock that was years ahead for one run leaves no days behind.
-    store.begin_run(2, super::Trigger::Schedule, day("2036-01-01").midnight(Tz::Europe__Vienna)).unwrap();
-    store.begin_run(3, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna)).unwrap();
+    store
+        .begin_run(2, super::Trigger::Schedule, day("2036-01-01").midnight(Tz::Europe__Vienna))
+        .unwrap();
+    store
+        .begin_run(3, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
+        .unwrap();
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
 }
 
@@ -245,16 +376,23 @@ fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_th
 fn days_that_a_phone_has_not_brought_yet_stay_open_however_old_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let complete = |collection: &str| store.held(now()).unwrap().complete.get(collection).cloned().unwrap_or_default();
+    let complete = |collection: &str| {
+        store.held(now()).unwrap().complete.get(collection).cloned().unwrap_or_default()
+    };
     // The ring is worn, the phone lies in a drawer since the 5th.
     put(&store, "daily_readiness", "2026-11-18", "2026-11-24", &[]);
     put(&store, "daily_readiness", "2026-10-01", "2026-11-17", &[readiness("a", "2026-11-05", 70)]);
     put(&store, "workout", "2026-10-01", "2026-11-24", &[]);
     assert_eq!(complete("daily_readiness"), [(day("2026-10-01"), day("2026-10-31"))]);
-    assert_eq!(complete("workout"), [(day("2026-10-01"), day("2026-10-31"))], "what is not made by wearing goes by the rest");
+    assert_eq!(
+        complete("workout"),
+        [(day("2026-10-01"), day("2026-10-31"))],
+        "what is not made by wearing goes by the rest"
+    );
 
     // It brings everything; some of it may be on its way still, so the days are asked for once more.
-    let late: Vec<Value> = ["2026-11-10", "2026-11-24"].iter().map(|day| readiness(day, day, 70)).collect();
+    let late: Vec<Value> =
+        ["2026-11-10", "2026-11-24"].iter().map(|day| readiness(day, day, 70)).collect();
     put(&store, "daily_readiness", "2026-11-01", "2026-11-24", &late);
     assert_eq!(complete("daily_readiness"), [(day("2026-10-01"), day("2026-10-31"))]);
     put(&store, "daily_readiness", "2026-11-01", "2026-11-24", &late);
@@ -267,11 +405,20 @@ fn days_that_a_phone_has_not_brought_yet_stay_open_however_old_they_are() {
 fn no_collection_can_take_the_place_of_a_table_of_the_stores_own() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let names = text(&store, "SELECT group_concat(lower(name)) FROM sqlite_schema WHERE type IN ('table', 'view')");
+    let names = text(
+        &store,
+        "SELECT group_concat(lower(name)) FROM sqlite_schema WHERE type IN ('table', 'view')",
+    );
     let catalog = Catalog::bundled();
-    let own = names.split(',').filter(|name| !catalog.collections.iter().any(|collection| collection.table == *name));
+    let own = names
+        .split(',')
+        .filter(|name| !catalog.collections.iter().any(|collection| collection.table == *name));
     let free: Vec<&str> = own
-        .filter(|name| !crate::catalog::STORE_TABLES.contains(name) && !name.starts_with("oura_") && !name.starts_with("sqlite_"))
+        .filter(|name| {
+            !crate::catalog::STORE_TABLES.contains(name)
+                && !name.starts_with("oura_")
+                && !name.starts_with("sqlite_")
+        })
         .collect();
     assert_eq!(free, Vec::<&str>::new());
 }
@@ -281,35 +428,52 @@ fn a_row_that_oura_no_longer_has_is_kept_as_a_deleted_document_and_can_return() 
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let beat = |time: &str, source: &str, bpm: i64| json!({"timestamp": time, "bpm": bpm, "source": source, "strap": "left"});
-    let [awake, workout] = ["awake", "workout"].map(|source| beat("2026-01-05T10:00:00Z", source, 120));
+    let [awake, workout] =
+        ["awake", "workout"].map(|source| beat("2026-01-05T10:00:00Z", source, 120));
     let other = beat("2026-01-05T10:05:00Z", "awake", 80);
     put(&store, "heartrate", "2026-01-01", "2026-01-09", &[awake.clone(), other.clone()]);
     // It was a workout after all.
     let stored = put(&store, "heartrate", "2026-01-01", "2026-01-09", &[workout, other.clone()]);
     assert_eq!((stored.changed, stored.deleted), (1, 1));
     assert_eq!(
-        text(&store, "SELECT group_concat(source || ' ' || bpm, ', ') FROM (SELECT * FROM heartrate ORDER BY time)"),
+        text(
+            &store,
+            "SELECT group_concat(source || ' ' || bpm, ', ') FROM (SELECT * FROM heartrate ORDER BY time)"
+        ),
         "workout 120, awake 80"
     );
     assert_eq!(text(&store, "SELECT max(maximum) FROM heartrate_1d WHERE source = 'awake'"), "80");
-    let kept = text(&store, "SELECT payload FROM oura_raw_documents WHERE resource = 'heartrate' AND deleted_at IS NOT NULL");
+    let kept = text(
+        &store,
+        "SELECT payload FROM oura_raw_documents WHERE resource = 'heartrate' AND deleted_at IS NOT NULL",
+    );
     assert_eq!(serde_json::from_str::<Value>(&kept).unwrap(), awake);
 
     assert_eq!(put(&store, "heartrate", "2026-01-01", "2026-01-09", &[awake, other]).deleted, 1);
     assert_eq!(text(&store, "SELECT group_concat(source, ' ') FROM heartrate"), "awake awake");
-    assert_eq!(put(&store, "heartrate", "2026-01-01", "2026-01-09", &[]).deleted, 0, "an empty answer is no proof");
+    assert_eq!(
+        put(&store, "heartrate", "2026-01-01", "2026-01-09", &[]).deleted,
+        0,
+        "an empty answer is no proof"
+    );
 }
 
 #[test]
 fn a_document_that_comes_with_another_days_window_counts_for_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let documents = |day: &str| text(&store, &format!("SELECT documents || ' ' || state FROM coverage WHERE day = '{day}'"));
+    let documents = |day: &str| {
+        text(&store, &format!("SELECT documents || ' ' || state FROM coverage WHERE day = '{day}'"))
+    };
     put(&store, "daily_readiness", "2026-01-01", "2026-01-10", &[readiness("a", "2026-01-09", 70)]);
     assert_eq!(documents("2026-01-10"), "0 empty");
     put(&store, "daily_readiness", "2026-01-11", "2026-01-20", &[readiness("b", "2026-01-10", 70)]);
     assert_eq!(documents("2026-01-10"), "1 complete");
-    assert_eq!(documents("2026-01-09"), "1 complete", "its neighbour lies outside of what was asked for");
+    assert_eq!(
+        documents("2026-01-09"),
+        "1 complete",
+        "its neighbour lies outside of what was asked for"
+    );
 }
 
 #[test]
@@ -327,11 +491,16 @@ fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_
         store.fail_window(queued, true, "Oura answers 500").unwrap();
     }
     store.clear_queue(&["sleep".to_owned()]).unwrap();
-    let left: Vec<Window> = store.waiting().unwrap().into_iter().map(|queued| queued.window).collect();
+    let left: Vec<Window> =
+        store.waiting().unwrap().into_iter().map(|queued| queued.window).collect();
     assert_eq!(left, [windows[2].clone(), windows[1].clone()]);
     assert_eq!(text(&store, "SELECT state FROM collections WHERE name = 'sleep'"), "error");
     put(&store, "sleep", "2026-01-09", "2026-01-09", &[]);
-    assert_eq!(text(&store, "SELECT state FROM collections WHERE name = 'sleep'"), "error", "another window waits that failed");
+    assert_eq!(
+        text(&store, "SELECT state FROM collections WHERE name = 'sleep'"),
+        "error",
+        "another window waits that failed"
+    );
 }
 
 #[test]
@@ -339,28 +508,51 @@ fn what_oura_refuses_waits_no_more_unless_a_person_asked_for_it_and_counts_nowhe
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let asked_for = window("daily_spo2", "2026-01-03", Reason::Backfill);
-    let [trailing, history] = [Reason::Trailing, Reason::History].map(|reason| window("daily_spo2", "2026-01-02", reason));
+    let [trailing, history] = [Reason::Trailing, Reason::History]
+        .map(|reason| window("daily_spo2", "2026-01-02", reason));
     store.begin_run(1, super::Trigger::Manual, now()).unwrap();
-    store.enqueue(&[trailing, asked_for.clone(), window("sleep", "2026-01-02", Reason::History)], now()).unwrap();
-    let refused = store.refuse("daily_spo2", "scope_missing", "the scope spo2 is not granted").unwrap();
+    store
+        .enqueue(
+            &[trailing, asked_for.clone(), window("sleep", "2026-01-02", Reason::History)],
+            now(),
+        )
+        .unwrap();
+    let refused =
+        store.refuse("daily_spo2", "scope_missing", "the scope spo2 is not granted").unwrap();
     assert_eq!(refused, Refused { windows: 2, is_news: true });
-    let waiting: Vec<Window> = store.waiting().unwrap().into_iter().map(|queued| queued.window).collect();
+    let waiting: Vec<Window> =
+        store.waiting().unwrap().into_iter().map(|queued| queued.window).collect();
     assert_eq!(waiting, [asked_for, Window { collection: "sleep".to_owned(), ..history }]);
-    assert_eq!(store.queue_lengths().unwrap().into_values().collect::<Vec<_>>(), [0, 0, 1], "trailing, backfill, history");
+    assert_eq!(
+        store.queue_lengths().unwrap().into_values().collect::<Vec<_>>(),
+        [0, 0, 1],
+        "trailing, backfill, history"
+    );
     assert_eq!(store.last_run().unwrap().unwrap().windows, 1);
-    assert!(!store.refuse("daily_spo2", "scope_missing", "the scope spo2 is not granted").unwrap().is_news);
+    assert!(
+        !store
+            .refuse("daily_spo2", "scope_missing", "the scope spo2 is not granted")
+            .unwrap()
+            .is_news
+    );
 }
 
 #[test]
 fn a_store_that_is_being_closed_derives_nothing_anew_and_the_next_opening_does() {
     let folder = tempfile::tempdir().unwrap();
     let before = open(folder.path(), Tz::UTC);
-    put(&before, "daily_readiness", "2026-01-01", "2026-01-31", &[readiness("a", "2026-01-05", 70)]);
+    put(
+        &before,
+        "daily_readiness",
+        "2026-01-01",
+        "2026-01-31",
+        &[readiness("a", "2026-01-05", 70)],
+    );
     drop(before);
     let closing = open(folder.path(), Tz::America__New_York);
-    closing.retire();
-    assert!(matches!(closing.rebuild(), Err(StoreError::Retired)));
-    closing.at_rest();
+    closing.stop_rebuilds();
+    assert!(matches!(closing.rebuild(), Err(StoreError::RebuildsStopped)));
+    closing.wait_for_writer();
     assert_eq!(text(&closing, "SELECT count(*) FROM days"), "1", "the old tables stay whole");
     let next = open(folder.path(), Tz::America__New_York);
     assert!(next.is_outdated().unwrap());
@@ -372,14 +564,30 @@ fn a_store_that_is_being_closed_derives_nothing_anew_and_the_next_opening_does()
 fn another_time_zone_moves_midnights_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let before = open(folder.path(), Tz::UTC);
-    put(&before, "daily_readiness", "2026-01-01", "2026-01-31", &[readiness("a", "2026-01-05", 70)]);
-    put(&before, "sleep", "2026-01-01", "2026-01-31", &[night("n", "2026-01-05", "2026-01-04T23:00:00+01:00", &[Some(40.0)])]);
+    put(
+        &before,
+        "daily_readiness",
+        "2026-01-01",
+        "2026-01-31",
+        &[readiness("a", "2026-01-05", 70)],
+    );
+    put(
+        &before,
+        "sleep",
+        "2026-01-01",
+        "2026-01-31",
+        &[night("n", "2026-01-05", "2026-01-04T23:00:00+01:00", &[Some(40.0)])],
+    );
     assert!(!before.is_outdated().unwrap());
     drop(before);
 
     let after = open(folder.path(), Tz::America__New_York);
     assert!(after.is_outdated().unwrap());
-    assert_eq!(text(&after, "SELECT time FROM days WHERE day = '2026-01-05'"), "1767571200", "the old answers until it is rebuilt");
+    assert_eq!(
+        text(&after, "SELECT time FROM days WHERE day = '2026-01-05'"),
+        "1767571200",
+        "the old answers until it is rebuilt"
+    );
     after.rebuild().unwrap();
     assert!(!after.is_outdated().unwrap());
     assert_eq!(text(&after, "SELECT time FROM days WHERE day = '2026-01-05'"), "1767589200");
@@ -388,30 +596,55 @@ fn another_time_zone_moves_midnights_and_loses_nothing() {
 }
 
 #[test]
-fn in_another_time_zone_days_whose_midnights_left_hours_out_are_open_again_and_rows_count_for_their_new_days() {
+fn in_another_time_zone_days_whose_midnights_left_hours_out_are_open_again_and_rows_count_for_their_new_days()
+ {
     let folder = tempfile::tempdir().unwrap();
     let before = open(folder.path(), Tz::Pacific__Kiritimati);
-    let beats: Vec<Value> = ["2026-01-08T09:00:00Z", "2026-01-08T11:00:00Z", "2026-01-11T12:30:00Z"]
-        .map(|time| json!({"timestamp": time, "bpm": 60, "source": "awake"}))
-        .into();
+    let beats: Vec<Value> =
+        ["2026-01-08T09:00:00Z", "2026-01-08T11:00:00Z", "2026-01-11T12:30:00Z"]
+            .map(|time| json!({"timestamp": time, "bpm": 60, "source": "awake"}))
+            .into();
     // 14 hours ahead of UTC: from the 7th, 10:00, to the 20th, 10:00.
     put(&before, "heartrate", "2026-01-08", "2026-01-20", &beats);
     put(&before, "heartrate", "2026-02-01", "2026-02-01", &[]);
     put(&before, "daily_sleep", "2026-01-08", "2026-01-20", &[]);
-    let covered = |store: &Store, collection: &str| store.held(now()).unwrap().complete.get(collection).cloned().unwrap_or_default();
+    let covered = |store: &Store, collection: &str| {
+        store.held(now()).unwrap().complete.get(collection).cloned().unwrap_or_default()
+    };
     let counted = "SELECT group_concat(day || ' ' || documents) FROM coverage WHERE collection = 'heartrate' AND documents > 0";
     assert_eq!(text(&before, counted), "2026-01-08 1,2026-01-09 1,2026-01-12 1");
     drop(before);
 
     let after = open(folder.path(), Tz::Etc__GMTPlus12);
     let left = [(day("2026-01-08"), day("2026-01-18"))];
-    assert_eq!(covered(&after, "heartrate"), left, "before the tables are derived anew: nothing waits for that");
-    assert_eq!(covered(&after, "daily_sleep"), [(day("2026-01-08"), day("2026-01-20"))], "documents say themselves what day they are of");
+    assert_eq!(
+        covered(&after, "heartrate"),
+        left,
+        "before the tables are derived anew: nothing waits for that"
+    );
+    assert_eq!(
+        covered(&after, "daily_sleep"),
+        [(day("2026-01-08"), day("2026-01-20"))],
+        "documents say themselves what day they are of"
+    );
     after.rebuild().unwrap();
     assert_eq!(covered(&after, "heartrate"), left);
-    assert_eq!(text(&after, counted), "2026-01-11 1", "the first two lie on the 7th, which nobody asked for");
-    assert_eq!(text(&after, "SELECT state FROM coverage WHERE collection = 'heartrate' AND day = '2026-01-19'"), "partial");
-    let row = text(&after, "SELECT documents || ' ' || first_day || ' ' || last_day FROM collections WHERE name = 'heartrate'");
+    assert_eq!(
+        text(&after, counted),
+        "2026-01-11 1",
+        "the first two lie on the 7th, which nobody asked for"
+    );
+    assert_eq!(
+        text(
+            &after,
+            "SELECT state FROM coverage WHERE collection = 'heartrate' AND day = '2026-01-19'"
+        ),
+        "partial"
+    );
+    let row = text(
+        &after,
+        "SELECT documents || ' ' || first_day || ' ' || last_day FROM collections WHERE name = 'heartrate'",
+    );
     assert_eq!(row, "1 2026-01-11 2026-01-11");
     drop(after);
     assert_eq!(covered(&open(folder.path(), Tz::Etc__GMTPlus12), "heartrate"), left, "once");
@@ -432,7 +665,13 @@ fn every_view_is_there_with_the_bundled_catalogue() {
 fn a_collection_that_disappears_from_the_catalogue_keeps_its_documents() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    put(&store, "daily_stress", "2026-01-01", "2026-01-31", &[json!({"id": "s", "day": "2026-01-05", "stress_high": 900})]);
+    put(
+        &store,
+        "daily_stress",
+        "2026-01-01",
+        "2026-01-31",
+        &[json!({"id": "s", "day": "2026-01-05", "stress_high": 900})],
+    );
     drop(store);
     let mut catalog = Catalog::bundled();
     catalog.collections.retain(|collection| collection.name != "daily_stress");
@@ -446,14 +685,29 @@ fn a_collection_that_disappears_from_the_catalogue_keeps_its_documents() {
 fn a_window_is_cut_into_pieces_that_are_as_much_to_blame() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let window = Window { collection: "sleep".to_owned(), from: day("2026-01-01"), to: day("2026-01-05"), reason: Reason::History };
+    let window = Window {
+        collection: "sleep".to_owned(),
+        from: day("2026-01-01"),
+        to: day("2026-01-05"),
+        reason: Reason::History,
+    };
     store.enqueue(&[window], now()).unwrap();
     store.fail_window(&store.waiting().unwrap()[0], true, "Oura answers 500").unwrap();
     store.cut_windows(&store.waiting().unwrap(), 3, now()).unwrap();
-    let pieces: Vec<_> =
-        store.waiting().unwrap().into_iter().map(|queued| (queued.window.from, queued.window.to, queued.attempts)).collect();
-    assert_eq!(pieces, [(day("2026-01-04"), day("2026-01-05"), 1), (day("2026-01-01"), day("2026-01-03"), 1)]);
-    store.writer().execute("UPDATE sync_windows SET from_day = '-0001-03-07' WHERE to_day = '2026-01-05'", []).unwrap();
+    let pieces: Vec<_> = store
+        .waiting()
+        .unwrap()
+        .into_iter()
+        .map(|queued| (queued.window.from, queued.window.to, queued.attempts))
+        .collect();
+    assert_eq!(
+        pieces,
+        [(day("2026-01-04"), day("2026-01-05"), 1), (day("2026-01-01"), day("2026-01-03"), 1)]
+    );
+    store
+        .writer()
+        .execute("UPDATE sync_windows SET from_day = '-0001-03-07' WHERE to_day = '2026-01-05'", [])
+        .unwrap();
     assert_eq!(store.waiting().unwrap().len(), 1, "a window that nobody can read stops nobody");
 }
 
@@ -462,8 +716,14 @@ fn erased_data_is_gone_from_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let secret = "a comment nobody should find";
-    put(&store, "tag", "2026-01-01", "2026-01-31", &[json!({"id": "t", "day": "2026-01-05", "text": secret})]);
-    store.erase().unwrap();
+    put(
+        &store,
+        "tag",
+        "2026-01-01",
+        "2026-01-31",
+        &[json!({"id": "t", "day": "2026-01-05", "text": secret})],
+    );
+    store.delete_all().unwrap();
     assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents"), "0");
     assert_eq!(text(&store, "SELECT count(*) FROM tag"), "0");
     drop(store);
@@ -477,7 +737,8 @@ fn erased_data_is_gone_from_the_file() {
 fn a_file_that_is_no_database_and_one_of_a_newer_version_are_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("oura.db");
-    std::fs::write(&path, "this is a letter to my grandmother, not a database\n".repeat(100)).unwrap();
+    std::fs::write(&path, "this is a letter to my grandmother, not a database\n".repeat(100))
+        .unwrap();
     let error = Store::open(&path, Arc::new(Catalog::bundled()), Tz::UTC).err().unwrap();
     assert!(matches!(error, StoreError::NotADatabase { .. }), "{error}");
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("this is a letter"));
@@ -497,14 +758,22 @@ fn a_run_that_was_interrupted_is_gone_on_with_and_one_that_ended_is_not() {
     store.begin_run(run, super::Trigger::Manual, now()).unwrap();
     put(&store, "daily_sleep", "2026-11-18", "2026-11-24", &[]);
     put(&store, "personal_info", "2026-11-24", "2026-11-24", &[json!({"id": "p"})]);
-    assert_eq!(store.held(now()).unwrap().complete.get("daily_sleep"), None, "these days may still change");
+    assert_eq!(
+        store.held(now()).unwrap().complete.get("daily_sleep"),
+        None,
+        "these days may still change"
+    );
     drop(store);
 
     let store = open(folder.path(), Tz::UTC);
     let held = store.held(now().plus(60)).unwrap();
     assert_eq!(held.complete["daily_sleep"], [(day("2026-11-18"), day("2026-11-24"))]);
     assert!(held.fresh.contains("personal_info"));
-    assert_eq!(store.held(now().plus(3 * 3600)).unwrap().complete.get("daily_sleep"), None, "too long ago");
+    assert_eq!(
+        store.held(now().plus(3 * 3600)).unwrap().complete.get("daily_sleep"),
+        None,
+        "too long ago"
+    );
 
     store.end_run(run, &super::RunEnd::Done, 2, 2, now().plus(60)).unwrap();
     assert_eq!(store.held(now().plus(60)).unwrap().complete.get("daily_sleep"), None);
@@ -519,7 +788,10 @@ fn differing_buckets(store: &Store) -> String {
         let kept = format!("SELECT {key}, time, minimum, maximum, sum, count FROM {table}");
         format!("SELECT * FROM ({fresh} EXCEPT {kept}) UNION ALL SELECT * FROM ({kept} EXCEPT {fresh})")
     });
-    text(store, &format!("SELECT count(*) FROM ({})", differing.collect::<Vec<_>>().join(" UNION ALL ")))
+    text(
+        store,
+        &format!("SELECT count(*) FROM ({})", differing.collect::<Vec<_>>().join(" UNION ALL ")),
+    )
 }
 
 #[test]
@@ -534,11 +806,20 @@ fn rollups_agree_with_the_rows_whatever_comes_changes_and_goes() {
     ];
     put(&store, "heartrate", "2026-03-28", "2026-03-28", &rows);
     put(&store, "heartrate", "2026-03-29", "2026-03-29", &rows);
-    assert_eq!(text(&store, "SELECT sum(count) || ' ' || max(maximum) FROM heartrate_1d"), "3 70.0");
+    assert_eq!(
+        text(&store, "SELECT sum(count) || ' ' || max(maximum) FROM heartrate_1d"),
+        "3 70.0"
+    );
     assert_eq!(differing_buckets(&store), "0");
 
     let changed = beat("2026-03-28T23:01:00+00:00", 66, "rest");
-    put(&store, "heartrate", "2026-03-28", "2026-03-29", &[rows[0].clone(), changed.clone(), rows[2].clone()]);
+    put(
+        &store,
+        "heartrate",
+        "2026-03-28",
+        "2026-03-29",
+        &[rows[0].clone(), changed.clone(), rows[2].clone()],
+    );
     assert_eq!(text(&store, "SELECT sum(sum) FROM heartrate_1h WHERE source = 'rest'"), "116");
     assert_eq!(differing_buckets(&store), "0");
     put(&store, "heartrate", "2026-03-28", "2026-03-29", &[changed]);
@@ -546,11 +827,29 @@ fn rollups_agree_with_the_rows_whatever_comes_changes_and_goes() {
     assert_eq!(differing_buckets(&store), "0");
 
     let start = "2026-03-28T22:58:00+01:00";
-    put(&store, "sleep", "2026-03-28", "2026-03-29", &[night("n", "2026-03-29", start, &[Some(40.0), None, Some(44.0)])]);
-    assert_eq!(text(&store, "SELECT group_concat(sum) FROM samples_1h WHERE series = 'sleep.hrv'"), "40.0,44.0");
+    put(
+        &store,
+        "sleep",
+        "2026-03-28",
+        "2026-03-29",
+        &[night("n", "2026-03-29", start, &[Some(40.0), None, Some(44.0)])],
+    );
+    assert_eq!(
+        text(&store, "SELECT group_concat(sum) FROM samples_1h WHERE series = 'sleep.hrv'"),
+        "40.0,44.0"
+    );
     assert_eq!(differing_buckets(&store), "0");
-    put(&store, "sleep", "2026-03-28", "2026-03-29", &[night("n", "2026-03-29", start, &[Some(41.0)])]);
-    assert_eq!(text(&store, "SELECT group_concat(sum) FROM samples_1h WHERE series = 'sleep.hrv'"), "41.0");
+    put(
+        &store,
+        "sleep",
+        "2026-03-28",
+        "2026-03-29",
+        &[night("n", "2026-03-29", start, &[Some(41.0)])],
+    );
+    assert_eq!(
+        text(&store, "SELECT group_concat(sum) FROM samples_1h WHERE series = 'sleep.hrv'"),
+        "41.0"
+    );
     assert_eq!(differing_buckets(&store), "0");
     put(&store, "sleep", "2026-03-28", "2026-03-29", &[]);
     assert_eq!(text(&store, "SELECT count(*) FROM samples_1h"), "0");

@@ -8,11 +8,11 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::planner::{PADDING, Wish, is_near, plan};
+use super::planner::{PADDING, SyncScope, is_near, plan};
 use crate::blocking::blocking;
 use crate::catalog::{Collection, Style};
 use crate::oura::{Client, FetchError, Range};
-use crate::store::{QueuedWindow, RunEnd, Store, StoreError, Stored, Window};
+use crate::store::{QueuedWindow, RunEnd, Store, StoreError, Window, WriteStats};
 use crate::time::{Clock, Day, Instant, Tz};
 
 /// Windows under way at once. One rate budget lies behind them all.
@@ -72,12 +72,12 @@ enum WindowError {
 }
 
 /// What a failed fetch means for the rest of the run.
-enum Consequence {
+enum FailureAction {
     /// Oura refuses this collection: it rests until the next run, in this state, and the others go on.
     Rest(&'static str),
     /// The collection rests; once several have fared so in a row, nothing else would fare better.
     RestOrStop,
-    /// As [`Consequence::RestOrStop`], but it may be this window alone, if it has failed before.
+    /// As [`FailureAction::RestOrStop`], but it may be this window alone, if it has failed before.
     Doubtful,
     /// The window is too long for the server.
     Shorten,
@@ -85,17 +85,17 @@ enum Consequence {
     Stop,
 }
 
-fn consequence(error: &FetchError) -> Consequence {
+fn failure_action(error: &FetchError) -> FailureAction {
     match error {
-        FetchError::ScopeMissing { .. } => Consequence::Rest("scope_missing"),
-        FetchError::MembershipEnded { .. } => Consequence::Rest("membership_ended"),
-        FetchError::Forbidden { .. } => Consequence::Rest("forbidden"),
-        FetchError::NotAvailable => Consequence::Rest("not_available"),
-        FetchError::AppTooOld => Consequence::Rest("app_too_old"),
-        FetchError::Rejected { .. } => Consequence::Shorten,
-        FetchError::RateLimited | FetchError::Network { .. } => Consequence::RestOrStop,
-        FetchError::Server { .. } | FetchError::Malformed { .. } => Consequence::Doubtful,
-        FetchError::Login(_) => Consequence::Stop,
+        FetchError::ScopeMissing { .. } => FailureAction::Rest("scope_missing"),
+        FetchError::MembershipEnded { .. } => FailureAction::Rest("membership_ended"),
+        FetchError::Forbidden { .. } => FailureAction::Rest("forbidden"),
+        FetchError::NotAvailable => FailureAction::Rest("not_available"),
+        FetchError::AppTooOld => FailureAction::Rest("app_too_old"),
+        FetchError::Rejected { .. } => FailureAction::Shorten,
+        FetchError::RateLimited | FetchError::Network { .. } => FailureAction::RestOrStop,
+        FetchError::Server { .. } | FetchError::Malformed { .. } => FailureAction::Doubtful,
+        FetchError::Login(_) => FailureAction::Stop,
     }
 }
 
@@ -105,20 +105,32 @@ const IN_ERROR: &str = "error";
 /// So many collections that go wrong one after the other, with nothing well in between, are an outage: half of them, since a few that are
 /// broken must not keep the others from their turn. The rate limit is the same for all.
 fn is_outage(error: &FetchError, in_a_row: usize, collections: usize) -> bool {
-    in_a_row >= if matches!(error, FetchError::RateLimited) { 2 } else { collections.div_ceil(2).max(2) }
+    in_a_row
+        >= if matches!(error, FetchError::RateLimited) { 2 } else { collections.div_ceil(2).max(2) }
 }
 
 impl Executor {
     /// Fetches everything that is wanted, plans again, and goes on until nothing is. `stop` turning true ends it as soon as what is
     /// being stored is stored; what is left waits in the store.
-    pub async fn run(&self, run: i64, progress: &watch::Sender<Progress>, mut stop: watch::Receiver<bool>) -> RunEnd {
+    pub async fn run(
+        &self,
+        run: i64,
+        progress: &watch::Sender<Progress>,
+        mut stop: watch::Receiver<bool>,
+    ) -> RunEnd {
         progress.send_replace(Progress { run, ..Progress::default() });
         let before = self.client.requests().requests;
         let mut state = RunState::default();
-        let end = self.drain(&mut state, progress, &mut stop).await.unwrap_or_else(|error| RunEnd::Failed(error.to_string()));
+        let end = self
+            .drain(&mut state, progress, &mut stop)
+            .await
+            .unwrap_or_else(|error| RunEnd::Failed(error.to_string()));
         let requests = self.client.requests().requests - before;
         let (windows, now) = (progress.borrow().windows, self.clock.now());
-        let end = match self.blocking(move |store| store.end_run(run, &end, windows, requests, now).map(|()| end)).await {
+        let end = match self
+            .blocking(move |store| store.end_run(run, &end, windows, requests, now).map(|()| end))
+            .await
+        {
             Ok(end) => end,
             Err(error) => RunEnd::Failed(error.to_string()),
         };
@@ -139,7 +151,7 @@ impl Executor {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<RunEnd, StoreError> {
         // What waits from before is planned anew: what is wanted may have changed, and small windows that lie together become one.
-        let collections = self.wish(self.clock.now()).wanted(&self.store.catalog());
+        let collections = self.scope(self.clock.now()).wanted(&self.store.catalog());
         state.collections = collections.len();
         self.blocking(move |store| store.clear_queue(&collections)).await?;
         loop {
@@ -148,7 +160,9 @@ impl Executor {
             let missing = queue.iter().filter(|queued| state.is_missing(queued)).count();
             queue.retain(|queued| state.may_start(queued));
             state.replan.clear();
-            progress.send_modify(|progress| progress.windows = progress.windows_done + (queue.len() + missing) as u64);
+            progress.send_modify(|progress| {
+                progress.windows = progress.windows_done + (queue.len() + missing) as u64
+            });
             if queue.is_empty() {
                 return Ok(match &state.trouble {
                     Some(message) if state.done.is_empty() => RunEnd::Failed(message.clone()),
@@ -163,8 +177,12 @@ impl Executor {
         }
     }
 
-    fn wish(&self, now: Instant) -> Wish {
-        Wish { today: now.day(self.store.zone()), history_start: self.history_start, collections: self.collections.clone() }
+    fn scope(&self, now: Instant) -> SyncScope {
+        SyncScope {
+            today: now.day(self.store.zone()),
+            history_start: self.history_start,
+            collections: self.collections.clone(),
+        }
     }
 
     /// Plans from what is held now, and queues what is wanted. Days that may still change stay incomplete however often they are fetched:
@@ -172,10 +190,10 @@ impl Executor {
     async fn enqueue_wanted(&self, state: &mut RunState) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut held = self.blocking(move |store| store.held(now)).await?;
-        held.spoken_for.extend_from_slice(&state.done);
-        let mut wanted = plan(&self.store.catalog(), &held, &self.wish(now));
+        held.claimed.extend_from_slice(&state.done);
+        let mut wanted = plan(&self.store.catalog(), &held, &self.scope(now));
         wanted.retain(|window| !state.is_refused(&window.collection));
-        state.lost = held.lost;
+        state.unfetchable = held.unfetchable;
         self.blocking(move |store| store.enqueue(&wanted, now)).await?;
         Ok(())
     }
@@ -188,7 +206,8 @@ impl Executor {
         progress: &watch::Sender<Progress>,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<Option<RunEnd>, StoreError> {
-        let mut under_way: JoinSet<(QueuedWindow, Result<Stored, WindowError>)> = JoinSet::new();
+        let mut under_way: JoinSet<(QueuedWindow, Result<WriteStats, WindowError>)> =
+            JoinSet::new();
         let mut busy: Vec<String> = Vec::new();
         let mut ended: Option<RunEnd> = None;
         loop {
@@ -198,9 +217,10 @@ impl Executor {
             while ended.is_none() && under_way.len() < CONCURRENT {
                 let Some(queued) = state.take(&mut queue, &busy) else { break };
                 busy.push(queued.window.collection.clone());
-                let (executor, closely, stop) = (self.clone(), state.is_to_blame(&queued), stop.clone());
+                let (executor, unpadded, stop) =
+                    (self.clone(), state.is_suspect(&queued), stop.clone());
                 under_way.spawn(async move {
-                    let stored = executor.window(&queued, closely, stop).await;
+                    let stored = executor.window(&queued, unpadded, stop).await;
                     (queued, stored)
                 });
             }
@@ -211,7 +231,9 @@ impl Executor {
             let Some(finished) = finished else { return Ok(ended) };
             // A panic in a task is a fault of this program: it ends the run, not the process.
             let Ok((queued, outcome)) = finished else {
-                ended.get_or_insert(RunEnd::Failed("the sync ran into a fault of its own; it is in the log".to_owned()));
+                ended.get_or_insert(RunEnd::Failed(
+                    "the sync ran into a fault of its own; it is in the log".to_owned(),
+                ));
                 continue;
             };
             if let Some(place) = busy.iter().position(|name| *name == queued.window.collection) {
@@ -253,44 +275,54 @@ impl Executor {
         let log = |is_news: bool| {
             let Window { collection, from, to, .. } = window;
             match is_news {
-                true => tracing::warn!(collection, %from, %to, %error, "a window could not be fetched"),
-                false => tracing::debug!(collection, %from, %to, %error, "a window could not be fetched"),
+                true => {
+                    tracing::warn!(collection, %from, %to, %error, "a window could not be fetched")
+                }
+                false => {
+                    tracing::debug!(collection, %from, %to, %error, "a window could not be fetched")
+                }
             }
         };
-        let consequence = consequence(error);
-        match consequence {
-            Consequence::Stop => {
+        let failure_action = failure_action(error);
+        match failure_action {
+            FailureAction::Stop => {
                 log(true);
                 return Ok(Some(RunEnd::Failed(message)));
             }
             // Another window of it was refused before.
-            Consequence::Rest(_) if state.is_refused(&window.collection) => {
+            FailureAction::Rest(_) if state.is_refused(&window.collection) => {
                 log(false);
                 return Ok(None);
             }
-            Consequence::Rest(refusal) => {
+            FailureAction::Rest(refusal) => {
                 state.resting.insert(window.collection.clone(), refusal);
                 let collection = window.collection.clone();
-                let refused = self.blocking(move |store| store.refuse(&collection, refusal, &message)).await?;
+                let refused = self
+                    .blocking(move |store| store.refuse(&collection, refusal, &message))
+                    .await?;
                 log(refused.is_news);
-                progress.send_modify(|progress| progress.windows = progress.windows.saturating_sub(refused.windows));
+                progress.send_modify(|progress| {
+                    progress.windows = progress.windows.saturating_sub(refused.windows)
+                });
                 return Ok(None);
             }
-            Consequence::Shorten if window.days() > 1 => {
+            FailureAction::Shorten if window.days() > 1 => {
                 log(false);
                 self.shorten(&window.collection, window.days(), state).await?;
                 return Ok(None);
             }
-            Consequence::RestOrStop | Consequence::Doubtful | Consequence::Shorten => {}
+            FailureAction::RestOrStop | FailureAction::Doubtful | FailureAction::Shorten => {}
         }
         state.went_wrong(&window.collection, &message);
-        if !matches!(consequence, Consequence::Shorten) && is_outage(error, state.in_a_row.len(), state.collections) {
+        if !matches!(failure_action, FailureAction::Shorten)
+            && is_outage(error, state.in_a_row.len(), state.collections)
+        {
             log(true);
             return Ok(Some(RunEnd::Failed(message)));
         }
-        let by_itself = !matches!(consequence, Consequence::RestOrStop);
+        let window_at_fault = !matches!(failure_action, FailureAction::RestOrStop);
         // What is to blame is halved, down to the day that cannot be had, and the rest of its collection goes on without it.
-        match by_itself && state.is_to_blame(queued) {
+        match window_at_fault && state.is_suspect(queued) {
             false => drop(state.resting.insert(window.collection.clone(), IN_ERROR)),
             true if window.days() > 1 => {
                 log(false);
@@ -301,56 +333,84 @@ impl Executor {
             true => drop(state.set_aside.insert(queued.id)),
         }
         let failed = queued.clone();
-        log(self.blocking(move |store| store.fail_window(&failed, by_itself, &message)).await?);
+        log(self
+            .blocking(move |store| store.fail_window(&failed, window_at_fault, &message))
+            .await?);
         Ok(None)
     }
 
     /// The server takes no windows of `days` of this collection: cuts all that wait to half of that, for this run. The next one tries the
     /// usual length again, since a refusal may have had another reason.
-    async fn shorten(&self, collection: &str, days: i64, state: &mut RunState) -> Result<(), StoreError> {
+    async fn shorten(
+        &self,
+        collection: &str,
+        days: i64,
+        state: &mut RunState,
+    ) -> Result<(), StoreError> {
         let (collection, now) = (collection.to_owned(), self.clock.now());
         state.replan.insert(collection.clone());
         let most = half(days);
         self.blocking(move |store| {
             let mut waiting = store.waiting()?;
-            waiting.retain(|queued| queued.window.collection == collection && queued.window.days() > most);
+            waiting.retain(|queued| {
+                queued.window.collection == collection && queued.window.days() > most
+            });
             store.cut_windows(&waiting, most, now)
         })
         .await
     }
 
     /// Fetches one window whole and stores it. `stop` ends the fetching, which may wait for many minutes, never the storing.
-    async fn window(&self, queued: &QueuedWindow, closely: bool, mut stop: watch::Receiver<bool>) -> Result<Stored, WindowError> {
+    async fn window(
+        &self,
+        queued: &QueuedWindow,
+        unpadded: bool,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<WriteStats, WindowError> {
         let documents = tokio::select! {
-            documents = self.fetch(&queued.window, closely) => documents.map_err(WindowError::Fetch)?,
+            documents = self.fetch(&queued.window, unpadded) => documents.map_err(WindowError::Fetch)?,
             _ = stop.wait_for(|stop| *stop) => return Err(WindowError::Stopped),
         };
         let (queued, now) = (queued.clone(), self.clock.now());
-        self.blocking(move |store| store.put_window(&queued, &documents, now)).await.map_err(WindowError::Store)
+        self.blocking(move |store| store.put_window(&queued, &documents, now))
+            .await
+            .map_err(WindowError::Store)
     }
 
-    /// Everything of `window`. `closely`: a single day is asked for without its neighbours, as far as that can be trusted.
-    async fn fetch(&self, window: &Window, closely: bool) -> Result<Vec<Box<RawValue>>, FetchError> {
+    /// Everything of `window`. `unpadded`: a single day is asked for without its neighbours, as far as that can be trusted.
+    async fn fetch(
+        &self,
+        window: &Window,
+        unpadded: bool,
+    ) -> Result<Vec<Box<RawValue>>, FetchError> {
         let (catalog, zone) = (self.store.catalog(), self.store.zone());
         let Some(collection) = catalog.get(&window.collection) else { return Ok(Vec::new()) };
-        let closely = closely && window.days() == 1;
-        if closely && is_filed_by_day(collection) {
+        let unpadded = unpadded && window.days() == 1;
+        if unpadded && is_filed_by_day(collection) {
             // Ends of ranges are no promise: that a document of the day came is the proof that the range held it.
             let is_of_the_day = |document: &RawValue| {
-                let reading = serde_json::from_str(document.get()).ok().and_then(|value| collection.read(&value, zone).ok());
+                let reading = serde_json::from_str(document.get())
+                    .ok()
+                    .and_then(|value| collection.read(&value, zone).ok());
                 reading.and_then(|reading| reading.day) == Some(window.from)
             };
             match self.range(collection, exactly(window.from)).await {
-                Ok(documents) if documents.iter().any(|document| is_of_the_day(document)) => return Ok(documents),
+                Ok(documents) if documents.iter().any(|document| is_of_the_day(document)) => {
+                    return Ok(documents);
+                }
                 Ok(_) | Err(FetchError::Rejected { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        self.range(collection, asked(collection, window, zone, closely)).await
+        self.range(collection, asked(collection, window, zone, unpadded)).await
     }
 
     /// Every page of a range.
-    async fn range(&self, collection: &Collection, range: Range) -> Result<Vec<Box<RawValue>>, FetchError> {
+    async fn range(
+        &self,
+        collection: &Collection,
+        range: Range,
+    ) -> Result<Vec<Box<RawValue>>, FetchError> {
         let mut documents = Vec::new();
         let mut pages = self.client.pages(collection, range);
         while let Some(page) = pages.next().await? {
@@ -391,7 +451,7 @@ struct RunState {
     /// Collections that went wrong since anything went well.
     in_a_row: HashSet<String>,
     /// Days that cannot be had, by collection.
-    lost: BTreeMap<String, BTreeSet<Day>>,
+    unfetchable: BTreeMap<String, BTreeSet<Day>>,
     /// What went wrong last.
     trouble: Option<String>,
 }
@@ -399,7 +459,9 @@ struct RunState {
 impl RunState {
     /// The next window of `queue` that may start while `busy` collections are under way.
     fn take(&self, queue: &mut Vec<QueuedWindow>, busy: &[String]) -> Option<QueuedWindow> {
-        queue.retain(|queued| self.may_start(queued) && !self.replan.contains(&queued.window.collection));
+        queue.retain(|queued| {
+            self.may_start(queued) && !self.replan.contains(&queued.window.collection)
+        });
         let place = queue.iter().rposition(|queued| {
             let collection = &queued.window.collection;
             self.well.contains(collection) || !busy.contains(collection)
@@ -408,13 +470,16 @@ impl RunState {
     }
 
     fn may_start(&self, queued: &QueuedWindow) -> bool {
-        !self.resting.contains_key(&queued.window.collection) && !self.set_aside.contains(&queued.id)
+        !self.resting.contains_key(&queued.window.collection)
+            && !self.set_aside.contains(&queued.id)
     }
 
     /// Whether the window itself, or a day beside it that cannot be had, is the trouble if it goes wrong.
-    fn is_to_blame(&self, queued: &QueuedWindow) -> bool {
-        let lost = self.lost.get(&queued.window.collection);
-        queued.is_to_blame() || queued.window.days() == 1 && lost.is_some_and(|lost| is_near(queued.window.from, lost))
+    fn is_suspect(&self, queued: &QueuedWindow) -> bool {
+        let unfetchable = self.unfetchable.get(&queued.window.collection);
+        queued.is_suspect()
+            || queued.window.days() == 1
+                && unfetchable.is_some_and(|days| is_near(queued.window.from, days))
     }
 
     fn is_refused(&self, collection: &str) -> bool {
@@ -423,7 +488,8 @@ impl RunState {
 
     /// Whether it waits because something went wrong: what Oura refuses is not missing.
     fn is_missing(&self, queued: &QueuedWindow) -> bool {
-        self.set_aside.contains(&queued.id) || self.resting.get(&queued.window.collection) == Some(&IN_ERROR)
+        self.set_aside.contains(&queued.id)
+            || self.resting.get(&queued.window.collection) == Some(&IN_ERROR)
     }
 
     fn went_well(&mut self, window: Window) {
@@ -439,20 +505,26 @@ impl RunState {
 }
 
 /// The range to ask for: wider than the window, since the ends of a range are inclusive in some collections and exclusive in others, and
-/// some are compared in another zone than the day they are filed under. `closely`: as little wider as that allows.
-fn asked(collection: &Collection, window: &Window, zone: Tz, closely: bool) -> Range {
+/// some are compared in another zone than the day they are filed under. `unpadded`: as little wider as that allows.
+fn asked(collection: &Collection, window: &Window, zone: Tz, unpadded: bool) -> Range {
     if collection.style == Style::Dates {
-        let (before, after) = match closely {
+        let (before, after) = match unpadded {
             false => (PADDING, PADDING),
             true if is_filed_by_day(collection) => (1, 1),
             // Where the end is excluded, a whole day more for what began there in UTC.
             true => (1, 2),
         };
-        return Range { from: window.from.plus(-before).midnight(Tz::UTC), to: window.to.plus(after).midnight(Tz::UTC) };
+        return Range {
+            from: window.from.plus(-before).midnight(Tz::UTC),
+            to: window.to.plus(after).midnight(Tz::UTC),
+        };
     }
     // Half a day: with the padding a window of 28 days stays under the limit of 30.
-    let padding = if closely { 1 } else { 43_200 };
-    Range { from: window.from.midnight(zone).plus(-padding), to: window.to.plus(1).midnight(zone).plus(padding - 1) }
+    let padding = if unpadded { 1 } else { 43_200 };
+    Range {
+        from: window.from.midnight(zone).plus(-padding),
+        to: window.to.plus(1).midnight(zone).plus(padding - 1),
+    }
 }
 
 /// A day alone, in collections whose ends are included and in those whose ends are not.
@@ -463,5 +535,6 @@ fn exactly(day: Day) -> Range {
 /// Whether a range is compared with the day that documents are filed under, so that it holds all documents of a day or none: the summaries
 /// of days, and nights. Others may be compared by when they began.
 fn is_filed_by_day(collection: &Collection) -> bool {
-    collection.style == Style::Dates && (collection.time.start.is_empty() || collection.name == "sleep")
+    collection.style == Style::Dates
+        && (collection.time.start.is_empty() || collection.name == "sleep")
 }

@@ -5,5 +5,5 @@ mod planner;
 mod schedule;
 
 pub use executor::{Executor, Progress};
-pub use planner::{Wish, backfill, plan, wants};
+pub use planner::{SyncScope, backfill, plan, wants};
 pub use schedule::{Schedule, Sync};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalog::{Catalog, Collection, Style};
-use crate::store::{Held, Reason, Window, settled_through};
+use crate::store::{Reason, SyncState, Window, settled_through};
 use crate::time::Day;
 
 /// No ring is older: nothing is asked for before the year in which the first one came.
@@ -17,7 +17,7 @@ pub(super) const PADDING: i64 = 2;
 
 /// What the person wants to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct SyncScope {
     pub today: Day,
     /// The first day wanted; without one, until two empty years.
     pub history_start: Option<Day>,
@@ -25,10 +25,15 @@ pub struct Wish {
     pub collections: Vec<String>,
 }
 
-impl Wish {
+impl SyncScope {
     /// The names of the collections that are wanted.
     pub fn wanted(&self, catalog: &Catalog) -> Vec<String> {
-        catalog.collections.iter().filter(|collection| self.wants(collection)).map(|collection| collection.name.clone()).collect()
+        catalog
+            .collections
+            .iter()
+            .filter(|collection| self.wants(collection))
+            .map(|collection| collection.name.clone())
+            .collect()
     }
 
     fn wants(&self, collection: &Collection) -> bool {
@@ -43,29 +48,39 @@ pub fn wants(chosen: &[String], collection: &str) -> bool {
 
 /// Every window that is wanted and not spoken for: the trailing days, which may still change, and all days not yet complete, newest first.
 /// The neighbours of a day that cannot be had are windows of their own, so that nobody else asks for it as well.
-pub fn plan(catalog: &Catalog, held: &Held, wish: &Wish) -> Vec<Window> {
-    let floor = wish.history_start.unwrap_or_else(|| held.first_day.unwrap_or(wish.today).plus(-EMPTY_DAYS));
-    let floor = floor.max(first_ring()).min(wish.today);
+pub fn plan(catalog: &Catalog, held: &SyncState, scope: &SyncScope) -> Vec<Window> {
+    let floor = scope
+        .history_start
+        .unwrap_or_else(|| held.first_day.unwrap_or(scope.today).plus(-EMPTY_DAYS));
+    let floor = floor.max(first_ring()).min(scope.today);
     let mut windows = Vec::new();
-    for collection in catalog.collections.iter().filter(|collection| wish.wants(collection)) {
-        let taken = || held.spoken_for.iter().filter(|window| window.collection == collection.name);
+    for collection in catalog.collections.iter().filter(|collection| scope.wants(collection)) {
+        let taken = || held.claimed.iter().filter(|window| window.collection == collection.name);
         if has_no_days(collection) {
             if taken().next().is_none() && !held.fresh.contains(&collection.name) {
-                windows.push(window(collection, wish.today, wish.today, Reason::Trailing));
+                windows.push(window(collection, scope.today, scope.today, Reason::Trailing));
             }
             continue;
         }
         let complete = held.complete.get(&collection.name).into_iter().flatten().copied();
-        let mut spoken_for: Vec<(Day, Day)> = complete.chain(taken().map(|window| (window.from, window.to))).collect();
-        spoken_for.sort_unstable();
-        let trailing_from = settled_through(wish.today, held.newest(collection)).plus(1);
-        let pieces = gaps(&spoken_for, floor, wish.today).into_iter().flat_map(|gap| pieces(gap, held.lost.get(&collection.name)));
+        let mut claimed: Vec<(Day, Day)> =
+            complete.chain(taken().map(|window| (window.from, window.to))).collect();
+        claimed.sort_unstable();
+        let trailing_from = settled_through(scope.today, held.newest(collection)).plus(1);
+        let pieces = gaps(&claimed, floor, scope.today)
+            .into_iter()
+            .flat_map(|gap| pieces(gap, held.unfetchable.get(&collection.name)));
         for (from, to) in pieces.collect::<Vec<_>>().into_iter().rev() {
             if to >= trailing_from {
                 windows.extend(chunks(collection, from.max(trailing_from), to, Reason::Trailing));
             }
             if from < trailing_from {
-                windows.extend(chunks(collection, from, to.min(trailing_from.plus(-1)), Reason::History));
+                windows.extend(chunks(
+                    collection,
+                    from,
+                    to.min(trailing_from.plus(-1)),
+                    Reason::History,
+                ));
             }
         }
     }
@@ -78,8 +93,8 @@ pub fn backfill(catalog: &Catalog, from: Day, to: Day, collections: &[String]) -
     if from > to {
         return Vec::new();
     }
-    let wish = Wish { today: to, history_start: None, collections: collections.to_vec() };
-    let wanted = catalog.collections.iter().filter(|collection| wish.wants(collection));
+    let scope = SyncScope { today: to, history_start: None, collections: collections.to_vec() };
+    let wanted = catalog.collections.iter().filter(|collection| scope.wants(collection));
     wanted
         .flat_map(|collection| match has_no_days(collection) {
             true => vec![window(collection, to, to, Reason::Backfill)],
@@ -114,8 +129,11 @@ fn chunks(collection: &Collection, from: Day, to: Day, reason: Reason) -> Vec<Wi
 }
 
 /// `from..=to` in pieces: the days near one of `lost` by themselves, those between them together.
-fn pieces((from, to): (Day, Day), lost: Option<&BTreeSet<Day>>) -> Vec<(Day, Day)> {
-    let near = lost.into_iter().flatten().flat_map(|day| day.plus(-PADDING).through(day.plus(PADDING)));
+fn pieces((from, to): (Day, Day), unfetchable: Option<&BTreeSet<Day>>) -> Vec<(Day, Day)> {
+    let near = unfetchable
+        .into_iter()
+        .flatten()
+        .flat_map(|day| day.plus(-PADDING).through(day.plus(PADDING)));
     let near: BTreeSet<Day> = near.filter(|day| (from..=to).contains(day)).collect();
     let mut pieces = Vec::new();
     let mut next = from;
@@ -133,8 +151,8 @@ fn pieces((from, to): (Day, Day), lost: Option<&BTreeSet<Day>>) -> Vec<(Day, Day
 }
 
 /// Whether asking for `day` with the usual padding asks for one of `lost` as well.
-pub(super) fn is_near(day: Day, lost: &BTreeSet<Day>) -> bool {
-    lost.range(day.plus(-PADDING)..=day.plus(PADDING)).next().is_some()
+pub(super) fn is_near(day: Day, unfetchable: &BTreeSet<Day>) -> bool {
+    unfetchable.range(day.plus(-PADDING)..=day.plus(PADDING)).next().is_some()
 }
 
 /// What of `floor..=today` none of `taken` (sorted by start, may overlap) covers.
@@ -168,86 +186,133 @@ mod tests {
         Day::new(2026, 1, 1).unwrap().plus(number)
     }
 
-    fn wish(today: i64, history_start: i64) -> Wish {
-        Wish { today: day(today), history_start: Some(day(history_start)), collections: vec!["sleep".to_owned()] }
+    fn scope(today: i64, history_start: i64) -> SyncScope {
+        SyncScope {
+            today: day(today),
+            history_start: Some(day(history_start)),
+            collections: vec!["sleep".to_owned()],
+        }
     }
 
-    fn held(complete: &[(i64, i64)], waiting: &[(i64, i64)]) -> Held {
-        let window =
-            |&(from, to): &(i64, i64)| Window { collection: "sleep".to_owned(), from: day(from), to: day(to), reason: Reason::History };
-        Held {
-            complete: BTreeMap::from([("sleep".to_owned(), complete.iter().map(|&(from, to)| (day(from), day(to))).collect())]),
-            spoken_for: waiting.iter().map(window).collect(),
-            ..Held::default()
+    fn held(complete: &[(i64, i64)], waiting: &[(i64, i64)]) -> SyncState {
+        let window = |&(from, to): &(i64, i64)| Window {
+            collection: "sleep".to_owned(),
+            from: day(from),
+            to: day(to),
+            reason: Reason::History,
+        };
+        SyncState {
+            complete: BTreeMap::from([(
+                "sleep".to_owned(),
+                complete.iter().map(|&(from, to)| (day(from), day(to))).collect(),
+            )]),
+            claimed: waiting.iter().map(window).collect(),
+            ..SyncState::default()
         }
     }
 
     #[test]
     fn an_empty_store_wants_the_last_week_first_and_then_the_history_newest_first() {
-        let windows = plan(&Catalog::bundled(), &held(&[], &[]), &wish(0, -200));
-        let seen: Vec<_> = windows.iter().map(|window| (window.reason, day(0).until(window.from), day(0).until(window.to))).collect();
-        let expected = [(Reason::Trailing, -6, 0), (Reason::History, -96, -7), (Reason::History, -186, -97), (Reason::History, -200, -187)];
+        let windows = plan(&Catalog::bundled(), &held(&[], &[]), &scope(0, -200));
+        let seen: Vec<_> = windows
+            .iter()
+            .map(|window| (window.reason, day(0).until(window.from), day(0).until(window.to)))
+            .collect();
+        let expected = [
+            (Reason::Trailing, -6, 0),
+            (Reason::History, -96, -7),
+            (Reason::History, -186, -97),
+            (Reason::History, -200, -187),
+        ];
         assert_eq!(seen, expected);
     }
 
     #[test]
     fn a_complete_store_wants_only_the_days_that_may_still_change() {
-        let windows = plan(&Catalog::bundled(), &held(&[(-200, -7)], &[]), &wish(0, -200));
+        let windows = plan(&Catalog::bundled(), &held(&[(-200, -7)], &[]), &scope(0, -200));
         assert_eq!(windows.len(), 1);
-        assert_eq!((windows[0].reason, windows[0].from, windows[0].to), (Reason::Trailing, day(-6), day(0)));
+        assert_eq!(
+            (windows[0].reason, windows[0].from, windows[0].to),
+            (Reason::Trailing, day(-6), day(0))
+        );
     }
 
     #[test]
     fn a_phone_that_was_silent_for_weeks_is_asked_for_all_of_them() {
         let mut held = held(&[(-200, -31)], &[]);
         held.last_days.insert("sleep".to_owned(), day(-26));
-        let windows = plan(&Catalog::bundled(), &held, &wish(0, -200));
-        let seen: Vec<_> = windows.iter().map(|window| (window.reason, day(0).until(window.from), day(0).until(window.to))).collect();
+        let windows = plan(&Catalog::bundled(), &held, &scope(0, -200));
+        let seen: Vec<_> = windows
+            .iter()
+            .map(|window| (window.reason, day(0).until(window.from), day(0).until(window.to)))
+            .collect();
         assert_eq!(seen, [(Reason::Trailing, -30, 0)]);
     }
 
     #[test]
     fn the_neighbours_of_a_day_that_cannot_be_had_are_asked_for_by_themselves() {
         let mut held = held(&[(-200, -7)], &[(-3, -3)]);
-        held.lost.insert("sleep".to_owned(), BTreeSet::from([day(-3)]));
-        let windows = plan(&Catalog::bundled(), &held, &wish(0, -200));
-        let seen: Vec<_> = windows.iter().map(|window| (day(0).until(window.from), day(0).until(window.to))).collect();
+        held.unfetchable.insert("sleep".to_owned(), BTreeSet::from([day(-3)]));
+        let windows = plan(&Catalog::bundled(), &held, &scope(0, -200));
+        let seen: Vec<_> = windows
+            .iter()
+            .map(|window| (day(0).until(window.from), day(0).until(window.to)))
+            .collect();
         assert_eq!(seen, [(0, 0), (-1, -1), (-2, -2), (-4, -4), (-5, -5), (-6, -6)]);
-        assert!(is_near(day(-1), &held.lost["sleep"]) && !is_near(day(0), &held.lost["sleep"]));
+        assert!(
+            is_near(day(-1), &held.unfetchable["sleep"])
+                && !is_near(day(0), &held.unfetchable["sleep"])
+        );
     }
 
     #[test]
     fn nobody_is_asked_for_days_before_the_first_ring() {
-        let long_ago = Wish { history_start: Day::new(1, 1, 1), ..wish(0, 0) };
-        let earliest = plan(&Catalog::bundled(), &held(&[], &[]), &long_ago).into_iter().map(|window| window.from).min();
+        let long_ago = SyncScope { history_start: Day::new(1, 1, 1), ..scope(0, 0) };
+        let earliest = plan(&Catalog::bundled(), &held(&[], &[]), &long_ago)
+            .into_iter()
+            .map(|window| window.from)
+            .min();
         assert_eq!(earliest, Some(first_ring()));
         let from = day(0).plus(-800_000_000);
-        assert_eq!(backfill(&Catalog::bundled(), from, day(0), &[]).iter().map(|window| window.from).min(), Some(first_ring()));
+        assert_eq!(
+            backfill(&Catalog::bundled(), from, day(0), &[]).iter().map(|window| window.from).min(),
+            Some(first_ring())
+        );
         assert_eq!(backfill(&Catalog::bundled(), from, from, &[]), []);
     }
 
     #[test]
     fn days_missed_while_the_machine_was_off_are_wanted() {
-        let windows = plan(&Catalog::bundled(), &held(&[(-200, -40)], &[]), &wish(0, -200));
-        assert!(windows.contains(&Window { collection: "sleep".to_owned(), from: day(-39), to: day(-7), reason: Reason::History }));
+        let windows = plan(&Catalog::bundled(), &held(&[(-200, -40)], &[]), &scope(0, -200));
+        assert!(windows.contains(&Window {
+            collection: "sleep".to_owned(),
+            from: day(-39),
+            to: day(-7),
+            reason: Reason::History
+        }));
     }
 
     #[test]
     fn without_a_history_start_two_empty_years_are_looked_at() {
         let mut held = held(&[], &[]);
         held.first_day = Some(day(-100));
-        let wish = Wish { history_start: None, ..wish(0, 0) };
-        let earliest = plan(&Catalog::bundled(), &held, &wish).into_iter().map(|window| window.from).min();
+        let scope = SyncScope { history_start: None, ..scope(0, 0) };
+        let earliest =
+            plan(&Catalog::bundled(), &held, &scope).into_iter().map(|window| window.from).min();
         assert_eq!(earliest, Some(day(-100 - EMPTY_DAYS)));
     }
 
     #[test]
     fn collections_without_days_are_wanted_once_each_time() {
-        let mut wish = wish(0, -10);
-        wish.collections = vec!["personal_info".to_owned(), "ring_configuration".to_owned()];
-        let windows = plan(&Catalog::bundled(), &Held::default(), &wish);
+        let mut scope = scope(0, -10);
+        scope.collections = vec!["personal_info".to_owned(), "ring_configuration".to_owned()];
+        let windows = plan(&Catalog::bundled(), &SyncState::default(), &scope);
         assert_eq!(windows.len(), 2);
-        let again = plan(&Catalog::bundled(), &Held { spoken_for: windows, ..Held::default() }, &wish);
+        let again = plan(
+            &Catalog::bundled(),
+            &SyncState { claimed: windows, ..SyncState::default() },
+            &scope,
+        );
         assert_eq!(again, []);
     }
 
@@ -262,12 +327,12 @@ mod tests {
             let complete: Vec<_> = complete.iter().map(|(from, length)| (*from, from + length)).collect();
             let waiting: Vec<_> = waiting.iter().map(|(from, length)| (*from, from + length)).collect();
             let mut held = held(&complete, &waiting);
-            held.lost.insert("sleep".to_owned(), lost.iter().map(|number| day(*number)).collect());
-            let windows = plan(&Catalog::bundled(), &held, &wish(0, floor));
+            held.unfetchable.insert("sleep".to_owned(), lost.iter().map(|number| day(*number)).collect());
+            let windows = plan(&Catalog::bundled(), &held, &scope(0, floor));
             for number in floor..=0 {
-                let spoken_for = complete.iter().chain(&waiting).any(|(from, to)| (*from..=*to).contains(&number));
+                let claimed = complete.iter().chain(&waiting).any(|(from, to)| (*from..=*to).contains(&number));
                 let planned = windows.iter().filter(|window| (window.from..=window.to).contains(&day(number))).count();
-                prop_assert_eq!(planned, usize::from(!spoken_for), "day {}", number);
+                prop_assert_eq!(planned, usize::from(!claimed), "day {}", number);
             }
             for window in &windows {
                 prop_assert!(window.from <= window.to);

@@ -30,7 +30,7 @@ pub enum Schedule {
     OnRequest,
 }
 
-/// The syncs of one account. Dropping it stops them; [`Sync::stop`] waits.
+/// The syncs of one data source. Dropping it stops them; [`Sync::stop`] waits.
 pub struct Sync {
     shared: Arc<Shared>,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -108,7 +108,11 @@ fn asks_for_more(trigger: Trigger) -> bool {
 impl Sync {
     /// Starts the schedule, with a sync if there is a reason for one at once; else the first is due when the last one is older than the
     /// interval. Blocks for a small read.
-    pub fn start(executor: Executor, schedule: Schedule, at_once: Option<Trigger>) -> Result<Sync, StoreError> {
+    pub fn start(
+        executor: Executor,
+        schedule: Schedule,
+        at_once: Option<Trigger>,
+    ) -> Result<Sync, StoreError> {
         let next = executor.store.next_run()?;
         let shared = Arc::new(Shared {
             executor,
@@ -177,7 +181,9 @@ impl Shared {
 
     /// Lets go of the run that has ended, as whoever follows it knows before the schedule's own task.
     fn move_on(&self, runs: &mut Runs) {
-        let ended = Some(self.progress.borrow()).filter(|progress| progress.finished).map(|progress| progress.run);
+        let ended = Some(self.progress.borrow())
+            .filter(|progress| progress.finished)
+            .map(|progress| progress.run);
         if let Some(run) = ended {
             runs.end(run);
         }
@@ -205,7 +211,12 @@ impl Shared {
             Ok(()) => self.executor.run(run, &self.progress, stop.clone()).await,
             Err(error) => {
                 let failure = error.to_string();
-                self.progress.send_replace(Progress { run, finished: true, failure: Some(failure.clone()), ..Progress::default() });
+                self.progress.send_replace(Progress {
+                    run,
+                    finished: true,
+                    failure: Some(failure.clone()),
+                    ..Progress::default()
+                });
                 RunEnd::Failed(failure)
             }
         }
@@ -218,7 +229,11 @@ impl Shared {
             let wanted = lock(&self.runs).begin();
             if let Some((run, trigger)) = wanted {
                 let end = self.go(run, trigger, &stop).await;
-                failures = if matches!(end, RunEnd::Failed(_)) || self.reached_nothing() { failures + 1 } else { 0 };
+                failures = if matches!(end, RunEnd::Failed(_)) || self.reached_nothing() {
+                    failures + 1
+                } else {
+                    0
+                };
                 tracing::info!(run, end = ?end, "sync ended");
                 self.move_on(&mut lock(&self.runs));
             }
@@ -254,7 +269,13 @@ impl Shared {
     fn pause_of(&self, interval: Duration, failures: u32) -> Duration {
         let Executor { store, clock, .. } = &self.executor;
         let now = clock.now();
-        let wait = wait(interval.as_secs() as i64, failures, now, store.zone(), store.last_night().ok().flatten());
+        let wait = wait(
+            interval.as_secs() as i64,
+            failures,
+            now,
+            store.zone(),
+            store.last_night().ok().flatten(),
+        );
         let last = store.last_run().ok().flatten();
         let from = match last {
             // Counted from now, when it ended or could not even begin: its start may be long ago.
@@ -266,7 +287,9 @@ impl Shared {
         // A last run in the future: the clock was set back.
         let due = from.map_or(now, |from| from.min(now).plus(wait)).max(now);
         let jitter = rand::random_range(0.0..0.1) * wait as f64;
-        let pause = Duration::from_secs_f64((due.0 - now.0) as f64 + if from.is_some() { jitter } else { 0.0 });
+        let pause = Duration::from_secs_f64(
+            (due.0 - now.0) as f64 + if from.is_some() { jitter } else { 0.0 },
+        );
         *lock(&self.next) = Some(now.plus(pause.as_secs() as i64));
         pause
     }
@@ -310,7 +333,10 @@ mod tests {
     fn a_run_serves_everybody_until_it_ends() {
         let mut runs = Runs { wanted: None, after: None, next: 7 };
         assert!(runs.begin().is_none());
-        assert_eq!([Trigger::Manual, Trigger::Backfill, Trigger::Health].map(|trigger| runs.want(trigger)), [7; 3]);
+        assert_eq!(
+            [Trigger::Manual, Trigger::Backfill, Trigger::Health].map(|trigger| runs.want(trigger)),
+            [7; 3]
+        );
         assert_eq!(runs.begin(), Some((7, Trigger::Manual)));
         assert_eq!(runs.want(Trigger::Schedule), 7);
         runs.end(7);
@@ -322,7 +348,11 @@ mod tests {
         let mut runs = Runs { wanted: None, after: None, next: 1 };
         runs.want(Trigger::Schedule);
         runs.begin();
-        assert_eq!([Trigger::Backfill, Trigger::Manual, Trigger::Backfill].map(|trigger| runs.want(trigger)), [2, 1, 2]);
+        assert_eq!(
+            [Trigger::Backfill, Trigger::Manual, Trigger::Backfill]
+                .map(|trigger| runs.want(trigger)),
+            [2, 1, 2]
+        );
         runs.end(1);
         runs.end(1);
         assert_eq!(runs.want(Trigger::Backfill), 2, "it has not begun");
@@ -353,7 +383,16 @@ mod tests {
         ] {
             assert_eq!(wait_at(time, 0), expected, "{time}");
         }
-        assert_eq!(wait(300, 0, Stamp::parse("2026-11-20T08:00:00Z", Tz::UTC).unwrap().at, Tz::UTC, Day::new(2026, 11, 19)), 300);
+        assert_eq!(
+            wait(
+                300,
+                0,
+                Stamp::parse("2026-11-20T08:00:00Z", Tz::UTC).unwrap().at,
+                Tz::UTC,
+                Day::new(2026, 11, 19)
+            ),
+            300
+        );
     }
 
     #[test]

@@ -8,12 +8,17 @@ use super::reduced;
 #[test]
 fn reduce_takes_the_version_from_the_files_name_unless_told() {
     let folder = tempfile::tempdir().unwrap();
-    let (input, output) = (folder.path().join("openapi-7.7.json"), folder.path().join("facts.json"));
+    let (input, output) =
+        (folder.path().join("openapi-7.7.json"), folder.path().join("facts.json"));
     std::fs::write(&input, reduced("1.43")).unwrap();
     for (version, expected) in [(None, "7.7"), (Some("8.0".to_owned()), "8.0")] {
-        run(Command::Reduce { input: input.clone(), output: Some(output.clone()), version }).unwrap();
+        run(Command::Reduce { input: input.clone(), output: Some(output.clone()), version })
+            .unwrap();
         let catalog = Catalog::from_openapi(&std::fs::read(&output).unwrap()).unwrap();
-        assert_eq!((catalog.version.as_str(), catalog.collections), (expected, Catalog::bundled().collections));
+        assert_eq!(
+            (catalog.version.as_str(), catalog.collections),
+            (expected, Catalog::bundled().collections)
+        );
     }
 }
 
@@ -23,17 +28,25 @@ fn an_error_names_the_file_and_what_is_wrong_with_it() {
     let (missing, page) = (folder.path().join("openapi-1.0.json"), folder.path().join("page.html"));
     std::fs::write(&page, "<html>").unwrap();
     let error = run(Command::Show { document: Some(missing.clone()) }).unwrap_err();
-    assert!(matches!(&error, CatalogCommandError::Read { path, .. } if *path == missing), "{error}");
+    assert!(
+        matches!(&error, CatalogCommandError::Read { path, .. } if *path == missing),
+        "{error}"
+    );
     let error = run(Command::Diff { a: page.clone(), b: missing }).unwrap_err();
     assert!(
-        error.to_string().starts_with(&format!("{} is no description of Oura's API: the document is not JSON", page.display())),
+        error.to_string().starts_with(&format!(
+            "{} is no description of Oura's API: the document is not JSON",
+            page.display()
+        )),
         "{error}"
     );
 }
 
 #[test]
 fn diff_says_what_changed_and_when_nothing_did() {
-    let fixture = |version: &str| format!("{}/tests/fixtures/openapi/{version}.json", env!("CARGO_MANIFEST_DIR"));
+    let fixture = |version: &str| {
+        format!("{}/tests/fixtures/openapi/{version}.json", env!("CARGO_MANIFEST_DIR"))
+    };
     let told = |old: &str, new: &str| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_gpx_oura"))
             .args(["catalog", "diff", &fixture(old), &fixture(new)])

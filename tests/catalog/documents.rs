@@ -17,7 +17,11 @@ fn day(text: &str) -> Day {
 }
 
 fn cell(collection: &Collection, document: &Value, column: &str) -> Cell {
-    let place = collection.columns.iter().position(|one| one.name == column).unwrap_or_else(|| panic!("no column {column}"));
+    let place = collection
+        .columns
+        .iter()
+        .position(|one| one.name == column)
+        .unwrap_or_else(|| panic!("no column {column}"));
     collection.cells(document, VIENNA)[place].clone()
 }
 
@@ -55,13 +59,21 @@ fn a_night_belongs_to_its_day_and_lies_between_its_bedtimes() {
 #[test]
 fn values_that_stand_for_none_are_null() {
     let (sleep, night) = (newest("sleep"), night());
-    for missing in ["lowest_heart_rate", "average_hrv", "readiness_contributors_body_temperature", "readiness_contributors_sleep_balance"] {
+    for missing in [
+        "lowest_heart_rate",
+        "average_hrv",
+        "readiness_contributors_body_temperature",
+        "readiness_contributors_sleep_balance",
+    ] {
         assert_eq!(cell(&sleep, &night, missing), Cell::Null, "{missing}");
     }
     assert_eq!(cell(&sleep, &night, "readiness_contributors_previous_night"), Cell::Integer(77));
     assert_eq!(cell(&sleep, &night, "average_breath"), Cell::Real(14.875));
     assert_eq!(cell(&sleep, &night, "low_battery_alert"), Cell::Integer(0));
-    assert_eq!(cell(&sleep, &night, "bedtime_end"), Cell::Integer(at("2026-03-29T05:40:00Z").seconds()));
+    assert_eq!(
+        cell(&sleep, &night, "bedtime_end"),
+        Cell::Integer(at("2026-03-29T05:40:00Z").seconds())
+    );
 }
 
 #[test]
@@ -76,7 +88,8 @@ fn null_items_of_a_series_are_gaps() {
 #[test]
 fn digits_lie_from_the_start_of_the_document_and_other_letters_are_gaps() {
     let start = at("2026-03-28T22:10:00Z");
-    let expected = [(start, 4.0), (start.plus(300), 4.0), (start.plus(600), 2.0), (start.plus(1200), 1.0)];
+    let expected =
+        [(start, 4.0), (start.plus(300), 4.0), (start.plus(600), 2.0), (start.plus(1200), 1.0)];
     assert_eq!(points(&newest("sleep"), &night(), "sleep.sleep_phase_5_min"), expected);
 }
 
@@ -87,15 +100,29 @@ fn activity_lies_at_midnight_but_its_classes_begin_at_four() {
     let reading = activity.read(&document, VIENNA).unwrap();
     assert_eq!((reading.start_at, reading.utc_offset), (Some(at("2026-03-28T23:00:00Z")), None));
     let four = at("2026-03-29T02:00:00Z");
-    assert_eq!(points(&activity, &document, "daily_activity.class_5_min"), [(four, 0.0), (four.plus(300), 5.0)]);
+    assert_eq!(
+        points(&activity, &document, "daily_activity.class_5_min"),
+        [(four, 0.0), (four.plus(300), 5.0)]
+    );
 }
 
 #[test]
 fn without_an_id_the_day_identifies_and_without_a_day_the_start() {
-    let read = |name: &str, document: Value| newest(name).read(&document, VIENNA).map(|reading| reading.id);
-    assert_eq!(read("daily_cardiovascular_age", json!({"day": "2024-12-01", "vascular_age": 35})).unwrap(), "2024-12-01");
-    assert_eq!(read("daily_cardiovascular_age", json!({"id": "", "day": "2024-12-01"})).unwrap(), "2024-12-01");
-    assert_eq!(read("workout", json!({"start_datetime": "2024-12-01T10:00:00+01:00"})).unwrap(), "2024-12-01T09:00:00Z");
+    let read = |name: &str, document: Value| {
+        newest(name).read(&document, VIENNA).map(|reading| reading.id)
+    };
+    assert_eq!(
+        read("daily_cardiovascular_age", json!({"day": "2024-12-01", "vascular_age": 35})).unwrap(),
+        "2024-12-01"
+    );
+    assert_eq!(
+        read("daily_cardiovascular_age", json!({"id": "", "day": "2024-12-01"})).unwrap(),
+        "2024-12-01"
+    );
+    assert_eq!(
+        read("workout", json!({"start_datetime": "2024-12-01T10:00:00+01:00"})).unwrap(),
+        "2024-12-01T09:00:00Z"
+    );
     assert_eq!(read("workout", json!({"id": 77})).unwrap(), "77");
     assert_eq!(read("personal_info", json!({"age": 42})).unwrap(), "personal_info");
     assert_eq!(read("workout", json!({"activity": "walking"})), Err(DocumentError::NoKey));
@@ -114,7 +141,10 @@ fn a_period_without_a_day_of_its_own_has_the_day_it_starts_on() {
 fn a_ring_set_up_in_1970_has_no_time() {
     let ring = newest("ring_configuration");
     let old = json!({"id": "r", "set_up_at": "1970-01-01T00:00:00+00:00", "size": 11});
-    assert_eq!((ring.read(&old, VIENNA).unwrap().start_at, cell(&ring, &old, "set_up_at")), (None, Cell::Null));
+    assert_eq!(
+        (ring.read(&old, VIENNA).unwrap().start_at, cell(&ring, &old, "set_up_at")),
+        (None, Cell::Null)
+    );
     let new = json!({"id": "r", "set_up_at": "2024-10-03T08:00:00+00:00"});
     assert_eq!(ring.read(&new, VIENNA).unwrap().day, Some(day("2024-10-03")));
 }
@@ -122,7 +152,10 @@ fn a_ring_set_up_in_1970_has_no_time() {
 #[test]
 fn a_row_is_the_same_however_its_timestamp_is_written() {
     let key = |timestamp: &str, source: &str| {
-        newest("heartrate").read(&json!({"bpm": 60, "source": source, "timestamp": timestamp}), VIENNA).unwrap().id
+        newest("heartrate")
+            .read(&json!({"bpm": 60, "source": source, "timestamp": timestamp}), VIENNA)
+            .unwrap()
+            .id
     };
     assert_eq!(key("2024-12-14T10:00:00+00:00", "rest"), key("2024-12-14T10:00:00.000Z", "rest"));
     assert_ne!(key("2024-12-14T10:00:00+00:00", "rest"), key("2024-12-14T10:00:00+00:00", "awake"));
@@ -131,7 +164,11 @@ fn a_row_is_the_same_however_its_timestamp_is_written() {
 
 #[test]
 fn a_row_without_a_time_has_no_key() {
-    for row in [json!({"bpm": 60, "source": "rest"}), json!({"timestamp": "soon", "source": "rest"}), json!({"timestamp": null})] {
+    for row in [
+        json!({"bpm": 60, "source": "rest"}),
+        json!({"timestamp": "soon", "source": "rest"}),
+        json!({"timestamp": null}),
+    ] {
         assert_eq!(newest("heartrate").read(&row, VIENNA), Err(DocumentError::NoKey), "{row}");
     }
 }
@@ -139,8 +176,7 @@ fn a_row_without_a_time_has_no_key() {
 #[test]
 fn fields_that_nobody_declared_are_the_extra_of_a_row() {
     let heartrate = newest("heartrate");
-    let row =
-        json!({"bpm": 60, "source": "rest", "timestamp": "2026-01-01T00:00:00Z", "timestamp_unix": 1, "confidence": 0.5, "note": [1]});
+    let row = json!({"bpm": 60, "source": "rest", "timestamp": "2026-01-01T00:00:00Z", "timestamp_unix": 1, "confidence": 0.5, "note": [1]});
     assert_eq!(heartrate.extra(&row), Cell::Text(r#"{"confidence":0.5,"note":[1]}"#.to_owned()));
     assert_eq!(heartrate.extra(&json!({"bpm": 60, "producer_timestamp": null})), Cell::Null);
 }
@@ -148,7 +184,9 @@ fn fields_that_nobody_declared_are_the_extra_of_a_row() {
 #[test]
 fn a_producers_timestamp_may_be_text_or_a_count() {
     let battery = newest("ring_battery_level");
-    for written in [json!("2026-01-01T00:00:00Z"), json!(1_767_225_600), json!(1_767_225_600_000_i64)] {
+    for written in
+        [json!("2026-01-01T00:00:00Z"), json!(1_767_225_600), json!(1_767_225_600_000_i64)]
+    {
         assert_eq!(
             cell(&battery, &json!({"producer_timestamp": written}), "producer_timestamp"),
             Cell::Integer(1_767_225_600),
@@ -186,19 +224,34 @@ fn times_and_days_may_be_counts_of_seconds_or_milliseconds() {
     counted["bedtime_end"] = json!(at("2026-03-29T05:40:00Z").seconds() * 1000);
     counted["day"] = json!(at("2026-03-29T00:00:00Z").seconds());
     counted["hrv"]["timestamp"] = json!(start.seconds());
-    let (reading, written) = (sleep.read(&counted, VIENNA).unwrap(), sleep.read(&night(), VIENNA).unwrap());
-    assert_eq!((reading.day, reading.start_at, reading.end_at), (written.day, written.start_at, written.end_at));
+    let (reading, written) =
+        (sleep.read(&counted, VIENNA).unwrap(), sleep.read(&night(), VIENNA).unwrap());
+    assert_eq!(
+        (reading.day, reading.start_at, reading.end_at),
+        (written.day, written.start_at, written.end_at)
+    );
     assert_eq!(points(&sleep, &counted, "sleep.hrv"), points(&sleep, &night(), "sleep.hrv"));
-    let key = |timestamp: Value| newest("heartrate").read(&json!({"bpm": 60, "source": "rest", "timestamp": timestamp}), VIENNA);
-    assert_eq!(key(json!(start.seconds())).unwrap().id, key(json!("2026-03-28T22:10:00Z")).unwrap().id);
-    for number in [json!(0), json!(255), json!(20_260_329), json!(-1), json!(u64::MAX), json!(1e300)] {
+    let key = |timestamp: Value| {
+        newest("heartrate")
+            .read(&json!({"bpm": 60, "source": "rest", "timestamp": timestamp}), VIENNA)
+    };
+    assert_eq!(
+        key(json!(start.seconds())).unwrap().id,
+        key(json!("2026-03-28T22:10:00Z")).unwrap().id
+    );
+    for number in
+        [json!(0), json!(255), json!(20_260_329), json!(-1), json!(u64::MAX), json!(1e300)]
+    {
         assert_eq!(key(number.clone()), Err(DocumentError::NoKey), "{number}");
     }
 }
 
 #[test]
 fn lists_are_json() {
-    assert_eq!(cell(&newest("tag"), &json!({"tags": ["tag_sleep_nap"]}), "tags"), Cell::Text(r#"["tag_sleep_nap"]"#.to_owned()));
+    assert_eq!(
+        cell(&newest("tag"), &json!({"tags": ["tag_sleep_nap"]}), "tags"),
+        Cell::Text(r#"["tag_sleep_nap"]"#.to_owned())
+    );
 }
 
 #[test]
@@ -222,24 +275,54 @@ fn everything_a_real_account_answered_is_read_and_nothing_is_left_over() {
     let Some(folder) = beside_the_repository("recorded") else { return };
     let mut seen = 0;
     for collection in Catalog::bundled().collections {
-        let Ok(answer) = std::fs::read(folder.join(format!("{}.json", collection.name))) else { continue };
+        let Ok(answer) = std::fs::read(folder.join(format!("{}.json", collection.name))) else {
+            continue;
+        };
         let body = &serde_json::from_slice::<Value>(&answer).unwrap()["body"];
         let documents = body["data"].as_array().cloned().unwrap_or_else(|| vec![body.clone()]);
         for document in documents {
             seen += 1;
             let reading = collection.read(&document, VIENNA).unwrap();
             if collection.name != "personal_info" {
-                assert!(reading.day.is_some() || collection.name == "ring_configuration", "{}: {}", collection.name, reading.id);
-                assert!(reading.start_at.is_some() || collection.name == "ring_configuration", "{}: {}", collection.name, reading.id);
+                assert!(
+                    reading.day.is_some() || collection.name == "ring_configuration",
+                    "{}: {}",
+                    collection.name,
+                    reading.id
+                );
+                assert!(
+                    reading.start_at.is_some() || collection.name == "ring_configuration",
+                    "{}: {}",
+                    collection.name,
+                    reading.id
+                );
             }
-            assert_eq!(collection.extra(&document), Cell::Null, "{}: {}", collection.name, reading.id);
+            assert_eq!(
+                collection.extra(&document),
+                Cell::Null,
+                "{}: {}",
+                collection.name,
+                reading.id
+            );
             let samples: Vec<SamplePoint> = collection.samples(&document, reading.start_at, VIENNA);
-            let nested = collection.series.iter().any(|series| document[&series.path[0]].is_string());
-            assert!(!samples.is_empty() || !nested, "{}: {} has no samples", collection.name, reading.id);
-            for (column, cell) in collection.columns.iter().zip(collection.cells(&document, VIENNA)) {
+            let nested =
+                collection.series.iter().any(|series| document[&series.path[0]].is_string());
+            assert!(
+                !samples.is_empty() || !nested,
+                "{}: {} has no samples",
+                collection.name,
+                reading.id
+            );
+            for (column, cell) in collection.columns.iter().zip(collection.cells(&document, VIENNA))
+            {
                 let written = column.path.iter().fold(&document, |value, name| &value[name]);
                 let absent = written.is_null() || column.sentinel.is_some();
-                assert!(cell != Cell::Null || absent, "{}.{} lost {written}", collection.name, column.name);
+                assert!(
+                    cell != Cell::Null || absent,
+                    "{}.{} lost {written}",
+                    collection.name,
+                    column.name
+                );
             }
         }
     }
@@ -255,5 +338,8 @@ fn a_year_of_more_than_four_digits_is_no_time() {
             "{written}"
         );
     }
-    assert_eq!(newest("workout").read(&json!({"day": "+262142-12-31"}), VIENNA), Err(DocumentError::NoKey));
+    assert_eq!(
+        newest("workout").read(&json!({"day": "+262142-12-31"}), VIENNA),
+        Err(DocumentError::NoKey)
+    );
 }

@@ -17,7 +17,9 @@ const VERSIONS: &[&str] = &["1.23", "1.27", "1.28", "1.29", "1.34", "1.35", "1.3
 
 /// The reduced document of `version`.
 fn reduced(version: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/openapi").join(format!("{version}.json"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/openapi")
+        .join(format!("{version}.json"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -31,8 +33,10 @@ fn newest(collection: &str) -> Collection {
 
 /// Material that lies beside the repository on some machines and is never part of it; says so when it is missing.
 fn beside_the_repository(what: &str) -> Option<PathBuf> {
-    let found =
-        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("shared/oura").join(what)).find(|path| path.exists());
+    let found = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|folder| folder.join("shared/oura").join(what))
+        .find(|path| path.exists());
     if found.is_none() {
         common::skipped(&format!("shared/oura/{what} is not beside the repository"));
     }
@@ -48,7 +52,8 @@ fn published(version: &str) -> Option<Vec<u8>> {
 /// The reduced documents of all versions, and the published ones that are there.
 fn documents() -> impl Iterator<Item = (String, Vec<u8>)> {
     VERSIONS.iter().flat_map(|version| {
-        let published = published(version).map(|document| (format!("published {version}"), document));
+        let published =
+            published(version).map(|document| (format!("published {version}"), document));
         [(format!("reduced {version}"), reduced(version))].into_iter().chain(published)
     })
 }

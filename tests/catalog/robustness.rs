@@ -36,24 +36,46 @@ fn any_json() -> impl Strategy<Value = Value> {
         "[0-9]{0,300}".prop_map(Value::from),
     ];
     let name = prop_oneof![
-        prop::sample::select(vec!["interval", "items", "timestamp", "contributors", "score", "$ref", "type", "properties", "anyOf"])
-            .prop_map(str::to_owned),
+        prop::sample::select(vec![
+            "interval",
+            "items",
+            "timestamp",
+            "contributors",
+            "score",
+            "$ref",
+            "type",
+            "properties",
+            "anyOf"
+        ])
+        .prop_map(str::to_owned),
         "[a-z_]{0,10}",
     ];
     leaf.prop_recursive(4, 64, 8, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
-            prop::collection::vec((name.clone(), inner), 0..8).prop_map(|fields| Value::Object(fields.into_iter().collect::<Map<_, _>>())),
+            prop::collection::vec((name.clone(), inner), 0..8)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect::<Map<_, _>>())),
         ]
     })
 }
 
 /// A document with some of the collection's own fields, filled with anything.
 fn any_document(collection: &Collection) -> impl Strategy<Value = Value> + use<> {
-    let own = collection.columns.iter().map(|column| column.path.clone()).chain(collection.series.iter().map(|series| series.path.clone()));
-    let times = collection.time.day.iter().chain(collection.time.start).chain(collection.time.end).map(|name| vec![(*name).to_owned()]);
+    let own = collection
+        .columns
+        .iter()
+        .map(|column| column.path.clone())
+        .chain(collection.series.iter().map(|series| series.path.clone()));
+    let times = collection
+        .time
+        .day
+        .iter()
+        .chain(collection.time.start)
+        .chain(collection.time.end)
+        .map(|name| vec![(*name).to_owned()]);
     let nested = collection.series.iter().flat_map(|series| {
-        ["interval", "items", "timestamp"].map(|part| series.path.iter().cloned().chain([part.to_owned()]).collect::<Vec<_>>())
+        ["interval", "items", "timestamp"]
+            .map(|part| series.path.iter().cloned().chain([part.to_owned()]).collect::<Vec<_>>())
     });
     let paths: Vec<Vec<String>> = own.chain(times).chain(nested).collect();
     prop_oneof![
@@ -87,11 +109,16 @@ fn a_collection_and_a_document() -> impl Strategy<Value = (Collection, Value)> {
 fn reordered(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
-            let entries: Vec<String> =
-                fields.iter().rev().map(|(name, value)| format!("{}:{}", Value::from(name.as_str()), reordered(value))).collect();
+            let entries: Vec<String> = fields
+                .iter()
+                .rev()
+                .map(|(name, value)| format!("{}:{}", Value::from(name.as_str()), reordered(value)))
+                .collect();
             format!("{{{}}}", entries.join(","))
         }
-        Value::Array(items) => format!("[{}]", items.iter().map(reordered).collect::<Vec<_>>().join(",")),
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(reordered).collect::<Vec<_>>().join(","))
+        }
         value => value.to_string(),
     }
 }
@@ -199,17 +226,32 @@ fn sound(catalog: &Catalog) -> Result<(), TestCaseError> {
     let mut tables = HashSet::new();
     for collection in &catalog.collections {
         prop_assert!(tables.insert(collection.table.clone()), "two tables {}", collection.table);
-        let own: &[&str] =
-            if collection.storage == Storage::Rows { &["time", "extra"] } else { &["document", "time", "day", "utc_offset"] };
+        let own: &[&str] = if collection.storage == Storage::Rows {
+            &["time", "extra"]
+        } else {
+            &["document", "time", "day", "utc_offset"]
+        };
         let mut names: HashSet<String> = own.iter().map(|name| (*name).to_owned()).collect();
         for column in &collection.columns {
-            prop_assert!(names.insert(column.name.to_ascii_lowercase()), "two columns {}.{}", collection.table, column.name);
-            prop_assert!(column.name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_'));
+            prop_assert!(
+                names.insert(column.name.to_ascii_lowercase()),
+                "two columns {}.{}",
+                collection.table,
+                column.name
+            );
+            prop_assert!(
+                column.name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+            );
         }
         if let KeyRule::Fields(fields) = &collection.key {
             for field in fields {
-                let there = collection.time.start.contains(field) || collection.columns.iter().any(|column| column.name == *field);
-                prop_assert!(there, "{} is keyed by {field}, which it does not have", collection.name);
+                let there = collection.time.start.contains(field)
+                    || collection.columns.iter().any(|column| column.name == *field);
+                prop_assert!(
+                    there,
+                    "{} is keyed by {field}, which it does not have",
+                    collection.name
+                );
             }
         }
     }

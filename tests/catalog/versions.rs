@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use ringside::catalog::{
-    Catalog, CatalogError, Collection, Contract, Encoding, KeyRule, Kind, Series, Storage, Style, reduce, skipped_path,
+    Catalog, CatalogError, Collection, Contract, Encoding, KeyRule, Kind, Series, Storage, Style,
+    reduce, skipped_path,
 };
 use serde_json::{Value, json};
 
@@ -12,7 +13,14 @@ use super::{VERSIONS, catalog, documents, json, newest, published, reduced};
 #[test]
 fn version_1_43_has_nineteen_collections_in_four_styles() {
     let catalog = catalog("1.43");
-    let named = |style| -> Vec<&str> { catalog.collections.iter().filter(|one| one.style == style).map(|one| one.name.as_str()).collect() };
+    let named = |style| -> Vec<&str> {
+        catalog
+            .collections
+            .iter()
+            .filter(|one| one.style == style)
+            .map(|one| one.name.as_str())
+            .collect()
+    };
     assert_eq!(catalog.collections.len(), 19);
     assert_eq!(named(Style::Datetimes), ["heartrate", "ring_battery_level"]);
     assert_eq!(named(Style::TokenOnly), ["ring_configuration"]);
@@ -43,7 +51,9 @@ fn version_1_43_has_nineteen_collections_in_four_styles() {
 
 #[test]
 fn the_bundled_catalogue_is_the_newest() {
-    assert!(include_bytes!("../../src/catalog/openapi.json")[..] == reduced(VERSIONS.last().unwrap()));
+    assert!(
+        include_bytes!("../../src/catalog/openapi.json")[..] == reduced(VERSIONS.last().unwrap())
+    );
     insta::assert_snapshot!(Catalog::bundled().to_string());
 }
 
@@ -79,12 +89,20 @@ fn a_reduced_document_promises_what_the_published_one_does() {
 #[test]
 fn parameters_values_and_what_may_be_missing_are_differences() {
     let properties = |score: Value| json!({"id": {"type": "string"}, "mood": {"type": "string", "enum": ["good", "bad"]}, "score": score});
-    let mut old = json(&with_collection("aura", &["start_date", "end_date"], properties(json!({"type": "integer"}))));
-    let mut new =
-        json(&with_collection("aura", &["start_date", "latest"], properties(json!({"anyOf": [{"type": "integer"}, {"type": "null"}]}))));
+    let mut old = json(&with_collection(
+        "aura",
+        &["start_date", "end_date"],
+        properties(json!({"type": "integer"})),
+    ));
+    let mut new = json(&with_collection(
+        "aura",
+        &["start_date", "latest"],
+        properties(json!({"anyOf": [{"type": "integer"}, {"type": "null"}]})),
+    ));
     fn items(document: &mut Value) -> &mut Value {
         let get = &mut document["paths"]["/v2/usercollection/aura"]["get"];
-        &mut get["responses"]["200"]["content"]["application/json"]["schema"]["properties"]["data"]["items"]
+        &mut get["responses"]["200"]["content"]["application/json"]["schema"]["properties"]["data"]
+            ["items"]
     }
     items(&mut old)["required"] = json!(["id", "score"]);
     items(&mut new)["required"] = json!(["score"]);
@@ -108,7 +126,9 @@ fn parameters_values_and_what_may_be_missing_are_differences() {
 #[test]
 fn a_difference_is_the_same_backwards() {
     let (old, new) = (contract("1.29"), contract("1.43"));
-    let lines = |from: &Contract, to: &Contract| -> BTreeSet<String> { from.diff(to).iter().map(ToString::to_string).collect() };
+    let lines = |from: &Contract, to: &Contract| -> BTreeSet<String> {
+        from.diff(to).iter().map(ToString::to_string).collect()
+    };
     assert!(lines(&old, &new).contains("- interbeat_interval"));
     assert!(lines(&new, &old).contains("+ interbeat_interval"));
     assert!(lines(&new, &old).contains("- daily_cardiovascular_age.pulse_wave_velocity"));
@@ -155,7 +175,15 @@ fn a_reduced_document_has_no_prose() {
     for version in VERSIONS {
         let mut keys = BTreeSet::new();
         walk(&json(&reduced(version)), false, &mut keys);
-        for prose in ["title", "description", "summary", "example", "examples", "x-codeSamples", "externalDocs"] {
+        for prose in [
+            "title",
+            "description",
+            "summary",
+            "example",
+            "examples",
+            "x-codeSamples",
+            "externalDocs",
+        ] {
             assert!(!keys.contains(prose), "{version} has {prose}");
         }
     }
@@ -169,19 +197,35 @@ fn every_path_and_field_of_every_version_is_mapped_or_skipped_with_a_reason() {
             if skipped_path(path).is_some_and(|reason| !reason.is_empty()) {
                 continue;
             }
-            let Some(collection) = catalog.collections.iter().find(|collection| collection.path == *path) else {
+            let Some(collection) =
+                catalog.collections.iter().find(|collection| collection.path == *path)
+            else {
                 panic!("{which}: {path} is neither a collection nor skipped with a reason");
             };
             let mut leaves = Vec::new();
-            fields(&document, &item["get"]["responses"]["200"]["content"]["application/json"]["schema"], &mut Vec::new(), &mut leaves);
+            fields(
+                &document,
+                &item["get"]["responses"]["200"]["content"]["application/json"]["schema"],
+                &mut Vec::new(),
+                &mut leaves,
+            );
             let enveloped = collection.style != Style::Singleton;
-            let leaves: Vec<&[String]> = leaves.iter().filter_map(|leaf| if enveloped { below_data(leaf) } else { Some(leaf) }).collect();
+            let leaves: Vec<&[String]> = leaves
+                .iter()
+                .filter_map(|leaf| if enveloped { below_data(leaf) } else { Some(leaf) })
+                .collect();
             assert!(leaves.len() >= 2, "{which}: {path} has hardly any fields: {leaves:?}");
             for leaf in leaves {
                 let mapped = collection.columns.iter().any(|column| column.path == leaf)
                     || collection.series.iter().any(|series| is_part_of(leaf, series));
-                let skipped = collection.skipped_field(&leaf[0]).is_some_and(|reason| !reason.is_empty());
-                assert!(mapped || skipped, "{which}: {}.{} is neither mapped nor skipped with a reason", collection.name, leaf.join("."));
+                let skipped =
+                    collection.skipped_field(&leaf[0]).is_some_and(|reason| !reason.is_empty());
+                assert!(
+                    mapped || skipped,
+                    "{which}: {}.{} is neither mapped nor skipped with a reason",
+                    collection.name,
+                    leaf.join(".")
+                );
             }
         }
     }
@@ -190,7 +234,9 @@ fn every_path_and_field_of_every_version_is_mapped_or_skipped_with_a_reason() {
 /// Whether the value at the end of `leaf` is the series, or one of the three fields that its points are made of.
 fn is_part_of(leaf: &[String], series: &Series) -> bool {
     match (&series.encoding, leaf.strip_prefix(&series.path[..])) {
-        (Encoding::Sample, Some([part])) => ["interval", "items", "timestamp"].contains(&part.as_str()),
+        (Encoding::Sample, Some([part])) => {
+            ["interval", "items", "timestamp"].contains(&part.as_str())
+        }
         (Encoding::Digits { .. }, Some([])) => true,
         _ => false,
     }
@@ -199,9 +245,15 @@ fn is_part_of(leaf: &[String], series: &Series) -> bool {
 /// The ways to all values that `schema` allows, found without the catalogue's own reader.
 fn fields(document: &Value, schema: &Value, path: &mut Vec<String>, leaves: &mut Vec<Vec<String>>) {
     if let Some(reference) = schema["$ref"].as_str() {
-        return fields(document, document.pointer(reference.trim_start_matches('#')).unwrap(), path, leaves);
+        return fields(
+            document,
+            document.pointer(reference.trim_start_matches('#')).unwrap(),
+            path,
+            leaves,
+        );
     }
-    let alternatives = ["anyOf", "oneOf", "allOf"].iter().filter_map(|key| schema[*key].as_array()).flatten();
+    let alternatives =
+        ["anyOf", "oneOf", "allOf"].iter().filter_map(|key| schema[*key].as_array()).flatten();
     let mut inner = 0;
     for alternative in alternatives {
         inner += 1;
@@ -211,7 +263,8 @@ fn fields(document: &Value, schema: &Value, path: &mut Vec<String>, leaves: &mut
         inner += 1;
         path.push(name.clone());
         // The envelope is a list; lists within a document are values.
-        let property = if path.len() == 1 && name == "data" { &property["items"] } else { property };
+        let property =
+            if path.len() == 1 && name == "data" { &property["items"] } else { property };
         fields(document, property, path, leaves);
         path.pop();
     }
@@ -230,10 +283,15 @@ fn every_collection_column_and_series_of_every_version_is_described() {
     for version in VERSIONS {
         for collection in catalog(version).collections {
             assert!(!collection.description.is_empty(), "{version}: {}", collection.name);
-            let columns = collection.columns.iter().map(|column| (&column.name, column.description));
+            let columns =
+                collection.columns.iter().map(|column| (&column.name, column.description));
             let series = collection.series.iter().map(|series| (&series.name, series.description));
             for (name, description) in columns.chain(series) {
-                assert!(!description.is_empty(), "{version}: {}: {name} has no description", collection.name);
+                assert!(
+                    !description.is_empty(),
+                    "{version}: {}: {name} has no description",
+                    collection.name
+                );
             }
         }
     }
@@ -241,7 +299,12 @@ fn every_collection_column_and_series_of_every_version_is_described() {
 
 #[test]
 fn every_collection_of_1_43_has_a_scope() {
-    let without: Vec<String> = catalog("1.43").collections.into_iter().filter(|one| one.scope.is_none()).map(|one| one.name).collect();
+    let without: Vec<String> = catalog("1.43")
+        .collections
+        .into_iter()
+        .filter(|one| one.scope.is_none())
+        .map(|one| one.name)
+        .collect();
     assert!(without.is_empty(), "{without:?}");
 }
 
@@ -261,11 +324,19 @@ fn every_number_has_a_unit_or_is_one_that_has_none() {
     ];
     for collection in catalog("1.43").collections {
         let numeric = |kind: Kind| matches!(kind, Kind::Integer | Kind::Real);
-        let columns = collection.columns.iter().filter(|column| numeric(column.kind)).map(|column| (&column.name, column.unit));
-        let sampled =
-            collection.series.iter().filter(|series| series.encoding == Encoding::Sample).map(|series| (&series.name, series.unit));
+        let columns = collection
+            .columns
+            .iter()
+            .filter(|column| numeric(column.kind))
+            .map(|column| (&column.name, column.unit));
+        let sampled = collection
+            .series
+            .iter()
+            .filter(|series| series.encoding == Encoding::Sample)
+            .map(|series| (&series.name, series.unit));
         for (name, unit) in columns.chain(sampled) {
-            let pure = name.contains("contributors_") || PURE.iter().any(|pure| name == pure || name.ends_with(pure));
+            let pure = name.contains("contributors_")
+                || PURE.iter().any(|pure| name == pure || name.ends_with(pure));
             assert!(unit.is_some() != pure, "{}: {name} has unit {unit:?}", collection.name);
         }
     }
@@ -274,8 +345,15 @@ fn every_number_has_a_unit_or_is_one_that_has_none() {
 #[test]
 fn digit_strings_are_series_with_all_their_codes() {
     let sleep = newest("sleep");
-    let stages = sleep.series.iter().find(|series| series.name == "sleep.sleep_phase_5_min").unwrap();
-    assert_eq!(stages.encoding, Encoding::Digits { interval: 300, codes: &[(1, "deep"), (2, "light"), (3, "rem"), (4, "awake")] });
+    let stages =
+        sleep.series.iter().find(|series| series.name == "sleep.sleep_phase_5_min").unwrap();
+    assert_eq!(
+        stages.encoding,
+        Encoding::Digits {
+            interval: 300,
+            codes: &[(1, "deep"), (2, "light"), (3, "rem"), (4, "awake")]
+        }
+    );
     for collection in Catalog::bundled().collections {
         for series in collection.series {
             if let Encoding::Digits { codes, .. } = series.encoding {
@@ -287,7 +365,8 @@ fn digit_strings_are_series_with_all_their_codes() {
 
 /// A document with one collection, whose items have these properties.
 fn with_collection(name: &str, parameters: &[&str], properties: Value) -> Vec<u8> {
-    let parameters: Vec<Value> = parameters.iter().map(|name| json!({"name": name, "in": "query"})).collect();
+    let parameters: Vec<Value> =
+        parameters.iter().map(|name| json!({"name": name, "in": "query"})).collect();
     let schema = json!({"properties": {"data": {"type": "array", "items": {"type": "object", "properties": properties}}}});
     let get = json!({"parameters": parameters, "responses": {"200": {"content": {"application/json": {"schema": schema}}}}});
     json!({"openapi": "3.1.0", "info": {"version": "9.9"}, "paths": {format!("/v2/usercollection/{name}"): {"get": get}}})
@@ -306,9 +385,16 @@ fn a_collection_that_nobody_described_is_ingested_all_the_same() {
         "glow_10_min": {"type": "string"}, "aura": {"type": "object", "properties": {"hue": {"type": "integer"}}}
     });
     let shine = only(&with_collection("daily_shine", &["start_date", "end_date"], properties));
-    assert_eq!((shine.style, shine.storage, &shine.key, shine.scope), (Style::Dates, Storage::Documents, &KeyRule::Document, None));
-    let columns: BTreeSet<(&str, Kind)> = shine.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
-    assert_eq!(columns, BTreeSet::from([("aura_hue", Kind::Integer), ("glow", Kind::Real), ("id", Kind::Text)]));
+    assert_eq!(
+        (shine.style, shine.storage, &shine.key, shine.scope),
+        (Style::Dates, Storage::Documents, &KeyRule::Document, None)
+    );
+    let columns: BTreeSet<(&str, Kind)> =
+        shine.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
+    assert_eq!(
+        columns,
+        BTreeSet::from([("aura_hue", Kind::Integer), ("glow", Kind::Real), ("id", Kind::Text)])
+    );
     assert_eq!(shine.series[0].encoding, Encoding::Digits { interval: 600, codes: &[] });
 }
 
@@ -318,8 +404,13 @@ fn what_a_series_has_beside_its_points_is_a_column() {
         "interval": {"type": "number"}, "items": {"type": "array", "items": {"type": "number"}},
         "timestamp": {"type": "string", "format": "date-time"}, "quality": {"type": "integer"}
     }});
-    let sleep = only(&with_collection("sleep", &["start_date"], json!({"id": {"type": "string"}, "hrv": hrv})));
-    let columns: BTreeSet<(&str, Kind)> = sleep.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
+    let sleep = only(&with_collection(
+        "sleep",
+        &["start_date"],
+        json!({"id": {"type": "string"}, "hrv": hrv}),
+    ));
+    let columns: BTreeSet<(&str, Kind)> =
+        sleep.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
     assert_eq!(columns, BTreeSet::from([("hrv_quality", Kind::Integer), ("id", Kind::Text)]));
     assert_eq!((sleep.series.len(), &sleep.series[0].encoding), (1, &Encoding::Sample));
 }
@@ -327,13 +418,15 @@ fn what_a_series_has_beside_its_points_is_a_column() {
 #[test]
 fn unknown_rows_without_an_id_are_kept_as_rows() {
     let properties = json!({"timestamp": {"type": "string", "format": "date-time"}, "level": {"type": "number"}});
-    let glucose = only(&with_collection("blood_glucose", &["start_datetime", "end_datetime"], properties));
+    let glucose =
+        only(&with_collection("blood_glucose", &["start_datetime", "end_datetime"], properties));
     assert_eq!((glucose.storage, glucose.key), (Storage::Rows, KeyRule::Fields(vec!["timestamp"])));
 }
 
 #[test]
 fn a_row_key_only_names_what_the_version_has() {
-    let properties = json!({"timestamp": {"type": "string", "format": "date-time"}, "bpm": {"type": "integer"}});
+    let properties =
+        json!({"timestamp": {"type": "string", "format": "date-time"}, "bpm": {"type": "integer"}});
     let heartrate = only(&with_collection("heartrate", &["start_datetime"], properties));
     assert_eq!(heartrate.key, KeyRule::Fields(vec!["timestamp"]));
 }
@@ -349,18 +442,31 @@ fn names_stay_out_of_the_way_of_the_stores_own() {
 
 #[test]
 fn a_type_that_contains_itself_ends_as_json() {
-    let mut document = json(&with_collection("tree", &["start_date"], json!({"root": {"$ref": "#/components/schemas/Node"}})));
-    document["components"] =
-        json!({"schemas": {"Node": {"properties": {"left": {"$ref": "#/components/schemas/Node"}, "leaf": {"type": "integer"}}}}});
+    let mut document = json(&with_collection(
+        "tree",
+        &["start_date"],
+        json!({"root": {"$ref": "#/components/schemas/Node"}}),
+    ));
+    document["components"] = json!({"schemas": {"Node": {"properties": {"left": {"$ref": "#/components/schemas/Node"}, "leaf": {"type": "integer"}}}}});
     let tree = only(document.to_string().as_bytes());
-    let kinds: BTreeSet<(&str, Kind)> = tree.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
+    let kinds: BTreeSet<(&str, Kind)> =
+        tree.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
     assert_eq!(kinds, BTreeSet::from([("root_left", Kind::Json), ("root_leaf", Kind::Integer)]));
 }
 
 #[test]
 fn what_is_no_openapi_document_is_refused_with_the_reason() {
     assert!(matches!(Catalog::from_openapi(b"<html>"), Err(CatalogError::Json(_))));
-    for nothing in ["{}", "[]", "null", r#"{"paths": {"/v2/sandbox/usercollection/sleep": {"get": {}}}}"#, r#"{"paths": 1}"#] {
-        assert!(matches!(Catalog::from_openapi(nothing.as_bytes()), Err(CatalogError::Empty)), "{nothing}");
+    for nothing in [
+        "{}",
+        "[]",
+        "null",
+        r#"{"paths": {"/v2/sandbox/usercollection/sleep": {"get": {}}}}"#,
+        r#"{"paths": 1}"#,
+    ] {
+        assert!(
+            matches!(Catalog::from_openapi(nothing.as_bytes()), Err(CatalogError::Empty)),
+            "{nothing}"
+        );
     }
 }

@@ -2,7 +2,7 @@
 //! says that it did not run.
 #![allow(dead_code)]
 
-pub mod ear;
+pub mod secret_scanner;
 pub mod truth;
 pub mod world;
 
@@ -11,8 +11,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ringside::account::DatasourceKey;
 use ringside::catalog::Catalog;
+use ringside::datasource::DataSourceKey;
 use ringside::oura::{self, AccessTokens, BoxFuture, Client, Origins, Secret, TokenError};
 use ringside::store::{RunEnd, Store, Trigger};
 use ringside::sync::{Executor, Progress};
@@ -40,7 +40,9 @@ impl AccessTokens for FixedToken {
     }
 
     fn replace(&self, _rejected: Secret) -> BoxFuture<'_, Result<Secret, TokenError>> {
-        Box::pin(async { Err(TokenError::ReconnectNeeded { reason: "the token was refused".to_owned() }) })
+        Box::pin(async {
+            Err(TokenError::ReconnectNeeded { reason: "the token was refused".to_owned() })
+        })
     }
 }
 
@@ -53,10 +55,19 @@ pub fn at(text: &str) -> Instant {
 }
 
 /// An executor on a store in `folder` that asks `origin` with `token`.
-pub fn executor(folder: &Path, origin: &url::Url, token: &str, clock: Clock, history_start: Option<Day>) -> Executor {
-    let store = Store::open(&folder.join("oura.db"), Arc::new(Catalog::bundled()), Tz::Europe__Vienna).unwrap();
+pub fn executor(
+    folder: &Path,
+    origin: &url::Url,
+    token: &str,
+    clock: Clock,
+    history_start: Option<Day>,
+) -> Executor {
+    let store =
+        Store::open(&folder.join("oura.db"), Arc::new(Catalog::bundled()), Tz::Europe__Vienna)
+            .unwrap();
     let tokens = Arc::new(FixedToken(token.to_owned()));
-    let client = Client::new(oura::http_client().unwrap(), Origins::at(origin), tokens, clock.clone());
+    let client =
+        Client::new(oura::http_client().unwrap(), Origins::at(origin), tokens, clock.clone());
     Executor { store, client, clock, history_start, collections: Vec::new() }
 }
 
@@ -78,7 +89,7 @@ pub fn rows(store: &Store, sql: &str) -> Vec<Vec<serde_json::Value>> {
 
 /// The only data source's database in a data folder.
 pub fn database(folder: &Path) -> PathBuf {
-    DatasourceKey::single().folder(folder).join("oura.db")
+    DataSourceKey::single().folder(folder).join("oura.db")
 }
 
 /// The rows of a database file for `sql`, read beside whoever writes it.
@@ -93,8 +104,12 @@ pub fn select(database: &Path, sql: &str) -> Vec<Vec<serde_json::Value>> {
                     rusqlite::types::ValueRef::Null => serde_json::Value::Null,
                     rusqlite::types::ValueRef::Integer(value) => value.into(),
                     rusqlite::types::ValueRef::Real(value) => value.into(),
-                    rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned().into(),
-                    rusqlite::types::ValueRef::Blob(blob) => blob.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+                    rusqlite::types::ValueRef::Text(text) => {
+                        String::from_utf8_lossy(text).into_owned().into()
+                    }
+                    rusqlite::types::ValueRef::Blob(blob) => {
+                        blob.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+                    }
                 })
             })
             .collect()
@@ -110,15 +125,19 @@ pub fn number(store: &Store, sql: &str) -> f64 {
 /// Oura's answers by collection, served to every request whatever its range; 404 for the others. Serves until the runtime ends.
 pub async fn replay(answers: BTreeMap<String, serde_json::Value>) -> url::Url {
     let answers = Arc::new(answers);
-    let route = axum::routing::get(move |axum::extract::Path(name): axum::extract::Path<String>| {
-        let answers = Arc::clone(&answers);
-        async move {
-            match answers.get(&name) {
-                Some(body) => (axum::http::StatusCode::OK, axum::Json(body.clone())),
-                None => (axum::http::StatusCode::NOT_FOUND, axum::Json(serde_json::json!({"detail": "Not Found"}))),
+    let route =
+        axum::routing::get(move |axum::extract::Path(name): axum::extract::Path<String>| {
+            let answers = Arc::clone(&answers);
+            async move {
+                match answers.get(&name) {
+                    Some(body) => (axum::http::StatusCode::OK, axum::Json(body.clone())),
+                    None => (
+                        axum::http::StatusCode::NOT_FOUND,
+                        axum::Json(serde_json::json!({"detail": "Not Found"})),
+                    ),
+                }
             }
-        }
-    });
+        });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
     let router = axum::Router::new().route("/v2/usercollection/:name", route);

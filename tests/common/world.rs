@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use ringside::account::{Account, AccountError, Accounts, DatasourceKey, Environment, Settings};
+use ringside::datasource::{
+    DataSource, DataSourceError, DataSourceKey, DataSources, Environment, Settings,
+};
 use ringside::oura::{self, Origins, Secret};
-use ringside::query::{Answer, QueryContext, SqlQuery};
+use ringside::query::{QueryContext, QueryResult, SqlQuery};
 use ringside::simulator::{self, Config, Consent, Simulator};
 use ringside::time::{Clock, Day, Tz};
 
@@ -25,11 +27,16 @@ impl World {
     }
 
     pub async fn with(days: i64, clock: Clock, change: impl FnOnce(&mut Config)) -> World {
-        super::ear::listen();
+        super::secret_scanner::listen();
         let first_day: Day = clock.now().day(Tz::UTC).plus(-days);
-        let mut config = Config { consent: Consent::Allow, ..Config::new(11, first_day, clock.clone()) };
+        let mut config =
+            Config { consent: Consent::Allow, ..Config::new(11, first_day, clock.clone()) };
         change(&mut config);
-        let settings = Settings { client_id: config.client_id.clone(), history_start: Some(first_day), ..Settings::default() };
+        let settings = Settings {
+            client_id: config.client_id.clone(),
+            history_start: Some(first_day),
+            ..Settings::default()
+        };
         let secret = Secret::new(config.client_secret.clone());
         let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into()).await.unwrap();
         World { simulator, clock, settings, secret }
@@ -41,45 +48,59 @@ impl World {
     }
 
     /// The data source, as it was left.
-    pub async fn account(&self, accounts: &Accounts) -> Account {
-        accounts.account(&DatasourceKey::single(), &self.settings, &self.secret).await.unwrap()
+    pub async fn datasource(&self, datasources: &DataSources) -> DataSource {
+        datasources
+            .datasource(&DataSourceKey::single(), &self.settings, &self.secret)
+            .await
+            .unwrap()
     }
 
     /// The data source, connected, its first sync done.
-    pub async fn connected(&self, accounts: &Accounts) -> Account {
-        let account = self.account(accounts).await;
-        self.connect(&account).await;
-        account
+    pub async fn connected(&self, datasources: &DataSources) -> DataSource {
+        let datasource = self.datasource(datasources).await;
+        self.connect(&datasource).await;
+        datasource
     }
 
     /// *Connect*, *Allow*, and the sync after it.
-    pub async fn connect(&self, account: &Account) {
-        connect(account, "ann").await.unwrap();
-        synced(account).await;
+    pub async fn connect(&self, datasource: &DataSource) {
+        connect(datasource, "ann").await.unwrap();
+        synced(datasource).await;
     }
 }
 
 /// *Connect* and *Allow*, as `user`, on the data source's page.
-pub async fn connect(account: &Account, user: &str) -> Result<(), AccountError> {
-    let start = account.start_login(REDIRECT, user)?;
-    let (code, state) = simulator::consent(&oura::http_client().unwrap(), &start.authorize_url).await.unwrap();
-    account.finish_login(&Secret::new(code), &Secret::new(state), user).await
+pub async fn connect(datasource: &DataSource, user: &str) -> Result<(), DataSourceError> {
+    let start = datasource.start_login(REDIRECT, user)?;
+    let (code, state) =
+        simulator::consent(&oura::http_client().unwrap(), &start.authorize_url).await.unwrap();
+    datasource.finish_login(&Secret::new(code), &Secret::new(state), user).await
 }
 
 /// Waits until the sync that is wanted or under way has ended.
-pub async fn synced(account: &Account) {
-    account.progress().wait_for(|progress| progress.finished).await.unwrap();
+pub async fn synced(datasource: &DataSource) {
+    datasource.progress().wait_for(|progress| progress.finished).await.unwrap();
 }
 
-pub async fn ask(account: &Account, sql: &str) -> Answer {
-    let context =
-        QueryContext { from_ms: 0, to_ms: 4_102_444_800_000, interval: std::time::Duration::from_secs(60), max_data_points: 1000 };
-    account.query(&SqlQuery { raw_sql: sql.to_owned(), ..SqlQuery::default() }, &context).await.unwrap()
+pub async fn ask(datasource: &DataSource, sql: &str) -> QueryResult {
+    let context = QueryContext {
+        from_ms: 0,
+        to_ms: 4_102_444_800_000,
+        interval: std::time::Duration::from_secs(60),
+        max_data_points: 1000,
+    };
+    datasource
+        .query(&SqlQuery { raw_sql: sql.to_owned(), ..SqlQuery::default() }, &context)
+        .await
+        .unwrap()
 }
 
 /// The first column of the first row, as text.
-pub async fn word(account: &Account, sql: &str) -> String {
-    let answer = ask(account, sql).await;
+pub async fn word(datasource: &DataSource, sql: &str) -> String {
+    let answer = ask(datasource, sql).await;
     let options = arrow::util::display::FormatOptions::default();
-    arrow::util::display::ArrayFormatter::try_new(&answer.batch.columns[0].values, &options).unwrap().value(0).to_string()
+    arrow::util::display::ArrayFormatter::try_new(&answer.batch.columns[0].values, &options)
+        .unwrap()
+        .value(0)
+        .to_string()
 }

@@ -30,9 +30,19 @@ async fn what_is_held_after_a_storm_is_what_oura_has() {
         let allowed = (1.2 * (fair.load + asked.syncs * fair.update) as f64) as usize;
         println!(
             "  {} faults of {} kinds spoilt {} of {} answers, {} tokens, {} syncs: {} pages came whole, {allowed} allowed",
-            asked.faults, asked.kinds, asked.spoilt, asked.requests, asked.tokens, asked.syncs, asked.whole
+            asked.faults,
+            asked.kinds,
+            asked.spoilt,
+            asked.requests,
+            asked.tokens,
+            asked.syncs,
+            asked.whole
         );
-        assert!(asked.whole <= allowed, "{} pages came whole; undisturbed {fair:?}; seed {seed}", asked.whole);
+        assert!(
+            asked.whole <= allowed,
+            "{} pages came whole; undisturbed {fair:?}; seed {seed}",
+            asked.whole
+        );
         spoilt += asked.spoilt;
     }
     assert!(spoilt > 0, "storms that spoil nothing prove nothing; first seed {first}");
@@ -48,13 +58,19 @@ struct Fair {
 async fn fair_weather() -> Fair {
     let world = World::connected().await;
     let load = whole(&world.simulator.requests());
-    assert_eq!(sync(&world.account).await.failure, None);
+    assert_eq!(sync(&world.datasource).await.failure, None);
     Fair { load, update: whole(&world.simulator.requests()) - load }
 }
 
 /// Pages that were answered as they should be.
 fn whole(journal: &Journal) -> usize {
-    journal.log().iter().filter(|request| request.collection().is_some() && request.status == 200 && !request.spoilt).count()
+    journal
+        .log()
+        .iter()
+        .filter(|request| {
+            request.collection().is_some() && request.status == 200 && !request.spoilt
+        })
+        .count()
 }
 
 struct Asked {
@@ -69,16 +85,21 @@ struct Asked {
 
 async fn storm(seed: u64) -> Asked {
     let mut random = StdRng::seed_from_u64(seed);
-    let mut world = World::new(Config { token_lifetime: TOKEN_LIFETIME, ..person() }, brisk()).await;
+    let mut world =
+        World::new(Config { token_lifetime: TOKEN_LIFETIME, ..person() }, brisk()).await;
     let faults = weather(&mut random);
-    let kinds = faults.iter().map(|fault| std::mem::discriminant(&fault.does)).collect::<std::collections::HashSet<_>>().len();
-    let back = allowed(&world.account).await;
+    let kinds = faults
+        .iter()
+        .map(|fault| std::mem::discriminant(&fault.does))
+        .collect::<std::collections::HashSet<_>>()
+        .len();
+    let back = allowed(&world.datasource).await;
     for fault in &faults {
         world.simulator.faults().add(fault.clone());
     }
     let mut syncs = 0;
     // Once Oura's login works for a moment: the code is good for ten minutes.
-    while call(&world.account, USER, "/oauth/callback", serde_json::json!(back)).await.0 != 200 {
+    while call(&world.datasource, USER, "/oauth/callback", serde_json::json!(back)).await.0 != 200 {
         world.simulator.faults().clear();
     }
     world.simulator.faults().clear();
@@ -90,17 +111,30 @@ async fn storm(seed: u64) -> Asked {
             tokio::time::sleep(Duration::from_millis(random.random_range(1..400))).await;
             world = world.restarted(Clock::starting_at(morning(), 60.0)).await;
         } else {
-            sync(&world.account).await;
+            sync(&world.datasource).await;
         }
     }
     world.simulator.faults().clear();
-    while sync(&world.account).await.failure.is_some() || !world.unwell().is_empty() {
+    while sync(&world.datasource).await.failure.is_some() || !world.unwell().is_empty() {
         syncs += 1;
-        assert!(syncs < SYNCS + 5, "{:?} {:?}; seed {seed}", world.account.status().unwrap().sync.failure, world.unwell());
+        assert!(
+            syncs < SYNCS + 5,
+            "{:?} {:?}; seed {seed}",
+            world.datasource.status().unwrap().sync.failure,
+            world.unwell()
+        );
     }
     world.assert_whole();
-    assert_eq!(world.select("SELECT count(*) FROM sync_windows WHERE done_at IS NULL")[0][0], 0, "seed {seed}");
-    assert_eq!(world.select("SELECT max(revision), count(deleted_at) FROM oura_raw_documents")[0], [1, 0], "seed {seed}");
+    assert_eq!(
+        world.select("SELECT count(*) FROM sync_windows WHERE done_at IS NULL")[0][0],
+        0,
+        "seed {seed}"
+    );
+    assert_eq!(
+        world.select("SELECT max(revision), count(deleted_at) FROM oura_raw_documents")[0],
+        [1, 0],
+        "seed {seed}"
+    );
     let journal = world.simulator.requests();
     assert_eq!(journal.violations(Violation::RefreshTokenReused), 0, "seed {seed}");
     assert_eq!(journal.violations(Violation::NoUserAgent), 0, "seed {seed}");
@@ -130,16 +164,30 @@ fn weather(random: &mut StdRng) -> Vec<Fault> {
         Misbehaviour::Duplicated,
     ];
     // Of rows with the same key the last counts: out of order, that would be another one.
-    let of_documents = [Misbehaviour::Shuffled, Misbehaviour::EndlessPages, Misbehaviour::ScopeMissing, status(404), status(400)];
+    let of_documents = [
+        Misbehaviour::Shuffled,
+        Misbehaviour::EndlessPages,
+        Misbehaviour::ScopeMissing,
+        status(404),
+        status(400),
+    ];
     let at_login = [status(500), status(503), Misbehaviour::Delay(Duration::from_millis(30))];
     let mut faults: Vec<Fault> = Vec::new();
     for does in anywhere.choose_multiple(random, 4) {
         faults.push(Fault::new(Target::Path("/v2/".to_owned()), does.clone()));
     }
-    for collection in ["sleep", "daily_activity", "workout", "enhanced_tag"].choose_multiple(random, 2) {
-        faults.push(Fault::on_collection(collection, of_documents.choose(random).expect("there are some").clone()));
+    for collection in
+        ["sleep", "daily_activity", "workout", "enhanced_tag"].choose_multiple(random, 2)
+    {
+        faults.push(Fault::on_collection(
+            collection,
+            of_documents.choose(random).expect("there are some").clone(),
+        ));
     }
-    faults.push(Fault::on_path("/oauth/token", at_login.choose(random).expect("there are some").clone()));
+    faults.push(Fault::on_path(
+        "/oauth/token",
+        at_login.choose(random).expect("there are some").clone(),
+    ));
     for fault in &mut faults {
         fault.probability = random.random_range(0.02..0.25);
     }

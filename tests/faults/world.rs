@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use ringside::account::{Account, Accounts, CollectionStatus, DatasourceKey, Environment, Progress, Settings, Trigger};
 use ringside::api::{self, Caller, Role};
+use ringside::datasource::{
+    CollectionStatus, DataSource, DataSourceKey, DataSources, Environment, Progress, Settings,
+    Trigger,
+};
 use ringside::oura::oauth::SCOPES;
 use ringside::oura::{self, Origins, Secret};
 use ringside::simulator::{Config, SECRET_MARK, Simulator};
@@ -19,7 +22,7 @@ use tower::ServiceExt;
 
 use super::common::truth::{assert_held, truth};
 pub use super::common::world::REDIRECT;
-use super::common::{at, ear, select};
+use super::common::{at, secret_scanner, select};
 
 /// Days of history: some settled, and the last week that may still change.
 pub const DAYS: i64 = 17;
@@ -50,7 +53,7 @@ pub fn person() -> Config {
 }
 
 pub async fn oura(config: Config) -> Simulator {
-    ear::listen();
+    secret_scanner::listen();
     Simulator::start(config, ([127, 0, 0, 1], 0).into()).await.unwrap()
 }
 
@@ -59,7 +62,11 @@ pub fn environment(folder: &Path, simulator: &Simulator, clock: Clock) -> Enviro
 }
 
 pub fn settings() -> Settings {
-    Settings { client_id: "simulated-client".to_owned(), history_start: Some(first_day()), ..Settings::default() }
+    Settings {
+        client_id: "simulated-client".to_owned(),
+        history_start: Some(first_day()),
+        ..Settings::default()
+    }
 }
 
 pub fn secret() -> Secret {
@@ -70,8 +77,8 @@ pub fn secret() -> Secret {
 pub struct World {
     pub simulator: Simulator,
     pub folder: TempDir,
-    pub accounts: Accounts,
-    pub account: Account,
+    pub datasources: DataSources,
+    pub datasource: DataSource,
 }
 
 impl World {
@@ -94,43 +101,56 @@ impl World {
     }
 
     async fn of(folder: TempDir, simulator: Simulator, environment: Environment) -> World {
-        let accounts = Accounts::open(environment).unwrap();
-        let account = accounts.account(&DatasourceKey::single(), &settings(), &secret()).await.unwrap();
-        World { simulator, folder, accounts, account }
+        let datasources = DataSources::open(environment).unwrap();
+        let datasource =
+            datasources.datasource(&DataSourceKey::single(), &settings(), &secret()).await.unwrap();
+        World { simulator, folder, datasources, datasource }
     }
 
     /// Logged in, and the first history load over.
     pub async fn connected() -> World {
         let world = World::new(person(), brisk()).await;
-        log_in(&world.account).await;
+        log_in(&world.datasource).await;
         world
     }
 
     /// The process ends, and another one begins at `clock`.
     pub async fn restarted(self, clock: Clock) -> World {
-        let World { simulator, folder, accounts, account } = self;
-        drop(account);
-        accounts.shutdown().await;
-        drop(accounts);
+        let World { simulator, folder, datasources, datasource } = self;
+        drop(datasource);
+        datasources.shutdown().await;
+        drop(datasources);
         World::in_folder(folder, simulator, clock).await
     }
 
     /// A sync that goes on for two seconds more.
     pub async fn slow_run(&self) -> i64 {
         self.simulator.faults().add("collection=sleep,delay=2000,times=1".parse().unwrap());
-        let run = self.account.start_sync(Trigger::Manual).unwrap();
-        self.account.progress().wait_for(|progress| progress.run == run && progress.windows > 0).await.unwrap();
+        let run = self.datasource.start_sync(Trigger::Manual).unwrap();
+        self.datasource
+            .progress()
+            .wait_for(|progress| progress.run == run && progress.windows > 0)
+            .await
+            .unwrap();
         run
     }
 
     pub fn collection(&self, name: &str) -> CollectionStatus {
-        self.account.status().unwrap().collections.into_iter().find(|collection| collection.name == name).unwrap()
+        self.datasource
+            .status()
+            .unwrap()
+            .collections
+            .into_iter()
+            .find(|collection| collection.name == name)
+            .unwrap()
     }
 
     /// Every collection that is not well, by name.
     pub fn unwell(&self) -> BTreeMap<String, CollectionStatus> {
-        let all = self.account.status().unwrap().collections.into_iter();
-        all.filter(|collection| collection.state != "ok").map(|collection| (collection.name.clone(), collection)).collect()
+        let all = self.datasource.status().unwrap().collections.into_iter();
+        all.filter(|collection| collection.state != "ok")
+            .map(|collection| (collection.name.clone(), collection))
+            .collect()
     }
 
     /// Everything that Oura has is held, and nothing else.
@@ -142,7 +162,7 @@ impl World {
     /// The same without the collections `missing`.
     #[track_caller]
     pub fn assert_whole_but(&self, missing: &[&str]) {
-        assert_held(&self.account.database(), &self.simulator, &days(), missing);
+        assert_held(&self.datasource.database(), &self.simulator, &days(), missing);
     }
 
     /// What Oura has, as text.
@@ -152,39 +172,48 @@ impl World {
 
     /// Rows straight from the file.
     pub fn select(&self, sql: &str) -> Vec<Vec<Value>> {
-        select(&self.account.database(), sql)
+        select(&self.datasource.database(), sql)
     }
 }
 
 /// Asks one of the data source's routes as `user`, who is an admin.
-pub async fn call(account: &Account, user: &str, path: &str, body: Value) -> (u16, Value) {
+pub async fn call(datasource: &DataSource, user: &str, path: &str, body: Value) -> (u16, Value) {
     let request = Request::post(path)
         .header("Content-Type", "application/json")
         .extension(Caller { user: user.to_owned(), role: Role::Admin })
         .body(Body::from(body.to_string()))
         .unwrap();
-    let answer = api::router(account.clone()).oneshot(request).await.unwrap();
+    let answer = api::router(datasource.clone()).oneshot(request).await.unwrap();
     let status = answer.status().as_u16();
     let body = to_bytes(answer.into_body(), 1 << 24).await.unwrap();
-    ear::hear(&body);
+    secret_scanner::hear(&body);
     (status, serde_json::from_slice(&body).unwrap())
 }
 
 /// What the error of an answer says, hint included.
 pub fn said((status, body): &(u16, Value)) -> String {
     assert!(*status >= 400, "{status} {body}");
-    format!("{} {}", body["error"]["message"].as_str().unwrap(), body["error"]["hint"].as_str().unwrap())
+    format!(
+        "{} {}",
+        body["error"]["message"].as_str().unwrap(),
+        body["error"]["hint"].as_str().unwrap()
+    )
 }
 
 /// Every one of `words` is in `text`, in whatever capitals.
 #[track_caller]
 pub fn assert_says(text: &str, words: &[&str]) {
-    let missing: Vec<&&str> = words.iter().filter(|word| !text.to_lowercase().contains(&word.to_lowercase())).collect();
+    let missing: Vec<&&str> =
+        words.iter().filter(|word| !text.to_lowercase().contains(&word.to_lowercase())).collect();
     assert!(missing.is_empty(), "{text:?} does not say {missing:?}");
 }
 
 /// Presses a button on Oura's consent page (`allow` with `ticked`, or `cancel`); what Oura appends to the redirect address.
-pub async fn at_oura(authorize_url: &str, decision: &str, ticked: &[&str]) -> BTreeMap<String, String> {
+pub async fn at_oura(
+    authorize_url: &str,
+    decision: &str,
+    ticked: &[&str],
+) -> BTreeMap<String, String> {
     let page: url::Url = authorize_url.parse().unwrap();
     let mut form: Vec<(String, String)> = page.query_pairs().into_owned().collect();
     form.push(("decision".to_owned(), decision.to_owned()));
@@ -195,32 +224,33 @@ pub async fn at_oura(authorize_url: &str, decision: &str, ticked: &[&str]) -> BT
 }
 
 /// *Connect*: where the person is sent to.
-pub async fn press_connect(account: &Account) -> String {
-    let (status, started) = call(account, USER, "/oauth/start", json!({ "redirectUri": REDIRECT })).await;
+pub async fn press_connect(datasource: &DataSource) -> String {
+    let (status, started) =
+        call(datasource, USER, "/oauth/start", json!({ "redirectUri": REDIRECT })).await;
     assert_eq!(status, 200, "{started}");
     started["authorizeUrl"].as_str().unwrap().to_owned()
 }
 
 /// *Connect*, and *Allow* at Oura; the way back is not gone yet.
-pub async fn allowed(account: &Account) -> BTreeMap<String, String> {
-    at_oura(&press_connect(account).await, "allow", SCOPES).await
+pub async fn allowed(datasource: &DataSource) -> BTreeMap<String, String> {
+    at_oura(&press_connect(datasource).await, "allow", SCOPES).await
 }
 
 /// The whole login, and the sync that it starts.
-pub async fn log_in(account: &Account) -> Progress {
-    let back = allowed(account).await;
-    let answer = call(account, USER, "/oauth/callback", json!(back)).await;
+pub async fn log_in(datasource: &DataSource) -> Progress {
+    let back = allowed(datasource).await;
+    let answer = call(datasource, USER, "/oauth/callback", json!(back)).await;
     assert_eq!(answer, (200, json!({ "state": "connected" })));
-    ended(account, 1).await
+    ended(datasource, 1).await
 }
 
 /// One sync from beginning to end.
-pub async fn sync(account: &Account) -> Progress {
-    let run = account.start_sync(Trigger::Manual).unwrap();
-    ended(account, run).await
+pub async fn sync(datasource: &DataSource) -> Progress {
+    let run = datasource.start_sync(Trigger::Manual).unwrap();
+    ended(datasource, run).await
 }
 
-pub async fn ended(account: &Account, run: i64) -> Progress {
-    let mut progress = account.progress();
+pub async fn ended(datasource: &DataSource, run: i64) -> Progress {
+    let mut progress = datasource.progress();
     progress.wait_for(|progress| progress.finished && progress.run >= run).await.unwrap().clone()
 }

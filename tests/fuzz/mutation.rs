@@ -42,7 +42,8 @@ pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize
             0 if at < words.len() => drop(words.remove(at)),
             1 if at < words.len() => words[at] = piece,
             2 if words.len() > 1 => {
-                let (one, other) = (random.random_range(0..words.len()), random.random_range(0..words.len()));
+                let (one, other) =
+                    (random.random_range(0..words.len()), random.random_range(0..words.len()));
                 words.swap(one, other);
             }
             3 if at < words.len() => {

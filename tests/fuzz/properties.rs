@@ -16,7 +16,12 @@ const TIMEOUT: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(4);
 
 fn context() -> QueryContext {
-    QueryContext { from_ms: 1_700_000_000_000, to_ms: 1_700_604_800_500, interval: Duration::from_secs(300), max_data_points: 100 }
+    QueryContext {
+        from_ms: 1_700_000_000_000,
+        to_ms: 1_700_604_800_500,
+        interval: Duration::from_secs(300),
+        max_data_points: 100,
+    }
 }
 
 /// Expanding ends, in an error or in text; text without a dollar comes out as it went in; what comes out has nothing left to expand, but
@@ -26,7 +31,9 @@ pub fn expands(text: &str) {
     if !text.contains('$') {
         assert_eq!(once.as_deref().ok(), Some(text));
     }
-    let continues = |(at, _): (usize, &str)| text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_');
+    let continues = |(at, _): (usize, &str)| {
+        text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_')
+    };
     if let Ok(once) = once
         && !text.match_indices('$').any(continues)
     {
@@ -50,7 +57,8 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder for the database");
         let database = folder.path().join("oura.db");
         let catalog = Arc::new(Catalog::bundled());
-        let store = Store::open(&database, catalog.clone(), Tz::Europe__Vienna).expect("a new database");
+        let store =
+            Store::open(&database, catalog.clone(), Tz::Europe__Vienna).expect("a new database");
         let writer = rusqlite::Connection::open(&database).expect("the same database");
         writer
             .execute_batch(&format!(
@@ -66,8 +74,16 @@ impl World {
         drop(writer);
         let limits = Limits { timeout: TIMEOUT, max_rows: 500, max_bytes: 1 << 20, concurrency: 1 };
         let bytes = std::fs::read(&database).expect("the database");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        World { engine: Engine::new(store, Tz::Europe__Vienna, limits), catalog, database, folder, bytes, runtime }
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        World {
+            engine: Engine::new(store, Tz::Europe__Vienna, limits),
+            catalog,
+            database,
+            folder,
+            bytes,
+            runtime,
+        }
     }
 
     /// The query ends in time; nothing is written, no file is made, and nothing hidden is told, neither in an answer nor in an error.
@@ -91,9 +107,15 @@ impl World {
 
     /// The files are as they were.
     pub fn is_untouched(&self) {
-        assert!(std::fs::read(&self.database).expect("the database") == self.bytes, "the database has changed");
-        let files = std::fs::read_dir(self.folder.path()).expect("the folder").map(|file| file.expect("a file").file_name());
-        let strange: Vec<_> = files.filter(|name| !name.to_string_lossy().starts_with("oura.db")).collect();
+        assert!(
+            std::fs::read(&self.database).expect("the database") == self.bytes,
+            "the database has changed"
+        );
+        let files = std::fs::read_dir(self.folder.path())
+            .expect("the folder")
+            .map(|file| file.expect("a file").file_name());
+        let strange: Vec<_> =
+            files.filter(|name| !name.to_string_lossy().starts_with("oura.db")).collect();
         assert!(strange.is_empty(), "{strange:?}");
     }
 }

@@ -8,10 +8,14 @@ use std::path::{Path, PathBuf};
 /// The texts of one folder of the corpus, by name.
 fn corpus(name: &str) -> Vec<(PathBuf, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
     assert!(files.len() > 5, "{name} has {} files", files.len());
-    files.into_iter().map(|file| (file.clone(), String::from_utf8(std::fs::read(file).unwrap()).unwrap())).collect()
+    files
+        .into_iter()
+        .map(|file| (file.clone(), String::from_utf8(std::fs::read(file).unwrap()).unwrap()))
+        .collect()
 }
 
 #[test]

@@ -29,21 +29,37 @@ async fn kills_at_any_moment_change_nothing() {
         starts += 1;
         let mut program = Program::start(folder.path(), &simulator.origin(), now);
         // Requests, not seconds: the moment lies in the middle of the work however fast the machine is.
-        at_work(&mut program, &simulator, random.random_range(0..2 * (fair.update + fair.load / most_kills))).await;
+        at_work(
+            &mut program,
+            &simulator,
+            random.random_range(0..2 * (fair.update + fair.load / most_kills)),
+        )
+        .await;
         if program.has_ended() {
             continue;
         }
         program.kill();
         kills += 1;
-        assert_eq!(select(&database(folder.path()), "PRAGMA quick_check")[0][0], "ok", "seed {seed}");
+        assert_eq!(
+            select(&database(folder.path()), "PRAGMA quick_check")[0][0],
+            "ok",
+            "seed {seed}"
+        );
     }
     assert!(Program::start(folder.path(), &simulator.origin(), now).ended().await);
     let sent = asked(&simulator) - before;
     // The last week is asked for again at every start, and so is what was under way.
     let most = fair.load + starts * (fair.update + 4 * AT_ONCE);
-    println!("{kills} kills, {starts} starts; {} requests undisturbed, {sent} with the kills, {most} allowed", fair.load);
+    println!(
+        "{kills} kills, {starts} starts; {} requests undisturbed, {sent} with the kills, {most} allowed",
+        fair.load
+    );
     if holds(folder.path(), fair, seed) {
-        assert!(sent <= most, "{sent} requests instead of {}; at most {most}; seed {seed}", fair.load);
+        assert!(
+            sent <= most,
+            "{sent} requests instead of {}; at most {most}; seed {seed}",
+            fair.load
+        );
     }
 }
 
@@ -61,11 +77,20 @@ async fn kills_amid_faults_and_renewals_cost_a_login_at_most() {
     while kills < most_kills {
         starts += 1;
         let mut program = Program::start(folder.path(), &simulator.origin(), now);
-        at_work(&mut program, &simulator, random.random_range(0..4 * (fair.update + fair.load / most_kills))).await;
+        at_work(
+            &mut program,
+            &simulator,
+            random.random_range(0..4 * (fair.update + fair.load / most_kills)),
+        )
+        .await;
         if !program.has_ended() {
             program.kill();
             kills += 1;
-            assert_eq!(select(&database(folder.path()), "PRAGMA quick_check")[0][0], "ok", "seed {seed}");
+            assert_eq!(
+                select(&database(folder.path()), "PRAGMA quick_check")[0][0],
+                "ok",
+                "seed {seed}"
+            );
         }
         if login_lost(&simulator, folder.path(), &mut lost, seed).await {
             misbehave(&simulator);
@@ -74,12 +99,17 @@ async fn kills_amid_faults_and_renewals_cost_a_login_at_most() {
     simulator.faults().clear();
     while !Program::start(folder.path(), &simulator.origin(), now).ended().await {
         starts += 1;
-        assert!(login_lost(&simulator, folder.path(), &mut lost, seed).await, "nothing else is wrong; seed {seed}");
+        assert!(
+            login_lost(&simulator, folder.path(), &mut lost, seed).await,
+            "nothing else is wrong; seed {seed}"
+        );
     }
     let journal = simulator.requests();
     let spoilt = journal.log().iter().filter(|request| request.spoilt).count();
     let renewals = journal.count("/oauth/token");
-    println!("{kills} kills, {starts} starts, {renewals} renewals, {spoilt} answers spoilt: {lost} logins lost");
+    println!(
+        "{kills} kills, {starts} starts, {renewals} renewals, {spoilt} answers spoilt: {lost} logins lost"
+    );
     assert!(renewals > fair.load / 2 && spoilt > 0, "seed {seed}");
     holds(folder.path(), fair, seed);
 }

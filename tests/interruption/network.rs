@@ -24,7 +24,8 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let up = Arc::new(AtomicBool::new(true));
-        let (open, target) = (up.clone(), (origin.host_str().unwrap().to_owned(), origin.port().unwrap()));
+        let (open, target) =
+            (up.clone(), (origin.host_str().unwrap().to_owned(), origin.port().unwrap()));
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
                 if !open.load(Ordering::Relaxed) {
@@ -80,7 +81,11 @@ async fn a_network_that_comes_and_goes_costs_time_and_nothing_else() {
         assert!(starts < 6, "seed {seed}");
         Program::start(folder.path(), &wire.origin, now).ended().await;
     }
-    println!("{cuts} cuts, {starts} starts; {} requests undisturbed, {} with the cuts", fair.load, asked(&simulator) - before);
+    println!(
+        "{cuts} cuts, {starts} starts; {} requests undisturbed, {} with the cuts",
+        fair.load,
+        asked(&simulator) - before
+    );
     assert!(cuts > 0, "seed {seed}");
     holds(folder.path(), fair, seed);
 }
@@ -92,10 +97,17 @@ async fn a_name_that_nobody_knows_is_a_network_that_is_down() {
     let folder = connected_folder(&simulator).await;
     // RFC 2606: no such host exists anywhere.
     let nowhere = "http://oura.invalid/".parse().unwrap();
-    assert!(!Program::start(folder.path(), &nowhere, now).ended().await, "it says that nothing came");
-    let said = select(&database(folder.path()), "SELECT message FROM sync_runs WHERE state = 'failed'");
+    assert!(
+        !Program::start(folder.path(), &nowhere, now).ended().await,
+        "it says that nothing came"
+    );
+    let said =
+        select(&database(folder.path()), "SELECT message FROM sync_runs WHERE state = 'failed'");
     let said = said[0][0].as_str().unwrap();
-    assert!(said.contains("could not be reached") && said.contains("next sync tries again"), "{said}");
+    assert!(
+        said.contains("could not be reached") && said.contains("next sync tries again"),
+        "{said}"
+    );
     assert!(Program::start(folder.path(), &simulator.origin(), now).ended().await);
     assert!(whole(folder.path()));
 }

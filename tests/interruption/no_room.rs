@@ -21,10 +21,17 @@ async fn writes_that_fail_at_any_moment_change_nothing() {
     let mut failed = 0;
     for _ in 0..full_disks {
         // No file may grow beyond some blocks of 512 bytes, the log among them; the signal that would kill is ignored, so the write fails.
-        let blocks = random.random_range(200..1_500) + size() / 512 * u64::from(random.random_bool(0.7));
+        let blocks =
+            random.random_range(200..1_500) + size() / 512 * u64::from(random.random_bool(0.7));
         let limit = format!("ulimit -f {blocks}; trap '' XFSZ;");
-        failed += u64::from(!Program::start_after(&limit, folder.path(), &simulator.origin(), now).ended().await);
-        assert_eq!(select(&database(folder.path()), "PRAGMA integrity_check")[0][0], "ok", "seed {seed}");
+        failed += u64::from(
+            !Program::start_after(&limit, folder.path(), &simulator.origin(), now).ended().await,
+        );
+        assert_eq!(
+            select(&database(folder.path()), "PRAGMA integrity_check")[0][0],
+            "ok",
+            "seed {seed}"
+        );
     }
     println!("{full_disks} full disks, of which {failed} ended the sync");
     assert!(failed > 0, "seed {seed}");

@@ -35,7 +35,14 @@ async fn a_program_that_stood_still_goes_on() {
     }
     assert!(program.ended().await, "seed {seed}");
     let sent = asked(&simulator) - before;
-    println!("stopped {stops} times for {seconds} s; {} requests undisturbed, {sent} with the stops", fair.load);
-    assert!(stops > 0 && sent <= fair.load + stops * AT_ONCE, "{sent} requests instead of {}; seed {seed}", fair.load);
+    println!(
+        "stopped {stops} times for {seconds} s; {} requests undisturbed, {sent} with the stops",
+        fair.load
+    );
+    assert!(
+        stops > 0 && sent <= fair.load + stops * AT_ONCE,
+        "{sent} requests instead of {}; seed {seed}",
+        fair.load
+    );
     holds(folder.path(), fair, seed);
 }

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use ringside::account::{Accounts, DatasourceKey, Environment, Settings};
 use ringside::catalog::{Catalog, Storage};
+use ringside::datasource::{DataSourceKey, DataSources, Environment, Settings};
 use ringside::oura::{Origins, Secret};
 use ringside::simulator::{Config, SECRET_MARK, Simulator};
 use ringside::time::{Clock, Day, Instant, Tz};
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
 use super::common::world::connect;
-use super::common::{database, ear, select, skipped, wanted};
+use super::common::{database, secret_scanner, select, skipped, wanted};
 
 /// Days of history.
 pub const DAYS: i64 = 160;
@@ -28,7 +28,7 @@ pub async fn simulator(now: Instant) -> Simulator {
 }
 
 pub async fn simulator_with(now: Instant, change: impl FnOnce(&mut Config)) -> Simulator {
-    ear::listen();
+    secret_scanner::listen();
     let mut config = Config::new(3, first_day(now), Clock::starting_at(now, 0.0));
     change(&mut config);
     Simulator::start(config, ([127, 0, 0, 1], 0).into()).await.unwrap()
@@ -47,14 +47,16 @@ pub async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
 
 /// Puts a login into `folder`, the first or another.
 pub async fn log_in(folder: &Path, simulator: &Simulator) {
-    let accounts = Accounts::open(Environment::at(folder, Origins::at(&simulator.origin())).unwrap()).unwrap();
-    let (key, secret) = (DatasourceKey::single(), Secret::new(SECRET_MARK));
+    let datasources =
+        DataSources::open(Environment::at(folder, Origins::at(&simulator.origin())).unwrap())
+            .unwrap();
+    let (key, secret) = (DataSourceKey::single(), Secret::new(SECRET_MARK));
     let everything = Settings { client_id: "simulated-client".to_owned(), ..Settings::default() };
     let little = Settings { collections: vec!["personal_info".to_owned()], ..everything.clone() };
-    connect(&accounts.account(&key, &little, &secret).await.unwrap(), "anna").await.unwrap();
+    connect(&datasources.datasource(&key, &little, &secret).await.unwrap(), "anna").await.unwrap();
     // The program finds these.
-    accounts.account(&key, &everything, &secret).await.unwrap();
-    accounts.shutdown().await;
+    datasources.datasource(&key, &everything, &secret).await.unwrap();
+    datasources.shutdown().await;
 }
 
 /// `gpx_oura sync`, which ends with the test.
@@ -68,8 +70,13 @@ impl Program {
     /// `before` is shell that runs first, in the process that becomes the program.
     pub fn start_after(before: &str, folder: &Path, origin: &url::Url, now: Instant) -> Program {
         let mut command = Command::new("sh");
-        command.arg("-c").arg(format!(r#"{before} exec "$0" "$@""#)).arg(env!("CARGO_BIN_EXE_gpx_oura"));
-        command.args(["sync", "--history-start", &first_day(now).to_string(), "--data-dir"]).arg(folder);
+        command
+            .arg("-c")
+            .arg(format!(r#"{before} exec "$0" "$@""#))
+            .arg(env!("CARGO_BIN_EXE_gpx_oura"));
+        command
+            .args(["sync", "--history-start", &first_day(now).to_string(), "--data-dir"])
+            .arg(folder);
         command
             .env("OURA_CLIENT_ID", "simulated-client")
             .env("OURA_CLIENT_SECRET", SECRET_MARK)
@@ -77,8 +84,8 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut program = command.spawn().unwrap();
-        ear::overhear(program.stdout.take().unwrap());
-        ear::overhear(program.stderr.take().unwrap());
+        secret_scanner::overhear(program.stdout.take().unwrap());
+        secret_scanner::overhear(program.stderr.take().unwrap());
         Program(program)
     }
 
@@ -94,7 +101,13 @@ impl Program {
 
     /// SIGSTOP or SIGCONT, by name.
     pub fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args([&format!("-{name}"), &self.0.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// Whether it said that all went well.
@@ -141,11 +154,16 @@ pub fn contents(folder: &Path) -> Contents {
         ("nights".to_owned(), "SELECT day, average_hrv, total_sleep_duration, naps FROM nights ORDER BY 1".to_owned()),
     ];
     for collection in &catalog.collections {
-        let columns: Vec<String> =
-            select(&database(folder), &format!("SELECT name FROM pragma_table_info('{}') WHERE name <> 'document'", collection.table))
-                .iter()
-                .map(|row| format!("\"{}\"", row[0].as_str().unwrap()))
-                .collect();
+        let columns: Vec<String> = select(
+            &database(folder),
+            &format!(
+                "SELECT name FROM pragma_table_info('{}') WHERE name <> 'document'",
+                collection.table
+            ),
+        )
+        .iter()
+        .map(|row| format!("\"{}\"", row[0].as_str().unwrap()))
+        .collect();
         let key = if collection.storage == Storage::Documents { "document_id" } else { "1, 2" };
         let from = match collection.storage {
             Storage::Documents => format!(
@@ -154,7 +172,10 @@ pub fn contents(folder: &Path) -> Contents {
             ),
             Storage::Rows => collection.table.clone(),
         };
-        questions.push((collection.table.clone(), format!("SELECT {} FROM {from} ORDER BY {key}", columns.join(", "))));
+        questions.push((
+            collection.table.clone(),
+            format!("SELECT {} FROM {from} ORDER BY {key}", columns.join(", ")),
+        ));
     }
     questions
         .into_iter()
@@ -189,7 +210,10 @@ pub async fn undisturbed() -> &'static Undisturbed {
         let before = asked(&simulator);
         assert!(Program::start(folder.path(), &simulator.origin(), now).ended().await);
         let contents = contents(folder.path());
-        assert!(contents["oura_raw_documents"].0 > 1_000 && contents["samples"].0 > 10_000, "{contents:?}");
+        assert!(
+            contents["oura_raw_documents"].0 > 1_000 && contents["samples"].0 > 10_000,
+            "{contents:?}"
+        );
         let loaded = asked(&simulator);
         assert!(Program::start(folder.path(), &simulator.origin(), now).ended().await);
         Undisturbed { now, contents, load: loaded - before, update: asked(&simulator) - loaded }

@@ -4,8 +4,9 @@
 
 use super::super::{Kind, Storage, TimeRule};
 use super::fields::{
-    ACTIVITY, BATTERY, CARDIOVASCULAR, COMMON, ENHANCED_TAG, HEART_RATE, INTERBEAT, PERSONAL, READINESS, RESILIENCE, REST_MODE, RING,
-    SCORED_SLEEP, SESSION, SLEEP, SLEEP_TIME, SPO2, STRESS, TAG, VO2_MAX, WORKOUT,
+    ACTIVITY, BATTERY, CARDIOVASCULAR, COMMON, ENHANCED_TAG, HEART_RATE, INTERBEAT, PERSONAL,
+    READINESS, RESILIENCE, REST_MODE, RING, SCORED_SLEEP, SESSION, SLEEP, SLEEP_TIME, SPO2, STRESS,
+    TAG, VO2_MAX, WORKOUT,
 };
 use super::{Facts, Field};
 
@@ -36,7 +37,16 @@ const fn documents(
     description: &'static str,
     fields: &'static [(&'static str, &'static [Field])],
 ) -> Facts {
-    Facts { name, scope, storage: Storage::Documents, key: &[], time, description, fields, live_only: &[] }
+    Facts {
+        name,
+        scope,
+        storage: Storage::Documents,
+        key: &[],
+        time,
+        description,
+        fields,
+        live_only: &[],
+    }
 }
 
 const fn rows(
@@ -51,7 +61,13 @@ const fn rows(
 }
 
 pub(super) const COLLECTIONS: &[Facts] = &[
-    documents("daily_activity", Some("daily"), DAILY, "Movement of each day, from 4:00 to 4:00", &[("", ACTIVITY), ("", COMMON)]),
+    documents(
+        "daily_activity",
+        Some("daily"),
+        DAILY,
+        "Movement of each day, from 4:00 to 4:00",
+        &[("", ACTIVITY), ("", COMMON)],
+    ),
     documents(
         "daily_cardiovascular_age",
         Some("heart_health"),
@@ -59,8 +75,20 @@ pub(super) const COLLECTIONS: &[Facts] = &[
         "Age of the arteries as estimated from the pulse wave",
         &[("", CARDIOVASCULAR), ("", COMMON)],
     ),
-    documents("daily_readiness", Some("daily"), DAILY, "Readiness of each day", &[("", READINESS), ("", COMMON)]),
-    documents("daily_resilience", Some("stress"), DAILY, "Long-term ability to cope with stress", &[("", RESILIENCE), ("", COMMON)]),
+    documents(
+        "daily_readiness",
+        Some("daily"),
+        DAILY,
+        "Readiness of each day",
+        &[("", READINESS), ("", COMMON)],
+    ),
+    documents(
+        "daily_resilience",
+        Some("stress"),
+        DAILY,
+        "Long-term ability to cope with stress",
+        &[("", RESILIENCE), ("", COMMON)],
+    ),
     documents(
         "daily_sleep",
         Some("daily"),
@@ -68,9 +96,27 @@ pub(super) const COLLECTIONS: &[Facts] = &[
         "Sleep score of each day; the nights themselves are in sleep",
         &[("", SCORED_SLEEP), ("", COMMON)],
     ),
-    documents("daily_spo2", Some("spo2"), DAILY, "Blood oxygen during the night of each day", &[("", SPO2), ("", COMMON)]),
-    documents("daily_stress", Some("daily"), DAILY, "Time stressed and time recovering of each day", &[("", STRESS), ("", COMMON)]),
-    documents("enhanced_tag", Some("tag"), PERIOD, "Tags of the person: what happened, and when", &[("", ENHANCED_TAG), ("", COMMON)]),
+    documents(
+        "daily_spo2",
+        Some("spo2"),
+        DAILY,
+        "Blood oxygen during the night of each day",
+        &[("", SPO2), ("", COMMON)],
+    ),
+    documents(
+        "daily_stress",
+        Some("daily"),
+        DAILY,
+        "Time stressed and time recovering of each day",
+        &[("", STRESS), ("", COMMON)],
+    ),
+    documents(
+        "enhanced_tag",
+        Some("tag"),
+        PERIOD,
+        "Tags of the person: what happened, and when",
+        &[("", ENHANCED_TAG), ("", COMMON)],
+    ),
     rows(
         "heartrate",
         Some("heartrate"),
@@ -85,9 +131,27 @@ pub(super) const COLLECTIONS: &[Facts] = &[
         "Time between heart beats; offered by version 1.29 alone",
         &[("", INTERBEAT), ("", COMMON)],
     ),
-    documents("personal_info", Some("personal"), ANY, "Who wears the ring", &[("", PERSONAL), ("", COMMON)]),
-    documents("rest_mode_period", Some("daily"), PERIOD, "Periods in rest mode", &[("", REST_MODE), ("", COMMON)]),
-    rows("ring_battery_level", Some("ring_configuration"), &["timestamp"], "Charge of the ring's battery", &[("", BATTERY), ("", COMMON)]),
+    documents(
+        "personal_info",
+        Some("personal"),
+        ANY,
+        "Who wears the ring",
+        &[("", PERSONAL), ("", COMMON)],
+    ),
+    documents(
+        "rest_mode_period",
+        Some("daily"),
+        PERIOD,
+        "Periods in rest mode",
+        &[("", REST_MODE), ("", COMMON)],
+    ),
+    rows(
+        "ring_battery_level",
+        Some("ring_configuration"),
+        &["timestamp"],
+        "Charge of the ring's battery",
+        &[("", BATTERY), ("", COMMON)],
+    ),
     documents(
         "ring_configuration",
         Some("ring_configuration"),
@@ -109,8 +173,32 @@ pub(super) const COLLECTIONS: &[Facts] = &[
         "Every period of sleep, naps and rejected ones included; the longest long_sleep of a day is its night",
         &[("", SLEEP), ("readiness_", READINESS), ("", COMMON)],
     ),
-    documents("sleep_time", Some("daily"), DAILY, "When to go to bed, as recommended", &[("", SLEEP_TIME), ("", COMMON)]),
-    documents("tag", Some("tag"), POINT, "Tags of the old kind; superseded by enhanced_tag", &[("", TAG), ("", COMMON)]),
-    documents("vO2_max", Some("heart_health"), DAILY, "Cardio capacity", &[("", VO2_MAX), ("", COMMON)]),
-    documents("workout", Some("workout"), PERIOD, "Workouts, entered or detected", &[("", WORKOUT), ("", COMMON)]),
+    documents(
+        "sleep_time",
+        Some("daily"),
+        DAILY,
+        "When to go to bed, as recommended",
+        &[("", SLEEP_TIME), ("", COMMON)],
+    ),
+    documents(
+        "tag",
+        Some("tag"),
+        POINT,
+        "Tags of the old kind; superseded by enhanced_tag",
+        &[("", TAG), ("", COMMON)],
+    ),
+    documents(
+        "vO2_max",
+        Some("heart_health"),
+        DAILY,
+        "Cardio capacity",
+        &[("", VO2_MAX), ("", COMMON)],
+    ),
+    documents(
+        "workout",
+        Some("workout"),
+        PERIOD,
+        "Workouts, entered or detected",
+        &[("", WORKOUT), ("", COMMON)],
+    ),
 ];

@@ -23,7 +23,10 @@ const OXYGEN_UPTAKE: Unit = Unit("suffix:ml/kg/min");
 /// Shared by most collections.
 pub(super) const COMMON: &[Field] = &[
     Field::plain("id", "Oura's identifier; stays the same when the document is revised"),
-    Field::plain("timestamp", "Moment that Oura files the document under; for a summary of a day use time"),
+    Field::plain(
+        "timestamp",
+        "Moment that Oura files the document under; for a summary of a day use time",
+    ),
     Field::plain("producer_timestamp", "When the ring or the app made the row, where Oura tells"),
 ];
 
@@ -31,19 +34,47 @@ pub(super) const ACTIVITY: &[Field] = &[
     Field::measured("active_calories", KILOCALORIES, "Energy spent on activity"),
     Field::measured("average_met_minutes", MET, "Mean intensity over the day"),
     Field::plain("class_5_min", "Intensity class of every five minutes from 4:00"),
-    Field::plain("contributors_meet_daily_targets", "How regularly the daily target was met lately, 1 to 100").absent_as(0),
-    Field::plain("contributors_move_every_hour", "How well long sitting was avoided, 1 to 100").absent_as(0),
-    Field::plain("contributors_recovery_time", "Enough easy days between hard ones, 1 to 100").absent_as(0),
-    Field::plain("contributors_stay_active", "How little of the day was spent inactive, 1 to 100").absent_as(0),
-    Field::plain("contributors_training_frequency", "How often there was training lately, 1 to 100").absent_as(0),
-    Field::plain("contributors_training_volume", "How much training there was lately, 1 to 100").absent_as(0),
-    Field::measured("equivalent_walking_distance", METRES, "Walking distance that would cost the same energy"),
-    Field::measured("high_activity_met_minutes", MET_MINUTES, "Intensity times minutes at high intensity"),
+    Field::plain(
+        "contributors_meet_daily_targets",
+        "How regularly the daily target was met lately, 1 to 100",
+    )
+    .absent_as(0),
+    Field::plain("contributors_move_every_hour", "How well long sitting was avoided, 1 to 100")
+        .absent_as(0),
+    Field::plain("contributors_recovery_time", "Enough easy days between hard ones, 1 to 100")
+        .absent_as(0),
+    Field::plain("contributors_stay_active", "How little of the day was spent inactive, 1 to 100")
+        .absent_as(0),
+    Field::plain(
+        "contributors_training_frequency",
+        "How often there was training lately, 1 to 100",
+    )
+    .absent_as(0),
+    Field::plain("contributors_training_volume", "How much training there was lately, 1 to 100")
+        .absent_as(0),
+    Field::measured(
+        "equivalent_walking_distance",
+        METRES,
+        "Walking distance that would cost the same energy",
+    ),
+    Field::measured(
+        "high_activity_met_minutes",
+        MET_MINUTES,
+        "Intensity times minutes at high intensity",
+    ),
     Field::measured("high_activity_time", SECONDS, "Time at high intensity"),
     Field::plain("inactivity_alerts", "Reminders to move"),
-    Field::measured("low_activity_met_minutes", MET_MINUTES, "Intensity times minutes at low intensity"),
+    Field::measured(
+        "low_activity_met_minutes",
+        MET_MINUTES,
+        "Intensity times minutes at low intensity",
+    ),
     Field::measured("low_activity_time", SECONDS, "Time at low intensity"),
-    Field::measured("medium_activity_met_minutes", MET_MINUTES, "Intensity times minutes at medium intensity"),
+    Field::measured(
+        "medium_activity_met_minutes",
+        MET_MINUTES,
+        "Intensity times minutes at medium intensity",
+    ),
     Field::measured("medium_activity_time", SECONDS, "Time at medium intensity"),
     Field::measured("met", MET, "Intensity, minute by minute"),
     Field::measured("meters_to_target", METRES, "Distance left to the target; negative beyond it"),
@@ -55,27 +86,62 @@ pub(super) const ACTIVITY: &[Field] = &[
     Field::plain("steps", "Steps taken"),
     Field::measured("target_calories", KILOCALORIES, "Active energy aimed at"),
     Field::measured("target_meters", METRES, "Walking distance aimed at"),
-    Field::measured("total_calories", KILOCALORIES, "Energy spent over the whole day, rest included"),
+    Field::measured(
+        "total_calories",
+        KILOCALORIES,
+        "Energy spent over the whole day, rest included",
+    ),
 ];
 
 pub(super) const CARDIOVASCULAR: &[Field] = &[
-    Field::measured("pulse_wave_velocity", METRES_PER_SECOND, "Speed of the pulse along the arteries; higher is stiffer"),
+    Field::measured(
+        "pulse_wave_velocity",
+        METRES_PER_SECOND,
+        "Speed of the pulse along the arteries; higher is stiffer",
+    ),
     Field::measured("vascular_age", YEARS, "Estimated age of the arteries"),
 ];
 
 /// Of `daily_readiness`, and of `readiness` within a period of sleep.
 pub(super) const READINESS: &[Field] = &[
-    Field::plain("contributors_activity_balance", "Activity of the last weeks against the usual, 1 to 100").absent_as(0),
-    Field::plain("contributors_body_temperature", "Body temperature against the usual, 1 to 100").absent_as(0),
-    Field::plain("contributors_hrv_balance", "Heart rate variability of late against the usual, 1 to 100").absent_as(0),
-    Field::plain("contributors_previous_day_activity", "Activity of the day before, 1 to 100").absent_as(0),
+    Field::plain(
+        "contributors_activity_balance",
+        "Activity of the last weeks against the usual, 1 to 100",
+    )
+    .absent_as(0),
+    Field::plain("contributors_body_temperature", "Body temperature against the usual, 1 to 100")
+        .absent_as(0),
+    Field::plain(
+        "contributors_hrv_balance",
+        "Heart rate variability of late against the usual, 1 to 100",
+    )
+    .absent_as(0),
+    Field::plain("contributors_previous_day_activity", "Activity of the day before, 1 to 100")
+        .absent_as(0),
     Field::plain("contributors_previous_night", "Sleep of the last night, 1 to 100").absent_as(0),
-    Field::plain("contributors_recovery_index", "How early in the night the heart rate came to rest, 1 to 100").absent_as(0),
-    Field::plain("contributors_resting_heart_rate", "Resting heart rate against the usual, 1 to 100").absent_as(0),
-    Field::plain("contributors_sleep_balance", "Sleep of the last weeks against the need, 1 to 100").absent_as(0),
-    Field::plain("contributors_sleep_regularity", "How regular bedtimes have been, 1 to 100").absent_as(0),
+    Field::plain(
+        "contributors_recovery_index",
+        "How early in the night the heart rate came to rest, 1 to 100",
+    )
+    .absent_as(0),
+    Field::plain(
+        "contributors_resting_heart_rate",
+        "Resting heart rate against the usual, 1 to 100",
+    )
+    .absent_as(0),
+    Field::plain(
+        "contributors_sleep_balance",
+        "Sleep of the last weeks against the need, 1 to 100",
+    )
+    .absent_as(0),
+    Field::plain("contributors_sleep_regularity", "How regular bedtimes have been, 1 to 100")
+        .absent_as(0),
     Field::plain("score", "Readiness score, 1 to 100"),
-    Field::measured("temperature_deviation", CELSIUS, "Skin temperature against the person's own baseline"),
+    Field::measured(
+        "temperature_deviation",
+        CELSIUS,
+        "Skin temperature against the person's own baseline",
+    ),
     Field::measured("temperature_trend_deviation", CELSIUS, "The same, smoothed over several days"),
 ];
 
@@ -89,18 +155,31 @@ pub(super) const RESILIENCE: &[Field] = &[
 /// Of `daily_sleep`.
 pub(super) const SCORED_SLEEP: &[Field] = &[
     Field::plain("contributors_deep_sleep", "Amount of deep sleep, 1 to 100").absent_as(0),
-    Field::plain("contributors_efficiency", "Share of the time in bed that was slept, 1 to 100").absent_as(0),
+    Field::plain("contributors_efficiency", "Share of the time in bed that was slept, 1 to 100")
+        .absent_as(0),
     Field::plain("contributors_latency", "Time it took to fall asleep, 1 to 100").absent_as(0),
     Field::plain("contributors_rem_sleep", "Amount of REM sleep, 1 to 100").absent_as(0),
-    Field::plain("contributors_restfulness", "How undisturbed the sleep was, 1 to 100").absent_as(0),
-    Field::plain("contributors_timing", "How well the middle of the sleep lay in the night, 1 to 100").absent_as(0),
+    Field::plain("contributors_restfulness", "How undisturbed the sleep was, 1 to 100")
+        .absent_as(0),
+    Field::plain(
+        "contributors_timing",
+        "How well the middle of the sleep lay in the night, 1 to 100",
+    )
+    .absent_as(0),
     Field::plain("contributors_total_sleep", "Amount of sleep, 1 to 100").absent_as(0),
     Field::plain("score", "Sleep score, 1 to 100"),
 ];
 
 pub(super) const SPO2: &[Field] = &[
-    Field::plain("breathing_disturbance_index", "How often blood oxygen dropped in the night, 0 to 100"),
-    Field::measured("spo2_percentage_average", PERCENT, "Mean blood oxygen saturation of the night"),
+    Field::plain(
+        "breathing_disturbance_index",
+        "How often blood oxygen dropped in the night, 0 to 100",
+    ),
+    Field::measured(
+        "spo2_percentage_average",
+        PERCENT,
+        "Mean blood oxygen saturation of the night",
+    ),
 ];
 
 pub(super) const STRESS: &[Field] = &[
@@ -119,8 +198,10 @@ pub(super) const ENHANCED_TAG: &[Field] = &[
     Field::plain("tag_type_code", "Kind of tag, such as tag_generic_party, or custom"),
 ];
 
-pub(super) const HEART_RATE: &[Field] =
-    &[Field::measured("bpm", BEATS_PER_MINUTE, "Heart rate"), Field::plain("source", "awake, rest, sleep, workout, session or live")];
+pub(super) const HEART_RATE: &[Field] = &[
+    Field::measured("bpm", BEATS_PER_MINUTE, "Heart rate"),
+    Field::plain("source", "awake, rest, sleep, workout, session or live"),
+];
 
 pub(super) const INTERBEAT: &[Field] = &[
     Field::measured("ibi", MILLISECONDS, "Time since the last beat"),
@@ -162,7 +243,11 @@ pub(super) const RING: &[Field] = &[
 pub(super) const SESSION: &[Field] = &[
     Field::plain("end_datetime", "End"),
     Field::measured("heart_rate", BEATS_PER_MINUTE, "Heart rate during the session"),
-    Field::measured("heart_rate_variability", MILLISECONDS, "Heart rate variability (RMSSD) during the session"),
+    Field::measured(
+        "heart_rate_variability",
+        MILLISECONDS,
+        "Heart rate variability (RMSSD) during the session",
+    ),
     Field::plain("mood", "How the person felt afterwards: bad, worse, same, good or great"),
     Field::plain("motion_count", "Movements per interval"),
     Field::plain("start_datetime", "Start"),
@@ -170,9 +255,16 @@ pub(super) const SESSION: &[Field] = &[
 ];
 
 pub(super) const SLEEP: &[Field] = &[
-    Field::plain("app_sleep_phase_5_min", "Sleep stage of every five minutes as the app draws it; to be dropped by Oura"),
+    Field::plain(
+        "app_sleep_phase_5_min",
+        "Sleep stage of every five minutes as the app draws it; to be dropped by Oura",
+    ),
     Field::measured("average_breath", BREATHS_PER_MINUTE, "Mean breathing rate"),
-    Field::measured("average_heart_rate", BEATS_PER_MINUTE, "Mean heart rate, from half-minute values"),
+    Field::measured(
+        "average_heart_rate",
+        BEATS_PER_MINUTE,
+        "Mean heart rate, from half-minute values",
+    ),
     Field::measured("average_hrv", MILLISECONDS, "Mean heart rate variability (RMSSD)"),
     Field::measured("awake_time", SECONDS, "Time awake in bed"),
     Field::plain("bedtime_end", "Getting up"),
@@ -184,7 +276,12 @@ pub(super) const SLEEP: &[Field] = &[
     Field::measured("latency", SECONDS, "Time it took to fall asleep"),
     Field::measured("light_sleep_duration", SECONDS, "Time in light sleep"),
     Field::plain("low_battery_alert", "Whether the ring ran low during the night"),
-    Field::measured("lowest_heart_rate", BEATS_PER_MINUTE, "Lowest heart rate, from half-minute values").absent_as(255),
+    Field::measured(
+        "lowest_heart_rate",
+        BEATS_PER_MINUTE,
+        "Lowest heart rate, from half-minute values",
+    )
+    .absent_as(255),
     Field::plain("movement_30_sec", "Movement class of every half minute"),
     Field::plain("period", "Number of the period within its day"),
     Field::plain("readiness_score_delta", "What this period did to the readiness score, in points"),
@@ -198,13 +295,24 @@ pub(super) const SLEEP: &[Field] = &[
     Field::plain("sleep_score_delta", "What this period did to the sleep score, in points"),
     Field::measured("time_in_bed", SECONDS, "From going to bed to getting up"),
     Field::measured("total_sleep_duration", SECONDS, "Time asleep: deep, light and REM"),
-    Field::plain("type", "long_sleep (over three hours), sleep, late_nap, rest (rejected by the person) or deleted"),
+    Field::plain(
+        "type",
+        "long_sleep (over three hours), sleep, late_nap, rest (rejected by the person) or deleted",
+    ),
 ];
 
 pub(super) const SLEEP_TIME: &[Field] = &[
     Field::measured("optimal_bedtime_day_tz", SECONDS, "Offset of the day's time zone from UTC"),
-    Field::measured("optimal_bedtime_end_offset", SECONDS, "End of the window, from midnight; negative is the evening before"),
-    Field::measured("optimal_bedtime_start_offset", SECONDS, "Start of the window, from midnight; negative is the evening before"),
+    Field::measured(
+        "optimal_bedtime_end_offset",
+        SECONDS,
+        "End of the window, from midnight; negative is the evening before",
+    ),
+    Field::measured(
+        "optimal_bedtime_start_offset",
+        SECONDS,
+        "Start of the window, from midnight; negative is the evening before",
+    ),
     Field::plain("recommendation", "What to change, such as earlier_bedtime"),
     Field::plain("status", "Whether there were enough good nights for a recommendation"),
 ];
@@ -215,7 +323,8 @@ pub(super) const TAG: &[Field] = &[
     Field::plain("timestamp", "Moment of the tag"),
 ];
 
-pub(super) const VO2_MAX: &[Field] = &[Field::measured("vo2_max", OXYGEN_UPTAKE, "Estimated maximal oxygen uptake")];
+pub(super) const VO2_MAX: &[Field] =
+    &[Field::measured("vo2_max", OXYGEN_UPTAKE, "Estimated maximal oxygen uptake")];
 
 pub(super) const WORKOUT: &[Field] = &[
     Field::plain("activity", "Kind of sport, such as walking"),
@@ -224,7 +333,10 @@ pub(super) const WORKOUT: &[Field] = &[
     Field::plain("end_datetime", "End"),
     Field::plain("intensity", "easy, moderate or hard"),
     Field::plain("label", "The person's own name for it"),
-    Field::plain("source", "How Oura came to know: manual, autodetected, confirmed or from a heart rate recording"),
+    Field::plain(
+        "source",
+        "How Oura came to know: manual, autodetected, confirmed or from a heart rate recording",
+    ),
     Field::plain("start_datetime", "Start"),
 ];
 
@@ -233,7 +345,10 @@ const STAGES: &[(u8, &str)] = &[(1, "deep"), (2, "light"), (3, "rem"), (4, "awak
 /// By the field's own name.
 pub(super) const CODES: &[(&str, &[(u8, &str)])] = &[
     ("app_sleep_phase_5_min", STAGES),
-    ("class_5_min", &[(0, "non_wear"), (1, "rest"), (2, "inactive"), (3, "low"), (4, "medium"), (5, "high")]),
+    (
+        "class_5_min",
+        &[(0, "non_wear"), (1, "rest"), (2, "inactive"), (3, "low"), (4, "medium"), (5, "high")],
+    ),
     ("movement_30_sec", &[(1, "still"), (2, "restless"), (3, "tossing"), (4, "active")]),
     ("sleep_phase_30_sec", STAGES),
     ("sleep_phase_5_min", STAGES),

@@ -52,7 +52,8 @@ pub fn begin(folder: &Path) -> Result<(), FolderError> {
     fs::write(folder.join(MARK), "A demo's data: the next demo deletes it.\n").map_err(unusable)?;
     for name in names.iter().filter(|name| *name != MARK) {
         let path = folder.join(name);
-        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        let removed =
+            if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.map_err(unusable)?;
     }
     Ok(())
@@ -63,7 +64,9 @@ fn is_left(name: &str) -> bool {
 }
 
 fn names(folder: &Path) -> io::Result<Vec<String>> {
-    fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -83,7 +86,14 @@ mod tests {
     #[test]
     fn a_new_folder_an_empty_one_and_an_earlier_demos_become_an_empty_demos() {
         let nothing = with(&[]);
-        let earlier = with(&["demo", "lock", "vault.db", "vault.key", "1/oura/oura.db", "1/oura/oura.db-wal"]);
+        let earlier = with(&[
+            "demo",
+            "lock",
+            "vault.db",
+            "vault.key",
+            "1/oura/oura.db",
+            "1/oura/oura.db-wal",
+        ]);
         for folder in [nothing.path(), &nothing.path().join("new"), earlier.path()] {
             let _ = fs::remove_dir(nothing.path().join("new"));
             begin(folder).unwrap();
@@ -103,7 +113,11 @@ mod tests {
         ] {
             let folder = with(files);
             let error = begin(folder.path()).unwrap_err();
-            assert!(matches!(error, FolderError::Strange { .. }) && error.to_string().contains("--data-dir"), "{error}");
+            assert!(
+                matches!(error, FolderError::Strange { .. })
+                    && error.to_string().contains("--data-dir"),
+                "{error}"
+            );
             assert!(files.iter().all(|file| folder.path().join(file).exists()), "{files:?}");
         }
     }

@@ -74,16 +74,26 @@ async fn fetch(answers: impl IntoIterator<Item = Answer>) -> (Result<Page, Fetch
 
 #[tokio::test]
 async fn each_style_asks_with_its_own_parameters() {
-    assert_eq!((range().from.to_string(), range().to.to_string()), ("2027-01-14T19:00:00Z".into(), "2027-01-16T07:59:59Z".into()));
+    assert_eq!(
+        (range().from.to_string(), range().to.to_string()),
+        ("2027-01-14T19:00:00Z".into(), "2027-01-16T07:59:59Z".into())
+    );
     for (style, body, query) in [
         (Style::Dates, EMPTY, "start_date=2027-01-14&end_date=2027-01-16&next_token=a%2Bb%3D"),
-        (Style::Datetimes, EMPTY, "start_datetime=2027-01-14T19%3A00%3A00Z&end_datetime=2027-01-16T07%3A59%3A59Z&next_token=a%2Bb%3D"),
+        (
+            Style::Datetimes,
+            EMPTY,
+            "start_datetime=2027-01-14T19%3A00%3A00Z&end_datetime=2027-01-16T07%3A59%3A59Z&next_token=a%2Bb%3D",
+        ),
         (Style::TokenOnly, EMPTY, "next_token=a%2Bb%3D"),
     ] {
         let fake = Fake::sequence([answer(200, body)]).await;
         client(&fake).page(&collection(style), range(), Some("a+b=")).await.unwrap();
         let asked = &fake.asked()[0];
-        assert_eq!((asked.path.as_str(), asked.query.as_str()), ("/v2/usercollection/vO2_max", query));
+        assert_eq!(
+            (asked.path.as_str(), asked.query.as_str()),
+            ("/v2/usercollection/vO2_max", query)
+        );
         assert_eq!((asked.bearer.as_str(), asked.user_agent.as_str()), ("planted-0", USER_AGENT));
     }
 }
@@ -98,7 +108,11 @@ async fn an_end_in_the_last_second_of_its_day_is_told_with_its_time() {
 
 #[tokio::test]
 async fn documents_come_byte_for_byte() {
-    let (page, _) = fetch([answer(200, r#"{"next_token":"more","unknown":1,"data":[{ "b":1.50, "a":null },{"ä":"\u00e4"}]}"#)]).await;
+    let (page, _) = fetch([answer(
+        200,
+        r#"{"next_token":"more","unknown":1,"data":[{ "b":1.50, "a":null },{"ä":"\u00e4"}]}"#,
+    )])
+    .await;
     let page = page.unwrap();
     let texts: Vec<_> = page.documents.iter().map(|document| document.get()).collect();
     assert_eq!(texts, [r#"{ "b":1.50, "a":null }"#, r#"{"ä":"\u00e4"}"#]);
@@ -117,17 +131,37 @@ async fn a_singleton_is_one_document_and_a_missing_token_the_last_page() {
 #[tokio::test]
 async fn each_status_comes_to_one_situation_and_is_not_asked_again() {
     for (status, body, expected) in [
-        (401, r#"{"detail":"Token is not authorized access spo2 scope."}"#, r#"ScopeMissing { scope: "spo2" }"#),
+        (
+            401,
+            r#"{"detail":"Token is not authorized access spo2 scope."}"#,
+            r#"ScopeMissing { scope: "spo2" }"#,
+        ),
         (403, r#"{"detail":"Missing scope: stress"}"#, r#"ScopeMissing { scope: "stress" }"#),
         (403, r#"{"error":"insufficient_scope"}"#, r#"ScopeMissing { scope: "heart_health" }"#),
-        (403, r#"{"detail":"subscription to Oura has expired"}"#, r#"MembershipEnded { detail: "subscription to Oura has expired" }"#),
+        (
+            403,
+            r#"{"detail":"subscription to Oura has expired"}"#,
+            r#"MembershipEnded { detail: "subscription to Oura has expired" }"#,
+        ),
         (404, r#"{"detail":"Not Found"}"#, "NotAvailable"),
         (426, "", "AppTooOld"),
-        (400, r#"{"detail":"range too long"}"#, r#"Rejected { status: 400, detail: "range too long" }"#),
-        (422, r#"{"detail":[{"msg":"bad date"}]}"#, r#"Rejected { status: 422, detail: "bad date" }"#),
+        (
+            400,
+            r#"{"detail":"range too long"}"#,
+            r#"Rejected { status: 400, detail: "range too long" }"#,
+        ),
+        (
+            422,
+            r#"{"detail":[{"msg":"bad date"}]}"#,
+            r#"Rejected { status: 422, detail: "bad date" }"#,
+        ),
         (302, "", r#"Malformed { detail: "status 302" }"#),
         (200, "[]", r#"Malformed { detail: "no page of documents, at line 1, column 2" }"#),
-        (200, r#"{"documents":[]}"#, r#"Malformed { detail: "no page of documents, at line 1, column 16" }"#),
+        (
+            200,
+            r#"{"documents":[]}"#,
+            r#"Malformed { detail: "no page of documents, at line 1, column 16" }"#,
+        ),
         (200, r#"{"data":[1]}"#, r#"Malformed { detail: "a document that is no object" }"#),
         (200, r#"{"data":[],"next_token":""}"#, r#"Malformed { detail: "an empty next_token" }"#),
     ] {
@@ -139,7 +173,12 @@ async fn each_status_comes_to_one_situation_and_is_not_asked_again() {
 
 #[tokio::test]
 async fn what_may_pass_is_asked_again_three_times() {
-    for passing in [|| answer(500, ""), || answer(503, "<html>"), || answer(200, r#"{"data":[{"#), || answer(200, EMPTY).half()] {
+    for passing in [
+        || answer(500, ""),
+        || answer(503, "<html>"),
+        || answer(200, r#"{"data":[{"#),
+        || answer(200, EMPTY).half(),
+    ] {
         let (page, fake) = fetch([passing(), passing(), passing(), answer(200, EMPTY)]).await;
         page.unwrap();
         assert_eq!(fake.asked().len(), 4);
@@ -154,10 +193,14 @@ async fn what_may_pass_is_asked_again_three_times() {
 #[tokio::test]
 async fn an_oura_that_cannot_be_reached_is_a_network_error() {
     let origins = Origins::at(&Url::parse("http://127.0.0.1:1").unwrap());
-    let client = Client::new(http_client().unwrap(), origins, Arc::new(Numbered::default()), fast());
+    let client =
+        Client::new(http_client().unwrap(), origins, Arc::new(Numbered::default()), fast());
     let outcome = client.page(&collection(Style::Dates), range(), None).await;
     assert!(matches!(outcome, Err(FetchError::Network { .. })));
-    assert_eq!(client.requests(), RequestCounts { requests: 4, broken: 4, retries: 3, ..RequestCounts::default() });
+    assert_eq!(
+        client.requests(),
+        RequestCounts { requests: 4, broken: 4, retries: 3, ..RequestCounts::default() }
+    );
 }
 
 #[tokio::test]
@@ -191,18 +234,26 @@ async fn a_rate_limit_pauses_every_clone_for_as_long_as_told() {
 
 #[tokio::test]
 async fn a_rate_limit_that_does_not_end_is_given_up_after_five_waits() {
-    for limited in [|| answer(429, "").retry_after("999999"), || answer(429, ""), || answer(429, "").retry_after("soon")] {
+    for limited in [
+        || answer(429, "").retry_after("999999"),
+        || answer(429, ""),
+        || answer(429, "").retry_after("soon"),
+    ] {
         let fake = Fake::sequence([limited()]).await;
         let client = client_at(&fake, Clock::starting_at(START, 20_000.0));
         let outcome = client.page(&collection(Style::Dates), range(), None).await;
         assert!(matches!(outcome, Err(FetchError::RateLimited)));
-        assert_eq!(client.requests(), RequestCounts { requests: 6, rate_limited: 6, retries: 5, ..RequestCounts::default() });
+        assert_eq!(
+            client.requests(),
+            RequestCounts { requests: 6, rate_limited: 6, retries: 5, ..RequestCounts::default() }
+        );
     }
 }
 
 #[tokio::test]
 async fn an_expired_token_is_replaced_once() {
-    let (page, fake) = fetch([answer(401, r#"{"detail":"token expired"}"#), answer(200, EMPTY)]).await;
+    let (page, fake) =
+        fetch([answer(401, r#"{"detail":"token expired"}"#), answer(200, EMPTY)]).await;
     page.unwrap();
     let bearers: Vec<_> = fake.asked().into_iter().map(|asked| asked.bearer).collect();
     assert_eq!(bearers, ["planted-0", "planted-1"]);
@@ -230,11 +281,18 @@ async fn a_fresh_token_that_one_collection_refuses_and_nothing_has_accepted_yet_
     .await;
     let client = client(&fake);
     for requests in [3, 4] {
-        assert!(matches!(client.page(&collection(Style::Dates), range(), None).await, Err(FetchError::Forbidden { .. })));
+        assert!(matches!(
+            client.page(&collection(Style::Dates), range(), None).await,
+            Err(FetchError::Forbidden { .. })
+        ));
         assert_eq!(fake.asked().len(), requests);
     }
     // While that cannot be told, nothing is declared.
-    let fake = Fake::new(|asked| if asked.path == OPEN_TO_ANY { answer(503, "") } else { answer(401, "{}") }).await;
+    let fake =
+        Fake::new(
+            |asked| if asked.path == OPEN_TO_ANY { answer(503, "") } else { answer(401, "{}") },
+        )
+        .await;
     let outcome = self::client(&fake).page(&collection(Style::Dates), range(), None).await;
     assert!(matches!(outcome, Err(FetchError::Server { status: 503 })));
 }
@@ -253,21 +311,36 @@ async fn a_collection_that_refuses_a_token_which_opens_others_is_that_collection
     .await;
     let client = client(&fake);
     let refused = collection(Style::Dates);
-    let other = Collection { name: "sleep".to_owned(), path: "/v2/usercollection/sleep".to_owned(), ..collection(Style::Dates) };
+    let other = Collection {
+        name: "sleep".to_owned(),
+        path: "/v2/usercollection/sleep".to_owned(),
+        ..collection(Style::Dates)
+    };
     for _ in 0..2 {
         client.page(&other, range(), None).await.unwrap();
-        assert!(matches!(client.page(&refused, range(), None).await, Err(FetchError::Forbidden { .. })));
+        assert!(matches!(
+            client.page(&refused, range(), None).await,
+            Err(FetchError::Forbidden { .. })
+        ));
     }
     expired.store(true, Ordering::SeqCst);
     client.page(&other, range(), None).await.unwrap();
     let bearers: Vec<_> = fake.asked().into_iter().map(|asked| asked.bearer).collect();
     let (one, two, three) = ("planted-0", "planted-1", "planted-2");
-    assert_eq!(bearers, [one, one, two, two, two, two, three], "it costs one token, and the others still get new ones");
+    assert_eq!(
+        bearers,
+        [one, one, two, two, two, two, three],
+        "it costs one token, and the others still get new ones"
+    );
 }
 
 #[tokio::test]
 async fn pages_are_followed_to_the_last_with_the_same_range() {
-    let pages = [r#"{"data":[{"n":1}],"next_token":"b"}"#, r#"{"data":[],"next_token":"c"}"#, r#"{"data":[{"n":2}],"next_token":null}"#];
+    let pages = [
+        r#"{"data":[{"n":1}],"next_token":"b"}"#,
+        r#"{"data":[],"next_token":"c"}"#,
+        r#"{"data":[{"n":2}],"next_token":null}"#,
+    ];
     let fake = Fake::sequence(pages.map(|page| answer(200, page))).await;
     let (client, collection) = (client(&fake), collection(Style::Dates));
     let mut pages = client.pages(&collection, range());
@@ -277,8 +350,11 @@ async fn pages_are_followed_to_the_last_with_the_same_range() {
     }
     assert!(pages.next().await.unwrap().is_none());
     assert_eq!(texts, [r#"{"n":1}"#, r#"{"n":2}"#]);
-    let queries: Vec<_> =
-        fake.asked().into_iter().map(|asked| asked.query.replace("start_date=2027-01-14&end_date=2027-01-16", "")).collect();
+    let queries: Vec<_> = fake
+        .asked()
+        .into_iter()
+        .map(|asked| asked.query.replace("start_date=2027-01-14&end_date=2027-01-16", ""))
+        .collect();
     assert_eq!(queries, ["", "&next_token=b", "&next_token=c"]);
 }
 
@@ -286,7 +362,12 @@ async fn pages_are_followed_to_the_last_with_the_same_range() {
 async fn pages_that_go_in_a_circle_end_in_an_error() {
     for tokens in [vec!["a", "a"], vec!["a", "b", "a"]] {
         let last = tokens.len() - 1;
-        let fake = Fake::sequence(tokens.iter().map(|token| answer(200, format!(r#"{{"data":[],"next_token":"{token}"}}"#)))).await;
+        let fake = Fake::sequence(
+            tokens
+                .iter()
+                .map(|token| answer(200, format!(r#"{{"data":[],"next_token":"{token}"}}"#))),
+        )
+        .await;
         let (client, collection) = (client(&fake), collection(Style::Dates));
         let mut pages = client.pages(&collection, range());
         for _ in 0..last {
@@ -299,7 +380,10 @@ async fn pages_that_go_in_a_circle_end_in_an_error() {
 #[tokio::test]
 async fn no_error_shows_a_token_even_if_oura_repeats_it() {
     for status in [400, 401, 403, 404, 422, 426, 500] {
-        let fake = Fake::new(move |asked| answer(status, format!(r#"{{"detail":"not {}\u0007"}}"#, asked.bearer))).await;
+        let fake = Fake::new(move |asked| {
+            answer(status, format!(r#"{{"detail":"not {}\u0007"}}"#, asked.bearer))
+        })
+        .await;
         let error = client(&fake).page(&collection(Style::Dates), range(), None).await.unwrap_err();
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains("planted") && !shown.contains('\u{7}'), "{shown}");

@@ -3,8 +3,7 @@ use crate::oura::fake::{Answer, Asked, Fake, answer};
 
 const LEGACY: &str = "/oauth/token";
 const PORTAL: &str = "/oauth/v2/ext/oauth-token";
-const PAIR: &str =
-    r#"{"access_token":"new-access","token_type":"bearer","expires_in":86400,"refresh_token":"new-refresh","scope":"extapi:daily spo2"}"#;
+const PAIR: &str = r#"{"access_token":"new-access","token_type":"bearer","expires_in":86400,"refresh_token":"new-refresh","scope":"extapi:daily spo2"}"#;
 
 fn clock() -> Clock {
     Clock::starting_at(Instant(1_800_000_000), 0.0)
@@ -25,7 +24,9 @@ fn grant(backend: LoginBackend) -> Grant {
 }
 
 async fn exchange(fake: &Fake) -> Result<Grant, OAuthError> {
-    fake.oauth(&clock()).exchange(&Secret::new("planted-code"), &redirect(), &Secret::new("planted-verifier")).await
+    fake.oauth(&clock())
+        .exchange(&Secret::new("planted-code"), &redirect(), &Secret::new("planted-verifier"))
+        .await
 }
 
 /// A server whose two back ends each have one answer to everything.
@@ -57,7 +58,10 @@ async fn a_login_is_sent_to_oura_with_state_and_challenge() {
     assert!(!login.url.as_str().contains(login.pkce_verifier.reveal()));
     assert!(!login.url.as_str().contains("secret"));
     assert_ne!(oauth.authorize(&redirect(), &[]).state, login.state);
-    assert!(!oauth.authorize(&redirect(), &[]).url.as_str().contains("scope"), "without scopes Oura asks for all");
+    assert!(
+        !oauth.authorize(&redirect(), &[]).url.as_str().contains("scope"),
+        "without scopes Oura asks for all"
+    );
 }
 
 #[tokio::test]
@@ -70,7 +74,9 @@ async fn a_code_is_exchanged_with_everything_that_proves_who_asks() {
     assert_eq!(grant.scopes, ["daily", "spo2"]);
     assert_eq!(grant.backend, LoginBackend::Legacy);
 
-    let [Asked { path, form, user_agent, bearer, .. }] = &fake.asked()[..] else { panic!("one request") };
+    let [Asked { path, form, user_agent, bearer, .. }] = &fake.asked()[..] else {
+        panic!("one request")
+    };
     assert_eq!((path.as_str(), user_agent.as_str(), bearer.as_str()), (LEGACY, USER_AGENT, ""));
     for (name, value) in [
         ("grant_type", "authorization_code"),
@@ -86,7 +92,8 @@ async fn a_code_is_exchanged_with_everything_that_proves_who_asks() {
 
 #[tokio::test]
 async fn a_token_without_a_lifetime_counts_as_expired() {
-    let fake = Fake::new(|_| answer(200, r#"{"access_token":"new-access","token_type":"Bearer"}"#)).await;
+    let fake =
+        Fake::new(|_| answer(200, r#"{"access_token":"new-access","token_type":"Bearer"}"#)).await;
     let grant = exchange(&fake).await.unwrap();
     assert_eq!(grant.expires_at, clock().now());
     assert_eq!(grant.refresh_token, None);
@@ -99,7 +106,11 @@ async fn an_application_of_the_portal_is_found_there_and_the_grant_remembers_it(
     let grant = exchange(&fake).await.unwrap();
     assert_eq!(grant.backend, LoginBackend::Portal);
     fake.oauth(&clock()).refresh(&grant).await.unwrap();
-    assert_eq!(paths(&fake), [LEGACY, PORTAL, PORTAL], "the second request goes where the first was answered");
+    assert_eq!(
+        paths(&fake),
+        [LEGACY, PORTAL, PORTAL],
+        "the second request goes where the first was answered"
+    );
     assert!(fake.asked().iter().all(|asked| asked.user_agent == USER_AGENT));
 }
 
@@ -113,7 +124,10 @@ async fn a_grant_of_the_legacy_back_end_that_has_moved_is_refreshed_at_the_porta
 
 #[tokio::test]
 async fn what_a_new_pair_leaves_out_stays_as_it_was() {
-    let fake = Fake::new(|_| answer(200, r#"{"access_token":"new-access","token_type":"bearer","expires_in":60}"#)).await;
+    let fake = Fake::new(|_| {
+        answer(200, r#"{"access_token":"new-access","token_type":"bearer","expires_in":60}"#)
+    })
+    .await;
     let renewed = fake.oauth(&clock()).refresh(&grant(LoginBackend::Portal)).await.unwrap();
     assert_eq!(renewed.refresh_token, Some(Secret::new("planted-refresh")));
     assert_eq!(renewed.scopes, ["daily"]);
@@ -124,7 +138,8 @@ async fn of_two_failures_the_one_that_says_more_is_reported() {
     const CLIENT: (u16, &str) = (401, r#"{"error":"invalid_client"}"#);
     const REQUEST: (u16, &str) = (400, r#"{"error":"invalid_request"}"#);
     const GRANT: (u16, &str) = (400, r#"{"error":"invalid_grant"}"#);
-    const REDIRECT: (u16, &str) = (400, r#"{"error":"redirect_uri_mismatch","error_description":"unknown redirect"}"#);
+    const REDIRECT: (u16, &str) =
+        (400, r#"{"error":"redirect_uri_mismatch","error_description":"unknown redirect"}"#);
     const DOWN: (u16, &str) = (503, "");
     for (legacy, portal, expected, requests) in [
         (CLIENT, CLIENT, "WrongClient", 2),
@@ -134,7 +149,12 @@ async fn of_two_failures_the_one_that_says_more_is_reported() {
         (CLIENT, GRANT, "InvalidGrant", 2),
         (GRANT, DOWN, "InvalidGrant", 1),
         (REDIRECT, CLIENT, "RedirectNotRegistered", 2),
-        ((400, r#"{"error":"invalid_request","error_description":"Bad redirect_uri"}"#), CLIENT, "RedirectNotRegistered", 2),
+        (
+            (400, r#"{"error":"invalid_request","error_description":"Bad redirect_uri"}"#),
+            CLIENT,
+            "RedirectNotRegistered",
+            2,
+        ),
         (CLIENT, DOWN, "Network", 2),
         (REQUEST, REQUEST, "Refused", 2),
         (DOWN, CLIENT, "Network", 1),
@@ -146,7 +166,10 @@ async fn of_two_failures_the_one_that_says_more_is_reported() {
     ] {
         let fake = back_ends(legacy, portal).await;
         let error = exchange(&fake).await.unwrap_err();
-        assert!(format!("{error:?}").starts_with(expected), "{legacy:?} then {portal:?}: {error:?}");
+        assert!(
+            format!("{error:?}").starts_with(expected),
+            "{legacy:?} then {portal:?}: {error:?}"
+        );
         assert_eq!(fake.asked().len(), requests, "{legacy:?} then {portal:?}");
     }
 }
@@ -183,7 +206,10 @@ async fn each_back_end_is_told_of_the_end_of_a_grant_in_its_own_way() {
     oauth.revoke(&grant(LoginBackend::Legacy)).await.unwrap();
     oauth.revoke(&grant(LoginBackend::Portal)).await.unwrap();
     let [legacy, portal] = &fake.asked()[..] else { panic!("two requests") };
-    assert_eq!((legacy.path.as_str(), legacy.query.as_str()), ("/oauth/revoke", "access_token=planted-access"));
+    assert_eq!(
+        (legacy.path.as_str(), legacy.query.as_str()),
+        ("/oauth/revoke", "access_token=planted-access")
+    );
     assert_eq!((portal.path.as_str(), portal.query.as_str()), ("/oauth/v2/ext/oauth-revoke", ""));
     assert_eq!(portal.form["token"], "planted-refresh");
     assert_eq!(portal.form["client_secret"], "planted-client-secret");
@@ -203,12 +229,18 @@ async fn no_error_and_no_debug_output_shows_a_secret() {
         let fake = Fake::new(move |asked| echo(status, asked)).await;
         let oauth = fake.oauth(&clock());
         for backend in [LoginBackend::Legacy, LoginBackend::Portal] {
-            shown.extend([oauth.refresh(&grant(backend)).await.unwrap_err(), oauth.revoke(&grant(backend)).await.unwrap_err()]);
+            shown.extend([
+                oauth.refresh(&grant(backend)).await.unwrap_err(),
+                oauth.revoke(&grant(backend)).await.unwrap_err(),
+            ]);
         }
         shown.push(exchange(&fake).await.unwrap_err());
         assert!(!format!("{oauth:?}").contains("planted"));
     }
-    let wrong_type = Fake::new(|_| answer(200, r#"{"access_token":"a","token_type":"bearer","expires_in":"planted-access"}"#)).await;
+    let wrong_type = Fake::new(|_| {
+        answer(200, r#"{"access_token":"a","token_type":"bearer","expires_in":"planted-access"}"#)
+    })
+    .await;
     shown.push(exchange(&wrong_type).await.unwrap_err());
     let mut unreachable = wrong_type.oauth(&clock());
     unreachable.origins = Origins::at(&url::Url::parse("http://127.0.0.1:1").unwrap());
@@ -227,7 +259,13 @@ async fn a_code_refused_by_a_machine_with_a_wrong_clock_says_so() {
     assert!(matches!(error, OAuthError::ClockOff { seconds: 300 }), "{error}");
     assert!(error.to_string().contains("5 minutes ahead"), "{error}");
     let renewal = fake.oauth(&clock()).refresh(&grant(LoginBackend::Legacy)).await;
-    assert!(matches!(renewal, Err(OAuthError::InvalidGrant { what: "login" })), "a login does not end by this clock");
+    assert!(
+        matches!(renewal, Err(OAuthError::InvalidGrant { what: "login" })),
+        "a login does not end by this clock"
+    );
     let fake = Fake::new(move |_| refused("Fri, 15 Jan 2027 07:59:30 GMT")).await;
-    assert!(matches!(exchange(&fake).await, Err(OAuthError::InvalidGrant { what: "code" })), "half a minute is nothing");
+    assert!(
+        matches!(exchange(&fake).await, Err(OAuthError::InvalidGrant { what: "code" })),
+        "half a minute is nothing"
+    );
 }

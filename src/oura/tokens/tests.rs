@@ -37,7 +37,10 @@ impl GrantVault for Memory {
 
     fn ended(&self) -> Result<Option<String>, String> {
         let (grant, ended) = (self.grant.lock().unwrap(), self.ended.lock().unwrap());
-        Ok(ended.as_ref().filter(|(of, _)| Some(of) == grant.as_ref()).map(|(_, reason)| reason.clone()))
+        Ok(ended
+            .as_ref()
+            .filter(|(of, _)| Some(of) == grant.as_ref())
+            .map(|(_, reason)| reason.clone()))
     }
 
     fn end(&self, reason: &str) -> Result<(), String> {
@@ -63,7 +66,8 @@ fn access(number: u32) -> Secret {
 
 /// Oura's rule: each refresh token gives one new pair.
 fn rotate(asked: &Asked) -> Answer {
-    let number: u32 = asked.form["refresh_token"].strip_prefix("refresh-").unwrap().parse().unwrap();
+    let number: u32 =
+        asked.form["refresh_token"].strip_prefix("refresh-").unwrap().parse().unwrap();
     let (access, refresh) = (format!("access-{}", number + 1), format!("refresh-{}", number + 1));
     answer(
         200,
@@ -100,20 +104,36 @@ async fn a_dead_token_is_not_tried_again_after_a_restart_and_a_new_login_is() {
 
 #[tokio::test]
 async fn a_fresh_token_that_opens_nothing_ends_the_login_for_good() {
-    let fake = Fake::new(|asked| if asked.path == "/oauth/token" { rotate(asked) } else { answer(401, "{}") }).await;
+    let fake =
+        Fake::new(
+            |asked| if asked.path == "/oauth/token" { rotate(asked) } else { answer(401, "{}") },
+        )
+        .await;
     let (tokens, vault) = tokens(&fake, Some(pair(1, 3600)));
     let clock = Clock::starting_at(NOW, 0.0);
-    let client = crate::oura::Client::new(crate::oura::http_client().unwrap(), fake.origins(), Arc::new(tokens.clone()), clock.clone());
+    let client = crate::oura::Client::new(
+        crate::oura::http_client().unwrap(),
+        fake.origins(),
+        Arc::new(tokens.clone()),
+        clock.clone(),
+    );
     let collection = crate::oura::client::tests::collection(crate::catalog::Style::Dates);
     let range = crate::oura::Range { from: NOW, to: NOW };
-    let over = |outcome| matches!(outcome, Err(crate::oura::FetchError::Login(TokenError::ReconnectNeeded { .. })));
+    let over = |outcome| {
+        matches!(outcome, Err(crate::oura::FetchError::Login(TokenError::ReconnectNeeded { .. })))
+    };
     assert!(over(client.page(&collection, range, None).await));
     assert!(matches!(tokens.standing(), Err(TokenError::ReconnectNeeded { .. })));
 
     let asked = fake.asked().len();
     let restarted = Tokens::new(fake.oauth(&clock), vault, clock.clone());
     assert!(matches!(restarted.standing(), Err(TokenError::ReconnectNeeded { .. })));
-    let client = crate::oura::Client::new(crate::oura::http_client().unwrap(), fake.origins(), Arc::new(restarted), clock);
+    let client = crate::oura::Client::new(
+        crate::oura::http_client().unwrap(),
+        fake.origins(),
+        Arc::new(restarted),
+        clock,
+    );
     assert!(over(client.page(&collection, range, None).await));
     assert_eq!(fake.asked().len(), asked, "its token is shown to nobody again");
 }
@@ -179,7 +199,8 @@ async fn callers_that_wait_for_a_refresh_share_its_failure() {
     })
     .await;
     let (tokens, _) = tokens(&fake, Some(pair(1, 0)));
-    let all = async { tokio::join!(tokens.access_token(), tokens.access_token(), tokens.access_token()) };
+    let all =
+        async { tokio::join!(tokens.access_token(), tokens.access_token(), tokens.access_token()) };
     let (outcomes, ()) = tokio::join!(all, async { release.notify_one() });
     for outcome in [outcomes.0, outcomes.1, outcomes.2] {
         assert!(matches!(outcome, Err(TokenError::Network { .. })));
@@ -194,17 +215,25 @@ async fn the_new_pair_is_in_the_vault_before_its_token_is_used() {
         let vault = Arc::clone(&vault);
         move |asked| match asked.path.as_str() {
             "/oauth/token" => rotate(asked),
-            _ if vault.load().unwrap().unwrap().access_token.reveal() == asked.bearer => answer(200, r#"{"id":"me"}"#),
+            _ if vault.load().unwrap().unwrap().access_token.reveal() == asked.bearer => {
+                answer(200, r#"{"id":"me"}"#)
+            }
             _ => answer(500, ""),
         }
     })
     .await;
     let clock = Clock::starting_at(NOW, 0.0);
     let tokens = Tokens::new(fake.oauth(&clock), vault, clock.clone());
-    let client = crate::oura::Client::new(crate::oura::http_client().unwrap(), fake.origins(), Arc::new(tokens), clock);
+    let client = crate::oura::Client::new(
+        crate::oura::http_client().unwrap(),
+        fake.origins(),
+        Arc::new(tokens),
+        clock,
+    );
     let mut collection = crate::oura::client::tests::collection(crate::catalog::Style::Singleton);
     collection.path = "/v2/usercollection/personal_info".to_owned();
-    let page = client.page(&collection, crate::oura::Range { from: NOW, to: NOW }, None).await.unwrap();
+    let page =
+        client.page(&collection, crate::oura::Range { from: NOW, to: NOW }, None).await.unwrap();
     assert_eq!(page.documents[0].get(), r#"{"id":"me"}"#);
     assert_eq!(fake.asked()[1].bearer, "access-2");
 }
@@ -258,7 +287,10 @@ async fn while_the_login_is_down_the_old_token_serves_to_its_last_second() {
     let fake = Fake::new(|_| answer(503, "")).await;
     let (valid, _) = tokens(&fake, Some(pair(1, 30)));
     assert_eq!(valid.access_token().await, Ok(access(1)));
-    assert!(matches!(valid.replace(access(1)).await, Err(TokenError::Network { .. })), "a rejected token serves no more");
+    assert!(
+        matches!(valid.replace(access(1)).await, Err(TokenError::Network { .. })),
+        "a rejected token serves no more"
+    );
     let (expired, vault) = tokens(&fake, Some(pair(1, 0)));
     assert!(matches!(expired.access_token().await, Err(TokenError::Network { .. })));
     assert_eq!(expired.standing(), Ok(()));
@@ -270,7 +302,10 @@ async fn a_wrong_client_secret_ends_no_login() {
     let fake = Fake::new(|_| answer(401, r#"{"error":"invalid_client"}"#)).await;
     let (tokens, _) = tokens(&fake, Some(pair(1, 0)));
     let error = tokens.access_token().await.unwrap_err();
-    assert!(matches!(&error, TokenError::Refused { detail } if detail.contains("client id and secret")), "{error}");
+    assert!(
+        matches!(&error, TokenError::Refused { detail } if detail.contains("client id and secret")),
+        "{error}"
+    );
     assert_eq!(tokens.standing(), Ok(()));
 }
 
@@ -301,7 +336,11 @@ async fn a_pair_that_could_not_be_stored_is_kept_until_it_can_and_not_used_befor
     for _ in 0..3 {
         assert!(matches!(tokens.access_token().await, Err(TokenError::Vault { .. })));
     }
-    assert_eq!(tokens.newest().await, Ok(Some(pair(2, 3600))), "who ends the login must end this one");
+    assert_eq!(
+        tokens.newest().await,
+        Ok(Some(pair(2, 3600))),
+        "who ends the login must end this one"
+    );
     vault.full.store(false, Ordering::SeqCst);
     assert_eq!(tokens.access_token().await, Ok(access(2)));
     assert_eq!(vault.load().unwrap(), Some(pair(2, 3600)));

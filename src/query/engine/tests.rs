@@ -9,13 +9,23 @@ use crate::time::Day;
 /// A new, empty store with every table of the bundled catalogue.
 fn store() -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("oura.db"), Arc::new(Catalog::bundled()), Tz::Europe__Vienna).unwrap();
+    let store = Store::open(
+        &folder.path().join("oura.db"),
+        Arc::new(Catalog::bundled()),
+        Tz::Europe__Vienna,
+    )
+    .unwrap();
     (store, folder)
 }
 
 fn context() -> QueryContext {
     let day = |day| Day::new(2026, 3, day).unwrap().midnight(Tz::Europe__Vienna).seconds() * 1_000;
-    QueryContext { from_ms: day(1), to_ms: day(8), interval: Duration::from_secs(3_600), max_data_points: 100 }
+    QueryContext {
+        from_ms: day(1),
+        to_ms: day(8),
+        interval: Duration::from_secs(3_600),
+        max_data_points: 100,
+    }
 }
 
 fn sql(raw_sql: &str) -> SqlQuery {
@@ -30,9 +40,17 @@ fn batch() -> ColumnBatch {
 async fn an_answer_carries_the_sql_that_was_executed_and_what_to_fill() {
     let (store, _folder) = store();
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
-    let answer =
-        engine.run(&sql("SELECT $__timeGroup(time, '1d', previous), avg(bpm) FROM heartrate GROUP BY 1"), &context()).await.unwrap();
-    assert_eq!(answer.executed_sql, "SELECT ((time) - (((time) % 86400) + 86400) % 86400) AS \"time\", avg(bpm) FROM heartrate GROUP BY 1");
+    let answer = engine
+        .run(
+            &sql("SELECT $__timeGroup(time, '1d', previous), avg(bpm) FROM heartrate GROUP BY 1"),
+            &context(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        answer.executed_sql,
+        "SELECT ((time) - (((time) % 86400) + 86400) % 86400) AS \"time\", avg(bpm) FROM heartrate GROUP BY 1"
+    );
     assert_eq!(answer.fill.unwrap().step, 86_400);
     assert_eq!(answer.batch.columns.len(), 2);
 }
@@ -40,10 +58,16 @@ async fn an_answer_carries_the_sql_that_was_executed_and_what_to_fill() {
 #[tokio::test]
 async fn a_limit_is_a_notice() {
     let (store, _folder) = store();
-    let engine = Engine::new(store.clone(), store.zone(), Limits { max_rows: 1_000, ..Limits::default() });
-    let endless = sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n LIMIT 12345");
+    let engine =
+        Engine::new(store.clone(), store.zone(), Limits { max_rows: 1_000, ..Limits::default() });
+    let endless = sql(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n LIMIT 12345",
+    );
     let answer = engine.run(&endless, &context()).await.unwrap();
-    assert_eq!(answer.notices, ["The first 1,000 of 12,345 rows are shown. Narrow the time range or aggregate."]);
+    assert_eq!(
+        answer.notices,
+        ["The first 1,000 of 12,345 rows are shown. Narrow the time range or aggregate."]
+    );
 }
 
 #[tokio::test]
@@ -68,7 +92,12 @@ async fn each_mistake_has_a_code_a_status_a_message_and_a_remedy() {
         "SELECT printf('%1000000000d', 1)",
     ] {
         let error = engine.run(&sql(statement), &context()).await.expect_err(statement);
-        table += &format!("{statement}\n  {} {}: {error}\n  {}\n", error.status(), error.code(), error.hint());
+        table += &format!(
+            "{statement}\n  {} {}: {error}\n  {}\n",
+            error.status(),
+            error.code(),
+            error.hint()
+        );
     }
     insta::assert_snapshot!(table);
 }
@@ -76,10 +105,18 @@ async fn each_mistake_has_a_code_a_status_a_message_and_a_remedy() {
 #[tokio::test]
 async fn what_takes_too_long_is_stopped() {
     let (store, _folder) = store();
-    let engine = Engine::new(store.clone(), store.zone(), Limits { timeout: Duration::from_millis(20), ..Limits::default() });
-    let endless = sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n");
+    let engine = Engine::new(
+        store.clone(),
+        store.zone(),
+        Limits { timeout: Duration::from_millis(20), ..Limits::default() },
+    );
+    let endless =
+        sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n");
     let error = engine.run(&endless, &context()).await.unwrap_err();
-    assert_eq!((error.code(), error.to_string().as_str()), ("timeout", "the query was stopped after 0.02 s"));
+    assert_eq!(
+        (error.code(), error.to_string().as_str()),
+        ("timeout", "the query was stopped after 0.02 s")
+    );
 }
 
 #[tokio::test]
@@ -96,7 +133,9 @@ async fn a_query_nobody_waits_for_is_cancelled() {
         Err(ReadError::Cancelled)
     };
     let engine = Engine::over(read, || Arc::new(Catalog::bundled()), Tz::UTC, Limits::default());
-    let running = tokio::spawn(async move { engine.run(&sql("SELECT 1"), &context()).await.map(|answer| answer.batch.rows) });
+    let running = tokio::spawn(async move {
+        engine.run(&sql("SELECT 1"), &context()).await.map(|answer| answer.batch.rows)
+    });
     begins.await.unwrap();
     running.abort();
     tokio::task::spawn_blocking(move || ends.recv().unwrap()).await.unwrap();
@@ -140,11 +179,18 @@ async fn however_many_are_slow_a_quick_one_has_its_turn_and_one_that_made_room_b
         }
         Ok(batch())
     };
-    let engine = Engine::over(read, || Arc::new(Catalog::bundled()), Tz::UTC, Limits { concurrency: 2, ..Limits::default() });
+    let engine = Engine::over(
+        read,
+        || Arc::new(Catalog::bundled()),
+        Tz::UTC,
+        Limits { concurrency: 2, ..Limits::default() },
+    );
     let slow: Vec<_> = (0..5)
         .map(|_| {
             let engine = engine.clone();
-            tokio::spawn(async move { engine.run(&sql("SELECT 'slow'"), &context()).await.map(|answer| answer.batch.rows) })
+            tokio::spawn(async move {
+                engine.run(&sql("SELECT 'slow'"), &context()).await.map(|answer| answer.batch.rows)
+            })
         })
         .collect();
     while engine.waiting() < 3 {
@@ -157,7 +203,10 @@ async fn however_many_are_slow_a_quick_one_has_its_turn_and_one_that_made_room_b
         assert_eq!(query.await.unwrap().unwrap(), 0);
     }
     assert!(reads.load(Ordering::Relaxed) > 6, "none began anew");
-    assert_eq!((engine.running.available_permits(), engine.long.available_permits(), engine.waiting()), (2, 1, 0));
+    assert_eq!(
+        (engine.running.available_permits(), engine.long.available_permits(), engine.waiting()),
+        (2, 1, 0)
+    );
 }
 
 #[tokio::test]
@@ -165,7 +214,12 @@ async fn a_statement_that_its_macros_make_long_is_refused_before_it_is_made() {
     let (store, _folder) = store();
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     for (text, nested) in [(1_000, 8), (4 << 20, 0)] {
-        let statement = format!("SELECT {}'{}'{}", "$__timeGroup(".repeat(nested), "x".repeat(text), ", '1s')".repeat(nested));
+        let statement = format!(
+            "SELECT {}'{}'{}",
+            "$__timeGroup(".repeat(nested),
+            "x".repeat(text),
+            ", '1s')".repeat(nested)
+        );
         let started = Instant::now();
         let error = engine.run(&sql(&statement), &context()).await.unwrap_err();
         assert!(error.to_string().contains("longer than 128 KiB"), "{error}");
@@ -181,10 +235,17 @@ async fn more_than_the_line_holds_is_turned_away_and_the_rest_is_served() {
         wait.lock().unwrap().recv().unwrap();
         Ok(batch())
     };
-    let engine = Engine::over(read, || Arc::new(Catalog::bundled()), Tz::UTC, Limits { concurrency: 1, ..Limits::default() });
+    let engine = Engine::over(
+        read,
+        || Arc::new(Catalog::bundled()),
+        Tz::UTC,
+        Limits { concurrency: 1, ..Limits::default() },
+    );
     let ask = || {
         let engine = engine.clone();
-        tokio::spawn(async move { engine.run(&sql("SELECT 1"), &context()).await.map(|answer| answer.batch.rows) })
+        tokio::spawn(async move {
+            engine.run(&sql("SELECT 1"), &context()).await.map(|answer| answer.batch.rows)
+        })
     };
     let asked: Vec<_> = (0..MAX_WAITING + 2).map(|_| ask()).collect();
     while engine.waiting.load(Ordering::Relaxed) < MAX_WAITING {
@@ -203,10 +264,15 @@ async fn every_published_table_and_view_can_be_read_and_counted() {
     let (store, _folder) = store();
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     let published = store.published().unwrap();
-    assert!(["sleep", "samples", "nights", "days", "coverage", "baselines"].iter().all(|name| published.iter().any(|known| known == name)));
+    assert!(
+        ["sleep", "samples", "nights", "days", "coverage", "baselines"]
+            .iter()
+            .all(|name| published.iter().any(|known| known == name))
+    );
     for name in published {
         for columns in ["*", "count(*)"] {
-            let answer = engine.run(&sql(&format!("SELECT {columns} FROM {name}")), &context()).await;
+            let answer =
+                engine.run(&sql(&format!("SELECT {columns} FROM {name}")), &context()).await;
             assert!(answer.is_ok(), "{name}: {}", answer.unwrap_err());
         }
     }
@@ -217,12 +283,16 @@ async fn every_example_of_a_function_runs() {
     let (store, _folder) = store();
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     for function in crate::store::FUNCTIONS {
-        let statement =
-            if function.example.starts_with("SELECT") { function.example.to_owned() } else { format!("SELECT {}", function.example) };
+        let statement = if function.example.starts_with("SELECT") {
+            function.example.to_owned()
+        } else {
+            format!("SELECT {}", function.example)
+        };
         let answer = engine.run(&sql(&statement), &context()).await;
         assert!(answer.is_ok(), "{statement}: {}", answer.unwrap_err());
         assert!(
-            function.example.contains(&format!("{}(", function.name)) && function.usage.starts_with(function.name),
+            function.example.contains(&format!("{}(", function.name))
+                && function.usage.starts_with(function.name),
             "{}",
             function.name
         );
@@ -245,11 +315,20 @@ async fn a_range_is_searched_by_an_index_in_every_table_and_view() {
         for filter in ["$__dayFilter(day)", "$__timeFilter(time)"] {
             let question = format!("{table} WHERE {filter}");
             // Not every table has both columns.
-            let Ok(plan) = engine.run(&sql(&format!("EXPLAIN QUERY PLAN SELECT * FROM {question}")), &context()).await else { continue };
+            let Ok(plan) = engine
+                .run(&sql(&format!("EXPLAIN QUERY PLAN SELECT * FROM {question}")), &context())
+                .await
+            else {
+                continue;
+            };
             let steps = plan.batch.columns.iter().find(|column| column.name == "detail").unwrap();
             let steps = steps.values.as_string::<i32>();
             // There are two dozen collections, whatever the range.
-            if steps.iter().flatten().any(|step| step.starts_with("SCAN") && step != "SCAN collections") {
+            if steps
+                .iter()
+                .flatten()
+                .any(|step| step.starts_with("SCAN") && step != "SCAN collections")
+            {
                 read_whole.push(question);
             } else {
                 searched += 1;

@@ -5,11 +5,17 @@ use crate::store::lexer;
 
 /// 2023-11-14T22:13:20Z to an hour and a half second later.
 fn context() -> QueryContext {
-    QueryContext { from_ms: 1_700_000_000_000, to_ms: 1_700_003_600_500, interval: Duration::from_secs(300), max_data_points: 100 }
+    QueryContext {
+        from_ms: 1_700_000_000_000,
+        to_ms: 1_700_003_600_500,
+        interval: Duration::from_secs(300),
+        max_data_points: 100,
+    }
 }
 
 fn expanded(sql: &str) -> String {
-    expand(sql, &context(), Tz::Europe__Vienna).map_or_else(|error| format!("{error} at {}", error.offset), |expanded| expanded.sql)
+    expand(sql, &context(), Tz::Europe__Vienna)
+        .map_or_else(|error| format!("{error} at {}", error.offset), |expanded| expanded.sql)
 }
 
 #[test]
@@ -46,10 +52,26 @@ fn each_macro_means_what_postgresql_means_by_it() {
 
 #[test]
 fn arguments_nest_and_text_is_no_sql() {
-    assert_eq!(expanded("$__timeFilter(coalesce(a, b))"), "coalesce(a, b) BETWEEN 1700000000 AND 1700003600.5");
-    assert_eq!(expanded("$__timeFilter(max(')', \"a)\" /* ) */, t))"), "max(')', \"a)\" /* ) */, t) BETWEEN 1700000000 AND 1700003600.5");
-    assert_eq!(expanded("$__timeGroup($__timeFrom(), '1h')"), "((1700000000) - (((1700000000) % 3600) + 3600) % 3600)");
-    for sql in ["'$__timeFilter(t)'", "-- $__nonsense\n1", "/* $__timeFrom() */", "\"$__timeTo\"", "[$__interval]", "$1 + :a + ?1"] {
+    assert_eq!(
+        expanded("$__timeFilter(coalesce(a, b))"),
+        "coalesce(a, b) BETWEEN 1700000000 AND 1700003600.5"
+    );
+    assert_eq!(
+        expanded("$__timeFilter(max(')', \"a)\" /* ) */, t))"),
+        "max(')', \"a)\" /* ) */, t) BETWEEN 1700000000 AND 1700003600.5"
+    );
+    assert_eq!(
+        expanded("$__timeGroup($__timeFrom(), '1h')"),
+        "((1700000000) - (((1700000000) % 3600) + 3600) % 3600)"
+    );
+    for sql in [
+        "'$__timeFilter(t)'",
+        "-- $__nonsense\n1",
+        "/* $__timeFrom() */",
+        "\"$__timeTo\"",
+        "[$__interval]",
+        "$1 + :a + ?1",
+    ] {
         assert_eq!(expanded(sql), sql);
     }
 }
@@ -60,8 +82,14 @@ fn a_calendar_day_is_told_from_an_instant_by_its_name() {
         ("$__timeFilter(day)", "day BETWEEN '2023-11-14' AND '2023-11-15'"),
         ("$__timeFilter(nights.\"day\")", "nights.\"day\" BETWEEN '2023-11-14' AND '2023-11-15'"),
         ("$__timeFilter(weekday)", "weekday BETWEEN 1700000000 AND 1700003600.5"),
-        ("$__timeGroup(day, '1d')", "((local_midnight(day)) - (((local_midnight(day)) % 86400) + 86400) % 86400)"),
-        ("$__dayGroup(time, 'month')", "date(coalesce(local_day(time), date(time)), 'start of month')"),
+        (
+            "$__timeGroup(day, '1d')",
+            "((local_midnight(day)) - (((local_midnight(day)) % 86400) + 86400) % 86400)",
+        ),
+        (
+            "$__dayGroup(time, 'month')",
+            "date(coalesce(local_day(time), date(time)), 'start of month')",
+        ),
     ] {
         assert_eq!(expanded(sql), expansion, "{sql}");
     }
@@ -72,23 +100,36 @@ fn what_stands_in_the_expansion_is_found_in_what_was_written() {
     let sql = "SELECT $__timeGroup(time, '5m') AS time, avg(bpmm) FROM heartrate WHERE $__timeFilter(tim)";
     let expanded = expand(sql, &context(), Tz::UTC).unwrap();
     for name in ["bpmm", "FROM"] {
-        assert_eq!(expanded.source(expanded.sql.find(name).unwrap()), sql.find(name).unwrap(), "{name}");
+        assert_eq!(
+            expanded.source(expanded.sql.find(name).unwrap()),
+            sql.find(name).unwrap(),
+            "{name}"
+        );
     }
-    assert_eq!(expanded.source(expanded.sql.find("tim BETWEEN").unwrap()), sql.find("$__timeFilter").unwrap(), "a macro as a whole");
+    assert_eq!(
+        expanded.source(expanded.sql.find("tim BETWEEN").unwrap()),
+        sql.find("$__timeFilter").unwrap(),
+        "a macro as a whole"
+    );
 }
 
 #[test]
 fn what_a_macro_becomes_does_not_run_into_what_stands_before_it() {
     let moonshot = QueryContext { from_ms: -1_000, ..context() };
     assert_eq!(expand("SELECT 1 -$__timeFrom()", &moonshot, Tz::UTC).unwrap().sql, "SELECT 1 - -1");
-    assert_eq!(expanded("$__timeFilter(time -- in UTC\n)"), "time BETWEEN 1700000000 AND 1700003600.5");
+    assert_eq!(
+        expanded("$__timeFilter(time -- in UTC\n)"),
+        "time BETWEEN 1700000000 AND 1700003600.5"
+    );
     assert_eq!(expanded("1/$__time(*)"), "1/ * AS \"time\"");
     assert_eq!(expanded("$$__time(a)"), "$ a AS \"time\"");
 }
 
 #[test]
 fn a_group_in_a_list_of_columns_names_itself_and_elsewhere_not() {
-    let sql = expanded("SELECT $__timeGroup(t, '1h'), source FROM heartrate GROUP BY $__timeGroup(t, '1h'), source");
+    let sql = expanded(
+        "SELECT $__timeGroup(t, '1h'), source FROM heartrate GROUP BY $__timeGroup(t, '1h'), source",
+    );
     assert_eq!(sql.matches("AS \"time\"").count(), 1);
     assert!(sql.starts_with("SELECT ((t) - (((t) % 3600) + 3600) % 3600) AS \"time\", source"));
 }
@@ -98,13 +139,28 @@ fn what_cannot_be_expanded_says_why_and_where() {
     for (sql, message) in [
         ("SELECT $__timeFliter(t)", "there is no macro $__timeFliter at 7"),
         ("$__timeFilter()", "wrong arguments: it is written $__timeFilter(column) at 0"),
-        ("$__timeGroup(t)", "wrong arguments: it is written $__timeGroup(column, '5m'[, NULL|previous|0]) at 0"),
+        (
+            "$__timeGroup(t)",
+            "wrong arguments: it is written $__timeGroup(column, '5m'[, NULL|previous|0]) at 0",
+        ),
         ("$__timeFilter(t", "$__timeFilter( is not closed at 0"),
         ("SELECT ${__from", "${__from is not closed at 7"),
-        ("$__timeGroup(t, '0s')", "'0s' is no interval: write a number and a unit (s, m, h, d, w), such as '5m' at 0"),
-        ("$__timeGroup(t, '-5m')", "'-5m' is no interval: write a number and a unit (s, m, h, d, w), such as '5m' at 0"),
-        ("$__timeGroup(t, '5m', null)", "null cannot fill gaps: write NULL, previous or a number at 0"),
-        ("$__dayGroup(day, 'hour')", "hour is no calendar unit: write 'day', 'week', 'month' or 'year' at 0"),
+        (
+            "$__timeGroup(t, '0s')",
+            "'0s' is no interval: write a number and a unit (s, m, h, d, w), such as '5m' at 0",
+        ),
+        (
+            "$__timeGroup(t, '-5m')",
+            "'-5m' is no interval: write a number and a unit (s, m, h, d, w), such as '5m' at 0",
+        ),
+        (
+            "$__timeGroup(t, '5m', null)",
+            "null cannot fill gaps: write NULL, previous or a number at 0",
+        ),
+        (
+            "$__dayGroup(day, 'hour')",
+            "hour is no calendar unit: write 'day', 'week', 'month' or 'year' at 0",
+        ),
         (
             "${__from:date:nonsense}",
             "date:nonsense is no format of a time: write date, date:iso, date:seconds, or a pattern such as date:YYYY-MM-DD at 0",
@@ -116,16 +172,26 @@ fn what_cannot_be_expanded_says_why_and_where() {
     assert!(expanded(&deep).starts_with("macros are nested too deeply"));
     assert!(expanded(&" ".repeat(200_000)).contains("longer than 128 KiB"));
     let year = QueryContext { from_ms: 1_700_000_000_000 - 31_536_000_000, ..context() };
-    assert_eq!(expand("$__timeGroup(t, '1s', 0)", &year, Tz::UTC).unwrap_err().problem, Problem::Grid);
+    assert_eq!(
+        expand("$__timeGroup(t, '1s', 0)", &year, Tz::UTC).unwrap_err().problem,
+        Problem::Grid
+    );
 }
 
 #[test]
 fn a_third_argument_asks_for_a_grid_from_the_beginning_of_a_step() {
     let fill = |sql: &str| expand(sql, &context(), Tz::UTC).unwrap().fill.unwrap();
-    let grid = Fill { mode: FillMode::Null, first: 1_699_999_200, last: 1_700_003_600, step: 3_600 };
+    let grid =
+        Fill { mode: FillMode::Null, first: 1_699_999_200, last: 1_700_003_600, step: 3_600 };
     assert_eq!(fill("$__timeGroup(t, '1h', NULL)"), grid);
-    assert_eq!(fill("$__timeGroupAlias(t, '1h', previous)"), Fill { mode: FillMode::Previous, ..grid });
-    assert_eq!(fill("$__unixEpochGroup(t, '1h', -1.5)"), Fill { mode: FillMode::Value(-1.5), ..grid });
+    assert_eq!(
+        fill("$__timeGroupAlias(t, '1h', previous)"),
+        Fill { mode: FillMode::Previous, ..grid }
+    );
+    assert_eq!(
+        fill("$__unixEpochGroup(t, '1h', -1.5)"),
+        Fill { mode: FillMode::Value(-1.5), ..grid }
+    );
 }
 
 #[test]
@@ -133,14 +199,20 @@ fn groups_round_down_on_both_sides_of_1970() {
     let database = rusqlite::Connection::open_in_memory().unwrap();
     for (at, group) in [(0, 0), (299, 0), (300, 300), (-1, -300), (-300, -300), (-301, -600)] {
         let sql = format!("SELECT {}", expanded(&format!("$__timeGroup({at}, '5m')")));
-        assert_eq!(database.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap(), group, "{at}");
+        assert_eq!(
+            database.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap(),
+            group,
+            "{at}"
+        );
     }
 }
 
 #[test]
 fn a_week_begins_on_monday() {
     let database = rusqlite::Connection::open_in_memory().unwrap();
-    for (day, monday) in [("2026-03-29", "2026-03-23"), ("2026-03-30", "2026-03-30"), ("2026-01-01", "2025-12-29")] {
+    for (day, monday) in
+        [("2026-03-29", "2026-03-23"), ("2026-03-30", "2026-03-30"), ("2026-01-01", "2025-12-29")]
+    {
         let sql = format!("SELECT {}", expanded(&format!("$__dayGroup('{day}', 'week')")));
         assert_eq!(database.query_row(&sql, [], |row| row.get::<_, String>(0)).unwrap(), monday);
     }

@@ -15,8 +15,12 @@ const NAMES: [&str; 5] = ["__searchFilter", "__interval_ms", "__interval", "__fr
 
 /// The value of `${name}` or `${name:format}`, written with its braces. Dates are those of `zone`, ISO 8601 is in UTC.
 pub(super) fn variable(text: &str, context: &QueryContext, zone: Tz) -> Result<String, Problem> {
-    let inner = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).ok_or_else(|| Problem::Unclosed(text.to_owned()))?;
-    let (name, format) = inner.split_once(':').map_or((inner, None), |(name, format)| (name, Some(format)));
+    let inner = text
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .ok_or_else(|| Problem::Unclosed(text.to_owned()))?;
+    let (name, format) =
+        inner.split_once(':').map_or((inner, None), |(name, format)| (name, Some(format)));
     let milliseconds = match name {
         "__from" => context.from_ms,
         "__to" => context.to_ms,
@@ -31,7 +35,8 @@ pub(super) fn variable(text: &str, context: &QueryContext, zone: Tz) -> Result<S
         ("date", "iso") => Ok(moment.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
         ("date", "seconds") => Ok(moment.timestamp().to_string()),
         ("date", pattern) => {
-            let pattern = strftime(pattern).ok_or_else(|| Problem::TimeFormat(format.to_owned()))?;
+            let pattern =
+                strftime(pattern).ok_or_else(|| Problem::TimeFormat(format.to_owned()))?;
             Ok(moment.with_timezone(&zone).format(&pattern).to_string())
         }
         _ => Err(Problem::TimeFormat(format.to_owned())),
@@ -39,7 +44,11 @@ pub(super) fn variable(text: &str, context: &QueryContext, zone: Tz) -> Result<S
 }
 
 /// A string is text, but `'${__from:date:iso}'`, `'$__interval'` and `LIKE '$__searchFilter'` can only be written in one.
-pub(super) fn variables_in(string: &str, context: &QueryContext, zone: Tz) -> Result<String, Problem> {
+pub(super) fn variables_in(
+    string: &str,
+    context: &QueryContext,
+    zone: Tz,
+) -> Result<String, Problem> {
     let mut result = String::with_capacity(string.len());
     let mut rest = string;
     while let Some(at) = rest.find('$') {
@@ -47,8 +56,12 @@ pub(super) fn variables_in(string: &str, context: &QueryContext, zone: Tz) -> Re
         rest = &rest[at..];
         let length = variable_length(rest);
         match length {
-            Some(length) if rest.starts_with("${") => result.push_str(&variable(&rest[..length], context, zone)?),
-            Some(length) => result.push_str(&variable(&format!("${{{}}}", &rest[1..length]), context, zone)?),
+            Some(length) if rest.starts_with("${") => {
+                result.push_str(&variable(&rest[..length], context, zone)?)
+            }
+            Some(length) => {
+                result.push_str(&variable(&format!("${{{}}}", &rest[1..length]), context, zone)?)
+            }
             None => result.push('$'),
         }
         rest = &rest[length.unwrap_or(1)..];
@@ -59,9 +72,13 @@ pub(super) fn variables_in(string: &str, context: &QueryContext, zone: Tz) -> Re
 
 /// How long the variable is that `text` begins with, if it begins with one.
 fn variable_length(text: &str) -> Option<usize> {
-    let is_end = |rest: &str| !rest.starts_with(|character: char| character.is_alphanumeric() || character == '_');
+    let is_end = |rest: &str| {
+        !rest.starts_with(|character: char| character.is_alphanumeric() || character == '_')
+    };
     if let Some(inner) = text.strip_prefix("${") {
-        NAMES.iter().find(|name| inner.strip_prefix(**name).is_some_and(|rest| rest.starts_with([':', '}'])))?;
+        NAMES.iter().find(|name| {
+            inner.strip_prefix(**name).is_some_and(|rest| rest.starts_with([':', '}']))
+        })?;
         return text.find('}').map(|end| end + 1);
     }
     let name = NAMES.iter().find(|name| text[1..].strip_prefix(**name).is_some_and(is_end))?;
@@ -79,7 +96,10 @@ const PIECES: [(&str, &str); 27] = [
 /// `YYYY-MM-DD[T]HH` as `%Y-%m-%dT%H`; nothing for letters that mean nothing here.
 fn strftime(pattern: &str) -> Option<String> {
     // What is written between letters goes into the statement as it is: nothing that means something there.
-    if !pattern.chars().all(|character| character.is_alphanumeric() || " -/:.,_+%[]".contains(character)) {
+    if !pattern
+        .chars()
+        .all(|character| character.is_alphanumeric() || " -/:.,_+%[]".contains(character))
+    {
         return None;
     }
     let mut result = String::new();
@@ -121,7 +141,12 @@ mod tests {
     use super::*;
 
     fn context() -> QueryContext {
-        QueryContext { from_ms: 1_700_000_000_000, to_ms: 1_700_003_600_500, interval: Duration::from_secs(300), max_data_points: 100 }
+        QueryContext {
+            from_ms: 1_700_000_000_000,
+            to_ms: 1_700_003_600_500,
+            interval: Duration::from_secs(300),
+            max_data_points: 100,
+        }
     }
 
     #[test]
@@ -137,7 +162,12 @@ mod tests {
             (":date:YYYY-MM-DD[T]HH:mmZ", "2023-11-14T23:13+01:00"),
             (":date:GGGG-[W]WW 100%", "2023-W46 100%"),
         ] {
-            assert_eq!(variable(&format!("${{__from{format}}}"), &context(), Tz::Europe__Vienna).as_deref(), Ok(written), "{format}");
+            assert_eq!(
+                variable(&format!("${{__from{format}}}"), &context(), Tz::Europe__Vienna)
+                    .as_deref(),
+                Ok(written),
+                "{format}"
+            );
         }
         for unknown in [
             "${__from:date:nonsense}",
@@ -148,7 +178,10 @@ mod tests {
             "${__from:date:[a[b]}",
             "${__from:date:YYYY]}",
         ] {
-            assert!(matches!(variable(unknown, &context(), Tz::UTC), Err(Problem::TimeFormat(_))), "{unknown}");
+            assert!(
+                matches!(variable(unknown, &context(), Tz::UTC), Err(Problem::TimeFormat(_))),
+                "{unknown}"
+            );
         }
     }
 
@@ -158,7 +191,10 @@ mod tests {
             ("'$__interval and $__interval_ms'", "'5m and 300000'"),
             ("'$__from' || '${__to:date:seconds}'", "'1700000000000' || '1700003600'"),
             ("'%$__searchFilter%'", "'%%%'"),
-            ("'$__timeFilter(t) $__fromage $5 ${name} ${__from'", "'$__timeFilter(t) $__fromage $5 ${name} ${__from'"),
+            (
+                "'$__timeFilter(t) $__fromage $5 ${name} ${__from'",
+                "'$__timeFilter(t) $__fromage $5 ${name} ${__from'",
+            ),
         ] {
             assert_eq!(variables_in(string, &context(), Tz::UTC).as_deref(), Ok(replaced));
         }

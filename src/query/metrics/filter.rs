@@ -71,15 +71,25 @@ impl Operator {
 
 impl Filter {
     /// Every filter must concern at least one of the metrics.
-    pub(super) fn check(&self, metrics: &[&Metric<'_>], catalog: &Catalog) -> Result<(), QueryError> {
+    pub(super) fn check(
+        &self,
+        metrics: &[&Metric<'_>],
+        catalog: &Catalog,
+    ) -> Result<(), QueryError> {
         if metrics.iter().any(|metric| self.column_of(metric, catalog).is_some()) {
             return Ok(());
         }
-        let mut known: Vec<&str> = metrics.iter().flat_map(|metric| metric.filterable(catalog)).collect();
+        let mut known: Vec<&str> =
+            metrics.iter().flat_map(|metric| metric.filterable(catalog)).collect();
         known.sort_unstable();
         known.dedup();
         let name = self.column.rsplit('.').next().unwrap_or_default();
-        Err(QueryError::Unknown { kind: "column", name: self.column.clone(), position: None, nearest: nearest_whole(name, known) })
+        Err(QueryError::Unknown {
+            kind: "column",
+            name: self.column.clone(),
+            position: None,
+            nearest: nearest_whole(name, known),
+        })
     }
 
     /// Whether it is about `column` of `metric`'s table, or not about that table at all.
@@ -96,11 +106,18 @@ impl Filter {
     }
 
     /// The condition on the rows of `metric`; its values go to `params`.
-    pub(super) fn condition(&self, metric: &Metric<'_>, catalog: &Catalog, params: &mut Vec<Value>) -> Option<String> {
+    pub(super) fn condition(
+        &self,
+        metric: &Metric<'_>,
+        catalog: &Catalog,
+        params: &mut Vec<Value>,
+    ) -> Option<String> {
         let column = self.column_of(metric, catalog)?;
         let operator = self.operator.sql();
         let kind = catalog.collections.iter().find(|collection| collection.table == metric.table);
-        let kind = kind.and_then(|collection| collection.columns.iter().find(|known| known.name == column)).map(|column| column.kind);
+        let kind = kind
+            .and_then(|collection| collection.columns.iter().find(|known| known.name == column))
+            .map(|column| column.kind);
         let mut bind = |value: &Value| {
             params.push(match (kind, value.as_str()) {
                 // Where values are offered to choose from, yes and no are words. Numbers as text SQLite takes for numbers.
@@ -113,17 +130,29 @@ impl Filter {
         Some(match self.operator {
             Operator::IsNull | Operator::IsNotNull => format!("\"{column}\" {operator}"),
             Operator::In | Operator::NotIn => {
-                let one = self.values.is_empty().then_some(&self.value).filter(|value| !value.is_null());
-                let places: Vec<_> = self.values.iter().filter(|value| !value.is_null()).chain(one).map(&mut bind).collect();
+                let one =
+                    self.values.is_empty().then_some(&self.value).filter(|value| !value.is_null());
+                let places: Vec<_> = self
+                    .values
+                    .iter()
+                    .filter(|value| !value.is_null())
+                    .chain(one)
+                    .map(&mut bind)
+                    .collect();
                 let list = format!("\"{column}\" {operator} ({})", places.join(", "));
                 // Of what is absent SQL's lists say neither yes nor no.
                 match (self.operator, self.values.iter().any(Value::is_null)) {
                     (Operator::In, false) => list,
-                    (Operator::In, true) | (_, false) => format!("({list} OR \"{column}\" IS NULL)"),
+                    (Operator::In, true) | (_, false) => {
+                        format!("({list} OR \"{column}\" IS NULL)")
+                    }
                     (_, true) => format!("({list} AND \"{column}\" IS NOT NULL)"),
                 }
             }
-            _ => format!("\"{column}\" {operator} {}", bind(self.values.first().unwrap_or(&self.value))),
+            _ => format!(
+                "\"{column}\" {operator} {}",
+                bind(self.values.first().unwrap_or(&self.value))
+            ),
         })
     }
 }

@@ -105,9 +105,15 @@ const VIEWS: [View; 2] = [
 
 /// Every metric there is: the views' first, then by collection.
 pub fn metrics(catalog: &Catalog) -> Vec<Metric<'_>> {
-    let of_views = VIEWS.iter().flat_map(|view| view.numbers.iter().map(|(name, origin)| of_view(view, name, origin, catalog)));
+    let of_views = VIEWS.iter().flat_map(|view| {
+        view.numbers.iter().map(|(name, origin)| of_view(view, name, origin, catalog))
+    });
     let of_collections = catalog.collections.iter().flat_map(|collection| {
-        let columns = collection.columns.iter().filter(|column| is_measured(column)).map(|column| of_column(collection, column));
+        let columns = collection
+            .columns
+            .iter()
+            .filter(|column| is_measured(column))
+            .map(|column| of_column(collection, column));
         columns.chain(collection.series.iter().map(|series| of_series(collection, series)))
     });
     of_views.chain(of_collections).collect()
@@ -118,7 +124,8 @@ pub fn origin_of(table: &str, column: &str, catalog: &Catalog) -> Option<Origin>
     let view = VIEWS.iter().find(|view| view.name.eq_ignore_ascii_case(table));
     let (table, column) = match view {
         Some(view) => {
-            let (_, origin) = view.numbers.iter().find(|(name, _)| name.eq_ignore_ascii_case(column))?;
+            let (_, origin) =
+                view.numbers.iter().find(|(name, _)| name.eq_ignore_ascii_case(column))?;
             origin.split_once('.').unwrap_or((view.of, origin))
         }
         None => (table, column),
@@ -133,7 +140,11 @@ pub(super) fn find<'a>(known: &'a [Metric<'a>], name: &str) -> Result<&'a Metric
     let names = || known.iter().map(|metric| &metric.name);
     known.iter().find(|metric| metric.name == name).ok_or_else(|| {
         // Perhaps only the table is missing.
-        let columns: Vec<String> = names().filter(|known| known.rsplit('.').next() == Some(name)).take(3).cloned().collect();
+        let columns: Vec<String> = names()
+            .filter(|known| known.rsplit('.').next() == Some(name))
+            .take(3)
+            .cloned()
+            .collect();
         let nearest = if columns.is_empty() { nearest_whole(name, names()) } else { columns };
         QueryError::Unknown { kind: "metric", name: name.to_owned(), position: None, nearest }
     })
@@ -147,9 +158,19 @@ impl Metric<'_> {
             return view.others.iter().copied().chain(numbers(view)).collect();
         }
         let Some(collection) = catalog.get(self.table) else { return Vec::new() };
-        let fixed: &[&str] = if collection.storage == Storage::Rows { &["time"] } else { &["time", "day", "utc_offset"] };
-        let start = (collection.storage == Storage::Rows).then(|| collection.time.start.first().copied()).flatten();
-        let own = collection.columns.iter().map(|column| column.name.as_str()).filter(|name| Some(*name) != start);
+        let fixed: &[&str] = if collection.storage == Storage::Rows {
+            &["time"]
+        } else {
+            &["time", "day", "utc_offset"]
+        };
+        let start = (collection.storage == Storage::Rows)
+            .then(|| collection.time.start.first().copied())
+            .flatten();
+        let own = collection
+            .columns
+            .iter()
+            .map(|column| column.name.as_str())
+            .filter(|name| Some(*name) != start);
         fixed.iter().copied().chain(own).collect()
     }
 
@@ -165,9 +186,16 @@ fn is_measured(column: &Column) -> bool {
     matches!(column.kind, Kind::Integer | Kind::Real | Kind::Boolean)
 }
 
-fn of_view<'a>(view: &'static View, name: &'static str, origin: &'static str, catalog: &'a Catalog) -> Metric<'a> {
+fn of_view<'a>(
+    view: &'static View,
+    name: &'static str,
+    origin: &'static str,
+    catalog: &'a Catalog,
+) -> Metric<'a> {
     let (table, column) = origin.split_once('.').unwrap_or((view.of, origin));
-    let known = catalog.get(table).and_then(|collection| collection.columns.iter().find(|known| known.name == column));
+    let known = catalog
+        .get(table)
+        .and_then(|collection| collection.columns.iter().find(|known| known.name == column));
     // A nap's duration has the unit of a night's, not its description.
     let same = known.filter(|_| name != "nap_duration");
     Metric {

@@ -31,16 +31,30 @@ impl<'a> Source<'a> {
     /// The one place where a metric's source is chosen: the coarsest rollup that gives the same answer, else the rows.
     ///
     /// A rollup knows no single values, and of columns only its key. A bucket counts as a whole, also the one in which the range ends.
-    pub fn of(metric: &Metric<'a>, step: &Step, aggregate: Aggregate, filters: &[Filter], zone: Tz) -> Source<'a> {
+    pub fn of(
+        metric: &Metric<'a>,
+        step: &Step,
+        aggregate: Aggregate,
+        filters: &[Filter],
+        zone: Tz,
+    ) -> Source<'a> {
         let (table, value, series) = match metric.place {
             Place::Daily(column) | Place::Timed(column) => (metric.table, column, None),
-            Place::Samples(series) => ("samples", "value", Some(format!("series = '{}'", series.replace('\'', "''")))),
+            Place::Samples(series) => {
+                ("samples", "value", Some(format!("series = '{}'", series.replace('\'', "''"))))
+            }
         };
-        let summarized = matches!(aggregate, Aggregate::Avg | Aggregate::Min | Aggregate::Max | Aggregate::Sum | Aggregate::Count);
+        let summarized = matches!(
+            aggregate,
+            Aggregate::Avg | Aggregate::Min | Aggregate::Max | Aggregate::Sum | Aggregate::Count
+        );
         let rollup = seconds(step, metric.place, zone)
             .filter(|_| summarized)
             .and_then(|seconds| Rollup::for_step(table, seconds))
-            .filter(|rollup| rollup.value == value && filters.iter().all(|filter| filter.is_about(metric, rollup.key)));
+            .filter(|rollup| {
+                rollup.value == value
+                    && filters.iter().all(|filter| filter.is_about(metric, rollup.key))
+            });
         match rollup {
             Some(rollup) => Source {
                 table: rollup.table.to_owned(),
@@ -51,9 +65,16 @@ impl<'a> Source<'a> {
             None => Source {
                 table: table.to_owned(),
                 place: metric.place,
-                conditions: series.into_iter().chain([format!("\"{value}\" IS NOT NULL")]).collect(),
+                conditions: series
+                    .into_iter()
+                    .chain([format!("\"{value}\" IS NOT NULL")])
+                    .collect(),
                 // A bare column of yes and no would be labels.
-                values: Values::Each(if metric.is_boolean { format!("CAST(\"{value}\" AS INTEGER)") } else { format!("\"{value}\"") }),
+                values: Values::Each(if metric.is_boolean {
+                    format!("CAST(\"{value}\" AS INTEGER)")
+                } else {
+                    format!("\"{value}\"")
+                }),
             },
         }
     }
@@ -78,7 +99,12 @@ fn of_rows(value: &str, aggregate: Aggregate) -> String {
         Aggregate::P10 => format!("percentile({value}, 10)"),
         Aggregate::P90 => format!("percentile({value}, 90)"),
         Aggregate::Last => format!("last({value}, time)"),
-        Aggregate::Avg | Aggregate::Min | Aggregate::Max | Aggregate::Sum | Aggregate::Count | Aggregate::Median => {
+        Aggregate::Avg
+        | Aggregate::Min
+        | Aggregate::Max
+        | Aggregate::Sum
+        | Aggregate::Count
+        | Aggregate::Median => {
             format!("{}({value})", aggregate.word())
         }
     }
@@ -86,7 +112,11 @@ fn of_rows(value: &str, aggregate: Aggregate) -> String {
 
 /// The longest buckets that fill every step without a remainder, in seconds; `None` where buckets cannot stand for rows.
 fn seconds(step: &Step, place: Place<'_>, zone: Tz) -> Option<i64> {
-    let whole = |interval: Duration| i64::try_from(interval.as_secs()).ok().filter(|seconds| *seconds > 0 && interval.subsec_nanos() == 0);
+    let whole = |interval: Duration| {
+        i64::try_from(interval.as_secs())
+            .ok()
+            .filter(|seconds| *seconds > 0 && interval.subsec_nanos() == 0)
+    };
     match (step, place) {
         (Step::Raw, _) => None,
         (Step::Interval(text), _) => interval::parse(text.trim_matches('\'')).and_then(whole),
@@ -99,8 +129,11 @@ fn seconds(step: &Step, place: Place<'_>, zone: Tz) -> Option<i64> {
 /// The longest buckets since 1970 in UTC that no local day of `zone` cuts, in seconds: an hour where clocks differ from UTC by whole hours.
 fn day_divisor(zone: Tz) -> i64 {
     // There are no data from before 2015, and no rules for clocks beyond 2037.
-    let days = (0..23 * 12).filter_map(|month| Day::new(2015 + month / 12, 1 + month as u32 % 12, 1));
-    let offsets = days.map(|day| i64::from(day.midnight(zone).utc().with_timezone(&zone).offset().fix().local_minus_utc()));
+    let days =
+        (0..23 * 12).filter_map(|month| Day::new(2015 + month / 12, 1 + month as u32 % 12, 1));
+    let offsets = days.map(|day| {
+        i64::from(day.midnight(zone).utc().with_timezone(&zone).offset().fix().local_minus_utc())
+    });
     offsets.fold(86_400, common_divisor)
 }
 

@@ -10,28 +10,41 @@ use super::source::Source;
 use super::step::{Calendar, Step};
 use super::{Aggregate, Choice, Column, MetricsQuery, Plan};
 use crate::catalog::Catalog;
-use crate::query::{Face, QueryContext, QueryError};
+use crate::query::{FieldDisplay, QueryContext, QueryError};
 use crate::time::Tz;
 
 const SECONDS_OF_DAY: i64 = 86_400;
 /// Each point looks at all points of the days before it: of shorter steps there are too many.
-const SHORTEST_UNDER_WINDOWS: Duration = Duration::from_secs(3_600);
+const MIN_UNDER_WINDOWS: Duration = Duration::from_secs(3_600);
 /// How many days more are read than are counted: a night begins the evening before its day, and a day may have 25 hours.
 const MARGIN: i64 = 2;
 
-pub(super) fn plan(query: &MetricsQuery, catalog: &Catalog, context: &QueryContext, zone: Tz) -> Result<Plan, QueryError> {
+pub(super) fn plan(
+    query: &MetricsQuery,
+    catalog: &Catalog,
+    context: &QueryContext,
+    zone: Tz,
+) -> Result<Plan, QueryError> {
     let known = metric::metrics(catalog);
-    let chosen = query.metrics.iter().map(|choice| metric::find(&known, &choice.name)).collect::<Result<Vec<_>, _>>()?;
+    let chosen = query
+        .metrics
+        .iter()
+        .map(|choice| metric::find(&known, &choice.name))
+        .collect::<Result<Vec<_>, _>>()?;
     query.filters.iter().try_for_each(|filter| filter.check(&chosen, catalog))?;
 
     let mut params = Vec::new();
     let parts: Vec<Part> = chosen
         .into_iter()
         .zip(&query.metrics)
-        .map(|(metric, choice)| Part::of(metric, choice, query, &Setting { catalog, context, zone }, &mut params))
+        .map(|(metric, choice)| {
+            Part::of(metric, choice, query, &Setting { catalog, context, zone }, &mut params)
+        })
         .collect::<Result<_, _>>()?;
     let names: Vec<&str> = parts.iter().map(|part| part.columns[0].name.as_str()).collect();
-    if let Some(twice) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(*name)) {
+    if let Some(twice) =
+        names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(*name))
+    {
         return Err(QueryError::Invalid(format!("{twice} is asked for twice")));
     }
     let raw_sql = match parts.as_slice() {
@@ -43,7 +56,7 @@ pub(super) fn plan(query: &MetricsQuery, catalog: &Catalog, context: &QueryConte
     let mut columns: Vec<Column> = parts.into_iter().flat_map(|part| part.columns).collect();
     if columns.len() == 1 {
         // One series needs no labels: its name says all.
-        columns[0].face.labels.clear();
+        columns[0].display.labels.clear();
     }
     Ok(Plan::new(raw_sql, params, query.downsample, sources, columns))
 }
@@ -85,9 +98,9 @@ impl Part {
     ) -> Result<Part, QueryError> {
         let Setting { catalog, context, zone } = *setting;
         let windows = query.moving_average > 0 || query.baseline > 0;
-        let least = if windows { SHORTEST_UNDER_WINDOWS } else { Duration::ZERO };
+        let least = if windows { MIN_UNDER_WINDOWS } else { Duration::ZERO };
         let step = Step::of(&query.every, metric.place, context.interval.max(least));
-        if windows && step.is_shorter(SHORTEST_UNDER_WINDOWS, metric.place) {
+        if windows && step.is_shorter(MIN_UNDER_WINDOWS, metric.place) {
             return Err(QueryError::Invalid(format!(
                 "a moving average or a baseline of {} needs steps of an hour or more: choose every 1h, day, week, month or year",
                 metric.name
@@ -104,17 +117,35 @@ impl Part {
             source,
         };
         let columns = columns(metric, choice, query, &points);
-        let sql = if points.before == 0 { points.alone(&columns[0].name) } else { points.under_windows(query, &columns) };
+        let sql = if points.before == 0 {
+            points.alone(&columns[0].name)
+        } else {
+            points.under_windows(query, &columns)
+        };
         Ok(Part { sql, columns, grouped: points.step != Step::Raw, source: points.source.table })
     }
 }
 
 /// On the rows themselves; of samples, on the documents that have them.
-fn conditions(metric: &Metric<'_>, source: &Source<'_>, query: &MetricsQuery, catalog: &Catalog, params: &mut Vec<Value>) -> Vec<String> {
-    let filters: Vec<String> = query.filters.iter().filter_map(|filter| filter.condition(metric, catalog, params)).collect();
+fn conditions(
+    metric: &Metric<'_>,
+    source: &Source<'_>,
+    query: &MetricsQuery,
+    catalog: &Catalog,
+    params: &mut Vec<Value>,
+) -> Vec<String> {
+    let filters: Vec<String> = query
+        .filters
+        .iter()
+        .filter_map(|filter| filter.condition(metric, catalog, params))
+        .collect();
     let filters = match metric.place {
         Place::Samples(_) if !filters.is_empty() => {
-            vec![format!("document IN (SELECT document FROM \"{}\" WHERE {})", metric.table, filters.join(" AND "))]
+            vec![format!(
+                "document IN (SELECT document FROM \"{}\" WHERE {})",
+                metric.table,
+                filters.join(" AND ")
+            )]
         }
         _ => filters,
     };
@@ -122,7 +153,12 @@ fn conditions(metric: &Metric<'_>, source: &Source<'_>, query: &MetricsQuery, ca
 }
 
 /// The metric's own column, then those of its baseline.
-fn columns(metric: &Metric<'_>, choice: &Choice, query: &MetricsQuery, points: &Points<'_>) -> Vec<Column> {
+fn columns(
+    metric: &Metric<'_>,
+    choice: &Choice,
+    query: &MetricsQuery,
+    points: &Points<'_>,
+) -> Vec<Column> {
     let own = |written: Option<String>| written.map(|text| format!(" {text}")).unwrap_or_default();
     let name = format!(
         "{}{}{}",
@@ -136,10 +172,19 @@ fn columns(metric: &Metric<'_>, choice: &Choice, query: &MetricsQuery, points: &
     }
     let shift = match points.shift {
         0 => String::new(),
-        days => format!(", {} {} {}", days.abs(), self::days(days), if days > 0 { "before" } else { "after" }),
+        days => format!(
+            ", {} {} {}",
+            days.abs(),
+            self::days(days),
+            if days > 0 { "before" } else { "after" }
+        ),
     };
     // A baseline is that of the values themselves, whatever is drawn beside it.
-    let mean = if query.moving_average > 1 { format!(", mean of {} days", query.moving_average) } else { String::new() };
+    let mean = if query.moving_average > 1 {
+        format!(", mean of {} days", query.moving_average)
+    } else {
+        String::new()
+    };
     let bands: &[&str] = if query.baseline > 0 { &["baseline", "lower", "upper"] } else { &[] };
     let counts = points.aggregate == Aggregate::Count && points.step != Step::Raw;
     std::iter::once(None)
@@ -147,8 +192,11 @@ fn columns(metric: &Metric<'_>, choice: &Choice, query: &MetricsQuery, points: &
         .map(|band| Column {
             name: band.map_or_else(|| name.clone(), |band| format!("{name} {band}")),
             origin: metric.origin.clone().filter(|_| !counts),
-            face: Face {
-                title: Some(band.map_or_else(|| format!("{title}{mean}{shift}"), |band| format!("{title}{shift}, {band}"))),
+            display: FieldDisplay {
+                title: Some(band.map_or_else(
+                    || format!("{title}{mean}{shift}"),
+                    |band| format!("{title}{shift}, {band}"),
+                )),
                 labels: std::iter::once(("metric".to_owned(), name.clone()))
                     .chain(band.map(|band| ("band".to_owned(), band.to_owned())))
                     .collect::<BTreeMap<_, _>>(),
@@ -168,14 +216,25 @@ impl Points<'_> {
             Step::Interval(_) => (self.bucket(), "\nGROUP BY 1"),
             Step::Calendar(_) | Step::Days(_) => (self.time_of(&self.bucket()), "\nGROUP BY 1"),
         };
-        format!("SELECT {time} AS \"time\", {} AS {}\n{}{group}", self.value(), quoted(name), self.rows())
+        format!(
+            "SELECT {time} AS \"time\", {} AS {}\n{}{group}",
+            self.value(),
+            quoted(name),
+            self.rows()
+        )
     }
 
     /// The points of the range and of the days before it; averages and medians over them; then the range alone.
     fn under_windows(&self, query: &MetricsQuery, columns: &[Column]) -> String {
         // Raw values under windows come by the day.
-        let (date, group) = if self.step == Step::Raw { (", day", "") } else { ("", "\nGROUP BY 1") };
-        let points = format!("SELECT {} AS bucket{date}, {} AS value\n{}{group}", self.bucket(), self.value(), self.rows());
+        let (date, group) =
+            if self.step == Step::Raw { (", day", "") } else { ("", "\nGROUP BY 1") };
+        let points = format!(
+            "SELECT {} AS bucket{date}, {} AS value\n{}{group}",
+            self.bucket(),
+            self.value(),
+            self.rows()
+        );
         let (order, day) = match self.step {
             Step::Raw => ("julianday(day)", 1),
             Step::Calendar(_) | Step::Days(_) => ("julianday(bucket)", 1),
@@ -185,17 +244,29 @@ impl Points<'_> {
         if query.moving_average > 0 {
             let reach = i64::from(query.moving_average) * day - 1;
             slid.push("avg(value) OVER recent AS value".to_owned());
-            windows.push(format!("recent AS (ORDER BY {order} RANGE BETWEEN {reach} PRECEDING AND CURRENT ROW)"));
+            windows.push(format!(
+                "recent AS (ORDER BY {order} RANGE BETWEEN {reach} PRECEDING AND CURRENT ROW)"
+            ));
         } else {
             slid.push("value".to_owned());
         }
-        let mut shown = vec![format!("{} AS \"time\"", self.time_of("bucket")), format!("value AS {}", quoted(&columns[0].name))];
+        let mut shown = vec![
+            format!("{} AS \"time\"", self.time_of("bucket")),
+            format!("value AS {}", quoted(&columns[0].name)),
+        ];
         if let [_, middle, lower, upper] = columns {
             let reach = i64::from(query.baseline) * day;
-            slid.push("median(value) OVER past AS middle, mad(value) OVER past AS spread".to_owned());
-            windows.push(format!("past AS (ORDER BY {order} RANGE BETWEEN {reach} PRECEDING AND 1 PRECEDING)"));
-            let bands = [(middle, "middle"), (lower, "middle - spread"), (upper, "middle + spread")];
-            shown.extend(bands.map(|(column, value)| format!("{value} AS {}", quoted(&column.name))));
+            slid.push(
+                "median(value) OVER past AS middle, mad(value) OVER past AS spread".to_owned(),
+            );
+            windows.push(format!(
+                "past AS (ORDER BY {order} RANGE BETWEEN {reach} PRECEDING AND 1 PRECEDING)"
+            ));
+            let bands =
+                [(middle, "middle"), (lower, "middle - spread"), (upper, "middle + spread")];
+            shown.extend(
+                bands.map(|(column, value)| format!("{value} AS {}", quoted(&column.name))),
+            );
         }
         format!(
             "SELECT {}\nFROM (\nSELECT {}\nFROM (\n{points}\n)\nWINDOW {}\n)\nWHERE bucket >= {}",
@@ -211,7 +282,8 @@ impl Points<'_> {
     }
 
     fn rows(&self) -> String {
-        let conditions: Vec<_> = std::iter::once(self.range()).chain(self.conditions.iter().cloned()).collect();
+        let conditions: Vec<_> =
+            std::iter::once(self.range()).chain(self.conditions.iter().cloned()).collect();
         format!("FROM \"{}\"\nWHERE {}", self.source.table, conditions.join("\n  AND "))
     }
 
@@ -220,12 +292,19 @@ impl Points<'_> {
         let time = moved("time", self.shift);
         match (&self.step, self.source.place) {
             (Step::Raw, Place::Daily(_)) if self.shift != 0 => {
-                format!("local_midnight({}) + time - local_midnight(day)", moved_day("day", self.shift))
+                format!(
+                    "local_midnight({}) + time - local_midnight(day)",
+                    moved_day("day", self.shift)
+                )
             }
             (Step::Raw, _) => time,
             (Step::Interval(interval), _) => format!("$__timeGroup({time}, {interval})"),
-            (Step::Calendar(_) | Step::Days(_), Place::Daily(_) | Place::Samples(_)) => self.begin_of(&moved_day("day", self.shift)),
-            (Step::Calendar(_) | Step::Days(_), Place::Timed(_)) => self.begin_of(&moved_day("local_day(time)", self.shift)),
+            (Step::Calendar(_) | Step::Days(_), Place::Daily(_) | Place::Samples(_)) => {
+                self.begin_of(&moved_day("day", self.shift))
+            }
+            (Step::Calendar(_) | Step::Days(_), Place::Timed(_)) => {
+                self.begin_of(&moved_day("local_day(time)", self.shift))
+            }
         }
     }
 
@@ -233,7 +312,9 @@ impl Points<'_> {
     fn time_of(&self, bucket: &str) -> String {
         match (&self.step, self.source.place) {
             // Without a detour over text: there may be millions.
-            (Step::Calendar(Calendar::Day), Place::Timed(_)) if bucket == "local_day(time)" => "local_midnight(time)".to_owned(),
+            (Step::Calendar(Calendar::Day), Place::Timed(_)) if bucket == "local_day(time)" => {
+                "local_midnight(time)".to_owned()
+            }
             (Step::Calendar(_) | Step::Days(_), _) => format!("local_midnight({bucket})"),
             (Step::Raw | Step::Interval(_), _) => bucket.to_owned(),
         }
@@ -251,8 +332,12 @@ impl Points<'_> {
     /// The first day of the step that `day` lies in.
     fn begin_of(&self, day: &str) -> String {
         match &self.step {
-            Step::Calendar(unit) if *unit != Calendar::Day => format!("$__dayGroup({day}, '{}')", unit.word()),
-            Step::Days(days) => format!("date({day}, '-' || (unixepoch({day}) / {SECONDS_OF_DAY} % {days}) || ' days')"),
+            Step::Calendar(unit) if *unit != Calendar::Day => {
+                format!("$__dayGroup({day}, '{}')", unit.word())
+            }
+            Step::Days(days) => format!(
+                "date({day}, '-' || (unixepoch({day}) / {SECONDS_OF_DAY} % {days}) || ' days')"
+            ),
             Step::Raw | Step::Interval(_) | Step::Calendar(_) => day.to_owned(),
         }
     }
@@ -262,16 +347,27 @@ impl Points<'_> {
         let back = -(self.before + self.shift);
         let (Step::Calendar(_) | Step::Days(_)) = self.step else {
             return match self.source.place {
-                _ if self.step == Step::Raw && back == 0 && self.shift == 0 => "$__timeFilter(time)".to_owned(),
+                _ if self.step == Step::Raw && back == 0 && self.shift == 0 => {
+                    "$__timeFilter(time)".to_owned()
+                }
                 Place::Daily(_) if self.step == Step::Raw => self.raw_range(),
-                _ => format!("time BETWEEN {} AND {}", moved(&self.first(), back), moved("$__timeTo()", -self.shift)),
+                _ => format!(
+                    "time BETWEEN {} AND {}",
+                    moved(&self.first(), back),
+                    moved("$__timeTo()", -self.shift)
+                ),
             };
         };
         let (first, last) = (moved_day(&self.first(), back), moved_day("$__dayTo()", -self.shift));
         match self.source.place {
-            Place::Daily(_) if first == "$__dayFrom()" && last == "$__dayTo()" => "$__dayFilter(day)".to_owned(),
+            Place::Daily(_) if first == "$__dayFrom()" && last == "$__dayTo()" => {
+                "$__dayFilter(day)".to_owned()
+            }
             Place::Daily(_) => format!("day BETWEEN {first} AND {last}"),
-            Place::Timed(_) => format!("time >= local_midnight({first}) AND time < local_midnight({})", moved_day(&last, 1)),
+            Place::Timed(_) => format!(
+                "time >= local_midnight({first}) AND time < local_midnight({})",
+                moved_day(&last, 1)
+            ),
             // A document's day is the one it counts for: its samples may lie in the evening before.
             Place::Samples(_) => format!(
                 "day BETWEEN {first} AND {last} AND time >= local_midnight({}) AND time < local_midnight({})",
@@ -284,11 +380,15 @@ impl Points<'_> {
     /// The same of raw values that come by the day.
     fn raw_range(&self) -> String {
         let back = if self.before == 0 { 0 } else { -(self.before + MARGIN) };
-        let drawn = format!("{} BETWEEN {} AND $__timeTo()", self.bucket(), moved("$__timeFrom()", back));
+        let drawn =
+            format!("{} BETWEEN {} AND $__timeTo()", self.bucket(), moved("$__timeFrom()", back));
         if self.shift == 0 {
             return drawn;
         }
-        let (first, last) = (moved("$__timeFrom()", -(self.before + self.shift + MARGIN)), moved("$__timeTo()", MARGIN - self.shift));
+        let (first, last) = (
+            moved("$__timeFrom()", -(self.before + self.shift + MARGIN)),
+            moved("$__timeTo()", MARGIN - self.shift),
+        );
         format!("time BETWEEN {first} AND {last}\n  AND {drawn}")
     }
 }
@@ -315,15 +415,27 @@ const BELOW: [&str; 4] = ["value", "middle", "lower", "upper"];
 fn side_by_side(parts: &[Part]) -> String {
     let numbered = || (1..).zip(parts);
     let rows = numbered().map(|(number, part)| {
-        let columns: Vec<_> =
-            part.columns.iter().zip(BELOW).map(|(column, below)| format!("{} AS {below}", quoted(&column.name))).collect();
-        format!("SELECT {number} AS metric, \"time\", {} FROM (\n{}\n)", columns.join(", "), part.sql)
+        let columns: Vec<_> = part
+            .columns
+            .iter()
+            .zip(BELOW)
+            .map(|(column, below)| format!("{} AS {below}", quoted(&column.name)))
+            .collect();
+        format!(
+            "SELECT {number} AS metric, \"time\", {} FROM (\n{}\n)",
+            columns.join(", "),
+            part.sql
+        )
     });
     let rows = rows.collect::<Vec<_>>().join("\nUNION ALL ");
-    let (aggregate, group) = if parts.iter().all(|part| part.grouped) { ("max", "\nGROUP BY 1") } else { ("", "") };
+    let (aggregate, group) =
+        if parts.iter().all(|part| part.grouped) { ("max", "\nGROUP BY 1") } else { ("", "") };
     let columns = numbered().flat_map(|(number, part)| {
         let one = move |(column, below): (&Column, &str)| {
-            format!("{aggregate}(CASE metric WHEN {number} THEN {below} END) AS {}", quoted(&column.name))
+            format!(
+                "{aggregate}(CASE metric WHEN {number} THEN {below} END) AS {}",
+                quoted(&column.name)
+            )
         };
         part.columns.iter().zip(BELOW).map(one)
     });

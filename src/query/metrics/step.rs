@@ -41,8 +41,16 @@ impl TryFrom<String> for Every {
             "week" | "1w" => Every::Calendar(Calendar::Week),
             "month" | "1M" => Every::Calendar(Calendar::Month),
             "year" | "1y" => Every::Calendar(Calendar::Year),
-            _ if interval::parse(&text).is_some_and(|interval| interval >= Duration::from_secs(1)) => Every::Interval(text),
-            _ => return Err(format!("{text:?} is no step: write auto, raw, 5m, 1h, day, week, month or year")),
+            _ if interval::parse(&text)
+                .is_some_and(|interval| interval >= Duration::from_secs(1)) =>
+            {
+                Every::Interval(text)
+            }
+            _ => {
+                return Err(format!(
+                    "{text:?} is no step: write auto, raw, 5m, 1h, day, week, month or year"
+                ));
+            }
         })
     }
 }
@@ -73,7 +81,9 @@ impl Step {
             Every::Calendar(unit) => Step::Calendar(*unit),
             Every::Auto if interval >= 30 * DAY => Step::Calendar(Calendar::Month),
             Every::Auto if interval >= 7 * DAY => Step::Calendar(Calendar::Week),
-            Every::Auto if interval >= DAY || matches!(place, Place::Daily(_)) => Step::Calendar(Calendar::Day),
+            Every::Auto if interval >= DAY || matches!(place, Place::Daily(_)) => {
+                Step::Calendar(Calendar::Day)
+            }
             Every::Auto => Step::Interval(format!("'{}'", interval::format(interval))),
         }
     }
@@ -91,7 +101,9 @@ impl Step {
         match (self, place) {
             (_, Place::Daily(_)) | (Step::Calendar(_) | Step::Days(_), _) => false,
             (Step::Raw, _) => true,
-            (Step::Interval(text), _) => interval::parse(text.trim_matches('\'')).is_none_or(|interval| interval < least),
+            (Step::Interval(text), _) => {
+                interval::parse(text.trim_matches('\'')).is_none_or(|interval| interval < least)
+            }
         }
     }
 }

@@ -19,7 +19,12 @@ fn day(day: u32) -> Day {
 /// The second week of March 2026; a panel that shows an hour per point.
 fn context() -> QueryContext {
     let at = |number| day(number).midnight(VIENNA).seconds() * 1_000;
-    QueryContext { from_ms: at(9), to_ms: at(16) - 1_000, interval: Duration::from_secs(3_600), max_data_points: 100 }
+    QueryContext {
+        from_ms: at(9),
+        to_ms: at(16) - 1_000,
+        interval: Duration::from_secs(3_600),
+        max_data_points: 100,
+    }
 }
 
 fn query(json: serde_json::Value) -> MetricsQuery {
@@ -32,7 +37,11 @@ fn plan(json: serde_json::Value) -> Result<Plan, QueryError> {
 
 fn sql(json: serde_json::Value) -> String {
     let Plan { query, .. } = plan(json).unwrap();
-    if query.params.is_empty() { query.raw_sql } else { format!("{}\n-- {}", query.raw_sql, json!(query.params)) }
+    if query.params.is_empty() {
+        query.raw_sql
+    } else {
+        format!("{}\n-- {}", query.raw_sql, json!(query.params))
+    }
 }
 
 #[test]
@@ -48,7 +57,9 @@ fn each_kind_of_metric_becomes_sql_that_a_person_would_write() {
         json!({ "metrics": ["sleep.heart_rate"], "every": "month", "aggregate": "min" }),
         json!({ "metrics": ["ring_battery_level.level"], "every": "1h", "aggregate": "last" }),
     ];
-    insta::assert_snapshot!(queries.map(|query| format!("-- {query}\n{}", sql(query.clone()))).join("\n\n"));
+    insta::assert_snapshot!(
+        queries.map(|query| format!("-- {query}\n{}", sql(query.clone()))).join("\n\n")
+    );
 }
 
 #[test]
@@ -59,11 +70,21 @@ fn the_panels_interval_chooses_the_step_and_the_source() {
         (900, ("heartrate_5m", "$__timeGroup(time, '15m')"), "local_midnight(day)"),
         (12 * 3_600, ("heartrate_1h", "$__timeGroup(time, '12h')"), "local_midnight(day)"),
         (DAY, ("heartrate_1h", "local_midnight(time)"), "local_midnight(day)"),
-        (7 * DAY, ("heartrate_1h", "$__dayGroup(local_day(time), 'week')"), "$__dayGroup(day, 'week')"),
-        (30 * DAY, ("heartrate_1h", "$__dayGroup(local_day(time), 'month')"), "$__dayGroup(day, 'month')"),
+        (
+            7 * DAY,
+            ("heartrate_1h", "$__dayGroup(local_day(time), 'week')"),
+            "$__dayGroup(day, 'week')",
+        ),
+        (
+            30 * DAY,
+            ("heartrate_1h", "$__dayGroup(local_day(time), 'month')"),
+            "$__dayGroup(day, 'month')",
+        ),
     ] {
         let context = QueryContext { interval: Duration::from_secs(interval), ..context() };
-        let plan = |name| query(json!({ "metrics": [name] })).plan(&Catalog::bundled(), &context, VIENNA).unwrap();
+        let plan = |name| {
+            query(json!({ "metrics": [name] })).plan(&Catalog::bundled(), &context, VIENNA).unwrap()
+        };
         let (source, step) = heart_rate;
         assert_eq!(plan("heartrate.bpm").sources, [source], "{interval} s");
         assert!(plan("heartrate.bpm").query.raw_sql.contains(step), "{interval} s");
@@ -112,7 +133,8 @@ fn what_cannot_be_asked_says_why() {
         json!({ "metrics": ["days.steps"], "baseline": 5_000 }),
     ] {
         let error = plan(json.clone()).expect_err("an error");
-        table += &format!("{json}\n  {} {}: {error}. {}\n", error.status(), error.code(), error.hint());
+        table +=
+            &format!("{json}\n  {} {}: {error}. {}\n", error.status(), error.code(), error.hint());
     }
     insta::assert_snapshot!(table);
     for json in [
@@ -128,15 +150,21 @@ fn what_cannot_be_asked_says_why() {
 /// A store with a night, steps and three heart rates an hour for each day of March 2026 and the two months before.
 fn store() -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("oura.db"), Arc::new(Catalog::bundled()), VIENNA).unwrap();
-    let days =
-        || (1_i64..).zip(day(1).plus(-59).through(day(31))).map(|(number, day)| (number, day.midnight(VIENNA).seconds(), day.to_string()));
+    let store =
+        Store::open(&folder.path().join("oura.db"), Arc::new(Catalog::bundled()), VIENNA).unwrap();
+    let days = || {
+        (1_i64..)
+            .zip(day(1).plus(-59).through(day(31)))
+            .map(|(number, day)| (number, day.midnight(VIENNA).seconds(), day.to_string()))
+    };
     write(&store, |writer| {
         for (_, midnight, _) in days() {
             for third in 0..24 * 3 {
                 let source = if third % 2 == 0 { "awake" } else { "rest" };
                 let row = (midnight + third * 1_200, 50 + third % 3, source);
-                writer.execute("INSERT INTO heartrate (time, bpm, source) VALUES (?1, ?2, ?3)", row).unwrap();
+                writer
+                    .execute("INSERT INTO heartrate (time, bpm, source) VALUES (?1, ?2, ?3)", row)
+                    .unwrap();
             }
         }
     });
@@ -144,7 +172,9 @@ fn store() -> (Store, tempfile::TempDir) {
     store.rebuild().unwrap();
     write(&store, |writer| {
         for (number, midnight, day) in days() {
-            writer.execute("INSERT INTO calendar (day, time) VALUES (?1, ?2)", (&day, midnight)).unwrap();
+            writer
+                .execute("INSERT INTO calendar (day, time) VALUES (?1, ?2)", (&day, midnight))
+                .unwrap();
             let night = (number, midnight - 3_600, &day, 40 + number % 7);
             writer
                 .execute("INSERT INTO sleep (document, time, day, type, average_hrv, total_sleep_duration) VALUES (?1, ?2, ?3, 'long_sleep', ?4, 28000)", night)
@@ -158,7 +188,9 @@ fn store() -> (Store, tempfile::TempDir) {
                  VALUES (1, 'sleep', 'a', '2026-03-10', '{}', x'', 1, 0, 0, 0)",
             )
             .unwrap();
-        let series: i64 = writer.query_row("SELECT series FROM series WHERE name = 'sleep.hrv'", [], |row| row.get(0)).unwrap();
+        let series: i64 = writer
+            .query_row("SELECT series FROM series WHERE name = 'sleep.hrv'", [], |row| row.get(0))
+            .unwrap();
         for point in 0..60 {
             let at = day(10).midnight(VIENNA).seconds() - 3_600 + point * 300;
             writer.execute("INSERT INTO samples_data (series, time, document, value) VALUES (?1, ?2, 1, ?3)", (series, at, point)).unwrap();
@@ -174,25 +206,36 @@ fn write(store: &Store, change: impl FnOnce(&rusqlite::Connection)) {
     transaction.commit().unwrap();
 }
 
-async fn answer(store: &Store, json: serde_json::Value) -> Answer {
+async fn answer(store: &Store, json: serde_json::Value) -> QueryResult {
     answer_in(store, json, &context()).await
 }
 
-async fn answer_in(store: &Store, json: serde_json::Value, context: &QueryContext) -> Answer {
+async fn answer_in(store: &Store, json: serde_json::Value, context: &QueryContext) -> QueryResult {
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     let plan = query(json.clone()).plan(&Catalog::bundled(), context, VIENNA).unwrap();
-    let mut answer =
-        engine.run(&plan.query, context).await.unwrap_or_else(|error| panic!("{json}: {error}. {}\n{}", error.hint(), plan.query.raw_sql));
+    let mut answer = engine.run(&plan.query, context).await.unwrap_or_else(|error| {
+        panic!("{json}: {error}. {}\n{}", error.hint(), plan.query.raw_sql)
+    });
     plan.describe(&mut answer);
     answer
 }
 
-fn times(answer: &Answer) -> Vec<i64> {
-    answer.batch.columns[0].values.as_primitive::<TimestampNanosecondType>().values().iter().map(|at| at / 1_000_000_000).collect()
+fn times(answer: &QueryResult) -> Vec<i64> {
+    answer.batch.columns[0]
+        .values
+        .as_primitive::<TimestampNanosecondType>()
+        .values()
+        .iter()
+        .map(|at| at / 1_000_000_000)
+        .collect()
 }
 
-fn values(answer: &Answer, column: usize) -> Vec<f64> {
-    let values = arrow::compute::cast(&answer.batch.columns[column].values, &arrow::datatypes::DataType::Float64).unwrap();
+fn values(answer: &QueryResult, column: usize) -> Vec<f64> {
+    let values = arrow::compute::cast(
+        &answer.batch.columns[column].values,
+        &arrow::datatypes::DataType::Float64,
+    )
+    .unwrap();
     values.as_primitive::<Float64Type>().iter().map(|value| value.unwrap_or(f64::NAN)).collect()
 }
 
@@ -215,14 +258,19 @@ async fn every_step_and_every_aggregate_is_answered_for_every_kind_of_metric() {
                         "metrics": [name], "every": every, "aggregate": aggregate, "shift": shift,
                         "movingAverage": moving_average, "baseline": baseline,
                     });
-                    let by_day = ["sleep.average_hrv", "nights.average_hrv", "days.steps"].contains(&name);
+                    let by_day =
+                        ["sleep.average_hrv", "nights.average_hrv", "days.steps"].contains(&name);
                     if baseline > 0 && ["raw", "5m"].contains(&every) && !by_day {
                         let error = plan(asked.clone()).expect_err("too many points");
                         assert!(error.to_string().contains("choose every 1h"), "{asked}: {error}");
                         continue;
                     }
                     let answer = answer(&store, asked.clone()).await;
-                    assert_eq!(answer.batch.columns.len(), if baseline > 0 { 5 } else { 2 }, "{asked}");
+                    assert_eq!(
+                        answer.batch.columns.len(),
+                        if baseline > 0 { 5 } else { 2 },
+                        "{asked}"
+                    );
                     assert!(times(&answer).is_sorted(), "{asked}");
                 }
             }
@@ -246,17 +294,29 @@ async fn yes_and_no_are_one_and_nothing() {
     write(&store, |writer| {
         let midnight = day(10).midnight(VIENNA).seconds();
         for (time, charging) in [(midnight, true), (midnight + 600, false)] {
-            writer.execute("INSERT INTO ring_battery_level (time, level, charging) VALUES (?1, 50, ?2)", (time, charging)).unwrap();
+            writer
+                .execute(
+                    "INSERT INTO ring_battery_level (time, level, charging) VALUES (?1, 50, ?2)",
+                    (time, charging),
+                )
+                .unwrap();
         }
     });
-    for metrics in [json!(["ring_battery_level.charging"]), json!(["ring_battery_level.charging", "heartrate.bpm"])] {
+    for metrics in [
+        json!(["ring_battery_level.charging"]),
+        json!(["ring_battery_level.charging", "heartrate.bpm"]),
+    ] {
         let answer = answer(&store, json!({ "metrics": metrics, "every": "raw" })).await;
-        assert_eq!(values(&answer, 1).into_iter().filter(|value| !value.is_nan()).collect::<Vec<_>>(), [1.0, 0.0]);
+        assert_eq!(
+            values(&answer, 1).into_iter().filter(|value| !value.is_nan()).collect::<Vec<_>>(),
+            [1.0, 0.0]
+        );
         assert!(answer.batch.columns[1].values.data_type().is_numeric());
     }
     for metric in metrics(&store.catalog()) {
         let answer = answer(&store, json!({ "metrics": [&metric.name], "every": "raw" })).await;
-        crate::frames::frames(&answer, Format::TimeSeries, "A", &store.catalog()).expect(&metric.name);
+        crate::frames::frames(&answer, Format::TimeSeries, "A", &store.catalog())
+            .expect(&metric.name);
     }
 }
 
@@ -266,9 +326,16 @@ async fn from_a_day_on_the_panels_steps_begin_at_local_midnight() {
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     let context = QueryContext { interval: Duration::from_secs(86_400), ..context() };
     for name in ["heartrate.bpm", "sleep.hrv"] {
-        let plan = query(json!({ "metrics": [name] })).plan(&store.catalog(), &context, VIENNA).unwrap();
+        let plan =
+            query(json!({ "metrics": [name] })).plan(&store.catalog(), &context, VIENNA).unwrap();
         let found = times(&engine.run(&plan.query, &context).await.unwrap());
-        assert!(!found.is_empty() && found.iter().all(|time| (9..16).any(|of| day(of).midnight(VIENNA).seconds() == *time)), "{name}");
+        assert!(
+            !found.is_empty()
+                && found
+                    .iter()
+                    .all(|time| (9..16).any(|of| day(of).midnight(VIENNA).seconds() == *time)),
+            "{name}"
+        );
     }
 }
 
@@ -282,24 +349,39 @@ async fn as_many_metrics_as_a_query_may_name_are_answered() {
         let answer = answer(&store, asked(MAX_METRICS)).await;
         assert_eq!(answer.batch.columns.len(), 1 + MAX_METRICS * if baseline > 0 { 4 } else { 1 });
         let error = plan(asked(MAX_METRICS + 1)).expect_err("one too many").to_string();
-        assert_eq!(error, "51 metrics are asked for: a query shows at most 50, ask for the others in another");
+        assert_eq!(
+            error,
+            "51 metrics are asked for: a query shows at most 50, ask for the others in another"
+        );
     }
 }
 
 #[tokio::test]
 async fn of_too_many_points_the_whole_range_is_read_in_longer_steps() {
     let (store, _folder) = store();
-    let engine = Engine::new(store.clone(), store.zone(), Limits { max_rows: 100, ..Limits::default() });
-    let asked = query(json!({ "metrics": ["heartrate.bpm", "sleep.hrv"], "every": "raw", "aggregate": "max" }));
+    let engine =
+        Engine::new(store.clone(), store.zone(), Limits { max_rows: 100, ..Limits::default() });
+    let asked = query(
+        json!({ "metrics": ["heartrate.bpm", "sleep.hrv"], "every": "raw", "aggregate": "max" }),
+    );
     let run = async |query: &MetricsQuery| {
-        engine.run(&query.plan(&store.catalog(), &context(), VIENNA).unwrap().query, &context()).await.unwrap()
+        engine
+            .run(&query.plan(&store.catalog(), &context(), VIENNA).unwrap().query, &context())
+            .await
+            .unwrap()
     };
     let cut = run(&asked).await;
-    assert!(cut.batch.cut.is_some() && *times(&cut).last().unwrap() < day(12).midnight(VIENNA).seconds());
+    assert!(
+        cut.batch.cut.is_some()
+            && *times(&cut).last().unwrap() < day(12).midnight(VIENNA).seconds()
+    );
     let (covering, notice) = asked.covering(&context(), cut.batch.rows).unwrap();
     assert!(notice.contains("the max of 6h"), "{notice}");
     let whole = run(&covering).await;
-    assert!(whole.batch.cut.is_none() && *times(&whole).last().unwrap() > day(15).midnight(VIENNA).seconds());
+    assert!(
+        whole.batch.cut.is_none()
+            && *times(&whole).last().unwrap() > day(15).midnight(VIENNA).seconds()
+    );
     for every in ["12h", "day", "month"] {
         assert!(
             query(json!({ "every": every }))
@@ -315,23 +397,39 @@ async fn of_too_many_points_the_whole_range_is_read_in_longer_steps() {
 async fn a_band_is_not_called_a_mean() {
     let (store, _folder) = store();
     let asked = json!({ "metrics": ["nights.average_hrv"], "movingAverage": 7, "baseline": 35, "shift": 1 });
-    let titles: Vec<_> = answer(&store, asked).await.faces.into_iter().filter_map(|face| face.title).collect();
+    let titles: Vec<_> = answer(&store, asked)
+        .await
+        .displays
+        .into_iter()
+        .filter_map(|display| display.title)
+        .collect();
     let [own, baseline, ..] = titles.as_slice() else { panic!("{titles:?}") };
     assert!(own.ends_with(", mean of 7 days, 1 day before"), "{own}");
-    assert!(baseline.ends_with(", 1 day before, baseline") && !baseline.contains("mean"), "{baseline}");
+    assert!(
+        baseline.ends_with(", 1 day before, baseline") && !baseline.contains("mean"),
+        "{baseline}"
+    );
 }
 
 #[tokio::test]
 async fn the_columns_of_views_come_from_where_they_are_said_to() {
     let (store, _folder) = store();
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
-    for metric in metrics(&store.catalog()).iter().filter(|metric| ["nights", "days"].contains(&metric.table)) {
+    for metric in
+        metrics(&store.catalog()).iter().filter(|metric| ["nights", "days"].contains(&metric.table))
+    {
         let (_, column) = metric.name.split_once('.').unwrap();
-        let asked = SqlQuery { raw_sql: format!("SELECT {column} FROM {} LIMIT 0", metric.table), ..SqlQuery::default() };
+        let asked = SqlQuery {
+            raw_sql: format!("SELECT {column} FROM {} LIMIT 0", metric.table),
+            ..SqlQuery::default()
+        };
         let read = engine.run(&asked, &context()).await.unwrap().batch.columns.remove(0).origin;
         assert!(read.is_none() || read == metric.origin, "{}: {read:?}", metric.name);
         for known in metric.filterable(&store.catalog()) {
-            let asked = SqlQuery { raw_sql: format!("SELECT \"{known}\" FROM {} LIMIT 0", metric.table), ..SqlQuery::default() };
+            let asked = SqlQuery {
+                raw_sql: format!("SELECT \"{known}\" FROM {} LIMIT 0", metric.table),
+                ..SqlQuery::default()
+            };
             assert_eq!(engine.run(&asked, &context()).await.unwrap().batch.columns[0].name, known);
         }
     }
@@ -341,7 +439,10 @@ async fn the_columns_of_views_come_from_where_they_are_said_to() {
 async fn days_begin_at_local_midnight_and_weeks_are_whole() {
     let (store, _folder) = store();
     let days = answer(&store, json!({ "metrics": ["days.steps"] })).await;
-    assert_eq!(times(&days), (9..16).map(|number| day(number).midnight(VIENNA).seconds()).collect::<Vec<_>>());
+    assert_eq!(
+        times(&days),
+        (9..16).map(|number| day(number).midnight(VIENNA).seconds()).collect::<Vec<_>>()
+    );
     // 2026-03-11 to 03-18: both weeks begin on Mondays before, and the first has all its days.
     let at = |number| day(number).midnight(VIENNA).seconds() * 1_000;
     let context = QueryContext { from_ms: at(11), to_ms: at(18), ..context() };
@@ -350,7 +451,10 @@ async fn days_begin_at_local_midnight_and_weeks_are_whole() {
         .unwrap();
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     let weeks = engine.run(&plan.query, &context).await.unwrap();
-    assert_eq!(times(&weeks), [day(9).midnight(VIENNA).seconds(), day(16).midnight(VIENNA).seconds()]);
+    assert_eq!(
+        times(&weeks),
+        [day(9).midnight(VIENNA).seconds(), day(16).midnight(VIENNA).seconds()]
+    );
     assert_eq!(values(&weeks, 1), [7.0, 3.0]);
 }
 
@@ -363,7 +467,12 @@ async fn a_window_over_raw_values_of_days_counts_days_however_many_hours_they_ha
         for number in 0..12 {
             let day = autumn.plus(number);
             let midnight = day.midnight(VIENNA).seconds();
-            writer.execute("INSERT INTO calendar (day, time) VALUES (?1, ?2)", (day.to_string(), midnight)).unwrap();
+            writer
+                .execute(
+                    "INSERT INTO calendar (day, time) VALUES (?1, ?2)",
+                    (day.to_string(), midnight),
+                )
+                .unwrap();
             let steps = (2_000 + number, midnight, day.to_string(), number * number * 100);
             writer.execute("INSERT INTO daily_activity (document, time, day, steps) VALUES (?1, ?2, ?3, ?4)", steps).unwrap();
         }
@@ -371,12 +480,26 @@ async fn a_window_over_raw_values_of_days_counts_days_however_many_hours_they_ha
     for (first, last) in [(day(28), day(31)), (autumn.plus(4), autumn.plus(10))] {
         let at = |day: Day| day.midnight(VIENNA).seconds() * 1_000;
         let context = QueryContext { from_ms: at(first), to_ms: at(last), ..context() };
-        for (moving_average, baseline, shift) in [(0, 1, 0), (1, 0, 0), (2, 3, 0), (0, 0, 1), (0, 0, -1), (2, 1, 1)] {
+        for (moving_average, baseline, shift) in
+            [(0, 1, 0), (1, 0, 0), (2, 3, 0), (0, 0, 1), (0, 0, -1), (2, 1, 1)]
+        {
             let asked = |every| json!({ "metrics": ["days.steps"], "movingAverage": moving_average, "baseline": baseline, "shift": shift, "every": every });
-            let (raw, by_day) = (answer_in(&store, asked("raw"), &context).await, answer_in(&store, asked("day"), &context).await);
-            let drawn = |answer: &Answer| (1..answer.batch.columns.len()).map(|column| values(answer, column)).collect::<Vec<_>>();
+            let (raw, by_day) = (
+                answer_in(&store, asked("raw"), &context).await,
+                answer_in(&store, asked("day"), &context).await,
+            );
+            let drawn = |answer: &QueryResult| {
+                (1..answer.batch.columns.len())
+                    .map(|column| values(answer, column))
+                    .collect::<Vec<_>>()
+            };
             assert_eq!(times(&raw), times(&by_day), "{}", asked("raw"));
-            assert_eq!(format!("{:?}", drawn(&raw)), format!("{:?}", drawn(&by_day)), "{}", asked("raw"));
+            assert_eq!(
+                format!("{:?}", drawn(&raw)),
+                format!("{:?}", drawn(&by_day)),
+                "{}",
+                asked("raw")
+            );
         }
     }
 }
@@ -384,14 +507,21 @@ async fn a_window_over_raw_values_of_days_counts_days_however_many_hours_they_ha
 #[tokio::test]
 async fn what_comes_by_the_day_is_grouped_by_days_of_the_calendar() {
     let (store, _folder) = store();
-    let asked = |every: &str| json!({ "metrics": ["days.steps"], "aggregate": "sum", "every": every });
+    let asked =
+        |every: &str| json!({ "metrics": ["days.steps"], "aggregate": "sum", "every": every });
     let by_day = answer(&store, asked("day")).await;
     for every in ["5m", "6h", "12h", "24h"] {
         let answer = answer(&store, asked(every)).await;
-        assert_eq!((times(&answer), values(&answer, 1)), (times(&by_day), values(&by_day, 1)), "{every}");
+        assert_eq!(
+            (times(&answer), values(&answer, 1)),
+            (times(&by_day), values(&by_day, 1)),
+            "{every}"
+        );
     }
     // The 8th of March 2026 is day 20,520 since 1970.
-    let midnights = |days: &[u32]| days.iter().map(|number| day(*number).midnight(VIENNA).seconds()).collect::<Vec<_>>();
+    let midnights = |days: &[u32]| {
+        days.iter().map(|number| day(*number).midnight(VIENNA).seconds()).collect::<Vec<_>>()
+    };
     for every in ["2d", "48h", "36h"] {
         let answer = answer(&store, asked(every)).await;
         assert_eq!(times(&answer), midnights(&[8, 10, 12, 14]), "{every}");
@@ -400,7 +530,10 @@ async fn what_comes_by_the_day_is_grouped_by_days_of_the_calendar() {
     let mut windowed = asked("2d");
     (windowed["movingAverage"], windowed["baseline"]) = (json!(4), json!(2));
     let windowed = answer(&store, windowed).await;
-    assert_eq!((times(&windowed), values(&windowed, 1)[1]), (midnights(&[8, 10, 12, 14]), 13_700.0));
+    assert_eq!(
+        (times(&windowed), values(&windowed, 1)[1]),
+        (midnights(&[8, 10, 12, 14]), 13_700.0)
+    );
     assert_eq!(values(&windowed, 2)[1], 13_500.0);
 }
 
@@ -410,7 +543,12 @@ async fn a_filter_takes_numbers_and_yes_and_no_as_text_too() {
     let (store, _folder) = store();
     write(&store, |writer| {
         let (day, midnight) = (day(10).to_string(), day(10).midnight(VIENNA).seconds());
-        writer.execute("INSERT INTO vo2_max (document, time, day, vo2_max) VALUES (5000, ?1, ?2, 41.5)", (midnight, &day)).unwrap();
+        writer
+            .execute(
+                "INSERT INTO vo2_max (document, time, day, vo2_max) VALUES (5000, ?1, ?2, 41.5)",
+                (midnight, &day),
+            )
+            .unwrap();
         writer
             .execute(
                 "INSERT INTO sleep (document, time, day, type, total_sleep_duration) VALUES (5001, ?1, ?2, 'late_nap', 1200)",
@@ -418,7 +556,9 @@ async fn a_filter_takes_numbers_and_yes_and_no_as_text_too() {
             )
             .unwrap();
         let charging = "INSERT INTO ring_battery_level (time, level, charging) VALUES (?1, 50, ?2)";
-        [(midnight, true), (midnight + 600, false)].iter().for_each(|row| assert_eq!(writer.execute(charging, *row), Ok(1)));
+        [(midnight, true), (midnight + 600, false)]
+            .iter()
+            .for_each(|row| assert_eq!(writer.execute(charging, *row), Ok(1)));
     });
     for (metric, column, operator, value, rows) in [
         ("nights.average_hrv", "naps", "=", json!(0), 6),
@@ -433,8 +573,7 @@ async fn a_filter_takes_numbers_and_yes_and_no_as_text_too() {
         ("ring_battery_level.level", "charging", "not in", json!(true), 1),
     ] {
         for value in [json!(value.to_string()), value] {
-            let asked =
-                json!({ "metrics": [metric], "every": "raw", "filters": [{ "key": column, "operator": operator, "value": value }] });
+            let asked = json!({ "metrics": [metric], "every": "raw", "filters": [{ "key": column, "operator": operator, "value": value }] });
             assert_eq!(answer(&store, asked.clone()).await.batch.rows, rows, "{asked}");
         }
     }
@@ -444,7 +583,12 @@ async fn a_filter_takes_numbers_and_yes_and_no_as_text_too() {
 async fn what_is_absent_is_different_from_every_value() {
     let (store, _folder) = store();
     write(&store, |writer| {
-        writer.execute("UPDATE daily_activity SET score = 80 WHERE day IN ('2026-03-10', '2026-03-11')", ()).unwrap();
+        writer
+            .execute(
+                "UPDATE daily_activity SET score = 80 WHERE day IN ('2026-03-10', '2026-03-11')",
+                (),
+            )
+            .unwrap();
     });
     for (filter, rows) in [
         (json!({ "operator": "!=", "value": 1 }), 7),
@@ -478,26 +622,45 @@ async fn a_filter_leaves_out_what_does_not_match() {
 #[tokio::test]
 async fn rollups_answer_as_the_rows_do() {
     let (store, _folder) = store();
-    for (every, source) in
-        [("5m", "heartrate_5m"), ("2h", "heartrate_1h"), ("day", "heartrate_1h"), ("week", "heartrate_1h"), ("90s", "heartrate")]
-    {
+    for (every, source) in [
+        ("5m", "heartrate_5m"),
+        ("2h", "heartrate_1h"),
+        ("day", "heartrate_1h"),
+        ("week", "heartrate_1h"),
+        ("90s", "heartrate"),
+    ] {
         for aggregate in ["avg", "min", "max", "sum", "count"] {
             for filters in [json!([]), json!([{ "column": "source", "value": "rest" }])] {
                 let asked = |filters: &serde_json::Value| json!({ "metrics": ["heartrate.bpm"], "every": every, "aggregate": aggregate, "filters": filters });
                 let quick = answer(&store, asked(&filters)).await;
                 // No rollup knows single values.
                 let mut and_value = filters.clone();
-                and_value.as_array_mut().unwrap().push(json!({ "column": "bpm", "operator": ">", "value": 0 }));
+                and_value
+                    .as_array_mut()
+                    .unwrap()
+                    .push(json!({ "column": "bpm", "operator": ">", "value": 0 }));
                 let slow = answer(&store, asked(&and_value)).await;
                 assert_eq!(quick.custom.as_ref().unwrap()["sources"], json!([source]));
                 assert_eq!(slow.custom.as_ref().unwrap()["sources"], json!(["heartrate"]));
                 assert!(quick.batch.rows > 0);
-                assert_eq!((times(&quick), values(&quick, 1)), (times(&slow), values(&slow, 1)), "{every} {aggregate}");
+                assert_eq!(
+                    (times(&quick), values(&quick, 1)),
+                    (times(&slow), values(&slow, 1)),
+                    "{every} {aggregate}"
+                );
             }
         }
     }
-    let median = answer(&store, json!({ "metrics": ["heartrate.bpm"], "every": "day", "aggregate": "median" })).await;
-    assert_eq!(median.custom.unwrap()["sources"], json!(["heartrate"]), "a rollup knows no medians");
+    let median = answer(
+        &store,
+        json!({ "metrics": ["heartrate.bpm"], "every": "day", "aggregate": "median" }),
+    )
+    .await;
+    assert_eq!(
+        median.custom.unwrap()["sources"],
+        json!(["heartrate"]),
+        "a rollup knows no medians"
+    );
 }
 
 #[tokio::test]
@@ -505,16 +668,27 @@ async fn a_moving_average_and_a_baseline_use_the_days_before_the_range() {
     let (store, _folder) = store();
     let plain = values(&answer(&store, json!({ "metrics": ["nights.average_hrv"] })).await, 1);
     // Hours of sleep repeat every seven days: a mean of seven is the same on every day.
-    let answer = answer(&store, json!({ "metrics": ["nights.average_hrv"], "movingAverage": 7, "baseline": 35 })).await;
+    let answer = answer(
+        &store,
+        json!({ "metrics": ["nights.average_hrv"], "movingAverage": 7, "baseline": 35 }),
+    )
+    .await;
     assert_eq!(plain.len(), 7);
     assert_eq!(values(&answer, 1), [43.0; 7]);
-    assert_eq!((values(&answer, 2), values(&answer, 3), values(&answer, 4)), (vec![43.0; 7], vec![41.0; 7], vec![45.0; 7]));
+    assert_eq!(
+        (values(&answer, 2), values(&answer, 3), values(&answer, 4)),
+        (vec![43.0; 7], vec![41.0; 7], vec![45.0; 7])
+    );
 }
 
 #[tokio::test]
 async fn a_shift_draws_yesterday_today() {
     let (store, _folder) = store();
-    let both = answer(&store, json!({ "metrics": ["days.steps", { "name": "days.steps", "shift": 1 }], "every": "day" })).await;
+    let both = answer(
+        &store,
+        json!({ "metrics": ["days.steps", { "name": "days.steps", "shift": 1 }], "every": "day" }),
+    )
+    .await;
     let (today, yesterday) = (values(&both, 1), values(&both, 2));
     assert_eq!(today.len(), 7);
     assert!(today.iter().zip(yesterday).all(|(today, yesterday)| today - yesterday == 100.0));
@@ -523,12 +697,27 @@ async fn a_shift_draws_yesterday_today() {
 #[tokio::test]
 async fn columns_know_their_origin_their_title_and_their_labels() {
     let (store, _folder) = store();
-    let one = answer(&store, json!({ "metrics": ["sleep.hrv"], "every": "1h", "aggregate": "max" })).await;
-    assert_eq!(one.faces[1], Face { title: Some("Heart rate variability, max".to_owned()), labels: Default::default() });
-    assert_eq!(one.batch.columns[1].origin.as_ref().map(|origin| origin.column.as_str()), Some("hrv"));
+    let one =
+        answer(&store, json!({ "metrics": ["sleep.hrv"], "every": "1h", "aggregate": "max" }))
+            .await;
+    assert_eq!(
+        one.displays[1],
+        FieldDisplay {
+            title: Some("Heart rate variability, max".to_owned()),
+            labels: Default::default()
+        }
+    );
+    assert_eq!(
+        one.batch.columns[1].origin.as_ref().map(|origin| origin.column.as_str()),
+        Some("hrv")
+    );
     assert_eq!(one.custom.as_ref().unwrap()["sources"], json!(["samples_1h"]));
 
-    let several = answer(&store, json!({ "metrics": ["nights.average_hrv", "days.steps"], "aggregate": "count" })).await;
-    assert_eq!(several.faces[2].labels["metric"], "days.steps");
+    let several = answer(
+        &store,
+        json!({ "metrics": ["nights.average_hrv", "days.steps"], "aggregate": "count" }),
+    )
+    .await;
+    assert_eq!(several.displays[2].labels["metric"], "days.steps");
     assert_eq!(several.batch.columns[2].origin, None, "a count has no unit");
 }

@@ -13,7 +13,9 @@ async fn every_collection_answers_and_keeps_its_envelope() {
     for collection in &COLLECTIONS {
         let body = reader.json(collection.name).await;
         match collection.name {
-            "personal_info" => assert!(body["age"].is_i64() && body["email"].is_string() && body.get("data").is_none()),
+            "personal_info" => assert!(
+                body["age"].is_i64() && body["email"].is_string() && body.get("data").is_none()
+            ),
             name => assert!(body["data"].is_array() && body["next_token"].is_null(), "{name}"),
         }
     }
@@ -26,13 +28,22 @@ async fn every_collection_answers_and_keeps_its_envelope() {
 async fn the_end_of_a_range_is_included_in_some_collections_and_not_in_others() {
     let reader = Reader::of(config()).await;
     let both = ["2025-03-10", "2025-03-11"];
-    for (name, days) in [("daily_readiness", &both[..]), ("daily_stress", &both), ("daily_activity", &both[..1])] {
-        assert_eq!(reader.days(&format!("{name}?start_date=2025-03-10&end_date=2025-03-11")).await, days, "{name}");
+    for (name, days) in
+        [("daily_readiness", &both[..]), ("daily_stress", &both), ("daily_activity", &both[..1])]
+    {
+        assert_eq!(
+            reader.days(&format!("{name}?start_date=2025-03-10&end_date=2025-03-11")).await,
+            days,
+            "{name}"
+        );
     }
     let nights = reader.days("sleep?start_date=2025-03-10&end_date=2025-03-11").await;
     assert!(!nights.is_empty() && nights.iter().all(|night| night == both[0]), "{nights:?}");
     // An end with a time of day takes its day in.
-    assert_eq!(reader.days("daily_activity?start_date=2025-03-10&end_date=2025-03-11T23:59:59").await, both);
+    assert_eq!(
+        reader.days("daily_activity?start_date=2025-03-10&end_date=2025-03-11T23:59:59").await,
+        both
+    );
 }
 
 #[tokio::test]
@@ -40,9 +51,12 @@ async fn workouts_are_filtered_by_their_start_in_utc_although_days_are_local() {
     let reader = Reader::of(config()).await;
     let mut local_day_differs = 0;
     for first in day("2026-06-01").through(day("2026-06-30")) {
-        let page = reader.json(&format!("workout?start_date={first}&end_date={}", first.plus(1))).await;
+        let page =
+            reader.json(&format!("workout?start_date={first}&end_date={}", first.plus(1))).await;
         for workout in page["data"].as_array().unwrap() {
-            let start = chrono::DateTime::parse_from_rfc3339(workout["start_datetime"].as_str().unwrap()).unwrap();
+            let start =
+                chrono::DateTime::parse_from_rfc3339(workout["start_datetime"].as_str().unwrap())
+                    .unwrap();
             assert_eq!(start.to_utc().date_naive(), first.date());
             local_day_differs += usize::from(workout["day"] != first.to_string());
         }
@@ -54,7 +68,8 @@ async fn workouts_are_filtered_by_their_start_in_utc_although_days_are_local() {
 async fn pages_joined_are_the_whole_truth_with_the_token_alone_or_beside_the_dates() {
     let reader = Reader::of(config()).await;
     let (from, to) = (day("2026-02-01"), day("2026-02-09"));
-    let range = format!("start_datetime={from}T00:00:00Z&end_datetime={}T00:00:00%2B00:00", to.plus(1));
+    let range =
+        format!("start_datetime={from}T00:00:00Z&end_datetime={}T00:00:00%2B00:00", to.plus(1));
     for beside in ["", range.as_str()] {
         let mut rows: Vec<Value> = Vec::new();
         let mut query = range.clone();
@@ -68,7 +83,8 @@ async fn pages_joined_are_the_whole_truth_with_the_token_alone_or_beside_the_dat
         assert_eq!(rows, reader.simulator.truth("heartrate", from, to));
         assert!(rows.len() > 8_000, "{}", rows.len());
     }
-    let three_years = reader.json("daily_readiness?start_date=2020-01-01&end_date=2026-11-20").await;
+    let three_years =
+        reader.json("daily_readiness?start_date=2020-01-01&end_date=2026-11-20").await;
     assert!(three_years["next_token"].is_string());
     assert_eq!(reader.get("sleep?next_token=garbage").await.status(), 400);
 }
@@ -77,14 +93,34 @@ async fn pages_joined_are_the_whole_truth_with_the_token_alone_or_beside_the_dat
 async fn rows_are_asked_for_by_datetime_and_for_at_most_thirty_days() {
     let reader = Reader::of(config()).await;
     for name in ["heartrate", "ring_battery_level"] {
-        let long = reader.get(&format!("{name}?start_datetime=2026-01-01T00:00:00Z&end_datetime=2026-02-02T00:00:00Z")).await;
+        let long = reader
+            .get(&format!(
+                "{name}?start_datetime=2026-01-01T00:00:00Z&end_datetime=2026-02-02T00:00:00Z"
+            ))
+            .await;
         assert_eq!(long.status(), 400);
-        assert!(long.json::<Value>().await.unwrap()["detail"].as_str().unwrap().contains("30 days"));
+        assert!(
+            long.json::<Value>().await.unwrap()["detail"].as_str().unwrap().contains("30 days")
+        );
         // Dates mean nothing here: the last day is answered.
-        let ignored = reader.json(&format!("{name}?start_date=2025-01-01&end_date=2025-01-02")).await;
-        assert!(ignored["data"].as_array().unwrap().iter().all(|row| row["timestamp"].as_str().unwrap() > "2026-11-19T12"), "{name}");
-        assert!(ignored["data"][0].get("timestamp_unix").is_none() && ignored["data"][0]["producer_timestamp"].is_string());
-        assert_eq!(reader.json(&format!("{name}?latest=true")).await["data"].as_array().unwrap().len(), 1);
+        let ignored =
+            reader.json(&format!("{name}?start_date=2025-01-01&end_date=2025-01-02")).await;
+        assert!(
+            ignored["data"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|row| row["timestamp"].as_str().unwrap() > "2026-11-19T12"),
+            "{name}"
+        );
+        assert!(
+            ignored["data"][0].get("timestamp_unix").is_none()
+                && ignored["data"][0]["producer_timestamp"].is_string()
+        );
+        assert_eq!(
+            reader.json(&format!("{name}?latest=true")).await["data"].as_array().unwrap().len(),
+            1
+        );
     }
 }
 
@@ -100,7 +136,9 @@ async fn bad_dates_are_refused_and_say_where() {
 #[tokio::test]
 async fn a_single_document_is_found_by_its_id() {
     let reader = Reader::of(config()).await;
-    for collection in COLLECTIONS.iter().filter(|c| c.has_documents() && c.name != "daily_cardiovascular_age") {
+    for collection in
+        COLLECTIONS.iter().filter(|c| c.has_documents() && c.name != "daily_cardiovascular_age")
+    {
         let known = reader.simulator.truth(collection.name, day("2025-01-01"), day("2026-01-01"));
         let one = known.last().unwrap_or_else(|| panic!("a year without {}", collection.name));
         let path = format!("{}/{}", collection.name, one["id"].as_str().unwrap());
@@ -125,8 +163,14 @@ async fn beyond_the_rate_limit_a_client_is_told_how_long_to_wait() {
         assert_eq!(response.status(), status);
         assert_eq!(header(&response, "retry-after"), (status == 429).then_some("300"));
         let reset = super::at(super::NOW).plus(300).seconds().to_string();
-        for (name, value) in [("limit", "2"), ("window", "300"), ("reset", &reset), ("tier", "token")] {
-            assert_eq!(header(&response, &format!("x-ratelimit-{name}")), (status == 429).then_some(value), "{name}");
+        for (name, value) in
+            [("limit", "2"), ("window", "300"), ("reset", &reset), ("tier", "token")]
+        {
+            assert_eq!(
+                header(&response, &format!("x-ratelimit-{name}")),
+                (status == 429).then_some(value),
+                "{name}"
+            );
         }
     }
 }
@@ -138,10 +182,12 @@ fn header<'a>(response: &'a reqwest::Response, name: &str) -> Option<&'a str> {
 #[tokio::test]
 async fn an_error_can_be_traced() {
     let reader = Reader::of(config()).await;
-    let traces = [reader.get("nothing").await, reader.get("sleep?next_token=garbage").await].map(|response| {
-        assert!(response.status().as_u16() >= 400);
-        header(&response, "x-trace-id").unwrap().to_owned()
-    });
+    let traces = [reader.get("nothing").await, reader.get("sleep?next_token=garbage").await].map(
+        |response| {
+            assert!(response.status().as_u16() >= 400);
+            header(&response, "x-trace-id").unwrap().to_owned()
+        },
+    );
     assert_ne!(traces[0], traces[1]);
     assert_eq!(header(&reader.get("personal_info").await, "x-trace-id"), None);
 }
@@ -151,13 +197,20 @@ async fn days_of_a_silent_phone_come_when_it_speaks_again() {
     let today = super::at(super::NOW).day(Tz::UTC);
     let asked = format!("daily_readiness?start_date={}&end_date={today}", today.plus(-20));
     let all = Reader::of(config()).await.days(&asked).await;
-    for (from, to, speaks_again) in [(-10, -1, true), (-9, 0, false), (-4, 5, false), (1, 10, false)] {
+    for (from, to, speaks_again) in
+        [(-10, -1, true), (-9, 0, false), (-4, 5, false), (1, 10, false)]
+    {
         let (from, to) = (today.plus(from), today.plus(to));
         let reader = Reader::of(Config { phone_offline: vec![(from, to)], ..config() }).await;
         let answered = reader.days(&asked).await;
-        let expected: Vec<_> = all.iter().filter(|day| speaks_again || **day < from.to_string()).cloned().collect();
+        let expected: Vec<_> =
+            all.iter().filter(|day| speaks_again || **day < from.to_string()).cloned().collect();
         assert_eq!(answered, expected, "{from} to {to}");
-        assert_eq!(reader.simulator.truth("daily_readiness", today.plus(-20), today).len(), answered.len(), "{from} to {to}");
+        assert_eq!(
+            reader.simulator.truth("daily_readiness", today.plus(-20), today).len(),
+            answered.len(),
+            "{from} to {to}"
+        );
     }
     assert!(all.len() > 15);
 }

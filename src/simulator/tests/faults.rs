@@ -12,9 +12,14 @@ const NIGHTS: &str = "sleep?start_date=2026-03-01&end_date=2026-03-08";
 #[test]
 fn a_fault_is_written_in_words() {
     let parsed: Fault = "collection=sleep,status=429,retry_after=2,times=3".parse().unwrap();
-    let meant = Fault::on_collection("sleep", Misbehaviour::Status { status: 429, retry_after: Some(2) }).times(3);
+    let meant =
+        Fault::on_collection("sleep", Misbehaviour::Status { status: 429, retry_after: Some(2) })
+            .times(3);
     assert_eq!(parsed, meant);
-    assert_eq!("path=/oauth/token,half_body,after=1".parse(), Ok(Fault::on_path("/oauth/token", Misbehaviour::HalfBody).after(1)));
+    assert_eq!(
+        "path=/oauth/token,half_body,after=1".parse(),
+        Ok(Fault::on_path("/oauth/token", Misbehaviour::HalfBody).after(1))
+    );
     assert_eq!("collection=sleep".parse::<Fault>(), Err(FaultError::Nothing));
     assert_eq!("explode".parse::<Fault>(), Err(FaultError::Word("explode".to_owned())));
     for status in ["status=many", "status=99", "status=100", "status=700", "status=65536"] {
@@ -39,8 +44,17 @@ async fn statuses_strike_their_collection_as_often_as_ordered() {
     assert_eq!(scope.status(), 401);
     assert!(scope.text().await.unwrap().contains("workout scope"));
     let log = reader.simulator.requests();
-    assert_eq!(log.log().iter().filter(|request| request.collection() == Some("sleep") && request.status == 500).count(), 2);
-    assert_eq!((log.count("/v2/usercollection/sleep"), log.by_path()["/v2/usercollection/tag"]), (4, 1));
+    assert_eq!(
+        log.log()
+            .iter()
+            .filter(|request| request.collection() == Some("sleep") && request.status == 500)
+            .count(),
+        2
+    );
+    assert_eq!(
+        (log.count("/v2/usercollection/sleep"), log.by_path()["/v2/usercollection/tag"]),
+        (4, 1)
+    );
     assert_eq!(log.log()[0].parameter("end_date").as_deref(), Some("2026-03-08"));
 
     reader.simulator.faults().clear();
@@ -74,11 +88,24 @@ async fn documents_are_changed_repeated_or_never_end() {
     assert!(order("unknown_field").await["data"][0]["brand_new"].is_object());
     let wrong = &order("wrong_type").await["data"];
     for night in wrong.as_array().unwrap() {
-        assert!(night["efficiency"].is_string() && night["readiness"]["contributors"]["sleep_balance"].is_string(), "{night}");
-        assert!(["id", "day", "bedtime_start", "type", "movement_30_sec"].iter().all(|field| night[field].is_i64()), "{night}");
+        assert!(
+            night["efficiency"].is_string()
+                && night["readiness"]["contributors"]["sleep_balance"].is_string(),
+            "{night}"
+        );
+        assert!(
+            ["id", "day", "bedtime_start", "type", "movement_30_sec"]
+                .iter()
+                .all(|field| night[field].is_i64()),
+            "{night}"
+        );
     }
-    assert_eq!(wrong[0]["bedtime_start"].as_i64(), Some(super::at(good[0]["bedtime_start"].as_str().unwrap()).seconds()));
-    let ids: BTreeSet<_> = wrong.as_array().unwrap().iter().map(|night| night["id"].as_i64()).collect();
+    assert_eq!(
+        wrong[0]["bedtime_start"].as_i64(),
+        Some(super::at(good[0]["bedtime_start"].as_str().unwrap()).seconds())
+    );
+    let ids: BTreeSet<_> =
+        wrong.as_array().unwrap().iter().map(|night| night["id"].as_i64()).collect();
     assert_eq!(ids.len(), good.len());
     assert_eq!(order("wrong_shape").await["data"]["0"], good[0]);
     assert_eq!(order("duplicated").await["data"].as_array().unwrap().len(), good.len() * 2);

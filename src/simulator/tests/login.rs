@@ -19,7 +19,12 @@ fn authorize(simulator: &Simulator, path: &str, extra: &[(&str, &str)]) -> url::
     let mut url = simulator.origin().join(path).unwrap();
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
     url.query_pairs_mut()
-        .extend_pairs([("response_type", "code"), ("client_id", "simulated-client"), ("redirect_uri", REDIRECT), ("state", "s1")])
+        .extend_pairs([
+            ("response_type", "code"),
+            ("client_id", "simulated-client"),
+            ("redirect_uri", REDIRECT),
+            ("state", "s1"),
+        ])
         .extend_pairs([("code_challenge", challenge.as_str()), ("code_challenge_method", "S256")])
         .extend_pairs(extra);
     url
@@ -34,26 +39,45 @@ async fn returned(response: reqwest::Response) -> HashMap<String, String> {
 }
 
 async fn code(simulator: &Simulator, path: &str) -> String {
-    let response = browser().get(authorize(simulator, path, &[("scope", "daily spo2 nonsense")])).send().await.unwrap();
+    let response = browser()
+        .get(authorize(simulator, path, &[("scope", "daily spo2 nonsense")]))
+        .send()
+        .await
+        .unwrap();
     let returned = returned(response).await;
-    assert_eq!((returned["state"].as_str(), returned["scope"].as_str()), ("s1", "extapi:daily extapi:spo2"));
+    assert_eq!(
+        (returned["state"].as_str(), returned["scope"].as_str()),
+        ("s1", "extapi:daily extapi:spo2")
+    );
     returned["code"].clone()
 }
 
 async fn post(simulator: &Simulator, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
-    let response = browser().post(simulator.origin().join(path).unwrap()).form(form).send().await.unwrap();
+    let response =
+        browser().post(simulator.origin().join(path).unwrap()).form(form).send().await.unwrap();
     (response.status().as_u16(), response.json().await.unwrap_or_default())
 }
 
-const CLIENT: [(&str, &str); 2] = [("client_id", "simulated-client"), ("client_secret", "simulated-secret")];
+const CLIENT: [(&str, &str); 2] =
+    [("client_id", "simulated-client"), ("client_secret", "simulated-secret")];
 
 async fn exchange(simulator: &Simulator, path: &str, code: &str, verifier: &str) -> (u16, Value) {
-    let grant = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT), ("code_verifier", verifier)];
+    let grant = [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", REDIRECT),
+        ("code_verifier", verifier),
+    ];
     post(simulator, path, &[&grant[..], &CLIENT].concat()).await
 }
 
 async fn refresh(simulator: &Simulator, path: &str, token: &str) -> (u16, Value) {
-    post(simulator, path, &[&[("grant_type", "refresh_token"), ("refresh_token", token)][..], &CLIENT].concat()).await
+    post(
+        simulator,
+        path,
+        &[&[("grant_type", "refresh_token"), ("refresh_token", token)][..], &CLIENT].concat(),
+    )
+    .await
 }
 
 async fn read(simulator: &Simulator, collection: &str, token: &str) -> (u16, Value) {
@@ -68,10 +92,14 @@ fn text<'a>(body: &'a Value, field: &str) -> &'a str {
 
 #[tokio::test]
 async fn a_code_becomes_a_pair_that_reads_what_its_scopes_allow_and_names_what_they_do_not() {
-    for (registered_at, [page, token]) in [(Registration::Legacy, LEGACY), (Registration::Portal, PORTAL)] {
+    for (registered_at, [page, token]) in
+        [(Registration::Legacy, LEGACY), (Registration::Portal, PORTAL)]
+    {
         let simulator = start(Config { registered_at, ..config() }).await;
-        let back = returned(browser().get(authorize(&simulator, page, &[])).send().await.unwrap()).await;
-        let issuer = back.get("iss").is_some_and(|issuer| issuer.starts_with("https://moi.ouraring.com/"));
+        let back =
+            returned(browser().get(authorize(&simulator, page, &[])).send().await.unwrap()).await;
+        let issuer =
+            back.get("iss").is_some_and(|issuer| issuer.starts_with("https://moi.ouraring.com/"));
         assert_eq!(issuer, registered_at == Registration::Portal, "{back:?}");
         let code = code(&simulator, page).await;
         let (status, pair) = exchange(&simulator, token, &code, VERIFIER).await;
@@ -90,12 +118,20 @@ async fn a_code_is_good_once_with_its_verifier_and_its_client() {
     let simulator = start(config()).await;
     let [page, token] = LEGACY;
     let unverified = code(&simulator, page).await;
-    assert_eq!(exchange(&simulator, token, &unverified, "another").await.1["error"], "invalid_grant");
+    assert_eq!(
+        exchange(&simulator, token, &unverified, "another").await.1["error"],
+        "invalid_grant"
+    );
     let spent = code(&simulator, page).await;
     assert_eq!(exchange(&simulator, token, &spent, VERIFIER).await.0, 200);
     assert_eq!(exchange(&simulator, token, &spent, VERIFIER).await.0, 400);
     assert_eq!(simulator.requests().violations(Violation::CodeReused), 1);
-    let (status, body) = post(&simulator, token, &[("grant_type", "refresh_token"), ("client_id", "simulated-client")]).await;
+    let (status, body) = post(
+        &simulator,
+        token,
+        &[("grant_type", "refresh_token"), ("client_id", "simulated-client")],
+    )
+    .await;
     assert_eq!((status, text(&body, "error")), (401, "invalid_client"));
 }
 
@@ -104,7 +140,13 @@ async fn a_code_expires_after_ten_minutes() {
     let simulator = start(config()).await;
     let code = code(&simulator, LEGACY[0]).await;
     let asked = super::clock(super::NOW).now();
-    let late = simulator.oura.login().exchange(&code, REDIRECT, Some(VERIFIER), asked.plus(90_000), asked.plus(601));
+    let late = simulator.oura.login().exchange(
+        &code,
+        REDIRECT,
+        Some(VERIFIER),
+        asked.plus(90_000),
+        asked.plus(601),
+    );
     assert_eq!(late.unwrap_err(), crate::simulator::login::Refusal::Expired);
 }
 
@@ -143,11 +185,24 @@ async fn the_legacy_login_turns_a_portal_application_away() {
 #[tokio::test]
 async fn the_person_is_asked_and_may_untick_or_cancel() {
     let simulator = start(Config { consent: Consent::Ask, ..config() }).await;
-    let page = browser().get(authorize(&simulator, LEGACY[0], &[])).send().await.unwrap().text().await.unwrap();
-    assert!(page.contains(r#"name="granted" value="heart_health" checked"#) && page.contains(r#"value="cancel""#));
+    let page = browser()
+        .get(authorize(&simulator, LEGACY[0], &[]))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(
+        page.contains(r#"name="granted" value="heart_health" checked"#)
+            && page.contains(r#"value="cancel""#)
+    );
 
-    let mut form = vec![("response_type", "code"), ("redirect_uri", REDIRECT), ("state", "s1"), CLIENT[0]];
-    let decide = |form: Vec<(&'static str, &'static str)>| browser().post(simulator.origin().join(LEGACY[0]).unwrap()).form(&form).send();
+    let mut form =
+        vec![("response_type", "code"), ("redirect_uri", REDIRECT), ("state", "s1"), CLIENT[0]];
+    let decide = |form: Vec<(&'static str, &'static str)>| {
+        browser().post(simulator.origin().join(LEGACY[0]).unwrap()).form(&form).send()
+    };
     form.push(("decision", "cancel"));
     let cancelled = returned(decide(form.clone()).await.unwrap()).await;
     assert_eq!((cancelled["error"].as_str(), cancelled["state"].as_str()), ("access_denied", "s1"));
@@ -155,23 +210,29 @@ async fn the_person_is_asked_and_may_untick_or_cancel() {
     form.extend([("decision", "allow"), ("granted", "daily"), ("granted", "tag")]);
     assert_eq!(returned(decide(form).await.unwrap()).await["scope"], "extapi:daily extapi:tag");
     // For a test without a browser.
-    let auto = browser().get(authorize(&simulator, LEGACY[0], &[("auto", "1")])).send().await.unwrap();
+    let auto =
+        browser().get(authorize(&simulator, LEGACY[0], &[("auto", "1")])).send().await.unwrap();
     assert!(returned(auto).await.contains_key("code"));
 }
 
 #[tokio::test]
 async fn a_person_who_unticks_or_refuses_does_so_without_being_shown_a_page() {
     let only = Consent::AllowOnly(vec!["daily".to_owned()]);
-    for (consent, parameter, value) in [(only, "scope", "extapi:daily"), (Consent::Cancel, "error", "access_denied")] {
+    for (consent, parameter, value) in
+        [(only, "scope", "extapi:daily"), (Consent::Cancel, "error", "access_denied")]
+    {
         let simulator = start(Config { consent, ..config() }).await;
-        let answer = browser().get(authorize(&simulator, LEGACY[0], &[("auto", "1")])).send().await.unwrap();
+        let answer =
+            browser().get(authorize(&simulator, LEGACY[0], &[("auto", "1")])).send().await.unwrap();
         assert_eq!(returned(answer).await[parameter], value);
     }
 }
 
 #[tokio::test]
 async fn only_registered_addresses_are_returned_to() {
-    let simulator = start(Config { redirect_uris: vec!["https://grafana.example/".to_owned()], ..config() }).await;
+    let simulator =
+        start(Config { redirect_uris: vec!["https://grafana.example/".to_owned()], ..config() })
+            .await;
     let response = browser().get(authorize(&simulator, LEGACY[0], &[])).send().await.unwrap();
     assert_eq!(response.status(), 400);
 }
@@ -186,13 +247,23 @@ async fn plain_http_is_for_localhost_by_name() {
         ("http://grafana.example/page", true, false),
         ("grafana://page", false, false),
     ] {
-        for (registered_at, taken) in [(Registration::Legacy, legacy), (Registration::Portal, portal)] {
+        for (registered_at, taken) in
+            [(Registration::Legacy, legacy), (Registration::Portal, portal)]
+        {
             let simulator = start(Config { registered_at, ..config() }).await;
             let mut url = simulator.origin().join(LEGACY[0]).unwrap();
-            let asked = [("response_type", "code"), ("client_id", "simulated-client"), ("redirect_uri", address)];
+            let asked = [
+                ("response_type", "code"),
+                ("client_id", "simulated-client"),
+                ("redirect_uri", address),
+            ];
             url.query_pairs_mut().extend_pairs(asked);
             let answer = browser().get(url).send().await.unwrap();
-            assert_eq!(answer.status(), if taken { 302 } else { 400 }, "{address} {registered_at:?}");
+            assert_eq!(
+                answer.status(),
+                if taken { 302 } else { 400 },
+                "{address} {registered_at:?}"
+            );
             if !taken {
                 assert_eq!(answer.json::<Value>().await.unwrap()["error"], "invalid_request");
             }
@@ -205,7 +276,10 @@ async fn nothing_is_answered_without_a_user_agent() {
     let simulator = start(config()).await;
     let rude = reqwest::Client::new();
     for path in ["/oauth/token", "/v2/usercollection/sleep"] {
-        assert_eq!(rude.post(simulator.origin().join(path).unwrap()).send().await.unwrap().status(), 403);
+        assert_eq!(
+            rude.post(simulator.origin().join(path).unwrap()).send().await.unwrap().status(),
+            403
+        );
     }
     assert_eq!(simulator.requests().violations(Violation::NoUserAgent), 2);
 }

@@ -36,7 +36,11 @@ async fn start(config: Config) -> Simulator {
 
 /// A client with manners, which follows no redirect.
 fn browser() -> reqwest::Client {
-    reqwest::Client::builder().user_agent("test").redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    reqwest::Client::builder()
+        .user_agent("test")
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
 }
 
 /// Reads from a simulator with a token for everything.
@@ -66,6 +70,11 @@ impl Reader {
 
     async fn days(&self, path: &str) -> Vec<String> {
         let page = self.json(path).await;
-        page["data"].as_array().unwrap().iter().map(|document| document["day"].as_str().unwrap().to_owned()).collect()
+        page["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|document| document["day"].as_str().unwrap().to_owned())
+            .collect()
     }
 }

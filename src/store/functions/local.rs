@@ -15,12 +15,16 @@ pub(super) fn register(connection: &Connection, zone: Tz) -> Result<()> {
     connection.create_scalar_function("local_time", 1, FLAGS, move |context| {
         Ok(instant(context).map(|at| local(at).format("%Y-%m-%dT%H:%M:%S").to_string()))
     })?;
-    connection.create_scalar_function("local_hour", 1, FLAGS, move |context| Ok(instant(context).map(|at| local(at).hour())))?;
+    connection.create_scalar_function("local_hour", 1, FLAGS, move |context| {
+        Ok(instant(context).map(|at| local(at).hour()))
+    })?;
     connection.create_scalar_function("local_clock", 1, FLAGS, move |context| {
         Ok(instant(context).map(|at| local(at).num_seconds_from_midnight()))
     })?;
     let days = Days::new(zone);
-    connection.create_scalar_function("local_day", 1, FLAGS, move |context| Ok(instant(context).map(|at| days.of(at).day.to_string())))?;
+    connection.create_scalar_function("local_day", 1, FLAGS, move |context| {
+        Ok(instant(context).map(|at| days.of(at).day.to_string()))
+    })?;
     let days = Days::new(zone);
     connection.create_scalar_function("local_midnight", 1, FLAGS, move |context| {
         Ok(match context.get_raw(0) {
@@ -31,7 +35,9 @@ pub(super) fn register(connection: &Connection, zone: Tz) -> Result<()> {
             _ => instant(context).map(|at| days.of(at).begins.seconds()),
         })
     })?;
-    connection.create_scalar_function("hms", 1, FLAGS, |context| Ok(number(context, 0).filter(|value| value.is_finite()).map(hms)))
+    connection.create_scalar_function("hms", 1, FLAGS, |context| {
+        Ok(number(context, 0).filter(|value| value.is_finite()).map(hms))
+    })
 }
 
 /// Instants beyond the year 9999 are none.
@@ -70,7 +76,11 @@ impl Days {
             return last;
         }
         let day = at.day(self.zone);
-        let found = LocalDay { day, begins: day.midnight(self.zone), ends: day.plus(1).midnight(self.zone) };
+        let found = LocalDay {
+            day,
+            begins: day.midnight(self.zone),
+            ends: day.plus(1).midnight(self.zone),
+        };
         self.last.set(Some(found));
         found
     }

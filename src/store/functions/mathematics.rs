@@ -27,19 +27,25 @@ const SCALARS: [(&str, Scalar); 14] = [
 ];
 
 /// The same of two numbers.
-const PAIRS: [(&str, Pair); 4] = [("pow", f64::powf), ("power", f64::powf), ("atan2", f64::atan2), ("mod", |x, y| x % y)];
+const PAIRS: [(&str, Pair); 4] =
+    [("pow", f64::powf), ("power", f64::powf), ("atan2", f64::atan2), ("mod", |x, y| x % y)];
 
 /// The same as scalars, but integers stay as they are.
-const ROUNDINGS: [(&str, Scalar); 4] = [("floor", f64::floor), ("ceil", f64::ceil), ("ceiling", f64::ceil), ("trunc", f64::trunc)];
+const ROUNDINGS: [(&str, Scalar); 4] =
+    [("floor", f64::floor), ("ceil", f64::ceil), ("ceiling", f64::ceil), ("trunc", f64::trunc)];
 
 pub(super) fn register(connection: &Connection) -> Result<()> {
     for (name, function) in SCALARS {
-        connection
-            .create_scalar_function(name, 1, FLAGS, move |context| Ok(number(context, 0).map(function).filter(|value| !value.is_nan())))?;
+        connection.create_scalar_function(name, 1, FLAGS, move |context| {
+            Ok(number(context, 0).map(function).filter(|value| !value.is_nan()))
+        })?;
     }
     for (name, function) in PAIRS {
         connection.create_scalar_function(name, 2, FLAGS, move |context| {
-            Ok(number(context, 0).zip(number(context, 1)).map(|(a, b)| function(a, b)).filter(|value| !value.is_nan()))
+            Ok(number(context, 0)
+                .zip(number(context, 1))
+                .map(|(a, b)| function(a, b))
+                .filter(|value| !value.is_nan()))
         })?;
     }
     for (name, function) in ROUNDINGS {

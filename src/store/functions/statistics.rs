@@ -42,10 +42,20 @@ const DAY: f64 = 86_400.0;
 pub(super) fn register(connection: &Connection) -> Result<()> {
     let taken = Arc::new(AtomicUsize::new(0));
     for (name, statistic) in OF_ONE {
-        connection.create_window_function(name, 1, FLAGS, Summary { statistic, taken: Arc::clone(&taken) })?;
+        connection.create_window_function(
+            name,
+            1,
+            FLAGS,
+            Summary { statistic, taken: Arc::clone(&taken) },
+        )?;
     }
     for (name, statistic) in OF_TWO {
-        connection.create_window_function(name, 2, FLAGS, Summary { statistic, taken: Arc::clone(&taken) })?;
+        connection.create_window_function(
+            name,
+            2,
+            FLAGS,
+            Summary { statistic, taken: Arc::clone(&taken) },
+        )?;
     }
     connection.create_window_function("ewma", 2, FLAGS, WeightedMean)?;
     connection.create_aggregate_function("first", 2, FLAGS, Extreme(|time, known| time < known))?;
@@ -62,7 +72,7 @@ struct Summary<const N: usize> {
     taken: Arc<AtomicUsize>,
 }
 
-/// The rows of one group, and the account that they are on until it is done.
+/// The rows of one group, and the data source that they are on until it is done.
 struct Group<const N: usize> {
     rows: Vec<[f64; N]>,
     /// Their statistic, once it is known.
@@ -74,13 +84,20 @@ impl<const N: usize> Group<N> {
     const ROW: usize = size_of::<[f64; N]>();
 
     fn may_go_on(&self) -> Result<()> {
-        if self.rows.len() > FEW_ROWS && has_to_end() { Err(failure("its time is over")) } else { Ok(()) }
+        if self.rows.len() > FEW_ROWS && has_to_end() {
+            Err(failure("its time is over"))
+        } else {
+            Ok(())
+        }
     }
 
     fn push(&mut self, row: [f64; N]) -> Result<()> {
         if self.taken.fetch_add(Self::ROW, Ordering::Relaxed) >= MAX_BYTES {
             self.taken.fetch_sub(Self::ROW, Ordering::Relaxed);
-            return Err(failure(format!("its aggregates would hold more than {} MB of values", MAX_BYTES >> 20)));
+            return Err(failure(format!(
+                "its aggregates would hold more than {} MB of values",
+                MAX_BYTES >> 20
+            )));
         }
         self.rows.push(row);
         self.value = None;
@@ -154,7 +171,8 @@ impl Aggregate<Option<f64>, Option<f64>> for WeightedMean {
 
     fn step(&self, context: &mut Context<'_>, mean: &mut Option<f64>) -> Result<()> {
         let weight = number(context, 1).filter(|weight| *weight > 0.0 && *weight <= 1.0);
-        let weight = weight.ok_or_else(|| failure("the second argument of ewma() is a number above 0, up to 1"))?;
+        let weight = weight
+            .ok_or_else(|| failure("the second argument of ewma() is a number above 0, up to 1"))?;
         if let Some(value) = number(context, 0) {
             *mean = Some(mean.map_or(value, |mean| mean + weight * (value - mean)));
         }
@@ -193,7 +211,11 @@ impl Aggregate<Option<(f64, f64)>, Option<f64>> for Extreme {
         Ok(())
     }
 
-    fn finalize(&self, _: &mut Context<'_>, found: Option<Option<(f64, f64)>>) -> Result<Option<f64>> {
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        found: Option<Option<(f64, f64)>>,
+    ) -> Result<Option<f64>> {
         Ok(found.flatten().map(|(value, _)| value))
     }
 }
@@ -226,7 +248,8 @@ fn median_deviation(rows: &mut [[f64; 1]]) -> Option<f64> {
 fn variance(rows: &[[f64; 1]]) -> Option<f64> {
     let count = rows.len() as f64;
     let mean = rows.iter().map(|[value]| value).sum::<f64>() / count;
-    (count > 1.0).then(|| rows.iter().map(|[value]| (value - mean).powi(2)).sum::<f64>() / (count - 1.0))
+    (count > 1.0)
+        .then(|| rows.iter().map(|[value]| (value - mean).powi(2)).sum::<f64>() / (count - 1.0))
 }
 
 /// The direction of the sum of all hands on a clock face of 24 hours; there is none where they cancel out.
@@ -235,7 +258,8 @@ fn clock_mean(rows: &[[f64; 1]]) -> Option<f64> {
     let (sine, cosine) = hands.fold((0.0, 0.0), |sum, hand| (sum.0 + hand.0, sum.1 + hand.1));
     let length = f64::hypot(sine, cosine) / rows.len() as f64;
     // A millisecond is the precision that can be expected; without it, midnight may turn out as just below 86,400.
-    (length > 1e-9).then(|| ((f64::atan2(sine, cosine) / TAU * DAY * 1e3).round() / 1e3).rem_euclid(DAY))
+    (length > 1e-9)
+        .then(|| ((f64::atan2(sine, cosine) / TAU * DAY * 1e3).round() / 1e3).rem_euclid(DAY))
 }
 
 /// Sums of squares around the means of pairs: of the first number, of the second, and of both.
@@ -251,8 +275,15 @@ impl Moments {
         let count = rows.len() as f64;
         let mean = |place: usize| rows.iter().map(|row| row[place]).sum::<f64>() / count;
         let means = (mean(0), mean(1));
-        let sum = |product: fn(f64, f64) -> f64| rows.iter().map(|[a, b]| product(a - means.0, b - means.1)).sum::<f64>();
-        (!rows.is_empty()).then(|| Moments { means, first: sum(|a, _| a * a), second: sum(|_, b| b * b), both: sum(|a, b| a * b) })
+        let sum = |product: fn(f64, f64) -> f64| {
+            rows.iter().map(|[a, b]| product(a - means.0, b - means.1)).sum::<f64>()
+        };
+        (!rows.is_empty()).then(|| Moments {
+            means,
+            first: sum(|a, _| a * a),
+            second: sum(|_, b| b * b),
+            both: sum(|a, b| a * b),
+        })
     }
 
     fn correlation(&self) -> Option<f64> {

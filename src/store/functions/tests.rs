@@ -10,7 +10,9 @@ fn database() -> Connection {
 }
 
 fn value(database: &Connection, expression: &str) -> Result<Value, String> {
-    database.query_row(&format!("SELECT {expression}"), [], |row| row.get(0)).map_err(|error| error.to_string())
+    database
+        .query_row(&format!("SELECT {expression}"), [], |row| row.get(0))
+        .map_err(|error| error.to_string())
 }
 
 #[test]
@@ -33,7 +35,10 @@ fn functions_answer_as_mathematics_does_and_null_where_it_does_not() {
     ] {
         assert_eq!(value(&database, sql), Ok(expected), "{sql}");
     }
-    assert_eq!(value(&database, "percentile(1, 101)"), Err("the second argument of percentile() is a number from 0 to 100".to_owned()));
+    assert_eq!(
+        value(&database, "percentile(1, 101)"),
+        Err("the second argument of percentile() is a number from 0 to 100".to_owned())
+    );
 }
 
 #[test]
@@ -42,8 +47,14 @@ fn two_columns_give_a_correlation_and_a_line() {
     let line = "FROM (VALUES (1, 5), (2, 7), (NULL, 9), (3, 9))";
     assert_eq!(value(&database, &format!("corr(column1, column2) {line}")), Ok(Value::Real(1.0)));
     assert_eq!(value(&database, &format!("corr(column1, -column2) {line}")), Ok(Value::Real(-1.0)));
-    assert_eq!(value(&database, &format!("regr_slope(column2, column1) {line}")), Ok(Value::Real(2.0)));
-    assert_eq!(value(&database, &format!("regr_intercept(column2, column1) {line}")), Ok(Value::Real(3.0)));
+    assert_eq!(
+        value(&database, &format!("regr_slope(column2, column1) {line}")),
+        Ok(Value::Real(2.0))
+    );
+    assert_eq!(
+        value(&database, &format!("regr_intercept(column2, column1) {line}")),
+        Ok(Value::Real(3.0))
+    );
     assert_eq!(value(&database, "corr(1, 2)"), Ok(Value::Null));
 }
 
@@ -52,12 +63,20 @@ fn statistics_slide_over_windows_as_if_each_were_asked_alone() {
     let database = database();
     let rows = "(VALUES (1, 5), (2, 1), (3, NULL), (4, 9), (5, 2), (6, 9), (7, 4))";
     for name in ["median", "mad", "stddev", "clock_mean"] {
-        let slid = format!("SELECT {name}(column2) OVER (ORDER BY column1 ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING) FROM {rows}");
+        let slid = format!(
+            "SELECT {name}(column2) OVER (ORDER BY column1 ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING) FROM {rows}"
+        );
         let alone = format!(
             "SELECT (SELECT {name}(p.column2) FROM {rows} AS p WHERE p.column1 BETWEEN r.column1 - 3 AND r.column1 - 1) FROM {rows} AS r"
         );
         let all = |sql: &str| -> Vec<Value> {
-            database.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+            database
+                .prepare(sql)
+                .unwrap()
+                .query_map([], |row| row.get(0))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap()
         };
         assert_eq!(all(&slid), all(&alone), "{name}");
     }
@@ -81,7 +100,8 @@ fn a_weighted_mean_follows_its_rows() {
     let database = database();
     let mut means =
         database.prepare("SELECT ewma(column2, 0.5) OVER (ORDER BY column1) FROM (VALUES (1, 10), (2, 20), (3, NULL), (4, 0))").unwrap();
-    let means: Vec<f64> = means.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    let means: Vec<f64> =
+        means.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
     assert_eq!(means, [10.0, 15.0, 15.0, 7.5]);
     assert!(value(&database, "ewma(1, 2)").unwrap_err().contains("above 0, up to 1"));
 }
@@ -89,9 +109,15 @@ fn a_weighted_mean_follows_its_rows() {
 #[test]
 fn times_of_day_are_averaged_around_midnight() {
     let database = database();
-    assert_eq!(value(&database, "clock_mean(column1) FROM (VALUES (84600), (1800))"), Ok(Value::Real(0.0)));
+    assert_eq!(
+        value(&database, "clock_mean(column1) FROM (VALUES (84600), (1800))"),
+        Ok(Value::Real(0.0))
+    );
     assert_eq!(value(&database, "clock_mean(column1) FROM (VALUES (0), (43200))"), Ok(Value::Null));
-    assert_eq!(value(&database, "clock_mean(column1) FROM (VALUES (-3600), (-1800))"), Ok(Value::Real(83_700.0)));
+    assert_eq!(
+        value(&database, "clock_mean(column1) FROM (VALUES (-3600), (-1800))"),
+        Ok(Value::Real(83_700.0))
+    );
 }
 
 #[test]
@@ -126,7 +152,13 @@ fn local_time_is_what_the_clock_showed_across_daylight_saving() {
     ] {
         assert_eq!(value(&database, sql), Ok(Value::Integer(expected)), "{sql}");
     }
-    for sql in ["local_time(1e300)", "local_day(NULL)", "local_midnight('soon')", "local_hour('x')", "hms(NULL)"] {
+    for sql in [
+        "local_time(1e300)",
+        "local_day(NULL)",
+        "local_midnight('soon')",
+        "local_hour('x')",
+        "hms(NULL)",
+    ] {
         assert_eq!(value(&database, sql), Ok(Value::Null), "{sql}");
     }
 }

@@ -22,18 +22,26 @@ const TRIMS: [(&str, Ends); 3] = [
 pub(super) fn register(connection: &Connection, most: usize) -> Result<()> {
     for (name, ends) in TRIMS {
         connection.create_scalar_function(name, 2, FLAGS, move |context| {
-            let (Some(text), Some(set)) = (text(context, 0), text(context, 1)) else { return Ok(None) };
+            let (Some(text), Some(set)) = (text(context, 0), text(context, 1)) else {
+                return Ok(None);
+            };
             let set: HashSet<char> = set.chars().collect();
             let (front, back) = ends(&text, &set);
             Ok(Some(text.get(front..text.len() - back).unwrap_or_default().to_owned()))
         })?;
     }
     connection.create_scalar_function("instr", 2, FLAGS, |context| {
-        let (Some(whole), Some(part)) = (text(context, 0), text(context, 1)) else { return Ok(None) };
+        let (Some(whole), Some(part)) = (text(context, 0), text(context, 1)) else {
+            return Ok(None);
+        };
         Ok(Some(whole.find(&part).map_or(0, |at| whole[..at].chars().count() as i64 + 1)))
     })?;
     connection.create_scalar_function("replace", 3, FLAGS, move |context| {
-        let (Some(whole), Some(part), Some(by)) = (text(context, 0), text(context, 1), text(context, 2)) else { return Ok(Value::Null) };
+        let (Some(whole), Some(part), Some(by)) =
+            (text(context, 0), text(context, 1), text(context, 2))
+        else {
+            return Ok(Value::Null);
+        };
         if part.is_empty() {
             return Ok(Value::Text(whole));
         }

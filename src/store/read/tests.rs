@@ -40,7 +40,12 @@ fn file() -> File {
 }
 
 fn limits() -> ReadLimits {
-    ReadLimits { deadline: Instant::now() + Duration::from_secs(60), max_rows: 1_000, max_bytes: 1 << 20, cancelled: Arc::default() }
+    ReadLimits {
+        deadline: Instant::now() + Duration::from_secs(60),
+        max_rows: 1_000,
+        max_bytes: 1 << 20,
+        cancelled: Arc::default(),
+    }
 }
 
 impl File {
@@ -53,7 +58,12 @@ impl File {
     }
 
     fn kinds(&self, sql: &str) -> Vec<DataType> {
-        self.read(sql).unwrap().columns.iter().map(|column| column.values.data_type().clone()).collect()
+        self.read(sql)
+            .unwrap()
+            .columns
+            .iter()
+            .map(|column| column.values.data_type().clone())
+            .collect()
     }
 }
 
@@ -66,7 +76,11 @@ fn a_table_that_views_are_made_of_is_no_secret_and_its_name_is_free() {
         "WITH samples_data AS (SELECT * FROM samples) SELECT count(*) FROM samples_data",
         "WITH samples AS (SELECT * FROM samples_data) SELECT * FROM samples",
     ] {
-        assert_eq!(file.read(sql).map(|batch| batch.rows).map_err(|error| error.to_string()), Ok(1), "{sql}");
+        assert_eq!(
+            file.read(sql).map(|batch| batch.rows).map_err(|error| error.to_string()),
+            Ok(1),
+            "{sql}"
+        );
     }
 }
 
@@ -75,14 +89,24 @@ const TIME: DataType = DataType::Timestamp(TimeUnit::Nanosecond, None);
 #[test]
 fn columns_have_their_declared_kinds_also_when_empty() {
     let file = file();
-    let all = [DataType::Int64, TIME, DataType::Utf8, DataType::Int64, DataType::Float64, DataType::Boolean, TIME, DataType::Utf8];
+    let all = [
+        DataType::Int64,
+        TIME,
+        DataType::Utf8,
+        DataType::Int64,
+        DataType::Float64,
+        DataType::Boolean,
+        TIME,
+        DataType::Utf8,
+    ];
     assert_eq!(file.kinds("SELECT * FROM sleep"), all);
     assert_eq!(file.kinds("SELECT * FROM sleep WHERE 0"), all);
 }
 
 #[test]
 fn undeclared_columns_take_the_narrowest_kind_that_holds_their_values() {
-    let kind = |values: &str| file().kinds(&format!("SELECT column1 FROM (VALUES {values})")).remove(0);
+    let kind =
+        |values: &str| file().kinds(&format!("SELECT column1 FROM (VALUES {values})")).remove(0);
     assert_eq!(kind("(NULL), (1), (2)"), DataType::Int64);
     assert_eq!(kind("(1), (2.5), (NULL)"), DataType::Float64);
     assert_eq!(kind("(1), (2.5), ('x')"), DataType::Utf8);
@@ -92,11 +116,13 @@ fn undeclared_columns_take_the_narrowest_kind_that_holds_their_values() {
 
 #[test]
 fn mixed_values_keep_what_came_before() {
-    let batch = file().read("SELECT column1 FROM (VALUES (NULL), (1), (2.5), ('x'), (x'00ff'))").unwrap();
+    let batch =
+        file().read("SELECT column1 FROM (VALUES (NULL), (1), (2.5), ('x'), (x'00ff'))").unwrap();
     let values: Vec<_> = batch.columns[0].values.as_string::<i32>().iter().collect();
     assert_eq!(
         values,
-        [None, Some("1.0"), Some("2.5"), Some("x"), Some("x'00ff'")].map(|value| value.map(|text| text.trim_end_matches(".0")))
+        [None, Some("1.0"), Some("2.5"), Some("x"), Some("x'00ff'")]
+            .map(|value| value.map(|text| text.trim_end_matches(".0")))
     );
 }
 
@@ -104,31 +130,65 @@ fn mixed_values_keep_what_came_before() {
 fn a_column_named_time_is_one_whatever_it_counts_in() {
     let file = file();
     let instant = 1_700_000_000_000_000_000;
-    for value in ["1700000000", "1700000000.0", "1700000000000", "1700000000000000", "1700000000000000000", "'2023-11-14T23:13:20+01:00'"] {
+    for value in [
+        "1700000000",
+        "1700000000.0",
+        "1700000000000",
+        "1700000000000000",
+        "1700000000000000000",
+        "'2023-11-14T23:13:20+01:00'",
+    ] {
         let batch = file.read(&format!("SELECT {value} AS Time")).unwrap();
-        assert_eq!(batch.columns[0].values.as_primitive::<TimestampNanosecondType>().value(0), instant, "{value}");
+        assert_eq!(
+            batch.columns[0].values.as_primitive::<TimestampNanosecondType>().value(0),
+            instant,
+            "{value}"
+        );
     }
     let day = file.read("SELECT day AS time FROM sleep LIMIT 1").unwrap();
-    assert_eq!(day.columns[0].values.as_primitive::<TimestampNanosecondType>().value(0), 1_699_916_400_000_000_000);
+    assert_eq!(
+        day.columns[0].values.as_primitive::<TimestampNanosecondType>().value(0),
+        1_699_916_400_000_000_000
+    );
     assert_eq!(file.kinds("SELECT 'noon' AS time"), [DataType::Utf8]);
 }
 
 #[test]
 fn names_survive_twice_and_origins_are_known_through_views() {
-    let batch = file().read("SELECT average_hrv AS hrv, average_hrv + 1 AS hrv, value FROM sleep, samples").unwrap();
-    let names: Vec<_> = batch.columns.iter().map(|column| (column.name.as_str(), column.origin.clone())).collect();
-    let origin = |table: &str, column: &str| Some(Origin { table: table.to_owned(), column: column.to_owned() });
-    assert_eq!(names, [("hrv", origin("sleep", "average_hrv")), ("hrv", None), ("value", origin("samples_data", "value"))]);
+    let batch = file()
+        .read("SELECT average_hrv AS hrv, average_hrv + 1 AS hrv, value FROM sleep, samples")
+        .unwrap();
+    let names: Vec<_> =
+        batch.columns.iter().map(|column| (column.name.as_str(), column.origin.clone())).collect();
+    let origin = |table: &str, column: &str| {
+        Some(Origin { table: table.to_owned(), column: column.to_owned() })
+    };
+    assert_eq!(
+        names,
+        [
+            ("hrv", origin("sleep", "average_hrv")),
+            ("hrv", None),
+            ("value", origin("samples_data", "value"))
+        ]
+    );
 }
 
 #[test]
 fn parameters_are_bound_in_order_and_counted() {
     let file = file();
-    let batch = file.readers.read("SELECT ?2 + ?1, ?3, ?4", &[json!(1), json!(2), json!("x"), json!(null)], &limits()).unwrap();
+    let batch = file
+        .readers
+        .read("SELECT ?2 + ?1, ?3, ?4", &[json!(1), json!(2), json!("x"), json!(null)], &limits())
+        .unwrap();
     assert_eq!(batch.columns[0].values.as_primitive::<Int64Type>().value(0), 3);
-    let error = |params: &[serde_json::Value]| file.readers.read("SELECT ?1", params, &limits()).unwrap_err().to_string();
+    let error = |params: &[serde_json::Value]| {
+        file.readers.read("SELECT ?1", params, &limits()).unwrap_err().to_string()
+    };
     assert_eq!(error(&[]), "the statement has 1 parameters, 0 values were given");
-    assert_eq!(error(&[json!([1])]), "parameter 1 is a list or an object; only strings, numbers, booleans and null can be bound");
+    assert_eq!(
+        error(&[json!([1])]),
+        "parameter 1 is a list or an object; only strings, numbers, booleans and null can be bound"
+    );
 }
 
 #[test]
@@ -149,18 +209,30 @@ fn what_a_stranger_may_not_do_is_refused_and_named() {
         ("SELECT zeroblob(1000000)", "function zeroblob() is not open to queries"),
         ("SELECT load_extension('x')", "function load_extension() is not open to queries"),
         ("SELECT fts3_tokenizer('simple')", "function fts3_tokenizer() is not open to queries"),
-        ("SELECT sqlite_compileoption_get(1)", "function sqlite_compileoption_get() is not open to queries"),
+        (
+            "SELECT sqlite_compileoption_get(1)",
+            "function sqlite_compileoption_get() is not open to queries",
+        ),
         ("SELECT readfile('/etc/passwd')", "no such function: readfile"),
         ("SELECT writefile('/tmp/x', 'y')", "no such function: writefile"),
         ("SELECT * FROM sqlite_schema", "table sqlite_master is not open to queries"),
         ("SELECT count(*) FROM sqlite_schema", "table sqlite_schema is not open to queries"),
-        ("SELECT * FROM pragma_table_info('sleep')", "table pragma_table_info is not open to queries"),
-        ("SELECT count(*) FROM pragma_database_list", "table pragma_database_list is not open to queries"),
+        (
+            "SELECT * FROM pragma_table_info('sleep')",
+            "table pragma_table_info is not open to queries",
+        ),
+        (
+            "SELECT count(*) FROM pragma_database_list",
+            "table pragma_database_list is not open to queries",
+        ),
         ("SELECT * FROM dbstat", "table dbstat is not open to queries"),
         ("SELECT * FROM meta", "table meta is not open to queries"),
         ("SELECT count(*) FROM \"Meta\"", "table meta is not open to queries"),
         ("SELECT 1 WHERE EXISTS (SELECT 1 FROM main.meta)", "table meta is not open to queries"),
-        ("WITH samples AS (SELECT * FROM meta) SELECT * FROM samples", "table meta is not open to queries"),
+        (
+            "WITH samples AS (SELECT * FROM meta) SELECT * FROM samples",
+            "table meta is not open to queries",
+        ),
         ("SELECT value FROM samples WHERE value IN meta", "table meta is not open to queries"),
         // SQLite reads such parentheses as parts of a parameter's name, whatever is in them.
         ("SELECT $a(--), * FROM meta", "table meta is not open to queries"),
@@ -172,7 +244,10 @@ fn what_a_stranger_may_not_do_is_refused_and_named() {
         ("SELECT * FROM slep", "no such table: slep"),
         ("SELECT FROM sleep", "near \"FROM\": syntax error"),
         ("SELECT json('{')", "malformed JSON"),
-        ("SELECT printf('%1000000000d', 1)", "the statement, or a text or blob in it, is too large"),
+        (
+            "SELECT printf('%1000000000d', 1)",
+            "the statement, or a text or blob in it, is too large",
+        ),
     ];
     for (sql, message) in cases {
         assert_eq!(file.error(sql), message, "{sql}");
@@ -188,9 +263,15 @@ fn what_a_stranger_may_do_works() {
         ("SELECT count(*) FROM samples", 1),
         ("SELECT value AS \"of samples_data\" FROM samples -- not samples_data", 1),
         ("WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT count(*) FROM b", 1),
-        ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10) SELECT * FROM n", 10),
+        (
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10) SELECT * FROM n",
+            10,
+        ),
         ("SELECT value FROM json_each('[1, 2, 3]')", 3),
-        ("SELECT row_number() OVER (ORDER BY time), lag(average_hrv) OVER (ORDER BY time) FROM sleep", 2),
+        (
+            "SELECT row_number() OVER (ORDER BY time), lag(average_hrv) OVER (ORDER BY time) FROM sleep",
+            2,
+        ),
         ("VALUES (1), (2)", 2),
         ("EXPLAIN QUERY PLAN SELECT * FROM heartrate WHERE time BETWEEN 1 AND 2", 1),
         ("SELECT date(time, 'unixepoch'), strftime('%H', time, 'unixepoch') FROM sleep -- done", 2),
@@ -204,7 +285,10 @@ fn what_a_stranger_may_do_works() {
 fn a_table_made_after_the_pool_opened_is_found() {
     let file = file();
     assert!(file.read("SELECT 1").is_ok());
-    Connection::open(&file.path).unwrap().execute_batch("CREATE TABLE daily_sleep (score INTEGER)").unwrap();
+    Connection::open(&file.path)
+        .unwrap()
+        .execute_batch("CREATE TABLE daily_sleep (score INTEGER)")
+        .unwrap();
     assert_eq!(file.read("SELECT score FROM daily_sleep").unwrap().rows, 0);
 }
 
@@ -223,7 +307,8 @@ fn what_never_ends_ends_at_the_deadline_or_when_cancelled() {
 
 #[test]
 fn what_collects_without_end_is_stopped_by_memory() {
-    let error = file().error(&format!("{ENDLESS} SELECT i, printf('%0200000d', i) FROM n ORDER BY 2"));
+    let error =
+        file().error(&format!("{ENDLESS} SELECT i, printf('%0200000d', i) FROM n ORDER BY 2"));
     assert_eq!(error, "sorting or collecting its rows needs too much memory");
 }
 
@@ -242,10 +327,17 @@ fn no_function_outlives_the_deadline() {
     ] {
         let begun = Instant::now();
         let deadline = ReadLimits { deadline: begun + Duration::from_millis(300), ..limits() };
-        let error = file.readers.read(&format!("{ENDLESS} SELECT sum({expression}) FROM n"), &[], &deadline).unwrap_err();
+        let error = file
+            .readers
+            .read(&format!("{ENDLESS} SELECT sum({expression}) FROM n"), &[], &deadline)
+            .unwrap_err();
         assert!(matches!(error, ReadError::Timeout), "{expression}: {error}");
         // It stops between two instructions, at the latest after a thousand: in this slow build, some seconds.
-        assert!(begun.elapsed() < Duration::from_secs(20), "{expression} took {:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{expression} took {:?}",
+            begun.elapsed()
+        );
     }
     let error = file.error(&format!("SELECT replace({long}, 'a', {half})"));
     assert_eq!(error, "the statement, or a text or blob in it, is too large");
@@ -254,9 +346,18 @@ fn no_function_outlives_the_deadline() {
 #[test]
 fn what_a_window_shows_of_all_its_rows_is_computed_once() {
     let window = "OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)";
-    let sql = format!("{ENDLESS} SELECT max(m) FROM (SELECT clock_mean(i) {window} AS m FROM (SELECT i FROM n LIMIT 50000))");
+    let sql = format!(
+        "{ENDLESS} SELECT max(m) FROM (SELECT clock_mean(i) {window} AS m FROM (SELECT i FROM n LIMIT 50000))"
+    );
     let deadline = ReadLimits { deadline: Instant::now() + Duration::from_secs(20), ..limits() };
-    assert_eq!(file().readers.read(&sql, &[], &deadline).map(|batch| batch.rows).map_err(|error| error.to_string()), Ok(1));
+    assert_eq!(
+        file()
+            .readers
+            .read(&sql, &[], &deadline)
+            .map(|batch| batch.rows)
+            .map_err(|error| error.to_string()),
+        Ok(1)
+    );
 }
 
 #[test]
@@ -264,9 +365,13 @@ fn a_row_too_large_for_any_answer_is_refused() {
     let columns = vec!["printf('%.*c', 250000, 'a')"; 300].join(", ");
     assert_eq!(file().error(&format!("SELECT {columns}")), "one of its rows is too large");
     let medians: Vec<String> = (0..60).map(|number| format!("median(i + {number})")).collect();
-    let error = file().error(&format!("{ENDLESS} SELECT {} FROM n LIMIT 1000000", medians.join(", ")));
+    let error =
+        file().error(&format!("{ENDLESS} SELECT {} FROM n LIMIT 1000000", medians.join(", ")));
     // SQLite's memory is the process's: beside other tests it may run out first.
-    let said = ["its aggregates would hold more than 128 MB of values", "sorting or collecting its rows needs too much memory"];
+    let said = [
+        "its aggregates would hold more than 128 MB of values",
+        "sorting or collecting its rows needs too much memory",
+    ];
     assert!(said.contains(&error.as_str()), "{error}");
     assert_eq!(file().read("SELECT upper('a'), mod(7, 3), instr('größe', 'ß')").unwrap().rows, 1);
 }
@@ -278,13 +383,20 @@ fn a_limit_cuts_and_says_so() {
     let cut = rows.cut.unwrap();
     assert_eq!((rows.rows, cut.limit, cut.counted), (1_000, Limit::Rows(1_000), false));
     assert!(cut.rows > 10_000, "{cut:?}");
-    let few = file.read("SELECT value FROM json_each('[1,2,3]'), (VALUES (1), (2)) LIMIT 5").unwrap();
+    let few =
+        file.read("SELECT value FROM json_each('[1,2,3]'), (VALUES (1), (2)) LIMIT 5").unwrap();
     assert_eq!((few.rows, few.cut), (5, None));
-    let counted = file.readers.read("VALUES (1), (2), (3)", &[], &ReadLimits { max_rows: 2, ..limits() }).unwrap();
-    assert_eq!(counted.cut, Some(Cut { limit: Limit::Rows(2), rows: 3, counted: true }));
+    let counted = file
+        .readers
+        .read("VALUES (1), (2), (3)", &[], &ReadLimits { max_rows: 2, ..limits() })
+        .unwrap();
+    assert_eq!(counted.cut, Some(Truncation { limit: Limit::Rows(2), rows: 3, counted: true }));
     let bytes = file.read(&format!("{ENDLESS} SELECT printf('%0200000d', i) FROM n")).unwrap();
     assert_eq!((bytes.rows, bytes.cut.unwrap().limit), (6, Limit::Bytes(1 << 20)));
-    let exactly = file.readers.read("SELECT * FROM sleep", &[], &ReadLimits { max_rows: 2, ..limits() }).unwrap();
+    let exactly = file
+        .readers
+        .read("SELECT * FROM sleep", &[], &ReadLimits { max_rows: 2, ..limits() })
+        .unwrap();
     assert_eq!((exactly.rows, exactly.cut), (2, None));
 }
 
@@ -299,6 +411,7 @@ fn a_file_that_is_no_database_is_said_to_be_unreadable() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("oura.db");
     std::fs::write(&path, "not a database, but long enough to look at".repeat(100)).unwrap();
-    let error = Readers::new(&path, 1, CLOSED, Tz::UTC).read("SELECT 1", &[], &limits()).unwrap_err();
+    let error =
+        Readers::new(&path, 1, CLOSED, Tz::UTC).read("SELECT 1", &[], &limits()).unwrap_err();
     assert!(error.to_string().starts_with("the database cannot be read"), "{error}");
 }

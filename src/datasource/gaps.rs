@@ -41,7 +41,12 @@ mod tests {
     use crate::time::Day;
 
     fn gap(reason: &str, days: u64) -> Gap {
-        Gap { collection: "sleep".to_owned(), reason: reason.to_owned(), days, last: Day::new(2026, 11, 20).unwrap() }
+        Gap {
+            collection: "sleep".to_owned(),
+            reason: reason.to_owned(),
+            days,
+            last: Day::new(2026, 11, 20).unwrap(),
+        }
     }
 
     #[test]
@@ -53,6 +58,9 @@ mod tests {
         );
         assert_eq!(line(None, true, &[]), "the last 30 days are complete");
         assert_eq!(line(None, false, &[]), "not fetched yet");
-        assert_eq!(line(Some("the scope spo2 is missing"), true, &[&phone]), "the scope spo2 is missing");
+        assert_eq!(
+            line(Some("the scope spo2 is missing"), true, &[&phone]),
+            "the scope spo2 is missing"
+        );
     }
 }

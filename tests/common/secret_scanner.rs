@@ -11,7 +11,11 @@ pub fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // A test that listens by itself did so before.
-        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(|| Ear).try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(|| Ear)
+            .try_init();
         let shown = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             hear(panic.to_string().as_bytes());

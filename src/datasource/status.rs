@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::grant::SealedGrant;
-use super::{Account, AccountError, gaps};
+use super::{DataSource, DataSourceError, gaps};
 use crate::lock::lock;
 use crate::oura::TokenError;
-use crate::store::{Gap, is_worn};
+use crate::store::{Gap, requires_wear};
 use crate::time::{Day, Instant, as_rfc3339_or_null};
 
 #[derive(Clone, Debug, Serialize)]
@@ -75,8 +75,8 @@ pub struct CollectionStatus {
     pub summary: String,
 }
 
-impl Account {
-    pub fn status(&self) -> Result<Status, AccountError> {
+impl DataSource {
+    pub fn status(&self) -> Result<Status, DataSourceError> {
         let inner = &self.inner;
         let grant = inner.tokens.current()?;
         let (state, reason) = self.connection()?;
@@ -85,7 +85,9 @@ impl Account {
         let all_gaps = inner.store.gaps(yesterday.plus(1 - gaps::DAYS), yesterday)?;
         let summary = |name: &str, refusal: Option<&str>, ever_fetched: bool| {
             // A day without a workout or a tag is no gap.
-            let counts = |gap: &&Gap| gap.collection == name && (is_worn(name) || gap.reason != "empty");
+            let counts = |gap: &&Gap| {
+                gap.collection == name && (requires_wear(name) || gap.reason != "empty")
+            };
             let own: Vec<&Gap> = all_gaps.iter().filter(counts).collect();
             gaps::line(refusal, ever_fetched, &own)
         };
@@ -116,12 +118,13 @@ impl Account {
     }
 
     /// Whether there is a login, and if not, why.
-    pub(super) fn connection(&self) -> Result<(ConnectionState, Option<String>), AccountError> {
-        if let Some(why) = self.unwritable() {
+    pub(super) fn connection(&self) -> Result<(ConnectionState, Option<String>), DataSourceError> {
+        if let Some(why) = self.read_only_reason() {
             return Ok((ConnectionState::NotConnected, Some(why.to_owned())));
         }
         let tokens = &self.inner.tokens;
-        let lost = || SealedGrant::new(Arc::clone(&self.inner.vault), self.inner.key.clone()).lost();
+        let lost =
+            || SealedGrant::new(Arc::clone(&self.inner.vault), self.inner.key.clone()).lost();
         let current = tokens.current()?;
         if let (None, Some(why)) = (&current, lost()) {
             return Ok((ConnectionState::ReconnectNeeded, Some(why.to_string())));
@@ -129,12 +132,14 @@ impl Account {
         Ok(match (current, tokens.standing()) {
             (None, _) if !self.is_configured() => (ConnectionState::NotConfigured, None),
             (None, _) => (ConnectionState::NotConnected, None),
-            (Some(_), Err(error @ TokenError::ReconnectNeeded { .. })) => (ConnectionState::ReconnectNeeded, Some(error.to_string())),
+            (Some(_), Err(error @ TokenError::ReconnectNeeded { .. })) => {
+                (ConnectionState::ReconnectNeeded, Some(error.to_string()))
+            }
             (Some(_), _) => (ConnectionState::Connected, None),
         })
     }
 
-    fn sync_status(&self, collections: &[CollectionStatus]) -> Result<SyncStatus, AccountError> {
+    fn sync_status(&self, collections: &[CollectionStatus]) -> Result<SyncStatus, DataSourceError> {
         let sync = lock(&self.inner.sync).clone();
         let progress = self.progress().borrow().clone();
         let running = sync.as_ref().is_some_and(|sync| sync.is_running());
@@ -144,19 +149,31 @@ impl Account {
         let last_run = last_run.filter(|_| !(running && unbegun));
         let percent = match (running, &last_run) {
             (true, _) => progress.percent(),
-            (false, Some(run)) if run.windows > 0 => (100.0 * run.windows_done as f64 / run.windows as f64).min(100.0),
+            (false, Some(run)) if run.windows > 0 => {
+                (100.0 * run.windows_done as f64 / run.windows as f64).min(100.0)
+            }
             (false, Some(run)) if run.state == "done" => 100.0,
             (false, _) => 0.0,
         };
-        let elapsed = last_run.as_ref().map(|run| self.inner.environment.clock.now().seconds() - run.started_at.seconds());
-        let elapsed = elapsed.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
-        let seconds_left = elapsed.filter(|_| running).and_then(|elapsed| progress.time_left(elapsed)).map(|left| left.as_secs());
+        let elapsed = last_run
+            .as_ref()
+            .map(|run| self.inner.environment.clock.now().seconds() - run.started_at.seconds());
+        let elapsed =
+            elapsed.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+        let seconds_left = elapsed
+            .filter(|_| running)
+            .and_then(|elapsed| progress.time_left(elapsed))
+            .map(|left| left.as_secs());
         Ok(SyncStatus {
             running,
             seconds_left,
             percent: (percent * 10.0).round() / 10.0,
             run: unbegun.then_some(progress.run).or(last_run.as_ref().map(|run| run.run)),
-            documents: if running { progress.documents } else { last_run.as_ref().map_or(0, |run| run.documents) },
+            documents: if running {
+                progress.documents
+            } else {
+                last_run.as_ref().map_or(0, |run| run.documents)
+            },
             last_sync: collections.iter().filter_map(|collection| collection.last_sync).max(),
             next_sync: sync.as_ref().and_then(|sync| sync.next()),
             failure: if unbegun { progress.failure } else { last_run.and_then(|run| run.message) },

@@ -35,7 +35,12 @@ pub(super) fn create_folder(folder: &Path) -> Result<(), VaultError> {
 /// Opens or creates the database, durable at each commit.
 pub(super) fn open_database(path: &Path) -> Result<Connection, VaultError> {
     // SQLite gives its -wal and -shm the mode of the database.
-    private().create(true).append(true).open(path).and_then(|file| restrict(&file)).map_err(|error| VaultError::of_file(path, &error))?;
+    private()
+        .create(true)
+        .append(true)
+        .open(path)
+        .and_then(|file| restrict(&file))
+        .map_err(|error| VaultError::of_file(path, &error))?;
     connect(path).map_err(|error| error.at(path))
 }
 
@@ -45,14 +50,18 @@ pub(super) fn open_memory() -> Result<Connection, VaultError> {
 }
 
 fn connect(path: &Path) -> Result<Connection, VaultError> {
-    let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let mut connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     connection.busy_timeout(Duration::from_secs(5))?;
     write_ahead(&connection)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "secure_delete", true)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let number = |pragma| transaction.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
-    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tables: i64 =
+        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (tables, number("application_id")?, number("user_version")?) {
         (0, _, _) => {
             transaction.execute_batch(SCHEMA)?;
@@ -61,7 +70,9 @@ fn connect(path: &Path) -> Result<Connection, VaultError> {
             transaction.commit()?;
         }
         (_, APPLICATION, VERSION) => drop(transaction),
-        (_, APPLICATION, found) => return Err(VaultError::NewerVersion { path: path.to_owned(), found, known: VERSION }),
+        (_, APPLICATION, found) => {
+            return Err(VaultError::NewerVersion { path: path.to_owned(), found, known: VERSION });
+        }
         _ => return Err(VaultError::NotAVault { path: path.to_owned() }),
     }
     Ok(connection)
@@ -72,7 +83,9 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
     let turn_on = || connection.pragma_update(None, "journal_mode", "wal");
     for _ in 0..100 {
         match turn_on() {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => std::thread::sleep(Duration::from_millis(20)),
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                std::thread::sleep(Duration::from_millis(20))
+            }
             outcome => return outcome,
         }
     }
@@ -82,7 +95,9 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
 /// The key in the file, `None` without a file.
 pub(super) fn read_key(path: &Path) -> Result<Option<[u8; KEY_LENGTH]>, VaultError> {
     match fs::read(path) {
-        Ok(bytes) => bytes.try_into().map(Some).map_err(|_| VaultError::NotAKey { path: path.to_owned() }),
+        Ok(bytes) => {
+            bytes.try_into().map(Some).map_err(|_| VaultError::NotAKey { path: path.to_owned() })
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(VaultError::of_file(path, &error)),
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with an account, in words for a person, with the remedy.
+//! What can go wrong with a data source, in words for a person, with the remedy.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -8,9 +8,9 @@ use crate::oura::TokenError;
 use crate::oura::oauth::OAuthError;
 use crate::store::StoreError;
 
-/// `Display` says what happened; [`AccountError::hint`] what to do.
+/// `Display` says what happened; [`DataSourceError::hint`] what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum AccountError {
+pub enum DataSourceError {
     #[error("the client id or the client secret is missing")]
     NotConfigured,
     #[error("not connected to Oura")]
@@ -21,7 +21,9 @@ pub enum AccountError {
     UnknownCollection { name: String },
     #[error("a backfill needs a number of days, at least 1")]
     NoDays,
-    #[error("Oura does not say just now whose ring this is, and another person's data are not mixed with those that are kept")]
+    #[error(
+        "Oura does not say just now whose ring this is, and another person's data are not mixed with those that are kept"
+    )]
     PersonUnknown,
     #[error("all of these days lie before the first ring")]
     BeforeAnyRing,
@@ -67,7 +69,7 @@ pub enum AccountError {
     Store(#[from] StoreError),
 }
 
-impl AccountError {
+impl DataSourceError {
     /// A stable word for programs.
     pub fn code(&self) -> &'static str {
         self.facts().0
@@ -81,7 +83,7 @@ impl AccountError {
     /// What a person can do about it; empty where the message says it already.
     pub fn hint(&self) -> Cow<'static, str> {
         match self {
-            AccountError::RedirectNotRegistered { redirect: Some(redirect) } => {
+            DataSourceError::RedirectNotRegistered { redirect: Some(redirect) } => {
                 format!("Register {redirect} exactly so on the application's page at Oura, then press Connect again.").into()
             }
             _ => self.facts().2.into(),
@@ -89,11 +91,19 @@ impl AccountError {
     }
 
     fn facts(&self) -> (&'static str, u16, &'static str) {
-        use AccountError::*;
+        use DataSourceError::*;
         match self {
-            NotConfigured => ("not_configured", 409, "Enter both from the application's page at Oura, and save."),
-            NotConnected => ("not_connected", 409, "Press Connect in the data source's settings to log in to Oura."),
-            UnknownTimezone { .. } => ("unknown_timezone", 400, "Use an IANA name such as Europe/Vienna."),
+            NotConfigured => {
+                ("not_configured", 409, "Enter both from the application's page at Oura, and save.")
+            }
+            NotConnected => (
+                "not_connected",
+                409,
+                "Press Connect in the data source's settings to log in to Oura.",
+            ),
+            UnknownTimezone { .. } => {
+                ("unknown_timezone", 400, "Use an IANA name such as Europe/Vienna.")
+            }
             UnknownCollection { .. } => ("unknown_collection", 400, "GET status lists the names."),
             NoDays => ("no_days", 400, "For example days=30."),
             PersonUnknown => (
@@ -101,34 +111,68 @@ impl AccountError {
                 503,
                 "Press Connect again in a minute. If it stays so, make a second data source, or delete this one's data first.",
             ),
-            BeforeAnyRing => ("before_any_ring", 400, "Choose a smaller offset_days; there are no data from before 2015."),
-            BadRedirect { .. } => ("bad_redirect", 400, "Register exactly the address that the settings page shows."),
+            BeforeAnyRing => (
+                "before_any_ring",
+                400,
+                "Choose a smaller offset_days; there are no data from before 2015.",
+            ),
+            BadRedirect { .. } => {
+                ("bad_redirect", 400, "Register exactly the address that the settings page shows.")
+            }
             RedirectNotRegistered { .. } => (
                 "redirect_not_registered",
                 400,
                 "Register the address that the settings page shows on the application's page at Oura, then press Connect again.",
             ),
-            UsedState => ("used_state", 400, "If the data source is not connected, press Connect again."),
-            OtherDatasource => ("other_datasource", 400, "Go back to that one, or press Connect again here."),
+            UsedState => {
+                ("used_state", 400, "If the data source is not connected, press Connect again.")
+            }
+            OtherDatasource => {
+                ("other_datasource", 400, "Go back to that one, or press Connect again here.")
+            }
             UnknownState => ("unknown_state", 400, "Press Connect again."),
-            ExpiredState => ("expired_state", 400, "Press Connect again, and finish within ten minutes."),
+            ExpiredState => {
+                ("expired_state", 400, "Press Connect again, and finish within ten minutes.")
+            }
             OtherUser => ("other_user", 403, "Press Connect yourself."),
-            OtherPerson => ("other_person", 409, "Make a second data source for the second person, or delete this one's data first."),
-            Locked { .. } => ("data_folder_locked", 503, "End the other process, or give this one a folder of its own."),
-            Folder { .. } => ("data_folder", 503, "Set data_dir to a folder that this process may write."),
-            ReadOnly { .. } => ("data_folder_read_only", 503, "Let the user that runs this process own the folder and what is in it."),
+            OtherPerson => (
+                "other_person",
+                409,
+                "Make a second data source for the second person, or delete this one's data first.",
+            ),
+            Locked { .. } => (
+                "data_folder_locked",
+                503,
+                "End the other process, or give this one a folder of its own.",
+            ),
+            Folder { .. } => {
+                ("data_folder", 503, "Set data_dir to a folder that this process may write.")
+            }
+            ReadOnly { .. } => (
+                "data_folder_read_only",
+                503,
+                "Let the user that runs this process own the folder and what is in it.",
+            ),
             Demo { .. } => ("demo", 500, ""),
             OAuth(OAuthError::WrongClient) => ("wrong_client", 400, ""),
             OAuth(OAuthError::InvalidGrant { .. }) => ("invalid_grant", 400, ""),
-            OAuth(OAuthError::Refused { .. }) => ("login_refused", 400, "Check that the redirect address is registered with Oura."),
+            OAuth(OAuthError::Refused { .. }) => {
+                ("login_refused", 400, "Check that the redirect address is registered with Oura.")
+            }
             OAuth(OAuthError::RedirectNotRegistered) => ("redirect_not_registered", 400, ""),
             OAuth(OAuthError::ClockOff { .. }) => ("clock_off", 400, ""),
             OAuth(_) => ("login_unreachable", 502, "Check this machine's network, and try again."),
             Token(TokenError::NotConnected) => ("not_connected", 409, ""),
             Token(TokenError::ReconnectNeeded { .. }) => ("reconnect_needed", 409, ""),
-            Token(TokenError::Refused { .. }) => ("login_not_renewed", 502, "Check the client id and secret, and save them."),
-            Token(TokenError::Network { .. }) => ("login_unreachable", 502, "Check this machine's network."),
-            Token(TokenError::Vault { .. }) => ("vault", 503, "Check the data folder's space and permissions."),
+            Token(TokenError::Refused { .. }) => {
+                ("login_not_renewed", 502, "Check the client id and secret, and save them.")
+            }
+            Token(TokenError::Network { .. }) => {
+                ("login_unreachable", 502, "Check this machine's network.")
+            }
+            Token(TokenError::Vault { .. }) => {
+                ("vault", 503, "Check the data folder's space and permissions.")
+            }
             Vault(_) => ("vault", 503, ""),
             Store(_) => ("store", 503, ""),
         }

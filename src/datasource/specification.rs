@@ -34,7 +34,7 @@ pub enum CheckError {
     File { path: PathBuf, source: io::Error },
 }
 
-/// The specification in force, for every account of this process.
+/// The specification in force, for every data source of this process.
 pub(super) struct Specification {
     path: PathBuf,
     bundled: Arc<Catalog>,
@@ -68,7 +68,9 @@ impl Specification {
         let checked_at = kept.as_ref().map(|kept| kept.checked_at);
         let newer = kept.and_then(|kept| kept.document).and_then(|document| {
             let kept = Catalog::from_openapi(document.get().as_bytes()).ok()?;
-            (version_of(&kept).ok()? > version_of(&bundled).ok()?).then(|| bundled.succeeded_by(kept).ok()).flatten()
+            (version_of(&kept).ok()? > version_of(&bundled).ok()?)
+                .then(|| bundled.succeeded_by(kept).ok())
+                .flatten()
         });
         let catalog = newer.map_or_else(|| Arc::clone(&bundled), Arc::new);
         Specification { path, bundled, state: RwLock::new(State { catalog, checked_at }) }
@@ -85,12 +87,18 @@ impl Specification {
 
     /// Whether the last answer is a day old, or lies in the future of a clock that was set back.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.checked_at().is_none_or(|checked| checked > now || now.seconds() - checked.seconds() >= DAY)
+        self.checked_at()
+            .is_none_or(|checked| checked > now || now.seconds() - checked.seconds() >= DAY)
     }
 
     /// Asks for a newer version; `Some` is the catalogue to work with from now on. One that cannot be used counts as checked: the
     /// next may be better.
-    pub(super) async fn check(&self, http: &reqwest::Client, origins: &Origins, clock: &Clock) -> Result<Option<Arc<Catalog>>, CheckError> {
+    pub(super) async fn check(
+        &self,
+        http: &reqwest::Client,
+        origins: &Origins,
+        clock: &Clock,
+    ) -> Result<Option<Arc<Catalog>>, CheckError> {
         let known = version_of(&self.catalog())?;
         let published = newer(http, origins, known).await?;
         let taken = published.map(|published| self.take(published)).transpose();
@@ -101,7 +109,8 @@ impl Specification {
         };
         let checked_at = clock.now();
         self.keep(&Kept { checked_at, document })?;
-        let state = State { catalog: adopted.clone().unwrap_or(catalog), checked_at: Some(checked_at) };
+        let state =
+            State { catalog: adopted.clone().unwrap_or(catalog), checked_at: Some(checked_at) };
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
         taken.map(|_| adopted)
     }
@@ -112,7 +121,10 @@ impl Specification {
         let unreadable = |source| CheckError::Unreadable { version, source };
         let facts = reduce(&document, Some(&version.to_string())).map_err(unreadable)?;
         let catalog = Catalog::from_openapi(&facts).map_err(unreadable)?;
-        let catalog = self.bundled.succeeded_by(catalog).map_err(|source| CheckError::Implausible { version, source })?;
+        let catalog = self
+            .bundled
+            .succeeded_by(catalog)
+            .map_err(|source| CheckError::Implausible { version, source })?;
         let facts = serde_json::from_slice(&facts).map_err(|error| unreadable(error.into()))?;
         Ok((Arc::new(catalog), facts))
     }

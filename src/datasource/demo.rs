@@ -2,7 +2,7 @@
 
 use tokio::sync::OnceCell;
 
-use super::{Account, AccountError, Settings};
+use super::{DataSource, DataSourceError, Settings};
 use crate::oura::{Origins, Secret};
 use crate::simulator::{self, Simulator};
 use crate::time::{Clock, Day, Tz};
@@ -22,11 +22,18 @@ impl Demo {
     }
 
     /// What a demo data source works with instead of its own application.
-    pub(super) async fn application(&self, settings: &Settings) -> Result<(Settings, Secret, Origins), AccountError> {
+    pub(super) async fn application(
+        &self,
+        settings: &Settings,
+    ) -> Result<(Settings, Secret, Origins), DataSourceError> {
         let config = simulator::Config::new(1, first_day(&self.clock), self.clock.clone());
         let (client_id, client_secret) = (config.client_id.clone(), config.client_secret.clone());
         let start = || Simulator::start(config, ([127, 0, 0, 1], 0).into());
-        let simulator = self.simulator.get_or_try_init(start).await.map_err(|error| AccountError::Demo { detail: error.to_string() })?;
+        let simulator = self
+            .simulator
+            .get_or_try_init(start)
+            .await
+            .map_err(|error| DataSourceError::Demo { detail: error.to_string() })?;
         let settings = Settings { client_id, ..settings.clone() };
         Ok((settings, Secret::new(client_secret), Origins::at(&simulator.origin())))
     }
@@ -37,10 +44,12 @@ fn first_day(clock: &Clock) -> Day {
 }
 
 /// Presses *Connect* and *Allow*. The simulator of an earlier process knows no grant of that one, so this is done each time.
-pub(super) async fn log_in(account: &Account) -> Result<(), AccountError> {
+pub(super) async fn log_in(datasource: &DataSource) -> Result<(), DataSourceError> {
     const USER: &str = "demo";
-    let start = account.start_login("http://localhost/connections/datasources/edit/demo", USER)?;
-    let consent = simulator::consent(&account.inner.environment.http, &start.authorize_url).await;
-    let (code, state) = consent.map_err(|detail| AccountError::Demo { detail })?;
-    account.finish_login(&Secret::new(code), &Secret::new(state), USER).await
+    let start =
+        datasource.start_login("http://localhost/connections/datasources/edit/demo", USER)?;
+    let consent =
+        simulator::consent(&datasource.inner.environment.http, &start.authorize_url).await;
+    let (code, state) = consent.map_err(|detail| DataSourceError::Demo { detail })?;
+    datasource.finish_login(&Secret::new(code), &Secret::new(state), USER).await
 }

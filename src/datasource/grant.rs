@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::DatasourceKey;
+use super::DataSourceKey;
 use super::vault::{Purpose, Vault, VaultError};
 use crate::oura::GrantVault;
 use crate::oura::oauth::Grant;
@@ -13,7 +13,7 @@ use crate::oura::oauth::Grant;
 /// The grant of one data source, sealed.
 pub(crate) struct SealedGrant {
     vault: Arc<Vault>,
-    key: DatasourceKey,
+    key: DataSourceKey,
 }
 
 /// The vault's name of the grant.
@@ -30,7 +30,7 @@ struct Ended {
 }
 
 impl SealedGrant {
-    pub(crate) fn new(vault: Arc<Vault>, key: DatasourceKey) -> SealedGrant {
+    pub(crate) fn new(vault: Arc<Vault>, key: DataSourceKey) -> SealedGrant {
         SealedGrant { vault, key }
     }
 }
@@ -48,7 +48,9 @@ impl SealedGrant {
     pub(super) fn lost(&self) -> Option<VaultError> {
         match self.vault.get(&self.key, Purpose::Grant, OURA) {
             Err(error @ (VaultError::WrongKey | VaultError::Tampered)) => Some(error),
-            Ok(Some(plain)) if serde_json::from_slice::<Grant>(&plain).is_err() => Some(VaultError::Tampered),
+            Ok(Some(plain)) if serde_json::from_slice::<Grant>(&plain).is_err() => {
+                Some(VaultError::Tampered)
+            }
             _ => None,
         }
     }
@@ -62,7 +64,10 @@ pub struct KeptLogin {
 }
 
 /// The login of `key`'s data source, if there is one that can be read. Asks Oura nothing.
-pub fn kept_login(vault: &Arc<Vault>, key: &DatasourceKey) -> Result<Option<KeptLogin>, VaultError> {
+pub fn kept_login(
+    vault: &Arc<Vault>,
+    key: &DataSourceKey,
+) -> Result<Option<KeptLogin>, VaultError> {
     let sealed = SealedGrant::new(Arc::clone(vault), key.clone());
     if let Some(lost) = sealed.lost() {
         return Err(lost);
@@ -103,7 +108,9 @@ impl GrantVault for SealedGrant {
     }
 
     fn clear(&self) -> Result<(), String> {
-        let forget = |name| self.vault.delete(&self.key, Purpose::Grant, name).map_err(|error| error.to_string());
+        let forget = |name| {
+            self.vault.delete(&self.key, Purpose::Grant, name).map_err(|error| error.to_string())
+        };
         forget(OURA)?;
         forget(ENDED)
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::pending::LOGIN_SECONDS;
 use super::vault::PendingLogin;
-use super::{Account, AccountError};
+use super::{DataSource, DataSourceError};
 use crate::lock::lock;
 use crate::oura::Secret;
 use crate::oura::oauth::{Grant, OAuthError};
@@ -20,53 +20,64 @@ pub struct LoginStart {
     pub expires_at: Instant,
 }
 
-impl Account {
+impl DataSource {
     /// Begins a login for `user`, who must be the one to finish it.
-    pub fn start_login(&self, redirect: &str, user: &str) -> Result<LoginStart, AccountError> {
+    pub fn start_login(&self, redirect: &str, user: &str) -> Result<LoginStart, DataSourceError> {
         let inner = &self.inner;
         inner.writable()?;
         if !self.is_configured() {
-            return Err(AccountError::NotConfigured);
+            return Err(DataSourceError::NotConfigured);
         }
         let redirect = redirect_address(redirect)?;
         let authorization = inner.oauth.authorize(&redirect, &inner.settings.scopes());
         let expires_at = inner.environment.clock.now().plus(LOGIN_SECONDS);
-        let pending =
-            PendingLogin { user: user.to_owned(), redirect: redirect.to_string(), pkce_verifier: authorization.pkce_verifier, expires_at };
-        self.keep_pending(&authorization.state, &pending)?;
+        let pending = PendingLogin {
+            user: user.to_owned(),
+            redirect: redirect.to_string(),
+            pkce_verifier: authorization.pkce_verifier,
+            expires_at,
+        };
+        self.store_pending(&authorization.state, &pending)?;
         Ok(LoginStart { authorize_url: authorization.url.into(), expires_at })
     }
 
     /// Finishes the login that `state` belongs to, and starts the first sync.
-    pub async fn finish_login(&self, code: &Secret, state: &Secret, user: &str) -> Result<(), AccountError> {
+    pub async fn finish_login(
+        &self,
+        code: &Secret,
+        state: &Secret,
+        user: &str,
+    ) -> Result<(), DataSourceError> {
         let inner = &self.inner;
         inner.writable()?;
         let pending = self.take_pending(state, user)?;
         let redirect = redirect_address(&pending.redirect)?;
         let grant = match inner.oauth.exchange(code, &redirect, &pending.pkce_verifier).await {
             Err(OAuthError::RedirectNotRegistered) => {
-                return Err(AccountError::RedirectNotRegistered { redirect: Some(pending.redirect) });
+                return Err(DataSourceError::RedirectNotRegistered {
+                    redirect: Some(pending.redirect),
+                });
             }
             outcome => outcome?,
         };
         if let Err(refused) = self.check_person(&grant).await {
-            self.give_back(&grant).await;
+            self.revoke_quietly(&grant).await;
             return Err(refused);
         }
         inner.tokens.set(grant).await?;
-        let account = self.clone();
-        super::blocking(move || account.inner.start_schedule(Some(Trigger::Login))).await?;
+        let datasource = self.clone();
+        super::blocking(move || datasource.inner.start_schedule(Some(Trigger::Login))).await?;
         tracing::info!(datasource = %inner.key, "connected to Oura");
         Ok(())
     }
 
     /// What to say when Oura does not know the address that `user`'s login with `state` was to come back to.
-    pub fn redirect_not_registered(&self, state: &Secret, user: &str) -> AccountError {
-        AccountError::RedirectNotRegistered { redirect: self.pending_redirect(state, user) }
+    pub fn redirect_not_registered(&self, state: &Secret, user: &str) -> DataSourceError {
+        DataSourceError::RedirectNotRegistered { redirect: self.pending_redirect(state, user) }
     }
 
     /// Revokes and forgets the tokens; keeps the data.
-    pub async fn disconnect(&self) -> Result<(), AccountError> {
+    pub async fn disconnect(&self) -> Result<(), DataSourceError> {
         let inner = &self.inner;
         inner.writable()?;
         let sync = lock(&inner.sync).take();
@@ -75,14 +86,14 @@ impl Account {
         }
         // A refresh under way would leave a pair that nobody gives back.
         if let Some(grant) = inner.tokens.newest().await? {
-            self.give_back(&grant).await;
+            self.revoke_quietly(&grant).await;
         }
         // One that nobody can read would come back with its key.
         Ok(inner.tokens.clear().await?)
     }
 
     /// Tells Oura that the grant is used no more.
-    async fn give_back(&self, grant: &Grant) {
+    async fn revoke_quietly(&self, grant: &Grant) {
         if let Err(error) = self.inner.oauth.revoke(grant).await {
             tracing::warn!(datasource = %self.inner.key, %error, "Oura could not be told that a grant is used no more; it will expire");
         }
@@ -93,8 +104,8 @@ impl Account {
     }
 }
 
-fn redirect_address(text: &str) -> Result<url::Url, AccountError> {
-    let bad = |reason| AccountError::BadRedirect { redirect: text.to_owned(), reason };
+fn redirect_address(text: &str) -> Result<url::Url, DataSourceError> {
+    let bad = |reason| DataSourceError::BadRedirect { redirect: text.to_owned(), reason };
     let url = url::Url::parse(text).map_err(|_| bad("it is not an address"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad("it must begin with http:// or https://"));

@@ -42,7 +42,11 @@ pub(super) struct Sealer {
 
 impl Sealer {
     pub(super) fn new(key: [u8; KEY_LENGTH]) -> Sealer {
-        let digest: [u8; 32] = Sha256::new().chain_update("ringside vault: key id\n").chain_update(key).finalize().into();
+        let digest: [u8; 32] = Sha256::new()
+            .chain_update("ringside vault: key id\n")
+            .chain_update(key)
+            .finalize()
+            .into();
         let mut key_id = [0; 8];
         key_id.copy_from_slice(&digest[..8]);
         Sealer { cipher: XChaCha20Poly1305::new(Key::from_slice(&key)), key_id }
@@ -50,7 +54,13 @@ impl Sealer {
 
     /// The key is a hash of the operator's text, which must be long and random: nothing here slows down guessing.
     pub(super) fn of_operator(text: &Secret) -> Sealer {
-        Sealer::new(Sha256::new().chain_update("ringside vault: operator's key\n").chain_update(text.reveal()).finalize().into())
+        Sealer::new(
+            Sha256::new()
+                .chain_update("ringside vault: operator's key\n")
+                .chain_update(text.reveal())
+                .finalize()
+                .into(),
+        )
     }
 
     pub(super) fn key_id(&self) -> &[u8] {
@@ -60,8 +70,10 @@ impl Sealer {
     pub(super) fn seal(&self, place: &Place<'_>, value: &[u8]) -> Result<Sealed, VaultError> {
         let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
         let payload = Payload { msg: value, aad: &place.associated_data() };
-        let ciphertext =
-            self.cipher.encrypt(&nonce, payload).map_err(|_| VaultError::Storage { detail: "an entry is too long".to_owned() })?;
+        let ciphertext = self
+            .cipher
+            .encrypt(&nonce, payload)
+            .map_err(|_| VaultError::Storage { detail: "an entry is too long".to_owned() })?;
         Ok(Sealed { key_id: self.key_id.to_vec(), bytes: [nonce.as_slice(), &ciphertext].concat() })
     }
 
@@ -69,7 +81,8 @@ impl Sealer {
         if sealed.key_id != self.key_id {
             return Err(VaultError::WrongKey);
         }
-        let (nonce, ciphertext) = sealed.bytes.split_at_checked(NONCE_LENGTH).ok_or(VaultError::Tampered)?;
+        let (nonce, ciphertext) =
+            sealed.bytes.split_at_checked(NONCE_LENGTH).ok_or(VaultError::Tampered)?;
         let payload = Payload { msg: ciphertext, aad: &place.associated_data() };
         self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| VaultError::Tampered)
     }

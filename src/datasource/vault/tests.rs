@@ -10,8 +10,8 @@ fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-fn datasource(uid: &str) -> DatasourceKey {
-    DatasourceKey::new(1, uid).unwrap()
+fn datasource(uid: &str) -> DataSourceKey {
+    DataSourceKey::new(1, uid).unwrap()
 }
 
 fn operator(text: &str) -> Option<Secret> {
@@ -31,9 +31,12 @@ fn what_was_put_is_there_after_a_restart() {
     vault.put(&datasource("a"), Purpose::Grant, "", b"newer pair").unwrap();
     drop(vault);
     let vault = Vault::open(folder.path(), None).unwrap();
-    assert_eq!(vault.get(&datasource("a"), Purpose::Grant, "").unwrap().as_deref(), Some(&b"newer pair"[..]));
+    assert_eq!(
+        vault.get(&datasource("a"), Purpose::Grant, "").unwrap().as_deref(),
+        Some(&b"newer pair"[..])
+    );
     assert_eq!(vault.get(&datasource("b"), Purpose::Grant, "").unwrap(), None);
-    assert_eq!(vault.get(&datasource("a"), Purpose::Account, "").unwrap(), None);
+    assert_eq!(vault.get(&datasource("a"), Purpose::DataSource, "").unwrap(), None);
     assert_eq!(vault.keys(Purpose::Grant).unwrap(), [datasource("a")]);
     vault.delete(&datasource("a"), Purpose::Grant, "").unwrap();
     assert_eq!(vault.keys(Purpose::Grant).unwrap(), []);
@@ -43,7 +46,7 @@ fn what_was_put_is_there_after_a_restart() {
 fn nothing_of_a_secret_is_in_the_files() {
     let folder = folder();
     let vault = Vault::open(folder.path(), None).unwrap();
-    vault.put(&datasource("a"), Purpose::Account, "", b"planted-secret").unwrap();
+    vault.put(&datasource("a"), Purpose::DataSource, "", b"planted-secret").unwrap();
     for file in fs::read_dir(folder.path()).unwrap() {
         let bytes = fs::read(file.unwrap().path()).unwrap();
         assert!(!bytes.windows(14).any(|window| window == b"planted-secret"));
@@ -72,12 +75,19 @@ fn files_are_for_their_owner_alone_even_if_they_were_not() {
 fn an_entry_of_another_key_is_told_from_a_changed_one_and_can_be_replaced() {
     let folder = folder();
     let key = datasource("a");
-    Vault::open(folder.path(), operator("one").as_ref()).unwrap().put(&key, Purpose::Grant, "", b"pair").unwrap();
+    Vault::open(folder.path(), operator("one").as_ref())
+        .unwrap()
+        .put(&key, Purpose::Grant, "", b"pair")
+        .unwrap();
     let vault = Vault::open(folder.path(), operator("two").as_ref()).unwrap();
     assert!(matches!(vault.get(&key, Purpose::Grant, ""), Err(VaultError::WrongKey)));
     assert!(matches!(vault.take(&key, Purpose::Grant, ""), Err(VaultError::WrongKey)));
     let former = Vault::open(folder.path(), operator("one").as_ref()).unwrap();
-    assert_eq!(former.get(&key, Purpose::Grant, "").unwrap().as_deref(), Some(&b"pair"[..]), "a failed take leaves the entry");
+    assert_eq!(
+        former.get(&key, Purpose::Grant, "").unwrap().as_deref(),
+        Some(&b"pair"[..]),
+        "a failed take leaves the entry"
+    );
     vault.put(&key, Purpose::Grant, "", b"new pair").unwrap();
     assert_eq!(vault.get(&key, Purpose::Grant, "").unwrap().as_deref(), Some(&b"new pair"[..]));
 }
@@ -89,8 +99,13 @@ fn a_row_changed_from_outside_does_not_open() {
     let vault = Vault::open(folder.path(), None).unwrap();
     for change in ["substr(sealed, 1, length(sealed) - 1) || x'00'", "x''", "x'00' || sealed"] {
         vault.put(&key, Purpose::Grant, "", b"pair").unwrap();
-        bare(&folder).execute(&format!("UPDATE entries SET sealed = CAST({change} AS BLOB)"), []).unwrap();
-        assert!(matches!(vault.get(&key, Purpose::Grant, ""), Err(VaultError::Tampered)), "{change}");
+        bare(&folder)
+            .execute(&format!("UPDATE entries SET sealed = CAST({change} AS BLOB)"), [])
+            .unwrap();
+        assert!(
+            matches!(vault.get(&key, Purpose::Grant, ""), Err(VaultError::Tampered)),
+            "{change}"
+        );
     }
 }
 
@@ -100,9 +115,9 @@ fn a_row_moved_to_another_place_does_not_open() {
     let vault = Vault::open(folder.path(), None).unwrap();
     let everywhere = [
         (datasource("a"), Purpose::Grant, "one"),
-        (DatasourceKey::new(2, "a").unwrap(), Purpose::Grant, "one"),
+        (DataSourceKey::new(2, "a").unwrap(), Purpose::Grant, "one"),
         (datasource("b"), Purpose::Grant, "one"),
-        (datasource("a"), Purpose::Account, "one"),
+        (datasource("a"), Purpose::DataSource, "one"),
         (datasource("a"), Purpose::Grant, "two"),
     ];
     for (index, (key, purpose, name)) in everywhere.iter().enumerate().skip(1) {
@@ -115,7 +130,10 @@ fn a_row_moved_to_another_place_does_not_open() {
                 params![key.to_string(), purpose.word(), name],
             )
             .unwrap();
-        assert!(matches!(vault.get(key, *purpose, name), Err(VaultError::Tampered)), "case {index}");
+        assert!(
+            matches!(vault.get(key, *purpose, name), Err(VaultError::Tampered)),
+            "case {index}"
+        );
     }
 }
 
@@ -125,7 +143,8 @@ fn of_two_takers_one_gets_it() {
     let key = datasource("a");
     for _ in 0..20 {
         // Two vaults, as two processes would have.
-        let vaults = [Vault::open(folder.path(), None).unwrap(), Vault::open(folder.path(), None).unwrap()];
+        let vaults =
+            [Vault::open(folder.path(), None).unwrap(), Vault::open(folder.path(), None).unwrap()];
         vaults[0].put(&key, Purpose::Login, "state", b"login").unwrap();
         let start = Barrier::new(2);
         let taken = std::thread::scope(|scope| {
@@ -150,10 +169,21 @@ fn two_processes_that_start_together_agree_on_the_key() {
             start.wait();
             Vault::open(folder.path(), None).unwrap()
         };
-        let [one, two] = std::thread::scope(|scope| [scope.spawn(open), scope.spawn(open)].map(|thread| thread.join().unwrap()));
+        let [one, two] = std::thread::scope(|scope| {
+            [scope.spawn(open), scope.spawn(open)].map(|thread| thread.join().unwrap())
+        });
         one.put(&datasource("a"), Purpose::Grant, "", b"pair").unwrap();
-        assert_eq!(two.get(&datasource("a"), Purpose::Grant, "").unwrap().as_deref(), Some(&b"pair"[..]));
-        assert!(!fs::read_dir(folder.path()).unwrap().any(|file| file.unwrap().file_name().to_string_lossy().starts_with("vault.key.")));
+        assert_eq!(
+            two.get(&datasource("a"), Purpose::Grant, "").unwrap().as_deref(),
+            Some(&b"pair"[..])
+        );
+        assert!(
+            !fs::read_dir(folder.path()).unwrap().any(|file| file
+                .unwrap()
+                .file_name()
+                .to_string_lossy()
+                .starts_with("vault.key."))
+        );
     }
 }
 
@@ -178,10 +208,15 @@ fn an_entry_that_does_not_open_holds_up_no_rotation() {
     let vault = Vault::open(folder.path(), None).unwrap();
     vault.put(&datasource("a"), Purpose::Grant, "", b"pair").unwrap();
     vault.put(&datasource("b"), Purpose::Grant, "", b"pair").unwrap();
-    bare(&folder).execute("UPDATE entries SET sealed = x'00' WHERE datasource = '1/b'", []).unwrap();
+    bare(&folder)
+        .execute("UPDATE entries SET sealed = x'00' WHERE datasource = '1/b'", [])
+        .unwrap();
     drop(vault);
     let vault = Vault::open(folder.path(), operator("one").as_ref()).unwrap();
-    assert_eq!(vault.get(&datasource("a"), Purpose::Grant, "").unwrap().as_deref(), Some(&b"pair"[..]));
+    assert_eq!(
+        vault.get(&datasource("a"), Purpose::Grant, "").unwrap().as_deref(),
+        Some(&b"pair"[..])
+    );
     assert!(matches!(vault.get(&datasource("b"), Purpose::Grant, ""), Err(VaultError::WrongKey)));
 }
 
@@ -201,8 +236,14 @@ fn sweeping_removes_what_has_expired_and_nothing_else() {
 #[test]
 fn what_is_no_vault_is_refused_and_left_alone() {
     let text = folder();
-    fs::write(text.path().join(DATABASE), "this is no database, but it is long enough to be read as one".repeat(20)).unwrap();
-    assert!(matches!(Vault::open(text.path(), None), Err(VaultError::NotAVault { path }) if path.is_absolute()));
+    fs::write(
+        text.path().join(DATABASE),
+        "this is no database, but it is long enough to be read as one".repeat(20),
+    )
+    .unwrap();
+    assert!(
+        matches!(Vault::open(text.path(), None), Err(VaultError::NotAVault { path }) if path.is_absolute())
+    );
 
     let foreign = folder();
     bare(&foreign).execute_batch("CREATE TABLE dashboards (id)").unwrap();
@@ -211,7 +252,10 @@ fn what_is_no_vault_is_refused_and_left_alone() {
     let newer = folder();
     drop(Vault::open(newer.path(), None).unwrap());
     bare(&newer).pragma_update(None, "user_version", 2).unwrap();
-    assert!(matches!(Vault::open(newer.path(), None), Err(VaultError::NewerVersion { found: 2, known: 1, .. })));
+    assert!(matches!(
+        Vault::open(newer.path(), None),
+        Err(VaultError::NewerVersion { found: 2, known: 1, .. })
+    ));
 
     let half_key = folder();
     fs::write(half_key.path().join(KEY_FILE), "half").unwrap();
@@ -235,7 +279,10 @@ fn a_full_disk_is_told_as_such_and_the_former_entry_stays() {
     vault.put(&key, Purpose::Grant, "", b"pair").unwrap();
     // The engine's own limit fails in the same way as a file system without space.
     vault.state().connection.pragma_update(None, "max_page_count", 1).unwrap();
-    assert!(matches!(vault.put(&key, Purpose::Grant, "", &[0; 100_000]), Err(VaultError::DiskFull { .. })));
+    assert!(matches!(
+        vault.put(&key, Purpose::Grant, "", &[0; 100_000]),
+        Err(VaultError::DiskFull { .. })
+    ));
     assert_eq!(vault.get(&key, Purpose::Grant, "").unwrap().as_deref(), Some(&b"pair"[..]));
 }
 

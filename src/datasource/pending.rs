@@ -3,34 +3,57 @@
 use sha2::{Digest, Sha256};
 
 use super::vault::{PendingLogin, Purpose};
-use super::{Account, AccountError};
+use super::{DataSource, DataSourceError};
+use crate::format::hex;
 use crate::oura::Secret;
-use crate::words::hex;
 
 /// How long a person may take at Oura.
 pub(super) const LOGIN_SECONDS: i64 = 600;
 
-impl Account {
-    pub(super) fn keep_pending(&self, state: &Secret, pending: &PendingLogin) -> Result<(), AccountError> {
+impl DataSource {
+    pub(super) fn store_pending(
+        &self,
+        state: &Secret,
+        pending: &PendingLogin,
+    ) -> Result<(), DataSourceError> {
         let inner = &self.inner;
         inner.vault.sweep(inner.environment.clock.now().plus(-LOGIN_SECONDS))?;
         let plain = serde_json::to_vec(pending).expect("a pending login is plain data");
-        Ok(inner.vault.put_until(&inner.key, Purpose::Login, &name_of(state), &plain, pending.expires_at)?)
+        Ok(inner.vault.put_until(
+            &inner.key,
+            Purpose::Login,
+            &name_of(state),
+            &plain,
+            pending.expires_at,
+        )?)
     }
 
     /// The login that `state` stands for, which it does no more afterwards.
-    pub(super) fn take_pending(&self, state: &Secret, user: &str) -> Result<PendingLogin, AccountError> {
+    pub(super) fn take_pending(
+        &self,
+        state: &Secret,
+        user: &str,
+    ) -> Result<PendingLogin, DataSourceError> {
         let inner = &self.inner;
         let Some(pending) = self.pending(state)? else { return Err(self.why_unknown(state, user)) };
         // Before the state is spent: a stranger's attempt takes nothing from the one who began.
         if pending.user != user {
-            return Err(AccountError::OtherUser);
+            return Err(DataSourceError::OtherUser);
         }
         // Before it is taken: of two who come together, the second finds it used.
-        inner.vault.put_until(&inner.key, Purpose::Login, &used(state), user.as_bytes(), pending.expires_at)?;
-        inner.vault.take(&inner.key, Purpose::Login, &name_of(state))?.ok_or(AccountError::UsedState)?;
+        inner.vault.put_until(
+            &inner.key,
+            Purpose::Login,
+            &used(state),
+            user.as_bytes(),
+            pending.expires_at,
+        )?;
+        inner
+            .vault
+            .take(&inner.key, Purpose::Login, &name_of(state))?
+            .ok_or(DataSourceError::UsedState)?;
         match pending.expires_at < inner.environment.clock.now() {
-            true => Err(AccountError::ExpiredState),
+            true => Err(DataSourceError::ExpiredState),
             false => Ok(pending),
         }
     }
@@ -41,24 +64,26 @@ impl Account {
         (pending.user == user).then_some(pending.redirect)
     }
 
-    fn pending(&self, state: &Secret) -> Result<Option<PendingLogin>, AccountError> {
+    fn pending(&self, state: &Secret) -> Result<Option<PendingLogin>, DataSourceError> {
         let sealed = self.inner.vault.get(&self.inner.key, Purpose::Login, &name_of(state))?;
         Ok(sealed.and_then(|sealed| serde_json::from_slice(&sealed).ok()))
     }
 
     /// Why `state` stands for no login here. Only who began one is told what became of it; to everybody else all states are alike.
-    fn why_unknown(&self, state: &Secret, user: &str) -> AccountError {
+    fn why_unknown(&self, state: &Secret, user: &str) -> DataSourceError {
         let (vault, key) = (&self.inner.vault, &self.inner.key);
         let entry = |key, name: &str| vault.get(key, Purpose::Login, name).ok().flatten();
         if entry(key, &used(state)).is_some_and(|by| by == user.as_bytes()) {
-            return AccountError::UsedState;
+            return DataSourceError::UsedState;
         }
         let name = name_of(state);
         let elsewhere = vault.holders(Purpose::Login, &name).unwrap_or_default();
-        let begun = elsewhere.iter().filter_map(|key| serde_json::from_slice::<PendingLogin>(&entry(key, &name)?).ok());
+        let begun = elsewhere
+            .iter()
+            .filter_map(|key| serde_json::from_slice::<PendingLogin>(&entry(key, &name)?).ok());
         match begun.into_iter().any(|pending| pending.user == user) {
-            true => AccountError::OtherDatasource,
-            false => AccountError::UnknownState,
+            true => DataSourceError::OtherDatasource,
+            false => DataSourceError::UnknownState,
         }
     }
 }

@@ -1,8 +1,8 @@
-//! One account in numbers, for a monitoring system. Counts are of this process and begin again when the settings change.
+//! One data source in numbers, for a monitoring system. Counts are of this process and begin again when the settings change.
 
 use std::collections::BTreeMap;
 
-use super::{Account, AccountError, ConnectionState};
+use super::{ConnectionState, DataSource, DataSourceError};
 use crate::oura::AnswerCount;
 use crate::query::QueryCounts;
 use crate::store::Reason;
@@ -28,9 +28,9 @@ pub struct Measures {
     pub queries: QueryCounts,
 }
 
-impl Account {
+impl DataSource {
     /// Blocks for as long as a few small reads take.
-    pub fn measures(&self) -> Result<Measures, AccountError> {
+    pub fn measures(&self) -> Result<Measures, DataSourceError> {
         let inner = &self.inner;
         let status = self.status()?;
         let mut collections = BTreeMap::new();
@@ -41,7 +41,11 @@ impl Account {
         Ok(Measures {
             connected: status.state == ConnectionState::Connected,
             collections,
-            documents: status.collections.into_iter().map(|collection| (collection.name, collection.documents)).collect(),
+            documents: status
+                .collections
+                .into_iter()
+                .map(|collection| (collection.name, collection.documents))
+                .collect(),
             database_bytes: self.database_size(),
             last_sync: status.sync.last_sync,
             sync_age_seconds: status.sync.last_sync.map(|last| now.seconds() - last.seconds()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::{Answer, QueryError};
+use super::{QueryError, QueryResult};
 use crate::lock::lock;
 use crate::store::Limit;
 
@@ -13,7 +13,7 @@ pub const LATENCIES: [f64; 7] = [0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0];
 
 /// Counts since it was made.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct QueryCounters {
     counts: Mutex<QueryCounts>,
 }
 
@@ -29,11 +29,17 @@ pub struct QueryCounts {
     pub seconds: f64,
 }
 
-impl Tally {
+impl QueryCounters {
     /// Counts a query that ended after `elapsed`, its waiting included.
-    pub fn record(&self, outcome: &Result<Answer, QueryError>, elapsed: Duration) {
+    pub fn record(&self, outcome: &Result<QueryResult, QueryError>, elapsed: Duration) {
         let (word, limit) = match outcome {
-            Ok(answer) => ("ok", answer.batch.cut.map(|cut| if matches!(cut.limit, Limit::Rows(_)) { "rows" } else { "bytes" })),
+            Ok(answer) => (
+                "ok",
+                answer
+                    .batch
+                    .cut
+                    .map(|cut| if matches!(cut.limit, Limit::Rows(_)) { "rows" } else { "bytes" }),
+            ),
             Err(error) => (
                 error.code(),
                 match error {
@@ -50,7 +56,8 @@ impl Tally {
         }
         let seconds = elapsed.as_secs_f64();
         counts.seconds += seconds;
-        for (count, _) in counts.within.iter_mut().zip(LATENCIES).filter(|(_, end)| seconds <= *end) {
+        for (count, _) in counts.within.iter_mut().zip(LATENCIES).filter(|(_, end)| seconds <= *end)
+        {
             *count += 1;
         }
     }
@@ -76,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_query_is_counted_by_outcome_limit_and_duration() {
-        let tally = Tally::default();
+        let tally = QueryCounters::default();
         tally.record(&Err(QueryError::Empty), Duration::from_millis(1));
         tally.record(&Err(QueryError::Timeout(Duration::from_secs(30))), Duration::from_secs(30));
         tally.record(&Err(QueryError::Busy), Duration::from_secs(90));

@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, params};
 
 use self::seal::{Place, Sealed, Sealer};
-use super::DatasourceKey;
+use super::DataSourceKey;
 use crate::lock::lock;
 use crate::oura::Secret;
 use crate::time::Instant;
@@ -31,7 +31,7 @@ pub enum Purpose {
     /// The token pair.
     Grant,
     /// Settings and client secret, so that a schedule can go on after a restart.
-    Account,
+    DataSource,
     /// A login under way, named by its state.
     Login,
 }
@@ -40,7 +40,8 @@ impl Purpose {
     fn word(self) -> &'static str {
         match self {
             Purpose::Grant => "grant",
-            Purpose::Account => "account",
+            // The stored name of version 0.1.0.
+            Purpose::DataSource => "account",
             Purpose::Login => "login",
         }
     }
@@ -76,19 +77,29 @@ pub struct Audit {
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// The folder or a file in it may not be written, or not be read.
-    #[error("{path} cannot be written ({detail}); let the user that runs this program own it, or name another data folder")]
+    #[error(
+        "{path} cannot be written ({detail}); let the user that runs this program own it, or name another data folder"
+    )]
     NotWritable { path: PathBuf, detail: String },
     #[error("no space is left for {path}; free some, nothing is lost")]
     DiskFull { path: PathBuf },
-    #[error("{path} is not a vault, or it is damaged; move it away, and connect each data source again")]
+    #[error(
+        "{path} is not a vault, or it is damaged; move it away, and connect each data source again"
+    )]
     NotAVault { path: PathBuf },
-    #[error("{path} is of a newer version of this program ({found}, this one knows {known}); install that version again")]
+    #[error(
+        "{path} is of a newer version of this program ({found}, this one knows {known}); install that version again"
+    )]
     NewerVersion { path: PathBuf, found: i32, known: i32 },
     /// `vault.key` has not the length of a key.
-    #[error("{path} is no key; restore it from a backup, or move it away and connect each data source again")]
+    #[error(
+        "{path} is no key; restore it from a backup, or move it away and connect each data source again"
+    )]
     NotAKey { path: PathBuf },
     /// Treat the entry as not there: it can be replaced.
-    #[error("this entry was sealed with another key; set the former encryption key again, or connect again")]
+    #[error(
+        "this entry was sealed with another key; set the former encryption key again, or connect again"
+    )]
     WrongKey,
     /// The key is right, but the entry was changed, or belongs to another place.
     #[error("an entry of the vault was changed from outside; connect again")]
@@ -137,19 +148,25 @@ impl Vault {
     }
 
     /// Why this vault keeps nothing, if it does not.
-    pub fn unwritable(&self) -> Option<&str> {
+    pub fn read_only_reason(&self) -> Option<&str> {
         self.unwritable.as_deref()
     }
 
     /// Seals and stores `value`; durable when it returns.
-    pub fn put(&self, key: &DatasourceKey, purpose: Purpose, name: &str, value: &[u8]) -> Result<(), VaultError> {
+    pub fn put(
+        &self,
+        key: &DataSourceKey,
+        purpose: Purpose,
+        name: &str,
+        value: &[u8],
+    ) -> Result<(), VaultError> {
         self.store(key, purpose, name, value, None)
     }
 
     /// As `put`, for an entry that `sweep` removes after `expires_at`. That date is not sealed: who reads the entry checks one in it.
     pub fn put_until(
         &self,
-        key: &DatasourceKey,
+        key: &DataSourceKey,
         purpose: Purpose,
         name: &str,
         value: &[u8],
@@ -160,7 +177,7 @@ impl Vault {
 
     fn store(
         &self,
-        key: &DatasourceKey,
+        key: &DataSourceKey,
         purpose: Purpose,
         name: &str,
         value: &[u8],
@@ -178,7 +195,12 @@ impl Vault {
         Ok(())
     }
 
-    pub fn get(&self, key: &DatasourceKey, purpose: Purpose, name: &str) -> Result<Option<Vec<u8>>, VaultError> {
+    pub fn get(
+        &self,
+        key: &DataSourceKey,
+        purpose: Purpose,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>, VaultError> {
         let state = self.state();
         let place = Place { datasource: &key.to_string(), purpose: purpose.word(), name };
         let sealed = state
@@ -190,7 +212,12 @@ impl Vault {
     }
 
     /// Reads and deletes in one transaction: of two takers, one gets it. An entry that does not open stays.
-    pub fn take(&self, key: &DatasourceKey, purpose: Purpose, name: &str) -> Result<Option<Vec<u8>>, VaultError> {
+    pub fn take(
+        &self,
+        key: &DataSourceKey,
+        purpose: Purpose,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>, VaultError> {
         let State { connection, sealer } = &mut *self.state();
         let place = Place { datasource: &key.to_string(), purpose: purpose.word(), name };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -206,7 +233,12 @@ impl Vault {
         Ok(value)
     }
 
-    pub fn delete(&self, key: &DatasourceKey, purpose: Purpose, name: &str) -> Result<(), VaultError> {
+    pub fn delete(
+        &self,
+        key: &DataSourceKey,
+        purpose: Purpose,
+        name: &str,
+    ) -> Result<(), VaultError> {
         self.state().connection.execute(
             "DELETE FROM entries WHERE datasource = ?1 AND purpose = ?2 AND name = ?3",
             params![key.to_string(), purpose.word(), name],
@@ -215,25 +247,31 @@ impl Vault {
     }
 
     /// Every data source with an entry for `purpose`, readable or not.
-    pub fn keys(&self, purpose: Purpose) -> Result<Vec<DatasourceKey>, VaultError> {
+    pub fn keys(&self, purpose: Purpose) -> Result<Vec<DataSourceKey>, VaultError> {
         let state = self.state();
-        let mut statement =
-            state.connection.prepare_cached("SELECT DISTINCT datasource FROM entries WHERE purpose = ?1 ORDER BY datasource")?;
+        let mut statement = state.connection.prepare_cached(
+            "SELECT DISTINCT datasource FROM entries WHERE purpose = ?1 ORDER BY datasource",
+        )?;
         let names = statement.query_map([purpose.word()], |row| row.get::<_, String>(0))?;
         names.map(|name| name?.parse().map_err(|_| VaultError::Tampered)).collect()
     }
 
     /// Every data source with an entry of this name, readable or not.
-    pub fn holders(&self, purpose: Purpose, name: &str) -> Result<Vec<DatasourceKey>, VaultError> {
+    pub fn holders(&self, purpose: Purpose, name: &str) -> Result<Vec<DataSourceKey>, VaultError> {
         let state = self.state();
-        let mut statement = state.connection.prepare_cached("SELECT datasource FROM entries WHERE purpose = ?1 AND name = ?2")?;
+        let mut statement = state
+            .connection
+            .prepare_cached("SELECT datasource FROM entries WHERE purpose = ?1 AND name = ?2")?;
         let holders = statement.query_map([purpose.word(), name], |row| row.get::<_, String>(0))?;
         holders.map(|holder| holder?.parse().map_err(|_| VaultError::Tampered)).collect()
     }
 
     /// Removes the entries of `put_until` that have expired. Returns how many.
     pub fn sweep(&self, now: Instant) -> Result<usize, VaultError> {
-        Ok(self.state().connection.execute("DELETE FROM entries WHERE expires_at <= ?1", [now.seconds()])?)
+        Ok(self
+            .state()
+            .connection
+            .execute("DELETE FROM entries WHERE expires_at <= ?1", [now.seconds()])?)
     }
 
     /// Seals every entry with the key of `operator_key` from now on. Entries that the present key does not open stay as they are.
@@ -251,12 +289,17 @@ impl Vault {
     /// Tries to open every entry.
     pub fn audit(&self) -> Result<Audit, VaultError> {
         let State { connection, sealer } = &*self.state();
-        let mut entries = connection.prepare_cached("SELECT key_id, sealed, datasource, purpose, name FROM entries")?;
+        let mut entries = connection
+            .prepare_cached("SELECT key_id, sealed, datasource, purpose, name FROM entries")?;
         let mut entries = entries.query([])?;
         let mut audit = Audit::default();
         while let Some(row) = entries.next()? {
-            let (datasource, purpose, name): (String, String, String) = (row.get(2)?, row.get(3)?, row.get(4)?);
-            match sealer.open(&Place { datasource: &datasource, purpose: &purpose, name: &name }, &sealed(row)?) {
+            let (datasource, purpose, name): (String, String, String) =
+                (row.get(2)?, row.get(3)?, row.get(4)?);
+            match sealer.open(
+                &Place { datasource: &datasource, purpose: &purpose, name: &name },
+                &sealed(row)?,
+            ) {
                 Ok(_) => audit.readable += 1,
                 Err(_) => audit.unreadable += 1,
             }
@@ -272,12 +315,20 @@ impl Vault {
 impl State {
     /// Seals the entries of `former` with the present key, all in one transaction; those that do not open stay. Returns how many.
     fn reseal(&mut self, former: &Sealer) -> Result<usize, VaultError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut count = 0;
         {
-            let mut entries = transaction.prepare("SELECT key_id, sealed, datasource, purpose, name FROM entries WHERE key_id = ?1")?;
+            let mut entries = transaction.prepare(
+                "SELECT key_id, sealed, datasource, purpose, name FROM entries WHERE key_id = ?1",
+            )?;
             let entries = entries.query_map([former.key_id()], |row| {
-                Ok((sealed(row)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?, row.get::<_, String>(4)?))
+                Ok((
+                    sealed(row)?,
+                    row.get::<_, String>(2)?,
+                    row.get::<_, String>(3)?,
+                    row.get::<_, String>(4)?,
+                ))
             })?;
             for entry in entries.collect::<Result<Vec<_>, _>>()? {
                 let (sealed, datasource, purpose, name) = &entry;
@@ -303,14 +354,19 @@ fn sealed(row: &Row<'_>) -> rusqlite::Result<Sealed> {
 impl VaultError {
     fn of_file(path: &Path, error: &io::Error) -> VaultError {
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => VaultError::DiskFull { path: path.to_owned() },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                VaultError::DiskFull { path: path.to_owned() }
+            }
             _ => VaultError::NotWritable { path: path.to_owned(), detail: error.to_string() },
         }
     }
 
     /// The same error, with the whole path of the file.
     fn at(mut self, whole: &Path) -> VaultError {
-        if let VaultError::NotWritable { path, .. } | VaultError::DiskFull { path } | VaultError::NotAVault { path } = &mut self {
+        if let VaultError::NotWritable { path, .. }
+        | VaultError::DiskFull { path }
+        | VaultError::NotAVault { path } = &mut self
+        {
             *path = whole.to_owned();
         }
         self
@@ -322,8 +378,12 @@ impl From<rusqlite::Error> for VaultError {
         let (path, detail) = (PathBuf::from(DATABASE), error.to_string());
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => VaultError::DiskFull { path },
-            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => VaultError::NotWritable { path, detail },
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => VaultError::NotAVault { path },
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                VaultError::NotWritable { path, detail }
+            }
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                VaultError::NotAVault { path }
+            }
             _ => VaultError::Storage { detail },
         }
     }
