@@ -16,7 +16,7 @@ use crate::time::{Clock, Instant};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The folder that holds the data; Grafana's is called ringside-oura-data source-data
+    /// The folder that holds the data; Grafana's is called ringside-oura-datasource-data
     #[arg(long, env = "RINGSIDE_DATA_DIR", default_value = "ringside-data")]
     data_dir: PathBuf,
     /// Another origin for Oura's API: a simulator, a proxy

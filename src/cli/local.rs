@@ -21,7 +21,7 @@ use crate::time::{Day, Tz};
 /// The folder with the data, and whose.
 #[derive(Args, Clone, Debug)]
 pub struct Folder {
-    /// The folder that holds the data; Grafana's is called ringside-oura-data source-data
+    /// The folder that holds the data; Grafana's is called ringside-oura-datasource-data
     #[arg(long, env = "RINGSIDE_DATA_DIR", default_value = "ringside-data")]
     pub data_dir: PathBuf,
     /// Organisation and uid of the data source, as in its folder's name

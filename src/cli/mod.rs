@@ -46,7 +46,7 @@ enum Command {
     Sync(sync::SyncArgs),
     /// Fetch a piece of history again
     Backfill(sync::BackfillArgs),
-    /// QueryResult one SELECT
+    /// Run one SELECT
     Query(query::QueryArgs),
     /// Write everything to a SQLite file or to CSV files
     Export(export::ExportArgs),

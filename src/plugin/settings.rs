@@ -1,4 +1,4 @@
-//! What the operator sets for the whole process: `[plugin.ringside-oura-data source]` in Grafana's ini, `GF_PLUGIN_…` in the environment.
+//! What the operator sets for the whole process: `[plugin.ringside-oura-datasource]` in Grafana's ini, `GF_PLUGIN_…` in the environment.
 //!
 //! Only here may anybody choose where Oura is: a data source's own settings never hold a host.
 

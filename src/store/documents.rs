@@ -271,7 +271,7 @@ impl WindowWriter<'_> {
     }
 }
 
-/// Rows among the raw documents, so that nothing is unfetchable.
+/// Rows among the raw documents, so that no row is lost.
 impl WindowWriter<'_> {
     /// Keeps a row that cannot be placed in time.
     pub(super) fn keep_unreadable(&self, payload: &str) -> Result<(), StoreError> {

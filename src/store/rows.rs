@@ -83,7 +83,7 @@ impl WindowWriter<'_> {
         Ok(stored)
     }
 
-    /// Rows inside the window that did not come any more become raw documents that are marked deleted, so that nothing is unfetchable. An answer
+    /// Rows inside the window that did not come any more become raw documents that are marked deleted, so that no row is lost. An answer
     /// without any row is no reason to believe that all of them have gone.
     fn take_out_unseen(
         &self,
