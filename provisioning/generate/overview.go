@@ -1,0 +1,179 @@
+package main
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/heatmap"
+)
+
+// The last weeks at a glance.
+func overview() *page {
+	scores := []field{
+		named("Sleep score").title("Sleep").colour(sleepColour),
+		named("Readiness score").title("Readiness").colour(readinessColour),
+		named("Activity score").title("Activity").colour(activityColour),
+	}
+	return newPage("oura-overview", "Oura overview", "The last weeks at a glance", "now-30d", "now").
+		with(
+			choice("every", "Each point is", "day", "week", "month"),
+			scoreVariable(),
+		).
+		mark(
+			events("Workouts", "workouts", activityColour),
+			events("Tags", "tags", neutral),
+			events("Rest mode (readings differ)", "rest_mode", attention).on(),
+		).
+		add(24, 4, panel{
+			title:       "Averages",
+			description: "Averages of this range, with the daily values behind them.",
+			empty:       "No data in this range",
+			queries: []query{metrics("day", "days.sleep_score", "days.readiness_score", "days.activity_score",
+				"days.total_sleep_duration", "days.average_hrv", "days.lowest_heart_rate", "days.steps")},
+			kind: numbers().
+				GraphMode(common.BigValueGraphModeArea).
+				ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"mean"})).
+				ColorScheme(fixed(neutral)),
+			fields: append(scores,
+				named("Total sleep duration").title("Asleep").unit("dthms").colour(sleepColour),
+				named("Average HRV").title("HRV at night").decimals(0).colour(sleepColour),
+				named("Lowest heart rate").decimals(0).colour(sleepColour),
+				named("Steps").unit("locale").decimals(0).colour(activityColour),
+			),
+		}).
+		add(14, 9, panel{
+			title:       "Scores",
+			description: "Oura's daily scores as averages of seven days. Dashed lines mark good (70) and optimal (85).",
+			empty:       "No score in this range",
+			queries:     []query{metrics("day", "days.sleep_score", "days.readiness_score", "days.activity_score").mean(7)},
+			kind: lines().
+				Min(40).
+				Max(100).
+				ShowPoints(common.VisibilityModeNever).
+				Thresholds(just(from("transparent", step(70, neutral), step(85, optimal)))).
+				ThresholdsStyle(common.NewGraphThresholdsStyleConfigBuilder().Mode(common.GraphThresholdsStyleModeDashed)),
+			fields: scores,
+		}).
+		add(10, 9, panel{
+			title:       "Compared with the range before",
+			description: "Averages of this range and of the range of the same length before it.",
+			empty:       "No data in this range",
+			queries:     []query{table("overview/compared")},
+			kind:        rows().Decimals(1),
+			fields: []field{
+				named("Metric").width(170),
+				named("Change").unit("percent").
+					set("custom.cellOptions", map[string]string{"type": "color-text"}).
+					steps(from(attention, step(-5, "text"), step(5, optimal))),
+				named("Days").decimals(0).width(60),
+			},
+		}).
+		add(24, 6, panel{
+			title:       "Calendar",
+			description: "One cell a day and one column a week, for the score selected above.",
+			empty:       "No score in this range",
+			queries:     []query{series("overview/calendar")},
+			kind: heatmap.NewPanelBuilder().
+				Color(heatmap.NewHeatmapColorOptionsBuilder().
+					Mode(heatmap.HeatmapColorModeScheme).Scheme("Cividis").Steps(64).Min(50).Max(95).Exponent(0.5)).
+				CellGap(2).
+				ShowValue(common.VisibilityModeAuto).
+				HideLegend().
+				YAxis(heatmap.NewYAxisConfigBuilder().AxisPlacement(common.AxisPlacementLeft)),
+		}).
+		add(24, 7, panel{
+			title:       "Days",
+			description: "Scores, stress and resilience of each day, for the last year of this range at most.",
+			empty:       "No data in this range",
+			queries:     []query{series("overview/days")},
+			kind:        cells().Thresholds(just(bands)).ColorScheme(byThresholds()),
+			fields: []field{
+				named("Stress").mapped(stressDays),
+				named("Resilience").mapped(resilience),
+			},
+		}).
+		add(8, 8, panel{
+			title:       "Sleep",
+			description: "Hours of each sleep stage in the main sleep.",
+			empty:       "No night in this range",
+			queries:     []query{series("sleep/stages")},
+			kind:        stackedBars().Unit("suffix: h").Decimals(1),
+			fields: []field{
+				named("Deep").colour(deep), named("REM").colour(rem),
+				named("Light").colour(light), named("Awake").colour(awake),
+			},
+		}).
+		add(8, 8, panel{
+			title:       "HRV at night",
+			description: "Average heart rate variability (RMSSD) of each night, with the range of one deviation around the 60 days before.",
+			empty:       "No night in this range",
+			queries:     []query{series("overview/usual", "$column", "average_hrv", "$title", "HRV")},
+			kind:        lines().Unit("suffix: ms").Decimals(0),
+			fields:      usual("HRV", sleepColour),
+		}).
+		add(8, 8, panel{
+			title:       "Lowest heart rate",
+			description: "Lowest heart rate of each night, with the range of one deviation around the 60 days before.",
+			empty:       "No night in this range",
+			queries:     []query{series("overview/usual", "$column", "lowest_heart_rate", "$title", "Lowest heart rate")},
+			kind:        lines().Unit("suffix: bpm").Decimals(0),
+			fields:      usual("Lowest heart rate", workoutHeart),
+		}).
+		add(12, 8, panel{
+			title:       "Steps",
+			description: "Steps of each day, and their average over seven days.",
+			empty:       "No activity in this range",
+			queries:     []query{metrics("day", "days.steps"), metrics("day", "days.steps").mean(7)},
+			kind:        lines().Unit("locale").Decimals(0).Min(0),
+		}).
+		add(12, 8, panel{
+			title:       "Latest workouts",
+			description: "The newest twenty workouts in this range.",
+			empty:       "No workout in this range",
+			queries:     []query{table("overview/workouts")},
+			kind:        rows(),
+			fields: []field{
+				named("Duration").unit("dthms"),
+				named("Energy").unit("suffix: kcal").decimals(0),
+				named("Distance").unit("lengthm"),
+			},
+		}).
+		add(24, 9, panel{
+			title:       "Weeks",
+			description: "Weekly averages, newest week first. The last column shows how many days a week has data.",
+			empty:       "No data in this range",
+			queries:     []query{table("overview/weeks")},
+			kind:        rows().Decimals(0),
+			fields: []field{
+				named("Sleep").steps(bands).set("custom.cellOptions", colouredText),
+				named("Readiness").steps(bands).set("custom.cellOptions", colouredText),
+				named("Activity").steps(bands).set("custom.cellOptions", colouredText),
+				named("Asleep").unit("dthms"),
+				named("HRV").unit("suffix: ms"),
+				named("Lowest heart rate").unit("suffix: bpm"),
+				named("Steps").unit("locale"),
+			},
+		})
+}
+
+var colouredText = map[string]string{"type": "color-text"}
+
+// A line with its usual range as a band and the middle of the range as a dashed line.
+func usual(name, colour string) []field {
+	return []field{
+		named(name).colour(colour),
+		named("Usual").colour(neutral).dashed().set("custom.showPoints", "never"),
+		named("Upper").colour(neutral).fillTo("Lower").set("custom.showPoints", "never"),
+		named("Lower").colour(neutral).noLine().set("custom.showPoints", "never"),
+	}
+}
+
+func scoreVariable() *dashboard.CustomVariableBuilder {
+	return dashboard.NewCustomVariableBuilder("score").
+		Label("Score in the calendar").
+		Values(dashboard.StringOrMap{String: ptr("Readiness : readiness_score, Sleep : sleep_score, Activity : activity_score")}).
+		Current(dashboard.VariableOption{
+			Selected: ptr(true),
+			Text:     dashboard.StringOrArrayOfString{String: ptr("Readiness")},
+			Value:    dashboard.StringOrArrayOfString{String: ptr("readiness_score")},
+		})
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
+
+// A panel with the texts and queries that every kind of panel has.
+type panel struct {
+	title string
+	// One sentence: the values, and how to read them.
+	description string
+	// Shown in place of the panel's content when a query returns no data.
+	empty   string
+	queries []query
+	// The kind of the panel with its own options.
+	kind cog.Builder[dashboard.Panel]
+	// Display of single fields by their name.
+	fields []field
+	// A time range of its own, for example 30d.
+	last string
+	// Links of the panel's title.
+	links []dashboard.DashboardLink
+}
+
+func (p panel) build() (dashboard.Panel, error) {
+	built, err := p.kind.Build()
+	if err != nil {
+		return built, err
+	}
+	built.Title, built.Description = ptr(p.title), ptr(p.description)
+	built.Datasource = ptr(source())
+	for index, query := range p.queries {
+		query.RefID = string(rune('A' + index))
+		query.Datasource = source()
+		built.Targets = append(built.Targets, dataquery{query})
+	}
+	if p.last != "" {
+		built.TimeFrom, built.HideTimeOverride = ptr(p.last), ptr(true)
+	}
+	built.Links = p.links
+	if built.FieldConfig == nil {
+		built.FieldConfig = dashboard.NewFieldConfigSource()
+	}
+	if p.empty != "" {
+		built.FieldConfig.Defaults.NoValue = ptr(p.empty)
+	}
+	for _, field := range p.fields {
+		built.FieldConfig.Overrides = append(built.FieldConfig.Overrides, field.override())
+	}
+	return built, nil
+}
+
+// Display options of one field.
+type field struct {
+	name       string
+	properties []dashboard.DynamicConfigValue
+}
+
+// Options of the field with this name.
+func named(name string) field { return field{name: name} }
+
+func (f field) set(id string, value any) field {
+	f.properties = append(f.properties[:len(f.properties):len(f.properties)],
+		dashboard.DynamicConfigValue{Id: id, Value: value})
+	return f
+}
+
+func (f field) title(title string) field { return f.set("displayName", title) }
+func (f field) unit(unit string) field   { return f.set("unit", unit) }
+func (f field) decimals(count int) field { return f.set("decimals", count) }
+func (f field) rightAxis() field         { return f.set("custom.axisPlacement", "right") }
+func (f field) hidden() field {
+	return f.set("custom.hideFrom", map[string]bool{"viz": true, "legend": true, "tooltip": true})
+}
+func (f field) width(pixels int) field { return f.set("custom.width", pixels) }
+func (f field) bars() field            { return f.set("custom.drawStyle", "bars").set("custom.fillOpacity", 60) }
+func (f field) dashed() field {
+	return f.set("custom.lineStyle", map[string]any{"fill": "dash", "dash": []int{6, 6}}).set("custom.lineWidth", 1)
+}
+func (f field) noLine() field { return f.set("custom.lineWidth", 0) }
+func (f field) fillTo(name string) field {
+	return f.set("custom.fillBelowTo", name).set("custom.fillOpacity", 12).noLine()
+}
+func (f field) mapped(m ...any) field { return f.set("mappings", m) }
+func (f field) steps(t thresholds) field {
+	return f.set("thresholds", t).set("color", map[string]any{"mode": "thresholds"})
+}
+func (f field) colour(colour string) field {
+	return f.set("color", map[string]any{"mode": "fixed", "fixedColor": colour})
+}
+
+func (f field) override() dashboard.DashboardFieldConfigSourceOverrides {
+	return dashboard.DashboardFieldConfigSourceOverrides{
+		Matcher:    dashboard.MatcherConfig{Id: "byName", Options: f.name},
+		Properties: f.properties,
+	}
+}

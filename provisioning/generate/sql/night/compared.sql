@@ -1,0 +1,23 @@
+WITH night AS (
+  SELECT day, bedtime_start AS start, bedtime_end AS finish
+  FROM nights
+  WHERE $__timeFilter(bedtime_end)
+  ORDER BY bedtime_end DESC
+  LIMIT 1
+), points AS (
+  SELECT nights.day, (samples.time - nights.bedtime_start) / 900 AS quarter, avg(samples.value) AS value
+  FROM nights
+  JOIN samples ON samples.series = '$series' AND samples.document = nights.document
+    AND samples.time BETWEEN nights.bedtime_start AND nights.bedtime_end
+  WHERE nights.day BETWEEN (SELECT date(day, '-28 days') FROM night) AND (SELECT day FROM night)
+  GROUP BY 1, 2
+)
+SELECT night.start + quarter * 900 AS time,
+  max(iif(points.day = night.day, value, NULL)) AS "$title",
+  percentile(iif(points.day = night.day, NULL, value), 25) AS "Lower",
+  median(iif(points.day = night.day, NULL, value)) AS "Usual",
+  percentile(iif(points.day = night.day, NULL, value), 75) AS "Upper"
+FROM points CROSS JOIN night
+WHERE night.start + quarter * 900 <= night.finish
+GROUP BY quarter
+ORDER BY 1

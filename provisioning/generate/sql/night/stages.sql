@@ -1,0 +1,6 @@
+WITH night AS (SELECT max(day) AS day FROM nights WHERE $__timeFilter(bedtime_end))
+SELECT time, stage AS "Stage" FROM hypnogram JOIN night USING (day)
+UNION ALL
+-- A state lasts until the next one, so the end of the night needs a row of its own.
+SELECT bedtime_end, NULL FROM nights JOIN night USING (day)
+ORDER BY 1

@@ -1,0 +1,12 @@
+SELECT local_midnight($__dayGroup(day, 'week')) AS time,
+  max(iif(strftime('%w', day) = '0', $score, NULL)) AS "Sun",
+  max(iif(strftime('%w', day) = '6', $score, NULL)) AS "Sat",
+  max(iif(strftime('%w', day) = '5', $score, NULL)) AS "Fri",
+  max(iif(strftime('%w', day) = '4', $score, NULL)) AS "Thu",
+  max(iif(strftime('%w', day) = '3', $score, NULL)) AS "Wed",
+  max(iif(strftime('%w', day) = '2', $score, NULL)) AS "Tue",
+  max(iif(strftime('%w', day) = '1', $score, NULL)) AS "Mon"
+FROM days
+WHERE $__dayFilter(day)
+GROUP BY 1
+ORDER BY 1
