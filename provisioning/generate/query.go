@@ -92,3 +92,8 @@ func (a annotation) build() dashboard.AnnotationQuery {
 type dataquery struct{ query }
 
 func (q dataquery) Equals(other variants.Dataquery) bool { return reflect.DeepEqual(q, other) }
+
+// Moves to another time zone, which change clock times and rhythms.
+func moves() annotation {
+	return annotation{name: "Time zone moves", colour: optimal, query: table("annotations/time_zone")}
+}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/grafana/grafana-foundation-sdk/go/bargauge"
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
@@ -201,3 +203,21 @@ var resilience = values(
 	value{"strong", "Strong", "#5A8FBF"},
 	value{"exceptional", "Exceptional", optimal},
 )
+
+// Hours from midnight as clock times: -1.25 is 22:45 of the evening before. A mapping covers ten
+// minutes, because Grafana has no unit for times of day.
+func clock() []any {
+	var mappings []any
+	for tens := -12 * 6; tens < 18*6; tens++ {
+		minutes := (tens*10 + 24*60) % (24 * 60)
+		mappings = append(mappings, map[string]any{
+			"type": "range",
+			"options": map[string]any{
+				"from":   float64(tens) / 6,
+				"to":     float64(tens+1)/6 - 0.0001,
+				"result": map[string]any{"text": fmt.Sprintf("%d:%02d", minutes/60, minutes%60)},
+			},
+		})
+	}
+	return mappings
+}

@@ -6,14 +6,15 @@ import (
 
 // Last night, and the day so far.
 func today() *page {
-	page := newPage("oura-today", "Today", "Last night, and the day so far", "now-1d/d+18h", "now/d")
+	const noNight = "No night since yesterday evening"
+	page := newPage("oura-today", "Oura today", "Last night, and the day so far", "now-1d/d+18h", "now/d")
 	page.refresh = "15m"
 	return page.
 		mark(
 			events("Workouts", "workouts", activityColour).on(),
 			events("Tags", "tags", neutral).on(),
 			events("Sessions", "sessions", recoveryColour),
-			events("Rest mode", "rest_mode", attention).on(),
+			events("Rest mode (readings differ)", "rest_mode", attention).on(),
 		).
 		add(24, 4, panel{
 			title:       "Scores",
@@ -26,39 +27,51 @@ func today() *page {
 				ColorMode(common.BigValueColorModeValue).
 				Thresholds(just(bands)).
 				ColorScheme(byThresholds()),
+			fields: []field{
+				named("Sleep score").title("Sleep"),
+				named("Readiness score").title("Readiness"),
+				named("Activity score").title("Activity"),
+			},
 		}).
-		add(12, 4, panel{
+		add(24, 4, panel{
 			title:       "Last night",
 			description: "The main sleep of the night in this range.",
-			empty:       "No night since yesterday evening",
-			queries:     []query{table("today/last_night")},
-			kind:        numbers().GraphMode(common.BigValueGraphModeNone),
+			empty:       noNight,
+			queries:     []query{table("night/numbers")},
+			kind:        numbers().ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/")),
+			fields:      nightNumbers(),
+		}).
+		add(10, 9, panel{
+			title:       "Compared with your usual",
+			description: "Last night against the 60 nights before, the most unusual value first, in deviations (σ) from the average.",
+			empty:       "Needs a night in this range and 14 nights before it",
+			queries:     []query{table("today/unusual")},
+			kind:        rows(),
 			fields: []field{
-				named("Asleep").unit("dthms"),
-				named("Efficiency").unit("percent"),
-				named("To fall asleep").unit("dthms"),
-				named("HRV").unit("suffix: ms").decimals(0),
-				named("Lowest heart rate").unit("suffix: bpm").decimals(0),
-				named("Breathing").unit("suffix: /min").decimals(1),
+				named("Difference").unit("suffix: σ").decimals(1).
+					set("min", -4).set("max", 4).
+					set("custom.cellOptions", map[string]string{"type": "color-text"}).
+					steps(from(attention, step(-2, "text"), step(2, attention))),
 			},
 		}).
-		add(12, 4, panel{
-			title:       "Today so far",
-			description: "Activity of the day in progress. Oura's activity day starts at 4:00.",
-			empty:       "No activity yet",
-			queries:     []query{table("today/activity")},
-			kind:        numbers().GraphMode(common.BigValueGraphModeNone),
-			fields: []field{
-				named("Steps").unit("locale").decimals(0),
-				named("Active energy").unit("suffix: kcal").decimals(0),
-				named("Brisk movement").unit("dthms"),
-				named("Sitting").unit("dthms"),
-			},
+		add(7, 9, panel{
+			title:       "Readiness",
+			description: "Oura's contributors of the readiness score, the lowest first.",
+			empty:       "Oura has no readiness score yet",
+			queries:     []query{table("today/readiness")},
+			kind:        horizontalBars().Thresholds(just(bands)).ColorScheme(byThresholds()),
+		}).
+		add(7, 9, panel{
+			title:       "Sleep",
+			description: "Oura's contributors of the sleep score, the lowest first.",
+			empty:       "Oura has no sleep score yet",
+			queries:     []query{table("today/sleep")},
+			kind:        horizontalBars().Thresholds(just(bands)).ColorScheme(byThresholds()),
 		}).
 		add(24, 4, panel{
 			title:       "Sleep stages",
 			description: "Stages of the main sleep, every five minutes.",
-			empty:       "No night since yesterday evening",
+			empty:       noNight,
 			queries:     []query{series("night/stages")},
 			kind:        states().Legend(legend()),
 			fields:      []field{named("Stage").mapped(stages)},
@@ -66,14 +79,55 @@ func today() *page {
 		add(24, 7, panel{
 			title:       "Heart rate at night",
 			description: "Every quarter of an hour, with the middle half of the 28 nights before at the same time after going to bed.",
-			empty:       "No night since yesterday evening",
+			empty:       noNight,
 			queries:     []query{series("night/compared", "$series", "sleep.heart_rate", "$title", "Heart rate")},
 			kind:        lines().Unit("suffix: bpm").Decimals(0),
+			fields:      usual("Heart rate", workoutHeart),
+		}).
+		add(16, 8, panel{
+			title:       "Heart rate",
+			description: "All heart rates of this range, by source.",
+			empty:       "No heart rate yet",
+			queries:     []query{series("heart/by_source")},
+			kind:        lines().Unit("suffix: bpm").Decimals(0).LineWidth(1),
 			fields: []field{
-				named("Heart rate").colour(sleepColour),
-				named("Usual").colour(neutral).dashed(),
-				named("Upper").colour(neutral).fillTo("Lower"),
-				named("Lower").colour(neutral).noLine(),
+				named("Sleep").colour(asleepHeart), named("Rest").colour(restingHeart),
+				named("Awake").colour(awakeHeart), named("Workout").colour(workoutHeart),
+			},
+		}).
+		add(8, 8, panel{
+			title:       "Day so far",
+			description: "Activity and stress of the day in progress. Oura's activity day starts at 4:00.",
+			empty:       "No activity yet",
+			queries:     []query{table("today/activity"), table("today/stress")},
+			kind:        numbers().ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/")),
+			fields: []field{
+				named("Steps").unit("locale").decimals(0),
+				named("Goal").unit("percent").decimals(0),
+				named("Brisk").title("Brisk movement").unit("dthms"),
+				named("Sitting").unit("dthms"),
+				named("High stress").unit("dthms"),
+				named("High recovery").unit("dthms"),
+				named("Day").mapped(stressDays),
+			},
+		}).
+		add(16, 6, panel{
+			title:       "Events",
+			description: "Workouts, sessions and tags in this range.",
+			empty:       "No event in this range",
+			queries:     []query{table("today/events")},
+			kind:        rows(),
+		}).
+		add(8, 6, panel{
+			title:       "Data",
+			description: "The last sync, the newest day, and the charge of the ring.",
+			empty:       "Not connected yet",
+			queries:     []query{table("today/data")},
+			kind:        numbers().ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/")),
+			fields: []field{
+				named("Last sync").unit("dateTimeFromNow"),
+				named("With trouble").title("Collections failing").steps(from("text", step(1, attention))),
+				named("Battery").unit("percent").steps(from(attention, step(20, "text"))),
 			},
 		})
 }

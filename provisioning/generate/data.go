@@ -1,0 +1,97 @@
+package main
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+)
+
+// The state of the data: fetched, missing, and the reasons.
+func data() *page {
+	page := newPage("oura-data", "Oura data", "The state of your data: fetched, missing, and why", "now-30d", "now")
+	return page.
+		add(24, 4, panel{
+			title:       "State",
+			description: "Time since the last sync, collections, stored documents, and the share of nights in this range.",
+			empty:       "Not connected yet",
+			queries:     []query{table("data/state")},
+			kind:        numbers().ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/")),
+			fields: []field{
+				named("Since the last sync").unit("dthms"),
+				named("Collections fine").title("Collections up to date"),
+				named("With trouble").title("Collections failing").steps(from("text", step(1, attention))),
+				named("Documents").unit("locale"),
+				named("Nights").unit("percent").decimals(0),
+			},
+		}).
+		add(24, 12, panel{
+			title:       "Coverage",
+			description: "State of each collection and day, for the last year of this range at most.",
+			empty:       "No data yet",
+			queries:     []query{series("data/coverage_by_day")},
+			kind:        cells().Legend(legend()),
+			fields:      nil,
+		}).
+		add(24, 12, panel{
+			title:       "Collections",
+			description: "First and last day, documents, the share of days with data, and the reason for missing data.",
+			empty:       "No data yet",
+			queries:     []query{table("data/collections")},
+			kind:        rows(),
+			fields: []field{
+				named("Collection").width(210),
+				named("Documents").unit("locale"),
+				named("Days with data").unit("percent").decimals(0),
+				named("Fetched").unit("dateTimeFromNow"),
+			},
+		}).
+		add(14, 8, panel{
+			title:       "Gaps",
+			description: "Ranges of days without data, with the reason.",
+			empty:       "No gap in this range",
+			queries:     []query{table("data/gaps")},
+			kind:        rows(),
+		}).
+		add(10, 8, panel{
+			title:       "Queue",
+			description: "Windows that the next sync fetches.",
+			empty:       "The queue is empty",
+			queries:     []query{table("data/queue")},
+			kind:        rows(),
+		}).
+		add(8, 7, panel{
+			title:       "Revisions",
+			description: "Documents that Oura changed after the first fetch, by day.",
+			empty:       "No revision in this range",
+			queries:     []query{series("data/revisions")},
+			kind: lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(70).LineWidth(0).Legend(noLegend()).
+				ColorScheme(fixed(neutral)),
+		}).
+		add(16, 7, panel{
+			title:       "Syncs",
+			description: "Syncs with their requests, documents and errors.",
+			empty:       "No sync in this range",
+			queries:     []query{table("data/syncs")},
+			kind:        rows(),
+			fields: []field{
+				named("Started").unit("dateTimeAsIso"),
+				named("Took").unit("dthms"),
+				named("Documents").unit("locale"),
+				named("Changed").unit("locale"),
+			},
+		}).
+		add(14, 7, panel{
+			title:       "Ring battery",
+			description: "Lowest charge of each step.",
+			empty:       "Oura has no battery level: it needs the scope ring_configuration",
+			queries:     []query{metrics("auto", "ring_battery_level.level").aggregate("min")},
+			kind: lines().Unit("percent").Min(0).Max(100).Decimals(0).Legend(noLegend()).ColorScheme(fixed(optimal)).
+				Thresholds(just(from("transparent", step(20, attention)))),
+		}).
+		add(10, 7, panel{
+			title:       "Rings",
+			description: "Every ring of this account.",
+			empty:       "Oura has no ring: it needs the scope ring_configuration",
+			queries:     []query{table("data/rings")},
+			kind:        rows(),
+			fields:      []field{named("Set up").unit("dateTimeAsIso")},
+		})
+}

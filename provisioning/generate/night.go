@@ -1,0 +1,111 @@
+package main
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+)
+
+// One night in detail. The range is the night, from noon to noon.
+func night() *page {
+	const noNight = "No night in this range: select a range from noon to noon"
+	return newPage("oura-night", "Oura night", "One night in detail", "now-1d/d+12h", "now-1d/d+12h").
+		mark(events("Tags", "tags", neutral).on(), events("Naps", "naps", sleepColour)).
+		add(24, 3, panel{
+			title:       "Night",
+			description: "The night in this range, with links to the night before and the night after.",
+			empty:       noNight,
+			queries:     []query{table("night/around")},
+			kind:        rows().ShowHeader(false),
+			fields: []field{
+				named("Earlier").set("links", rangeLink("Night before", "before")),
+				named("Later").set("links", rangeLink("Night after", "after")).set("custom.align", "right"),
+				named("Night").set("custom.align", "center"),
+				named("before_from").hidden(), named("before_to").hidden(),
+				named("after_from").hidden(), named("after_to").hidden(),
+			},
+		}).
+		add(24, 4, panel{
+			title:       "In numbers",
+			description: "The main sleep of this night.",
+			empty:       noNight,
+			queries:     []query{table("night/numbers")},
+			kind:        numbers().ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/")),
+			fields:      nightNumbers(),
+		}).
+		add(24, 5, panel{
+			title:       "Sleep stages",
+			description: "Stages of the main sleep, every five minutes.",
+			empty:       noNight,
+			queries:     []query{series("night/stages")},
+			kind:        states().Legend(legend()),
+			fields:      []field{named("Stage").mapped(stages)},
+		}).
+		add(24, 7, panel{
+			title:       "Heart rate",
+			description: "Every quarter of an hour, with the middle half of the 28 nights before at the same time after going to bed.",
+			empty:       noNight,
+			queries:     []query{series("night/compared", "$series", "sleep.heart_rate", "$title", "Heart rate")},
+			kind:        lines().Unit("suffix: bpm").Decimals(0),
+			fields:      usual("Heart rate", workoutHeart),
+		}).
+		add(24, 7, panel{
+			title:       "HRV",
+			description: "Heart rate variability (RMSSD), with the middle half of the 28 nights before at the same time after going to bed.",
+			empty:       noNight,
+			queries:     []query{series("night/compared", "$series", "sleep.hrv", "$title", "HRV")},
+			kind:        lines().Unit("suffix: ms").Decimals(0),
+			fields:      usual("HRV", sleepColour),
+		}).
+		add(24, 5, panel{
+			title:       "Movement",
+			description: "Every half minute, from 1 (no motion) to 4 (high activity).",
+			empty:       noNight,
+			queries:     []query{series("night/movement")},
+			kind:        lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(80).LineWidth(0).Min(0).Max(4).Legend(noLegend()).ColorScheme(fixed(neutral)),
+		}).
+		add(12, 8, panel{
+			title:       "Stages in sum",
+			description: "Time in each stage, and the median of the 28 nights before.",
+			empty:       noNight,
+			queries:     []query{table("night/stage_totals")},
+			kind:        rows(),
+			fields: []field{
+				named("This night").unit("dthms"),
+				named("Usual").unit("dthms"),
+			},
+		}).
+		add(12, 8, panel{
+			title:       "Heart by stage",
+			description: "Average heart rate and HRV in each stage.",
+			empty:       noNight,
+			queries:     []query{table("night/by_stage")},
+			kind:        rows().Decimals(0),
+			fields: []field{
+				named("Heart rate").unit("suffix: bpm"),
+				named("HRV").unit("suffix: ms"),
+				named("Duration").unit("dthms"),
+			},
+		})
+}
+
+func nightNumbers() []field {
+	return []field{
+		named("Asleep").unit("dthms"),
+		named("Efficiency").unit("percent"),
+		named("To fall asleep").unit("dthms"),
+		named("To bed").title("Going to bed"),
+		named("Up").title("Getting up"),
+		named("HRV").unit("suffix: ms").decimals(0),
+		named("Lowest heart rate").unit("suffix: bpm").decimals(0),
+		named("Breathing").unit("suffix: /min").decimals(1),
+		named("Temperature").unit("celsius").decimals(2),
+	}
+}
+
+func rangeLink(title, prefix string) []map[string]any {
+	return []map[string]any{{
+		"title":    title,
+		"oneClick": true,
+		"url": "/d/oura-night?${datasource:queryparam}" +
+			"&from=${__data.fields." + prefix + "_from.numeric}&to=${__data.fields." + prefix + "_to.numeric}",
+	}}
+}

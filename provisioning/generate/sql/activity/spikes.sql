@@ -1,0 +1,6 @@
+SELECT time, acute / nullif(chronic, 0) AS "Fatigue against fitness"
+FROM load
+WHERE
+  $__timeFilter(time)
+  AND since > 28
+ORDER BY time

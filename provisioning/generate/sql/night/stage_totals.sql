@@ -1,0 +1,48 @@
+WITH
+  this AS (
+    SELECT *
+    FROM nights
+    WHERE $__timeFilter(bedtime_end)
+    ORDER BY day DESC
+    LIMIT 1
+  ),
+  past AS (
+    SELECT nights.*
+    FROM nights, this
+    WHERE nights.day BETWEEN date(this.day, '-28 days') AND date(this.day, '-1 day')
+  )
+SELECT
+  'Deep' AS "Stage",
+  deep_sleep_duration AS "This night",
+  (
+    SELECT median(deep_sleep_duration)
+    FROM past
+  ) AS "Usual"
+FROM this
+UNION ALL
+SELECT
+  'REM',
+  rem_sleep_duration,
+  (
+    SELECT median(rem_sleep_duration)
+    FROM past
+  )
+FROM this
+UNION ALL
+SELECT
+  'Light',
+  light_sleep_duration,
+  (
+    SELECT median(light_sleep_duration)
+    FROM past
+  )
+FROM this
+UNION ALL
+SELECT
+  'Awake',
+  awake_time,
+  (
+    SELECT median(awake_time)
+    FROM past
+  )
+FROM this

@@ -1,0 +1,10 @@
+SELECT
+  local_midnight(local_day(time)) AS time,
+  format('%02d', local_hour(time)) AS hour,
+  sum(sum) / sum(count) AS "Value"
+FROM heartrate_1h
+WHERE
+  source IN ('awake', 'rest')
+  AND $__timeFilter(time)
+GROUP BY 1, 2
+ORDER BY 1, 2
