@@ -17,6 +17,8 @@ type panel struct {
 	kind cog.Builder[dashboard.Panel]
 	// Display of single fields by their name.
 	fields []field
+	// Texts of values, for all fields.
+	mappings []dashboard.ValueMapping
 	// A time range of its own, for example 30d.
 	last string
 	// Links of the panel's title.
@@ -45,6 +47,7 @@ func (p panel) build() (dashboard.Panel, error) {
 	if p.empty != "" {
 		built.FieldConfig.Defaults.NoValue = ptr(p.empty)
 	}
+	built.FieldConfig.Defaults.Mappings = append(built.FieldConfig.Defaults.Mappings, p.mappings...)
 	for _, field := range p.fields {
 		built.FieldConfig.Overrides = append(built.FieldConfig.Overrides, field.override())
 	}

@@ -61,11 +61,12 @@ func sleep() *page {
 			description: "Going to bed, the middle of sleep and getting up, by the clock at the place you were. Midnight is 0.",
 			empty:       noNight,
 			queries:     []query{series("sleep/bedtimes")},
-			kind:        lines().ShowPoints(common.VisibilityModeNever).Unit("suffix: h").Decimals(1),
+			kind:        lines().ShowPoints(common.VisibilityModeNever).AxisSoftMin(-4).AxisSoftMax(12),
+			mappings:    clock(),
 			fields: []field{
-				named("To bed").title("Going to bed").colour(sleepColour).mapped(clock()...),
-				named("Middle").title("Middle of sleep").colour(neutral).dashed().mapped(clock()...),
-				named("Up").title("Getting up").colour(activityColour).mapped(clock()...),
+				named("To bed").title("Going to bed").colour(sleepColour),
+				named("Middle").title("Middle of sleep").colour(neutral).dashed(),
+				named("Up").title("Getting up").colour(activityColour),
 			},
 		}).
 		add(8, 8, panel{
@@ -73,11 +74,12 @@ func sleep() *page {
 			description: "The window that Oura recommends for going to bed, and the time you went to bed.",
 			empty:       "Oura recommends no bedtime in this range",
 			queries:     []query{series("sleep/recommended")},
-			kind:        lines().Unit("suffix: h").Decimals(1),
+			kind:        lines(),
+			mappings:    clock(),
 			fields: []field{
-				named("From").colour(recoveryColour).noLine().mapped(clock()...),
-				named("Until").colour(recoveryColour).fillTo("From").mapped(clock()...),
-				named("To bed").title("Went to bed").colour(sleepColour).set("custom.drawStyle", "points").mapped(clock()...),
+				named("From").colour(recoveryColour).noLine(),
+				named("Until").colour(recoveryColour).fillTo("From"),
+				named("To bed").title("Went to bed").colour(sleepColour).set("custom.drawStyle", "points"),
 			},
 		}).
 		add(24, 9, panel{
@@ -171,8 +173,8 @@ func sleep() *page {
 			queries:     []query{table("sleep/weekdays")},
 			kind:        rows(),
 			fields: []field{
-				named("To bed").title("Going to bed").mapped(clock()...),
-				named("Up").title("Getting up").mapped(clock()...),
+				named("To bed").title("Going to bed"),
+				named("Up").title("Getting up"),
 				named("Asleep").unit("dthms"),
 			},
 		}).

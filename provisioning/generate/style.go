@@ -204,20 +204,20 @@ var resilience = values(
 	value{"exceptional", "Exceptional", optimal},
 )
 
-// Hours from midnight as clock times: -1.25 is 22:45 of the evening before. A mapping covers ten
-// minutes, because Grafana has no unit for times of day.
-func clock() []any {
-	var mappings []any
-	for tens := -12 * 6; tens < 18*6; tens++ {
-		minutes := (tens*10 + 24*60) % (24 * 60)
-		mappings = append(mappings, map[string]any{
-			"type": "range",
-			"options": map[string]any{
-				"from":   float64(tens) / 6,
-				"to":     float64(tens+1)/6 - 0.0001,
-				"result": map[string]any{"text": fmt.Sprintf("%d:%02d", minutes/60, minutes%60)},
+// Hours from midnight as clock times: -1.25 is 22:45 of the evening before. A mapping covers a
+// quarter of an hour, because Grafana has no unit for times of day.
+func clock() []dashboard.ValueMapping {
+	var mappings []dashboard.ValueMapping
+	for quarter := -8 * 4; quarter < 16*4; quarter++ {
+		minutes := (quarter*15 + 24*60) % (24 * 60)
+		mappings = append(mappings, dashboard.ValueMapping{RangeMap: &dashboard.RangeMap{
+			Type: "range",
+			Options: dashboard.DashboardRangeMapOptions{
+				From:   ptr(float64(quarter) / 4),
+				To:     ptr(float64(quarter+1)/4 - 0.001),
+				Result: dashboard.ValueMappingResult{Text: ptr(fmt.Sprintf("%d:%02d", minutes/60, minutes%60))},
 			},
-		})
+		}})
 	}
 	return mappings
 }

@@ -43,11 +43,12 @@ func today() *page {
 		}).
 		add(10, 9, panel{
 			title:       "Compared with your usual",
-			description: "Last night against the 60 nights before, the most unusual value first, in deviations (σ) from the average.",
+			description: "Last night against the 60 nights before, the most unusual value first, in spreads (σ) from the median.",
 			empty:       "Needs a night in this range and 14 nights before it",
 			queries:     []query{table("today/unusual")},
 			kind:        rows(),
 			fields: []field{
+				named("Measurement").width(170),
 				named("Difference").unit("suffix: σ").decimals(1).
 					set("min", -4).set("max", 4).
 					set("custom.cellOptions", map[string]string{"type": "color-text"}).

@@ -1,15 +1,10 @@
 SELECT
   CASE strftime('%w', day)
-    WHEN '1' THEN 'Mon'
-    WHEN '2' THEN 'Tue'
-    WHEN '3' THEN 'Wed'
-    WHEN '4' THEN 'Thu'
-    WHEN '5' THEN 'Fri'
-    WHEN '6' THEN 'Sat'
-    ELSE 'Sun'
+    WHEN '1' THEN 'Monday' WHEN '2' THEN 'Tuesday' WHEN '3' THEN 'Wednesday' WHEN '4' THEN 'Thursday'
+    WHEN '5' THEN 'Friday' WHEN '6' THEN 'Saturday' ELSE 'Sunday'
   END AS "Morning of",
-  median(bedtime) / 3600.0 AS "To bed",
-  median(wake) / 3600.0 AS "Up",
+  strftime('%H:%M', (median(bedtime) + 86400) % 86400, 'unixepoch') AS "To bed",
+  strftime('%H:%M', (median(wake) + 86400) % 86400, 'unixepoch') AS "Up",
   median(slept) AS "Asleep",
   count(*) AS "Nights"
 FROM sleep_times
