@@ -14,7 +14,7 @@ WITH epochs AS MATERIALIZED (
     JOIN epochs AS before ON before.number = today.number - 1 AND before.epoch = today.epoch
     GROUP BY 1
 )
-SELECT day, local_midnight(day) AS time,
+SELECT agreement.day, calendar.time,
        iif(count(*) OVER seven >= 5, 200 * avg(same) OVER seven - 100, NULL) AS seven,
        iif(count(*) OVER month >= 20, 200 * avg(same) OVER month - 100, NULL) AS month
 FROM (
@@ -22,6 +22,7 @@ FROM (
     FROM asleep AS today
     JOIN asleep AS before ON before.number = today.number - 1
     LEFT JOIN both ON both.number = today.number
-)
+) AS agreement
+JOIN calendar ON calendar.day = agreement.day
 WINDOW seven AS (ORDER BY number RANGE BETWEEN 6 PRECEDING AND CURRENT ROW),
        month AS (ORDER BY number RANGE BETWEEN 27 PRECEDING AND CURRENT ROW)
