@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::pending::LOGIN_SECONDS;
 use super::vault::PendingLogin;
 use super::{DataSource, DataSourceError};
-use crate::lock::lock;
 use crate::oura::Secret;
 use crate::oura::oauth::{Grant, OAuthError};
 use crate::store::Trigger;
@@ -80,7 +79,7 @@ impl DataSource {
     pub async fn disconnect(&self) -> Result<(), DataSourceError> {
         let inner = &self.inner;
         inner.writable()?;
-        let sync = lock(&inner.sync).take();
+        let sync = inner.sync.lock().take();
         if let Some(sync) = sync {
             sync.stop().await;
         }

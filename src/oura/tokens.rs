@@ -15,14 +15,14 @@ mod tests;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
+use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use super::Secret;
 use super::oauth::{Grant, OAuth, OAuthError};
-use crate::lock::lock;
 use crate::time::{Clock, Instant};
 
 /// Where a grant is kept. Each call is durable when it returns, and may block for as long as a disk takes.
@@ -216,11 +216,11 @@ impl Inner {
     }
 
     fn over(&self) -> Option<TokenError> {
-        lock(&self.over).clone()
+        self.over.lock().clone()
     }
 
     fn declare_over(&self, over: Option<TokenError>) {
-        *lock(&self.over) = over;
+        *self.over.lock() = over;
     }
 
     /// The login is over. If that cannot be kept, it will be found out again.

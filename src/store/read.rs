@@ -2,17 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arrow::array::ArrayRef;
+use parking_lot::Mutex;
 use rusqlite::types::Value;
 use rusqlite::{Column, Rows, Statement, ffi};
 
 use super::column::ColumnBuilder;
 use super::guard::{Guarded, Refusal, open_functions};
 use super::is_for_queries;
-use crate::lock::lock;
 use crate::time::Tz;
 
 /// Virtual machine instructions between two looks at the clock: well under a millisecond.
@@ -178,12 +178,12 @@ impl Readers {
     }
 
     fn take(&self) -> rusqlite::Result<Guarded> {
-        let idle = lock(&self.idle).pop();
+        let idle = self.idle.lock().pop();
         idle.map_or_else(|| Guarded::open(&self.path, self.closed, self.zone), Ok)
     }
 
     fn put(&self, reader: Guarded) {
-        let mut idle = lock(&self.idle);
+        let mut idle = self.idle.lock();
         if idle.len() < self.size {
             idle.push(reader);
         }

@@ -19,24 +19,24 @@ struct Memory {
 
 impl GrantVault for Memory {
     fn load(&self) -> Result<Option<Grant>, String> {
-        Ok(self.grant.lock().unwrap().clone())
+        Ok(self.grant.lock().clone())
     }
 
     fn save(&self, grant: &Grant) -> Result<(), String> {
         if self.full.load(Ordering::SeqCst) {
             return Err("no space".to_owned());
         }
-        *self.grant.lock().unwrap() = Some(grant.clone());
+        *self.grant.lock() = Some(grant.clone());
         Ok(())
     }
 
     fn clear(&self) -> Result<(), String> {
-        *self.grant.lock().unwrap() = None;
+        *self.grant.lock() = None;
         Ok(())
     }
 
     fn ended(&self) -> Result<Option<String>, String> {
-        let (grant, ended) = (self.grant.lock().unwrap(), self.ended.lock().unwrap());
+        let (grant, ended) = (self.grant.lock(), self.ended.lock());
         Ok(ended
             .as_ref()
             .filter(|(of, _)| Some(of) == grant.as_ref())
@@ -44,7 +44,7 @@ impl GrantVault for Memory {
     }
 
     fn end(&self, reason: &str) -> Result<(), String> {
-        *self.ended.lock().unwrap() = self.load()?.map(|grant| (grant, reason.to_owned()));
+        *self.ended.lock() = self.load()?.map(|grant| (grant, reason.to_owned()));
         Ok(())
     }
 }
