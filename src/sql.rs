@@ -203,7 +203,7 @@ mod tests {
             texts,
             ["SELECT", "'it''s'", ",", "\"a\"\"b\"", ",", "[c]", "/* x */", "-- y", "$__from"]
         );
-        assert_eq!(sql.tokens().last().map(|token| token.offset), Some(42));
+        assert_eq!(sql.tokens().last().map(|token| token.offset), Some(39));
     }
 
     #[test]
