@@ -34,7 +34,9 @@ export function partsOf(key: string): [table: string, column: string] | undefine
  */
 export function filtersOn(metrics: Metric[], filters: AdHocVariableFilter[]): Filter[] {
   const tables = new Set(metrics.map((metric) => partsOf(nameOf(metric))?.[0]));
-  return filters.filter(({ key }) => key && (!key.includes('.') || tables.has(partsOf(key)?.[0]))).map(asFilter);
+  return filters
+    .filter(({ key }) => key && (!key.includes('.') || tables.has(partsOf(key)?.[0])))
+    .map(asFilter);
 }
 
 function asFilter({ key: column, operator, value, values = [] }: AdHocVariableFilter): Filter {
@@ -42,7 +44,13 @@ function asFilter({ key: column, operator, value, values = [] }: AdHocVariableFi
   if (several) {
     return { column, operator: several, values: (values.length > 0 ? values : [value]).map(typed) };
   }
-  return fromPattern(column, operator, value) ?? { column, operator: operator as FilterOperator, value: typed(value) };
+  return (
+    fromPattern(column, operator, value) ?? {
+      column,
+      operator: operator as FilterOperator,
+      value: typed(value),
+    }
+  );
 }
 
 /**

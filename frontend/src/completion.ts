@@ -53,10 +53,21 @@ function columnsFor({ tables }: Schema, sql: string): Suggestion[] {
   }));
 }
 
-function names({ tables, macros, functions, sqliteFunctions }: Schema, variables: string[]): Suggestion[] {
+function names(
+  { tables, macros, functions, sqliteFunctions }: Schema,
+  variables: string[]
+): Suggestion[] {
   return [
-    ...tables.map(({ name, description }) => ({ label: name, kind: 'table' as const, documentation: description })),
-    ...variables.map((label) => ({ label, kind: 'variable' as const, detail: 'variable of the dashboard' })),
+    ...tables.map(({ name, description }) => ({
+      label: name,
+      kind: 'table' as const,
+      documentation: description,
+    })),
+    ...variables.map((label) => ({
+      label,
+      kind: 'variable' as const,
+      detail: 'variable of the dashboard',
+    })),
     ...macros.map(({ name, usage, description }) => ({
       label: `$${name}`,
       kind: 'macro' as const,
@@ -69,13 +80,19 @@ function names({ tables, macros, functions, sqliteFunctions }: Schema, variables
       detail: usage,
       documentation: description,
     })),
-    ...sqliteFunctions.filter((name) => /^\w+$/.test(name)).map((label) => ({ label, kind: 'function' as const })),
+    ...sqliteFunctions
+      .filter((name) => /^\w+$/.test(name))
+      .map((label) => ({ label, kind: 'function' as const })),
     ...KEYWORDS.split(', ').map((label) => ({ label, kind: 'keyword' as const })),
   ];
 }
 
 /** Completes in this editor only, until the returned disposable is disposed of: Monaco shares providers among all editors of a language. */
-export function registerCompletion(monaco: Monaco, editor: MonacoEditor, schema: Schema): monacoTypes.IDisposable {
+export function registerCompletion(
+  monaco: Monaco,
+  editor: MonacoEditor,
+  schema: Schema
+): monacoTypes.IDisposable {
   const kinds = {
     column: monaco.languages.CompletionItemKind.Field,
     table: monaco.languages.CompletionItemKind.Struct,
@@ -108,7 +125,10 @@ export function registerCompletion(monaco: Monaco, editor: MonacoEditor, schema:
 }
 
 /** The word being typed, with the `$` that Monaco does not count as part of it. */
-function wordAt(model: monacoTypes.editor.ITextModel, { lineNumber, column }: monacoTypes.Position) {
+function wordAt(
+  model: monacoTypes.editor.ITextModel,
+  { lineNumber, column }: monacoTypes.Position
+) {
   const { startColumn, endColumn } = model.getWordUntilPosition({ lineNumber, column });
   const dollar = model
     .getLineContent(lineNumber)
@@ -116,5 +136,10 @@ function wordAt(model: monacoTypes.editor.ITextModel, { lineNumber, column }: mo
     .endsWith('$')
     ? 1
     : 0;
-  return { startLineNumber: lineNumber, endLineNumber: lineNumber, startColumn: startColumn - dollar, endColumn };
+  return {
+    startLineNumber: lineNumber,
+    endLineNumber: lineNumber,
+    startColumn: startColumn - dollar,
+    endColumn,
+  };
 }

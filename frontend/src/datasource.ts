@@ -14,7 +14,14 @@ import { AnnotationSource } from './annotations';
 import { interpolateFilter, interpolateSql, valuesOf } from './interpolation';
 import { inWords } from './metrics';
 import { Resources } from './resources';
-import { DEFAULT_METRICS, DEFAULT_QUERY, type OuraOptions, type Metric, type OuraQuery, type Schema } from './types';
+import {
+  DEFAULT_METRICS,
+  DEFAULT_QUERY,
+  type OuraOptions,
+  type Metric,
+  type OuraQuery,
+  type Schema,
+} from './types';
 import { OuraVariables } from './variables';
 
 const MOST_VALUES = 100;
@@ -47,11 +54,17 @@ export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions
   }
 
   getQueryDisplayText(query: OuraQuery): string {
-    return query.queryType === 'metrics' ? inWords({ ...DEFAULT_METRICS, ...query }) : (query.rawSql ?? '');
+    return query.queryType === 'metrics'
+      ? inWords({ ...DEFAULT_METRICS, ...query })
+      : (query.rawSql ?? '');
   }
 
   /** Ad-hoc filters are for metrics. SQL is run as it is written: which of its tables a condition would belong to, only its author knows. */
-  applyTemplateVariables(query: OuraQuery, scopedVars: ScopedVars, adHoc: AdHocVariableFilter[] = []): OuraQuery {
+  applyTemplateVariables(
+    query: OuraQuery,
+    scopedVars: ScopedVars,
+    adHoc: AdHocVariableFilter[] = []
+  ): OuraQuery {
     switch (query.queryType) {
       case 'metrics': {
         const { metrics = [], filters = [] } = query;
@@ -82,7 +95,9 @@ export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions
     return filterKeys(await this.getSchema());
   }
 
-  async getTagValues({ key }: DataSourceGetTagValuesOptions<OuraQuery>): Promise<MetricFindValue[]> {
+  async getTagValues({
+    key,
+  }: DataSourceGetTagValuesOptions<OuraQuery>): Promise<MetricFindValue[]> {
     const parts = partsOf(key);
     return parts ? (await this.getValues(...parts)).map((text) => ({ text, value: text })) : [];
   }

@@ -41,14 +41,22 @@ describe('interpolation', () => {
   it("leaves the backend's macros to the backend", () => {
     const interval = { text: '1h', value: '1h' };
     const repeated = { text: 'running', value: 'running' };
-    interpolateSql('SELECT $__interval', { __interval: interval, __interval_ms: interval, activity: repeated });
+    interpolateSql('SELECT $__interval', {
+      __interval: interval,
+      __interval_ms: interval,
+      activity: repeated,
+    });
 
     expect(replace).toHaveBeenCalledWith('SELECT $__interval', { activity: repeated }, formatValue);
   });
 });
 
 describe('a variable in the builder', () => {
-  const HELD: Record<string, string | string[]> = { $kind: ['walking', 'running'], $low: '40', $metric: 'days.steps' };
+  const HELD: Record<string, string | string[]> = {
+    $kind: ['walking', 'running'],
+    $low: '40',
+    $metric: 'days.steps',
+  };
 
   /** Grafana's: every variable of a text through the format. */
   const replace = (text: string, _vars: ScopedVars, format: (value: string | string[]) => string) =>
@@ -67,10 +75,9 @@ describe('a variable in the builder', () => {
 
   it('is compared with as what it is', () => {
     expect(interpolateFilter({ column: 'bpm', operator: '>', value: '$low' }, {}).value).toBe(40);
-    expect(interpolateFilter({ column: 'activity', operator: 'in', values: ['yoga', '$kind'] }, {}).values).toEqual([
-      'yoga',
-      'walking',
-      'running',
-    ]);
+    expect(
+      interpolateFilter({ column: 'activity', operator: 'in', values: ['yoga', '$kind'] }, {})
+        .values
+    ).toEqual(['yoga', 'walking', 'running']);
   });
 });

@@ -22,7 +22,9 @@ export function variableNames(): string[] {
 }
 
 export function interpolateSql(sql: string, scopedVars: ScopedVars): string {
-  const variables = Object.fromEntries(Object.entries(scopedVars).filter(([name]) => !BACKEND_MACROS.includes(name)));
+  const variables = Object.fromEntries(
+    Object.entries(scopedVars).filter(([name]) => !BACKEND_MACROS.includes(name))
+  );
   return getTemplateSrv().replace(sql, variables, formatValue);
 }
 
@@ -43,7 +45,9 @@ export function formatValue(value: Value, variable: Variable): string {
 /** A filter compares with what its variables hold; `in` and `not in` with every value of a variable that holds several. */
 export function interpolateFilter(filter: Filter, scopedVars: ScopedVars): Filter {
   const of = (value: FilterValue) =>
-    typeof value === 'string' && value.includes('$') ? valuesOf(value, scopedVars).map(typed) : [value];
+    typeof value === 'string' && value.includes('$')
+      ? valuesOf(value, scopedVars).map(typed)
+      : [value];
   const { operator, value, values = [] } = filter;
   return arity(operator) === 'several'
     ? { ...filter, values: values.flatMap(of) }

@@ -22,10 +22,12 @@ describe('a pasted address', () => {
     });
   });
 
-  it.each(['', 'hello', 'http://localhost:3000/connections/datasources/edit/oura', 'http://localhost/?code=c0de'])(
-    'without an answer gives nothing: %p',
-    (address) => {
-      expect(answerInAddress(address)).toBeUndefined();
-    }
-  );
+  it.each([
+    '',
+    'hello',
+    'http://localhost:3000/connections/datasources/edit/oura',
+    'http://localhost/?code=c0de',
+  ])('without an answer gives nothing: %p', (address) => {
+    expect(answerInAddress(address)).toBeUndefined();
+  });
 });

@@ -1,5 +1,12 @@
 /** What the metrics builder offers, of what the schema lists. Knows nothing of components. */
-import type { FilterOperator, FilterValue, Metric, MetricsPart, Schema, SchemaTable } from './types';
+import type {
+  FilterOperator,
+  FilterValue,
+  Metric,
+  MetricsPart,
+  Schema,
+  SchemaTable,
+} from './types';
 import { unitName } from './words';
 
 export interface Option {
@@ -32,7 +39,8 @@ export function filterOptions(schema: Schema, chosen: Metric[]): Option[] {
 
 /** A table of the chosen metrics that has the column: where its values can be looked up. */
 export function tableWith(schema: Schema, chosen: Metric[], column: string): string | undefined {
-  return tablesOf(schema, chosen).find(({ columns }) => columns.some(({ name }) => name === column))?.name;
+  return tablesOf(schema, chosen).find(({ columns }) => columns.some(({ name }) => name === column))
+    ?.name;
 }
 
 export function nameOf(metric: Metric): string {

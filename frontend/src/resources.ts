@@ -32,7 +32,8 @@ export class Resources {
 
   status = () => this.call<Status>('GET', 'status');
   schema = () => this.call<Schema>('GET', 'schema');
-  startLogin = (redirectUri: string) => this.call<LoginStart>('POST', 'oauth/start', { redirectUri });
+  startLogin = (redirectUri: string) =>
+    this.call<LoginStart>('POST', 'oauth/start', { redirectUri });
   finishLogin = (answer: LoginAnswer) => this.call<void>('POST', 'oauth/callback', answer);
   disconnect = () => this.call<void>('POST', 'oauth/disconnect', {});
   /** Rows as arrays, of a SELECT over all of time. */
@@ -57,5 +58,7 @@ function refusal({ data, status, statusText }: FetchError): ResourceError {
   if (typeof error === 'object' && error !== null) {
     return new ResourceError(error.message, error.code, error.hint);
   }
-  return new ResourceError(data?.message || statusText || `The request failed with status ${status}.`);
+  return new ResourceError(
+    data?.message || statusText || `The request failed with status ${status}.`
+  );
 }

@@ -19,5 +19,7 @@ export function granted(scopes: string[]): string | undefined {
     return undefined;
   }
   const missing = SCOPES.filter(({ scope }) => !scopes.includes(scope)).map(({ opens }) => opens);
-  return missing.length === 0 ? 'All permissions granted' : `Without permission for: ${missing.join(' · ')}`;
+  return missing.length === 0
+    ? 'All permissions granted'
+    : `Without permission for: ${missing.join(' · ')}`;
 }

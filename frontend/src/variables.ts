@@ -1,4 +1,9 @@
-import { CustomVariableSupport, type DataQueryRequest, type DataQueryResponse, type ScopedVars } from '@grafana/data';
+import {
+  CustomVariableSupport,
+  type DataQueryRequest,
+  type DataQueryResponse,
+  type ScopedVars,
+} from '@grafana/data';
 import type { Observable } from 'rxjs';
 
 import { VariableEditor } from './components/VariableEditor';
@@ -6,7 +11,12 @@ import type { OuraDataSource } from './datasource';
 import { DEFAULT_SQL, type OuraOptions, type OuraQuery } from './types';
 
 /** A query variable is SQL: its first text column, or `__text` and `__value`; `$__searchFilter` is what is being typed, as a pattern. */
-export class OuraVariables extends CustomVariableSupport<OuraDataSource, OuraQuery, OuraQuery, OuraOptions> {
+export class OuraVariables extends CustomVariableSupport<
+  OuraDataSource,
+  OuraQuery,
+  OuraQuery,
+  OuraOptions
+> {
   editor = VariableEditor;
 
   constructor(private readonly datasource: OuraDataSource) {
@@ -28,7 +38,11 @@ export class OuraVariables extends CustomVariableSupport<OuraDataSource, OuraQue
       ...target,
       refId: target.refId ?? 'A',
     }));
-    return this.datasource.query({ ...request, targets, scopedVars: withSearchPattern(request.scopedVars) });
+    return this.datasource.query({
+      ...request,
+      targets,
+      scopedVars: withSearchPattern(request.scopedVars),
+    });
   }
 }
 

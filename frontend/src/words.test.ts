@@ -18,4 +18,6 @@ it.each([
 it.each([
   ['integer', 'suffix:bpm', 'integer, bpm'],
   ['text', null, 'text'],
-])('a column of type %s and unit %p is %s', (type, unit, words) => expect(typeAndUnit({ type, unit })).toBe(words));
+])('a column of type %s and unit %p is %s', (type, unit, words) =>
+  expect(typeAndUnit({ type, unit })).toBe(words)
+);

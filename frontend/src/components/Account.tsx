@@ -46,7 +46,12 @@ export function Account({ settings, status, connection }: Props) {
             color={finishing ? 'blue' : STATES[status.state].color}
           />
         )}
-        <AccountButtons settings={settings} status={status} connection={connection} obstacle={obstacle} />
+        <AccountButtons
+          settings={settings}
+          status={status}
+          connection={connection}
+          obstacle={obstacle}
+        />
       </Stack>
       {!demo && !obstacle && (authorizeUrl || !loggedIn) && (
         <PasteAnswer authorizeUrl={authorizeUrl} disabled={busy || finishing} onAnswer={finish} />
@@ -55,7 +60,9 @@ export function Account({ settings, status, connection }: Props) {
       {status?.reason && <Text color="warning">{sentence(status.reason)}</Text>}
       {permissions && <Text color="secondary">{permissions}</Text>}
       {status && <SyncProgress status={status} />}
-      {status && (loggedIn || holdsAnything(status)) && <CollectionTable collections={status.collections} />}
+      {status && (loggedIn || holdsAnything(status)) && (
+        <CollectionTable collections={status.collections} />
+      )}
     </Section>
   );
 }
@@ -65,5 +72,7 @@ function holdsAnything({ collections }: Status): boolean {
 }
 
 function connectObstacle(hasClientId: boolean, hasSecret: boolean): string | undefined {
-  return hasClientId && hasSecret ? undefined : 'Enter the client ID and the client secret to connect.';
+  return hasClientId && hasSecret
+    ? undefined
+    : 'Enter the client ID and the client secret to connect.';
 }

@@ -40,12 +40,25 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
   );
 
   if (queryType !== 'annotations') {
-    return <SqlQueryEditor query={query} schema={schema} onChange={onChange} onRunQuery={onRunQuery} lead={type} />;
+    return (
+      <SqlQueryEditor
+        query={query}
+        schema={schema}
+        onChange={onChange}
+        onRunQuery={onRunQuery}
+        lead={type}
+      />
+    );
   }
   return (
     <Stack direction="column" gap={1}>
       {type}
-      <Field label="Events" description="None are all." htmlFor={selectors.annotation.kinds} noMargin>
+      <Field
+        label="Events"
+        description="None are all."
+        htmlFor={selectors.annotation.kinds}
+        noMargin
+      >
         <MultiCombobox
           id={selectors.annotation.kinds}
           data-testid={selectors.annotation.kinds}

@@ -31,9 +31,13 @@ export function Application({ uid, settings }: Props) {
       }
     >
       {!comesBack && (
-        <Alert severity="info" title="Oura cannot send your browser back to this address of Grafana">
-          Oura takes https addresses and http://localhost only. Register the address below all the same: after the login
-          you paste the address your browser ended at. Under https it comes back by itself.
+        <Alert
+          severity="info"
+          title="Oura cannot send your browser back to this address of Grafana"
+        >
+          Oura takes https addresses and http://localhost only. Register the address below all the
+          same: after the login you paste the address your browser ended at. Under https it comes
+          back by itself.
         </Alert>
       )}
       <Field label="Redirect address" htmlFor={selectors.config.redirect} noMargin>

@@ -1,5 +1,12 @@
 import { css } from '@emotion/css';
-import { Badge, type BadgeColor, type CellProps, type Column, InteractiveTable, Text } from '@grafana/ui';
+import {
+  Badge,
+  type BadgeColor,
+  type CellProps,
+  type Column,
+  InteractiveTable,
+  Text,
+} from '@grafana/ui';
 import React from 'react';
 
 import type { CollectionStatus } from '../types';
@@ -46,11 +53,20 @@ export function CollectionTable({ collections }: { collections: CollectionStatus
 
 function days({ row }: CellProps<CollectionStatus>) {
   const { firstDay, lastDay } = row.original;
-  return <span className={styles.onOneLine}>{firstDay && lastDay ? `${firstDay} – ${lastDay}` : '–'}</span>;
+  return (
+    <span className={styles.onOneLine}>
+      {firstDay && lastDay ? `${firstDay} – ${lastDay}` : '–'}
+    </span>
+  );
 }
 
 function state({ value }: CellProps<CollectionStatus, string>) {
-  return <Badge className={styles.onOneLine} {...(STATES[value] ?? { text: value, color: 'darkgrey' })} />;
+  return (
+    <Badge
+      className={styles.onOneLine}
+      {...(STATES[value] ?? { text: value, color: 'darkgrey' })}
+    />
+  );
 }
 
 function why({ row }: CellProps<CollectionStatus>) {

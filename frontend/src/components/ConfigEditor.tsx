@@ -24,7 +24,11 @@ export function ConfigEditor(props: Props) {
 
   return (
     <Stack direction="column" gap={4}>
-      <Field label="Demo data" description="A synthetic person instead of a login. Nothing is sent to Oura." noMargin>
+      <Field
+        label="Demo data"
+        description="A synthetic person instead of a login. Nothing is sent to Oura."
+        noMargin
+      >
         <Switch
           data-testid={selectors.config.demo}
           value={demo ?? false}

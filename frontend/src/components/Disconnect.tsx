@@ -31,7 +31,8 @@ export function Disconnect({ disabled, onConfirm }: Props) {
         onConfirm={onConfirm}
         onClose={() => setAsking(false)}
       >
-        Nothing new is fetched until somebody connects again. What has been stored stays and can still be queried.
+        Nothing new is fetched until somebody connects again. What has been stored stays and can
+        still be queried.
       </Question>
     </>
   );

@@ -19,11 +19,17 @@ export function PasteAnswer({ authorizeUrl, disabled, onAnswer }: Props) {
     return (
       <Stack direction="column" gap={2}>
         <Stack direction="row" gap={1} alignItems="center" wrap="wrap">
-          <LinkButton href={authorizeUrl} target="_blank" rel="noopener noreferrer" icon="external-link-alt">
+          <LinkButton
+            href={authorizeUrl}
+            target="_blank"
+            rel="noopener noreferrer"
+            icon="external-link-alt"
+          >
             Open Oura’s login
           </LinkButton>
           <Text color="secondary">
-            After <em>Allow</em> the browser shows a page that it cannot reach. Copy that page’s address.
+            After <em>Allow</em> the browser shows a page that it cannot reach. Copy that page’s
+            address.
           </Text>
         </Stack>
         <PastedAddress disabled={disabled} onAnswer={onAnswer} />

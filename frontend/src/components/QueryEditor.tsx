@@ -80,8 +80,8 @@ export function QueryEditor({ query: given, datasource, data, onChange, onRunQue
           onConfirm={toBuilder}
           onClose={() => setAsking(false)}
         >
-          The builder cannot read SQL: it goes on with what was chosen there last, and coming back from it brings its
-          own SQL in place of this. To keep what you wrote, copy it first.
+          The builder cannot read SQL: it goes on with what was chosen there last, and coming back
+          from it brings its own SQL in place of this. To keep what you wrote, copy it first.
         </Question>
       </>
     );
@@ -109,5 +109,7 @@ function isNew({ queryType, rawSql }: OuraQuery): boolean {
 /** The SQL that the builder's query was answered with, macros and all, for a person to go on from. */
 function builtSql({ refId }: OuraQuery, data?: PanelData): Partial<SqlPart> {
   const built = data?.series.find((frame) => frame.refId === refId)?.meta?.custom;
-  return built?.rawSql ? { rawSql: built.rawSql, params: built.params ?? [], format: 'time_series' } : {};
+  return built?.rawSql
+    ? { rawSql: built.rawSql, params: built.params ?? [], format: 'time_series' }
+    : {};
 }

@@ -72,7 +72,10 @@ function Usages({ of }: { of: Array<SchemaMacro | SchemaFunction> }) {
 }
 
 function mentions({ name, columns }: SchemaTable, needle: string): boolean {
-  return name.toLowerCase().includes(needle) || columns.some((column) => column.name.toLowerCase().includes(needle));
+  return (
+    name.toLowerCase().includes(needle) ||
+    columns.some((column) => column.name.toLowerCase().includes(needle))
+  );
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({

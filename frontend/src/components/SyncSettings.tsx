@@ -46,7 +46,9 @@ export function SyncSettings({ settings }: { settings: Settings }) {
             placeholder={String(DEFAULT_INTERVAL_MINUTES)}
             value={jsonData.syncIntervalMinutes ?? ''}
             disabled={readOnly}
-            onChange={(event) => change({ syncIntervalMinutes: wholeNumber(event.currentTarget.value) })}
+            onChange={(event) =>
+              change({ syncIntervalMinutes: wholeNumber(event.currentTarget.value) })
+            }
           />
         </Field>
         <Field
@@ -65,7 +67,11 @@ export function SyncSettings({ settings }: { settings: Settings }) {
           />
         </Field>
         {!jsonData.demo && (
-          <Scopes scopes={jsonData.scopes ?? ''} disabled={readOnly} onChange={(scopes) => change({ scopes })} />
+          <Scopes
+            scopes={jsonData.scopes ?? ''}
+            disabled={readOnly}
+            onChange={(scopes) => change({ scopes })}
+          />
         )}
       </Stack>
     </CollapsableSection>

@@ -26,7 +26,12 @@ export interface Connection {
 }
 
 /** The login at Oura from beginning to end, and what else may be asked for. Every action ends what was said of the one before. */
-export function useConnection(uid: string, resources: Resources, settings: Settings, poll: StatusPoll): Connection {
+export function useConnection(
+  uid: string,
+  resources: Resources,
+  settings: Settings,
+  poll: StatusPoll
+): Connection {
   const login = useLoginReturn(resources, poll.refresh);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Error>();

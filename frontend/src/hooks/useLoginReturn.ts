@@ -39,7 +39,10 @@ export function useLoginReturn(resources: Resources, onConnected: () => void): L
 
   useEffect(() => {
     if (answer) {
-      locationService.partial(Object.fromEntries([...ANSWER, ...REST].map((name) => [name, null])), true);
+      locationService.partial(
+        Object.fromEntries([...ANSWER, ...REST].map((name) => [name, null])),
+        true
+      );
       handOver(answer);
     }
     // The answer can be used once only.

@@ -33,7 +33,9 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
 
   const options = async (search: string) => {
     const found = await getValues(column).catch(() => []);
-    return found.filter((text) => text.includes(search)).map((text) => ({ value: text, label: text }));
+    return found
+      .filter((text) => text.includes(search))
+      .map((text) => ({ value: text, label: text }));
   };
 
   return (
@@ -75,10 +77,17 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
           options={options}
           value={values.map((value) => ({ value: String(value), label: String(value) }))}
           createCustomValue
-          onChange={(chosen) => onChange({ ...filter, values: chosen.map(({ value }) => typed(value)) })}
+          onChange={(chosen) =>
+            onChange({ ...filter, values: chosen.map(({ value }) => typed(value)) })
+          }
         />
       )}
-      <IconButton data-testid={selectors.builder.removeFilter} name="times" tooltip="Remove" onClick={onRemove} />
+      <IconButton
+        data-testid={selectors.builder.removeFilter}
+        name="times"
+        tooltip="Remove"
+        onClick={onRemove}
+      />
     </Stack>
   );
 }

@@ -22,7 +22,11 @@ const AGGREGATES: Array<ComboboxOption<Aggregate>> = [
 ];
 
 const STEPS: ComboboxOption[] = [
-  { value: 'auto', label: 'Auto', description: 'The panel’s interval; days for what comes by the day' },
+  {
+    value: 'auto',
+    label: 'Auto',
+    description: 'The panel’s interval; days for what comes by the day',
+  },
   { value: 'raw', label: 'Raw', description: 'Every value as it is' },
   { value: '5m', label: '5 minutes' },
   { value: '1h', label: 'Hour' },
@@ -42,7 +46,10 @@ interface Props {
 
 /** Which metrics, over which steps, of which rows, with which windows beside them. */
 export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
-  const metrics = useMemo(() => (schema ? [...metricOptions(schema), ...variableOptions()] : []), [schema]);
+  const metrics = useMemo(
+    () => (schema ? [...metricOptions(schema), ...variableOptions()] : []),
+    [schema]
+  );
 
   return (
     <Stack direction="column" gap={1}>
