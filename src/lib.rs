@@ -13,6 +13,7 @@ mod blocking;
 pub mod catalog;
 pub mod cli;
 pub mod datasource;
+pub mod error_source;
 mod format;
 pub mod frames;
 mod lock;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::macros::{Expanded, MACROS, MacroError, Problem};
 use super::nearest::nearest;
+use crate::error_source::ErrorSource;
 use crate::store::{ReadError, Refusal, lexer};
 
 /// Line and column in the statement, both counted from 1.
@@ -142,6 +143,14 @@ impl QueryError {
             self.situation().2.to_owned()
         } else {
             format!("Did you mean {}?", names.join(" or "))
+        }
+    }
+
+    /// Returns the party at fault: [`ErrorSource::Plugin`] only where the stored data is unreadable.
+    pub fn error_source(&self) -> ErrorSource {
+        match self {
+            QueryError::Unavailable(_) => ErrorSource::Plugin,
+            _ => ErrorSource::Downstream,
         }
     }
 
