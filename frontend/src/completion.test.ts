@@ -1,4 +1,4 @@
-import { suggestions } from './completion';
+import { listSuggestions } from './completion';
 import type { Schema } from './types';
 
 const plain = { unit: null, description: null };
@@ -35,7 +35,7 @@ const SCHEMA: Schema = {
   ],
 };
 
-const labels = (sql: string) => suggestions(SCHEMA, sql).map(({ label }) => label);
+const labels = (sql: string) => listSuggestions(SCHEMA, sql).map(({ label }) => label);
 
 describe('completion', () => {
   it('offers macros and tables always', () => {
@@ -54,7 +54,7 @@ describe('completion', () => {
   });
 
   it('offers functions with their arguments', () => {
-    expect(suggestions(SCHEMA, '')).toContainEqual({
+    expect(listSuggestions(SCHEMA, '')).toContainEqual({
       label: 'median',
       kind: 'function',
       detail: 'median(x)',
@@ -64,7 +64,7 @@ describe('completion', () => {
 
   it("offers the dashboard's variables", () => {
     expect(
-      suggestions(SCHEMA, '', { variables: ['$activity'] }).map(({ label }) => label)
+      listSuggestions(SCHEMA, '', { variables: ['$activity'] }).map(({ label }) => label)
     ).toContain('$activity');
   });
 
@@ -74,7 +74,7 @@ describe('completion', () => {
   });
 
   it('offers nothing but columns behind a dot', () => {
-    const offered = suggestions(SCHEMA, 'SELECT nights. FROM nights', {
+    const offered = listSuggestions(SCHEMA, 'SELECT nights. FROM nights', {
       variables: ['$activity'],
       qualified: true,
     });
@@ -82,8 +82,8 @@ describe('completion', () => {
   });
 
   it('tells type and unit', () => {
-    expect(suggestions(SCHEMA, 'nights').find(({ label }) => label === 'average_hrv')?.detail).toBe(
-      'integer, ms'
-    );
+    expect(
+      listSuggestions(SCHEMA, 'nights').find(({ label }) => label === 'average_hrv')?.detail
+    ).toBe('integer, ms');
   });
 });

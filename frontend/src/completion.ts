@@ -4,9 +4,9 @@
  */
 import type { Monaco, MonacoEditor, monacoTypes } from '@grafana/ui';
 
-import { variableNames } from './interpolation';
+import { listVariableNames } from './interpolation';
 import type { Schema } from './types';
-import { typeAndUnit } from './words';
+import { formatTypeAndUnit } from './format';
 
 /** In the order in which they are offered. */
 const KINDS = ['column', 'table', 'variable', 'macro', 'function', 'keyword'] as const;
@@ -22,7 +22,7 @@ export interface Suggestion {
   documentation?: string;
 }
 
-interface Place {
+interface CursorContext {
   /** The dashboard's: `$activity`. */
   variables?: string[];
   /** Behind a table's name and a dot, where only columns may stand. */
@@ -30,16 +30,16 @@ interface Place {
 }
 
 /** What may stand in a query. */
-export function suggestions(
+export function listSuggestions(
   schema: Schema,
   sql: string,
-  { variables = [], qualified = false }: Place = {}
+  { variables = [], qualified = false }: CursorContext = {}
 ): Suggestion[] {
-  const columns = columnsFor(schema, sql);
-  return qualified ? columns : [...columns, ...names(schema, variables)];
+  const columns = suggestColumns(schema, sql);
+  return qualified ? columns : [...columns, ...suggestNames(schema, variables)];
 }
 
-function columnsFor({ tables }: Schema, sql: string): Suggestion[] {
+function suggestColumns({ tables }: Schema, sql: string): Suggestion[] {
   const words = new Set(sql.toLowerCase().match(/\w+/g));
   const named = tables.filter(({ name }) => words.has(name.toLowerCase()));
   const columns = new Map(
@@ -48,12 +48,12 @@ function columnsFor({ tables }: Schema, sql: string): Suggestion[] {
   return Array.from(columns.values(), (column) => ({
     label: column.name,
     kind: 'column',
-    detail: typeAndUnit(column),
+    detail: formatTypeAndUnit(column),
     documentation: column.description ?? undefined,
   }));
 }
 
-function names(
+function suggestNames(
   { tables, macros, functions, sqliteFunctions }: Schema,
   variables: string[]
 ): Suggestion[] {
@@ -108,11 +108,11 @@ export function registerCompletion(
       if (model.id !== editor.getModel()?.id) {
         return undefined;
       }
-      const range = wordAt(model, position);
+      const range = wordRange(model, position);
       const before = model.getLineContent(range.startLineNumber).slice(0, range.startColumn - 1);
-      const place = { variables: variableNames(), qualified: before.endsWith('.') };
+      const place = { variables: listVariableNames(), qualified: before.endsWith('.') };
       return {
-        suggestions: suggestions(schema, model.getValue(), place).map((item) => ({
+        suggestions: listSuggestions(schema, model.getValue(), place).map((item) => ({
           ...item,
           kind: kinds[item.kind],
           insertText: item.label,
@@ -124,8 +124,8 @@ export function registerCompletion(
   });
 }
 
-/** The word being typed, with the `$` that Monaco does not count as part of it. */
-function wordAt(
+/** The word being parseValue, with the `$` that Monaco does not count as part of it. */
+function wordRange(
   model: monacoTypes.editor.ITextModel,
   { lineNumber, column }: monacoTypes.Position
 ) {

@@ -1,7 +1,7 @@
 import type { ScopedVars } from '@grafana/data';
 import { type TemplateSrv, setTemplateSrv } from '@grafana/runtime';
 
-import { formatValue, interpolateFilter, interpolateSql, valuesOf } from './interpolation';
+import { formatValue, interpolateFilter, interpolateSql, expandVariables } from './interpolation';
 
 const MULTI = { multi: true };
 
@@ -65,12 +65,12 @@ describe('a variable in the builder', () => {
   beforeAll(() => setTemplateSrv({ replace } as unknown as TemplateSrv));
 
   it('stands for each of its values', () => {
-    expect(valuesOf('$kind', {})).toEqual(['walking', 'running']);
-    expect(valuesOf('$metric', {})).toEqual(['days.steps']);
+    expect(expandVariables('$kind', {})).toEqual(['walking', 'running']);
+    expect(expandVariables('$metric', {})).toEqual(['days.steps']);
   });
 
   it('within a text becomes part of it', () => {
-    expect(valuesOf('%$metric%', {})).toEqual(['%days.steps%']);
+    expect(expandVariables('%$metric%', {})).toEqual(['%days.steps%']);
   });
 
   it('is compared with as what it is', () => {

@@ -1,6 +1,6 @@
 import { config } from '@grafana/runtime';
 
-import { redirectOf } from './navigation';
+import { getRedirect } from './navigation';
 
 function openedAt(address: string) {
   const { protocol, hostname, port, origin } = new URL(address);
@@ -16,9 +16,9 @@ describe('the redirect address', () => {
     'is the page itself: %s',
     (origin) => {
       openedAt(origin);
-      expect(redirectOf('oura')).toEqual({
+      expect(getRedirect('oura')).toEqual({
         uri: `${origin}/connections/datasources/edit/oura`,
-        comesBack: true,
+        returnsHere: true,
       });
     }
   );
@@ -29,16 +29,16 @@ describe('the redirect address', () => {
     ['http://grafana.lan', 'http://localhost'],
   ])('that Oura would refuse is stood for by one that it takes: %s', (origin, base) => {
     openedAt(origin);
-    expect(redirectOf('oura')).toEqual({
+    expect(getRedirect('oura')).toEqual({
       uri: `${base}/connections/datasources/edit/oura`,
-      comesBack: false,
+      returnsHere: false,
     });
   });
 
   it("has Grafana's sub-path", () => {
     openedAt('https://home.example');
     jest.replaceProperty(config, 'appSubUrl', '/grafana');
-    expect(redirectOf('oura').uri).toBe(
+    expect(getRedirect('oura').uri).toBe(
       'https://home.example/grafana/connections/datasources/edit/oura'
     );
   });

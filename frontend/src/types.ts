@@ -111,7 +111,7 @@ export interface OuraSecrets {
 export interface Status {
   state: ConnectionState;
   reason: string | null;
-  /** As granted; none when Oura did not say. */
+  /** As describeScopes; none when Oura did not say. */
   scopes: string[];
   sync: SyncStatus;
   /** Of Oura's API: `1.43`. */

@@ -63,7 +63,7 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
           id={selectors.annotation.kinds}
           data-testid={selectors.annotation.kinds}
           placeholder="All"
-          options={schema?.annotations.map(eventOption) ?? []}
+          options={schema?.annotations.map(toEventOption) ?? []}
           value={schema ? kinds : []}
           width={60}
           isClearable
@@ -75,7 +75,7 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
 }
 
 /** `rest_mode` as *Rest mode*. */
-function eventOption({ name, description }: SchemaAnnotation): ComboboxOption {
+function toEventOption({ name, description }: SchemaAnnotation): ComboboxOption {
   const words = name.replaceAll('_', ' ');
   return { value: name, label: words.charAt(0).toUpperCase() + words.slice(1), description };
 }

@@ -10,7 +10,7 @@ import {
 import React from 'react';
 
 import type { CollectionStatus } from '../types';
-import { sentence } from '../words';
+import { capitalize } from '../format';
 import { selectors } from './selectors';
 
 /** The states a collection can be in; one that is not here is shown as it is called. */
@@ -71,7 +71,7 @@ function state({ value }: CellProps<CollectionStatus, string>) {
 
 function why({ row }: CellProps<CollectionStatus>) {
   const { reason, summary } = row.original;
-  return reason ? sentence(reason) : <Text color="secondary">{sentence(summary)}</Text>;
+  return reason ? capitalize(reason) : <Text color="secondary">{capitalize(summary)}</Text>;
 }
 
 const styles = { onOneLine: css({ whiteSpace: 'nowrap' }) };

@@ -10,13 +10,13 @@ import userEvent from '@testing-library/user-event';
 import React, { useState } from 'react';
 import { of, throwError } from 'rxjs';
 
-import { leaveFor, redirectOf } from '../navigation';
+import { navigateTo, getRedirect } from '../navigation';
 import { SCOPES } from '../scopes';
 import type { OuraOptions, OuraSecrets, Status } from '../types';
 import { ConfigEditor } from './ConfigEditor';
 import { selectors } from './selectors';
 
-jest.mock('../navigation', () => ({ redirectOf: jest.fn(), leaveFor: jest.fn() }));
+jest.mock('../navigation', () => ({ getRedirect: jest.fn(), navigateTo: jest.fn() }));
 
 type Options = DataSourceSettings<OuraOptions, OuraSecrets>;
 
@@ -117,8 +117,8 @@ const address = () => locationService.getLocation().pathname + locationService.g
 
 beforeEach(() => {
   locationService.push(PAGE);
-  jest.mocked(leaveFor).mockClear();
-  jest.mocked(redirectOf).mockReturnValue({ uri: `http://localhost${PAGE}`, comesBack: true });
+  jest.mocked(navigateTo).mockClear();
+  jest.mocked(getRedirect).mockReturnValue({ uri: `http://localhost${PAGE}`, returnsHere: true });
 });
 
 describe('connecting', () => {
@@ -134,7 +134,7 @@ describe('connecting', () => {
 
     await userEvent.click(await screen.findByText('Connect'));
 
-    await waitFor(() => expect(leaveFor).toHaveBeenCalledWith('https://oura.example/authorize'));
+    await waitFor(() => expect(navigateTo).toHaveBeenCalledWith('https://oura.example/authorize'));
     expect(posted('/oauth/start')).toEqual([{ redirectUri: `http://localhost${PAGE}` }]);
     expect(put).not.toHaveBeenCalled();
   });
@@ -152,7 +152,7 @@ describe('connecting', () => {
     fireEvent.change(screen.getByTestId(config.clientId), { target: { value: 'another' } });
     await userEvent.click(await screen.findByText('Save and connect'));
 
-    await waitFor(() => expect(leaveFor).toHaveBeenCalled());
+    await waitFor(() => expect(navigateTo).toHaveBeenCalled());
     expect(put.mock.calls[0][1].jsonData.clientId).toBe('another');
     expect(headers('/oauth/start')).toEqual({ 'X-Grafana-NoCache': 'true' });
   });
@@ -185,7 +185,7 @@ describe('connecting', () => {
 
     expect(await screen.findByText('Only an admin may connect.')).toBeInTheDocument();
     expect(screen.getByText('Ask an admin of this organisation.')).toBeInTheDocument();
-    expect(leaveFor).not.toHaveBeenCalled();
+    expect(navigateTo).not.toHaveBeenCalled();
   });
 });
 
@@ -338,8 +338,8 @@ describe('when Oura could not send the browser back', () => {
 
   it('what was said of it is gone with the next login', async () => {
     jest
-      .mocked(redirectOf)
-      .mockReturnValue({ uri: `http://localhost:3000${PAGE}`, comesBack: false });
+      .mocked(getRedirect)
+      .mockReturnValue({ uri: `http://localhost:3000${PAGE}`, returnsHere: false });
     backend({
       'GET /status': NOT_CONNECTED,
       'POST /oauth/start': {
@@ -364,8 +364,8 @@ describe('when Oura could not send the browser back', () => {
 
   it('because Grafana has an address that Oura refuses, the login opens beside this page', async () => {
     jest
-      .mocked(redirectOf)
-      .mockReturnValue({ uri: `http://localhost:3000${PAGE}`, comesBack: false });
+      .mocked(getRedirect)
+      .mockReturnValue({ uri: `http://localhost:3000${PAGE}`, returnsHere: false });
     const { posted } = backend({
       'GET /status': NOT_CONNECTED,
       'POST /oauth/start': {
@@ -384,7 +384,7 @@ describe('when Oura could not send the browser back', () => {
     );
     expect(screen.getByTestId(config.paste)).toBeInTheDocument();
     expect(posted('/oauth/start')).toEqual([{ redirectUri: `http://localhost:3000${PAGE}` }]);
-    expect(leaveFor).not.toHaveBeenCalled();
+    expect(navigateTo).not.toHaveBeenCalled();
   });
 });
 
@@ -415,7 +415,7 @@ describe('a connected account', () => {
     expect(await screen.findByText(words)).toBeInTheDocument();
   });
 
-  it('says what Oura granted, where Oura said so', async () => {
+  it('says what Oura describeScopes, where Oura said so', async () => {
     backend({ 'GET /status': { ...SYNCING, scopes: SCOPES.slice(1).map(({ scope }) => scope) } });
     const { unmount } = render(<Page />);
     expect(await screen.findByText('Without permission for: E-mail address')).toBeInTheDocument();

@@ -3,7 +3,7 @@ import React from 'react';
 
 import type { Downsample } from '../types';
 
-const WAYS: Array<ComboboxOption<Downsample>> = [
+const OPTIONS: Array<ComboboxOption<Downsample>> = [
   {
     value: 'auto',
     label: 'Auto',
@@ -27,7 +27,7 @@ export function DownsampleSelect({ id, value, onChange }: Props) {
       id={id}
       data-testid={id}
       width={18}
-      options={WAYS}
+      options={OPTIONS}
       value={value}
       onChange={(chosen) => onChange(chosen.value)}
     />

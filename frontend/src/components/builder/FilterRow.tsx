@@ -1,7 +1,7 @@
 import { Combobox, type ComboboxOption, IconButton, MultiCombobox, Stack } from '@grafana/ui';
 import React from 'react';
 
-import { type Option, arity, typed } from '../../metrics';
+import { type Option, operandCount, parseValue } from '../../metrics';
 import type { Filter, FilterOperator } from '../../types';
 import { selectors } from '../selectors';
 
@@ -56,7 +56,7 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
         value={operator}
         onChange={(chosen) => onChange(withOperator(filter, chosen.value))}
       />
-      {arity(operator) === 'one' && (
+      {operandCount(operator) === 'one' && (
         <Combobox
           key={column}
           data-testid={selectors.builder.filterValue}
@@ -65,10 +65,10 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
           options={options}
           value={value === undefined ? null : String(value)}
           createCustomValue
-          onChange={(chosen) => onChange({ ...filter, value: typed(chosen.value) })}
+          onChange={(chosen) => onChange({ ...filter, value: parseValue(chosen.value) })}
         />
       )}
-      {arity(operator) === 'several' && (
+      {operandCount(operator) === 'several' && (
         <MultiCombobox
           key={column}
           data-testid={selectors.builder.filterValue}
@@ -78,7 +78,7 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
           value={values.map((value) => ({ value: String(value), label: String(value) }))}
           createCustomValue
           onChange={(chosen) =>
-            onChange({ ...filter, values: chosen.map(({ value }) => typed(value)) })
+            onChange({ ...filter, values: chosen.map(({ value }) => parseValue(value)) })
           }
         />
       )}
@@ -95,7 +95,7 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
 /** The value goes along where the new operator still compares with one. */
 function withOperator({ column, value, values }: Filter, operator: FilterOperator): Filter {
   const kept = values ?? (value === undefined ? [] : [value]);
-  switch (arity(operator)) {
+  switch (operandCount(operator)) {
     case 'none':
       return { column, operator };
     case 'one':

@@ -1,18 +1,18 @@
 import { Button, Field, Input, LinkButton, Stack, Text } from '@grafana/ui';
 import React, { useState } from 'react';
 
-import { type LoginAnswer, answerInAddress } from '../loginAnswer';
+import { type LoginRedirect, parseRedirectUrl } from '../loginRedirect';
 import { selectors } from './selectors';
 
 interface Props {
   /** Of a login whose answer will not come back by itself. */
   authorizeUrl?: string;
   disabled: boolean;
-  onAnswer: (answer: LoginAnswer) => void;
+  onAnswer: (answer: LoginRedirect) => void;
 }
 
 /** The way to finish a login when Oura could not send the browser back here. */
-export function PasteAnswer({ authorizeUrl, disabled, onAnswer }: Props) {
+export function PasteRedirectUrl({ authorizeUrl, disabled, onAnswer }: Props) {
   const [asked, setAsked] = useState(false);
 
   if (authorizeUrl) {
@@ -32,7 +32,7 @@ export function PasteAnswer({ authorizeUrl, disabled, onAnswer }: Props) {
             address.
           </Text>
         </Stack>
-        <PastedAddress disabled={disabled} onAnswer={onAnswer} />
+        <RedirectUrlField disabled={disabled} onAnswer={onAnswer} />
       </Stack>
     );
   }
@@ -45,12 +45,12 @@ export function PasteAnswer({ authorizeUrl, disabled, onAnswer }: Props) {
       </div>
     );
   }
-  return <PastedAddress disabled={disabled} onAnswer={onAnswer} />;
+  return <RedirectUrlField disabled={disabled} onAnswer={onAnswer} />;
 }
 
-function PastedAddress({ disabled, onAnswer }: Omit<Props, 'authorizeUrl'>) {
+function RedirectUrlField({ disabled, onAnswer }: Omit<Props, 'authorizeUrl'>) {
   const [text, setText] = useState('');
-  const answer = answerInAddress(text);
+  const answer = parseRedirectUrl(text);
 
   return (
     <Field

@@ -1,7 +1,7 @@
 import { Button } from '@grafana/ui';
 import React, { useState } from 'react';
 
-import { Question } from './Question';
+import { ConfirmDialog } from './ConfirmDialog';
 import { selectors } from './selectors';
 
 interface Props {
@@ -10,7 +10,7 @@ interface Props {
 }
 
 /** Asks before it disconnects. */
-export function Disconnect({ disabled, onConfirm }: Props) {
+export function DisconnectButton({ disabled, onConfirm }: Props) {
   const [asking, setAsking] = useState(false);
 
   return (
@@ -24,7 +24,7 @@ export function Disconnect({ disabled, onConfirm }: Props) {
       >
         Disconnect
       </Button>
-      <Question
+      <ConfirmDialog
         title="Disconnect from Oura"
         isOpen={asking}
         answer="Disconnect"
@@ -33,7 +33,7 @@ export function Disconnect({ disabled, onConfirm }: Props) {
       >
         Nothing new is fetched until somebody connects again. What has been stored stays and can
         still be queried.
-      </Question>
+      </ConfirmDialog>
     </>
   );
 }

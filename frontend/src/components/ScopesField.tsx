@@ -11,7 +11,7 @@ interface Props {
   onChange: (scopes: string) => void;
 }
 
-export function Scopes({ scopes, disabled, onChange }: Props) {
+export function ScopesField({ scopes, disabled, onChange }: Props) {
   const asked = new Set(scopes.split(/\s+/).filter(Boolean));
   const isAsked = (scope: string) => asked.size === 0 || asked.has(scope);
 

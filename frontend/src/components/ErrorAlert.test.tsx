@@ -4,13 +4,13 @@ import React from 'react';
 import { throwError } from 'rxjs';
 
 import { Resources } from '../resources';
-import { Problem } from './Problem';
+import { ErrorAlert } from './ErrorAlert';
 
 /** The alert after a route answered so, or was not reached. */
 async function alertAfter(failure: unknown) {
   setBackendSrv({ fetch: () => throwError(() => failure) } as unknown as BackendSrv);
   const problem = await new Resources('oura').status().catch((problem: Error) => problem);
-  render(<Problem problem={problem as Error} />);
+  render(<ErrorAlert problem={problem as Error} />);
   return screen.getByRole('alert');
 }
 
@@ -53,7 +53,7 @@ describe('a problem', () => {
   });
 
   it('that is none shows nothing', () => {
-    const { container } = render(<Problem />);
+    const { container } = render(<ErrorAlert />);
     expect(container).toBeEmptyDOMElement();
   });
 });

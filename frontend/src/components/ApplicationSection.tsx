@@ -2,7 +2,7 @@ import { Alert, ClipboardButton, Field, Input, SecretInput, TextLink } from '@gr
 import React from 'react';
 
 import type { Settings } from '../hooks/useSettings';
-import { redirectOf } from '../navigation';
+import { getRedirect } from '../navigation';
 import { Section } from './Section';
 import { selectors } from './selectors';
 
@@ -14,8 +14,8 @@ interface Props {
 }
 
 /** The application registered at Oura: where it sends people back to, and its credentials. */
-export function Application({ uid, settings }: Props) {
-  const { uri, comesBack } = redirectOf(uid);
+export function ApplicationSection({ uid, settings }: Props) {
+  const { uri, returnsHere } = getRedirect(uid);
 
   return (
     <Section
@@ -30,7 +30,7 @@ export function Application({ uid, settings }: Props) {
         </>
       }
     >
-      {!comesBack && (
+      {!returnsHere && (
         <Alert
           severity="info"
           title="Oura cannot send your browser back to this address of Grafana"

@@ -1,4 +1,4 @@
-import { answerInAddress } from './loginAnswer';
+import { parseRedirectUrl } from './loginRedirect';
 
 describe('a pasted address', () => {
   it.each([
@@ -8,15 +8,15 @@ describe('a pasted address', () => {
     'code=c0de&state=st4te',
     '?code=c0de&state=st4te',
   ])('gives code and state: %p', (address) => {
-    expect(answerInAddress(address)).toEqual({ code: 'c0de', state: 'st4te' });
+    expect(parseRedirectUrl(address)).toEqual({ code: 'c0de', state: 'st4te' });
   });
 
   it('gives what is written with percent signs', () => {
-    expect(answerInAddress('http://localhost/?code=a%2Fb%3D&state=st4te')?.code).toBe('a/b=');
+    expect(parseRedirectUrl('http://localhost/?code=a%2Fb%3D&state=st4te')?.code).toBe('a/b=');
   });
 
-  it('gives a refusal', () => {
-    expect(answerInAddress('http://localhost/?error=access_denied&state=st4te')).toEqual({
+  it('gives a toResourceError', () => {
+    expect(parseRedirectUrl('http://localhost/?error=access_denied&state=st4te')).toEqual({
       error: 'access_denied',
       state: 'st4te',
     });
@@ -28,6 +28,6 @@ describe('a pasted address', () => {
     'http://localhost:3000/connections/datasources/edit/oura',
     'http://localhost/?code=c0de',
   ])('without an answer gives nothing: %p', (address) => {
-    expect(answerInAddress(address)).toBeUndefined();
+    expect(parseRedirectUrl(address)).toBeUndefined();
   });
 });

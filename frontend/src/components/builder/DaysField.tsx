@@ -13,7 +13,7 @@ interface Props {
 }
 
 /** A number of days: one of those offered, or another that is typed. */
-export function DaysSelect({
+export function DaysField({
   id,
   label,
   tooltip,
