@@ -275,7 +275,7 @@ fn show_every_type(heard: &Heard, environment: &Environment, grant: &Grant) -> S
     heard.debug(&authorization);
     let pending = PendingLogin {
         user: "ann".to_owned(),
-        redirect: REDIRECT.to_owned(),
+        redirect: REDIRECT.parse().unwrap(),
         pkce_verifier: authorization.pkce_verifier.clone(),
         expires_at: grant.expires_at,
     };
