@@ -11,7 +11,7 @@ use crate::datasource::vault::Vault;
 use crate::datasource::{DataSourceKey, KeptLogin, kept_login, specification};
 use crate::oura::{self, Origins, Secret};
 use crate::plugin::{ENCRYPTION_KEY, key_from};
-use crate::store::{Store, is_trouble};
+use crate::store::Store;
 use crate::time::{Clock, Instant};
 
 #[derive(clap::Args, Debug)]
@@ -270,10 +270,10 @@ fn database(
         }
         Some(last) => findings.push(ok(&subject, format!("last synced {last}"))),
     }
-    for row in collections.iter().filter(|row| is_trouble(&row.state)) {
+    for row in collections.iter().filter(|row| row.state.is_trouble()) {
         findings.push(warn(
             &subject,
-            format!("{}: {}", row.name, row.reason.as_deref().unwrap_or(&row.state)),
+            format!("{}: {}", row.name, row.reason.as_deref().unwrap_or(row.state.as_str())),
             "",
         ));
     }

@@ -17,6 +17,7 @@ mod rollups;
 mod rows;
 mod runs;
 mod schema;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -25,10 +26,13 @@ pub use error::StoreError;
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
 pub use guard::{MAX_STATEMENT, Refusal, SQLITE_FUNCTIONS};
-pub use queue::{QueuedWindow, Reason, Refused, SyncState, Window, requires_wear, settled_through};
+pub use queue::{QueuedWindow, Refused, SyncState, Window, requires_wear, settled_through};
 pub use read::{ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation};
 pub use rollups::{ROLLUPS, Rollup};
-pub use runs::{CollectionRow, RunEnd, RunRow, Trigger, is_trouble};
+pub use runs::{CollectionRow, RunEnd, RunRow};
+pub use state::{
+    CollectionState, DayState, GapReason, RunState, Trigger, UnknownState, WindowReason,
+};
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

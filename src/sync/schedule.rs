@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::executor::{Executor, Progress};
 use crate::blocking::blocking;
 use crate::lock::lock;
-use crate::store::{RunEnd, StoreError, Trigger};
+use crate::store::{RunEnd, RunState, StoreError, Trigger};
 use crate::time::{Clock, Day, Instant, Tz};
 
 /// The pause after a first failure, in seconds; it doubles with each further one, up to [`LONGEST`] intervals.
@@ -281,7 +281,7 @@ impl Shared {
             // Counted from now, when it ended or could not even begin: its start may be long ago.
             _ if failures > 0 => Some(now),
             // A run that was cut off goes on at once.
-            Some(run) if run.state != "interrupted" => Some(run.started_at),
+            Some(run) if run.state != RunState::Interrupted => Some(run.started_at),
             _ => None,
         };
         // A last run in the future: the clock was set back.

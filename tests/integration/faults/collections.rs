@@ -27,7 +27,7 @@ async fn misbehaving_in(world: World, collection: &str, state: &str, words: &[&s
     assert_eq!(progress.failure, None);
     let unwell = world.unwell();
     assert_eq!(unwell.keys().collect::<Vec<_>>(), [collection]);
-    assert_eq!(unwell[collection].state, state);
+    assert_eq!(unwell[collection].state.as_str(), state);
     assert_says(unwell[collection].reason.as_deref().unwrap(), words);
     assert_eq!(unwell[collection].documents, 0);
     world.assert_whole_but(&[collection]);
@@ -216,7 +216,7 @@ async fn scopes_left_unticked_close_their_collections_alone() {
     for (name, scope) in
         closed.iter().zip(["heart_health", "stress", "spo2", "tag", "tag", "heart_health"])
     {
-        assert_eq!(unwell[*name].state, "scope_missing");
+        assert_eq!(unwell[*name].state.as_str(), "scope_missing");
         assert_says(unwell[*name].reason.as_deref().unwrap(), &[scope, "connect again", "ticked"]);
     }
     world.assert_whole_but(&closed);

@@ -5,6 +5,7 @@ use ringside::datasource::{
 };
 use ringside::oura::Secret;
 use ringside::simulator::{Config, Fault, Misbehaviour, Registration};
+use ringside::store::CollectionState;
 use ringside::time::Clock;
 use serde_json::json;
 use std::time::Duration;
@@ -339,7 +340,12 @@ async fn another_persons_ring_does_not_mix_with_the_history_that_is_kept() {
     assert_eq!(call(&datasource, USER, "/oauth/callback", json!(back)).await.0, 200);
     assert_eq!(ended(&datasource, 1).await.failure, None);
     assert!(
-        datasource.status().unwrap().collections.iter().all(|collection| collection.state == "ok")
+        datasource
+            .status()
+            .unwrap()
+            .collections
+            .iter()
+            .all(|collection| collection.state == CollectionState::Ok)
     );
 }
 

@@ -7,6 +7,7 @@ use ringside::datasource::{
 };
 use ringside::oura::Secret;
 use ringside::simulator::{Fault, Misbehaviour, Target};
+use ringside::store::CollectionState;
 use serde_json::json;
 
 use super::world::*;
@@ -165,7 +166,14 @@ async fn what_one_is_refused_the_other_gets() {
     // The first waits for fifteen minutes; the second is done long before.
     let other = data_source(&world.datasources, 2, "other").await;
     assert_eq!(log_in(&other).await.failure, None);
-    assert!(other.status().unwrap().collections.iter().all(|collection| collection.state == "ok"));
+    assert!(
+        other
+            .status()
+            .unwrap()
+            .collections
+            .iter()
+            .all(|collection| collection.state == CollectionState::Ok)
+    );
     assert!(limited.status().unwrap().sync.running);
     assert_eq!(limited.status().unwrap().sync.documents, 0);
 

@@ -124,7 +124,7 @@ async fn alone_cannot_be_had(collection: &str, timezone: &str) {
         sync(&world.datasource).await;
     }
     let trouble = world.collection(collection);
-    assert_eq!(trouble.state, "error");
+    assert_eq!(trouble.state.as_str(), "error");
     assert_says(
         trouble.reason.as_deref().unwrap(),
         &[&format!("{bad_day}: Oura answers 500"), "next sync tries again"],

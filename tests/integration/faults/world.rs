@@ -15,6 +15,7 @@ use ringside::datasource::{
 use ringside::oura::oauth::SCOPES;
 use ringside::oura::{self, Origins, Secret};
 use ringside::simulator::{Config, SECRET_MARK, Simulator};
+use ringside::store::CollectionState;
 use ringside::time::{Clock, Day, Instant, Tz};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -148,7 +149,7 @@ impl World {
     /// Every collection that is not well, by name.
     pub fn unwell(&self) -> BTreeMap<String, CollectionStatus> {
         let all = self.datasource.status().unwrap().collections.into_iter();
-        all.filter(|collection| collection.state != "ok")
+        all.filter(|collection| collection.state != CollectionState::Ok)
             .map(|collection| (collection.name.clone(), collection))
             .collect()
     }
