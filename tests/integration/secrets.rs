@@ -242,7 +242,7 @@ fn show_every_type(output: &Transcript, environment: &Environment, grant: &Grant
     output.add_debug(&authorization);
     let pending = PendingLogin {
         user: "ann".to_owned(),
-        redirect: REDIRECT.to_owned(),
+        redirect: REDIRECT.parse().unwrap(),
         pkce_verifier: authorization.pkce_verifier.clone(),
         expires_at: grant.expires_at,
     };

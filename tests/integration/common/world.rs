@@ -71,7 +71,7 @@ impl World {
 
 /// *Connect* and *Allow*, as `user`, on the data source's page.
 pub async fn connect(datasource: &DataSource, user: &str) -> Result<(), DataSourceError> {
-    let start = datasource.start_login(REDIRECT, user)?;
+    let start = datasource.start_login(&REDIRECT.parse().unwrap(), user)?;
     let (code, state) =
         simulator::consent(&oura::http_client().unwrap(), &start.authorize_url).await.unwrap();
     datasource.finish_login(&Secret::new(code), &Secret::new(state), user).await

@@ -1,32 +1,38 @@
 import { Button, Field, Input, LinkButton, Stack, Text } from '@grafana/ui';
 import React, { useState } from 'react';
 
-import { type LoginAnswer, answerInAddress } from '../loginAnswer';
+import { type LoginRedirect, parseRedirectUrl } from '../loginRedirect';
 import { selectors } from './selectors';
 
 interface Props {
   /** Of a login whose answer will not come back by itself. */
   authorizeUrl?: string;
   disabled: boolean;
-  onAnswer: (answer: LoginAnswer) => void;
+  onAnswer: (answer: LoginRedirect) => void;
 }
 
 /** The way to finish a login when Oura could not send the browser back here. */
-export function PasteAnswer({ authorizeUrl, disabled, onAnswer }: Props) {
+export function PasteRedirectUrl({ authorizeUrl, disabled, onAnswer }: Props) {
   const [asked, setAsked] = useState(false);
 
   if (authorizeUrl) {
     return (
       <Stack direction="column" gap={2}>
         <Stack direction="row" gap={1} alignItems="center" wrap="wrap">
-          <LinkButton href={authorizeUrl} target="_blank" rel="noopener noreferrer" icon="external-link-alt">
+          <LinkButton
+            href={authorizeUrl}
+            target="_blank"
+            rel="noopener noreferrer"
+            icon="external-link-alt"
+          >
             Open Oura’s login
           </LinkButton>
           <Text color="secondary">
-            After <em>Allow</em> the browser shows a page that it cannot reach. Copy that page’s address.
+            After <em>Allow</em> the browser shows a page that it cannot reach. Copy that page’s
+            address.
           </Text>
         </Stack>
-        <PastedAddress disabled={disabled} onAnswer={onAnswer} />
+        <RedirectUrlField disabled={disabled} onAnswer={onAnswer} />
       </Stack>
     );
   }
@@ -39,12 +45,12 @@ export function PasteAnswer({ authorizeUrl, disabled, onAnswer }: Props) {
       </div>
     );
   }
-  return <PastedAddress disabled={disabled} onAnswer={onAnswer} />;
+  return <RedirectUrlField disabled={disabled} onAnswer={onAnswer} />;
 }
 
-function PastedAddress({ disabled, onAnswer }: Omit<Props, 'authorizeUrl'>) {
+function RedirectUrlField({ disabled, onAnswer }: Omit<Props, 'authorizeUrl'>) {
   const [text, setText] = useState('');
-  const answer = answerInAddress(text);
+  const answer = parseRedirectUrl(text);
 
   return (
     <Field

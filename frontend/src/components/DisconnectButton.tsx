@@ -1,7 +1,7 @@
 import { Button } from '@grafana/ui';
 import React, { useState } from 'react';
 
-import { Question } from './Question';
+import { ConfirmDialog } from './ConfirmDialog';
 import { selectors } from './selectors';
 
 interface Props {
@@ -10,7 +10,7 @@ interface Props {
 }
 
 /** Asks before it disconnects. */
-export function Disconnect({ disabled, onConfirm }: Props) {
+export function DisconnectButton({ disabled, onConfirm }: Props) {
   const [asking, setAsking] = useState(false);
 
   return (
@@ -24,15 +24,16 @@ export function Disconnect({ disabled, onConfirm }: Props) {
       >
         Disconnect
       </Button>
-      <Question
+      <ConfirmDialog
         title="Disconnect from Oura"
         isOpen={asking}
         answer="Disconnect"
         onConfirm={onConfirm}
         onClose={() => setAsking(false)}
       >
-        Nothing new is fetched until somebody connects again. What has been stored stays and can still be queried.
-      </Question>
+        Nothing new is fetched until somebody connects again. What has been stored stays and can
+        still be queried.
+      </ConfirmDialog>
     </>
   );
 }

@@ -11,12 +11,14 @@ interface Props {
   onChange: (scopes: string) => void;
 }
 
-export function Scopes({ scopes, disabled, onChange }: Props) {
+export function ScopesField({ scopes, disabled, onChange }: Props) {
   const asked = new Set(scopes.split(/\s+/).filter(Boolean));
   const isAsked = (scope: string) => asked.size === 0 || asked.has(scope);
 
   const toggle = (toggled: string) => {
-    const chosen = SCOPES.map(({ scope }) => scope).filter((scope) => isAsked(scope) !== (scope === toggled));
+    const chosen = SCOPES.map(({ scope }) => scope).filter(
+      (scope) => isAsked(scope) !== (scope === toggled)
+    );
     // None would mean all.
     if (chosen.length > 0) {
       onChange(chosen.length === SCOPES.length ? '' : chosen.join(' '));
@@ -24,7 +26,11 @@ export function Scopes({ scopes, disabled, onChange }: Props) {
   };
 
   return (
-    <Field label="Permissions to ask for" description="A change takes effect with the next login." noMargin>
+    <Field
+      label="Permissions to ask for"
+      description="A change takes effect with the next login."
+      noMargin
+    >
       <Grid columns={2} gap={1} data-testid={selectors.config.scopes}>
         {SCOPES.map(({ scope, opens }) => (
           <div key={scope}>

@@ -4,12 +4,12 @@ import { dateTime, dateTimeFormatTimeAgo } from '@grafana/data';
 import type { SchemaColumn } from './types';
 
 /** The backend's messages begin in lower case, to be joined with others. */
-export function sentence(message: string): string {
+export function capitalize(message: string): string {
   return message.charAt(0).toUpperCase() + message.slice(1);
 }
 
 /** `about 4 minutes left`. */
-export function timeLeft(seconds: number): string {
+export function formatTimeLeft(seconds: number): string {
   if (seconds < 60) {
     return 'less than a minute left';
   }
@@ -20,17 +20,17 @@ export function timeLeft(seconds: number): string {
 }
 
 /** `today`, or how long ago. */
-export function whenSeen(instant: string): string {
+export function formatDayOrAge(instant: string): string {
   return dateTime(instant).isSame(dateTime(), 'day') ? 'today' : dateTimeFormatTimeAgo(instant);
 }
 
 /** `integer, bpm`. */
-export function typeAndUnit({ type, unit }: Pick<SchemaColumn, 'type' | 'unit'>): string {
-  return unit ? `${type}, ${unitName(unit)}` : type;
+export function formatTypeAndUnit({ type, unit }: Pick<SchemaColumn, 'type' | 'unit'>): string {
+  return unit ? `${type}, ${formatUnit(unit)}` : type;
 }
 
 /** `suffix:bpm` is Grafana's form for a unit that it has no id of its own for. */
-export function unitName(unit: string): string {
+export function formatUnit(unit: string): string {
   return unit.replace(/^suffix: */, '');
 }
 

@@ -16,7 +16,7 @@ interface Props {
  * Asks before something is lost. Not a ConfirmModal: that is a form, and submitting it would submit the settings page around
  * it too.
  */
-export function Question({ title, isOpen, answer, onConfirm, onClose, children }: Props) {
+export function ConfirmDialog({ title, isOpen, answer, onConfirm, onClose, children }: Props) {
   return (
     <Modal title={title} isOpen={isOpen} onDismiss={onClose}>
       <p>{children}</p>

@@ -2,7 +2,7 @@ import { Alert, ClipboardButton, Field, Input, SecretInput, TextLink } from '@gr
 import React from 'react';
 
 import type { Settings } from '../hooks/useSettings';
-import { redirectOf } from '../navigation';
+import { getRedirect } from '../navigation';
 import { Section } from './Section';
 import { selectors } from './selectors';
 
@@ -14,8 +14,8 @@ interface Props {
 }
 
 /** The application registered at Oura: where it sends people back to, and its credentials. */
-export function Application({ uid, settings }: Props) {
-  const { uri, comesBack } = redirectOf(uid);
+export function ApplicationSection({ uid, settings }: Props) {
+  const { uri, returnsHere } = getRedirect(uid);
 
   return (
     <Section
@@ -30,10 +30,14 @@ export function Application({ uid, settings }: Props) {
         </>
       }
     >
-      {!comesBack && (
-        <Alert severity="info" title="Oura cannot send your browser back to this address of Grafana">
-          Oura takes https addresses and http://localhost only. Register the address below all the same: after the login
-          you paste the address your browser ended at. Under https it comes back by itself.
+      {!returnsHere && (
+        <Alert
+          severity="info"
+          title="Oura cannot send your browser back to this address of Grafana"
+        >
+          Oura takes https addresses and http://localhost only. Register the address below all the
+          same: after the login you paste the address your browser ended at. Under https it comes
+          back by itself.
         </Alert>
       )}
       <Field label="Redirect address" htmlFor={selectors.config.redirect} noMargin>

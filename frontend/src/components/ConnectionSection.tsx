@@ -3,13 +3,13 @@ import React from 'react';
 
 import type { Connection } from '../hooks/useConnection';
 import type { Settings } from '../hooks/useSettings';
-import { granted } from '../scopes';
+import { describeScopes } from '../scopes';
 import type { ConnectionState, Status } from '../types';
-import { sentence } from '../words';
-import { AccountButtons } from './AccountButtons';
+import { capitalize } from '../format';
+import { ConnectionButtons } from './ConnectionButtons';
 import { CollectionTable } from './CollectionTable';
-import { PasteAnswer } from './PasteAnswer';
-import { Problem } from './Problem';
+import { PasteRedirectUrl } from './PasteRedirectUrl';
+import { ErrorAlert } from './ErrorAlert';
 import { Section } from './Section';
 import { SyncProgress } from './SyncProgress';
 import { selectors } from './selectors';
@@ -28,16 +28,16 @@ interface Props {
 }
 
 /** The login, the sync, and what every collection holds. */
-export function Account({ settings, status, connection }: Props) {
+export function ConnectionSection({ settings, status, connection }: Props) {
   const { demo, clientId } = settings.jsonData;
   const { busy, finishing, problem, authorizeUrl, finish } = connection;
   const loggedIn = status?.state === 'connected';
-  const permissions = loggedIn ? granted(status.scopes) : undefined;
-  const obstacle = connectObstacle(Boolean(clientId), settings.hasSecret);
+  const permissions = loggedIn ? describeScopes(status.scopes) : undefined;
+  const obstacle = findMissingCredentials(Boolean(clientId), settings.hasSecret);
 
   return (
     <Section title="Account">
-      <Problem problem={problem} />
+      <ErrorAlert problem={problem} />
       <Stack direction="row" gap={1} alignItems="center" wrap="wrap">
         {status && (
           <Badge
@@ -46,24 +46,37 @@ export function Account({ settings, status, connection }: Props) {
             color={finishing ? 'blue' : STATES[status.state].color}
           />
         )}
-        <AccountButtons settings={settings} status={status} connection={connection} obstacle={obstacle} />
+        <ConnectionButtons
+          settings={settings}
+          status={status}
+          connection={connection}
+          obstacle={obstacle}
+        />
       </Stack>
       {!demo && !obstacle && (authorizeUrl || !loggedIn) && (
-        <PasteAnswer authorizeUrl={authorizeUrl} disabled={busy || finishing} onAnswer={finish} />
+        <PasteRedirectUrl
+          authorizeUrl={authorizeUrl}
+          disabled={busy || finishing}
+          onAnswer={finish}
+        />
       )}
       {obstacle && !demo && <Text color="secondary">{obstacle}</Text>}
-      {status?.reason && <Text color="warning">{sentence(status.reason)}</Text>}
+      {status?.reason && <Text color="warning">{capitalize(status.reason)}</Text>}
       {permissions && <Text color="secondary">{permissions}</Text>}
       {status && <SyncProgress status={status} />}
-      {status && (loggedIn || holdsAnything(status)) && <CollectionTable collections={status.collections} />}
+      {status && (loggedIn || hasDocuments(status)) && (
+        <CollectionTable collections={status.collections} />
+      )}
     </Section>
   );
 }
 
-function holdsAnything({ collections }: Status): boolean {
+function hasDocuments({ collections }: Status): boolean {
   return collections.some(({ documents }) => documents > 0);
 }
 
-function connectObstacle(hasClientId: boolean, hasSecret: boolean): string | undefined {
-  return hasClientId && hasSecret ? undefined : 'Enter the client ID and the client secret to connect.';
+function findMissingCredentials(hasClientId: boolean, hasSecret: boolean): string | undefined {
+  return hasClientId && hasSecret
+    ? undefined
+    : 'Enter the client ID and the client secret to connect.';
 }

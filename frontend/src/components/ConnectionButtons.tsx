@@ -4,7 +4,7 @@ import React from 'react';
 import type { Connection } from '../hooks/useConnection';
 import type { Settings } from '../hooks/useSettings';
 import type { Status } from '../types';
-import { Disconnect } from './Disconnect';
+import { DisconnectButton } from './DisconnectButton';
 import { selectors } from './selectors';
 
 interface Props {
@@ -16,7 +16,7 @@ interface Props {
 }
 
 /** Connect, sync, disconnect: what the account's state allows. Demo data needs no login, and has none to end. */
-export function AccountButtons({ settings, status, connection, obstacle }: Props) {
+export function ConnectionButtons({ settings, status, connection, obstacle }: Props) {
   const { demo } = settings.jsonData;
   const { busy, finishing, authorizeUrl, connect, sync, disconnect } = connection;
   const loggedIn = status?.state === 'connected';
@@ -46,7 +46,7 @@ export function AccountButtons({ settings, status, connection, obstacle }: Props
           Sync now
         </Button>
       )}
-      {loggedIn && !demo && <Disconnect disabled={busy} onConfirm={disconnect} />}
+      {loggedIn && !demo && <DisconnectButton disabled={busy} onConfirm={disconnect} />}
     </>
   );
 }

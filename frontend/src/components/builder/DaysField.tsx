@@ -13,7 +13,15 @@ interface Props {
 }
 
 /** A number of days: one of those offered, or another that is typed. */
-export function DaysSelect({ id, label, tooltip, offered, isSigned = false, value, onChange }: Props) {
+export function DaysField({
+  id,
+  label,
+  tooltip,
+  offered,
+  isSigned = false,
+  value,
+  onChange,
+}: Props) {
   const numbers = Array.from(new Set([0, ...offered, value])).sort((a, b) => a - b);
   const options = numbers.map((days) => ({ value: String(days), label: inWords(days, isSigned) }));
 

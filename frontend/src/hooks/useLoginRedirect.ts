@@ -1,14 +1,19 @@
 import { locationService } from '@grafana/runtime';
 import { useEffect, useState } from 'react';
 
-import { ANSWER, REST, type LoginAnswer, answerIn } from '../loginAnswer';
+import {
+  LOGIN_PARAMETERS,
+  OTHER_PARAMETERS,
+  type LoginRedirect,
+  parseRedirectParameters,
+} from '../loginRedirect';
 import type { Resources } from '../resources';
 
-export interface LoginReturn {
+export interface LoginRedirectState {
   finishing: boolean;
   problem?: Error;
   /** Hands the backend an answer that did not come by this page's address. */
-  finish: (answer: LoginAnswer) => Promise<void>;
+  finish: (answer: LoginRedirect) => Promise<void>;
   /** Of a problem that was read. */
   forget: () => void;
 }
@@ -17,13 +22,16 @@ export interface LoginReturn {
  * Finishes a login when the page was opened by Oura's redirect: takes the answer out of the address, so that it is neither
  * bookmarked nor used twice, and hands it to the backend, which knows what it means.
  */
-export function useLoginReturn(resources: Resources, onConnected: () => void): LoginReturn {
-  const [answer] = useState(() => answerIn(locationService.getSearch()));
-  const [outcome, setOutcome] = useState<Pick<LoginReturn, 'finishing' | 'problem'>>({
+export function useLoginRedirect(
+  resources: Resources,
+  onConnected: () => void
+): LoginRedirectState {
+  const [answer] = useState(() => parseRedirectParameters(locationService.getSearch()));
+  const [outcome, setOutcome] = useState<Pick<LoginRedirectState, 'finishing' | 'problem'>>({
     finishing: answer !== undefined,
   });
 
-  const handOver = (answer: LoginAnswer) =>
+  const handOver = (answer: LoginRedirect) =>
     resources.finishLogin(answer).then(
       () => {
         setOutcome({ finishing: false });
@@ -32,14 +40,17 @@ export function useLoginReturn(resources: Resources, onConnected: () => void): L
       (problem) => setOutcome({ finishing: false, problem })
     );
 
-  const finish = (answer: LoginAnswer) => {
+  const finish = (answer: LoginRedirect) => {
     setOutcome({ finishing: true });
     return handOver(answer);
   };
 
   useEffect(() => {
     if (answer) {
-      locationService.partial(Object.fromEntries([...ANSWER, ...REST].map((name) => [name, null])), true);
+      locationService.partial(
+        Object.fromEntries([...LOGIN_PARAMETERS, ...OTHER_PARAMETERS].map((name) => [name, null])),
+        true
+      );
       handOver(answer);
     }
     // The answer can be used once only.

@@ -1,7 +1,7 @@
 import { Button, Field, Stack } from '@grafana/ui';
 import React from 'react';
 
-import { filterOptions, tableWith } from '../../metrics';
+import { listColumnOptions, findTable } from '../../metrics';
 import type { Filter, Metric, Schema } from '../../types';
 import { selectors } from '../selectors';
 import { FilterRow } from './FilterRow';
@@ -15,12 +15,12 @@ interface Props {
 }
 
 /** Conditions that all hold for the rows that count. */
-export function Filters({ filters, metrics, schema, getValues, onChange }: Props) {
-  const columns = schema ? filterOptions(schema, metrics) : [];
+export function FiltersField({ filters, metrics, schema, getValues, onChange }: Props) {
+  const columns = schema ? listColumnOptions(schema, metrics) : [];
   const [first] = columns;
 
   const valuesOf = async (column: string) => {
-    const table = schema && tableWith(schema, metrics, column);
+    const table = schema && findTable(schema, metrics, column);
     return table ? getValues(table, column) : [];
   };
 
