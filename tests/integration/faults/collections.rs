@@ -9,8 +9,8 @@ use ringside::simulator::{Config, Fault, Misbehaviour, Target};
 use ringside::time::Clock;
 use serde_json::json;
 
-use super::common::secret_scanner;
 use super::world::*;
+use crate::common::secret_scanner;
 
 /// `fault` from the first sync on: `collection` alone ends in `state`, for a reason with all of `words`; and it recovers.
 async fn misbehaving(collection: &str, does: Misbehaviour, state: &str, words: &[&str]) {
@@ -243,7 +243,7 @@ async fn a_collection_that_goes_wrong_is_worth_a_warning_once() {
     let _listening = tracing::subscriber::set_default(subscriber);
     let warnings = || {
         let said = std::mem::take(&mut *said.lock().unwrap());
-        secret_scanner::hear(&said);
+        secret_scanner::scan(&said);
         String::from_utf8(said).unwrap().matches("could not be fetched").count()
     };
     for does in [Misbehaviour::ScopeMissing, status(500)] {

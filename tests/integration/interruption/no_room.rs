@@ -2,8 +2,8 @@
 
 use rand::Rng;
 
-use super::common::{database, select, wanted};
 use super::world::*;
+use crate::common::{database, select, wanted};
 
 /// How often there is no room, unless `FULL_DISKS` says otherwise.
 const FULL_DISKS: u64 = 8;

@@ -1,17 +1,14 @@
 //! A data source that nobody looks after, for a simulated year: its schedule runs against an Oura with its everyday faults and outages, in a
 //! process of its own whose memory and file handles are watched. Every day half a minute of it; `SOAK_MINUTES=20` covers the year.
-#![cfg(target_os = "linux")]
-
-mod common;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::truth::assert_held;
-use common::world::connect;
-use common::{database, secret_scanner, wanted};
+use crate::common::truth::assert_held;
+use crate::common::world::connect;
+use crate::common::{database, secret_scanner, wanted};
 use ringside::datasource::{DataSourceKey, DataSources, Environment, Settings};
 use ringside::oura::{Origins, Secret};
 use ringside::simulator::{
@@ -33,7 +30,10 @@ const OUTAGES: usize = 40;
 
 /// A clock that showed `BEGINNING` when the system's clock showed `anchor`, in seconds since 1970: the same in two processes.
 fn clock(anchor: f64) -> Clock {
-    Clock::starting_at(common::at(BEGINNING).plus(((unix_now() - anchor) * RATE) as i64), RATE)
+    Clock::starting_at(
+        crate::common::at(BEGINNING).plus(((unix_now() - anchor) * RATE) as i64),
+        RATE,
+    )
 }
 
 fn unix_now() -> f64 {
@@ -70,7 +70,7 @@ fn everyday(simulator: &Simulator) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a part of the soak, in a process of its own"]
 async fn the_data_source() {
-    secret_scanner::listen();
+    secret_scanner::install();
     let told = |name: &str| std::env::var(name).unwrap();
     let clock = clock(told("SOAK_ANCHOR").parse().unwrap());
     let environment = environment(
@@ -97,7 +97,7 @@ struct Watched {
 impl Watched {
     fn start(folder: &Path, origin: &url::Url, anchor: f64) -> Watched {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["the_data_source", "--exact", "--ignored", "--nocapture"]);
+        command.args(["soak::the_data_source", "--exact", "--ignored", "--nocapture"]);
         command
             .env("SOAK_FOLDER", folder)
             .env("SOAK_ORIGIN", origin.as_str())
@@ -108,8 +108,8 @@ impl Watched {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        secret_scanner::overhear(process.stdout.take().unwrap());
-        let said = Some(secret_scanner::overhear(process.stderr.take().unwrap()));
+        secret_scanner::scan_stream(process.stdout.take().unwrap());
+        let said = Some(secret_scanner::scan_stream(process.stderr.take().unwrap()));
         Watched { process, said }
     }
 
@@ -160,11 +160,11 @@ fn median(measures: &[Measure], of: impl Fn(&Measure) -> f64) -> f64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_year_of_scheduled_syncs_leaves_nothing_out_and_nothing_behind() {
-    secret_scanner::listen();
+    secret_scanner::install();
     let minutes = wanted("SOAK_MINUTES", 0.5);
     let folder = tempfile::tempdir().unwrap();
     let anchor = unix_now();
-    let first_day = common::at(BEGINNING).day(Tz::UTC).plus(-HISTORY);
+    let first_day = crate::common::at(BEGINNING).day(Tz::UTC).plus(-HISTORY);
     let config = Config { consent: Consent::Allow, ..Config::new(5, first_day, clock(anchor)) };
     let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into()).await.unwrap();
     log_in(folder.path(), &simulator, first_day, clock(anchor)).await;
@@ -195,14 +195,14 @@ async fn a_year_of_scheduled_syncs_leaves_nothing_out_and_nothing_behind() {
     let handles = |part: &[Measure]| part.iter().map(|measure| measure.handles).max().unwrap();
     let database = database(folder.path());
     let ended = clock(anchor).now();
-    let runs = common::select(
+    let runs = crate::common::select(
         &database,
         "SELECT count(*), sum(state = 'done'), sum(requests) FROM sync_runs",
     );
     let journal = simulator.requests();
     println!(
         "{} simulated days; {} syncs, {} of them without a fault to the end; {} requests, {} answers spoilt, {} refreshes of the token",
-        (ended.seconds() - common::at(BEGINNING).seconds()) / 86_400,
+        (ended.seconds() - crate::common::at(BEGINNING).seconds()) / 86_400,
         runs[0][0],
         runs[0][1],
         runs[0][2],

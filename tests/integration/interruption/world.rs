@@ -14,8 +14,8 @@ use ringside::time::{Clock, Day, Instant, Tz};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
-use super::common::world::connect;
-use super::common::{database, secret_scanner, select, skipped, wanted};
+use crate::common::world::connect;
+use crate::common::{database, secret_scanner, select, skipped, wanted};
 
 /// Days of history.
 pub const DAYS: i64 = 160;
@@ -28,7 +28,7 @@ pub async fn simulator(now: Instant) -> Simulator {
 }
 
 pub async fn simulator_with(now: Instant, change: impl FnOnce(&mut Config)) -> Simulator {
-    secret_scanner::listen();
+    secret_scanner::install();
     let mut config = Config::new(3, first_day(now), Clock::starting_at(now, 0.0));
     change(&mut config);
     Simulator::start(config, ([127, 0, 0, 1], 0).into()).await.unwrap()
@@ -84,8 +84,8 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut program = command.spawn().unwrap();
-        secret_scanner::overhear(program.stdout.take().unwrap());
-        secret_scanner::overhear(program.stderr.take().unwrap());
+        secret_scanner::scan_stream(program.stdout.take().unwrap());
+        secret_scanner::scan_stream(program.stderr.take().unwrap());
         Program(program)
     }
 

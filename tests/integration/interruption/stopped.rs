@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rand::Rng;
 
-use super::common::wanted;
 use super::world::*;
+use crate::common::wanted;
 
 /// How often it is stopped, and for how many seconds, unless `STOPS` and `STOP_SECONDS` say otherwise.
 const STOPS: usize = 4;

@@ -9,8 +9,8 @@ use rand::{Rng, SeedableRng};
 use ringside::simulator::{Config, Fault, Journal, Misbehaviour, Target, Violation};
 use ringside::time::Clock;
 
-use super::common::wanted;
 use super::world::*;
+use crate::common::wanted;
 
 /// How many storms there are, unless `STORMS` says otherwise.
 const STORMS: u64 = 6;

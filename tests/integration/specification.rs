@@ -1,11 +1,9 @@
 //! A newer specification, published while the program runs.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::world::{World, synced, word};
-use common::{at, number, rows};
+use crate::common::world::{World, synced, word};
+use crate::common::{at, number, rows};
 use ringside::catalog::Catalog;
 use ringside::datasource::{DataSources, Environment, Trigger};
 use ringside::store::Store;
@@ -19,7 +17,7 @@ fn clock() -> Clock {
 /// The bundled document with other things in it.
 fn document(change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut document =
-        serde_json::from_slice(include_bytes!("../src/catalog/openapi.json")).unwrap();
+        serde_json::from_slice(include_bytes!("../../src/catalog/openapi.json")).unwrap();
     change(&mut document);
     serde_json::to_vec(&document).unwrap()
 }

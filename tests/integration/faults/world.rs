@@ -21,9 +21,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use super::common::truth::{assert_held, truth};
-pub use super::common::world::REDIRECT;
-use super::common::{at, secret_scanner, select};
+use crate::common::truth::{assert_held, truth};
+pub use crate::common::world::REDIRECT;
+use crate::common::{at, secret_scanner, select};
 
 /// Days of history: some settled, and the last week that may still change.
 pub const DAYS: i64 = 17;
@@ -54,7 +54,7 @@ pub fn person() -> Config {
 }
 
 pub async fn oura(config: Config) -> Simulator {
-    secret_scanner::listen();
+    secret_scanner::install();
     Simulator::start(config, ([127, 0, 0, 1], 0).into()).await.unwrap()
 }
 
@@ -187,7 +187,7 @@ pub async fn call(datasource: &DataSource, user: &str, path: &str, body: Value) 
     let answer = api::router(datasource.clone()).oneshot(request).await.unwrap();
     let status = answer.status().as_u16();
     let body = to_bytes(answer.into_body(), 1 << 24).await.unwrap();
-    secret_scanner::hear(&body);
+    secret_scanner::scan(&body);
     (status, serde_json::from_slice(&body).unwrap())
 }
 

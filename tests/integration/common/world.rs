@@ -27,7 +27,7 @@ impl World {
     }
 
     pub async fn with(days: i64, clock: Clock, change: impl FnOnce(&mut Config)) -> World {
-        super::secret_scanner::listen();
+        super::secret_scanner::install();
         let first_day: Day = clock.now().day(Tz::UTC).plus(-days);
         let mut config =
             Config { consent: Consent::Allow, ..Config::new(11, first_day, clock.clone()) };

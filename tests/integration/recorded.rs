@@ -1,12 +1,10 @@
 //! The recorded answers of a real account through the real client, executor and store. Without the recordings every test here says that
 //! it was skipped.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::{at, day, executor, number, replay, rows, skipped, sync};
+use crate::common::{at, day, executor, number, replay, rows, skipped, sync};
 use ringside::cli::dashboard::{OVERVIEW, targets};
 use ringside::datasource::DataSourceKey;
 use ringside::oura::Secret;
@@ -41,7 +39,7 @@ fn a_skipped_test_is_seen_in_the_output_of_a_run_that_passes() {
         return skipped("it was asked to");
     }
     let mut run = std::process::Command::new(std::env::current_exe().unwrap());
-    run.args(["--exact", "a_skipped_test_is_seen_in_the_output_of_a_run_that_passes"])
+    run.args(["--exact", "recorded::a_skipped_test_is_seen_in_the_output_of_a_run_that_passes"])
         .env(INSIDE, "1");
     let output = run.output().unwrap();
     assert!(output.status.success());

@@ -1,18 +1,16 @@
 //! The demo as it is run from a terminal, more than once in one folder.
 
-mod common;
-
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::secret_scanner;
+use crate::common::secret_scanner;
 
 fn demo(folder: &Path, more: &[&str]) -> Output {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
     let output =
         demo.args(["demo", "--repeat", "1", "--data-dir"]).arg(folder).args(more).output().unwrap();
-    secret_scanner::hear(&output.stdout);
-    secret_scanner::hear(&output.stderr);
+    secret_scanner::scan(&output.stdout);
+    secret_scanner::scan(&output.stderr);
     output
 }
 

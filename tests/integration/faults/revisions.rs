@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use ringside::time::{Clock, Instant};
 use serde_json::{Value, json};
 
-use super::common::{at, day, executor, number, rows, sync};
+use crate::common::{at, day, executor, number, rows, sync};
 
 /// Oura's answers, which may change while it runs; 404 for other collections.
 async fn oura(answers: Arc<Mutex<BTreeMap<&'static str, Value>>>) -> url::Url {

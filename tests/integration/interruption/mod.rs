@@ -1,9 +1,6 @@
 //! The program interrupted during a history load, by everything that can interrupt one: what is held in the end is what an undisturbed
 //! load holds, document for document.
-#![cfg(unix)]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod killed;
 mod network;
 mod no_room;

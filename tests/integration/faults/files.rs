@@ -7,8 +7,8 @@ use ringside::datasource::{DataSourceKey, DataSources};
 use ringside::simulator::{Fault, Misbehaviour, SECRET_MARK, Simulator};
 use ringside::time::Clock;
 
-use super::common::secret_scanner;
 use super::world::*;
+use crate::common::secret_scanner;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gpx_oura");
 
@@ -81,7 +81,7 @@ const ADMIN_TOKEN: &str = "admin-admin-admin-admin";
 fn serve(before: &str, folder: &Path, simulator: &Simulator) -> (Child, String) {
     let (mut serve, origin) =
         serve_into(Stdio::piped(), program(before, folder, simulator, "serve", &[]));
-    secret_scanner::overhear(serve.0.stderr.take().unwrap());
+    secret_scanner::scan_stream(serve.0.stderr.take().unwrap());
     (serve, origin)
 }
 
@@ -101,8 +101,8 @@ fn serve_into(stderr: Stdio, mut serve: Command) -> (Child, String) {
 
 async fn finished(mut command: Command) -> Output {
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    secret_scanner::hear(&output.stdout);
-    secret_scanner::hear(&output.stderr);
+    secret_scanner::scan(&output.stdout);
+    secret_scanner::scan(&output.stderr);
     output
 }
 
@@ -113,7 +113,7 @@ fn complaint(output: &Output) -> String {
 }
 
 fn count(folder: &Path, sql: &str) -> i64 {
-    super::common::select(&folder.join("1/oura/oura.db"), sql)[0][0].as_i64().unwrap()
+    crate::common::select(&folder.join("1/oura/oura.db"), sql)[0][0].as_i64().unwrap()
 }
 
 #[cfg(unix)]
@@ -130,7 +130,7 @@ async fn a_full_disk_stops_the_sync_and_room_lets_it_go_on() {
             .await;
     assert_says(&complaint(&output), &["disk", "make room", "Nothing was lost"]);
     assert_eq!(
-        super::common::select(&folder.path().join("1/oura/oura.db"), "PRAGMA integrity_check")[0]
+        crate::common::select(&folder.path().join("1/oura/oura.db"), "PRAGMA integrity_check")[0]
             [0],
         "ok"
     );
@@ -218,7 +218,7 @@ async fn a_read_only_folder_is_named_and_can_still_be_read() {
     let copies = tempfile::tempdir().unwrap();
     let read_only = ReadOnly::make(folder.path());
     if !permissions_bind(folder.path()) {
-        return super::common::skipped("this user may write where permissions forbid it");
+        return crate::common::skipped("this user may write where permissions forbid it");
     }
     let bound = |command, more: &[&str]| {
         finished(program(BOUND_BY_PERMISSIONS, folder.path(), &simulator, command, more))
@@ -246,7 +246,7 @@ async fn what_is_stored_in_a_read_only_folder_is_served_and_nothing_is_changed()
     let folder = connected_folder(&simulator).await;
     let read_only = ReadOnly::make(folder.path());
     if !permissions_bind(folder.path()) {
-        return super::common::skipped("this user may write where permissions forbid it");
+        return crate::common::skipped("this user may write where permissions forbid it");
     }
     let (_serve, origin) = serve(BOUND_BY_PERMISSIONS, folder.path(), &simulator);
     let ask = async |route: &str, token: &str, body: &str| {
@@ -306,7 +306,7 @@ async fn what_goes_wrong_while_serving_is_on_standard_error() {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
         drop(serve);
-        secret_scanner::hear(heard().as_bytes());
+        secret_scanner::scan(heard().as_bytes());
         assert_says(&heard(), &said);
         assert!(!heard().contains(unsaid), "{level:?}: {}", heard());
     }
@@ -344,7 +344,7 @@ async fn a_command_changes_the_settings_that_it_is_given_and_no_others() {
         (settings, client_secret == secret())
     };
     let zone = || {
-        let derived_by = super::common::select(
+        let derived_by = crate::common::select(
             &folder.path().join("1/oura/oura.db"),
             "SELECT value FROM meta WHERE name = 'derived_by'",
         );
@@ -425,7 +425,7 @@ async fn what_a_killed_process_left_in_the_log_is_read_from_a_read_only_folder_t
     };
     let read_only = ReadOnly::make(killed.path());
     if !permissions_bind(killed.path()) {
-        return super::common::skipped("this user may write where permissions forbid it");
+        return crate::common::skipped("this user may write where permissions forbid it");
     }
     let output = ask().await;
     assert!(

@@ -1,11 +1,9 @@
 //! Keys that are lost or changed, logins that end: what was fetched stays, and says how old it is.
 
-mod common;
-
 use std::time::Duration;
 
-use common::world::{World, ask, synced, word};
-use common::{at, database, select};
+use crate::common::world::{World, ask, synced, word};
+use crate::common::{at, database, select};
 use ringside::datasource::{ConnectionState, DataSources, Environment, Trigger, rotate_vault};
 use ringside::oura::Secret;
 use ringside::time::Clock;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rand::Rng;
 use ringside::simulator::{Fault, Misbehaviour, Simulator, Target, Violation};
 
-use super::common::{database, select, wanted};
 use super::world::*;
+use crate::common::{database, select, wanted};
 
 /// How often the program is killed, unless `KILLS` says otherwise.
 const KILLS: usize = 20;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rand::Rng;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::common::{database, select, wanted};
 use super::world::*;
+use crate::common::{database, select, wanted};
 
 /// How often the network goes, unless `CUTS` says otherwise.
 const CUTS: usize = 4;

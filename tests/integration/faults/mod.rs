@@ -4,8 +4,6 @@
 mod busy;
 mod clock;
 mod collections;
-#[path = "../common/mod.rs"]
-mod common;
 mod files;
 mod login;
 mod neighbours;
