@@ -20,6 +20,7 @@ pub mod oura;
 pub mod plugin;
 pub mod query;
 pub mod simulator;
+pub mod sql;
 pub mod store;
 pub mod sync;
 pub mod time;

@@ -18,7 +18,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavio
 
 use self::seal::{Place, Sealed, Sealer};
 use super::DataSourceKey;
-use crate::oura::Secret;
+use crate::oura::{RedirectUri, Secret};
 use crate::time::Instant;
 
 const DATABASE: &str = "vault.db";
@@ -61,7 +61,7 @@ struct State {
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct PendingLogin {
     pub user: String,
-    pub redirect: String,
+    pub redirect: RedirectUri,
     pub pkce_verifier: Secret,
     pub expires_at: Instant,
 }

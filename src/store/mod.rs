@@ -9,7 +9,6 @@ mod error;
 mod functions;
 mod gaps;
 mod guard;
-pub(crate) mod lexer;
 mod queue;
 mod read;
 mod reading;
@@ -44,6 +43,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use rusqlite::Connection;
 
 use crate::catalog::Catalog;
+use crate::sql::{TokenizedSql, quote_identifier};
 use crate::time::Tz;
 use read::Readers;
 
@@ -157,7 +157,7 @@ impl Store {
     /// Runs one SELECT under guard, on a reader's connection. Blocks.
     pub fn read(
         &self,
-        sql: &str,
+        sql: &TokenizedSql,
         params: &[serde_json::Value],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
@@ -206,7 +206,7 @@ impl Store {
         writer.pragma_update(None, "secure_delete", true)?;
         let transaction = writer.transaction()?;
         for table in schema::tables(&transaction)? {
-            transaction.execute_batch(&format!("DELETE FROM {}", schema::quoted(&table)))?;
+            transaction.execute_batch(&format!("DELETE FROM {}", quote_identifier(&table)))?;
         }
         schema::create_derived(&transaction, &self.catalog())?;
         transaction.commit()?;
