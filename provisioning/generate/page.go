@@ -106,7 +106,6 @@ var linked = []struct {
 	{"oura-heart", "Heart", true},
 	{"oura-activity", "Activity", true},
 	{"oura-stress", "Stress", true},
-	{"oura-insights", "Insights", true},
 	{"oura-data", "Data", true},
 }
 

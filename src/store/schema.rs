@@ -31,6 +31,11 @@ const VIEWS: &[(&str, &str)] = &[
     ("hypnogram", include_str!("views/hypnogram.sql")),
     ("days", include_str!("views/days.sql")),
     ("baselines", include_str!("views/baselines.sql")),
+    ("sleep_times", include_str!("views/sleep_times.sql")),
+    ("sleep_debt", include_str!("views/sleep_debt.sql")),
+    ("sleep_timing", include_str!("views/sleep_timing.sql")),
+    ("sleep_regularity", include_str!("views/sleep_regularity.sql")),
+    ("load", include_str!("views/load.sql")),
 ];
 
 /// (table, its index), beside those by day and by time that every document table has.

@@ -1,31 +1,21 @@
-WITH
-  fives AS (
-    SELECT local_day(time) AS day, sum(sum) / sum(count) AS bpm
-    FROM heartrate_5m
-    WHERE $__timeFilter(time)
-    GROUP BY time
-  )
-SELECT
-  local_midnight($__dayGroup(day, '$every')) AS time,
-  300 * sum(bpm >= 0.9 * maximum) AS "Zone 5",
-  300 * sum(
-    bpm >= 0.8 * maximum
-    AND bpm < 0.9 * maximum
-  ) AS "Zone 4",
-  300 * sum(
-    bpm >= 0.7 * maximum
-    AND bpm < 0.8 * maximum
-  ) AS "Zone 3",
-  300 * sum(
-    bpm >= 0.6 * maximum
-    AND bpm < 0.7 * maximum
-  ) AS "Zone 2",
-  300 * sum(
-    bpm >= 0.5 * maximum
-    AND bpm < 0.6 * maximum
-  ) AS "Zone 1"
-FROM
-  fives
-  CROSS JOIN person
+WITH limits AS (
+  -- The maximum heart rate by age, or the highest values in workouts when those are higher.
+  SELECT max(
+    coalesce(208 - 0.7 * (SELECT max(age) FROM personal_info), 185),
+    coalesce((SELECT percentile(maximum, 99) FROM heartrate_5m WHERE source = 'workout'), 0)
+  ) AS maximum
+), fives AS (
+  SELECT local_day(time) AS day, sum(sum) / sum(count) / limits.maximum AS share
+  FROM heartrate_5m CROSS JOIN limits
+  WHERE $__timeFilter(time)
+  GROUP BY time
+)
+SELECT local_midnight($__dayGroup(day, '$every')) AS time,
+  300 * sum(share >= 0.5 AND share < 0.6) AS "Zone 1",
+  300 * sum(share >= 0.6 AND share < 0.7) AS "Zone 2",
+  300 * sum(share >= 0.7 AND share < 0.8) AS "Zone 3",
+  300 * sum(share >= 0.8 AND share < 0.9) AS "Zone 4",
+  300 * sum(share >= 0.9) AS "Zone 5"
+FROM fives
 GROUP BY 1
 ORDER BY 1
