@@ -10,7 +10,7 @@ use super::body::Json;
 use super::caller::Admin;
 use crate::datasource::{DataSource, LoginStart};
 use crate::oura::Secret;
-use crate::oura::oauth::is_about_redirect;
+use crate::oura::oauth::is_redirect_error;
 
 /// In a request's extensions: a login comes back to the data source's page in Grafana and nowhere else.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +115,7 @@ pub(super) async fn callback(
         // An answer that Oura sends back at all names no parameter unless it is this one.
         error
             if error == "invalid_request"
-                || is_about_redirect(error, &callback.error_description) =>
+                || is_redirect_error(error, &callback.error_description) =>
         {
             return Err(datasource.redirect_not_registered(&callback.state, &caller.user).into());
         }

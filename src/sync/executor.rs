@@ -87,8 +87,8 @@ enum FailureAction {
 
 fn failure_action(error: &FetchError) -> FailureAction {
     match error {
-        FetchError::ScopeMissing { .. } => FailureAction::Rest("scope_missing"),
-        FetchError::MembershipEnded { .. } => FailureAction::Rest("membership_ended"),
+        FetchError::MissingScope { .. } => FailureAction::Rest("scope_missing"),
+        FetchError::MembershipInactive { .. } => FailureAction::Rest("membership_ended"),
         FetchError::Forbidden { .. } => FailureAction::Rest("forbidden"),
         FetchError::NotAvailable => FailureAction::Rest("not_available"),
         FetchError::AppTooOld => FailureAction::Rest("app_too_old"),
@@ -119,13 +119,13 @@ impl Executor {
         mut stop: watch::Receiver<bool>,
     ) -> RunEnd {
         progress.send_replace(Progress { run, ..Progress::default() });
-        let before = self.client.requests().requests;
+        let before = self.client.request_counts().requests;
         let mut state = RunState::default();
         let end = self
             .drain(&mut state, progress, &mut stop)
             .await
             .unwrap_or_else(|error| RunEnd::Failed(error.to_string()));
-        let requests = self.client.requests().requests - before;
+        let requests = self.client.request_counts().requests - before;
         let (windows, now) = (progress.borrow().windows, self.clock.now());
         let end = match self
             .blocking(move |store| store.end_run(run, &end, windows, requests, now).map(|()| end))
