@@ -6,8 +6,9 @@ mod token_trust;
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use url::Url;
 
 use self::attempt::AttemptError;

@@ -1,10 +1,9 @@
 //! Counters of requests to the data API.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::lock::lock;
+use parking_lot::Mutex;
 
 /// Requests to the data API and their outcomes since the process started. Login requests are not
 /// included.
@@ -64,13 +63,14 @@ impl Counters {
     }
 
     pub(super) fn count_response(&self, collection: &str, status: Option<u16>) {
-        let mut responses = lock(&self.responses);
+        let mut responses = self.responses.lock();
         *responses.entry((collection.to_owned(), status)).or_default() += 1;
     }
 
     /// Returns the responses by collection, then status.
     pub(super) fn response_counts(&self) -> Vec<ResponseCount> {
-        lock(&self.responses)
+        self.responses
+            .lock()
             .iter()
             .map(|((collection, status), count)| ResponseCount {
                 collection: collection.clone(),

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderName, Response, StatusCode, header};
+use parking_lot::Mutex;
 use url::{Url, form_urlencoded};
 
 use super::oauth::{Application, OAuth};
@@ -115,7 +116,7 @@ impl FakeServer {
             let script = Arc::clone(&script);
             async move {
                 let request = read_request(request).await;
-                log.lock().unwrap().push(request.clone());
+                log.lock().push(request.clone());
                 script(request).await.into_http()
             }
         });
@@ -129,7 +130,7 @@ impl FakeServer {
         responses.reverse();
         let responses = Mutex::new(responses);
         FakeServer::new(move |_| {
-            let mut responses = responses.lock().unwrap();
+            let mut responses = responses.lock();
             if responses.len() > 1 {
                 return responses.pop().unwrap();
             }
@@ -145,7 +146,7 @@ impl FakeServer {
 
     /// Returns the requests received so far.
     pub(super) fn requests(&self) -> Vec<ReceivedRequest> {
-        self.requests.lock().unwrap().clone()
+        self.requests.lock().clone()
     }
 
     /// Returns an OAuth client for this server as both login back ends.

@@ -27,7 +27,7 @@ pub use self::token_failure::is_redirect_error;
 use super::response::{self, BodyError};
 pub use super::scope::SCOPES;
 use super::scope::strip_scope_prefix;
-use super::{BoxFuture, LoginBackend, Origins, Secret, USER_AGENT};
+use super::{BoxFuture, LoginBackend, Origins, RedirectUri, Secret, USER_AGENT};
 use crate::time::{Clock, Instant};
 
 /// The time limit from a login request to the last byte of its response.
@@ -86,7 +86,7 @@ pub struct OAuth {
 /// The credential that a token request exchanges for a new pair.
 #[derive(Clone, Copy)]
 enum TokenRequest<'a> {
-    AuthorizationCode { code: &'a Secret, redirect: &'a url::Url, pkce_verifier: &'a Secret },
+    AuthorizationCode { code: &'a Secret, redirect: &'a RedirectUri, pkce_verifier: &'a Secret },
     RefreshToken(&'a Secret),
 }
 
@@ -111,12 +111,12 @@ impl TokenRequest<'_> {
 impl OAuth {
     /// Starts a login at the legacy authorize page, which accepts applications of both back ends.
     /// Without `scopes` Oura offers all scopes of the application.
-    pub fn authorize(&self, redirect: &url::Url, scopes: &[String]) -> Authorization {
+    pub fn authorize(&self, redirect: &RedirectUri, scopes: &[String]) -> Authorization {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let (url, state) = self
             .client(LoginBackend::Legacy)
             .set_auth_uri(AuthUrl::from_url(self.origins.legacy.authorize.clone()))
-            .set_redirect_uri(RedirectUrl::from_url(redirect.clone()))
+            .set_redirect_uri(RedirectUrl::from_url(redirect.as_url().clone()))
             .authorize_url(|| CsrfToken::new_random_len(32))
             .add_scopes(scopes.iter().cloned().map(Scope::new))
             .set_pkce_challenge(challenge)
@@ -133,7 +133,7 @@ impl OAuth {
     pub async fn exchange(
         &self,
         code: &Secret,
-        redirect: &url::Url,
+        redirect: &RedirectUri,
         pkce_verifier: &Secret,
     ) -> Result<Grant, OAuthError> {
         let request = TokenRequest::AuthorizationCode { code, redirect, pkce_verifier };
@@ -223,7 +223,7 @@ impl OAuth {
         let outcome = match request {
             TokenRequest::AuthorizationCode { code, redirect, pkce_verifier } => {
                 client
-                    .set_redirect_uri(RedirectUrl::from_url(redirect.clone()))
+                    .set_redirect_uri(RedirectUrl::from_url(redirect.as_url().clone()))
                     .exchange_code(AuthorizationCode::new(code.reveal().to_owned()))
                     .set_pkce_verifier(PkceCodeVerifier::new(pkce_verifier.reveal().to_owned()))
                     .request_async(&http)

@@ -1,9 +1,9 @@
 //! The pause that a rate limit imposes on all requests of one login.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::lock::lock;
+use parking_lot::Mutex;
+
 use crate::time::{Clock, Instant};
 
 /// Holds requests back until an instant.
@@ -15,7 +15,7 @@ pub(super) struct RateGate {
 impl RateGate {
     /// Holds requests back until `instant`, or until a later instant that was set before.
     pub(super) fn close_until(&self, instant: Instant) {
-        let mut opens_at = lock(&self.opens_at);
+        let mut opens_at = self.opens_at.lock();
         *opens_at = (*opens_at).max(Some(instant));
     }
 
@@ -23,7 +23,7 @@ impl RateGate {
     pub(super) async fn wait(&self, clock: &Clock) {
         let mut waited_for = None;
         loop {
-            let opens_at = *lock(&self.opens_at);
+            let opens_at = *self.opens_at.lock();
             let now = clock.now();
             match opens_at {
                 Some(instant) if instant > now && opens_at != waited_for => {
@@ -46,6 +46,6 @@ mod tests {
         let gate = RateGate::default();
         gate.close_until(Instant(100));
         gate.close_until(Instant(50));
-        assert_eq!(*gate.opens_at.lock().unwrap(), Some(Instant(100)));
+        assert_eq!(*gate.opens_at.lock(), Some(Instant(100)));
     }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::macros::{Expanded, MACROS, MacroError, Problem};
 use super::nearest::nearest;
-use crate::store::{ReadError, Refusal, lexer};
+use crate::error_source::ErrorSource;
+use crate::sql;
+use crate::store::{ReadError, Refusal};
 
 /// Line and column in the statement, both counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub struct Position {
 
 impl Position {
     pub fn of(sql: &str, offset: usize) -> Position {
-        let (line, column) = lexer::position(sql, offset);
+        let (line, column) = sql::line_and_column(sql, offset);
         Position { line, column }
     }
 }
@@ -142,6 +144,14 @@ impl QueryError {
             self.situation().2.to_owned()
         } else {
             format!("Did you mean {}?", names.join(" or "))
+        }
+    }
+
+    /// Returns the party at fault: [`ErrorSource::Plugin`] only where the stored data is unreadable.
+    pub fn error_source(&self) -> ErrorSource {
+        match self {
+            QueryError::Unavailable(_) => ErrorSource::Plugin,
+            _ => ErrorSource::Downstream,
         }
     }
 

@@ -1,4 +1,3 @@
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::token_trust::UNSCOPED_PATH;
@@ -234,7 +233,7 @@ async fn rate_limit_pauses_every_clone() {
     let server = FakeServer::new({
         let (clock, times) = (clock.clone(), Arc::clone(&times));
         move |_| {
-            let mut times = times.lock().unwrap();
+            let mut times = times.lock();
             times.push(clock.now());
             if times.len() == 1 { respond(429, "").retry_after("600") } else { respond(200, EMPTY) }
         }
@@ -251,7 +250,7 @@ async fn rate_limit_pauses_every_clone() {
     let (first, second) = tokio::join!(limited.page(&collection, range(), None), other);
     first.unwrap();
     second.unwrap();
-    let times = times.lock().unwrap();
+    let times = times.lock();
     assert_eq!(times.len(), 3);
     assert!(times[1..].iter().all(|time| *time >= times[0].plus(600)), "{times:?}");
 }

@@ -5,11 +5,11 @@
 //! apart.
 
 use std::collections::HashMap;
-use std::sync::MutexGuard;
+
+use parking_lot::MutexGuard;
 
 use super::{AttemptError, Client};
 use crate::catalog::Collection;
-use crate::lock::lock;
 use crate::oura::{FetchError, Secret, join_path};
 
 /// The collection that every valid token can read, whatever its scopes.
@@ -97,6 +97,6 @@ impl Client {
     }
 
     pub(super) fn trust(&self) -> MutexGuard<'_, TokenTrust> {
-        lock(&self.shared.trust)
+        self.shared.trust.lock()
     }
 }
