@@ -63,17 +63,17 @@ macro_rules! faults_of_one_collection {
 
 faults_of_one_collection! {
     unoffered_collection_is_not_available:
-        "vO2_max", status(404) => "not_available", ["does not offer", "every sync asks again"];
+        "vO2_max", status(404) => "not_available", ["does not offer", "next sync checks again"];
     missing_scope_is_named:
         "daily_stress", Misbehaviour::ScopeMissing => "scope_missing",
-        ["daily", "not granted", "connect again"];
+        ["Missing scope", "daily", "connect again"];
     expired_membership_is_reported:
         "daily_readiness", Misbehaviour::MembershipExpired => "membership_ended",
         ["subscription", "expired", "membership"];
     forbidden_without_a_reason_is_reported:
-        "sleep_time", status(403) => "forbidden", ["refused", "Forbidden", "asks again"];
+        "sleep_time", status(403) => "forbidden", ["denied access", "Forbidden", "tries again"];
     unauthorized_collection_does_not_end_the_login:
-        "session", status(401) => "forbidden", ["refused", "Unauthorized"];
+        "session", status(401) => "forbidden", ["denied access", "Unauthorized"];
     outdated_app_is_reported:
         "daily_resilience", status(426) => "app_too_old", ["Oura app", "update"];
     server_error_is_retried_by_the_next_sync:
@@ -81,19 +81,19 @@ faults_of_one_collection! {
     unknown_status_is_retried_by_the_next_sync:
         "workout", status(418) => "error", ["418", "next sync tries again"];
     rejected_range_is_retried_by_the_next_sync:
-        "daily_spo2", status(400) => "error", ["refused the request", "next sync tries again"];
+        "daily_spo2", status(400) => "error", ["rejected the request", "next sync tries again"];
     truncated_response_is_retried_by_the_next_sync:
         "heartrate", Misbehaviour::HalfBody => "error",
-        ["could not be reached", "next sync tries again"];
+        ["Could not reach Oura", "next sync tries again"];
     invalid_json_is_retried_by_the_next_sync:
         "daily_activity", Misbehaviour::InvalidJson => "error",
-        ["makes no sense", "no JSON", "next sync tries again"];
+        ["Invalid response", "not JSON", "next sync tries again"];
     unexpected_page_shape_is_retried_by_the_next_sync:
         "session", Misbehaviour::WrongShape => "error",
-        ["makes no sense", "no page of documents", "next sync tries again"];
+        ["Invalid response", "not a page of documents", "next sync tries again"];
     circular_pages_are_retried_by_the_next_sync:
         "enhanced_tag", Misbehaviour::EndlessPages => "error",
-        ["makes no sense", "page", "next sync tries again"];
+        ["Invalid response", "page", "next sync tries again"];
     rate_limit_of_one_collection_is_retried_later:
         "ring_battery_level", Misbehaviour::Status { status: 429, retry_after: Some(2) } => "error",
         ["rate limit", "next sync tries again"];
@@ -104,7 +104,7 @@ async fn response_slower_than_the_timeout_is_retried_later() {
     let drip = Misbehaviour::Drip(Duration::from_millis(200));
     let config = Config { faults: vec![Fault::on_collection("sleep", drip)], ..person() };
     let world = World::with_timeout(config, brisk(), Duration::from_secs(2)).await;
-    let words = ["could not be reached", "too long", "next sync tries again"];
+    let words = ["Could not reach Oura", "timed out", "next sync tries again"];
     world_recovers(world, "sleep", "error", &words).await;
 }
 
@@ -143,7 +143,7 @@ async fn unticked_scopes_close_only_their_collections() {
         assert_eq!(failing[*name].state.as_str(), "scope_missing");
         assert_contains(
             failing[*name].reason.as_deref().unwrap(),
-            &[scope, "connect again", "ticked"],
+            &[scope, "connect again", "checked"],
         );
     }
     world.assert_whole_but(&closed);

@@ -254,7 +254,7 @@ async fn truncated_token_response_needs_reconnect_and_keeps_data() {
     clock.advance(300);
     assert_contains(
         &sync(&world.datasource).await.failure.unwrap(),
-        &["login could not be reached"],
+        &["Could not reach Oura's login"],
     );
     assert_contains(&sync(&world.datasource).await.failure.unwrap(), &["ended", "press Connect"]);
     let asked = world.simulator.requests().count("/oauth/token");

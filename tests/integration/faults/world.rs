@@ -93,7 +93,7 @@ impl World {
     pub async fn with_timeout(config: Config, clock: Clock, timeout: Duration) -> World {
         let folder = tempfile::tempdir().unwrap();
         let simulator = oura(config).await;
-        let http = oura::http_client_within(timeout).unwrap();
+        let http = oura::http_client_with_timeout(timeout).unwrap();
         let environment = Environment { http, ..environment(folder.path(), &simulator, clock) };
         World::of(folder, simulator, environment).await
     }

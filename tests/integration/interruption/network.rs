@@ -110,7 +110,7 @@ async fn unknown_host_name_is_reported_as_a_network_failure() {
         select(&database(folder.path()), "SELECT message FROM sync_runs WHERE state = 'failed'");
     let message = message[0][0].as_str().unwrap();
     assert!(
-        message.contains("could not be reached") && message.contains("next sync tries again"),
+        message.contains("Could not reach Oura") && message.contains("next sync tries again"),
         "{message}"
     );
     assert!(Program::start(folder.path(), &simulator.origin(), now).ended().await);
