@@ -16,7 +16,6 @@ pub mod datasource;
 pub mod error_source;
 mod format;
 pub mod frames;
-mod lock;
 pub mod oura;
 pub mod plugin;
 pub mod query;

@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::pending::LOGIN_SECONDS;
 use super::vault::PendingLogin;
 use super::{DataSource, DataSourceError};
-use crate::lock::lock;
 use crate::oura::oauth::{Grant, OAuthError};
 use crate::oura::{RedirectUri, Secret};
 use crate::store::Trigger;
@@ -83,7 +82,7 @@ impl DataSource {
     pub async fn disconnect(&self) -> Result<(), DataSourceError> {
         let inner = &self.inner;
         inner.writable()?;
-        let sync = lock(&inner.sync).take();
+        let sync = inner.sync.lock().take();
         if let Some(sync) = sync {
             sync.stop().await;
         }

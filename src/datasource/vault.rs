@@ -12,13 +12,12 @@ mod tests;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
 
+use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, params};
 
 use self::seal::{Place, Sealed, Sealer};
 use super::DataSourceKey;
-use crate::lock::lock;
 use crate::oura::{RedirectUri, Secret};
 use crate::time::Instant;
 
@@ -308,7 +307,7 @@ impl Vault {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        self.state.lock()
     }
 }
 

@@ -15,14 +15,14 @@ mod tests;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
+use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use super::Secret;
 use super::oauth::{Grant, OAuth, OAuthError};
-use crate::lock::lock;
 use crate::time::{Clock, Instant};
 
 /// A failure to read or write the stored grant.
@@ -244,11 +244,11 @@ impl Inner {
     }
 
     fn over(&self) -> Option<TokenError> {
-        lock(&self.over).clone()
+        self.over.lock().clone()
     }
 
     fn declare_over(&self, over: Option<TokenError>) {
-        *lock(&self.over) = over;
+        *self.over.lock() = over;
     }
 
     /// The login is over. If that cannot be kept, it will be found out again.
@@ -348,10 +348,10 @@ impl From<OAuthError> for TokenError {
             OAuthError::Network { detail } | OAuthError::Malformed { detail } => {
                 TokenError::Network { detail }
             }
-            OAuthError::WrongClient
+            OAuthError::InvalidClient
             | OAuthError::RedirectNotRegistered
-            | OAuthError::ClockOff { .. }
-            | OAuthError::Refused { .. } => TokenError::Refused { detail: error.to_string() },
+            | OAuthError::ClockSkew { .. }
+            | OAuthError::Rejected { .. } => TokenError::Refused { detail: error.to_string() },
         }
     }
 }

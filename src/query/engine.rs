@@ -1,9 +1,10 @@
 //! One data source's queries: some at a time, the rest in a short line, each with a deadline, each stopped when nobody waits for it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 
@@ -12,7 +13,6 @@ use super::macros::Expanded;
 use super::{Limits, QueryContext, QueryResult, SqlQuery, macros, quantity, statement};
 use crate::catalog::Catalog;
 use crate::format::grouped;
-use crate::lock::lock;
 use crate::sql::TokenizedSql;
 use crate::store::{ColumnBatch, Limit, ReadError, ReadLimits, Store, Truncation};
 use crate::time::Tz;
@@ -158,7 +158,7 @@ impl Engine {
             (self.read.clone(), Arc::clone(sql), params.to_owned(), Arc::clone(&turn));
         let result = tokio::task::spawn_blocking(move || {
             let result = read(&statement, &params, &limits);
-            drop(lock(&held).take());
+            drop(held.lock().take());
             result
         });
         Running { result, turn, cancel: CancelOnDrop(cancelled) }
@@ -194,7 +194,7 @@ struct Running {
 impl Running {
     /// Gives the turn back for `place`, unless the statement has just ended.
     fn move_to(&self, place: OwnedSemaphorePermit) {
-        lock(&self.turn).as_mut().map(|turn| std::mem::replace(turn, place));
+        self.turn.lock().as_mut().map(|turn| std::mem::replace(turn, place));
     }
 }
 

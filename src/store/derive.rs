@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError};
 
+use parking_lot::MutexGuard;
 use rusqlite::{Connection, OptionalExtension, Statement, Transaction, params};
 use serde_json::Value;
 
@@ -125,7 +126,7 @@ impl Store {
             [derived_by(&catalog, zone)],
         )?;
         transaction.commit()?;
-        *self.shared.catalog.write().unwrap_or_else(PoisonError::into_inner) = catalog;
+        *self.shared.catalog.write() = catalog;
         Ok(())
     }
 }

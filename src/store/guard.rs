@@ -6,9 +6,10 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
@@ -16,7 +17,6 @@ use rusqlite::limits::Limit;
 
 use super::functions;
 use super::read_only::{self, ReadOnlyConnection};
-use crate::lock::lock;
 use crate::time::Tz;
 
 /// Maximum size of a string, blob or row on a reading connection, in bytes.
@@ -135,7 +135,7 @@ impl GuardedConnection {
         let policy = Arc::new(Mutex::new(Policy { closed_tables, ..Policy::default() }));
         let authorizer_policy = Arc::clone(&policy);
         connection.authorizer(Some(move |context: AuthContext<'_>| {
-            lock(&authorizer_policy).authorize(context)
+            authorizer_policy.lock().authorize(context)
         }))?;
         let guarded = GuardedConnection { connection, is_immutable, policy };
         guarded.reload_tables()?;
@@ -149,7 +149,7 @@ impl GuardedConnection {
               WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\_%' ESCAPE '\'",
         )?;
         let modules = self.names("SELECT lower(name) FROM pragma_module_list")?;
-        let mut policy = lock(&self.policy);
+        let mut policy = self.policy.lock();
         let closed_tables = policy.closed_tables;
         policy.open_tables =
             tables.into_iter().filter(|name| !closed_tables.contains(&name.as_str())).collect();
@@ -159,21 +159,21 @@ impl GuardedConnection {
 
     /// Starts checking every statement that is prepared.
     pub fn start_checks(&self) {
-        let mut policy = lock(&self.policy);
+        let mut policy = self.policy.lock();
         policy.refusal = None;
         policy.is_active = true;
     }
 
     /// Stops checking. Returns the first refusal since [`GuardedConnection::start_checks`].
     pub fn finish_checks(&self) -> Option<Refusal> {
-        let mut policy = lock(&self.policy);
+        let mut policy = self.policy.lock();
         policy.is_active = false;
         policy.refusal.take()
     }
 
     /// Returns the lower-case names of all tables and views that queries may read.
     pub fn tables(&self) -> Vec<String> {
-        lock(&self.policy).open_tables.iter().cloned().collect()
+        self.policy.lock().open_tables.iter().cloned().collect()
     }
 
     /// Returns the column names of `table`.

@@ -34,14 +34,14 @@ pub use state::{
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use rusqlite::Connection;
 
 use crate::catalog::Catalog;
-use crate::lock::lock;
 use crate::sql::{TokenizedSql, quote_identifier};
 use crate::time::Tz;
 use read::ReaderPool;
@@ -146,7 +146,7 @@ impl Store {
     }
 
     pub fn catalog(&self) -> Arc<Catalog> {
-        Arc::clone(&self.shared.catalog.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.shared.catalog.read())
     }
 
     pub fn zone(&self) -> Tz {
@@ -241,12 +241,12 @@ impl Store {
     }
 
     fn inspector(&self) -> MutexGuard<'_, Connection> {
-        lock(&self.shared.inspector)
+        self.shared.inspector.lock()
     }
 
     /// The write connection. A panic while it was held has rolled its transaction back, so the lock's poison means nothing.
     fn writer(&self) -> MutexGuard<'_, Connection> {
-        lock(&self.shared.writer)
+        self.shared.writer.lock()
     }
 }
 

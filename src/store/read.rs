@@ -11,14 +11,14 @@ mod statement;
 mod watchdog;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use arrow::array::ArrayRef;
+use parking_lot::Mutex;
 
 use super::guard::{GuardedConnection, Refusal};
-use crate::lock::lock;
 use crate::sql::TokenizedSql;
 use crate::time::Tz;
 
@@ -203,7 +203,7 @@ impl ReaderPool {
     }
 
     fn checkout(&self) -> rusqlite::Result<GuardedConnection> {
-        let idle = lock(&self.idle).pop();
+        let idle = self.idle.lock().pop();
         match idle {
             Some(reader) => Ok(reader),
             None => GuardedConnection::open(&self.path, self.closed_tables, self.zone),
@@ -211,7 +211,7 @@ impl ReaderPool {
     }
 
     fn check_in(&self, reader: GuardedConnection) {
-        let mut idle = lock(&self.idle);
+        let mut idle = self.idle.lock();
         if idle.len() < self.max_idle {
             idle.push(reader);
         }

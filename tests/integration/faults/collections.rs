@@ -51,7 +51,7 @@ async fn not_offered() {
         "vO2_max",
         status(404),
         "not_available",
-        &["does not offer", "every sync asks again"],
+        &["does not offer", "next sync checks again"],
     )
     .await;
 }
@@ -62,7 +62,7 @@ async fn a_scope_is_missing() {
         "daily_stress",
         Misbehaviour::ScopeMissing,
         "scope_missing",
-        &["daily", "not granted", "connect again"],
+        &["Missing scope", "daily", "connect again"],
     )
     .await;
 }
@@ -80,13 +80,18 @@ async fn membership_has_expired() {
 
 #[tokio::test]
 async fn forbidden_without_a_reason() {
-    misbehaving("sleep_time", status(403), "forbidden", &["refused", "Forbidden", "asks again"])
-        .await;
+    misbehaving(
+        "sleep_time",
+        status(403),
+        "forbidden",
+        &["denied access", "Forbidden", "tries again"],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_401_that_names_no_scope_does_not_end_the_login() {
-    misbehaving("session", status(401), "forbidden", &["refused", "Unauthorized"]).await;
+    misbehaving("session", status(401), "forbidden", &["denied access", "Unauthorized"]).await;
 }
 
 #[tokio::test]
@@ -110,7 +115,7 @@ async fn every_range_is_refused() {
         "daily_spo2",
         status(400),
         "error",
-        &["refused the request", "next sync tries again"],
+        &["rejected the request", "next sync tries again"],
     )
     .await;
 }
@@ -121,7 +126,7 @@ async fn half_an_answer() {
         "heartrate",
         Misbehaviour::HalfBody,
         "error",
-        &["could not be reached", "next sync tries again"],
+        &["Could not reach Oura", "next sync tries again"],
     )
     .await;
 }
@@ -139,7 +144,7 @@ async fn an_answer_that_drips_for_longer_than_anybody_waits() {
         world,
         "sleep",
         "error",
-        &["could not be reached", "too long", "next sync tries again"],
+        &["Could not reach Oura", "timed out", "next sync tries again"],
     )
     .await;
 }
@@ -150,7 +155,7 @@ async fn no_json() {
         "daily_activity",
         Misbehaviour::InvalidJson,
         "error",
-        &["makes no sense", "no JSON", "next sync tries again"],
+        &["Invalid response", "not JSON", "next sync tries again"],
     )
     .await;
 }
@@ -161,7 +166,7 @@ async fn a_page_of_another_shape() {
         "session",
         Misbehaviour::WrongShape,
         "error",
-        &["makes no sense", "no page of documents", "next sync tries again"],
+        &["Invalid response", "not a page of documents", "next sync tries again"],
     )
     .await;
 }
@@ -172,7 +177,7 @@ async fn pages_in_a_circle() {
         "enhanced_tag",
         Misbehaviour::EndlessPages,
         "error",
-        &["makes no sense", "page", "next sync tries again"],
+        &["Invalid response", "page", "next sync tries again"],
     )
     .await;
 }
@@ -217,7 +222,7 @@ async fn scopes_left_unticked_close_their_collections_alone() {
         closed.iter().zip(["heart_health", "stress", "spo2", "tag", "tag", "heart_health"])
     {
         assert_eq!(unwell[*name].state.as_str(), "scope_missing");
-        assert_says(unwell[*name].reason.as_deref().unwrap(), &[scope, "connect again", "ticked"]);
+        assert_says(unwell[*name].reason.as_deref().unwrap(), &[scope, "connect again", "checked"]);
     }
     world.assert_whole_but(&closed);
     assert_eq!(world.datasource.status().unwrap().state, ConnectionState::Connected);

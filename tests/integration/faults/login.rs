@@ -247,7 +247,7 @@ async fn a_token_answer_that_is_cut_ends_the_login_once_and_the_data_stays() {
     // Oura has handled it, and the answer is lost on the way: the pair that was sent is dead, the new one is nobody's.
     world.simulator.faults().add(Fault::on_path("/oauth/token", Misbehaviour::HalfBody).times(1));
     clock.sleep(Duration::from_secs(300)).await;
-    assert_says(&sync(&world.datasource).await.failure.unwrap(), &["login could not be reached"]);
+    assert_says(&sync(&world.datasource).await.failure.unwrap(), &["Could not reach Oura's login"]);
     assert_says(&sync(&world.datasource).await.failure.unwrap(), &["ended", "press Connect"]);
     let asked = world.simulator.requests().count("/oauth/token");
 

@@ -127,7 +127,7 @@ async fn alone_cannot_be_had(collection: &str, timezone: &str) {
     assert_eq!(trouble.state.as_str(), "error");
     assert_says(
         trouble.reason.as_deref().unwrap(),
-        &[&format!("{bad_day}: Oura answers 500"), "next sync tries again"],
+        &[&format!("{bad_day}: Oura returned HTTP status 500"), "next sync tries again"],
     );
     let lacking = format!(
         "SELECT day, reason FROM coverage WHERE collection = '{collection}' AND state = 'not_fetched' ORDER BY day"

@@ -91,7 +91,7 @@ impl World {
     /// Not logged in yet, and an answer that takes longer is none.
     pub async fn impatient(config: Config, clock: Clock, longest_answer: Duration) -> World {
         let (folder, simulator) = (tempfile::tempdir().unwrap(), oura(config).await);
-        let http = oura::http_client_within(longest_answer).unwrap();
+        let http = oura::http_client_with_timeout(longest_answer).unwrap();
         let environment = Environment { http, ..environment(folder.path(), &simulator, clock) };
         World::of(folder, simulator, environment).await
     }

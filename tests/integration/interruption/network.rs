@@ -105,7 +105,7 @@ async fn a_name_that_nobody_knows_is_a_network_that_is_down() {
         select(&database(folder.path()), "SELECT message FROM sync_runs WHERE state = 'failed'");
     let said = said[0][0].as_str().unwrap();
     assert!(
-        said.contains("could not be reached") && said.contains("next sync tries again"),
+        said.contains("Could not reach Oura") && said.contains("next sync tries again"),
         "{said}"
     );
     assert!(Program::start(folder.path(), &simulator.origin(), now).ended().await);
