@@ -66,7 +66,7 @@ impl DataSource {
             self.revoke_quietly(&grant).await;
             return Err(refused);
         }
-        inner.tokens.set(grant).await?;
+        inner.tokens.set_grant(grant).await?;
         let datasource = self.clone();
         super::blocking(move || datasource.inner.start_schedule(Some(Trigger::Login))).await?;
         tracing::info!(datasource = %inner.key, "connected to Oura");
@@ -87,7 +87,7 @@ impl DataSource {
             sync.stop().await;
         }
         // A refresh under way would leave a pair that nobody gives back.
-        if let Some(grant) = inner.tokens.newest().await? {
+        if let Some(grant) = inner.tokens.newest_grant().await? {
             self.revoke_quietly(&grant).await;
         }
         // One that nobody can read would come back with its key.

@@ -50,7 +50,7 @@ impl DataSource {
             last_sync: status.sync.last_sync,
             sync_age_seconds: status.sync.last_sync.map(|last| now.seconds() - last.seconds()),
             sync_running: status.sync.running,
-            token_expires_at: inner.tokens.current()?.map(|grant| grant.expires_at),
+            token_expires_at: inner.tokens.stored_grant()?.map(|grant| grant.expires_at),
             windows_waiting: inner.store.queue_lengths()?,
             queries_waiting: inner.engine.waiting() as u64,
             answers: inner.client.response_counts(),

@@ -145,7 +145,7 @@ impl DataSource {
             return Ok(datasource);
         }
         datasource.inner.rebuild_if_outdated()?;
-        if datasource.inner.tokens.current()?.is_some() {
+        if datasource.inner.tokens.stored_grant()?.is_some() {
             datasource.inner.start_schedule(None)?;
         }
         Ok(datasource)
@@ -285,7 +285,7 @@ impl DataSource {
         if let Some(sync) = sync {
             sync.stop().await;
         }
-        self.inner.tokens.settle().await;
+        self.inner.tokens.wait_for_refresh().await;
         // Who opens the same file next must not meet its writer.
         let store = self.inner.store.clone();
         blocking(move || store.wait_for_writer()).await;

@@ -76,7 +76,7 @@ pub struct CollectionStatus {
 impl DataSource {
     pub fn status(&self) -> Result<Status, DataSourceError> {
         let inner = &self.inner;
-        let grant = inner.tokens.current()?;
+        let grant = inner.tokens.stored_grant()?;
         let (state, reason) = self.connection()?;
         // Today is not over: what lacks may still come.
         let yesterday = inner.environment.clock.now().day(self.zone()).plus(-1);
@@ -123,11 +123,11 @@ impl DataSource {
         let tokens = &self.inner.tokens;
         let lost =
             || SealedGrant::new(Arc::clone(&self.inner.vault), self.inner.key.clone()).lost();
-        let current = tokens.current()?;
+        let current = tokens.stored_grant()?;
         if let (None, Some(why)) = (&current, lost()) {
             return Ok((ConnectionState::ReconnectNeeded, Some(why.to_string())));
         }
-        Ok(match (current, tokens.standing()) {
+        Ok(match (current, tokens.check_login()) {
             (None, _) if !self.is_configured() => (ConnectionState::NotConfigured, None),
             (None, _) => (ConnectionState::NotConnected, None),
             (Some(_), Err(error @ TokenError::ReconnectNeeded { .. })) => {

@@ -203,7 +203,7 @@ async fn a_login_that_ended_at_oura_is_asked_for_again_and_the_data_stays() {
     assert_says(&failure, &["login", "ended", "press Connect"]);
     let status = world.datasource.status().unwrap();
     assert_eq!(status.state, ConnectionState::ReconnectNeeded);
-    assert_says(&status.reason.unwrap(), &["press Connect", "data so far stays"]);
+    assert_says(&status.reason.unwrap(), &["press Connect", "Stored data is kept"]);
     assert_eq!(world.unwell().len(), 0, "the collections are not to blame");
 
     let sql = json!({ "sql": "SELECT count(*) AS nights FROM nights" });
@@ -255,7 +255,7 @@ async fn a_token_answer_that_is_cut_ends_the_login_once_and_the_data_stays() {
     let world = world.restarted(clock.clone()).await;
     let status = world.datasource.status().unwrap();
     assert_eq!(status.state, ConnectionState::ReconnectNeeded);
-    assert_says(&status.reason.unwrap(), &["press Connect", "data so far stays"]);
+    assert_says(&status.reason.unwrap(), &["press Connect", "Stored data is kept"]);
     assert!(sync(&world.datasource).await.failure.is_some());
     assert_eq!(world.simulator.requests().count("/oauth/token"), asked);
     assert!(world.select("SELECT count(*) FROM nights")[0][0].as_i64() > Some(10));
