@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_of_every_live_form_are_read_and_keep_their_offset() {
+    fn known_timestamp_formats_parse_with_their_offset() {
         assert_eq!(
             at("2024-11-11T00:00:00+00:00"),
             Stamp { at: Instant(1_731_283_200), offset: Some(0) }
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_begins_at_its_first_existing_instant() {
+    fn day_starts_at_its_first_existing_instant() {
         let spring = Day::new(2026, 3, 29).unwrap();
         assert_eq!(
             spring.plus(1).midnight(Tz::Europe__Vienna).0 - spring.midnight(Tz::Europe__Vienna).0,
@@ -284,7 +284,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn midnight_of_a_day_lies_on_that_day(days in 0i64..40_000, zone in 0usize..chrono_tz::TZ_VARIANTS.len()) {
+        fn midnight_is_on_its_own_day(days in 0i64..40_000, zone in 0usize..chrono_tz::TZ_VARIANTS.len()) {
             let zone = chrono_tz::TZ_VARIANTS[zone];
             let day = Day::new(1960, 1, 1).unwrap().plus(days);
             // A zone may have skipped a whole day (Samoa, 2011-12-30): then midnight is the next day's.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use divan::{AllocProfiler, Bencher};
 use ringside::frames::{EncodedFrame, frames};
 use ringside::query::{Format, QueryResult};
+use ringside::sql::TokenizedSql;
 use ringside::store::ReadLimits;
 
 use database::DATABASE;
@@ -36,7 +37,8 @@ fn limits() -> ReadLimits {
 }
 
 fn read(sql: &str) -> QueryResult {
-    let batch = DATABASE.store.read(sql, &[], &limits()).expect("the query is right");
+    let batch =
+        DATABASE.store.read(&TokenizedSql::new(sql), &[], &limits()).expect("the query is right");
     QueryResult::of(batch, sql.to_owned())
 }
 

@@ -308,7 +308,7 @@ async fn examine_network(oura_url: Option<&Url>, clock: &Clock) -> Vec<Finding> 
         Ok(http) => http,
         Err(error) => return vec![fail("network", error.to_string(), "")],
     };
-    match oura::reach(&http, &origins, clock).await {
+    match oura::probe(&http, &origins, clock).await {
         Err(detail) => {
             let remedy = "Check this machine's network, name service and proxy; api.ouraring.com must be reachable over HTTPS.";
             vec![fail("Oura", format!("{} does not answer: {detail}", origins.api), remedy)]
@@ -350,7 +350,7 @@ mod tests {
     use super::*;
     use crate::datasource::SealedGrant;
     use crate::datasource::vault::Purpose;
-    use crate::oura::GrantVault;
+    use crate::oura::GrantStore;
     use crate::oura::LoginBackend;
     use crate::oura::oauth::Grant;
     use crate::time::Tz;
@@ -431,7 +431,7 @@ mod tests {
         };
         login.save(&grant).unwrap();
         assert!(says(&look(folder.path(), None), Level::Ok, "the token is good until"));
-        login.end("Oura no longer accepts its refresh token").unwrap();
+        login.mark_ended("Oura no longer accepts its refresh token").unwrap();
         assert!(says(
             &look(folder.path(), None),
             Level::Fail,

@@ -4,14 +4,15 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::catalog::{Catalog, CatalogError, Loss, reduce};
-use crate::oura::specification::{Published, SpecificationError, Version, newer};
-use crate::oura::{BadVersion, Origins};
+use crate::oura::specification::{PublishedSpecification, SpecificationError, Version, find_newer};
+use crate::oura::{InvalidVersion, Origins};
 use crate::time::{Clock, Instant};
 
 /// In the data folder.
@@ -25,7 +26,7 @@ pub enum CheckError {
     #[error(transparent)]
     Specification(#[from] SpecificationError),
     #[error(transparent)]
-    Version(#[from] BadVersion),
+    Version(#[from] InvalidVersion),
     #[error("specification {version} cannot be used: {source}")]
     Unreadable { version: Version, source: CatalogError },
     #[error("specification {version} cannot be used: {source}")]
@@ -100,7 +101,7 @@ impl Specification {
         clock: &Clock,
     ) -> Result<Option<Arc<Catalog>>, CheckError> {
         let known = version_of(&self.catalog())?;
-        let published = newer(http, origins, known).await?;
+        let published = find_newer(http, origins, known).await?;
         let taken = published.map(|published| self.take(published)).transpose();
         let State { catalog, .. } = self.state();
         let (adopted, document) = match &taken {
@@ -111,13 +112,16 @@ impl Specification {
         self.keep(&Kept { checked_at, document })?;
         let state =
             State { catalog: adopted.clone().unwrap_or(catalog), checked_at: Some(checked_at) };
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+        *self.state.write() = state;
         taken.map(|_| adopted)
     }
 
     /// The catalogue that follows from a published document, and the document's facts.
-    fn take(&self, published: Published) -> Result<(Arc<Catalog>, Box<RawValue>), CheckError> {
-        let Published { version, document } = published;
+    fn take(
+        &self,
+        published: PublishedSpecification,
+    ) -> Result<(Arc<Catalog>, Box<RawValue>), CheckError> {
+        let PublishedSpecification { version, document } = published;
         let unreadable = |source| CheckError::Unreadable { version, source };
         let facts = reduce(&document, Some(&version.to_string())).map_err(unreadable)?;
         let catalog = Catalog::from_openapi(&facts).map_err(unreadable)?;
@@ -143,10 +147,10 @@ impl Specification {
     }
 
     fn state(&self) -> State {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.read().clone()
     }
 }
 
-fn version_of(catalog: &Catalog) -> Result<Version, BadVersion> {
+fn version_of(catalog: &Catalog) -> Result<Version, InvalidVersion> {
     catalog.version.parse()
 }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::grant::SealedGrant;
 use super::{DataSource, DataSourceError, gaps};
-use crate::lock::lock;
 use crate::oura::TokenError;
 use crate::store::{CollectionState, Gap, GapReason, RunState, requires_wear};
 use crate::time::{Day, Instant, as_rfc3339_or_null};
@@ -139,7 +138,7 @@ impl DataSource {
     }
 
     fn sync_status(&self, collections: &[CollectionStatus]) -> Result<SyncStatus, DataSourceError> {
-        let sync = lock(&self.inner.sync).clone();
+        let sync = self.inner.sync.lock().clone();
         let progress = self.progress().borrow().clone();
         let running = sync.as_ref().is_some_and(|sync| sync.is_running());
         // One that waits for the store, or that the store did not take, has no row.

@@ -1,11 +1,12 @@
 //! `CheckHealth`, behind *Save & test*: starts a sync on a connected data source and says what there is, within ten seconds.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use grafana_plugin_sdk::pluginv2::check_health_response::HealthStatus;
 use grafana_plugin_sdk::pluginv2::{CheckHealthResponse, PluginContext};
+use parking_lot::Mutex;
 use serde_json::json;
 
 use super::context;
@@ -16,7 +17,6 @@ use crate::datasource::{
     CollectionStatus, ConnectionState, DataSource, DataSourceError, DataSourceKey, Status, Trigger,
 };
 use crate::format::grouped;
-use crate::lock::lock;
 use crate::store::CollectionState;
 
 /// How long to wait for a sync: a person looks at a spinner meanwhile.
@@ -36,7 +36,7 @@ pub struct HealthSyncs {
 impl HealthSyncs {
     /// Whether it is time for another one; if so, this is it.
     fn due(&self, key: &DataSourceKey) -> bool {
-        let mut started = lock(&self.started);
+        let mut started = self.started.lock();
         let due = started.get(key).is_none_or(|at| at.elapsed() >= BETWEEN_SYNCS);
         if due {
             started.insert(key.clone(), Instant::now());

@@ -1,11 +1,11 @@
 //! How many queries were asked, how they ended and how long they took: for whoever watches the process.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
+
 use super::{QueryError, QueryResult};
-use crate::lock::lock;
 use crate::store::Limit;
 
 /// Upper ends of the buckets in which latencies are counted, in seconds.
@@ -37,7 +37,7 @@ impl QueryCounters {
                 "ok",
                 answer
                     .batch
-                    .cut
+                    .truncation
                     .map(|cut| if matches!(cut.limit, Limit::Rows(_)) { "rows" } else { "bytes" }),
             ),
             Err(error) => (
@@ -67,7 +67,7 @@ impl QueryCounters {
     }
 
     fn lock(&self) -> MutexGuard<'_, QueryCounts> {
-        lock(&self.counts)
+        self.counts.lock()
     }
 }
 

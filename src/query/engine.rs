@@ -1,9 +1,10 @@
 //! One data source's queries: some at a time, the rest in a short line, each with a deadline, each stopped when nobody waits for it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 
@@ -12,7 +13,7 @@ use super::macros::Expanded;
 use super::{Limits, QueryContext, QueryResult, SqlQuery, macros, quantity, statement};
 use crate::catalog::Catalog;
 use crate::format::grouped;
-use crate::lock::lock;
+use crate::sql::TokenizedSql;
 use crate::store::{ColumnBatch, Limit, ReadError, ReadLimits, Store, Truncation};
 use crate::time::Tz;
 
@@ -25,8 +26,9 @@ const LOOK: Duration = Duration::from_millis(200);
 const MAX_WAITING: usize = 64;
 
 /// Reads one SELECT under limits, blocking: the store's way, or another engine's.
-type Read =
-    dyn Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError> + Send + Sync;
+type Read = dyn Fn(&TokenizedSql, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError>
+    + Send
+    + Sync;
 
 /// Answers queries of one data source. Cheap to clone; clones share the line.
 #[derive(Clone)]
@@ -54,7 +56,11 @@ impl Engine {
 
     /// An engine over anything that reads; what its columns mean is in the `catalog` of the moment.
     pub(crate) fn over(
-        read: impl Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError>
+        read: impl Fn(
+            &TokenizedSql,
+            &[serde_json::Value],
+            &ReadLimits,
+        ) -> Result<ColumnBatch, ReadError>
         + Send
         + Sync
         + 'static,
@@ -87,23 +93,24 @@ impl Engine {
             .map_err(|error| QueryError::of_macro(&query.raw_sql, error))?;
         statement::check(&query.raw_sql)?;
 
-        let result = self.read(&expanded.sql, &query.params, deadline).await?;
+        let sql = Arc::new(TokenizedSql::new(expanded.sql.as_str()));
+        let result = self.read(&sql, &query.params, deadline).await?;
         let mut batch = result.map_err(|error| {
             QueryError::of_read(&query.raw_sql, &expanded, error, self.limits.timeout)
         })?;
-        let Expanded { sql, fill, .. } = expanded;
+        let Expanded { sql: executed, fill, .. } = expanded;
         quantity::find(&sql, &mut batch.columns, &(self.catalog)());
-        let notices = batch.cut.map(|cut| notice(batch.rows, cut)).into_iter().collect();
+        let notices = batch.truncation.map(|cut| notice(batch.rows, cut)).into_iter().collect();
         let (elapsed, downsample) =
             (started.elapsed(), (query.downsample, context.max_data_points));
-        Ok(QueryResult { elapsed, notices, fill, downsample, ..QueryResult::of(batch, sql) })
+        Ok(QueryResult { elapsed, notices, fill, downsample, ..QueryResult::of(batch, executed) })
     }
 
     /// Reads in turn. What takes long goes on in a place for long ones. Where all of these are taken while others wait for a turn, it is
     /// stopped, and begins anew once there is one.
     async fn read(
         &self,
-        sql: &str,
+        sql: &Arc<TokenizedSql>,
         params: &[serde_json::Value],
         deadline: Instant,
     ) -> Result<Result<ColumnBatch, ReadError>, QueryError> {
@@ -135,7 +142,7 @@ impl Engine {
     fn start(
         &self,
         turn: OwnedSemaphorePermit,
-        sql: &str,
+        sql: &Arc<TokenizedSql>,
         params: &[serde_json::Value],
         deadline: Instant,
     ) -> Running {
@@ -148,10 +155,10 @@ impl Engine {
             cancelled: cancelled.clone(),
         };
         let (read, statement, params, held) =
-            (self.read.clone(), sql.to_owned(), params.to_owned(), Arc::clone(&turn));
+            (self.read.clone(), Arc::clone(sql), params.to_owned(), Arc::clone(&turn));
         let result = tokio::task::spawn_blocking(move || {
             let result = read(&statement, &params, &limits);
-            drop(lock(&held).take());
+            drop(held.lock().take());
             result
         });
         Running { result, turn, cancel: CancelOnDrop(cancelled) }
@@ -187,7 +194,7 @@ struct Running {
 impl Running {
     /// Gives the turn back for `place`, unless the statement has just ended.
     fn move_to(&self, place: OwnedSemaphorePermit) {
-        lock(&self.turn).as_mut().map(|turn| std::mem::replace(turn, place));
+        self.turn.lock().as_mut().map(|turn| std::mem::replace(turn, place));
     }
 }
 
@@ -229,7 +236,7 @@ impl Drop for CancelOnDrop {
 
 /// "The first 1,000,000 of 4,485,206 rows are shown."
 fn notice(shown: usize, cut: Truncation) -> String {
-    let of = if cut.counted { "" } else { "more than " };
+    let of = if cut.is_exact { "" } else { "more than " };
     let size = match cut.limit {
         Limit::Rows(_) => String::new(),
         Limit::Bytes(bytes) => format!(" ({} MB)", grouped(bytes as u64 >> 20)),
@@ -237,7 +244,7 @@ fn notice(shown: usize, cut: Truncation) -> String {
     format!(
         "The first {} of {of}{} rows are shown{size}. Narrow the time range or aggregate.",
         grouped(shown as u64),
-        grouped(cut.rows as u64)
+        grouped(cut.total_rows as u64)
     )
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::macros::{Expanded, MACROS, MacroError, Problem};
 use super::nearest::nearest;
 use crate::error_source::ErrorSource;
-use crate::store::{ReadError, Refusal, lexer};
+use crate::sql;
+use crate::store::{ReadError, Refusal};
 
 /// Line and column in the statement, both counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct Position {
 
 impl Position {
     pub fn of(sql: &str, offset: usize) -> Position {
-        let (line, column) = lexer::position(sql, offset);
+        let (line, column) = sql::line_and_column(sql, offset);
         Position { line, column }
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{QueryContext, interval};
+use crate::sql::{Token, TokenKind, TokenizedSql};
 use crate::store::MAX_STATEMENT;
-use crate::store::lexer::{Kind, Token, tokens};
 use crate::time::{Instant, Tz};
 use variables::{ANYTHING, variable, variables_in};
 
@@ -298,8 +298,10 @@ pub fn expand(sql: &str, context: &QueryContext, zone: Tz) -> Result<Expanded, M
     if sql.len() > MAX_STATEMENT {
         return Err(MacroError { problem: Problem::Length, offset: 0 });
     }
+    let tokenized = TokenizedSql::new(sql);
+    let tokens: Vec<_> = tokenized.tokens().collect();
     let mut expander = Expander { context, zone, fill: None, pieces: Vec::new() };
-    let sql = expander.expand(&tokens(sql), 0)?;
+    let sql = expander.expand(&tokens, 0)?;
     Ok(Expanded { sql, fill: expander.fill, pieces: expander.pieces })
 }
 
@@ -329,16 +331,16 @@ impl Expander<'_> {
             at += 1;
             clause.see(token);
             if depth == 0 {
-                let verbatim = !(token.kind == Kind::Dollar
+                let verbatim = !(token.kind == TokenKind::Variable
                     && (token.text.starts_with("$__") || token.text.starts_with("${__")));
                 self.pieces.push(Piece { at: sql.len(), source: token.offset, verbatim });
             }
             let fail = |problem| MacroError { problem, offset: token.offset };
             match token.kind {
-                Kind::Dollar if token.text.starts_with("${__") => {
+                TokenKind::Variable if token.text.starts_with("${__") => {
                     append(&mut sql, &variable(token.text, self.context, self.zone).map_err(fail)?)
                 }
-                Kind::Dollar if token.text.starts_with("$__") => {
+                TokenKind::Variable if token.text.starts_with("$__") => {
                     let found = find(token.text)
                         .ok_or_else(|| fail(Problem::Unknown(token.text.to_owned())))?;
                     let list = argument_list(&tokens[at..])
@@ -355,14 +357,14 @@ impl Expander<'_> {
                     append(&mut sql, &self.call(found, arguments).map_err(fail)?);
                     if is_old_group(found.name)
                         && clause.selects()
-                        && tokens.get(at).is_some_and(|token| token.is(","))
+                        && tokens.get(at).is_some_and(|token| token.is_symbol(","))
                     {
                         sql.push_str(" AS \"time\"");
                     }
                 }
                 // In an argument it would reach over what the macro puts behind it.
-                Kind::Comment if depth > 0 && token.text.starts_with("--") => sql.push(' '),
-                Kind::String => {
+                TokenKind::Comment if depth > 0 && token.text.starts_with("--") => sql.push(' '),
+                TokenKind::String => {
                     sql.push_str(&variables_in(token.text, self.context, self.zone).map_err(fail)?)
                 }
                 _ => sql.push_str(token.text),
@@ -422,9 +424,9 @@ struct Clause {
 
 impl Clause {
     fn see(&mut self, token: &Token<'_>) {
-        if token.is("(") {
+        if token.is_symbol("(") {
             self.lists.push(std::mem::take(&mut self.here));
-        } else if token.is(")") {
+        } else if token.is_symbol(")") {
             self.here = self.lists.pop().unwrap_or_default();
         } else if token.is_word("SELECT") {
             self.here = true;
@@ -449,21 +451,21 @@ struct ArgumentList<'t, 'a> {
 
 /// `None` if the parentheses never close.
 fn argument_list<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<ArgumentList<'t, 'a>> {
-    if !tokens.first().is_some_and(|token| token.is("(")) {
+    if !tokens.first().is_some_and(|token| token.is_symbol("(")) {
         return Some(ArgumentList { arguments: Vec::new(), length: 0 });
     }
     let (mut arguments, mut depth, mut start) = (Vec::new(), 0, 1);
     for (at, token) in tokens.iter().enumerate() {
-        if token.is("(") {
+        if token.is_symbol("(") {
             depth += 1;
-        } else if token.is(",") && depth == 1 {
+        } else if token.is_symbol(",") && depth == 1 {
             arguments.push(&tokens[start..at]);
             start = at + 1;
-        } else if token.is(")") {
+        } else if token.is_symbol(")") {
             depth -= 1;
             if depth == 0 {
                 let last = &tokens[start..at];
-                if !arguments.is_empty() || last.iter().any(Token::counts) {
+                if !arguments.is_empty() || last.iter().any(Token::is_significant) {
                     arguments.push(last);
                 }
                 return Some(ArgumentList { arguments, length: at + 1 });

@@ -19,7 +19,8 @@ use sqlparser::parser::Parser;
 use super::metrics::origin_of;
 use super::statement::MAX_PARSED_TOKENS;
 use crate::catalog::{Catalog, Kind};
-use crate::store::{Origin, ResultColumn, lexer};
+use crate::sql::TokenizedSql;
+use crate::store::{Origin, ResultColumn};
 
 /// Functions whose result is of the same quantity as their first argument, and whether a time among them stays a time.
 #[rustfmt::skip]
@@ -57,14 +58,13 @@ const MAX_FOLLOWED: usize = 10_000;
 
 /// Gives every column of the answer to `sql` that SQLite knows no origin of the one its expression tells, and makes times of those that
 /// are. Of compounds SQLite knows nothing that can be trusted.
-pub fn find(sql: &str, columns: &mut [ResultColumn], catalog: &Catalog) {
-    if columns.iter().all(|column| column.origin.is_some())
-        || lexer::tokens(sql).len() > MAX_PARSED_TOKENS
+pub fn find(sql: &TokenizedSql, columns: &mut [ResultColumn], catalog: &Catalog) {
+    if columns.iter().all(|column| column.origin.is_some()) || sql.token_count() > MAX_PARSED_TOKENS
     {
         return;
     }
     let Some(Statement::Query(query)) =
-        Parser::parse_sql(&SQLiteDialect {}, sql).ok().and_then(|mut parsed| parsed.pop())
+        Parser::parse_sql(&SQLiteDialect {}, sql.text()).ok().and_then(|mut parsed| parsed.pop())
     else {
         return;
     };
@@ -466,7 +466,7 @@ mod tests {
             values: Arc::new(Float64Array::from(vec![1.0])),
         };
         let mut columns = vec![column; count];
-        find(sql, &mut columns, &Catalog::bundled());
+        find(&TokenizedSql::new(sql), &mut columns, &Catalog::bundled());
         let text = |column: ResultColumn| {
             column.origin.map_or_else(
                 || "-".to_owned(),
@@ -675,7 +675,7 @@ mod tests {
             let values: ArrayRef =
                 Arc::new(arrow::array::Int64Array::from(vec![Some(1_700_000_000), None]));
             let mut columns = [ResultColumn { name: "x".to_owned(), origin: None, values }];
-            find(sql, &mut columns, &Catalog::bundled());
+            find(&TokenizedSql::new(sql), &mut columns, &Catalog::bundled());
             columns[0].values.data_type().clone()
         };
         for sql in [

@@ -7,15 +7,16 @@ use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 
 use super::error::{Position, QueryError};
-use crate::store::lexer::{Kind, tokens};
+use crate::sql::{Token, TokenKind, TokenizedSql};
 
 /// Statements with more tokens are not given to the parser: its syntax trees are freed by recursion, as deep as an expression is long.
 pub(super) const MAX_PARSED_TOKENS: usize = 1_000;
 
 /// One SELECT, WITH, VALUES or EXPLAIN QUERY PLAN; what follows the semicolon may only be comments.
 pub fn check(sql: &str) -> Result<(), QueryError> {
-    let tokens: Vec<_> = tokens(sql).into_iter().filter(|token| token.counts()).collect();
-    let mut content = tokens.iter().skip_while(|token| token.is(";"));
+    let tokenized = TokenizedSql::new(sql);
+    let tokens = tokenized.tokens().filter(Token::is_significant);
+    let mut content = tokens.skip_while(|token| token.is_symbol(";"));
     let first = content.next().ok_or(QueryError::Empty)?;
     let plan = || {
         content.clone().take(2).map(|token| token.text.to_ascii_uppercase()).eq(["QUERY", "PLAN"])
@@ -24,12 +25,12 @@ pub fn check(sql: &str) -> Result<(), QueryError> {
         || first.is_word("EXPLAIN") && plan();
     if !reads {
         let found = match first.kind {
-            Kind::Word => first.text.to_ascii_uppercase(),
+            TokenKind::Word => first.text.to_ascii_uppercase(),
             _ => format!("{:?}", first.text),
         };
         return Err(QueryError::NotSelect { found, position: Position::of(sql, first.offset) });
     }
-    match content.skip_while(|token| !token.is(";")).find(|token| !token.is(";")) {
+    match content.skip_while(|token| !token.is_symbol(";")).find(|token| !token.is_symbol(";")) {
         Some(second) => {
             Err(QueryError::SeveralStatements { position: Position::of(sql, second.offset) })
         }
@@ -40,7 +41,7 @@ pub fn check(sql: &str) -> Result<(), QueryError> {
 /// What the parser expected instead, if it does not understand the statement either: `Expected: an expression, found: FROM`. Where that is
 /// SQLite says.
 pub fn explain(sql: &str) -> Option<String> {
-    if tokens(sql).len() > MAX_PARSED_TOKENS {
+    if TokenizedSql::new(sql).token_count() > MAX_PARSED_TOKENS {
         return None;
     }
     let error = Parser::parse_sql(&SQLiteDialect {}, sql).err()?;

@@ -33,7 +33,7 @@ fn sql(raw_sql: &str) -> SqlQuery {
 }
 
 fn batch() -> ColumnBatch {
-    ColumnBatch { columns: Vec::new(), rows: 0, cut: None }
+    ColumnBatch { columns: Vec::new(), rows: 0, truncation: None }
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn a_query_nobody_waits_for_is_cancelled() {
     let (begun, begins) = tokio::sync::oneshot::channel();
     let (ended, ends) = mpsc::channel();
     let begun = std::sync::Mutex::new(Some(begun));
-    let read = move |_: &str, _: &[serde_json::Value], limits: &ReadLimits| {
+    let read = move |_: &TokenizedSql, _: &[serde_json::Value], limits: &ReadLimits| {
         begun.lock().unwrap().take().map(|begun| begun.send(()));
         while !limits.cancelled.load(Ordering::Relaxed) {
             std::thread::yield_now();
@@ -168,10 +168,10 @@ async fn slow_queries_make_room_for_the_quick_ones_behind_them() {
 async fn however_many_are_slow_a_quick_one_has_its_turn_and_one_that_made_room_begins_anew() {
     let reads = Arc::new(AtomicUsize::new(0));
     let counted = reads.clone();
-    let read = move |statement: &str, _: &[serde_json::Value], limits: &ReadLimits| {
+    let read = move |statement: &TokenizedSql, _: &[serde_json::Value], limits: &ReadLimits| {
         counted.fetch_add(1, Ordering::Relaxed);
         let begun = Instant::now();
-        while statement.contains("slow") && begun.elapsed() < Duration::from_secs(2) {
+        while statement.text().contains("slow") && begun.elapsed() < Duration::from_secs(2) {
             if limits.cancelled.load(Ordering::Relaxed) {
                 return Err(ReadError::Cancelled);
             }
@@ -231,7 +231,7 @@ async fn a_statement_that_its_macros_make_long_is_refused_before_it_is_made() {
 async fn more_than_the_line_holds_is_turned_away_and_the_rest_is_served() {
     let (release, wait) = mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
-    let read = move |_: &str, _: &[serde_json::Value], _: &ReadLimits| {
+    let read = move |_: &TokenizedSql, _: &[serde_json::Value], _: &ReadLimits| {
         wait.lock().unwrap().recv().unwrap();
         Ok(batch())
     };

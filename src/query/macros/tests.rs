@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::lexer;
+use crate::sql::TokenizedSql;
 
 /// 2023-11-14T22:13:20Z to an hour and a half second later.
 fn context() -> QueryContext {
@@ -247,7 +247,7 @@ proptest! {
     fn what_comes_out_has_no_macros_left(name in prop::sample::select(MACROS.map(|known| known.name).to_vec())) {
         for sql in [format!("${name}"), format!("${name}()"), format!("${name}(a)"), format!("${name}(a, '1d')")] {
             if let Ok(done) = expand(&sql, &context(), Tz::UTC) {
-                prop_assert!(lexer::tokens(&done.sql).iter().all(|token| token.kind != Kind::Dollar), "{}", done.sql);
+                prop_assert!(TokenizedSql::new(done.sql.as_str()).tokens().all(|token| token.kind != TokenKind::Variable), "{}", done.sql);
             }
         }
     }

@@ -11,6 +11,7 @@ use super::step::{Calendar, Step};
 use super::{Aggregate, Choice, Column, MetricsQuery, Plan};
 use crate::catalog::Catalog;
 use crate::query::{FieldDisplay, QueryContext, QueryError};
+use crate::sql::quote_identifier;
 use crate::time::Tz;
 
 const SECONDS_OF_DAY: i64 = 86_400;
@@ -219,7 +220,7 @@ impl Points<'_> {
         format!(
             "SELECT {time} AS \"time\", {} AS {}\n{}{group}",
             self.value(),
-            quoted(name),
+            quote_identifier(name),
             self.rows()
         )
     }
@@ -252,7 +253,7 @@ impl Points<'_> {
         }
         let mut shown = vec![
             format!("{} AS \"time\"", self.time_of("bucket")),
-            format!("value AS {}", quoted(&columns[0].name)),
+            format!("value AS {}", quote_identifier(&columns[0].name)),
         ];
         if let [_, middle, lower, upper] = columns {
             let reach = i64::from(query.baseline) * day;
@@ -265,7 +266,9 @@ impl Points<'_> {
             let bands =
                 [(middle, "middle"), (lower, "middle - spread"), (upper, "middle + spread")];
             shown.extend(
-                bands.map(|(column, value)| format!("{value} AS {}", quoted(&column.name))),
+                bands.map(|(column, value)| {
+                    format!("{value} AS {}", quote_identifier(&column.name))
+                }),
             );
         }
         format!(
@@ -419,7 +422,7 @@ fn side_by_side(parts: &[Part]) -> String {
             .columns
             .iter()
             .zip(BELOW)
-            .map(|(column, below)| format!("{} AS {below}", quoted(&column.name)))
+            .map(|(column, below)| format!("{} AS {below}", quote_identifier(&column.name)))
             .collect();
         format!(
             "SELECT {number} AS metric, \"time\", {} FROM (\n{}\n)",
@@ -434,16 +437,11 @@ fn side_by_side(parts: &[Part]) -> String {
         let one = move |(column, below): (&Column, &str)| {
             format!(
                 "{aggregate}(CASE metric WHEN {number} THEN {below} END) AS {}",
-                quoted(&column.name)
+                quote_identifier(&column.name)
             )
         };
         part.columns.iter().zip(BELOW).map(one)
     });
     let columns = columns.collect::<Vec<_>>().join(",\n  ");
     format!("SELECT \"time\",\n  {columns}\nFROM (\n{rows}\n){group}\nORDER BY 1")
-}
-
-/// A name of the catalogue or of this program's making, as an identifier.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
