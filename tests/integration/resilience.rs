@@ -32,9 +32,11 @@ async fn a_lost_key_means_connecting_again_and_not_lost_data() {
     assert!(status.reason.unwrap().contains("another key"));
     assert_eq!(word(&datasource, documents).await, before);
     let notices = ask(&datasource, "SELECT day FROM days").await.notices;
-    let end =
-        format!("end on {}.", word(&datasource, "SELECT max(last_day) FROM collections").await);
-    assert!(notices[0].contains("connect again") && notices[0].ends_with(&end), "{notices:?}");
+    let end = format!(
+        "The data ends on {}.",
+        word(&datasource, "SELECT max(last_day) FROM collections").await
+    );
+    assert!(notices[0].contains("Connect again") && notices[0].ends_with(&end), "{notices:?}");
 
     world.connect(&datasource).await;
     assert_eq!(datasource.status().unwrap().state, ConnectionState::Connected);
@@ -111,7 +113,8 @@ async fn data_that_nobody_brings_up_to_date_says_how_old_it_is() {
     assert_eq!(
         notices,
         [format!(
-            "The last sync was 4 days ago; the data source's settings say why. The data shown end on {end}."
+            "The last sync was 4 days ago. The data source's settings show the reason. \
+             The data ends on {end}."
         )]
     );
 }
@@ -132,7 +135,7 @@ async fn a_collection_that_stands_still_is_named_while_the_others_go_on() {
     let notices = ask(&datasource, "SELECT day FROM days").await.notices;
     assert_eq!(
         notices,
-        ["Nothing new has come of sleep for 4 days; the data source's settings say why."]
+        ["No new data: sleep (4 days). The data source's settings show the reason."]
     );
 }
 

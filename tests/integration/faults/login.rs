@@ -66,7 +66,7 @@ async fn a_state_is_good_once() {
     assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(back)).await.0, 200);
     let again = call(&world.datasource, USER, "/oauth/callback", json!(back)).await;
     assert_eq!((again.0, &again.1["error"]["code"]), (400, &json!("used_state")));
-    assert_says(&said(&again), &["finished already", "Connect again"]);
+    assert_says(&said(&again), &["already complete", "Connect again"]);
     // What became of it is told to who used it, and to nobody else.
     let stranger = call(&world.datasource, "mallory", "/oauth/callback", json!(back)).await;
     assert_eq!(stranger.1["error"]["code"], "unknown_state");
@@ -115,7 +115,7 @@ async fn a_state_that_never_was_is_unknown() {
     )
     .await;
     assert_eq!((answer.0, &answer.1["error"]["code"]), (400, &json!("unknown_state")));
-    assert_says(&said(&answer), &["not known here", "Connect again"]);
+    assert_says(&said(&answer), &["unknown login", "Connect again"]);
 }
 
 #[tokio::test]
@@ -303,7 +303,7 @@ async fn a_vault_that_was_changed_from_outside_costs_the_login_and_nothing_else(
         datasources.datasource(&DataSourceKey::single(), &settings(), &secret()).await.unwrap();
     let status = datasource.status().unwrap();
     assert_eq!(status.state, ConnectionState::ReconnectNeeded);
-    assert_says(&status.reason.unwrap(), &["changed from outside", "connect again"]);
+    assert_says(&status.reason.unwrap(), &["modified outside this program", "connect again"]);
     let run = status.sync.run.unwrap();
     let world = World { simulator, folder, datasources, datasource };
     assert_eq!(world.select("SELECT count(*) FROM nights"), nights);
@@ -329,7 +329,7 @@ async fn another_persons_ring_does_not_mix_with_the_history_that_is_kept() {
     assert_eq!((answer.0, &answer.1["error"]["code"]), (409, &json!("other_person")));
     assert_says(
         &said(&answer),
-        &["not the one whose history is kept", "second data source", "delete"],
+        &["belongs to another Oura account", "second data source", "delete"],
     );
     assert_eq!(datasource.status().unwrap().sync.documents, held, "nothing was fetched");
     assert_eq!(somebody.requests().count("/oauth/revoke"), 1, "the login is given back");
@@ -362,7 +362,14 @@ async fn while_oura_does_not_say_whose_login_it_is_no_history_takes_it() {
             (503, &json!("person_unknown")),
             "{fault}"
         );
-        assert_says(&said(&answer), &["whose ring", "not mixed", "Press Connect again"]);
+        assert_says(
+            &said(&answer),
+            &[
+                "did not identify the person",
+                "another person than the stored data",
+                "Press Connect again",
+            ],
+        );
     }
     world.simulator.faults().clear();
     assert_eq!(

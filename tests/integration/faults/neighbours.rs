@@ -106,18 +106,18 @@ async fn one_that_takes_long_to_close_holds_up_no_other() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     let started = Instant::now();
     world.datasources.datasource(&DataSourceKey::single(), &settings(), &secret()).await.unwrap();
-    let at_hand: Vec<String> = world
+    let ready: Vec<String> = world
         .datasources
-        .at_hand()
+        .ready()
         .await
         .iter()
         .map(|datasource| datasource.key().to_string())
         .collect();
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
-    assert_eq!(at_hand, ["1/oura"]);
+    assert_eq!(ready, ["1/oura"]);
     let reopened = reopening.await.unwrap().unwrap();
     assert_eq!(reopened.settings().sync_interval_minutes(), 60);
-    assert_eq!(world.datasources.at_hand().await.len(), 2);
+    assert_eq!(world.datasources.ready().await.len(), 2);
 }
 
 #[tokio::test]

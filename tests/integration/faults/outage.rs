@@ -49,10 +49,10 @@ async fn days_that_passed_while_nothing_could_be_had_are_not_complete() {
         .restarted(Clock::starting_at(morning().plus(13 * 86_400), 60.0))
         .await;
     let summary = || world.collection("workout").summary;
-    assert_says(&summary(), &["of the last 30 days", "12 days: not fetched yet"]);
+    assert_says(&summary(), &["12 of the last 30 days not fetched yet"]);
     world.simulator.faults().add(Fault::new(Target::Path("/v2/".to_owned()), status(503)));
     assert_says(&sync(&world.datasource).await.failure.unwrap(), &["503"]);
-    assert_says(&summary(), &["of the last 30 days", "12 days: not fetched yet"]);
+    assert_says(&summary(), &["12 of the last 30 days not fetched yet"]);
     let days = "SELECT min(day), max(day), count(*) FROM coverage WHERE collection = 'workout' AND reason = 'not_fetched'";
     assert_eq!(world.select(days), [[json!("2026-06-16"), json!("2026-06-28"), json!(13)]]);
 }
@@ -80,7 +80,7 @@ async fn days_that_pass_while_nobody_is_logged_in_are_not_fetched() {
     }
     assert_eq!(world.select(days), [[json!(3), json!("2026-06-18")]]);
     // Today is not over.
-    assert_says(&world.collection("workout").summary, &["2 days: not fetched yet"]);
+    assert_says(&world.collection("workout").summary, &["2 of the last 30 days not fetched yet"]);
 }
 
 #[tokio::test]
