@@ -53,7 +53,7 @@ impl Queries {
         let zone = self.store.zone();
         let mut plan = metrics.plan(&self.store.catalog(), context, zone)?;
         let mut result = self.run(&plan.query, context).await?;
-        if result.batch.cut.is_some()
+        if result.batch.truncation.is_some()
             && let Some((covering, notice)) = metrics.covering(context, result.batch.rows)
         {
             plan = covering.plan(&self.store.catalog(), context, zone)?;
