@@ -3,7 +3,7 @@
 use super::DataSource;
 use crate::blocking::blocking;
 use crate::query::annotations::AnnotationsQuery;
-use crate::query::metrics::MetricsQuery;
+use crate::query::metrics::{CoveringQuery, MetricsQuery};
 use crate::query::{Format, QueryContext, QueryError, QueryResult, SqlQuery};
 
 impl DataSource {
@@ -36,7 +36,8 @@ impl DataSource {
         let mut plan = metrics.plan(&self.catalog(), context, self.zone())?;
         let mut answer = self.query(&plan.query, context).await?;
         if answer.batch.cut.is_some()
-            && let Some((covering, notice)) = metrics.covering(context, answer.batch.rows)
+            && let Some(CoveringQuery { query: covering, notice }) =
+                metrics.covering(context, answer.batch.rows)
         {
             plan = covering.plan(&self.catalog(), context, self.zone())?;
             answer = self.query(&plan.query, context).await?;

@@ -170,7 +170,7 @@ func TestAnErrorIsTheQuerysOwnAndSaysWhatToDo(t *testing.T) {
 		metrics("B", map[string]any{"metrics": []string{"days.readiness_score"}}),
 	)
 	bad := answers["A"]
-	if bad.Status != 400 || !strings.HasPrefix(bad.Error, "no such metric: days.readines_score. Did you mean days.readiness_score") || len(bad.Frames) != 0 {
+	if bad.Status != 400 || !strings.HasPrefix(bad.Error, "Unknown metric days.readines_score. Did you mean days.readiness_score") || len(bad.Frames) != 0 {
 		t.Errorf("%d %q", bad.Status, bad.Error)
 	}
 	if see(t, decode(t, answers["B"])).noData {
