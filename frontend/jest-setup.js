@@ -9,7 +9,8 @@ global.IntersectionObserver = class {
 };
 jest.mock('@tanstack/react-virtual', () => ({
   useVirtualizer: ({ count }) => ({
-    getVirtualItems: () => Array.from({ length: count }, (_, index) => ({ index, key: index, start: 0, size: 40 })),
+    getVirtualItems: () =>
+      Array.from({ length: count }, (_, index) => ({ index, key: index, start: 0, size: 40 })),
     getTotalSize: () => count * 40,
     measureElement: () => {},
     scrollToIndex: () => {},

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use divan::{AllocProfiler, Bencher};
 use ringside::frames::{EncodedFrame, frames};
 use ringside::query::{Format, QueryResult};
+use ringside::sql::TokenizedSql;
 use ringside::store::ReadLimits;
 
 use database::DATABASE;
@@ -39,8 +40,9 @@ fn limits() -> ReadLimits {
 }
 
 fn read(sql: &str) -> QueryResult {
-    let batch = DATABASE.store.read(sql, &[], &limits()).expect("the query is valid");
-    QueryResult::of(batch, sql.to_owned())
+    let sql = TokenizedSql::new(sql);
+    let batch = DATABASE.store.read(&sql, &[], &limits()).expect("the query is valid");
+    QueryResult::of(batch, sql.text().to_owned())
 }
 
 fn encoded(result: &QueryResult, format: Format) -> EncodedFrame {

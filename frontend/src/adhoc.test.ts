@@ -1,13 +1,13 @@
 import type { AdHocVariableFilter } from '@grafana/data';
 
-import { filterKeys, filtersOn } from './adhoc';
+import { listFilterKeys, selectFilters } from './adhoc';
 import { SCHEMA } from './components/fixtures';
 
 const on = (filter: Partial<AdHocVariableFilter>, metrics = ['heartrate.bpm']) =>
-  filtersOn(metrics, [{ key: 'heartrate.source', operator: '=', value: 'awake', ...filter }]);
+  selectFilters(metrics, [{ key: 'heartrate.source', operator: '=', value: 'awake', ...filter }]);
 
 describe('the columns of ad-hoc filters', () => {
-  const keys = filterKeys(SCHEMA).map(({ value }) => value);
+  const keys = listFilterKeys(SCHEMA).map(({ value }) => value);
 
   it('are those of tables with metrics, by their tables', () => {
     expect(keys).toEqual(['nights.average_hrv', 'nights.efficiency', 'heartrate.source']);

@@ -4,7 +4,7 @@ import { AnnotationEditor } from './components/AnnotationEditor';
 import type { OuraQuery } from './types';
 
 /** What happened, over every panel: Grafana reads `time`, `timeEnd`, `title`, `text` and `tags` of the frame by itself. */
-export class AnnotationSource implements AnnotationSupport<OuraQuery> {
+export class OuraAnnotations implements AnnotationSupport<OuraQuery> {
   QueryEditor = AnnotationEditor;
 
   getDefaultQuery(): Partial<OuraQuery> {

@@ -1,4 +1,4 @@
-import { suggestions } from './completion';
+import { listSuggestions } from './completion';
 import type { Schema } from './types';
 
 const plain = { unit: null, description: null };
@@ -8,7 +8,13 @@ const SCHEMA: Schema = {
   annotations: [],
   functions: [{ name: 'median', usage: 'median(x)', description: 'the middle value' }],
   sqliteFunctions: ['->>', 'coalesce'],
-  macros: [{ name: '__timeFilter', usage: '$__timeFilter(column)', description: 'keeps the instants in the range' }],
+  macros: [
+    {
+      name: '__timeFilter',
+      usage: '$__timeFilter(column)',
+      description: 'keeps the instants in the range',
+    },
+  ],
   tables: [
     {
       name: 'nights',
@@ -29,7 +35,7 @@ const SCHEMA: Schema = {
   ],
 };
 
-const labels = (sql: string) => suggestions(SCHEMA, sql).map(({ label }) => label);
+const labels = (sql: string) => listSuggestions(SCHEMA, sql).map(({ label }) => label);
 
 describe('completion', () => {
   it('offers macros and tables always', () => {
@@ -48,7 +54,7 @@ describe('completion', () => {
   });
 
   it('offers functions with their arguments', () => {
-    expect(suggestions(SCHEMA, '')).toContainEqual({
+    expect(listSuggestions(SCHEMA, '')).toContainEqual({
       label: 'median',
       kind: 'function',
       detail: 'median(x)',
@@ -57,7 +63,9 @@ describe('completion', () => {
   });
 
   it("offers the dashboard's variables", () => {
-    expect(suggestions(SCHEMA, '', { variables: ['$activity'] }).map(({ label }) => label)).toContain('$activity');
+    expect(
+      listSuggestions(SCHEMA, '', { variables: ['$activity'] }).map(({ label }) => label)
+    ).toContain('$activity');
   });
 
   it("offers SQLite's functions and the words of SQL", () => {
@@ -66,11 +74,16 @@ describe('completion', () => {
   });
 
   it('offers nothing but columns behind a dot', () => {
-    const offered = suggestions(SCHEMA, 'SELECT nights. FROM nights', { variables: ['$activity'], qualified: true });
+    const offered = listSuggestions(SCHEMA, 'SELECT nights. FROM nights', {
+      variables: ['$activity'],
+      qualified: true,
+    });
     expect(offered.map(({ label }) => label)).toEqual(['day', 'average_hrv']);
   });
 
   it('tells type and unit', () => {
-    expect(suggestions(SCHEMA, 'nights').find(({ label }) => label === 'average_hrv')?.detail).toBe('integer, ms');
+    expect(
+      listSuggestions(SCHEMA, 'nights').find(({ label }) => label === 'average_hrv')?.detail
+    ).toBe('integer, ms');
   });
 });

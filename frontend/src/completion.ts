@@ -4,9 +4,9 @@
  */
 import type { Monaco, MonacoEditor, monacoTypes } from '@grafana/ui';
 
-import { variableNames } from './interpolation';
+import { listVariableNames } from './interpolation';
 import type { Schema } from './types';
-import { typeAndUnit } from './words';
+import { formatTypeAndUnit } from './format';
 
 /** In the order in which they are offered. */
 const KINDS = ['column', 'table', 'variable', 'macro', 'function', 'keyword'] as const;
@@ -22,7 +22,7 @@ export interface Suggestion {
   documentation?: string;
 }
 
-interface Place {
+interface CursorContext {
   /** The dashboard's: `$activity`. */
   variables?: string[];
   /** Behind a table's name and a dot, where only columns may stand. */
@@ -30,16 +30,16 @@ interface Place {
 }
 
 /** What may stand in a query. */
-export function suggestions(
+export function listSuggestions(
   schema: Schema,
   sql: string,
-  { variables = [], qualified = false }: Place = {}
+  { variables = [], qualified = false }: CursorContext = {}
 ): Suggestion[] {
-  const columns = columnsFor(schema, sql);
-  return qualified ? columns : [...columns, ...names(schema, variables)];
+  const columns = suggestColumns(schema, sql);
+  return qualified ? columns : [...columns, ...suggestNames(schema, variables)];
 }
 
-function columnsFor({ tables }: Schema, sql: string): Suggestion[] {
+function suggestColumns({ tables }: Schema, sql: string): Suggestion[] {
   const words = new Set(sql.toLowerCase().match(/\w+/g));
   const named = tables.filter(({ name }) => words.has(name.toLowerCase()));
   const columns = new Map(
@@ -48,15 +48,26 @@ function columnsFor({ tables }: Schema, sql: string): Suggestion[] {
   return Array.from(columns.values(), (column) => ({
     label: column.name,
     kind: 'column',
-    detail: typeAndUnit(column),
+    detail: formatTypeAndUnit(column),
     documentation: column.description ?? undefined,
   }));
 }
 
-function names({ tables, macros, functions, sqliteFunctions }: Schema, variables: string[]): Suggestion[] {
+function suggestNames(
+  { tables, macros, functions, sqliteFunctions }: Schema,
+  variables: string[]
+): Suggestion[] {
   return [
-    ...tables.map(({ name, description }) => ({ label: name, kind: 'table' as const, documentation: description })),
-    ...variables.map((label) => ({ label, kind: 'variable' as const, detail: 'variable of the dashboard' })),
+    ...tables.map(({ name, description }) => ({
+      label: name,
+      kind: 'table' as const,
+      documentation: description,
+    })),
+    ...variables.map((label) => ({
+      label,
+      kind: 'variable' as const,
+      detail: 'variable of the dashboard',
+    })),
     ...macros.map(({ name, usage, description }) => ({
       label: `$${name}`,
       kind: 'macro' as const,
@@ -69,13 +80,19 @@ function names({ tables, macros, functions, sqliteFunctions }: Schema, variables
       detail: usage,
       documentation: description,
     })),
-    ...sqliteFunctions.filter((name) => /^\w+$/.test(name)).map((label) => ({ label, kind: 'function' as const })),
+    ...sqliteFunctions
+      .filter((name) => /^\w+$/.test(name))
+      .map((label) => ({ label, kind: 'function' as const })),
     ...KEYWORDS.split(', ').map((label) => ({ label, kind: 'keyword' as const })),
   ];
 }
 
 /** Completes in this editor only, until the returned disposable is disposed of: Monaco shares providers among all editors of a language. */
-export function registerCompletion(monaco: Monaco, editor: MonacoEditor, schema: Schema): monacoTypes.IDisposable {
+export function registerCompletion(
+  monaco: Monaco,
+  editor: MonacoEditor,
+  schema: Schema
+): monacoTypes.IDisposable {
   const kinds = {
     column: monaco.languages.CompletionItemKind.Field,
     table: monaco.languages.CompletionItemKind.Struct,
@@ -91,11 +108,11 @@ export function registerCompletion(monaco: Monaco, editor: MonacoEditor, schema:
       if (model.id !== editor.getModel()?.id) {
         return undefined;
       }
-      const range = wordAt(model, position);
+      const range = wordRange(model, position);
       const before = model.getLineContent(range.startLineNumber).slice(0, range.startColumn - 1);
-      const place = { variables: variableNames(), qualified: before.endsWith('.') };
+      const place = { variables: listVariableNames(), qualified: before.endsWith('.') };
       return {
-        suggestions: suggestions(schema, model.getValue(), place).map((item) => ({
+        suggestions: listSuggestions(schema, model.getValue(), place).map((item) => ({
           ...item,
           kind: kinds[item.kind],
           insertText: item.label,
@@ -107,8 +124,11 @@ export function registerCompletion(monaco: Monaco, editor: MonacoEditor, schema:
   });
 }
 
-/** The word being typed, with the `$` that Monaco does not count as part of it. */
-function wordAt(model: monacoTypes.editor.ITextModel, { lineNumber, column }: monacoTypes.Position) {
+/** The word being parseValue, with the `$` that Monaco does not count as part of it. */
+function wordRange(
+  model: monacoTypes.editor.ITextModel,
+  { lineNumber, column }: monacoTypes.Position
+) {
   const { startColumn, endColumn } = model.getWordUntilPosition({ lineNumber, column });
   const dollar = model
     .getLineContent(lineNumber)
@@ -116,5 +136,10 @@ function wordAt(model: monacoTypes.editor.ITextModel, { lineNumber, column }: mo
     .endsWith('$')
     ? 1
     : 0;
-  return { startLineNumber: lineNumber, endLineNumber: lineNumber, startColumn: startColumn - dollar, endColumn };
+  return {
+    startLineNumber: lineNumber,
+    endLineNumber: lineNumber,
+    startColumn: startColumn - dollar,
+    endColumn,
+  };
 }

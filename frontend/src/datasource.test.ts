@@ -19,7 +19,10 @@ function datasource() {
     of({ data: method === 'GET' ? SCHEMA : { rows: [['awake'], [7]] } })
   );
   setBackendSrv({ fetch } as unknown as BackendSrv);
-  return { datasource: new OuraDataSource({ uid: 'oura' } as DataSourceInstanceSettings<OuraOptions>), fetch };
+  return {
+    datasource: new OuraDataSource({ uid: 'oura' } as DataSourceInstanceSettings<OuraOptions>),
+    fetch,
+  };
 }
 
 beforeAll(() => setTemplateSrv({ replace: (text: string) => text } as unknown as TemplateSrv));
@@ -28,7 +31,9 @@ describe('ad-hoc filters', () => {
   it('are offered by column, and by the values that the column has', async () => {
     const { datasource: oura, fetch } = datasource();
 
-    expect(await oura.getTagKeys()).toContainEqual(expect.objectContaining({ value: 'heartrate.source' }));
+    expect(await oura.getTagKeys()).toContainEqual(
+      expect.objectContaining({ value: 'heartrate.source' })
+    );
     expect(await oura.getTagValues({ key: 'heartrate.source', filters: [] })).toEqual([
       { text: 'awake', value: 'awake' },
       { text: '7', value: '7' },

@@ -9,18 +9,25 @@ import type {
 } from '@grafana/data';
 import { DataSourceWithBackend } from '@grafana/runtime';
 
-import { filterKeys, filtersOn, partsOf } from './adhoc';
-import { AnnotationSource } from './annotations';
-import { interpolateFilter, interpolateSql, valuesOf } from './interpolation';
+import { listFilterKeys, selectFilters, splitKey } from './adhoc';
+import { OuraAnnotations } from './annotations';
+import { interpolateFilter, interpolateSql, expandVariables } from './interpolation';
 import { inWords } from './metrics';
 import { Resources } from './resources';
-import { DEFAULT_METRICS, DEFAULT_QUERY, type OuraOptions, type Metric, type OuraQuery, type Schema } from './types';
+import {
+  DEFAULT_METRICS,
+  DEFAULT_QUERY,
+  type OuraOptions,
+  type Metric,
+  type OuraQuery,
+  type Schema,
+} from './types';
 import { OuraVariables } from './variables';
 
-const MOST_VALUES = 100;
+const MAX_VALUES = 100;
 
 export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions> {
-  annotations: AnnotationSupport<OuraQuery> = new AnnotationSource();
+  annotations: AnnotationSupport<OuraQuery> = new OuraAnnotations();
   variables = new OuraVariables(this);
 
   private readonly resources: Resources;
@@ -47,19 +54,25 @@ export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions
   }
 
   getQueryDisplayText(query: OuraQuery): string {
-    return query.queryType === 'metrics' ? inWords({ ...DEFAULT_METRICS, ...query }) : (query.rawSql ?? '');
+    return query.queryType === 'metrics'
+      ? inWords({ ...DEFAULT_METRICS, ...query })
+      : (query.rawSql ?? '');
   }
 
   /** Ad-hoc filters are for metrics. SQL is run as it is written: which of its tables a condition would belong to, only its author knows. */
-  applyTemplateVariables(query: OuraQuery, scopedVars: ScopedVars, adHoc: AdHocVariableFilter[] = []): OuraQuery {
+  applyTemplateVariables(
+    query: OuraQuery,
+    scopedVars: ScopedVars,
+    adHoc: AdHocVariableFilter[] = []
+  ): OuraQuery {
     switch (query.queryType) {
       case 'metrics': {
         const { metrics = [], filters = [] } = query;
         const named = metrics.flatMap<Metric>((metric) =>
-          typeof metric === 'string' ? valuesOf(metric, scopedVars) : [metric]
+          typeof metric === 'string' ? expandVariables(metric, scopedVars) : [metric]
         );
         const own = filters.map((filter) => interpolateFilter(filter, scopedVars));
-        return { ...query, metrics: named, filters: [...own, ...filtersOn(named, adHoc)] };
+        return { ...query, metrics: named, filters: [...own, ...selectFilters(named, adHoc)] };
       }
       case 'annotations':
         return query;
@@ -79,24 +92,26 @@ export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions
 
   /** The columns that ad-hoc filters may name. */
   async getTagKeys(): Promise<MetricFindValue[]> {
-    return filterKeys(await this.getSchema());
+    return listFilterKeys(await this.getSchema());
   }
 
-  async getTagValues({ key }: DataSourceGetTagValuesOptions<OuraQuery>): Promise<MetricFindValue[]> {
-    const parts = partsOf(key);
+  async getTagValues({
+    key,
+  }: DataSourceGetTagValuesOptions<OuraQuery>): Promise<MetricFindValue[]> {
+    const parts = splitKey(key);
     return parts ? (await this.getValues(...parts)).map((text) => ({ text, value: text })) : [];
   }
 
-  /** Up to {@link MOST_VALUES} values of a column, as text, for a list to choose from. */
+  /** Up to {@link MAX_VALUES} values of a column, as text, for a list to choose from. */
   getValues = async (table: string, column: string): Promise<string[]> => {
-    const [name, of] = [quoted(column), quoted(table)];
+    const [name, of] = [quoteIdentifier(column), quoteIdentifier(table)];
     const { rows } = await this.resources.sql(
-      `SELECT DISTINCT ${name} FROM ${of} WHERE ${name} IS NOT NULL ORDER BY 1 LIMIT ${MOST_VALUES}`
+      `SELECT DISTINCT ${name} FROM ${of} WHERE ${name} IS NOT NULL ORDER BY 1 LIMIT ${MAX_VALUES}`
     );
     return rows.map(([value]) => String(value));
   };
 }
 
-function quoted(name: string): string {
+function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

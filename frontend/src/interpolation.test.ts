@@ -1,7 +1,7 @@
 import type { ScopedVars } from '@grafana/data';
 import { type TemplateSrv, setTemplateSrv } from '@grafana/runtime';
 
-import { formatValue, interpolateFilter, interpolateSql, valuesOf } from './interpolation';
+import { formatValue, interpolateFilter, interpolateSql, expandVariables } from './interpolation';
 
 const MULTI = { multi: true };
 
@@ -41,14 +41,22 @@ describe('interpolation', () => {
   it("leaves the backend's macros to the backend", () => {
     const interval = { text: '1h', value: '1h' };
     const repeated = { text: 'running', value: 'running' };
-    interpolateSql('SELECT $__interval', { __interval: interval, __interval_ms: interval, activity: repeated });
+    interpolateSql('SELECT $__interval', {
+      __interval: interval,
+      __interval_ms: interval,
+      activity: repeated,
+    });
 
     expect(replace).toHaveBeenCalledWith('SELECT $__interval', { activity: repeated }, formatValue);
   });
 });
 
 describe('a variable in the builder', () => {
-  const HELD: Record<string, string | string[]> = { $kind: ['walking', 'running'], $low: '40', $metric: 'days.steps' };
+  const HELD: Record<string, string | string[]> = {
+    $kind: ['walking', 'running'],
+    $low: '40',
+    $metric: 'days.steps',
+  };
 
   /** Grafana's: every variable of a text through the format. */
   const replace = (text: string, _vars: ScopedVars, format: (value: string | string[]) => string) =>
@@ -57,20 +65,19 @@ describe('a variable in the builder', () => {
   beforeAll(() => setTemplateSrv({ replace } as unknown as TemplateSrv));
 
   it('stands for each of its values', () => {
-    expect(valuesOf('$kind', {})).toEqual(['walking', 'running']);
-    expect(valuesOf('$metric', {})).toEqual(['days.steps']);
+    expect(expandVariables('$kind', {})).toEqual(['walking', 'running']);
+    expect(expandVariables('$metric', {})).toEqual(['days.steps']);
   });
 
   it('within a text becomes part of it', () => {
-    expect(valuesOf('%$metric%', {})).toEqual(['%days.steps%']);
+    expect(expandVariables('%$metric%', {})).toEqual(['%days.steps%']);
   });
 
   it('is compared with as what it is', () => {
     expect(interpolateFilter({ column: 'bpm', operator: '>', value: '$low' }, {}).value).toBe(40);
-    expect(interpolateFilter({ column: 'activity', operator: 'in', values: ['yoga', '$kind'] }, {}).values).toEqual([
-      'yoga',
-      'walking',
-      'running',
-    ]);
+    expect(
+      interpolateFilter({ column: 'activity', operator: 'in', values: ['yoga', '$kind'] }, {})
+        .values
+    ).toEqual(['yoga', 'walking', 'running']);
   });
 });

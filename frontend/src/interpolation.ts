@@ -2,7 +2,7 @@
 import type { ScopedVars } from '@grafana/data';
 import { getTemplateSrv } from '@grafana/runtime';
 
-import { arity, typed } from './metrics';
+import { operandCount, parseValue } from './metrics';
 import type { Filter, FilterValue } from './types';
 
 interface Variable {
@@ -15,14 +15,16 @@ type Value = string | number | Array<string | number>;
 const BACKEND_MACROS = ['__interval', '__interval_ms'];
 
 /** The dashboard's variables as a query writes them: `$activity`. */
-export function variableNames(): string[] {
+export function listVariableNames(): string[] {
   return getTemplateSrv()
     .getVariables()
     .map(({ name }) => `$${name}`);
 }
 
 export function interpolateSql(sql: string, scopedVars: ScopedVars): string {
-  const variables = Object.fromEntries(Object.entries(scopedVars).filter(([name]) => !BACKEND_MACROS.includes(name)));
+  const variables = Object.fromEntries(
+    Object.entries(scopedVars).filter(([name]) => !BACKEND_MACROS.includes(name))
+  );
   return getTemplateSrv().replace(sql, variables, formatValue);
 }
 
@@ -32,10 +34,10 @@ export function interpolateSql(sql: string, scopedVars: ScopedVars): string {
  */
 export function formatValue(value: Value, variable: Variable): string {
   if (Array.isArray(value)) {
-    return value.map(literal).join(',');
+    return value.map(quoteLiteral).join(',');
   }
   if (variable.multi || variable.includeAll) {
-    return literal(value);
+    return quoteLiteral(value);
   }
   return escapeQuotes(String(value));
 }
@@ -43,15 +45,17 @@ export function formatValue(value: Value, variable: Variable): string {
 /** A filter compares with what its variables hold; `in` and `not in` with every value of a variable that holds several. */
 export function interpolateFilter(filter: Filter, scopedVars: ScopedVars): Filter {
   const of = (value: FilterValue) =>
-    typeof value === 'string' && value.includes('$') ? valuesOf(value, scopedVars).map(typed) : [value];
+    typeof value === 'string' && value.includes('$')
+      ? expandVariables(value, scopedVars).map(parseValue)
+      : [value];
   const { operator, value, values = [] } = filter;
-  return arity(operator) === 'several'
+  return operandCount(operator) === 'several'
     ? { ...filter, values: values.flatMap(of) }
     : { ...filter, value: value === undefined ? undefined : of(value)[0] };
 }
 
 /** A text that is one variable alone stands for each of the variable's values; any other for the text it becomes. */
-export function valuesOf(text: string, scopedVars: ScopedVars): string[] {
+export function expandVariables(text: string, scopedVars: ScopedVars): string[] {
   let held: string[] = [];
   const replaced = getTemplateSrv().replace(text, scopedVars, (value: Value) => {
     held = [value].flat().map(String);
@@ -60,7 +64,7 @@ export function valuesOf(text: string, scopedVars: ScopedVars): string[] {
   return held.join(',') === replaced ? held : [replaced];
 }
 
-function literal(value: string | number): string {
+function quoteLiteral(value: string | number): string {
   return typeof value === 'number' ? String(value) : `'${escapeQuotes(value)}'`;
 }
 

@@ -1,6 +1,13 @@
 /** What the metrics builder offers, of what the schema lists. Knows nothing of components. */
-import type { FilterOperator, FilterValue, Metric, MetricsPart, Schema, SchemaTable } from './types';
-import { unitName } from './words';
+import type {
+  FilterOperator,
+  FilterValue,
+  Metric,
+  MetricsPart,
+  Schema,
+  SchemaTable,
+} from './types';
+import { formatUnit } from './format';
 
 export interface Option {
   value: string;
@@ -10,18 +17,18 @@ export interface Option {
 }
 
 /** Every metric, under the table it is of. */
-export function metricOptions({ metrics }: Schema): Option[] {
+export function listMetricOptions({ metrics }: Schema): Option[] {
   return metrics.map(({ name, title, table, unit, description }) => ({
     value: name,
     label: name,
-    description: [description || title, unit && unitName(unit)].filter(Boolean).join(' · '),
+    description: [description || title, unit && formatUnit(unit)].filter(Boolean).join(' · '),
     group: table,
   }));
 }
 
 /** The columns of the chosen metrics' tables, which filters may name. */
-export function filterOptions(schema: Schema, chosen: Metric[]): Option[] {
-  const columns = tablesOf(schema, chosen).flatMap(({ columns }) => columns);
+export function listColumnOptions(schema: Schema, chosen: Metric[]): Option[] {
+  const columns = findTables(schema, chosen).flatMap(({ columns }) => columns);
   const options = columns.map(({ name, description }) => ({
     value: name,
     label: name,
@@ -31,21 +38,23 @@ export function filterOptions(schema: Schema, chosen: Metric[]): Option[] {
 }
 
 /** A table of the chosen metrics that has the column: where its values can be looked up. */
-export function tableWith(schema: Schema, chosen: Metric[], column: string): string | undefined {
-  return tablesOf(schema, chosen).find(({ columns }) => columns.some(({ name }) => name === column))?.name;
+export function findTable(schema: Schema, chosen: Metric[], column: string): string | undefined {
+  return findTables(schema, chosen).find(({ columns }) =>
+    columns.some(({ name }) => name === column)
+  )?.name;
 }
 
-export function nameOf(metric: Metric): string {
+export function metricName(metric: Metric): string {
   return typeof metric === 'string' ? metric : metric.name;
 }
 
 /** The chosen metrics of these names. What one of them says beside its name stays. */
 export function choose(metrics: Metric[], names: string[]): Metric[] {
-  return names.map((name) => metrics.find((metric) => nameOf(metric) === name) ?? name);
+  return names.map((name) => metrics.find((metric) => metricName(metric) === name) ?? name);
 }
 
 /** Of a filter as it is typed: `7` is a number, `true` a yes or no, the rest text. */
-export function typed(text: string): FilterValue {
+export function parseValue(text: string): FilterValue {
   if (text === 'true' || text === 'false') {
     return text === 'true';
   }
@@ -53,7 +62,7 @@ export function typed(text: string): FilterValue {
 }
 
 /** How many values an operator compares with. */
-export function arity(operator: FilterOperator): 'none' | 'one' | 'several' {
+export function operandCount(operator: FilterOperator): 'none' | 'one' | 'several' {
   switch (operator) {
     case 'is null':
     case 'is not null':
@@ -68,14 +77,14 @@ export function arity(operator: FilterOperator): 'none' | 'one' | 'several' {
 
 /** In one line, for a collapsed query row. */
 export function inWords({ metrics, aggregate, every }: MetricsPart): string {
-  const what = metrics.map(nameOf).join(', ');
+  const what = metrics.map(metricName).join(', ');
   return every === 'raw'
     ? what
     : `${aggregate} of ${what}, ${every === 'auto' ? 'by the panel’s interval' : `by ${every}`}`;
 }
 
-function tablesOf({ metrics, tables }: Schema, chosen: Metric[]): SchemaTable[] {
-  const names = new Set(chosen.map(nameOf));
+function findTables({ metrics, tables }: Schema, chosen: Metric[]): SchemaTable[] {
+  const names = new Set(chosen.map(metricName));
   const wanted = new Set(metrics.filter(({ name }) => names.has(name)).map(({ table }) => table));
   return tables.filter(({ name }) => wanted.has(name));
 }

@@ -1,10 +1,12 @@
 import { config } from '@grafana/runtime';
 
-import { redirectOf } from './navigation';
+import { getRedirect } from './navigation';
 
 function openedAt(address: string) {
   const { protocol, hostname, port, origin } = new URL(address);
-  jest.spyOn(window, 'window', 'get').mockReturnValue({ location: { protocol, hostname, port, origin } } as never);
+  jest
+    .spyOn(window, 'window', 'get')
+    .mockReturnValue({ location: { protocol, hostname, port, origin } } as never);
 }
 
 afterEach(() => jest.restoreAllMocks());
@@ -14,7 +16,10 @@ describe('the redirect address', () => {
     'is the page itself: %s',
     (origin) => {
       openedAt(origin);
-      expect(redirectOf('oura')).toEqual({ uri: `${origin}/connections/datasources/edit/oura`, comesBack: true });
+      expect(getRedirect('oura')).toEqual({
+        uri: `${origin}/connections/datasources/edit/oura`,
+        returnsHere: true,
+      });
     }
   );
 
@@ -24,12 +29,17 @@ describe('the redirect address', () => {
     ['http://grafana.lan', 'http://localhost'],
   ])('that Oura would refuse is stood for by one that it takes: %s', (origin, base) => {
     openedAt(origin);
-    expect(redirectOf('oura')).toEqual({ uri: `${base}/connections/datasources/edit/oura`, comesBack: false });
+    expect(getRedirect('oura')).toEqual({
+      uri: `${base}/connections/datasources/edit/oura`,
+      returnsHere: false,
+    });
   });
 
   it("has Grafana's sub-path", () => {
     openedAt('https://home.example');
     jest.replaceProperty(config, 'appSubUrl', '/grafana');
-    expect(redirectOf('oura').uri).toBe('https://home.example/grafana/connections/datasources/edit/oura');
+    expect(getRedirect('oura').uri).toBe(
+      'https://home.example/grafana/connections/datasources/edit/oura'
+    );
   });
 });

@@ -2,7 +2,7 @@
 import { type FetchError, getBackendSrv, isFetchError } from '@grafana/runtime';
 import { lastValueFrom } from 'rxjs';
 
-import type { LoginAnswer } from './loginAnswer';
+import type { LoginRedirect } from './loginRedirect';
 import type { Schema, Status } from './types';
 
 export interface LoginStart {
@@ -32,8 +32,9 @@ export class Resources {
 
   status = () => this.call<Status>('GET', 'status');
   schema = () => this.call<Schema>('GET', 'schema');
-  startLogin = (redirectUri: string) => this.call<LoginStart>('POST', 'oauth/start', { redirectUri });
-  finishLogin = (answer: LoginAnswer) => this.call<void>('POST', 'oauth/callback', answer);
+  startLogin = (redirectUri: string) =>
+    this.call<LoginStart>('POST', 'oauth/start', { redirectUri });
+  finishLogin = (answer: LoginRedirect) => this.call<void>('POST', 'oauth/callback', answer);
   disconnect = () => this.call<void>('POST', 'oauth/disconnect', {});
   /** Rows as arrays, of a SELECT over all of time. */
   sql = (sql: string) => this.call<{ rows: unknown[][] }>('POST', 'sql', { sql });
@@ -46,16 +47,18 @@ export class Resources {
       const answer = await lastValueFrom(getBackendSrv().fetch<T>(request));
       return answer.data;
     } catch (error) {
-      throw isFetchError(error) ? refusal(error) : error;
+      throw isFetchError(error) ? toResourceError(error) : error;
     }
   }
 }
 
 /** The backend answers `{"error": {code, message, hint}}`; Grafana itself, when the plugin is not reached, `{"message"}`. */
-function refusal({ data, status, statusText }: FetchError): ResourceError {
+function toResourceError({ data, status, statusText }: FetchError): ResourceError {
   const error = data?.error;
   if (typeof error === 'object' && error !== null) {
     return new ResourceError(error.message, error.code, error.hint);
   }
-  return new ResourceError(data?.message || statusText || `The request failed with status ${status}.`);
+  return new ResourceError(
+    data?.message || statusText || `The request failed with status ${status}.`
+  );
 }

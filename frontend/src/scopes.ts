@@ -13,11 +13,13 @@ export const SCOPES: Array<{ scope: string; opens: string }> = [
   { scope: 'ring_configuration', opens: 'Rings and their battery' },
 ];
 
-/** What Oura granted, in words; nothing when it did not say. */
-export function granted(scopes: string[]): string | undefined {
+/** What Oura describeScopes, in words; nothing when it did not say. */
+export function describeScopes(scopes: string[]): string | undefined {
   if (scopes.length === 0) {
     return undefined;
   }
   const missing = SCOPES.filter(({ scope }) => !scopes.includes(scope)).map(({ opens }) => opens);
-  return missing.length === 0 ? 'All permissions granted' : `Without permission for: ${missing.join(' · ')}`;
+  return missing.length === 0
+    ? 'All permissions describeScopes'
+    : `Without permission for: ${missing.join(' · ')}`;
 }

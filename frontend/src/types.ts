@@ -4,7 +4,8 @@ import type { DataQuery } from '@grafana/schema';
 export type QueryType = 'metrics' | 'sql' | 'annotations';
 
 /** What a query of any type says. Those of the types it is not stay, so that the editor can go back. */
-export interface OuraQuery extends DataQuery, Partial<MetricsPart>, Partial<SqlPart>, Partial<AnnotationsPart> {
+export interface OuraQuery
+  extends DataQuery, Partial<MetricsPart>, Partial<SqlPart>, Partial<AnnotationsPart> {
   /** Without one, the query is SQL. */
   queryType?: QueryType;
 }
@@ -110,7 +111,7 @@ export interface OuraSecrets {
 export interface Status {
   state: ConnectionState;
   reason: string | null;
-  /** As granted; none when Oura did not say. */
+  /** As describeScopes; none when Oura did not say. */
   scopes: string[];
   sync: SyncStatus;
   /** Of Oura's API: `1.43`. */

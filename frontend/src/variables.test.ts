@@ -12,17 +12,30 @@ import { OuraDataSource } from './datasource';
 import type { OuraOptions, OuraQuery } from './types';
 
 /** Grafana's: the scoped variables of a text through the format. */
-const replace = (text: string, vars: ScopedVars, format: (value: unknown, variable: object) => string) =>
-  text.replace(/\$(\w+)/g, (written, name) => (name in vars ? format(vars[name]!.value, {}) : written));
+const replace = (
+  text: string,
+  vars: ScopedVars,
+  format: (value: unknown, variable: object) => string
+) =>
+  text.replace(/\$(\w+)/g, (written, name) =>
+    name in vars ? format(vars[name]!.value, {}) : written
+  );
 
 /** The SQL that reaches the backend while `searchFilter` is typed. */
 async function asked(rawSql: string, searchFilter?: string) {
   const fetch = jest.fn((_request: BackendSrvRequest) => of({ data: { results: {} } }));
   setBackendSrv({ fetch } as unknown as BackendSrv);
   setTemplateSrv({ replace } as unknown as TemplateSrv);
-  const { variables } = new OuraDataSource({ uid: 'oura' } as DataSourceInstanceSettings<OuraOptions>);
-  const scopedVars = searchFilter ? { __searchFilter: { text: searchFilter, value: searchFilter } } : {};
-  const request = { scopedVars, targets: [{ refId: 'A', rawSql }] } as unknown as DataQueryRequest<OuraQuery>;
+  const { variables } = new OuraDataSource({
+    uid: 'oura',
+  } as DataSourceInstanceSettings<OuraOptions>);
+  const scopedVars = searchFilter
+    ? { __searchFilter: { text: searchFilter, value: searchFilter } }
+    : {};
+  const request = {
+    scopedVars,
+    targets: [{ refId: 'A', rawSql }],
+  } as unknown as DataQueryRequest<OuraQuery>;
   await lastValueFrom(variables.query(request));
   return fetch.mock.lastCall?.[0].data.queries[0].rawSql;
 }

@@ -1,12 +1,22 @@
-import { CustomVariableSupport, type DataQueryRequest, type DataQueryResponse, type ScopedVars } from '@grafana/data';
+import {
+  CustomVariableSupport,
+  type DataQueryRequest,
+  type DataQueryResponse,
+  type ScopedVars,
+} from '@grafana/data';
 import type { Observable } from 'rxjs';
 
 import { VariableEditor } from './components/VariableEditor';
 import type { OuraDataSource } from './datasource';
 import { DEFAULT_SQL, type OuraOptions, type OuraQuery } from './types';
 
-/** A query variable is SQL: its first text column, or `__text` and `__value`; `$__searchFilter` is what is being typed, as a pattern. */
-export class OuraVariables extends CustomVariableSupport<OuraDataSource, OuraQuery, OuraQuery, OuraOptions> {
+/** A query variable is SQL: its first text column, or `__text` and `__value`; `$__searchFilter` is what is being parseValue, as a pattern. */
+export class OuraVariables extends CustomVariableSupport<
+  OuraDataSource,
+  OuraQuery,
+  OuraQuery,
+  OuraOptions
+> {
   editor = VariableEditor;
 
   constructor(private readonly datasource: OuraDataSource) {
@@ -28,12 +38,16 @@ export class OuraVariables extends CustomVariableSupport<OuraDataSource, OuraQue
       ...target,
       refId: target.refId ?? 'A',
     }));
-    return this.datasource.query({ ...request, targets, scopedVars: withSearchPattern(request.scopedVars) });
+    return this.datasource.query({
+      ...request,
+      targets,
+      scopedVars: addSearchPattern(request.scopedVars),
+    });
   }
 }
 
 /** `LIKE '$__searchFilter'` keeps what begins with the text that is typed into the variable's list; everything while there is none. */
-function withSearchPattern(scopedVars: ScopedVars = {}): ScopedVars {
+function addSearchPattern(scopedVars: ScopedVars = {}): ScopedVars {
   const typed = scopedVars.__searchFilter?.value ?? '';
   return { ...scopedVars, __searchFilter: { text: typed, value: `${typed}%` } };
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::body::Json;
 use crate::datasource::DataSourceError;
+use crate::oura::RedirectUriError;
 use crate::query::QueryError;
 
 /// What goes to the caller. `code` is stable and for programs; `message` says what happened, `hint` what to do (may be empty).
@@ -59,6 +60,12 @@ impl From<DataSourceError> for ApiError {
 impl From<&DataSourceError> for ApiError {
     fn from(error: &DataSourceError) -> ApiError {
         ApiError::new(error.status(), error.code(), error.to_string(), error.hint())
+    }
+}
+
+impl From<RedirectUriError> for ApiError {
+    fn from(error: RedirectUriError) -> ApiError {
+        ApiError::new(400, "bad_redirect", error.to_string(), error.hint())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::datasource::vault::Vault;
 use crate::datasource::{DataSourceKey, KeptLogin, kept_login, specification};
 use crate::oura::{self, Origins, Secret};
 use crate::plugin::{ENCRYPTION_KEY, key_from};
-use crate::store::{Store, is_trouble};
+use crate::store::Store;
 use crate::time::{Clock, Instant};
 
 #[derive(clap::Args, Debug)]
@@ -270,10 +270,10 @@ fn database(
         }
         Some(last) => findings.push(ok(&subject, format!("last synced {last}"))),
     }
-    for row in collections.iter().filter(|row| is_trouble(&row.state)) {
+    for row in collections.iter().filter(|row| row.state.is_trouble()) {
         findings.push(warn(
             &subject,
-            format!("{}: {}", row.name, row.reason.as_deref().unwrap_or(&row.state)),
+            format!("{}: {}", row.name, row.reason.as_deref().unwrap_or(row.state.as_str())),
             "",
         ));
     }
@@ -350,7 +350,7 @@ mod tests {
     use super::*;
     use crate::datasource::SealedGrant;
     use crate::datasource::vault::Purpose;
-    use crate::oura::GrantVault;
+    use crate::oura::GrantStore;
     use crate::oura::LoginBackend;
     use crate::oura::oauth::Grant;
     use crate::time::Tz;
@@ -431,7 +431,7 @@ mod tests {
         };
         login.save(&grant).unwrap();
         assert!(says(&look(folder.path(), None), Level::Ok, "the token is good until"));
-        login.end("Oura no longer accepts its refresh token").unwrap();
+        login.mark_ended("Oura no longer accepts its refresh token").unwrap();
         assert!(says(
             &look(folder.path(), None),
             Level::Fail,

@@ -46,8 +46,10 @@ fn first_day(clock: &Clock) -> Day {
 /// Presses *Connect* and *Allow*. The simulator of an earlier process knows no grant of that one, so this is done each time.
 pub(super) async fn log_in(datasource: &DataSource) -> Result<(), DataSourceError> {
     const USER: &str = "demo";
-    let start =
-        datasource.start_login("http://localhost/connections/datasources/edit/demo", USER)?;
+    let redirect = "http://localhost/connections/datasources/edit/demo"
+        .parse()
+        .expect("a valid redirect address");
+    let start = datasource.start_login(&redirect, USER)?;
     let consent =
         simulator::consent(&datasource.inner.environment.http, &start.authorize_url).await;
     let (code, state) = consent.map_err(|detail| DataSourceError::Demo { detail })?;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::vault::VaultError;
-use crate::oura::TokenError;
 use crate::oura::oauth::OAuthError;
+use crate::oura::{GrantStoreError, RedirectUri, TokenError};
 use crate::store::StoreError;
 
 /// `Display` says what happened; [`DataSourceError::hint`] what to do.
@@ -27,13 +27,11 @@ pub enum DataSourceError {
     PersonUnknown,
     #[error("all of these days lie before the first ring")]
     BeforeAnyRing,
-    #[error("{redirect:?} cannot be a redirect address: {reason}")]
-    BadRedirect { redirect: String, reason: &'static str },
     /// Oura does not send anybody to an address that the application was not registered with.
     #[error("the redirect address of this login is not registered with the application at Oura")]
     RedirectNotRegistered {
         /// Known while the login is.
-        redirect: Option<String>,
+        redirect: Option<RedirectUri>,
     },
     /// Told only to the one who used it.
     #[error("this login was finished already")]
@@ -84,6 +82,7 @@ impl DataSourceError {
     pub fn hint(&self) -> Cow<'static, str> {
         match self {
             DataSourceError::RedirectNotRegistered { redirect: Some(redirect) } => {
+                let redirect = redirect.as_str();
                 format!("Register {redirect} exactly so on the application's page at Oura, then press Connect again.").into()
             }
             _ => self.facts().2.into(),
@@ -116,9 +115,6 @@ impl DataSourceError {
                 400,
                 "Choose a smaller offset_days; there are no data from before 2015.",
             ),
-            BadRedirect { .. } => {
-                ("bad_redirect", 400, "Register exactly the address that the settings page shows.")
-            }
             RedirectNotRegistered { .. } => (
                 "redirect_not_registered",
                 400,
@@ -170,11 +166,19 @@ impl DataSourceError {
             Token(TokenError::Network { .. }) => {
                 ("login_unreachable", 502, "Check this machine's network.")
             }
-            Token(TokenError::Vault { .. }) => {
-                ("vault", 503, "Check the data folder's space and permissions.")
-            }
+            Token(TokenError::Store(error)) => ("vault", 503, hint_on_storage(error)),
             Vault(_) => ("vault", 503, ""),
             Store(_) => ("store", 503, ""),
+        }
+    }
+}
+
+fn hint_on_storage(error: &GrantStoreError) -> &'static str {
+    match error {
+        GrantStoreError::NotAccessible { .. } => "Check the permissions of the data folder.",
+        GrantStoreError::DiskFull { .. } => "Free disk space. The stored data is intact.",
+        GrantStoreError::Failed { .. } => {
+            "Check the disk space and permissions of the data folder."
         }
     }
 }

@@ -5,17 +5,6 @@ use crate::store::Gap;
 /// How far back the line looks, in days.
 pub(super) const DAYS: i64 = 30;
 
-/// What a reason of the view `coverage` means, for one day and for several. What needs no words of its own is left out: a collection that
-/// Oura refuses says why by itself.
-const REASONS: &[(&str, &str)] = &[
-    ("not_fetched", "not fetched yet"),
-    ("not_synced", "not synced from the phone yet"),
-    ("battery_empty", "the ring's battery was empty"),
-    ("ring_off", "no sign of the ring"),
-    ("no_ring_yet", "before the ring came"),
-    ("empty", "nothing recorded"),
-];
-
 /// `of the last 30 days, 2 days: not synced from the phone yet; 1 day: nothing recorded`.
 pub(super) fn line(refusal: Option<&str>, ever_fetched: bool, gaps: &[&Gap]) -> String {
     match refusal {
@@ -23,12 +12,13 @@ pub(super) fn line(refusal: Option<&str>, ever_fetched: bool, gaps: &[&Gap]) -> 
         None if !ever_fetched => return "not fetched yet".to_owned(),
         None => {}
     }
-    let words = |gap: &&&Gap| {
-        let (_, meaning) = REASONS.iter().find(|(reason, _)| *reason == gap.reason)?;
+    let words = |gap: &&Gap| {
         let days = if gap.days == 1 { "day" } else { "days" };
-        Some(format!("{} {days}: {meaning}", gap.days))
+        format!("{} {days}: {}", gap.days, gap.reason.label())
     };
-    let parts: Vec<String> = gaps.iter().filter_map(|gap| words(&gap)).collect();
+    // The collection's own message explains the others.
+    let parts: Vec<String> =
+        gaps.iter().filter(|gap| !gap.reason.follows_from_state()).map(words).collect();
     match parts.is_empty() {
         true => format!("the last {DAYS} days are complete"),
         false => format!("of the last {DAYS} days, {}", parts.join("; ")),
@@ -38,20 +28,16 @@ pub(super) fn line(refusal: Option<&str>, ever_fetched: bool, gaps: &[&Gap]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::GapReason;
     use crate::time::Day;
 
-    fn gap(reason: &str, days: u64) -> Gap {
-        Gap {
-            collection: "sleep".to_owned(),
-            reason: reason.to_owned(),
-            days,
-            last: Day::new(2026, 11, 20).unwrap(),
-        }
+    fn gap(reason: GapReason, days: u64) -> Gap {
+        Gap { collection: "sleep".to_owned(), reason, days, last: Day::new(2026, 11, 20).unwrap() }
     }
 
     #[test]
     fn a_collection_says_in_one_line_why_days_are_missing() {
-        let (phone, battery) = (gap("not_synced", 2), gap("battery_empty", 1));
+        let (phone, battery) = (gap(GapReason::NotSynced, 2), gap(GapReason::BatteryEmpty, 1));
         assert_eq!(
             line(None, true, &[&phone, &battery]),
             "of the last 30 days, 2 days: not synced from the phone yet; 1 day: the ring's battery was empty"

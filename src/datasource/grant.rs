@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::DataSourceKey;
 use super::vault::{Purpose, Vault, VaultError};
-use crate::oura::GrantVault;
 use crate::oura::oauth::Grant;
+use crate::oura::{GrantStore, GrantStoreError};
 
 /// The grant of one data source, sealed.
 pub(crate) struct SealedGrant {
@@ -72,27 +72,27 @@ pub fn kept_login(
     if let Some(lost) = sealed.lost() {
         return Err(lost);
     }
-    let storage = |detail| VaultError::Storage { detail };
+    let storage = |error: GrantStoreError| VaultError::Storage { detail: error.to_string() };
     let Some(grant) = sealed.load().map_err(storage)? else { return Ok(None) };
-    Ok(Some(KeptLogin { grant, ended: sealed.ended().map_err(storage)? }))
+    Ok(Some(KeptLogin { grant, ended: sealed.end_reason().map_err(storage)? }))
 }
 
-impl GrantVault for SealedGrant {
-    fn load(&self) -> Result<Option<Grant>, String> {
+impl GrantStore for SealedGrant {
+    fn load(&self) -> Result<Option<Grant>, GrantStoreError> {
         match self.vault.get(&self.key, Purpose::Grant, OURA) {
             // Sealed with a key that is lost, or damaged: the login is lost with it, the data is not.
             Err(VaultError::WrongKey | VaultError::Tampered) => Ok(None),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error.into()),
             Ok(plain) => Ok(plain.and_then(|plain| serde_json::from_slice(&plain).ok())),
         }
     }
 
-    fn save(&self, grant: &Grant) -> Result<(), String> {
-        let plain = serde_json::to_vec(grant).map_err(|error| error.to_string())?;
-        self.vault.put(&self.key, Purpose::Grant, OURA, &plain).map_err(|error| error.to_string())
+    fn save(&self, grant: &Grant) -> Result<(), GrantStoreError> {
+        let plain = serde_json::to_vec(grant).expect("a grant is plain data");
+        Ok(self.vault.put(&self.key, Purpose::Grant, OURA, &plain)?)
     }
 
-    fn ended(&self) -> Result<Option<String>, String> {
+    fn end_reason(&self) -> Result<Option<String>, GrantStoreError> {
         let Some(grant) = self.plain() else { return Ok(None) };
         // One that cannot be read says nothing: the dead token is tried once more, and it is written anew.
         let ended = self.vault.get(&self.key, Purpose::Grant, ENDED).ok().flatten();
@@ -100,18 +100,31 @@ impl GrantVault for SealedGrant {
         Ok(ended.filter(|ended| ended.grant == hash(&grant)).map(|ended| ended.reason))
     }
 
-    fn end(&self, reason: &str) -> Result<(), String> {
+    fn mark_ended(&self, reason: &str) -> Result<(), GrantStoreError> {
         let Some(grant) = self.plain() else { return Ok(()) };
         let ended = Ended { grant: hash(&grant), reason: reason.to_owned() };
-        let plain = serde_json::to_vec(&ended).map_err(|error| error.to_string())?;
-        self.vault.put(&self.key, Purpose::Grant, ENDED, &plain).map_err(|error| error.to_string())
+        let plain = serde_json::to_vec(&ended).expect("an end mark is plain data");
+        Ok(self.vault.put(&self.key, Purpose::Grant, ENDED, &plain)?)
     }
 
-    fn clear(&self) -> Result<(), String> {
-        let forget = |name| {
-            self.vault.delete(&self.key, Purpose::Grant, name).map_err(|error| error.to_string())
-        };
-        forget(OURA)?;
-        forget(ENDED)
+    fn clear(&self) -> Result<(), GrantStoreError> {
+        self.vault.delete(&self.key, Purpose::Grant, OURA)?;
+        Ok(self.vault.delete(&self.key, Purpose::Grant, ENDED)?)
+    }
+}
+
+impl From<VaultError> for GrantStoreError {
+    fn from(error: VaultError) -> GrantStoreError {
+        let detail = error.to_string();
+        match error {
+            VaultError::NotWritable { .. } => GrantStoreError::NotAccessible { detail },
+            VaultError::DiskFull { .. } => GrantStoreError::DiskFull { detail },
+            VaultError::NotAVault { .. }
+            | VaultError::NewerVersion { .. }
+            | VaultError::NotAKey { .. }
+            | VaultError::WrongKey
+            | VaultError::Tampered
+            | VaultError::Storage { .. } => GrantStoreError::Failed { detail },
+        }
     }
 }

@@ -5,9 +5,8 @@ use serde::Serialize;
 use super::pending::LOGIN_SECONDS;
 use super::vault::PendingLogin;
 use super::{DataSource, DataSourceError};
-use crate::lock::lock;
-use crate::oura::Secret;
 use crate::oura::oauth::{Grant, OAuthError};
+use crate::oura::{RedirectUri, Secret};
 use crate::store::Trigger;
 use crate::time::Instant;
 
@@ -22,18 +21,21 @@ pub struct LoginStart {
 
 impl DataSource {
     /// Begins a login for `user`, who must be the one to finish it.
-    pub fn start_login(&self, redirect: &str, user: &str) -> Result<LoginStart, DataSourceError> {
+    pub fn start_login(
+        &self,
+        redirect: &RedirectUri,
+        user: &str,
+    ) -> Result<LoginStart, DataSourceError> {
         let inner = &self.inner;
         inner.writable()?;
         if !self.is_configured() {
             return Err(DataSourceError::NotConfigured);
         }
-        let redirect = redirect_address(redirect)?;
-        let authorization = inner.oauth.authorize(&redirect, &inner.settings.scopes());
+        let authorization = inner.oauth.authorize(redirect, &inner.settings.scopes());
         let expires_at = inner.environment.clock.now().plus(LOGIN_SECONDS);
         let pending = PendingLogin {
             user: user.to_owned(),
-            redirect: redirect.to_string(),
+            redirect: redirect.clone(),
             pkce_verifier: authorization.pkce_verifier,
             expires_at,
         };
@@ -51,15 +53,15 @@ impl DataSource {
         let inner = &self.inner;
         inner.writable()?;
         let pending = self.take_pending(state, user)?;
-        let redirect = redirect_address(&pending.redirect)?;
-        let grant = match inner.oauth.exchange(code, &redirect, &pending.pkce_verifier).await {
-            Err(OAuthError::RedirectNotRegistered) => {
-                return Err(DataSourceError::RedirectNotRegistered {
-                    redirect: Some(pending.redirect),
-                });
-            }
-            outcome => outcome?,
-        };
+        let grant =
+            match inner.oauth.exchange(code, &pending.redirect, &pending.pkce_verifier).await {
+                Err(OAuthError::RedirectNotRegistered) => {
+                    return Err(DataSourceError::RedirectNotRegistered {
+                        redirect: Some(pending.redirect),
+                    });
+                }
+                outcome => outcome?,
+            };
         if let Err(refused) = self.check_person(&grant).await {
             self.revoke_quietly(&grant).await;
             return Err(refused);
@@ -80,7 +82,7 @@ impl DataSource {
     pub async fn disconnect(&self) -> Result<(), DataSourceError> {
         let inner = &self.inner;
         inner.writable()?;
-        let sync = lock(&inner.sync).take();
+        let sync = inner.sync.lock().take();
         if let Some(sync) = sync {
             sync.stop().await;
         }
@@ -102,19 +104,4 @@ impl DataSource {
     pub(super) fn is_configured(&self) -> bool {
         !self.inner.settings.client_id.is_empty() && !self.inner.client_secret.is_empty()
     }
-}
-
-fn redirect_address(text: &str) -> Result<url::Url, DataSourceError> {
-    let bad = |reason| DataSourceError::BadRedirect { redirect: text.to_owned(), reason };
-    let url = url::Url::parse(text).map_err(|_| bad("it is not an address"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(bad("it must begin with http:// or https://"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("it must not hold a user name or a password"));
-    }
-    if url.fragment().is_some() {
-        return Err(bad("it must not hold a #"));
-    }
-    Ok(url)
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use super::{ConnectionState, DataSource, DataSourceError};
 use crate::oura::AnswerCount;
 use crate::query::QueryCounts;
-use crate::store::Reason;
+use crate::store::{CollectionState, WindowReason};
 use crate::time::Instant;
 
 #[derive(Clone, Debug)]
 pub struct Measures {
     pub connected: bool,
     /// Collections by state.
-    pub collections: BTreeMap<String, u64>,
+    pub collections: BTreeMap<CollectionState, u64>,
     /// By collection.
     pub documents: BTreeMap<String, u64>,
     pub database_bytes: u64,
@@ -21,7 +21,7 @@ pub struct Measures {
     pub sync_age_seconds: Option<i64>,
     pub sync_running: bool,
     pub token_expires_at: Option<Instant>,
-    pub windows_waiting: BTreeMap<Reason, u64>,
+    pub windows_waiting: BTreeMap<WindowReason, u64>,
     pub queries_waiting: u64,
     pub answers: Vec<AnswerCount>,
     pub retries: u64,
@@ -35,7 +35,7 @@ impl DataSource {
         let status = self.status()?;
         let mut collections = BTreeMap::new();
         for collection in &status.collections {
-            *collections.entry(collection.state.clone()).or_default() += 1;
+            *collections.entry(collection.state).or_default() += 1;
         }
         let now = inner.environment.clock.now();
         Ok(Measures {

@@ -35,15 +35,15 @@ pub use settings::Settings;
 pub use status::{CollectionStatus, ConnectionState, Status, SyncStatus};
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::blocking::blocking;
 use crate::catalog::Catalog;
-use crate::lock::lock;
 use crate::oura::oauth::{Application, OAuth};
 use crate::oura::{AccessTokens, Client, Origins, Secret, Tokens};
 use crate::query::{Engine, Limits, QueryCounters};
@@ -229,7 +229,7 @@ impl DataSource {
 
     /// Follows the sync under way, or the last one of this process.
     pub fn progress(&self) -> watch::Receiver<Progress> {
-        match lock(&self.inner.sync).as_ref() {
+        match self.inner.sync.lock().as_ref() {
             Some(sync) => sync.progress(),
             None => {
                 watch::Sender::new(Progress { finished: true, ..Progress::default() }).subscribe()
@@ -266,7 +266,7 @@ impl DataSource {
 
     /// Whether Oura itself is asked for this data source's data.
     fn is_connected(&self) -> bool {
-        !self.inner.settings.demo && lock(&self.inner.sync).is_some()
+        !self.inner.settings.demo && self.inner.sync.lock().is_some()
     }
 
     /// Has today in the view of what is missing, where nobody is logged in and so no run brings it.
@@ -281,7 +281,7 @@ impl DataSource {
     async fn close(&self) {
         // Whoever opens the file next derives its tables anew, most likely otherwise.
         self.inner.store.stop_rebuilds();
-        let sync = lock(&self.inner.sync).take();
+        let sync = self.inner.sync.lock().take();
         if let Some(sync) = sync {
             sync.stop().await;
         }
@@ -302,7 +302,7 @@ impl Inner {
 
     fn connected(&self) -> Result<Arc<Sync>, DataSourceError> {
         self.writable()?;
-        lock(&self.sync).clone().ok_or(DataSourceError::NotConnected)
+        self.sync.lock().clone().ok_or(DataSourceError::NotConnected)
     }
 
     /// Starts the schedule unless it goes on already, and a sync if there is a reason for one at once.
@@ -320,7 +320,7 @@ impl Inner {
             )),
             false => Schedule::OnRequest,
         };
-        let mut sync = lock(&self.sync);
+        let mut sync = self.sync.lock();
         match (&*sync, at_once) {
             (Some(sync), Some(trigger)) => _ = sync.request(trigger),
             (Some(_), None) => {}

@@ -6,8 +6,6 @@ use crate::time::{Day, Instant};
 
 /// A sync older than this is worth a word, in seconds.
 const STALE: i64 = 2 * 86_400;
-/// The states of collections that should be current. The others are closed, which the settings say; who left a scope out knows it.
-const OPEN: &[&str] = &["ok", "waiting", "error"];
 /// How many collections are named; the settings list all.
 const NAMED: usize = 3;
 
@@ -62,7 +60,7 @@ fn left_behind<'a>(
     collections: impl Iterator<Item = &'a CollectionRow>,
     now: Instant,
 ) -> Option<String> {
-    let open = collections.filter(|row| OPEN.contains(&row.state.as_str()));
+    let open = collections.filter(|row| row.state.is_open());
     let days = |row: &'a CollectionRow| {
         Some((row.name.as_str(), now.seconds() - row.last_sync?.seconds()))
     };
@@ -89,12 +87,13 @@ fn left_behind<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::CollectionState;
 
-    fn collection(name: &str, state: &str, days: Option<i64>) -> CollectionRow {
+    fn collection(name: &str, state: CollectionState, days: Option<i64>) -> CollectionRow {
         let last_sync = days.map(|days| Instant(30 * 86_400).plus(-days * 86_400));
         CollectionRow {
             name: name.to_owned(),
-            state: state.to_owned(),
+            state,
             reason: None,
             last_sync,
             documents: 1,
@@ -106,35 +105,29 @@ mod tests {
     #[test]
     fn a_collection_that_stands_still_while_others_go_on_is_named() {
         let said = |rows: &[CollectionRow]| left_behind(rows.iter(), Instant(30 * 86_400));
-        let well = collection("workout", "ok", Some(0));
+        let well = collection("workout", CollectionState::Ok, Some(0));
         assert_eq!(
             said(&[
-                collection("sleep", "error", Some(9)),
+                collection("sleep", CollectionState::Error, Some(9)),
                 well.clone(),
-                collection("tag", "waiting", Some(3))
+                collection("tag", CollectionState::Waiting, Some(3))
             ])
             .unwrap(),
             "Nothing new has come of sleep for 9 days, tag for 3 days; the data source's settings say why."
         );
-        let many: Vec<CollectionRow> =
-            ["a", "b", "c", "d", "e"].map(|name| collection(name, "error", Some(4))).into();
+        let many: Vec<CollectionRow> = ["a", "b", "c", "d", "e"]
+            .map(|name| collection(name, CollectionState::Error, Some(4)))
+            .into();
         assert!(said(&many).unwrap().contains("c for 4 days and 2 more;"));
         // What a person has not granted, what Oura does not give, and what never came, is said in the settings alone.
-        for closed in [
-            "scope_missing",
-            "membership_ended",
-            "forbidden",
-            "not_available",
-            "app_too_old",
-            "removed",
-        ] {
+        for closed in CollectionState::ALL.iter().copied().filter(|state| !state.is_open()) {
             assert_eq!(
                 said(&[well.clone(), collection("spo2", closed, Some(20))]),
                 None,
                 "{closed}"
             );
         }
-        assert_eq!(said(&[well, collection("sleep", "waiting", None)]), None);
+        assert_eq!(said(&[well, collection("sleep", CollectionState::Waiting, None)]), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::vault::{PendingLogin, Purpose};
 use super::{DataSource, DataSourceError};
 use crate::format::hex;
-use crate::oura::Secret;
+use crate::oura::{RedirectUri, Secret};
 
 /// How long a person may take at Oura.
 pub(super) const LOGIN_SECONDS: i64 = 600;
@@ -59,7 +59,7 @@ impl DataSource {
     }
 
     /// The address that Oura was to send `user` back to, if this is their login.
-    pub(super) fn pending_redirect(&self, state: &Secret, user: &str) -> Option<String> {
+    pub(super) fn pending_redirect(&self, state: &Secret, user: &str) -> Option<RedirectUri> {
         let pending = self.pending(state).ok().flatten()?;
         (pending.user == user).then_some(pending.redirect)
     }

@@ -14,7 +14,6 @@ use super::specification::{CheckError, Specification};
 use super::vault::{Purpose, Vault, VaultError};
 use super::{DataSource, DataSourceError, DataSourceKey, Settings, blocking, demo};
 use crate::catalog::Catalog;
-use crate::lock::lock;
 use crate::oura::{self, Origins, Secret};
 use crate::query::Limits;
 use crate::time::Clock;
@@ -64,9 +63,9 @@ struct Shared {
     specification: Arc<Specification>,
     _lock: Option<FolderLock>,
     /// One place for each, so that one which takes long to open or close holds up nobody else.
-    places: std::sync::Mutex<HashMap<DataSourceKey, Arc<Mutex<Option<Open>>>>>,
+    places: parking_lot::Mutex<HashMap<DataSourceKey, Arc<Mutex<Option<Open>>>>>,
     demo: demo::Demo,
-    watch: std::sync::Mutex<Option<JoinHandle<()>>>,
+    watch: parking_lot::Mutex<Option<JoinHandle<()>>>,
 }
 
 /// An open data source and the settings it was asked for with; a demo's own are others.
@@ -130,12 +129,12 @@ impl DataSources {
             vault: Arc::new(vault),
             specification: Arc::new(specification),
             _lock: folder,
-            places: std::sync::Mutex::default(),
+            places: parking_lot::Mutex::default(),
             demo,
-            watch: std::sync::Mutex::default(),
+            watch: parking_lot::Mutex::default(),
         });
         if scheduled {
-            *lock(&shared.watch) = Some(tokio::spawn(watch(Arc::downgrade(&shared))));
+            *shared.watch.lock() = Some(tokio::spawn(watch(Arc::downgrade(&shared))));
         }
         DataSources { shared }
     }
@@ -242,7 +241,7 @@ impl DataSources {
     }
 
     fn place(&self, key: &DataSourceKey) -> Arc<Mutex<Option<Open>>> {
-        Arc::clone(lock(&self.shared.places).entry(key.clone()).or_default())
+        Arc::clone(self.shared.places.lock().entry(key.clone()).or_default())
     }
 
     /// All that are open, in the order of their keys. One that is just being opened is waited for.
@@ -251,7 +250,7 @@ impl DataSources {
     }
 
     async fn open_within(&self, patience: Duration) -> Vec<DataSource> {
-        let places: Vec<_> = lock(&self.shared.places).values().cloned().collect();
+        let places: Vec<_> = self.shared.places.lock().values().cloned().collect();
         let mut datasources = Vec::new();
         for place in places {
             let Ok(place) = tokio::time::timeout(patience, place.lock()).await else { continue };
@@ -292,10 +291,10 @@ impl DataSources {
 
     /// Ends schedules and syncs; waits for the windows under way.
     pub async fn shutdown(&self) {
-        if let Some(watch) = lock(&self.shared.watch).take() {
+        if let Some(watch) = self.shared.watch.lock().take() {
             watch.abort();
         }
-        let places: Vec<_> = lock(&self.shared.places).drain().map(|(_, place)| place).collect();
+        let places: Vec<_> = self.shared.places.lock().drain().map(|(_, place)| place).collect();
         // All at once: one that takes long to end must not cost the others their orderly end.
         let mut closing = JoinSet::new();
         for place in places {

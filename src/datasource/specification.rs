@@ -4,8 +4,9 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -111,7 +112,7 @@ impl Specification {
         self.keep(&Kept { checked_at, document })?;
         let state =
             State { catalog: adopted.clone().unwrap_or(catalog), checked_at: Some(checked_at) };
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+        *self.state.write() = state;
         taken.map(|_| adopted)
     }
 
@@ -143,7 +144,7 @@ impl Specification {
     }
 
     fn state(&self) -> State {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.read().clone()
     }
 }
 

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::grant::SealedGrant;
 use super::{DataSource, DataSourceError, gaps};
-use crate::lock::lock;
 use crate::oura::TokenError;
-use crate::store::{Gap, requires_wear};
+use crate::store::{CollectionState, Gap, GapReason, RunState, requires_wear};
 use crate::time::{Day, Instant, as_rfc3339_or_null};
 
 #[derive(Clone, Debug, Serialize)]
@@ -68,8 +67,7 @@ pub struct CollectionStatus {
     pub last_day: Option<Day>,
     #[serde(serialize_with = "as_rfc3339_or_null")]
     pub last_sync: Option<Instant>,
-    /// `ok`, `waiting`, `scope_missing`, `membership_ended`, `forbidden`, `not_available`, `app_too_old`, `error`.
-    pub state: String,
+    pub state: CollectionState,
     pub reason: Option<String>,
     /// How complete the last weeks are and why not, in one line.
     pub summary: String,
@@ -86,7 +84,7 @@ impl DataSource {
         let summary = |name: &str, refusal: Option<&str>, ever_fetched: bool| {
             // A day without a workout or a tag is no gap.
             let counts = |gap: &&Gap| {
-                gap.collection == name && (requires_wear(name) || gap.reason != "empty")
+                gap.collection == name && (requires_wear(name) || gap.reason != GapReason::Empty)
             };
             let own: Vec<&Gap> = all_gaps.iter().filter(counts).collect();
             gaps::line(refusal, ever_fetched, &own)
@@ -140,7 +138,7 @@ impl DataSource {
     }
 
     fn sync_status(&self, collections: &[CollectionStatus]) -> Result<SyncStatus, DataSourceError> {
-        let sync = lock(&self.inner.sync).clone();
+        let sync = self.inner.sync.lock().clone();
         let progress = self.progress().borrow().clone();
         let running = sync.as_ref().is_some_and(|sync| sync.is_running());
         // One that waits for the store, or that the store did not take, has no row.
@@ -152,7 +150,7 @@ impl DataSource {
             (false, Some(run)) if run.windows > 0 => {
                 (100.0 * run.windows_done as f64 / run.windows as f64).min(100.0)
             }
-            (false, Some(run)) if run.state == "done" => 100.0,
+            (false, Some(run)) if run.state == RunState::Done => 100.0,
             (false, _) => 0.0,
         };
         let elapsed = last_run

@@ -12,14 +12,13 @@ mod tests;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
 
+use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, params};
 
 use self::seal::{Place, Sealed, Sealer};
 use super::DataSourceKey;
-use crate::lock::lock;
-use crate::oura::Secret;
+use crate::oura::{RedirectUri, Secret};
 use crate::time::Instant;
 
 const DATABASE: &str = "vault.db";
@@ -62,7 +61,7 @@ struct State {
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct PendingLogin {
     pub user: String,
-    pub redirect: String,
+    pub redirect: RedirectUri,
     pub pkce_verifier: Secret,
     pub expires_at: Instant,
 }
@@ -308,7 +307,7 @@ impl Vault {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        self.state.lock()
     }
 }
 

@@ -4,9 +4,10 @@
 pub(super) mod tests;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
@@ -16,7 +17,6 @@ use super::meaning::{Meaning, meaning, missing_scope};
 use super::pace::{AnswerCount, Backoff, Counters, Gate, RequestCounts, count};
 use super::{AccessTokens, Origins, Pages, Secret, USER_AGENT, below};
 use crate::catalog::{Collection, Style};
-use crate::lock::lock;
 use crate::time::{Clock, Instant, Tz};
 
 /// The longest page, decompressed: a thousand long nights are some 30 MiB.
@@ -367,7 +367,7 @@ impl Client {
     }
 
     fn trust(&self) -> MutexGuard<'_, Trust> {
-        lock(&self.shared.trust)
+        self.shared.trust.lock()
     }
 }
 

@@ -9,6 +9,7 @@ pub mod oauth;
 mod pace;
 mod pages;
 mod reach;
+mod redirect;
 pub mod specification;
 mod tokens;
 
@@ -16,8 +17,9 @@ pub use client::{Client, FetchError, Page, Range};
 pub use pace::{AnswerCount, RequestCounts};
 pub use pages::Pages;
 pub use reach::reach;
+pub use redirect::{RedirectProblem, RedirectScope, RedirectUri, RedirectUriError};
 pub use specification::BadVersion;
-pub use tokens::{AccessTokens, BoxFuture, GrantVault, TokenError, Tokens};
+pub use tokens::{AccessTokens, BoxFuture, GrantStore, GrantStoreError, TokenError, Tokens};
 
 use std::fmt;
 use std::time::Duration;

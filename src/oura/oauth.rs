@@ -17,7 +17,7 @@ use oauth2::{
 use serde::{Deserialize, Serialize};
 
 use super::answer::{self, BodyError};
-use super::{BoxFuture, LoginBackend, Origins, Secret, USER_AGENT};
+use super::{BoxFuture, LoginBackend, Origins, RedirectUri, Secret, USER_AGENT};
 use crate::time::{Clock, Instant};
 
 /// What a person can be asked for; the default request.
@@ -108,7 +108,7 @@ pub struct OAuth {
 /// What a token request trades for a new pair.
 #[derive(Clone, Copy)]
 enum Offer<'a> {
-    Code { code: &'a Secret, redirect: &'a url::Url, pkce_verifier: &'a Secret },
+    Code { code: &'a Secret, redirect: &'a RedirectUri, pkce_verifier: &'a Secret },
     RefreshToken(&'a Secret),
 }
 
@@ -130,12 +130,12 @@ impl Offer<'_> {
 
 impl OAuth {
     /// A new login at the legacy authorize page, which knows both kinds of applications. Without scopes Oura asks for all it has.
-    pub fn authorize(&self, redirect: &url::Url, scopes: &[String]) -> Authorization {
+    pub fn authorize(&self, redirect: &RedirectUri, scopes: &[String]) -> Authorization {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let (url, state) = self
             .client(LoginBackend::Legacy)
             .set_auth_uri(AuthUrl::from_url(self.origins.legacy.authorize.clone()))
-            .set_redirect_uri(RedirectUrl::from_url(redirect.clone()))
+            .set_redirect_uri(RedirectUrl::from_url(redirect.as_url().clone()))
             .authorize_url(|| CsrfToken::new_random_len(32))
             .add_scopes(scopes.iter().cloned().map(Scope::new))
             .set_pkce_challenge(challenge)
@@ -151,7 +151,7 @@ impl OAuth {
     pub async fn exchange(
         &self,
         code: &Secret,
-        redirect: &url::Url,
+        redirect: &RedirectUri,
         pkce_verifier: &Secret,
     ) -> Result<Grant, OAuthError> {
         self.obtain(Offer::Code { code, redirect, pkce_verifier }, LoginBackend::Legacy).await
@@ -222,7 +222,7 @@ impl OAuth {
         let answer = match offer {
             Offer::Code { code, redirect, pkce_verifier } => {
                 client
-                    .set_redirect_uri(RedirectUrl::from_url(redirect.clone()))
+                    .set_redirect_uri(RedirectUrl::from_url(redirect.as_url().clone()))
                     .exchange_code(AuthorizationCode::new(code.reveal().to_owned()))
                     .set_pkce_verifier(PkceCodeVerifier::new(pkce_verifier.reveal().to_owned()))
                     .request_async(&carrier)

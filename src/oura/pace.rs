@@ -1,11 +1,11 @@
 //! How fast to ask: waiting longer after each failure, stopping altogether when Oura says so, and counting what was sent.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::lock::lock;
+use parking_lot::Mutex;
+
 use crate::time::{Clock, Instant};
 
 /// Waits that double, each between half and all of its length so that many clients do not return in step.
@@ -38,7 +38,7 @@ pub(super) struct Gate {
 impl Gate {
     /// No request before `instant`; never shortens a pause.
     pub(super) fn close_until(&self, instant: Instant) {
-        let mut opens_at = lock(&self.opens_at);
+        let mut opens_at = self.opens_at.lock();
         *opens_at = (*opens_at).max(Some(instant));
     }
 
@@ -46,7 +46,7 @@ impl Gate {
     pub(super) async fn passed(&self, clock: &Clock) {
         let mut waited_for = None;
         loop {
-            let opens_at = *lock(&self.opens_at);
+            let opens_at = *self.opens_at.lock();
             let now = clock.now();
             match opens_at {
                 Some(instant) if instant > now && opens_at != waited_for => {
@@ -117,13 +117,13 @@ impl Counters {
     }
 
     pub(super) fn answered(&self, collection: &str, status: Option<u16>) {
-        let mut answers = lock(&self.answers);
+        let mut answers = self.answers.lock();
         *answers.entry((collection.to_owned(), status)).or_default() += 1;
     }
 
     /// By collection, then status.
     pub(super) fn answers(&self) -> Vec<AnswerCount> {
-        let answers = lock(&self.answers);
+        let answers = self.answers.lock();
         let row = |((collection, status), count): (&(String, Option<u16>), &u64)| AnswerCount {
             collection: collection.clone(),
             status: *status,
@@ -161,6 +161,6 @@ mod tests {
         let gate = Gate::default();
         gate.close_until(Instant(100));
         gate.close_until(Instant(50));
-        assert_eq!(*gate.opens_at.lock().unwrap(), Some(Instant(100)));
+        assert_eq!(*gate.opens_at.lock(), Some(Instant(100)));
     }
 }

@@ -15,25 +15,52 @@ mod tests;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
+use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use super::Secret;
 use super::oauth::{Grant, OAuth, OAuthError};
-use crate::lock::lock;
 use crate::time::{Clock, Instant};
 
-/// Where a grant is kept. Each call is durable when it returns, and may block for as long as a disk takes.
-pub trait GrantVault: Send + Sync {
-    fn load(&self) -> Result<Option<Grant>, String>;
-    fn save(&self, grant: &Grant) -> Result<(), String>;
-    fn clear(&self) -> Result<(), String>;
-    /// Why the login behind the kept grant is over, if it is known to be.
-    fn ended(&self) -> Result<Option<String>, String>;
-    /// Keeps that it is over, so that nobody tries its dead token again, not after a restart either. A new grant begins anew.
-    fn end(&self, reason: &str) -> Result<(), String>;
+/// A failure to read or write the stored grant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GrantStoreError {
+    /// The process lacks permission to read or write the file.
+    #[error("The stored login cannot be accessed: {detail}")]
+    NotAccessible {
+        /// The file and the system's error.
+        detail: String,
+    },
+    /// The disk is full. The previous grant is still stored.
+    #[error("The login cannot be stored because the disk is full: {detail}")]
+    DiskFull {
+        /// The file.
+        detail: String,
+    },
+    /// Any other failure of the storage.
+    #[error("The stored login cannot be used: {detail}")]
+    Failed {
+        /// The cause.
+        detail: String,
+    },
+}
+
+/// Storage for one grant. Each call blocks on the disk, and is durable when it returns.
+pub trait GrantStore: Send + Sync {
+    /// Returns the stored grant. A grant that cannot be decrypted counts as missing.
+    fn load(&self) -> Result<Option<Grant>, GrantStoreError>;
+    /// Stores `grant` in place of the previous one.
+    fn save(&self, grant: &Grant) -> Result<(), GrantStoreError>;
+    /// Deletes the grant and its end reason.
+    fn clear(&self) -> Result<(), GrantStoreError>;
+    /// Returns the reason passed to [`GrantStore::mark_ended`] for the stored grant.
+    fn end_reason(&self) -> Result<Option<String>, GrantStoreError>;
+    /// Marks the stored grant as ended, so that its dead token is not sent again, even after a
+    /// restart. The mark does not apply to later grants.
+    fn mark_ended(&self, reason: &str) -> Result<(), GrantStoreError>;
 }
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -68,8 +95,9 @@ pub enum TokenError {
     Refused { detail: String },
     #[error("Oura's login could not be reached: {detail}")]
     Network { detail: String },
-    #[error("the vault cannot be used: {detail}")]
-    Vault { detail: String },
+    /// The stored login cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] GrantStoreError),
 }
 
 /// A token is refreshed when it has less than this left, in seconds.
@@ -83,7 +111,7 @@ pub struct Tokens {
 
 struct Inner {
     oauth: OAuth,
-    vault: Arc<dyn GrantVault>,
+    vault: Arc<dyn GrantStore>,
     clock: Clock,
     held: Arc<AsyncMutex<Held>>,
     /// How many refreshes have ended. Who waits for one takes its outcome, even a bad one, instead of starting the next.
@@ -103,7 +131,7 @@ struct Held {
 }
 
 impl Tokens {
-    pub fn new(oauth: OAuth, vault: Arc<dyn GrantVault>, clock: Clock) -> Tokens {
+    pub fn new(oauth: OAuth, vault: Arc<dyn GrantStore>, clock: Clock) -> Tokens {
         let (held, ended, over) = (Arc::default(), AtomicU64::new(0), Mutex::new(None));
         Tokens { inner: Arc::new(Inner { oauth, vault, clock, held, ended, over }) }
     }
@@ -129,7 +157,7 @@ impl Tokens {
 
     /// The grant as the vault has it. Asks Oura nothing.
     pub fn current(&self) -> Result<Option<Grant>, TokenError> {
-        self.inner.vault.load().map_err(|detail| TokenError::Vault { detail })
+        Ok(self.inner.vault.load()?)
     }
 
     /// The newest pair, even one that could not be stored yet. Waits for a refresh under way.
@@ -146,7 +174,7 @@ impl Tokens {
         if let Some(over) = self.inner.over() {
             return Err(over);
         }
-        match self.inner.vault.ended().map_err(|detail| TokenError::Vault { detail })? {
+        match self.inner.vault.end_reason()? {
             Some(reason) => Err(TokenError::ReconnectNeeded { reason }),
             None => self.current()?.map(drop).ok_or(TokenError::NotConnected),
         }
@@ -216,18 +244,18 @@ impl Inner {
     }
 
     fn over(&self) -> Option<TokenError> {
-        lock(&self.over).clone()
+        self.over.lock().clone()
     }
 
     fn declare_over(&self, over: Option<TokenError>) {
-        *lock(&self.over) = over;
+        *self.over.lock() = over;
     }
 
     /// The login is over. If that cannot be kept, it will be found out again.
     async fn end(&self, over: TokenError) {
         self.declare_over(Some(over.clone()));
         if let TokenError::ReconnectNeeded { reason } = over
-            && let Err(error) = self.vault(move |vault| vault.end(&reason)).await
+            && let Err(error) = self.vault(move |vault| vault.mark_ended(&reason)).await
         {
             tracing::warn!(%error, "that the login is over could not be kept");
         }
@@ -236,12 +264,12 @@ impl Inner {
     /// Runs a call of the vault where blocking is allowed.
     async fn vault<T: Send + 'static>(
         &self,
-        call: impl FnOnce(Arc<dyn GrantVault>) -> Result<T, String> + Send + 'static,
+        call: impl FnOnce(Arc<dyn GrantStore>) -> Result<T, GrantStoreError> + Send + 'static,
     ) -> Result<T, TokenError> {
         let vault = Arc::clone(&self.vault);
         match tokio::task::spawn_blocking(move || call(vault)).await {
-            Ok(outcome) => outcome.map_err(|detail| TokenError::Vault { detail }),
-            Err(error) => Err(TokenError::Vault { detail: error.to_string() }),
+            Ok(outcome) => Ok(outcome?),
+            Err(error) => Err(GrantStoreError::Failed { detail: error.to_string() }.into()),
         }
     }
 
@@ -275,7 +303,7 @@ impl Inner {
         }
         // Another process on the same vault may have been here first.
         held.grant = self.vault(|vault| vault.load()).await?;
-        if let Some(reason) = self.vault(|vault| vault.ended()).await? {
+        if let Some(reason) = self.vault(|vault| vault.end_reason()).await? {
             return Err(TokenError::ReconnectNeeded { reason });
         }
         if let Some(token) = held.usable(rejected, soon) {

@@ -75,7 +75,7 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
         "Collections in each state.",
         |family, source, measures| {
             for (state, count) in &measures.collections {
-                family.sample(&with(source, &[("state", state)]), *count as f64);
+                family.sample(&with(source, &[("state", state.as_str())]), *count as f64);
             }
         },
     ),

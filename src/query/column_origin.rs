@@ -13,6 +13,7 @@ use sqlparser::ast::Statement;
 
 use super::parser::parse;
 use crate::catalog::Catalog;
+use crate::sql::TokenizedSql;
 use crate::store::ResultColumn;
 use resolver::{Output, Resolver, Wanted};
 use times::to_timestamps;
@@ -21,7 +22,7 @@ use times::to_timestamps;
 ///
 /// For a compound SELECT, SQLite reports the origin in one of its parts, so the store drops it.
 /// Here a column has an origin if all parts agree.
-pub(super) fn assign_origins(sql: &str, columns: &mut [ResultColumn], catalog: &Catalog) {
+pub(super) fn assign_origins(sql: &TokenizedSql, columns: &mut [ResultColumn], catalog: &Catalog) {
     if columns.iter().all(|column| column.origin.is_some()) {
         return;
     }

@@ -1,12 +1,12 @@
 //! Counts of queries for the process's metrics: outcomes, limits that were hit, and latencies.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::error::QueryError;
 use super::result::QueryResult;
-use crate::lock::lock;
 use crate::store::Limit;
 
 /// Upper bounds of the latency buckets, in seconds.
@@ -25,7 +25,7 @@ pub struct QueryCounts {
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Queries that hit a limit, by limit: `rows`, `bytes`, `time` or `concurrency`.
     pub limits: BTreeMap<&'static str, u64>,
-    /// Queries that took at most as long as each of [`LATENCY_BUCKETS`].
+    /// Queries with a latency up to each bound of [`LATENCY_BUCKETS`].
     pub within: [u64; LATENCY_BUCKETS.len()],
     /// The sum of all durations in seconds.
     pub seconds: f64,
@@ -34,7 +34,7 @@ pub struct QueryCounts {
 impl QueryCounters {
     /// Counts a query that ended after `elapsed`, which includes its time in the queue.
     pub fn record(&self, outcome: &Result<QueryResult, QueryError>, elapsed: Duration) {
-        let mut counts = self.lock();
+        let mut counts = self.counts.lock();
         *counts
             .outcomes
             .entry(outcome.as_ref().map_or_else(QueryError::code, |_| "ok"))
@@ -51,11 +51,7 @@ impl QueryCounters {
 
     /// Returns the current values.
     pub fn read(&self) -> QueryCounts {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, QueryCounts> {
-        lock(&self.counts)
+        self.counts.lock().clone()
     }
 }
 

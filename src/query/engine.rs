@@ -2,10 +2,11 @@
 //!
 //! Each query has a deadline and stops when its caller goes away.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 
@@ -13,13 +14,13 @@ use super::column_origin::assign_origins;
 use super::context::QueryContext;
 use super::error::QueryError;
 use super::limits::Limits;
-use super::macros::{self, Expanded};
+use super::macros;
 use super::request::SqlQuery;
 use super::result::QueryResult;
 use super::statement;
 use crate::catalog::Catalog;
 use crate::format::grouped;
-use crate::lock::lock;
+use crate::sql::TokenizedSql;
 use crate::store::{ColumnBatch, Limit, ReadError, ReadLimits, Store, Truncation};
 use crate::time::Tz;
 
@@ -33,8 +34,9 @@ const SLOW_SLOT_PAUSE: Duration = Duration::from_millis(200);
 const MAX_WAITING: usize = 64;
 
 /// Reads one SELECT under limits, and blocks until it ends.
-type Read =
-    dyn Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError> + Send + Sync;
+type Read = dyn Fn(&TokenizedSql, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError>
+    + Send
+    + Sync;
 
 /// Runs the queries of one data source. Clones are cheap and share one queue.
 #[derive(Clone)]
@@ -70,7 +72,11 @@ impl Engine {
     /// Returns an engine over any function that reads. `catalog` returns the current catalogue,
     /// which describes the columns.
     pub(crate) fn with_reader(
-        read: impl Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError>
+        read: impl Fn(
+            &TokenizedSql,
+            &[serde_json::Value],
+            &ReadLimits,
+        ) -> Result<ColumnBatch, ReadError>
         + Send
         + Sync
         + 'static,
@@ -100,23 +106,24 @@ impl Engine {
     ) -> Result<QueryResult, QueryError> {
         let started = Instant::now();
         let deadline = started + self.limits.timeout;
-        let expanded = macros::expand(&query.raw_sql, context, self.zone)
+        let written = macros::tokenize(&query.raw_sql)
             .map_err(|error| QueryError::from_macro_error(&query.raw_sql, error))?;
-        statement::validate(&query.raw_sql)?;
+        let expanded = macros::expand(&written, context, self.zone)
+            .map_err(|error| QueryError::from_macro_error(&query.raw_sql, error))?;
+        statement::validate(&written)?;
 
         let result = self.read(&expanded.sql, &query.params, deadline).await?;
         let mut batch = result.map_err(|error| {
             QueryError::from_read_error(&query.raw_sql, &expanded, error, self.limits.timeout)
         })?;
-        let Expanded { sql, fill, .. } = expanded;
-        assign_origins(&sql, &mut batch.columns, &(self.catalog)());
+        assign_origins(&expanded.sql, &mut batch.columns, &(self.catalog)());
         let notices = batch.cut.map(|cut| truncation_notice(batch.rows, cut)).into_iter().collect();
         Ok(QueryResult {
             elapsed: started.elapsed(),
             notices,
-            fill,
+            fill: expanded.fill,
             downsample: (query.downsample, context.max_data_points),
-            ..QueryResult::of(batch, sql)
+            ..QueryResult::of(batch, expanded.sql.text().to_owned())
         })
     }
 
@@ -131,7 +138,7 @@ impl Engine {
     /// queries wait, the query is stopped and restarts once a slow slot is free.
     async fn read(
         &self,
-        sql: &str,
+        sql: &Arc<TokenizedSql>,
         params: &[serde_json::Value],
         deadline: Instant,
     ) -> Result<Result<ColumnBatch, ReadError>, QueryError> {
@@ -165,7 +172,7 @@ impl Engine {
     fn start(
         &self,
         slot: OwnedSemaphorePermit,
-        sql: &str,
+        sql: &Arc<TokenizedSql>,
         params: &[serde_json::Value],
         deadline: Instant,
     ) -> Running {
@@ -178,12 +185,12 @@ impl Engine {
             cancelled: cancelled.clone(),
         };
         let read = self.read.clone();
-        let sql = sql.to_owned();
+        let sql = Arc::clone(sql);
         let params = params.to_owned();
         let used_slot = Arc::clone(&slot);
         let result = tokio::task::spawn_blocking(move || {
             let result = read(&sql, &params, &limits);
-            drop(lock(&used_slot).take());
+            drop(used_slot.lock().take());
             result
         });
         Running { result, slot, cancel: CancelOnDrop(cancelled) }
@@ -215,7 +222,7 @@ struct Running {
 impl Running {
     /// Exchanges the slot for `slow_slot`, unless the statement has just ended.
     fn move_to(&self, slow_slot: OwnedSemaphorePermit) {
-        if let Some(slot) = lock(&self.slot).as_mut() {
+        if let Some(slot) = self.slot.lock().as_mut() {
             *slot = slow_slot;
         }
     }

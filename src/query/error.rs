@@ -6,7 +6,8 @@ use super::macros::{Expanded, MACROS, MacroError, MacroErrorKind};
 use super::parser::explain_syntax_error;
 use super::suggest::similar_sql_names;
 use crate::error_source::ErrorSource;
-use crate::store::{ReadError, Refusal, lexer};
+use crate::sql::line_and_column;
+use crate::store::{ReadError, Refusal};
 
 /// A position in the statement. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ impl Position {
 
     /// Returns the position of the byte at `offset` of `sql`.
     pub fn of(sql: &str, offset: usize) -> Position {
-        let (line, column) = lexer::position(sql, offset);
+        let (line, column) = line_and_column(sql, offset);
         Position { line, column }
     }
 }
@@ -313,10 +314,11 @@ mod tests {
             interval: Duration::from_secs(60),
             max_data_points: 100,
         };
-        let expanded = macros::expand(sql, &context, Tz::UTC).unwrap();
+        let written = macros::tokenize(sql).unwrap();
+        let expanded = macros::expand(&written, &context, Tz::UTC).unwrap();
         let error = ReadError::Syntax {
             message: "near \"FROM\": syntax error".to_owned(),
-            offset: expanded.sql.find("FROM"),
+            offset: expanded.sql.text().find("FROM"),
         };
         let error = QueryError::from_read_error(sql, &expanded, error, Duration::ZERO);
         assert_eq!(error.to_string(), "near \"FROM\": syntax error (line 2, column 32)");

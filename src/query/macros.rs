@@ -14,7 +14,7 @@ mod table;
 mod variables;
 
 pub use error::{MacroError, MacroErrorKind};
-pub use expander::{Expanded, expand};
+pub use expander::{Expanded, expand, tokenize};
 pub use table::{MACROS, Macro};
 
 #[cfg(test)]

@@ -34,7 +34,8 @@ use crate::time::Tz;
 /// Returns `sql` with its macros expanded, as the engine runs it. Calendar days are those of
 /// `zone`.
 pub fn expand(sql: &str, context: &QueryContext, zone: Tz) -> Result<String, QueryError> {
-    let expanded = macros::expand(sql, context, zone)
+    let expanded = macros::tokenize(sql)
+        .and_then(|written| macros::expand(&written, context, zone))
         .map_err(|error| QueryError::from_macro_error(sql, error))?;
-    Ok(expanded.sql)
+    Ok(expanded.sql.text().to_owned())
 }

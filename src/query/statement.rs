@@ -4,13 +4,13 @@
 //! so it never rejects SQL that a parser of ours does not understand.
 
 use super::error::{Position, QueryError};
-use crate::store::lexer::{Kind, Token, tokens};
+use crate::sql::{Token, TokenKind, TokenizedSql};
 
 /// Validates that `sql` is one SELECT, WITH, VALUES or EXPLAIN QUERY PLAN. Only comments may follow
 /// its semicolon.
-pub(super) fn validate(sql: &str) -> Result<(), QueryError> {
-    let tokens: Vec<_> = tokens(sql).into_iter().filter(|token| token.counts()).collect();
-    let mut content = tokens.iter().skip_while(|token| token.is(";"));
+pub(super) fn validate(sql: &TokenizedSql) -> Result<(), QueryError> {
+    let tokens = sql.tokens().filter(Token::is_significant);
+    let mut content = tokens.skip_while(|token| token.is_symbol(";"));
     let first = content.next().ok_or(QueryError::Empty)?;
     let is_read = if first.is_word("EXPLAIN") {
         let mut rest = content.clone();
@@ -20,12 +20,12 @@ pub(super) fn validate(sql: &str) -> Result<(), QueryError> {
         ["SELECT", "WITH", "VALUES"].iter().any(|word| first.is_word(word))
     };
     if !is_read {
-        let position = Position::of(sql, first.offset);
-        return Err(QueryError::NotSelect { found: display(first), position });
+        let position = Position::of(sql.text(), first.offset);
+        return Err(QueryError::NotSelect { found: display(&first), position });
     }
-    match content.skip_while(|token| !token.is(";")).find(|token| !token.is(";")) {
+    match content.skip_while(|token| !token.is_symbol(";")).find(|token| !token.is_symbol(";")) {
         Some(second) => {
-            Err(QueryError::SeveralStatements { position: Position::of(sql, second.offset) })
+            Err(QueryError::SeveralStatements { position: Position::of(sql.text(), second.offset) })
         }
         None => Ok(()),
     }
@@ -33,7 +33,7 @@ pub(super) fn validate(sql: &str) -> Result<(), QueryError> {
 
 fn display(token: &Token<'_>) -> String {
     match token.kind {
-        Kind::Word => token.text.to_ascii_uppercase(),
+        TokenKind::Word => token.text.to_ascii_uppercase(),
         _ => format!("{:?}", token.text),
     }
 }
@@ -52,7 +52,7 @@ mod tests {
             "EXPLAIN QUERY PLAN SELECT 1",
             "SELECT ';' , \"a;b\" /* ; */ FROM t;;",
         ] {
-            assert!(validate(sql).is_ok(), "{sql}");
+            assert!(validate(&TokenizedSql::new(sql)).is_ok(), "{sql}");
         }
     }
 
@@ -82,7 +82,7 @@ mod tests {
                 "Only one statement is allowed, found a second one at line 2, column 1",
             ),
         ] {
-            assert_eq!(validate(sql).unwrap_err().to_string(), message);
+            assert_eq!(validate(&TokenizedSql::new(sql)).unwrap_err().to_string(), message);
         }
     }
 }

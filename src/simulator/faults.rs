@@ -1,12 +1,13 @@
 //! Bad manners on order: which requests go wrong, how, and how often.
 
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::life::beginning;
 use super::noise::Noise;
-use crate::lock::lock;
 use crate::time::Day;
 
 /// One kind of misbehaviour on some of the requests.
@@ -258,6 +259,6 @@ impl Faults {
     }
 
     fn armed(&self) -> MutexGuard<'_, Armed> {
-        lock(&self.0)
+        self.0.lock()
     }
 }

@@ -34,11 +34,11 @@ pub use login::SECRET_MARK;
 pub use visitor::consent;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
-use crate::lock::lock;
 use crate::time::{Clock, Day, Instant, Tz};
 use collections::{Collection, Range, Window};
 use person::Person;
@@ -219,17 +219,17 @@ impl Oura {
     }
 
     fn login(&self) -> MutexGuard<'_, login::Login> {
-        lock(&self.login)
+        self.login.lock()
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
-        lock(&self.journal)
+        self.journal.lock()
     }
 
     /// The seconds to wait when the limit is reached; `None` lets the request pass.
     fn turnstile(&self, now: Instant) -> Option<u64> {
         let (most, seconds) = self.config.rate_limit?;
-        let mut turnstile = lock(&self.turnstile);
+        let mut turnstile = self.turnstile.lock();
         if now.seconds() - turnstile.begun.seconds() >= seconds {
             *turnstile = Turnstile { begun: now, passed: 0 };
         }

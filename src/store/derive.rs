@@ -2,16 +2,18 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError};
 
+use parking_lot::MutexGuard;
 use rusqlite::{Connection, OptionalExtension, Statement, Transaction, params};
 use serde_json::Value;
 
 use super::queue::day_at;
-use super::schema::{self, DOCUMENT_COLUMNS, quoted};
+use super::schema::{self, DOCUMENT_COLUMNS};
 use super::{Store, StoreError, rollups, rows};
 use crate::catalog::{Catalog, Cell, Collection, Reading, SamplePoint, Storage};
+use crate::sql::quote_identifier;
 use crate::time::{Day, Instant, Tz};
 
 /// Counts up when the code derives something else from the same documents.
@@ -124,7 +126,7 @@ impl Store {
             [derived_by(&catalog, zone)],
         )?;
         transaction.commit()?;
-        *self.shared.catalog.write().unwrap_or_else(PoisonError::into_inner) = catalog;
+        *self.shared.catalog.write() = catalog;
         Ok(())
     }
 }
@@ -208,12 +210,13 @@ impl<'a> Derived<'a> {
         zone: Tz,
     ) -> Result<Derived<'a>, StoreError> {
         let fixed = DOCUMENT_COLUMNS.iter().map(|(name, _)| (*name).to_owned());
-        let names: Vec<String> =
-            fixed.chain(collection.columns.iter().map(|column| quoted(&column.name))).collect();
+        let names: Vec<String> = fixed
+            .chain(collection.columns.iter().map(|column| quote_identifier(&column.name)))
+            .collect();
         let places = vec!["?"; names.len()].join(", ");
         let insert = format!(
             "INSERT OR REPLACE INTO {} ({}) VALUES ({places})",
-            quoted(&collection.table),
+            quote_identifier(&collection.table),
             names.join(", ")
         );
         let mut id = transaction.prepare_cached("SELECT series FROM series WHERE name = ?1")?;
@@ -263,7 +266,7 @@ impl<'a> Derived<'a> {
         self.transaction
             .prepare_cached(&format!(
                 "DELETE FROM {} WHERE document = ?1",
-                quoted(&self.collection.table)
+                quote_identifier(&self.collection.table)
             ))?
             .execute([document])?;
         let payload: String = self

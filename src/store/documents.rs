@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 
 use super::derive::{self, Derived};
 use super::queue::{self, QueuedWindow, Window, last_days, newest, settled_through};
-use super::schema::quoted;
 use super::{Store, StoreError};
 use crate::catalog::{Collection, Reading, Storage, Style};
 use crate::format::hex;
+use crate::sql::quote_identifier;
 use crate::time::{Day, Instant, Tz};
 
 /// How far beyond a window its documents can lie: it was asked for with two days more on each side.
@@ -191,7 +191,7 @@ impl WindowWriter<'_> {
                 "SELECT count(*) FROM oura_raw_documents WHERE resource = ?1 AND day = ?2 AND deleted_at IS NULL AND ?3 < ?4".to_owned()
             }
             Storage::Rows => {
-                format!("SELECT count(*) FROM {} WHERE time >= ?3 AND time < ?4 AND ?1 IS NOT ?2", quoted(&self.collection.table))
+                format!("SELECT count(*) FROM {} WHERE time >= ?3 AND time < ?4 AND ?1 IS NOT ?2", quote_identifier(&self.collection.table))
             }
         };
         let mut count = self.transaction.prepare_cached(&count)?;

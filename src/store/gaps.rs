@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{Store, StoreError, derive};
+use super::{GapReason, Store, StoreError, derive};
 use crate::time::Day;
 
 /// The empty days of one collection that have one reason in common.
@@ -10,7 +10,7 @@ use crate::time::Day;
 pub struct Gap {
     pub collection: String,
     /// As in the view `coverage`.
-    pub reason: String,
+    pub reason: GapReason,
     pub days: u64,
     pub last: Day,
 }
@@ -35,12 +35,12 @@ impl Store {
             gaps.query_map((from.to_string(), to.to_string(), unseen_from.until(to) + 1), |row| {
                 Ok((
                     row.get::<_, String>(0)?,
-                    row.get::<_, String>(1)?,
+                    row.get::<_, GapReason>(1)?,
                     row.get::<_, u64>(2)?,
                     row.get::<_, String>(3)?,
                 ))
             })?;
-        let gap = |(collection, reason, days, last): (String, String, u64, String)| {
+        let gap = |(collection, reason, days, last): (String, GapReason, u64, String)| {
             Some(Gap { collection, reason, days, last: Day::from_str(&last).ok()? })
         };
         Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().filter_map(gap).collect())

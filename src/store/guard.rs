@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
@@ -15,7 +16,6 @@ use rusqlite::limits::Limit;
 
 use super::functions;
 use super::reading::{self, Reading};
-use crate::lock::lock;
 use crate::time::Tz;
 
 /// The longest string, blob or row of a reading connection, in bytes. A statement is stopped between two instructions of SQLite's machine,
@@ -117,7 +117,7 @@ impl Guarded {
         let policy = Arc::new(Mutex::new(Policy { closed, ..Policy::default() }));
         let consulted = policy.clone();
         connection
-            .authorizer(Some(move |context: AuthContext<'_>| lock(&consulted).decide(context)))?;
+            .authorizer(Some(move |context: AuthContext<'_>| consulted.lock().decide(context)))?;
         let guarded = Guarded { connection, immutable, policy };
         guarded.refresh()?;
         Ok(guarded)
@@ -128,7 +128,7 @@ impl Guarded {
         let open =
             self.names("SELECT lower(name) FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")?;
         let modules = self.names("SELECT lower(name) FROM pragma_module_list")?;
-        let mut policy = lock(&self.policy);
+        let mut policy = self.policy.lock();
         let closed = policy.closed;
         policy.open = open.into_iter().filter(|name| !closed.contains(&name.as_str())).collect();
         policy.modules = modules.into_iter().collect();
@@ -137,21 +137,21 @@ impl Guarded {
 
     /// Begins to watch: what is prepared from now on is judged.
     pub fn watch(&self) {
-        let mut policy = lock(&self.policy);
+        let mut policy = self.policy.lock();
         policy.refusal = None;
         policy.watching = true;
     }
 
     /// Ends the watch; what was refused meanwhile, if anything.
     pub fn unwatch(&self) -> Option<Refusal> {
-        let mut policy = lock(&self.policy);
+        let mut policy = self.policy.lock();
         policy.watching = false;
         policy.refusal.take()
     }
 
     /// The names of all tables and views that may be read.
     pub fn tables(&self) -> Vec<String> {
-        lock(&self.policy).open.iter().cloned().collect()
+        self.policy.lock().open.iter().cloned().collect()
     }
 
     pub fn columns(&self, table: &str) -> rusqlite::Result<Vec<String>> {

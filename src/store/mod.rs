@@ -9,7 +9,6 @@ mod error;
 mod functions;
 mod gaps;
 mod guard;
-pub(crate) mod lexer;
 mod queue;
 mod read;
 mod reading;
@@ -17,6 +16,7 @@ mod rollups;
 mod rows;
 mod runs;
 mod schema;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -25,21 +25,25 @@ pub use error::StoreError;
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
 pub use guard::{MAX_STATEMENT, Refusal, SQLITE_FUNCTIONS};
-pub use queue::{QueuedWindow, Reason, Refused, SyncState, Window, requires_wear, settled_through};
+pub use queue::{QueuedWindow, Refused, SyncState, Window, requires_wear, settled_through};
 pub use read::{ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation};
 pub use rollups::{ROLLUPS, Rollup};
-pub use runs::{CollectionRow, RunEnd, RunRow, Trigger, is_trouble};
+pub use runs::{CollectionRow, RunEnd, RunRow};
+pub use state::{
+    CollectionState, DayState, GapReason, RunState, Trigger, UnknownState, WindowReason,
+};
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use rusqlite::Connection;
 
 use crate::catalog::Catalog;
-use crate::lock::lock;
+use crate::sql::{TokenizedSql, quote_identifier};
 use crate::time::Tz;
 use read::Readers;
 
@@ -143,7 +147,7 @@ impl Store {
     }
 
     pub fn catalog(&self) -> Arc<Catalog> {
-        Arc::clone(&self.shared.catalog.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.shared.catalog.read())
     }
 
     pub fn zone(&self) -> Tz {
@@ -153,7 +157,7 @@ impl Store {
     /// Runs one SELECT under guard, on a reader's connection. Blocks.
     pub fn read(
         &self,
-        sql: &str,
+        sql: &TokenizedSql,
         params: &[serde_json::Value],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
@@ -202,7 +206,7 @@ impl Store {
         writer.pragma_update(None, "secure_delete", true)?;
         let transaction = writer.transaction()?;
         for table in schema::tables(&transaction)? {
-            transaction.execute_batch(&format!("DELETE FROM {}", schema::quoted(&table)))?;
+            transaction.execute_batch(&format!("DELETE FROM {}", quote_identifier(&table)))?;
         }
         schema::create_derived(&transaction, &self.catalog())?;
         transaction.commit()?;
@@ -238,12 +242,12 @@ impl Store {
     }
 
     fn inspector(&self) -> MutexGuard<'_, Connection> {
-        lock(&self.shared.inspector)
+        self.shared.inspector.lock()
     }
 
     /// The write connection. A panic while it was held has rolled its transaction back, so the lock's poison means nothing.
     fn writer(&self) -> MutexGuard<'_, Connection> {
-        lock(&self.shared.writer)
+        self.shared.writer.lock()
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rusqlite::{Connection, Transaction};
 
-use super::{Store, StoreError};
+use super::{CollectionState, Store, StoreError, WindowReason};
 use crate::catalog::{Collection, Style};
 use crate::time::{Day, Instant};
 
@@ -15,41 +15,13 @@ pub struct Window {
     pub collection: String,
     pub from: Day,
     pub to: Day,
-    pub reason: Reason,
-}
-
-/// Why a window is wanted; the order is the order of fetching.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reason {
-    /// Days that may have changed since they were fetched.
-    Trailing,
-    /// A person asked for these days again.
-    Backfill,
-    /// Days never fetched.
-    History,
+    pub reason: WindowReason,
 }
 
 impl Window {
     /// How many days it has.
     pub fn days(&self) -> i64 {
         self.from.until(self.to) + 1
-    }
-}
-
-impl Reason {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Reason::Trailing => "trailing",
-            Reason::Backfill => "backfill",
-            Reason::History => "history",
-        }
-    }
-
-    fn from_stored(text: &str) -> Reason {
-        [Reason::Trailing, Reason::Backfill]
-            .into_iter()
-            .find(|reason| reason.as_str() == text)
-            .unwrap_or(Reason::History)
     }
 }
 
@@ -204,7 +176,7 @@ impl Store {
                     "INSERT INTO sync_windows (resource, from_day, to_day, reason, queued_at) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT DO NOTHING",
                 )?
-                .execute((&window.collection, window.from.to_string(), window.to.to_string(), window.reason.as_str(), now.0))?
+                .execute((&window.collection, window.from.to_string(), window.to.to_string(), window.reason, now.0))?
                 as u64;
         }
         transaction.execute(
@@ -243,7 +215,6 @@ impl Store {
             writer.prepare_cached("SELECT window, resource, from_day, to_day, reason, attempts FROM sync_windows WHERE done_at IS NULL")?;
         let mut windows: Vec<QueuedWindow> = waiting
             .query_map([], |row| {
-                let reason: String = row.get(4)?;
                 let (Ok(from), Ok(to)) = (day_at(row, 2), day_at(row, 3)) else { return Ok(None) };
                 Ok(Some(QueuedWindow {
                     id: row.get(0)?,
@@ -251,7 +222,8 @@ impl Store {
                         collection: row.get(1)?,
                         from,
                         to,
-                        reason: Reason::from_stored(&reason),
+                        // An unknown text comes from another version: the oldest kind of window serves.
+                        reason: row.get(4).unwrap_or(WindowReason::History),
                     },
                     attempts: row.get(5)?,
                 }))
@@ -267,19 +239,17 @@ impl Store {
     }
 
     /// How many windows wait to be fetched, for each reason: without what a person asked for of a collection that Oura refuses.
-    pub fn queue_lengths(&self) -> Result<BTreeMap<Reason, u64>, StoreError> {
+    pub fn queue_lengths(&self) -> Result<BTreeMap<WindowReason, u64>, StoreError> {
         let inspector = self.inspector();
         let mut lengths = inspector.prepare_cached(
             "SELECT reason, count(*) FROM sync_windows
              WHERE done_at IS NULL AND resource NOT IN (SELECT name FROM collections WHERE state NOT IN ('ok', 'waiting', 'error'))
              GROUP BY reason",
         )?;
-        let lengths = lengths.query_map([], |row| {
-            Ok((Reason::from_stored(&row.get::<_, String>(0)?), row.get(1)?))
-        })?;
-        let none =
-            [Reason::Trailing, Reason::Backfill, Reason::History].map(|reason| Ok((reason, 0)));
-        Ok(none.into_iter().chain(lengths).collect::<Result<_, _>>()?)
+        let lengths = lengths
+            .query_map([], |row| Ok((row.get(0).unwrap_or(WindowReason::History), row.get(1)?)))?;
+        let none = WindowReason::ALL.iter().map(|reason| Ok((*reason, 0)));
+        Ok(none.chain(lengths).collect::<Result<_, _>>()?)
     }
 
     /// Oura refuses `collection`: its windows leave the run under way, and the queue as well unless a person asked for them, since the next
@@ -287,7 +257,7 @@ impl Store {
     pub fn refuse(
         &self,
         collection: &str,
-        state: &str,
+        state: CollectionState,
         reason: &str,
     ) -> Result<Refused, StoreError> {
         let mut writer = self.writer();
@@ -329,10 +299,10 @@ impl Store {
             None => None,
         };
         let reason = reason.as_deref().unwrap_or(message);
-        let is_news = is_news(&transaction, name, "error")?;
+        let is_news = is_news(&transaction, name, CollectionState::Error)?;
         transaction.execute(
-            "UPDATE collections SET state = 'error', reason = ?2 WHERE name = ?1",
-            (name, reason),
+            "UPDATE collections SET state = ?2, reason = ?3 WHERE name = ?1",
+            (name, CollectionState::Error, reason),
         )?;
         transaction.commit()?;
         Ok(is_news)
@@ -357,7 +327,7 @@ impl Store {
                 added += transaction.execute(
                     "INSERT INTO sync_windows (resource, from_day, to_day, reason, attempts, queued_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                      ON CONFLICT DO NOTHING",
-                    (&window.collection, from.to_string(), to.to_string(), window.reason.as_str(), attempts, now.0),
+                    (&window.collection, from.to_string(), to.to_string(), window.reason, attempts, now.0),
                 )? as i64;
                 from = to.plus(1);
             }
@@ -385,7 +355,11 @@ impl Store {
 }
 
 /// Whether `state` is another one than `collection` is in.
-fn is_news(connection: &Connection, collection: &str, state: &str) -> Result<bool, StoreError> {
+fn is_news(
+    connection: &Connection,
+    collection: &str,
+    state: CollectionState,
+) -> Result<bool, StoreError> {
     let sql = "SELECT coalesce((SELECT state FROM collections WHERE name = ?1), '') <> ?2";
     Ok(connection.prepare_cached(sql)?.query_row((collection, state), |row| row.get(0))?)
 }

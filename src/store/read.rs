@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arrow::array::ArrayRef;
+use parking_lot::Mutex;
 use rusqlite::types::Value;
 use rusqlite::{Column, Rows, Statement, ffi};
 
 use super::column::ColumnBuilder;
 use super::guard::{Guarded, Refusal, open_functions};
 use super::is_for_queries;
-use crate::lock::lock;
+use crate::sql::TokenizedSql;
 use crate::time::Tz;
 
 /// Virtual machine instructions between two looks at the clock: well under a millisecond.
@@ -160,7 +161,7 @@ impl Readers {
     /// Runs one SELECT and blocks until it has ended, was cancelled or met a limit. `params` are bound to `?1`, `?2`, … in order.
     pub fn read(
         &self,
-        sql: &str,
+        sql: &TokenizedSql,
         params: &[serde_json::Value],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
@@ -178,12 +179,12 @@ impl Readers {
     }
 
     fn take(&self) -> rusqlite::Result<Guarded> {
-        let idle = lock(&self.idle).pop();
+        let idle = self.idle.lock().pop();
         idle.map_or_else(|| Guarded::open(&self.path, self.closed, self.zone), Ok)
     }
 
     fn put(&self, reader: Guarded) {
-        let mut idle = lock(&self.idle);
+        let mut idle = self.idle.lock();
         if idle.len() < self.size {
             idle.push(reader);
         }
@@ -200,7 +201,7 @@ enum Stop {
 
 fn attempt(
     reader: &mut Guarded,
-    sql: &str,
+    sql: &TokenizedSql,
     params: &[serde_json::Value],
     limits: &ReadLimits,
     zone: Tz,
@@ -221,7 +222,7 @@ fn attempt(
         }
         (_, None, Some(refusal)) => refusal.into(),
         (Failure::Read(error), ..) => error,
-        (Failure::Prepare(error), ..) => explain_statement(reader, sql, error),
+        (Failure::Prepare(error), ..) => explain_statement(reader, sql.text(), error),
         (Failure::Run(error), ..) => explain_run(error),
     })
 }
@@ -265,18 +266,18 @@ enum Failure {
 
 fn run(
     reader: &Guarded,
-    sql: &str,
+    sql: &TokenizedSql,
     params: &[serde_json::Value],
     limits: &ReadLimits,
     zone: Tz,
 ) -> Result<ColumnBatch, Failure> {
-    let mut statement = reader.connection.prepare(sql).map_err(Failure::Prepare)?;
+    let mut statement = reader.connection.prepare(sql.text()).map_err(Failure::Prepare)?;
     if statement.column_count() == 0 || !statement.readonly() {
         return Err(Failure::Read(ReadError::NoRows));
     }
     bind(&mut statement, params)?;
 
-    let trusted = !is_compound(sql);
+    let trusted = !sql.is_compound();
     let origins: Vec<_> = statement
         .columns_with_metadata()
         .map(|column| origin(column.table_name(), column.origin_name()).filter(|_| trusted))
@@ -360,26 +361,6 @@ fn sql_value(param: &serde_json::Value) -> Option<Value> {
 
 fn origin(table: Option<&str>, column: Option<&str>) -> Option<Origin> {
     Some(Origin { table: table?.to_owned(), column: column?.to_owned() })
-}
-
-/// Whether columns may be made of those of several SELECTs: SQLite tells the origin and the type in one of them. What IN and EXISTS look for
-/// is shown by nobody.
-fn is_compound(sql: &str) -> bool {
-    let (mut unseen, mut opens_unseen) = (Vec::new(), false);
-    for token in super::lexer::tokens(sql).iter().filter(|token| token.counts()) {
-        let inside_unseen = unseen.last() == Some(&true);
-        if token.is("(") {
-            unseen.push(inside_unseen || opens_unseen);
-        } else if token.is(")") {
-            unseen.pop();
-        } else if !inside_unseen
-            && ["UNION", "EXCEPT", "INTERSECT"].iter().any(|word| token.is_word(word))
-        {
-            return true;
-        }
-        opens_unseen = token.is_word("IN") || token.is_word("EXISTS");
-    }
-    false
 }
 
 /// SQLite's refusal to prepare a statement as the situation it is.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use rusqlite::{Transaction, params_from_iter};
 
 use super::StoreError;
-use super::schema::quoted;
+use crate::sql::quote_identifier;
 use crate::time::Instant;
 
 /// A table of buckets with the columns `time`, the key, `minimum`, `maximum`, `sum` and `count`; the mean is `sum / count`.
@@ -94,7 +94,7 @@ pub(super) fn rebuild(transaction: &Transaction, of: &str) -> Result<(), StoreEr
 /// Fills `rollup` with the buckets of what lies `within`: from the `finer` rollup, else from the rows.
 fn summary(rollup: &Rollup, finer: Option<&Rollup>, within: &str) -> String {
     let Rollup { key, seconds, of, .. } = *rollup;
-    let value = quoted(rollup.value);
+    let value = quote_identifier(rollup.value);
     let (from, columns) = match finer {
         Some(finer) => (
             stored(finer.table, of),

@@ -10,9 +10,10 @@ use serde_json::value::RawValue;
 
 use super::documents::{self, WindowWriter, WriteStats};
 use super::queue::{Window, day_at};
-use super::schema::{quoted, row_columns, row_key};
+use super::schema::{row_columns, row_key};
 use super::{StoreError, derive, rollups};
 use crate::catalog::{Cell, Collection};
+use crate::sql::quote_identifier;
 use crate::time::{Day, Instant, Tz};
 
 impl WindowWriter<'_> {
@@ -21,7 +22,7 @@ impl WindowWriter<'_> {
         let collection = self.collection;
         let columns: Vec<usize> = row_columns(collection).map(|(place, _)| place).collect();
         let names: Vec<String> = std::iter::once("time".to_owned())
-            .chain(row_columns(collection).map(|(_, column)| quoted(&column.name)))
+            .chain(row_columns(collection).map(|(_, column)| quote_identifier(&column.name)))
             .chain(std::iter::once("extra".to_owned()))
             .collect();
         let key = row_key(collection);
@@ -32,12 +33,12 @@ impl WindowWriter<'_> {
         // The condition keeps unchanged rows from being written again, and so from being counted as changed.
         let mut insert = self.transaction.prepare(&format!(
             "INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT ({key}) DO UPDATE SET {set} WHERE {differs}",
-            table = quoted(&collection.table),
+            table = quote_identifier(&collection.table),
             columns = names.join(", "),
             places = vec!["?"; names.len()].join(", "),
             key = key.join(", "),
             set = list(&value_names, &|name| format!("{name} = excluded.{name}"), ", "),
-            differs = list(&value_names, &|name| format!("{}.{name} IS NOT excluded.{name}", quoted(&collection.table)), " OR "),
+            differs = list(&value_names, &|name| format!("{}.{name} IS NOT excluded.{name}", quote_identifier(&collection.table)), " OR "),
         ))?;
         let Window { from, to, .. } = &self.window.window;
         let (from, end) = (from.midnight(self.zone), to.plus(1).midnight(self.zone));
@@ -91,7 +92,7 @@ impl WindowWriter<'_> {
         span: Range<Instant>,
         seen: &HashSet<u64>,
     ) -> Result<u64, StoreError> {
-        let table = quoted(&self.collection.table);
+        let table = quote_identifier(&self.collection.table);
         let known: usize = self
             .transaction
             .prepare_cached(&format!(
@@ -103,7 +104,11 @@ impl WindowWriter<'_> {
         }
         let fields: String = row_columns(self.collection)
             .map(|(_, column)| {
-                format!(", '{}', {}", column.name.replace('\'', "''"), quoted(&column.name))
+                format!(
+                    ", '{}', {}",
+                    column.name.replace('\'', "''"),
+                    quote_identifier(&column.name)
+                )
             })
             .collect();
         let timestamp = self.collection.time.start.first().copied().unwrap_or("timestamp");
@@ -159,7 +164,7 @@ pub(super) fn recount(
         days.query_map([&collection.name], |row| day_at(row, 0))?.collect::<Result<_, _>>()?;
     let mut count = transaction.prepare(&format!(
         "UPDATE coverage_data SET documents = (SELECT count(*) FROM {} WHERE time >= ?3 AND time < ?4) WHERE resource = ?1 AND day = ?2",
-        quoted(&collection.table)
+        quote_identifier(&collection.table)
     ))?;
     for day in days {
         count.execute((

@@ -3,30 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::queue::day_at;
-use super::{Store, StoreError, WriteStats, derive};
+use super::{CollectionState, RunState, Store, StoreError, Trigger, WriteStats, derive};
 use crate::time::{Day, Instant};
-
-/// What set a sync off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trigger {
-    Schedule,
-    Manual,
-    Login,
-    Health,
-    Backfill,
-}
-
-impl Trigger {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Trigger::Schedule => "schedule",
-            Trigger::Manual => "manual",
-            Trigger::Login => "login",
-            Trigger::Health => "health",
-            Trigger::Backfill => "backfill",
-        }
-    }
-}
 
 /// How a sync ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +22,7 @@ pub struct RunRow {
     pub run: i64,
     pub started_at: Instant,
     pub ended_at: Option<Instant>,
-    pub state: String,
+    pub state: RunState,
     pub windows: u64,
     pub windows_done: u64,
     pub documents: u64,
@@ -54,17 +32,12 @@ pub struct RunRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectionRow {
     pub name: String,
-    pub state: String,
+    pub state: CollectionState,
     pub reason: Option<String>,
     pub last_sync: Option<Instant>,
     pub documents: u64,
     pub first_day: Option<Day>,
     pub last_day: Option<Day>,
-}
-
-/// Whether a person is to be told that a collection is in this state: it is neither well, nor only waiting, nor no longer offered.
-pub fn is_trouble(state: &str) -> bool {
-    !matches!(state, "ok" | "waiting" | "removed")
 }
 
 impl Store {
@@ -82,7 +55,7 @@ impl Store {
         transaction.execute(
             "INSERT INTO sync_runs (run, started_at, trigger, state, windows)
              VALUES (?1, ?2, ?3, 'running', (SELECT count(*) FROM sync_windows WHERE done_at IS NULL))",
-            (run, now.0, trigger.as_str()),
+            (run, now.0, trigger),
         )?;
         derive::carry_calendar(&transaction, now.day(self.shared.zone), self.shared.zone)?;
         transaction.commit()?;
@@ -108,9 +81,9 @@ impl Store {
         now: Instant,
     ) -> Result<(), StoreError> {
         let (state, message) = match end {
-            RunEnd::Done => ("done", None),
-            RunEnd::Failed(message) => ("failed", Some(message.as_str())),
-            RunEnd::Interrupted => ("interrupted", None),
+            RunEnd::Done => (RunState::Done, None),
+            RunEnd::Failed(message) => (RunState::Failed, Some(message.as_str())),
+            RunEnd::Interrupted => (RunState::Interrupted, None),
         };
         self.writer().execute(
             "UPDATE sync_runs SET state = ?2, message = ?3, windows = ?4, requests = ?5, ended_at = ?6 WHERE run = ?1",
@@ -161,7 +134,8 @@ impl Store {
         let rows = rows.query_map([], |row| {
             Ok(CollectionRow {
                 name: row.get(0)?,
-                state: row.get(1)?,
+                // An unknown text comes from another version: the next sync replaces it.
+                state: row.get(1).unwrap_or_default(),
                 reason: row.get(2)?,
                 last_sync: row.get::<_, Option<i64>>(3)?.map(Instant),
                 documents: row.get(4)?,

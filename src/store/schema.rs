@@ -8,6 +8,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::{StoreError, functions, reading};
 use crate::catalog::{Catalog, Collection, Column, KeyRule, Storage};
+use crate::sql::quote_identifier;
 
 /// In order; a migration is never changed once released. `user_version` counts those applied.
 const MIGRATIONS: &[&str] = &[
@@ -172,7 +173,7 @@ fn create_document_table(
     let own = collection
         .columns
         .iter()
-        .map(|column| format!("{} {}", quoted(&column.name), column.kind.declared()));
+        .map(|column| format!("{} {}", quote_identifier(&column.name), column.kind.declared()));
     let columns: Vec<String> = fixed.chain(own).collect();
     transaction.execute_batch(&format!(
         "DROP TABLE IF EXISTS {table};
@@ -180,9 +181,9 @@ fn create_document_table(
          CREATE INDEX {index_day} ON {table} (day);
          CREATE INDEX {index_time} ON {table} (time);",
         columns.join(", "),
-        table = quoted(table),
-        index_day = quoted(&format!("{table}_by_day")),
-        index_time = quoted(&format!("{table}_by_time")),
+        table = quote_identifier(table),
+        index_day = quote_identifier(&format!("{table}_by_day")),
+        index_time = quote_identifier(&format!("{table}_by_time")),
     ))?;
     for (_, index) in INDEXES.iter().filter(|(indexed, _)| indexed == table) {
         transaction.execute_batch(index)?;
@@ -191,12 +192,11 @@ fn create_document_table(
 }
 
 fn create_row_table(transaction: &Transaction, collection: &Collection) -> Result<(), StoreError> {
-    let table = quoted(&collection.table);
+    let table = quote_identifier(&collection.table);
     let mut columns = vec!["time TIMESTAMP NOT NULL".to_owned()];
-    columns.extend(
-        row_columns(collection)
-            .map(|(_, column)| format!("{} {}", quoted(&column.name), column.kind.declared())),
-    );
+    columns.extend(row_columns(collection).map(|(_, column)| {
+        format!("{} {}", quote_identifier(&column.name), column.kind.declared())
+    }));
     columns.push("extra JSON".to_owned());
     let key = row_key(collection).join(", ");
     let create =
@@ -214,12 +214,12 @@ fn create_row_table(transaction: &Transaction, collection: &Collection) -> Resul
     };
     if row_columns(collection).any(|(_, column)| widened(column)) {
         // SQLite cannot change a column's type in place.
-        let before = quoted(&format!("{}_before", collection.table));
+        let before = quote_identifier(&format!("{}_before", collection.table));
         let names = row_columns(collection)
             .map(|(_, column)| column.name.as_str())
             .chain(["time", "extra"]);
         let kept: Vec<String> =
-            names.filter(|name| present.contains_key(*name)).map(quoted).collect();
+            names.filter(|name| present.contains_key(*name)).map(quote_identifier).collect();
         let kept = kept.join(", ");
         return Ok(transaction.execute_batch(&format!(
             "ALTER TABLE {table} RENAME TO {before}; {create}; INSERT INTO {table} ({kept}) SELECT {kept} FROM {before}; DROP TABLE {before}"
@@ -230,7 +230,7 @@ fn create_row_table(transaction: &Transaction, collection: &Collection) -> Resul
     {
         transaction.execute_batch(&format!(
             "ALTER TABLE {table} ADD COLUMN {} {}",
-            quoted(&column.name),
+            quote_identifier(&column.name),
             column.kind.declared()
         ))?;
     }
@@ -274,19 +274,12 @@ pub(super) fn row_key(collection: &Collection) -> Vec<String> {
     let KeyRule::Fields(fields) = &collection.key else { return vec!["time".to_owned()] };
     fields
         .iter()
-        .map(
-            |field| {
-                if collection.time.start.contains(field) {
-                    "time".to_owned()
-                } else {
-                    quoted(field)
-                }
-            },
-        )
+        .map(|field| {
+            if collection.time.start.contains(field) {
+                "time".to_owned()
+            } else {
+                quote_identifier(field)
+            }
+        })
         .collect()
-}
-
-/// An identifier, safe in SQL whatever its characters.
-pub(super) fn quoted(identifier: &str) -> String {
-    format!("\"{}\"", identifier.replace('"', "\"\""))
 }

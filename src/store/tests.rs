@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{
-    QueuedWindow, ROLLUPS, Reason, Refused, Rollup, Store, StoreError, Window, WriteStats,
-    settled_through,
+    CollectionState, GapReason, QueuedWindow, ROLLUPS, Refused, Rollup, Store, StoreError, Window,
+    WindowReason, WriteStats, settled_through,
 };
 use crate::catalog::Catalog;
 use crate::time::{Day, Instant, Tz};
@@ -26,7 +26,7 @@ fn now() -> Instant {
 }
 
 /// One of a single day.
-fn window(collection: &str, on: &str, reason: Reason) -> Window {
+fn window(collection: &str, on: &str, reason: WindowReason) -> Window {
     Window { collection: collection.to_owned(), from: day(on), to: day(on), reason }
 }
 
@@ -36,7 +36,7 @@ fn put(store: &Store, collection: &str, from: &str, to: &str, documents: &[Value
         collection: collection.to_owned(),
         from: day(from),
         to: day(to),
-        reason: Reason::History,
+        reason: WindowReason::History,
     };
     store.enqueue(std::slice::from_ref(&window), now()).unwrap();
     let queued: QueuedWindow =
@@ -296,9 +296,13 @@ fn coverage_says_why_there_is_nothing() {
     assert_eq!(reason("workout", "2026-11-12"), "empty", "nobody works out on every day");
     assert_eq!(reason("daily_sleep", "2026-11-10"), "not_fetched");
     for (state, said, expected) in [
-        ("scope_missing", "the scope daily is missing", "scope_missing"),
-        ("membership_ended", "The subscription to Oura has expired.", "membership_ended"),
-        ("forbidden", "No permission.", "refused"),
+        (CollectionState::ScopeMissing, "the scope daily is missing", "scope_missing"),
+        (
+            CollectionState::MembershipEnded,
+            "The subscription to Oura has expired.",
+            "membership_ended",
+        ),
+        (CollectionState::Forbidden, "No permission.", "refused"),
     ] {
         store.refuse("daily_sleep", state, said).unwrap();
         assert_eq!(reason("daily_sleep", "2026-11-10"), expected);
@@ -307,7 +311,7 @@ fn coverage_says_why_there_is_nothing() {
         collection: "daily_sleep".to_owned(),
         from: day(from),
         to: day(from),
-        reason: Reason::History,
+        reason: WindowReason::History,
     });
     store.enqueue(&windows, now()).unwrap();
     for (queued, said) in store
@@ -330,8 +334,8 @@ fn coverage_says_why_there_is_nothing() {
     let readiness =
         gaps.iter().filter(|gap| gap.collection == "daily_readiness").collect::<Vec<_>>();
     assert_eq!(
-        (readiness[0].reason.as_str(), readiness[0].days, readiness[0].last),
-        ("not_synced", 2, day("2026-11-24"))
+        (readiness[0].reason, readiness[0].days, readiness[0].last),
+        (GapReason::NotSynced, 2, day("2026-11-24"))
     );
 }
 
@@ -347,7 +351,7 @@ fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_th
             .map(|gap| (gap.collection, gap.reason, gap.days, gap.last))
             .collect::<Vec<_>>()
     };
-    let expected = [("workout".to_owned(), "not_fetched".to_owned(), 12, day("2026-12-06"))];
+    let expected = [("workout".to_owned(), GapReason::NotFetched, 12, day("2026-12-06"))];
     assert_eq!(unseen(&store), expected);
     let read = Store::open_existing(store.path(), Arc::new(Catalog::bundled())).unwrap();
     assert_eq!(unseen(&read), expected, "also where nothing may be written");
@@ -481,10 +485,10 @@ fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let windows = [
-        window("sleep", "2026-01-01", Reason::History),
-        window("sleep", "2026-01-02", Reason::History),
-        window("sleep", "2026-01-03", Reason::Backfill),
-        window("workout", "2026-01-04", Reason::History),
+        window("sleep", "2026-01-01", WindowReason::History),
+        window("sleep", "2026-01-02", WindowReason::History),
+        window("sleep", "2026-01-03", WindowReason::Backfill),
+        window("workout", "2026-01-04", WindowReason::History),
     ];
     store.enqueue(&windows, now()).unwrap();
     for queued in store.waiting().unwrap().iter().filter(|queued| queued.window != windows[0]) {
@@ -507,18 +511,19 @@ fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_
 fn what_oura_refuses_waits_no_more_unless_a_person_asked_for_it_and_counts_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let asked_for = window("daily_spo2", "2026-01-03", Reason::Backfill);
-    let [trailing, history] = [Reason::Trailing, Reason::History]
+    let asked_for = window("daily_spo2", "2026-01-03", WindowReason::Backfill);
+    let [trailing, history] = [WindowReason::Trailing, WindowReason::History]
         .map(|reason| window("daily_spo2", "2026-01-02", reason));
     store.begin_run(1, super::Trigger::Manual, now()).unwrap();
     store
         .enqueue(
-            &[trailing, asked_for.clone(), window("sleep", "2026-01-02", Reason::History)],
+            &[trailing, asked_for.clone(), window("sleep", "2026-01-02", WindowReason::History)],
             now(),
         )
         .unwrap();
-    let refused =
-        store.refuse("daily_spo2", "scope_missing", "the scope spo2 is not granted").unwrap();
+    let refused = store
+        .refuse("daily_spo2", CollectionState::ScopeMissing, "the scope spo2 is not granted")
+        .unwrap();
     assert_eq!(refused, Refused { windows: 2, is_news: true });
     let waiting: Vec<Window> =
         store.waiting().unwrap().into_iter().map(|queued| queued.window).collect();
@@ -531,7 +536,7 @@ fn what_oura_refuses_waits_no_more_unless_a_person_asked_for_it_and_counts_nowhe
     assert_eq!(store.last_run().unwrap().unwrap().windows, 1);
     assert!(
         !store
-            .refuse("daily_spo2", "scope_missing", "the scope spo2 is not granted")
+            .refuse("daily_spo2", CollectionState::ScopeMissing, "the scope spo2 is not granted")
             .unwrap()
             .is_news
     );
@@ -689,7 +694,7 @@ fn a_window_is_cut_into_pieces_that_are_as_much_to_blame() {
         collection: "sleep".to_owned(),
         from: day("2026-01-01"),
         to: day("2026-01-05"),
-        reason: Reason::History,
+        reason: WindowReason::History,
     };
     store.enqueue(&[window], now()).unwrap();
     store.fail_window(&store.waiting().unwrap()[0], true, "Oura answers 500").unwrap();

@@ -12,7 +12,7 @@ use super::planner::{PADDING, SyncScope, is_near, plan};
 use crate::blocking::blocking;
 use crate::catalog::{Collection, Style};
 use crate::oura::{Client, FetchError, Range};
-use crate::store::{QueuedWindow, RunEnd, Store, StoreError, Window, WriteStats};
+use crate::store::{CollectionState, QueuedWindow, RunEnd, Store, StoreError, Window, WriteStats};
 use crate::time::{Clock, Day, Instant, Tz};
 
 /// Windows under way at once. One rate budget lies behind them all.
@@ -74,7 +74,7 @@ enum WindowError {
 /// What a failed fetch means for the rest of the run.
 enum FailureAction {
     /// Oura refuses this collection: it rests until the next run, in this state, and the others go on.
-    Rest(&'static str),
+    Rest(CollectionState),
     /// The collection rests; once several have fared so in a row, nothing else would fare better.
     RestOrStop,
     /// As [`FailureAction::RestOrStop`], but it may be this window alone, if it has failed before.
@@ -87,20 +87,17 @@ enum FailureAction {
 
 fn failure_action(error: &FetchError) -> FailureAction {
     match error {
-        FetchError::ScopeMissing { .. } => FailureAction::Rest("scope_missing"),
-        FetchError::MembershipEnded { .. } => FailureAction::Rest("membership_ended"),
-        FetchError::Forbidden { .. } => FailureAction::Rest("forbidden"),
-        FetchError::NotAvailable => FailureAction::Rest("not_available"),
-        FetchError::AppTooOld => FailureAction::Rest("app_too_old"),
+        FetchError::ScopeMissing { .. } => FailureAction::Rest(CollectionState::ScopeMissing),
+        FetchError::MembershipEnded { .. } => FailureAction::Rest(CollectionState::MembershipEnded),
+        FetchError::Forbidden { .. } => FailureAction::Rest(CollectionState::Forbidden),
+        FetchError::NotAvailable => FailureAction::Rest(CollectionState::NotAvailable),
+        FetchError::AppTooOld => FailureAction::Rest(CollectionState::AppTooOld),
         FetchError::Rejected { .. } => FailureAction::Shorten,
         FetchError::RateLimited | FetchError::Network { .. } => FailureAction::RestOrStop,
         FetchError::Server { .. } | FetchError::Malformed { .. } => FailureAction::Doubtful,
         FetchError::Login(_) => FailureAction::Stop,
     }
 }
-
-/// The state of a collection that rests because something went wrong, not because Oura refuses it.
-const IN_ERROR: &str = "error";
 
 /// So many collections that go wrong one after the other, with nothing well in between, are an outage: half of them, since a few that are
 /// broken must not keep the others from their turn. The rate limit is the same for all.
@@ -323,7 +320,7 @@ impl Executor {
         let window_at_fault = !matches!(failure_action, FailureAction::RestOrStop);
         // What is to blame is halved, down to the day that cannot be had, and the rest of its collection goes on without it.
         match window_at_fault && state.is_suspect(queued) {
-            false => drop(state.resting.insert(window.collection.clone(), IN_ERROR)),
+            false => drop(state.resting.insert(window.collection.clone(), CollectionState::Error)),
             true if window.days() > 1 => {
                 log(false);
                 let (halved, half, now) = (queued.clone(), half(window.days()), self.clock.now());
@@ -441,7 +438,7 @@ struct RunState {
     /// Windows that are in the store.
     done: Vec<Window>,
     /// Collections that rest until the next run, and in which state.
-    resting: BTreeMap<String, &'static str>,
+    resting: BTreeMap<String, CollectionState>,
     /// Windows that cannot be had in this run, while the rest of their collection goes on.
     set_aside: HashSet<i64>,
     /// Collections whose windows have been cut in the store since they were read from it.
@@ -483,13 +480,13 @@ impl RunState {
     }
 
     fn is_refused(&self, collection: &str) -> bool {
-        self.resting.get(collection).is_some_and(|state| *state != IN_ERROR)
+        self.resting.get(collection).is_some_and(|state| *state != CollectionState::Error)
     }
 
     /// Whether it waits because something went wrong: what Oura refuses is not missing.
     fn is_missing(&self, queued: &QueuedWindow) -> bool {
         self.set_aside.contains(&queued.id)
-            || self.resting.get(&queued.window.collection) == Some(&IN_ERROR)
+            || self.resting.get(&queued.window.collection) == Some(&CollectionState::Error)
     }
 
     fn went_well(&mut self, window: Window) {

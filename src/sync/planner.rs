@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalog::{Catalog, Collection, Style};
-use crate::store::{Reason, SyncState, Window, settled_through};
+use crate::store::{SyncState, Window, WindowReason, settled_through};
 use crate::time::Day;
 
 /// No ring is older: nothing is asked for before the year in which the first one came.
@@ -58,7 +58,7 @@ pub fn plan(catalog: &Catalog, held: &SyncState, scope: &SyncScope) -> Vec<Windo
         let taken = || held.claimed.iter().filter(|window| window.collection == collection.name);
         if has_no_days(collection) {
             if taken().next().is_none() && !held.fresh.contains(&collection.name) {
-                windows.push(window(collection, scope.today, scope.today, Reason::Trailing));
+                windows.push(window(collection, scope.today, scope.today, WindowReason::Trailing));
             }
             continue;
         }
@@ -72,14 +72,19 @@ pub fn plan(catalog: &Catalog, held: &SyncState, scope: &SyncScope) -> Vec<Windo
             .flat_map(|gap| pieces(gap, held.unfetchable.get(&collection.name)));
         for (from, to) in pieces.collect::<Vec<_>>().into_iter().rev() {
             if to >= trailing_from {
-                windows.extend(chunks(collection, from.max(trailing_from), to, Reason::Trailing));
+                windows.extend(chunks(
+                    collection,
+                    from.max(trailing_from),
+                    to,
+                    WindowReason::Trailing,
+                ));
             }
             if from < trailing_from {
                 windows.extend(chunks(
                     collection,
                     from,
                     to.min(trailing_from.plus(-1)),
-                    Reason::History,
+                    WindowReason::History,
                 ));
             }
         }
@@ -97,8 +102,8 @@ pub fn backfill(catalog: &Catalog, from: Day, to: Day, collections: &[String]) -
     let wanted = catalog.collections.iter().filter(|collection| scope.wants(collection));
     wanted
         .flat_map(|collection| match has_no_days(collection) {
-            true => vec![window(collection, to, to, Reason::Backfill)],
-            false => chunks(collection, from, to, Reason::Backfill),
+            true => vec![window(collection, to, to, WindowReason::Backfill)],
+            false => chunks(collection, from, to, WindowReason::Backfill),
         })
         .collect()
 }
@@ -112,12 +117,12 @@ fn has_no_days(collection: &Collection) -> bool {
     matches!(collection.style, Style::TokenOnly | Style::Singleton)
 }
 
-fn window(collection: &Collection, from: Day, to: Day, reason: Reason) -> Window {
+fn window(collection: &Collection, from: Day, to: Day, reason: WindowReason) -> Window {
     Window { collection: collection.name.clone(), from, to, reason }
 }
 
 /// `from..=to` in pieces no longer than the collection allows, newest first.
-fn chunks(collection: &Collection, from: Day, to: Day, reason: Reason) -> Vec<Window> {
+fn chunks(collection: &Collection, from: Day, to: Day, reason: WindowReason) -> Vec<Window> {
     let length = i64::from(collection.max_window_days.max(1));
     let count = (from.until(to) + length) / length;
     (0..count)
@@ -199,7 +204,7 @@ mod tests {
             collection: "sleep".to_owned(),
             from: day(from),
             to: day(to),
-            reason: Reason::History,
+            reason: WindowReason::History,
         };
         SyncState {
             complete: BTreeMap::from([(
@@ -219,10 +224,10 @@ mod tests {
             .map(|window| (window.reason, day(0).until(window.from), day(0).until(window.to)))
             .collect();
         let expected = [
-            (Reason::Trailing, -6, 0),
-            (Reason::History, -96, -7),
-            (Reason::History, -186, -97),
-            (Reason::History, -200, -187),
+            (WindowReason::Trailing, -6, 0),
+            (WindowReason::History, -96, -7),
+            (WindowReason::History, -186, -97),
+            (WindowReason::History, -200, -187),
         ];
         assert_eq!(seen, expected);
     }
@@ -233,7 +238,7 @@ mod tests {
         assert_eq!(windows.len(), 1);
         assert_eq!(
             (windows[0].reason, windows[0].from, windows[0].to),
-            (Reason::Trailing, day(-6), day(0))
+            (WindowReason::Trailing, day(-6), day(0))
         );
     }
 
@@ -246,7 +251,7 @@ mod tests {
             .iter()
             .map(|window| (window.reason, day(0).until(window.from), day(0).until(window.to)))
             .collect();
-        assert_eq!(seen, [(Reason::Trailing, -30, 0)]);
+        assert_eq!(seen, [(WindowReason::Trailing, -30, 0)]);
     }
 
     #[test]
@@ -288,7 +293,7 @@ mod tests {
             collection: "sleep".to_owned(),
             from: day(-39),
             to: day(-7),
-            reason: Reason::History
+            reason: WindowReason::History
         }));
     }
 

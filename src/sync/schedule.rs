@@ -1,16 +1,16 @@
 //! When syncs happen: on request, and by themselves at an interval; one at a time.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Timelike;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::executor::{Executor, Progress};
 use crate::blocking::blocking;
-use crate::lock::lock;
-use crate::store::{RunEnd, StoreError, Trigger};
+use crate::store::{RunEnd, RunState, StoreError, Trigger};
 use crate::time::{Clock, Day, Instant, Tz};
 
 /// The pause after a first failure, in seconds; it doubles with each further one, up to [`LONGEST`] intervals.
@@ -143,20 +143,20 @@ impl Sync {
     }
 
     pub fn is_running(&self) -> bool {
-        let mut runs = lock(&self.shared.runs);
+        let mut runs = self.shared.runs.lock();
         self.shared.move_on(&mut runs);
         runs.wanted.is_some()
     }
 
     /// When the schedule will start the next sync.
     pub fn next(&self) -> Option<Instant> {
-        *lock(&self.shared.next)
+        *self.shared.next.lock()
     }
 
     /// Ends the sync under way once what is being stored is stored, and the schedule.
     pub async fn stop(&self) {
         self.shared.stop.send_replace(true);
-        let task = lock(&self.task).take();
+        let task = self.task.lock().take();
         if let Some(task) = task {
             // A fault in the task is in the log already.
             let _ = task.await;
@@ -172,7 +172,7 @@ impl Drop for Sync {
 
 impl Shared {
     fn request(&self, trigger: Trigger) -> i64 {
-        let mut runs = lock(&self.runs);
+        let mut runs = self.runs.lock();
         self.move_on(&mut runs);
         let run = runs.want(trigger);
         self.announce(&runs);
@@ -226,7 +226,7 @@ impl Shared {
         let mut stop = self.stop.subscribe();
         let mut failures = 0;
         loop {
-            let wanted = lock(&self.runs).begin();
+            let wanted = self.runs.lock().begin();
             if let Some((run, trigger)) = wanted {
                 let end = self.go(run, trigger, &stop).await;
                 failures = if matches!(end, RunEnd::Failed(_)) || self.reached_nothing() {
@@ -235,12 +235,12 @@ impl Shared {
                     0
                 };
                 tracing::info!(run, end = ?end, "sync ended");
-                self.move_on(&mut lock(&self.runs));
+                self.move_on(&mut self.runs.lock());
             }
             if *stop.borrow() {
                 return;
             }
-            if lock(&self.runs).wanted.is_some() {
+            if self.runs.lock().wanted.is_some() {
                 continue;
             }
             let pause = Arc::clone(&self).pause(failures).await;
@@ -281,7 +281,7 @@ impl Shared {
             // Counted from now, when it ended or could not even begin: its start may be long ago.
             _ if failures > 0 => Some(now),
             // A run that was cut off goes on at once.
-            Some(run) if run.state != "interrupted" => Some(run.started_at),
+            Some(run) if run.state != RunState::Interrupted => Some(run.started_at),
             _ => None,
         };
         // A last run in the future: the clock was set back.
@@ -290,7 +290,7 @@ impl Shared {
         let pause = Duration::from_secs_f64(
             (due.0 - now.0) as f64 + if from.is_some() { jitter } else { 0.0 },
         );
-        *lock(&self.next) = Some(now.plus(pause.as_secs() as i64));
+        *self.next.lock() = Some(now.plus(pause.as_secs() as i64));
         pause
     }
 }

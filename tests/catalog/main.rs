@@ -1,7 +1,7 @@
 //! The catalogue at its door: every known version of Oura's OpenAPI document, and documents of every kind of oddness.
 
 mod commands;
-#[path = "../common/mod.rs"]
+#[path = "../integration/common/mod.rs"]
 mod common;
 mod documents;
 mod robustness;

@@ -10,7 +10,9 @@ import { selectors } from './selectors';
 
 jest.mock('@grafana/ui', () => ({
   ...jest.requireActual('@grafana/ui'),
-  CodeEditor: ({ value }: { value: string }) => <textarea aria-label="Statement" defaultValue={value} />,
+  CodeEditor: ({ value }: { value: string }) => (
+    <textarea aria-label="Statement" defaultValue={value} />
+  ),
 }));
 
 async function open(query: Partial<OuraQuery>) {

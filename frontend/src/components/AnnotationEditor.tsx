@@ -40,17 +40,30 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
   );
 
   if (queryType !== 'annotations') {
-    return <SqlQueryEditor query={query} schema={schema} onChange={onChange} onRunQuery={onRunQuery} lead={type} />;
+    return (
+      <SqlQueryEditor
+        query={query}
+        schema={schema}
+        onChange={onChange}
+        onRunQuery={onRunQuery}
+        lead={type}
+      />
+    );
   }
   return (
     <Stack direction="column" gap={1}>
       {type}
-      <Field label="Events" description="None are all." htmlFor={selectors.annotation.kinds} noMargin>
+      <Field
+        label="Events"
+        description="None are all."
+        htmlFor={selectors.annotation.kinds}
+        noMargin
+      >
         <MultiCombobox
           id={selectors.annotation.kinds}
           data-testid={selectors.annotation.kinds}
           placeholder="All"
-          options={schema?.annotations.map(eventOption) ?? []}
+          options={schema?.annotations.map(toEventOption) ?? []}
           value={schema ? kinds : []}
           width={60}
           isClearable
@@ -62,7 +75,7 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
 }
 
 /** `rest_mode` as *Rest mode*. */
-function eventOption({ name, description }: SchemaAnnotation): ComboboxOption {
+function toEventOption({ name, description }: SchemaAnnotation): ComboboxOption {
   const words = name.replaceAll('_', ' ');
   return { value: name, label: words.charAt(0).toUpperCase() + words.slice(1), description };
 }

@@ -1,9 +1,16 @@
 import { css } from '@emotion/css';
-import { Badge, type BadgeColor, type CellProps, type Column, InteractiveTable, Text } from '@grafana/ui';
+import {
+  Badge,
+  type BadgeColor,
+  type CellProps,
+  type Column,
+  InteractiveTable,
+  Text,
+} from '@grafana/ui';
 import React from 'react';
 
 import type { CollectionStatus } from '../types';
-import { sentence } from '../words';
+import { capitalize } from '../format';
 import { selectors } from './selectors';
 
 /** The states a collection can be in; one that is not here is shown as it is called. */
@@ -46,16 +53,25 @@ export function CollectionTable({ collections }: { collections: CollectionStatus
 
 function days({ row }: CellProps<CollectionStatus>) {
   const { firstDay, lastDay } = row.original;
-  return <span className={styles.onOneLine}>{firstDay && lastDay ? `${firstDay} – ${lastDay}` : '–'}</span>;
+  return (
+    <span className={styles.onOneLine}>
+      {firstDay && lastDay ? `${firstDay} – ${lastDay}` : '–'}
+    </span>
+  );
 }
 
 function state({ value }: CellProps<CollectionStatus, string>) {
-  return <Badge className={styles.onOneLine} {...(STATES[value] ?? { text: value, color: 'darkgrey' })} />;
+  return (
+    <Badge
+      className={styles.onOneLine}
+      {...(STATES[value] ?? { text: value, color: 'darkgrey' })}
+    />
+  );
 }
 
 function why({ row }: CellProps<CollectionStatus>) {
   const { reason, summary } = row.original;
-  return reason ? sentence(reason) : <Text color="secondary">{sentence(summary)}</Text>;
+  return reason ? capitalize(reason) : <Text color="secondary">{capitalize(summary)}</Text>;
 }
 
 const styles = { onOneLine: css({ whiteSpace: 'nowrap' }) };

@@ -1,17 +1,22 @@
 import type { DataSourceSettings } from '@grafana/data';
-import { type BackendSrv, type BackendSrvRequest, locationService, setBackendSrv } from '@grafana/runtime';
+import {
+  type BackendSrv,
+  type BackendSrvRequest,
+  locationService,
+  setBackendSrv,
+} from '@grafana/runtime';
 import { act, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import React, { useState } from 'react';
 import { of, throwError } from 'rxjs';
 
-import { leaveFor, redirectOf } from '../navigation';
+import { navigateTo, getRedirect } from '../navigation';
 import { SCOPES } from '../scopes';
 import type { OuraOptions, OuraSecrets, Status } from '../types';
 import { ConfigEditor } from './ConfigEditor';
 import { selectors } from './selectors';
 
-jest.mock('../navigation', () => ({ redirectOf: jest.fn(), leaveFor: jest.fn() }));
+jest.mock('../navigation', () => ({ getRedirect: jest.fn(), navigateTo: jest.fn() }));
 
 type Options = DataSourceSettings<OuraOptions, OuraSecrets>;
 
@@ -82,12 +87,16 @@ function backend(answers: Record<string, unknown>) {
     return answer instanceof Refusal ? throwError(() => answer) : of({ data: answer });
   });
   const put = jest.fn((_url: string, options: Options) =>
-    Promise.resolve({ datasource: { ...options, version: 2, secureJsonFields: { clientSecret: true } } })
+    Promise.resolve({
+      datasource: { ...options, version: 2, secureJsonFields: { clientSecret: true } },
+    })
   );
   setBackendSrv({ fetch, put } as unknown as BackendSrv);
 
-  const posted = (path: string) => fetch.mock.calls.filter(([r]) => r.url === RESOURCES + path).map(([r]) => r.data);
-  const headers = (path: string) => fetch.mock.calls.find(([r]) => r.url === RESOURCES + path)?.[0].headers;
+  const posted = (path: string) =>
+    fetch.mock.calls.filter(([r]) => r.url === RESOURCES + path).map(([r]) => r.data);
+  const headers = (path: string) =>
+    fetch.mock.calls.find(([r]) => r.url === RESOURCES + path)?.[0].headers;
   return { posted, headers, put };
 }
 
@@ -108,21 +117,24 @@ const address = () => locationService.getLocation().pathname + locationService.g
 
 beforeEach(() => {
   locationService.push(PAGE);
-  jest.mocked(leaveFor).mockClear();
-  jest.mocked(redirectOf).mockReturnValue({ uri: `http://localhost${PAGE}`, comesBack: true });
+  jest.mocked(navigateTo).mockClear();
+  jest.mocked(getRedirect).mockReturnValue({ uri: `http://localhost${PAGE}`, returnsHere: true });
 });
 
 describe('connecting', () => {
   it("sends the person to Oura's login, with this page as the address to come back to", async () => {
     const { posted, put } = backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: '2026-01-01T00:10:00Z' },
+      'POST /oauth/start': {
+        authorizeUrl: 'https://oura.example/authorize',
+        expiresAt: '2026-01-01T00:10:00Z',
+      },
     });
     render(<Page />);
 
     await userEvent.click(await screen.findByText('Connect'));
 
-    await waitFor(() => expect(leaveFor).toHaveBeenCalledWith('https://oura.example/authorize'));
+    await waitFor(() => expect(navigateTo).toHaveBeenCalledWith('https://oura.example/authorize'));
     expect(posted('/oauth/start')).toEqual([{ redirectUri: `http://localhost${PAGE}` }]);
     expect(put).not.toHaveBeenCalled();
   });
@@ -130,14 +142,17 @@ describe('connecting', () => {
   it('saves what was typed first, and has Grafana use it at once', async () => {
     const { headers, put } = backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: '2026-01-01T00:10:00Z' },
+      'POST /oauth/start': {
+        authorizeUrl: 'https://oura.example/authorize',
+        expiresAt: '2026-01-01T00:10:00Z',
+      },
     });
     render(<Page />);
 
     fireEvent.change(screen.getByTestId(config.clientId), { target: { value: 'another' } });
     await userEvent.click(await screen.findByText('Save and connect'));
 
-    await waitFor(() => expect(leaveFor).toHaveBeenCalled());
+    await waitFor(() => expect(navigateTo).toHaveBeenCalled());
     expect(put.mock.calls[0][1].jsonData.clientId).toBe('another');
     expect(headers('/oauth/start')).toEqual({ 'X-Grafana-NoCache': 'true' });
   });
@@ -157,7 +172,11 @@ describe('connecting', () => {
     backend({
       'GET /status': NOT_CONNECTED,
       'POST /oauth/start': new Refusal(403, {
-        error: { code: 'forbidden', message: 'Only an admin may connect.', hint: 'Ask an admin of this organisation.' },
+        error: {
+          code: 'forbidden',
+          message: 'Only an admin may connect.',
+          hint: 'Ask an admin of this organisation.',
+        },
       }),
     });
     render(<Page />);
@@ -166,14 +185,17 @@ describe('connecting', () => {
 
     expect(await screen.findByText('Only an admin may connect.')).toBeInTheDocument();
     expect(screen.getByText('Ask an admin of this organisation.')).toBeInTheDocument();
-    expect(leaveFor).not.toHaveBeenCalled();
+    expect(navigateTo).not.toHaveBeenCalled();
   });
 });
 
 describe("coming back from Oura's login", () => {
   it('hands code and state to the backend and takes them out of the address', async () => {
     locationService.push(`${PAGE}?code=c0de&state=st4te&scope=daily&page=settings`);
-    const { posted } = backend({ 'GET /status': SYNCING, 'POST /oauth/callback': { state: 'connected' } });
+    const { posted } = backend({
+      'GET /status': SYNCING,
+      'POST /oauth/callback': { state: 'connected' },
+    });
     render(<Page />);
 
     expect(await screen.findByText('Connected')).toBeInTheDocument();
@@ -183,7 +205,10 @@ describe("coming back from Oura's login", () => {
 
   it('uses an answer once', async () => {
     locationService.push(`${PAGE}?code=c0de&state=st4te`);
-    const { posted } = backend({ 'GET /status': SYNCING, 'POST /oauth/callback': { state: 'connected' } });
+    const { posted } = backend({
+      'GET /status': SYNCING,
+      'POST /oauth/callback': { state: 'connected' },
+    });
     const { unmount } = render(<Page />);
     await screen.findByText('Connected');
     unmount();
@@ -198,7 +223,11 @@ describe("coming back from Oura's login", () => {
     backend({
       'GET /status': NOT_CONNECTED,
       'POST /oauth/callback': new Refusal(400, {
-        error: { code: 'expired_state', message: 'The login took too long.', hint: 'Press Connect again.' },
+        error: {
+          code: 'expired_state',
+          message: 'The login took too long.',
+          hint: 'Press Connect again.',
+        },
       }),
     });
     render(<Page />);
@@ -212,7 +241,11 @@ describe("coming back from Oura's login", () => {
     const { posted } = backend({
       'GET /status': NOT_CONNECTED,
       'POST /oauth/callback': new Refusal(400, {
-        error: { code: 'consent_cancelled', message: 'the consent at Oura was cancelled', hint: 'Press Connect.' },
+        error: {
+          code: 'consent_cancelled',
+          message: 'the consent at Oura was cancelled',
+          hint: 'Press Connect.',
+        },
       }),
     });
     render(<Page />);
@@ -231,7 +264,10 @@ describe('when Oura could not send the browser back', () => {
   const pasted = `https://grafana.example${PAGE}?code=c0de&state=st4te&scope=daily`;
 
   it('the pasted address finishes the login', async () => {
-    const { posted } = backend({ 'GET /status': NOT_CONNECTED, 'POST /oauth/callback': { state: 'connected' } });
+    const { posted } = backend({
+      'GET /status': NOT_CONNECTED,
+      'POST /oauth/callback': { state: 'connected' },
+    });
     render(<Page />);
 
     await userEvent.click(await screen.findByText('The browser did not come back?'));
@@ -241,27 +277,32 @@ describe('when Oura could not send the browser back', () => {
     expect(posted('/oauth/callback')).toEqual([{ code: 'c0de', state: 'st4te' }]);
   });
 
-  it.each(['an apple a day', `https://grafana.example${PAGE}`, `https://grafana.example${PAGE}?code=c0de`])(
-    'what carries no answer is not taken: %p',
-    async (text) => {
-      const { posted } = backend({ 'GET /status': NOT_CONNECTED });
-      render(<Page />);
+  it.each([
+    'an apple a day',
+    `https://grafana.example${PAGE}`,
+    `https://grafana.example${PAGE}?code=c0de`,
+  ])('what carries no answer is not taken: %p', async (text) => {
+    const { posted } = backend({ 'GET /status': NOT_CONNECTED });
+    render(<Page />);
 
-      await userEvent.click(await screen.findByText('The browser did not come back?'));
-      expect(screen.queryByText(/There is no code with its state/)).not.toBeInTheDocument();
-      await paste(text);
+    await userEvent.click(await screen.findByText('The browser did not come back?'));
+    expect(screen.queryByText(/There is no code with its state/)).not.toBeInTheDocument();
+    await paste(text);
 
-      expect(screen.getByText(/There is no code with its state/)).toBeInTheDocument();
-      expect(screen.getByTestId(config.finish)).toBeDisabled();
-      expect(posted('/oauth/callback')).toEqual([]);
-    }
-  );
+    expect(screen.getByText(/There is no code with its state/)).toBeInTheDocument();
+    expect(screen.getByTestId(config.finish)).toBeDisabled();
+    expect(posted('/oauth/callback')).toEqual([]);
+  });
 
   it('a refused consent is handed over like any answer', async () => {
     const { posted } = backend({
       'GET /status': NOT_CONNECTED,
       'POST /oauth/callback': new Refusal(400, {
-        error: { code: 'consent_cancelled', message: 'the consent at Oura was cancelled', hint: 'Press Connect.' },
+        error: {
+          code: 'consent_cancelled',
+          message: 'the consent at Oura was cancelled',
+          hint: 'Press Connect.',
+        },
       }),
     });
     render(<Page />);
@@ -278,7 +319,11 @@ describe('when Oura could not send the browser back', () => {
     backend({
       'GET /status': NOT_CONNECTED,
       'POST /oauth/callback': new Refusal(400, {
-        error: { code: 'unknown_state', message: 'this login was not begun here', hint: 'Press Connect again.' },
+        error: {
+          code: 'unknown_state',
+          message: 'this login was not begun here',
+          hint: 'Press Connect again.',
+        },
       }),
     });
     render(<Page />);
@@ -292,11 +337,18 @@ describe('when Oura could not send the browser back', () => {
   });
 
   it('what was said of it is gone with the next login', async () => {
-    jest.mocked(redirectOf).mockReturnValue({ uri: `http://localhost:3000${PAGE}`, comesBack: false });
+    jest
+      .mocked(getRedirect)
+      .mockReturnValue({ uri: `http://localhost:3000${PAGE}`, returnsHere: false });
     backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: '2026-01-01T00:10:00Z' },
-      'POST /oauth/callback': new Refusal(400, { error: { code: 'unknown_state', message: 'not begun here' } }),
+      'POST /oauth/start': {
+        authorizeUrl: 'https://oura.example/authorize',
+        expiresAt: '2026-01-01T00:10:00Z',
+      },
+      'POST /oauth/callback': new Refusal(400, {
+        error: { code: 'unknown_state', message: 'not begun here' },
+      }),
     });
     render(<Page />);
 
@@ -311,10 +363,15 @@ describe('when Oura could not send the browser back', () => {
   });
 
   it('because Grafana has an address that Oura refuses, the login opens beside this page', async () => {
-    jest.mocked(redirectOf).mockReturnValue({ uri: `http://localhost:3000${PAGE}`, comesBack: false });
+    jest
+      .mocked(getRedirect)
+      .mockReturnValue({ uri: `http://localhost:3000${PAGE}`, returnsHere: false });
     const { posted } = backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: '2026-01-01T00:10:00Z' },
+      'POST /oauth/start': {
+        authorizeUrl: 'https://oura.example/authorize',
+        expiresAt: '2026-01-01T00:10:00Z',
+      },
     });
     render(<Page />);
     expect(screen.getByDisplayValue(`http://localhost:3000${PAGE}`)).toBeInTheDocument();
@@ -327,7 +384,7 @@ describe('when Oura could not send the browser back', () => {
     );
     expect(screen.getByTestId(config.paste)).toBeInTheDocument();
     expect(posted('/oauth/start')).toEqual([{ redirectUri: `http://localhost:3000${PAGE}` }]);
-    expect(leaveFor).not.toHaveBeenCalled();
+    expect(navigateTo).not.toHaveBeenCalled();
   });
 });
 
@@ -337,7 +394,9 @@ describe('a connected account', () => {
     render(<Page />);
 
     expect(await screen.findByRole('progressbar')).toHaveAttribute('aria-valuenow', '42');
-    expect(screen.getByText('Syncing: 42 %, 1,234 documents so far, about 4 minutes left')).toBeInTheDocument();
+    expect(
+      screen.getByText('Syncing: 42 %, 1,234 documents so far, about 4 minutes left')
+    ).toBeInTheDocument();
     const table = within(screen.getByTestId(config.collections));
     expect(table.getByText('2023-01-01 – 2025-12-31')).toBeInTheDocument();
     expect(table.getByText('Permission missing')).toBeInTheDocument();
@@ -356,7 +415,7 @@ describe('a connected account', () => {
     expect(await screen.findByText(words)).toBeInTheDocument();
   });
 
-  it('says what Oura granted, where Oura said so', async () => {
+  it('says what Oura describeScopes, where Oura said so', async () => {
     backend({ 'GET /status': { ...SYNCING, scopes: SCOPES.slice(1).map(({ scope }) => scope) } });
     const { unmount } = render(<Page />);
     expect(await screen.findByText('Without permission for: E-mail address')).toBeInTheDocument();
@@ -388,7 +447,12 @@ describe('a connected account', () => {
 
   it('says once why a login that is over ended the last sync', async () => {
     const reason = 'the login at Oura has ended';
-    const sync = { ...SYNCING.sync, running: false, failure: reason, nextSync: '2026-01-01T00:00:00Z' };
+    const sync = {
+      ...SYNCING.sync,
+      running: false,
+      failure: reason,
+      nextSync: '2026-01-01T00:00:00Z',
+    };
     backend({ 'GET /status': { ...SYNCING, state: 'reconnect_needed', reason, sync } });
     render(<Page />);
 
@@ -423,7 +487,9 @@ describe('a connected account', () => {
     await userEvent.click(await screen.findByTestId(config.disconnect));
     expect(posted('/oauth/disconnect')).toHaveLength(0);
 
-    await userEvent.click(within(await screen.findByRole('dialog')).getByRole('button', { name: 'Disconnect' }));
+    await userEvent.click(
+      within(await screen.findByRole('dialog')).getByRole('button', { name: 'Disconnect' })
+    );
     await waitFor(() => expect(posted('/oauth/disconnect')).toHaveLength(1));
     expect(submit).not.toHaveBeenCalled();
   });
@@ -457,7 +523,9 @@ describe('settings', () => {
       'GET /status': NOT_CONNECTED,
       'POST /oauth/start': { authorizeUrl: 'x', expiresAt: '2026-01-01T00:10:00Z' },
     });
-    render(<Page options={{ ...OPTIONS, jsonData: { ...OPTIONS.jsonData, scopes: 'daily spo2' } }} />);
+    render(
+      <Page options={{ ...OPTIONS, jsonData: { ...OPTIONS.jsonData, scopes: 'daily spo2' } }} />
+    );
     await userEvent.click(screen.getByText('Sync settings'));
 
     const permissions = within(screen.getByTestId(config.scopes));

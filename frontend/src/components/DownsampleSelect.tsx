@@ -3,8 +3,12 @@ import React from 'react';
 
 import type { Downsample } from '../types';
 
-const WAYS: Array<ComboboxOption<Downsample>> = [
-  { value: 'auto', label: 'Auto', description: 'Lowest and highest, where there are far too many points' },
+const OPTIONS: Array<ComboboxOption<Downsample>> = [
+  {
+    value: 'auto',
+    label: 'Auto',
+    description: 'Lowest and highest, where there are far too many points',
+  },
   { value: 'off', label: 'Off', description: 'Every point' },
   { value: 'minmax', label: 'Min–max', description: 'The lowest and the highest of each stretch' },
   { value: 'lttb', label: 'LTTB', description: 'The points that keep the line’s shape' },
@@ -23,7 +27,7 @@ export function DownsampleSelect({ id, value, onChange }: Props) {
       id={id}
       data-testid={id}
       width={18}
-      options={WAYS}
+      options={OPTIONS}
       value={value}
       onChange={(chosen) => onChange(chosen.value)}
     />

@@ -13,30 +13,53 @@ import { selectors } from './selectors';
 jest.mock('@grafana/ui', () => ({
   ...jest.requireActual('@grafana/ui'),
   CodeEditor: ({ value, onBlur }: { value: string; onBlur: (text: string) => void }) => (
-    <textarea aria-label="Statement" defaultValue={value} onBlur={(event) => onBlur(event.currentTarget.value)} />
+    <textarea
+      aria-label="Statement"
+      defaultValue={value}
+      onBlur={(event) => onBlur(event.currentTarget.value)}
+    />
   ),
 }));
 
-beforeAll(() => setTemplateSrv({ getVariables: () => [{ name: 'metric' }] } as unknown as TemplateSrv));
+beforeAll(() =>
+  setTemplateSrv({ getVariables: () => [{ name: 'metric' }] } as unknown as TemplateSrv)
+);
 
-async function open(query: Partial<OuraQuery> = {}, frame: Partial<DataFrame> = {}, schema = Promise.resolve(SCHEMA)) {
+async function open(
+  query: Partial<OuraQuery> = {},
+  frame: Partial<DataFrame> = {},
+  schema = Promise.resolve(SCHEMA)
+) {
   const onChange = jest.fn();
   const onRunQuery = jest.fn();
   const getValues = jest.fn(() => Promise.resolve(['awake', 'sleep']));
   const datasource = { getSchema: () => schema, getValues } as unknown as OuraDataSource;
-  const data = { series: [{ refId: 'A', fields: [], length: 0, ...frame }] } as unknown as PanelData;
+  const data = {
+    series: [{ refId: 'A', fields: [], length: 0, ...frame }],
+  } as unknown as PanelData;
 
   function Panel() {
     const [current, setCurrent] = useState({ refId: 'A', ...query } as OuraQuery);
     onChange.mockImplementation(setCurrent);
     return (
-      <QueryEditor datasource={datasource} query={current} data={data} onChange={onChange} onRunQuery={onRunQuery} />
+      <QueryEditor
+        datasource={datasource}
+        query={current}
+        data={data}
+        onChange={onChange}
+        onRunQuery={onRunQuery}
+      />
     );
   }
   await act(async () => {
     render(<Panel />);
   });
-  return { onChange, onRunQuery, getValues, changed: () => onChange.mock.lastCall?.[0] as OuraQuery };
+  return {
+    onChange,
+    onRunQuery,
+    getValues,
+    changed: () => onChange.mock.lastCall?.[0] as OuraQuery,
+  };
 }
 
 function leaveWith(sql: string) {
@@ -46,7 +69,11 @@ function leaveWith(sql: string) {
 }
 
 const SQL: Partial<OuraQuery> = { ...DEFAULT_SQL, queryType: 'sql' };
-const METRICS: Partial<OuraQuery> = { ...DEFAULT_METRICS, queryType: 'metrics', metrics: ['nights.average_hrv'] };
+const METRICS: Partial<OuraQuery> = {
+  ...DEFAULT_METRICS,
+  queryType: 'metrics',
+  metrics: ['nights.average_hrv'],
+};
 
 describe('SQL', () => {
   it('is what a query without a type is', async () => {
@@ -74,7 +101,13 @@ describe('SQL', () => {
     const { onChange, onRunQuery } = await open({ ...SQL, rawSql: 'SELECT ?1', params: [7] });
     await userEvent.click(screen.getByRole('radio', { name: 'Table' }));
 
-    expect(onChange).toHaveBeenCalledWith({ ...SQL, refId: 'A', rawSql: 'SELECT ?1', params: [7], format: 'table' });
+    expect(onChange).toHaveBeenCalledWith({
+      ...SQL,
+      refId: 'A',
+      rawSql: 'SELECT ?1',
+      params: [7],
+      format: 'table',
+    });
     expect(onRunQuery).toHaveBeenCalledTimes(1);
   });
 
@@ -122,15 +155,20 @@ describe('leaving SQL for the builder', () => {
     expect(screen.queryByRole('dialog')).not.toBeInTheDocument();
   });
 
-  it.each([undefined, '', DEFAULT_SQL.rawSql])('asks nothing when nobody wrote it: %p', async (rawSql) => {
-    const { changed } = await open({ ...METRICS, queryType: 'sql', rawSql });
-    await leave();
+  it.each([undefined, '', DEFAULT_SQL.rawSql])(
+    'asks nothing when nobody wrote it: %p',
+    async (rawSql) => {
+      const { changed } = await open({ ...METRICS, queryType: 'sql', rawSql });
+      await leave();
 
-    expect(changed().queryType).toBe('metrics');
-  });
+      expect(changed().queryType).toBe('metrics');
+    }
+  );
 
   it('asks nothing when it is still the SQL that the builder made', async () => {
-    const { changed } = await open(METRICS, { meta: { custom: { rawSql: 'SELECT time, average_hrv FROM nights' } } });
+    const { changed } = await open(METRICS, {
+      meta: { custom: { rawSql: 'SELECT time, average_hrv FROM nights' } },
+    });
     await userEvent.click(screen.getByRole('radio', { name: 'SQL' }));
     await leave();
 
@@ -206,7 +244,13 @@ describe('the builder', () => {
     const { changed } = await open({ ...METRICS, rawSql: 'SELECT 1' }, { meta: { custom } });
     await userEvent.click(screen.getByRole('radio', { name: 'SQL' }));
 
-    expect(changed()).toEqual({ refId: 'A', ...METRICS, ...custom, queryType: 'sql', format: 'time_series' });
+    expect(changed()).toEqual({
+      refId: 'A',
+      ...METRICS,
+      ...custom,
+      queryType: 'sql',
+      format: 'time_series',
+    });
   });
 
   it('without an answer leaves the SQL as it was, and its own choice for the way back', async () => {
@@ -218,7 +262,11 @@ describe('the builder', () => {
 });
 
 describe('a filter', () => {
-  const filtered = (filter: Filter) => ({ ...METRICS, metrics: ['heartrate.bpm'], filters: [filter] });
+  const filtered = (filter: Filter) => ({
+    ...METRICS,
+    metrics: ['heartrate.bpm'],
+    filters: [filter],
+  });
 
   it('is about a column of the chosen metrics', async () => {
     const { changed } = await open({ ...METRICS, metrics: ['heartrate.bpm'] });

@@ -13,7 +13,7 @@ import {
   type QueryType,
   type SqlPart,
 } from '../types';
-import { Question } from './Question';
+import { ConfirmDialog } from './ConfirmDialog';
 import { SqlQueryEditor } from './SqlQueryEditor';
 import { MetricsBuilder } from './builder/MetricsBuilder';
 import { selectors } from './selectors';
@@ -33,7 +33,7 @@ export function QueryEditor({ query: given, datasource, data, onChange, onRunQue
   const [builderSql, setBuilderSql] = useState<string>();
 
   const toSql = () => {
-    const built = builtSql(query, data);
+    const built = readBuiltSql(query, data);
     setBuilderSql(built.rawSql);
     onChange({ ...query, ...built, queryType: 'sql' });
     onRunQuery();
@@ -73,16 +73,16 @@ export function QueryEditor({ query: given, datasource, data, onChange, onRunQue
           lead={type}
           withFormat
         />
-        <Question
+        <ConfirmDialog
           title="Back to the builder"
           isOpen={asking}
           answer="Go to the builder"
           onConfirm={toBuilder}
           onClose={() => setAsking(false)}
         >
-          The builder cannot read SQL: it goes on with what was chosen there last, and coming back from it brings its
-          own SQL in place of this. To keep what you wrote, copy it first.
-        </Question>
+          The builder cannot read SQL: it goes on with what was chosen there last, and coming back
+          from it brings its own SQL in place of this. To keep what you wrote, copy it first.
+        </ConfirmDialog>
       </>
     );
   }
@@ -107,7 +107,9 @@ function isNew({ queryType, rawSql }: OuraQuery): boolean {
 }
 
 /** The SQL that the builder's query was answered with, macros and all, for a person to go on from. */
-function builtSql({ refId }: OuraQuery, data?: PanelData): Partial<SqlPart> {
+function readBuiltSql({ refId }: OuraQuery, data?: PanelData): Partial<SqlPart> {
   const built = data?.series.find((frame) => frame.refId === refId)?.meta?.custom;
-  return built?.rawSql ? { rawSql: built.rawSql, params: built.params ?? [], format: 'time_series' } : {};
+  return built?.rawSql
+    ? { rawSql: built.rawSql, params: built.params ?? [], format: 'time_series' }
+    : {};
 }

@@ -45,7 +45,11 @@ export function SqlEditor({ sql, schema, onRun }: Props) {
       height={160}
       showLineNumbers
       showMiniMap={false}
-      monacoOptions={{ scrollBeyondLastLine: false, fixedOverflowWidgets: true, padding: { top: 6, bottom: 6 } }}
+      monacoOptions={{
+        scrollBeyondLastLine: false,
+        fixedOverflowWidgets: true,
+        padding: { top: 6, bottom: 6 },
+      }}
       onBlur={(text) => {
         if (text !== sql) {
           onRun(text);

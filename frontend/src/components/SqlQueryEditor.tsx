@@ -9,7 +9,11 @@ import { SqlEditor } from './SqlEditor';
 import { selectors } from './selectors';
 
 const FORMATS: Array<SelectableValue<Format>> = [
-  { label: 'Time series', value: 'time_series', description: 'A line per column; needs a column named time' },
+  {
+    label: 'Time series',
+    value: 'time_series',
+    description: 'A line per column; needs a column named time',
+  },
   { label: 'Table', value: 'table', description: 'Rows as they come' },
 ];
 
@@ -25,7 +29,14 @@ interface Props {
 }
 
 /** A query as SQL, with all that it may name at hand. */
-export function SqlQueryEditor({ query, schema, onChange, onRunQuery, lead, withFormat = false }: Props) {
+export function SqlQueryEditor({
+  query,
+  schema,
+  onChange,
+  onRunQuery,
+  lead,
+  withFormat = false,
+}: Props) {
   const [reference, setReference] = useState(false);
   const { rawSql, params, format, downsample } = { ...DEFAULT_SQL, ...query };
 

@@ -4,14 +4,14 @@ import { Alert, Stack, Text, useStyles2 } from '@grafana/ui';
 import React from 'react';
 
 import type { Status, SyncStatus } from '../types';
-import { sentence, timeLeft, whenSeen } from '../words';
+import { capitalize, formatTimeLeft, formatDayOrAge } from '../format';
 import { selectors } from './selectors';
 
 /** How far the sync has come or when it last ran, why it ended early, and which of Oura's specifications it follows. */
 export function SyncProgress({ status }: { status: Status }) {
   const { sync, state, reason, specification, specificationCheckedAt } = status;
   const { running, lastSync, nextSync, failure } = sync;
-  const checked = specificationCheckedAt && `checked ${whenSeen(specificationCheckedAt)}`;
+  const checked = specificationCheckedAt && `checked ${formatDayOrAge(specificationCheckedAt)}`;
   const facts = [
     !running && lastSync && `Last sync ${dateTimeFormatTimeAgo(lastSync)}`,
     !running && nextSync && state === 'connected' && `next ${dateTimeFormatTimeAgo(nextSync)}`,
@@ -22,7 +22,7 @@ export function SyncProgress({ status }: { status: Status }) {
     <>
       {failure && failure !== reason && (
         <Alert severity="warning" title="The last sync ended early">
-          {sentence(failure)}
+          {capitalize(failure)}
         </Alert>
       )}
       {running && <Progress sync={sync} />}
@@ -37,7 +37,7 @@ function Progress({ sync: { percent, documents, secondsLeft } }: { sync: SyncSta
   const facts = [
     `Syncing: ${rounded} %`,
     `${documents.toLocaleString()} documents so far`,
-    secondsLeft !== null && timeLeft(secondsLeft),
+    secondsLeft !== null && formatTimeLeft(secondsLeft),
   ];
 
   return (

@@ -2,12 +2,12 @@ import { CollapsableSection, Field, Input, Stack, TimeZonePicker } from '@grafan
 import React, { useState } from 'react';
 
 import type { Settings } from '../hooks/useSettings';
-import { Scopes } from './Scopes';
+import { ScopesField } from './ScopesField';
 import { selectors } from './selectors';
 
 /** Both as in the backend: an empty field means the default, and less than the least means the least. */
 const DEFAULT_INTERVAL_MINUTES = 30;
-const LEAST_INTERVAL_MINUTES = 5;
+const MIN_INTERVAL_MINUTES = 5;
 
 /** What to fetch, how often, and which time zone the days are in. */
 export function SyncSettings({ settings }: { settings: Settings }) {
@@ -33,20 +33,22 @@ export function SyncSettings({ settings }: { settings: Settings }) {
         </Field>
         <Field
           label="Sync every"
-          description={`Oura's own data arrives when the app on the phone is opened. Less than ${LEAST_INTERVAL_MINUTES} minutes counts as ${LEAST_INTERVAL_MINUTES}.`}
+          description={`Oura's own data arrives when the app on the phone is opened. Less than ${MIN_INTERVAL_MINUTES} minutes counts as ${MIN_INTERVAL_MINUTES}.`}
           htmlFor={selectors.config.interval}
           noMargin
         >
           <Input
             id={selectors.config.interval}
             type="number"
-            min={LEAST_INTERVAL_MINUTES}
+            min={MIN_INTERVAL_MINUTES}
             suffix="minutes"
             width={20}
             placeholder={String(DEFAULT_INTERVAL_MINUTES)}
             value={jsonData.syncIntervalMinutes ?? ''}
             disabled={readOnly}
-            onChange={(event) => change({ syncIntervalMinutes: wholeNumber(event.currentTarget.value) })}
+            onChange={(event) =>
+              change({ syncIntervalMinutes: wholeNumber(event.currentTarget.value) })
+            }
           />
         </Field>
         <Field
@@ -65,7 +67,11 @@ export function SyncSettings({ settings }: { settings: Settings }) {
           />
         </Field>
         {!jsonData.demo && (
-          <Scopes scopes={jsonData.scopes ?? ''} disabled={readOnly} onChange={(scopes) => change({ scopes })} />
+          <ScopesField
+            scopes={jsonData.scopes ?? ''}
+            disabled={readOnly}
+            onChange={(scopes) => change({ scopes })}
+          />
         )}
       </Stack>
     </CollapsableSection>

@@ -12,5 +12,7 @@ type Props = QueryEditorProps<OuraDataSource, OuraQuery, OuraOptions>;
 export function VariableEditor({ query, datasource, onChange, onRunQuery }: Props) {
   const schema = useSchema(datasource);
 
-  return <SqlQueryEditor query={query} schema={schema} onChange={onChange} onRunQuery={onRunQuery} />;
+  return (
+    <SqlQueryEditor query={query} schema={schema} onChange={onChange} onRunQuery={onRunQuery} />
+  );
 }

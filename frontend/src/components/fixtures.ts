@@ -4,7 +4,13 @@ const plain = { unit: null, description: null };
 
 /** What tests have the backend list. */
 export const SCHEMA: Schema = {
-  macros: [{ name: '__timeFilter', usage: '$__timeFilter(column)', description: 'keeps the instants in the range' }],
+  macros: [
+    {
+      name: '__timeFilter',
+      usage: '$__timeFilter(column)',
+      description: 'keeps the instants in the range',
+    },
+  ],
   functions: [{ name: 'median', usage: 'median(x)', description: 'the middle value' }],
   sqliteFunctions: ['coalesce'],
   metrics: [
@@ -45,6 +51,10 @@ export const SCHEMA: Schema = {
         { ...plain, name: 'document', type: 'integer' },
       ],
     },
-    { name: 'heartrate', description: 'one row per reading', columns: [{ ...plain, name: 'source', type: 'text' }] },
+    {
+      name: 'heartrate',
+      description: 'one row per reading',
+      columns: [{ ...plain, name: 'source', type: 'text' }],
+    },
   ],
 };

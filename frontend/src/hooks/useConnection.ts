@@ -1,9 +1,9 @@
 import { useState } from 'react';
 
-import type { LoginAnswer } from '../loginAnswer';
-import { leaveFor, redirectOf } from '../navigation';
+import type { LoginRedirect } from '../loginRedirect';
+import { navigateTo, getRedirect } from '../navigation';
 import type { Resources } from '../resources';
-import { useLoginReturn } from './useLoginReturn';
+import { useLoginRedirect } from './useLoginRedirect';
 import type { Settings } from './useSettings';
 import type { StatusPoll } from './useStatus';
 
@@ -20,14 +20,19 @@ export interface Connection {
   /** Saves the settings and begins a login. */
   connect: () => Promise<void>;
   /** Hands over an answer that did not come by this page's address. */
-  finish: (answer: LoginAnswer) => Promise<void>;
+  finish: (answer: LoginRedirect) => Promise<void>;
   sync: () => Promise<void>;
   disconnect: () => Promise<void>;
 }
 
 /** The login at Oura from beginning to end, and what else may be asked for. Every action ends what was said of the one before. */
-export function useConnection(uid: string, resources: Resources, settings: Settings, poll: StatusPoll): Connection {
-  const login = useLoginReturn(resources, poll.refresh);
+export function useConnection(
+  uid: string,
+  resources: Resources,
+  settings: Settings,
+  poll: StatusPoll
+): Connection {
+  const login = useLoginRedirect(resources, poll.refresh);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Error>();
   const [authorizeUrl, setAuthorizeUrl] = useState<string>();
@@ -48,16 +53,16 @@ export function useConnection(uid: string, resources: Resources, settings: Setti
 
   const begin = async () => {
     await settings.save();
-    const { uri, comesBack } = redirectOf(uid);
+    const { uri, returnsHere } = getRedirect(uid);
     const { authorizeUrl } = await resources.startLogin(uri);
-    if (comesBack) {
-      leaveFor(authorizeUrl);
+    if (returnsHere) {
+      navigateTo(authorizeUrl);
     } else {
       setAuthorizeUrl(authorizeUrl);
     }
   };
 
-  const finish = async (answer: LoginAnswer) => {
+  const finish = async (answer: LoginRedirect) => {
     setAuthorizeUrl(undefined);
     setProblem(undefined);
     await login.finish(answer);

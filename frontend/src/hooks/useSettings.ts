@@ -32,7 +32,8 @@ export function useSettings({ options, onOptionsChange }: Props): Settings {
     setSaved({ version, jsonData: current });
   }
 
-  const change = (part: Partial<OuraOptions>) => onOptionsChange({ ...options, jsonData: { ...jsonData, ...part } });
+  const change = (part: Partial<OuraOptions>) =>
+    onOptionsChange({ ...options, jsonData: { ...jsonData, ...part } });
 
   useEffect(() => {
     if (!readOnly && jsonData.timezone === undefined) {
@@ -48,10 +49,9 @@ export function useSettings({ options, onOptionsChange }: Props): Settings {
     if (!unsaved) {
       return;
     }
-    const answer = await getBackendSrv().put<{ datasource: DataSourceSettings<OuraOptions, OuraSecrets> }>(
-      `/api/datasources/uid/${options.uid}`,
-      options
-    );
+    const answer = await getBackendSrv().put<{
+      datasource: DataSourceSettings<OuraOptions, OuraSecrets>;
+    }>(`/api/datasources/uid/${options.uid}`, options);
     onOptionsChange({ ...options, ...answer.datasource, secureJsonData: {} });
   };
 
@@ -61,7 +61,8 @@ export function useSettings({ options, onOptionsChange }: Props): Settings {
     change,
     isSecretStored: Boolean(secureJsonFields?.clientSecret),
     hasSecret: Boolean(secureJsonFields?.clientSecret || secureJsonData?.clientSecret),
-    setSecret: (clientSecret) => onOptionsChange({ ...options, secureJsonData: { ...secureJsonData, clientSecret } }),
+    setSecret: (clientSecret) =>
+      onOptionsChange({ ...options, secureJsonData: { ...secureJsonData, clientSecret } }),
     resetSecret: () =>
       onOptionsChange({
         ...options,

@@ -9,8 +9,8 @@ fn clock() -> Clock {
     Clock::starting_at(Instant(1_800_000_000), 0.0)
 }
 
-fn redirect() -> url::Url {
-    url::Url::parse("https://grafana.example/connections/datasources/edit/oura?x=1").unwrap()
+fn redirect() -> RedirectUri {
+    "https://grafana.example/connections/datasources/edit/oura?x=1".parse().unwrap()
 }
 
 fn grant(backend: LoginBackend) -> Grant {

@@ -17,34 +17,34 @@ struct Memory {
     full: AtomicBool,
 }
 
-impl GrantVault for Memory {
-    fn load(&self) -> Result<Option<Grant>, String> {
-        Ok(self.grant.lock().unwrap().clone())
+impl GrantStore for Memory {
+    fn load(&self) -> Result<Option<Grant>, GrantStoreError> {
+        Ok(self.grant.lock().clone())
     }
 
-    fn save(&self, grant: &Grant) -> Result<(), String> {
+    fn save(&self, grant: &Grant) -> Result<(), GrantStoreError> {
         if self.full.load(Ordering::SeqCst) {
-            return Err("no space".to_owned());
+            return Err(GrantStoreError::DiskFull { detail: "vault.db".to_owned() });
         }
-        *self.grant.lock().unwrap() = Some(grant.clone());
+        *self.grant.lock() = Some(grant.clone());
         Ok(())
     }
 
-    fn clear(&self) -> Result<(), String> {
-        *self.grant.lock().unwrap() = None;
+    fn clear(&self) -> Result<(), GrantStoreError> {
+        *self.grant.lock() = None;
         Ok(())
     }
 
-    fn ended(&self) -> Result<Option<String>, String> {
-        let (grant, ended) = (self.grant.lock().unwrap(), self.ended.lock().unwrap());
+    fn end_reason(&self) -> Result<Option<String>, GrantStoreError> {
+        let (grant, ended) = (self.grant.lock(), self.ended.lock());
         Ok(ended
             .as_ref()
             .filter(|(of, _)| Some(of) == grant.as_ref())
             .map(|(_, reason)| reason.clone()))
     }
 
-    fn end(&self, reason: &str) -> Result<(), String> {
-        *self.ended.lock().unwrap() = self.load()?.map(|grant| (grant, reason.to_owned()));
+    fn mark_ended(&self, reason: &str) -> Result<(), GrantStoreError> {
+        *self.ended.lock() = self.load()?.map(|grant| (grant, reason.to_owned()));
         Ok(())
     }
 }
@@ -314,7 +314,10 @@ async fn no_refresh_is_sent_while_its_outcome_could_not_be_stored() {
     let fake = Fake::new(rotate).await;
     let (tokens, vault) = tokens(&fake, Some(pair(1, 0)));
     vault.full.store(true, Ordering::SeqCst);
-    assert!(matches!(tokens.access_token().await, Err(TokenError::Vault { .. })));
+    assert!(matches!(
+        tokens.access_token().await,
+        Err(TokenError::Store(GrantStoreError::DiskFull { .. }))
+    ));
     assert!(fake.asked().is_empty());
     vault.full.store(false, Ordering::SeqCst);
     assert_eq!(tokens.access_token().await, Ok(access(2)));
@@ -334,7 +337,10 @@ async fn a_pair_that_could_not_be_stored_is_kept_until_it_can_and_not_used_befor
     let clock = Clock::starting_at(NOW, 0.0);
     let tokens = Tokens::new(fake.oauth(&clock), vault.clone(), clock);
     for _ in 0..3 {
-        assert!(matches!(tokens.access_token().await, Err(TokenError::Vault { .. })));
+        assert!(matches!(
+            tokens.access_token().await,
+            Err(TokenError::Store(GrantStoreError::DiskFull { .. }))
+        ));
     }
     assert_eq!(
         tokens.newest().await,

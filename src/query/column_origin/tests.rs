@@ -17,7 +17,7 @@ fn origins(sql: &str, count: usize) -> Vec<String> {
         values: Arc::new(Float64Array::from(vec![1.0])),
     };
     let mut columns = vec![column; count];
-    assign_origins(sql, &mut columns, &Catalog::bundled());
+    assign_origins(&TokenizedSql::new(sql), &mut columns, &Catalog::bundled());
     let text = |column: ResultColumn| {
         column
             .origin
@@ -262,7 +262,7 @@ fn times_stay_times_in_functions_that_keep_them() {
         let values: ArrayRef =
             Arc::new(arrow::array::Int64Array::from(vec![Some(1_700_000_000), None]));
         let mut columns = [ResultColumn { name: "x".to_owned(), origin: None, values }];
-        assign_origins(sql, &mut columns, &Catalog::bundled());
+        assign_origins(&TokenizedSql::new(sql), &mut columns, &Catalog::bundled());
         columns[0].values.data_type().clone()
     };
     for sql in [

@@ -9,7 +9,7 @@ use crate::catalog::{Catalog, Kind};
 
 const NANOSECONDS: i64 = 1_000_000_000;
 
-/// The largest number of Unix seconds whose nanoseconds fit into 64 bits, rounded down.
+/// The maximum number of Unix seconds. The nanoseconds of larger numbers exceed 64 bits.
 const MAX_SECONDS: f64 = 9.2e9;
 
 /// Time columns of tables and views that the catalogue lacks, besides every column named `time`.

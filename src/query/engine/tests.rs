@@ -38,7 +38,7 @@ const ENDLESS: &str =
 
 /// Returns an engine over `read` with the bundled catalogue.
 fn with_reader(
-    read: impl Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError>
+    read: impl Fn(&TokenizedSql, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError>
     + Send
     + Sync
     + 'static,
@@ -137,7 +137,7 @@ async fn a_dropped_query_is_cancelled() {
     let (started_sender, started) = tokio::sync::oneshot::channel();
     let (stopped_sender, stopped) = mpsc::channel();
     let started_sender = std::sync::Mutex::new(Some(started_sender));
-    let read = move |_: &str, _: &[serde_json::Value], limits: &ReadLimits| {
+    let read = move |_: &TokenizedSql, _: &[serde_json::Value], limits: &ReadLimits| {
         if let Some(sender) = started_sender.lock().unwrap().take() {
             sender.send(()).unwrap();
         }
@@ -191,9 +191,9 @@ async fn a_slow_query_that_made_room_restarts() {
     let released = Arc::new(AtomicBool::new(false));
     let read = {
         let (reads, released) = (reads.clone(), released.clone());
-        move |statement: &str, _: &[serde_json::Value], limits: &ReadLimits| {
+        move |statement: &TokenizedSql, _: &[serde_json::Value], limits: &ReadLimits| {
             reads.fetch_add(1, Ordering::Relaxed);
-            while statement.contains("slow") && !released.load(Ordering::Relaxed) {
+            while statement.text().contains("slow") && !released.load(Ordering::Relaxed) {
                 if limits.cancelled.load(Ordering::Relaxed) {
                     return Err(ReadError::Cancelled);
                 }
@@ -242,7 +242,7 @@ async fn a_statement_too_long_with_its_macros_is_rejected() {
 async fn a_query_beyond_the_queue_is_rejected_and_the_rest_run() {
     let (release, wait) = mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
-    let read = move |_: &str, _: &[serde_json::Value], _: &ReadLimits| {
+    let read = move |_: &TokenizedSql, _: &[serde_json::Value], _: &ReadLimits| {
         wait.lock().unwrap().recv().unwrap();
         Ok(batch())
     };

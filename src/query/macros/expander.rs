@@ -1,5 +1,7 @@
 //! The expansion of a statement, token by token.
 
+use std::sync::Arc;
+
 use super::arguments::ArgumentList;
 use super::call::Call;
 use super::error::{MAX_DEPTH, MacroError, MacroErrorKind};
@@ -7,15 +9,15 @@ use super::table::{Macro, find_macro};
 use super::variables::{expand_variable, expand_variables_in_string};
 use crate::query::context::QueryContext;
 use crate::query::fill::Fill;
+use crate::sql::{Token, TokenKind, TokenizedSql};
 use crate::store::MAX_STATEMENT;
-use crate::store::lexer::{Kind, Token, tokens};
 use crate::time::Tz;
 
 /// A statement with its macros expanded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expanded {
     /// The statement without macros.
-    pub sql: String,
+    pub sql: Arc<TokenizedSql>,
     /// The gaps to fill in the finished series, from the third argument of a group macro.
     pub fill: Option<Fill>,
     pieces: Vec<Piece>,
@@ -43,14 +45,24 @@ impl Expanded {
     }
 }
 
-/// Expands all macros of `sql`. Calendar days are those of `zone`.
-pub fn expand(sql: &str, context: &QueryContext, zone: Tz) -> Result<Expanded, MacroError> {
+/// Tokenizes a statement as written. Rejects a statement that is too long.
+pub fn tokenize(sql: &str) -> Result<TokenizedSql, MacroError> {
     if sql.len() > MAX_STATEMENT {
         return Err(MacroError { kind: MacroErrorKind::Length, offset: 0 });
     }
+    Ok(TokenizedSql::new(sql))
+}
+
+/// Expands all macros of `sql`. Calendar days are those of `zone`.
+pub fn expand(
+    sql: &TokenizedSql,
+    context: &QueryContext,
+    zone: Tz,
+) -> Result<Expanded, MacroError> {
+    let tokens: Vec<Token<'_>> = sql.tokens().collect();
     let mut expander = Expander { context, zone, fill: None, pieces: Vec::new() };
-    let sql = expander.expand(&tokens(sql), 0)?;
-    Ok(Expanded { sql, fill: expander.fill, pieces: expander.pieces })
+    let expanded = Arc::new(TokenizedSql::new(expander.expand(&tokens, 0)?));
+    Ok(Expanded { sql: expanded, fill: expander.fill, pieces: expander.pieces })
 }
 
 struct Expander<'a> {
@@ -76,12 +88,12 @@ impl Expander<'_> {
             }
             let fail = |kind| MacroError { kind, offset: token.offset };
             match token.kind {
-                Kind::Dollar if is_braced_variable(token) => {
+                TokenKind::Variable if is_braced_variable(token) => {
                     let value =
                         expand_variable(token.text, self.context, self.zone).map_err(fail)?;
                     append_expansion(&mut sql, &value);
                 }
-                Kind::Dollar if is_macro(token) => {
+                TokenKind::Variable if is_macro(token) => {
                     let found = find_macro(token.text)
                         .ok_or_else(|| fail(MacroErrorKind::Unknown(token.text.to_owned())))?;
                     let list = ArgumentList::parse(&tokens[next..]).ok_or_else(|| {
@@ -96,14 +108,14 @@ impl Expander<'_> {
                         arguments.push(self.expand(argument, depth + 1)?.trim().to_owned());
                     }
                     append_expansion(&mut sql, &self.call(found, arguments).map_err(fail)?);
-                    let ends_column = tokens.get(next).is_some_and(|token| token.is(","));
+                    let ends_column = tokens.get(next).is_some_and(|token| token.is_symbol(","));
                     if names_itself(found) && clause.is_column_list && ends_column {
                         sql.push_str(" AS \"time\"");
                     }
                 }
                 // A line comment would swallow the text that the macro puts after its argument.
-                Kind::Comment if depth > 0 && token.text.starts_with("--") => sql.push(' '),
-                Kind::String => {
+                TokenKind::Comment if depth > 0 && token.text.starts_with("--") => sql.push(' '),
+                TokenKind::String => {
                     let text = expand_variables_in_string(token.text, self.context, self.zone)
                         .map_err(fail)?;
                     sql.push_str(&text);
@@ -134,11 +146,11 @@ impl Expander<'_> {
 }
 
 fn is_macro(token: &Token<'_>) -> bool {
-    token.kind == Kind::Dollar && token.text.starts_with("$__")
+    token.kind == TokenKind::Variable && token.text.starts_with("$__")
 }
 
 fn is_braced_variable(token: &Token<'_>) -> bool {
-    token.kind == Kind::Dollar && token.text.starts_with("${__")
+    token.kind == TokenKind::Variable && token.text.starts_with("${__")
 }
 
 /// Appends an expansion so that it stays a token of its own. Without a space, a minus before a
@@ -168,9 +180,9 @@ impl Clause {
     fn advance(&mut self, token: &Token<'_>) {
         const AFTER_COLUMNS: [&str; 7] =
             ["FROM", "WHERE", "GROUP", "HAVING", "ORDER", "WINDOW", "LIMIT"];
-        if token.is("(") {
+        if token.is_symbol("(") {
             self.outer.push(std::mem::take(&mut self.is_column_list));
-        } else if token.is(")") {
+        } else if token.is_symbol(")") {
             self.is_column_list = self.outer.pop().unwrap_or_default();
         } else if token.is_word("SELECT") {
             self.is_column_list = true;

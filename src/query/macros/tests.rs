@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::query::{Fill, FillMode, QueryContext};
-use crate::store::lexer::{self, Kind};
+use crate::sql::TokenKind;
 use crate::time::Tz;
 
 /// An hour and half a second from 2023-11-14T22:13:20Z, in intervals of five minutes.
@@ -17,9 +17,16 @@ fn context() -> QueryContext {
     }
 }
 
+fn expand(sql: &str, context: &QueryContext, zone: Tz) -> Result<Expanded, MacroError> {
+    super::expand(&tokenize(sql)?, context, zone)
+}
+
+/// Returns the expanded statement, or the error and its offset.
 fn expanded(sql: &str) -> String {
-    expand(sql, &context(), Tz::Europe__Vienna)
-        .map_or_else(|error| format!("{error} at {}", error.offset), |expanded| expanded.sql)
+    match expand(sql, &context(), Tz::Europe__Vienna) {
+        Ok(expanded) => expanded.sql.text().to_owned(),
+        Err(error) => format!("{error} at {}", error.offset),
+    }
 }
 
 #[test]
@@ -106,13 +113,13 @@ fn offsets_map_back_to_the_statement_as_written() {
     let expanded = expand(sql, &context(), Tz::UTC).unwrap();
     for name in ["bpmm", "FROM"] {
         assert_eq!(
-            expanded.source_offset(expanded.sql.find(name).unwrap()),
+            expanded.source_offset(expanded.sql.text().find(name).unwrap()),
             sql.find(name).unwrap(),
             "{name}"
         );
     }
     assert_eq!(
-        expanded.source_offset(expanded.sql.find("tim BETWEEN").unwrap()),
+        expanded.source_offset(expanded.sql.text().find("tim BETWEEN").unwrap()),
         sql.find("$__timeFilter").unwrap(),
         "a macro as a whole"
     );
@@ -120,8 +127,11 @@ fn offsets_map_back_to_the_statement_as_written() {
 
 #[test]
 fn an_expansion_does_not_merge_with_the_text_before() {
-    let moonshot = QueryContext { from_ms: -1_000, ..context() };
-    assert_eq!(expand("SELECT 1 -$__timeFrom()", &moonshot, Tz::UTC).unwrap().sql, "SELECT 1 - -1");
+    let before_1970 = QueryContext { from_ms: -1_000, ..context() };
+    assert_eq!(
+        expand("SELECT 1 -$__timeFrom()", &before_1970, Tz::UTC).unwrap().sql.text(),
+        "SELECT 1 - -1"
+    );
     assert_eq!(
         expanded("$__timeFilter(time -- in UTC\n)"),
         "time BETWEEN 1700000000 AND 1700003600.5"
@@ -278,9 +288,8 @@ proptest! {
             format!("${name}(a, '1d')"),
         ] {
             if let Ok(done) = expand(&sql, &context(), Tz::UTC) {
-                let tokens = lexer::tokens(&done.sql);
-                let has_macro = tokens.iter().any(|token| token.kind == Kind::Dollar);
-                prop_assert!(!has_macro, "{}", done.sql);
+                let has_macro = done.sql.tokens().any(|token| token.kind == TokenKind::Variable);
+                prop_assert!(!has_macro, "{}", done.sql.text());
             }
         }
     }

@@ -22,8 +22,8 @@ pub struct CoveringQuery {
 impl MetricsQuery {
     /// Returns the same query in longer steps, at most `max_rows` for the range.
     ///
-    /// It replaces a query whose result was truncated, which would only show the beginning of the
-    /// range. `None` if its steps are long already.
+    /// It replaces a query with a truncated result, which only shows the beginning of the range.
+    /// `None` if its steps are long already.
     pub fn covering(&self, context: &QueryContext, max_rows: usize) -> Option<CoveringQuery> {
         let seconds = u64::try_from(context.to_ms.saturating_sub(context.from_ms) / 1_000).ok()?;
         let current = match &self.every {

@@ -5,12 +5,12 @@ use serde_json::Value;
 use super::metric::{Metric, find_metric, metrics};
 use super::part::{Environment, Part};
 use super::plan::{Plan, PlannedColumn};
-use super::points::quoted;
 use super::query::MetricsQuery;
 use crate::catalog::Catalog;
 use crate::query::context::QueryContext;
 use crate::query::error::{MetricsError, QueryError};
 use crate::query::request::{Format, SqlQuery};
+use crate::sql::quote_identifier;
 use crate::time::Tz;
 
 /// The maximum days of a moving average, a baseline or a shift.
@@ -101,7 +101,7 @@ fn join_columns(parts: &[Part]) -> String {
     for (number, part) in (1..).zip(parts) {
         let mut renamed = Vec::with_capacity(part.columns.len());
         for (column, common_name) in part.columns.iter().zip(COMMON_NAMES) {
-            let name = quoted(&column.name);
+            let name = quote_identifier(&column.name);
             renamed.push(format!("{name} AS {common_name}"));
             columns.push(format!(
                 "{aggregate}(CASE metric WHEN {number} THEN {common_name} END) AS {name}"

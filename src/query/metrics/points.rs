@@ -4,8 +4,9 @@ use super::metric::MetricKind;
 use super::plan::PlannedColumn;
 use super::source::Source;
 use super::step::{CalendarUnit, Step};
+use crate::sql::quote_identifier;
 
-pub(super) const SECONDS_PER_DAY: i64 = 86_400;
+const SECONDS_PER_DAY: i64 = 86_400;
 
 /// Days to read beyond both ends of a raw range, since days are not all 24 hours apart: a night
 /// begins on the evening before its day, and a day can have 25 hours.
@@ -41,7 +42,7 @@ impl Points<'_> {
             "SELECT {} AS \"time\", {} AS {}\n{}{}",
             self.time_of(&self.bucket()),
             self.source.value,
-            quoted(name),
+            quote_identifier(name),
             self.from_and_where(),
             self.group_by(),
         )
@@ -77,7 +78,7 @@ impl Points<'_> {
         }
         let mut selected = vec![
             format!("{} AS \"time\"", self.time_of("bucket")),
-            format!("value AS {}", quoted(&columns[0].name)),
+            format!("value AS {}", quote_identifier(&columns[0].name)),
         ];
         if let [_, baseline, lower, upper] = columns {
             let preceding = self.baseline * units_per_day;
@@ -86,9 +87,9 @@ impl Points<'_> {
             windows.push(format!(
                 "past AS (ORDER BY {order} RANGE BETWEEN {preceding} PRECEDING AND 1 PRECEDING)"
             ));
-            selected.push(format!("middle AS {}", quoted(&baseline.name)));
-            selected.push(format!("middle - spread AS {}", quoted(&lower.name)));
-            selected.push(format!("middle + spread AS {}", quoted(&upper.name)));
+            selected.push(format!("middle AS {}", quote_identifier(&baseline.name)));
+            selected.push(format!("middle - spread AS {}", quote_identifier(&lower.name)));
+            selected.push(format!("middle + spread AS {}", quote_identifier(&upper.name)));
         }
         format!(
             "SELECT {}\nFROM (\nSELECT {}\nFROM (\n{points}\n)\nWINDOW {}\n)\nWHERE bucket >= {}",
@@ -249,9 +250,4 @@ fn add_days_to_time(time: &str, days: i64) -> String {
 /// Adds calendar days to a day.
 fn add_days(day: &str, days: i64) -> String {
     if days == 0 { day.to_owned() } else { format!("date({day}, '{days:+} days')") }
-}
-
-/// Quotes an identifier.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -50,7 +50,16 @@ fn limits() -> ReadLimits {
 
 impl File {
     fn read(&self, sql: &str) -> Result<ColumnBatch, ReadError> {
-        self.readers.read(sql, &[], &limits())
+        self.read_within(sql, &[], &limits())
+    }
+
+    fn read_within(
+        &self,
+        sql: &str,
+        params: &[serde_json::Value],
+        limits: &ReadLimits,
+    ) -> Result<ColumnBatch, ReadError> {
+        self.readers.read(&TokenizedSql::new(sql), params, limits)
     }
 
     fn error(&self, sql: &str) -> String {
@@ -177,12 +186,15 @@ fn names_survive_twice_and_origins_are_known_through_views() {
 fn parameters_are_bound_in_order_and_counted() {
     let file = file();
     let batch = file
-        .readers
-        .read("SELECT ?2 + ?1, ?3, ?4", &[json!(1), json!(2), json!("x"), json!(null)], &limits())
+        .read_within(
+            "SELECT ?2 + ?1, ?3, ?4",
+            &[json!(1), json!(2), json!("x"), json!(null)],
+            &limits(),
+        )
         .unwrap();
     assert_eq!(batch.columns[0].values.as_primitive::<Int64Type>().value(0), 3);
     let error = |params: &[serde_json::Value]| {
-        file.readers.read("SELECT ?1", params, &limits()).unwrap_err().to_string()
+        file.read_within("SELECT ?1", params, &limits()).unwrap_err().to_string()
     };
     assert_eq!(error(&[]), "the statement has 1 parameters, 0 values were given");
     assert_eq!(
@@ -299,9 +311,9 @@ fn what_never_ends_ends_at_the_deadline_or_when_cancelled() {
     let file = file();
     let endless = format!("{ENDLESS} SELECT max(i) FROM n");
     let passed = ReadLimits { deadline: Instant::now(), ..limits() };
-    assert!(matches!(file.readers.read(&endless, &[], &passed), Err(ReadError::Timeout)));
+    assert!(matches!(file.read_within(&endless, &[], &passed), Err(ReadError::Timeout)));
     let cancelled = ReadLimits { cancelled: Arc::new(AtomicBool::new(true)), ..limits() };
-    assert!(matches!(file.readers.read(&endless, &[], &cancelled), Err(ReadError::Cancelled)));
+    assert!(matches!(file.read_within(&endless, &[], &cancelled), Err(ReadError::Cancelled)));
     assert_eq!(file.read("SELECT 1").unwrap().rows, 1, "the connection is as good as before");
 }
 
@@ -328,8 +340,7 @@ fn no_function_outlives_the_deadline() {
         let begun = Instant::now();
         let deadline = ReadLimits { deadline: begun + Duration::from_millis(300), ..limits() };
         let error = file
-            .readers
-            .read(&format!("{ENDLESS} SELECT sum({expression}) FROM n"), &[], &deadline)
+            .read_within(&format!("{ENDLESS} SELECT sum({expression}) FROM n"), &[], &deadline)
             .unwrap_err();
         assert!(matches!(error, ReadError::Timeout), "{expression}: {error}");
         // It stops between two instructions, at the latest after a thousand: in this slow build, some seconds.
@@ -352,8 +363,7 @@ fn what_a_window_shows_of_all_its_rows_is_computed_once() {
     let deadline = ReadLimits { deadline: Instant::now() + Duration::from_secs(20), ..limits() };
     assert_eq!(
         file()
-            .readers
-            .read(&sql, &[], &deadline)
+            .read_within(&sql, &[], &deadline)
             .map(|batch| batch.rows)
             .map_err(|error| error.to_string()),
         Ok(1)
@@ -387,15 +397,13 @@ fn a_limit_cuts_and_says_so() {
         file.read("SELECT value FROM json_each('[1,2,3]'), (VALUES (1), (2)) LIMIT 5").unwrap();
     assert_eq!((few.rows, few.cut), (5, None));
     let counted = file
-        .readers
-        .read("VALUES (1), (2), (3)", &[], &ReadLimits { max_rows: 2, ..limits() })
+        .read_within("VALUES (1), (2), (3)", &[], &ReadLimits { max_rows: 2, ..limits() })
         .unwrap();
     assert_eq!(counted.cut, Some(Truncation { limit: Limit::Rows(2), rows: 3, counted: true }));
     let bytes = file.read(&format!("{ENDLESS} SELECT printf('%0200000d', i) FROM n")).unwrap();
     assert_eq!((bytes.rows, bytes.cut.unwrap().limit), (6, Limit::Bytes(1 << 20)));
     let exactly = file
-        .readers
-        .read("SELECT * FROM sleep", &[], &ReadLimits { max_rows: 2, ..limits() })
+        .read_within("SELECT * FROM sleep", &[], &ReadLimits { max_rows: 2, ..limits() })
         .unwrap();
     assert_eq!((exactly.rows, exactly.cut), (2, None));
 }
@@ -411,7 +419,8 @@ fn a_file_that_is_no_database_is_said_to_be_unreadable() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("oura.db");
     std::fs::write(&path, "not a database, but long enough to look at".repeat(100)).unwrap();
-    let error =
-        Readers::new(&path, 1, CLOSED, Tz::UTC).read("SELECT 1", &[], &limits()).unwrap_err();
+    let error = Readers::new(&path, 1, CLOSED, Tz::UTC)
+        .read(&TokenizedSql::new("SELECT 1"), &[], &limits())
+        .unwrap_err();
     assert!(error.to_string().starts_with("the database cannot be read"), "{error}");
 }

@@ -1,7 +1,7 @@
 import { Combobox, type ComboboxOption, IconButton, MultiCombobox, Stack } from '@grafana/ui';
 import React from 'react';
 
-import { type Option, arity, typed } from '../../metrics';
+import { type Option, operandCount, parseValue } from '../../metrics';
 import type { Filter, FilterOperator } from '../../types';
 import { selectors } from '../selectors';
 
@@ -33,7 +33,9 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
 
   const options = async (search: string) => {
     const found = await getValues(column).catch(() => []);
-    return found.filter((text) => text.includes(search)).map((text) => ({ value: text, label: text }));
+    return found
+      .filter((text) => text.includes(search))
+      .map((text) => ({ value: text, label: text }));
   };
 
   return (
@@ -54,7 +56,7 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
         value={operator}
         onChange={(chosen) => onChange(withOperator(filter, chosen.value))}
       />
-      {arity(operator) === 'one' && (
+      {operandCount(operator) === 'one' && (
         <Combobox
           key={column}
           data-testid={selectors.builder.filterValue}
@@ -63,10 +65,10 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
           options={options}
           value={value === undefined ? null : String(value)}
           createCustomValue
-          onChange={(chosen) => onChange({ ...filter, value: typed(chosen.value) })}
+          onChange={(chosen) => onChange({ ...filter, value: parseValue(chosen.value) })}
         />
       )}
-      {arity(operator) === 'several' && (
+      {operandCount(operator) === 'several' && (
         <MultiCombobox
           key={column}
           data-testid={selectors.builder.filterValue}
@@ -75,10 +77,17 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
           options={options}
           value={values.map((value) => ({ value: String(value), label: String(value) }))}
           createCustomValue
-          onChange={(chosen) => onChange({ ...filter, values: chosen.map(({ value }) => typed(value)) })}
+          onChange={(chosen) =>
+            onChange({ ...filter, values: chosen.map(({ value }) => parseValue(value)) })
+          }
         />
       )}
-      <IconButton data-testid={selectors.builder.removeFilter} name="times" tooltip="Remove" onClick={onRemove} />
+      <IconButton
+        data-testid={selectors.builder.removeFilter}
+        name="times"
+        tooltip="Remove"
+        onClick={onRemove}
+      />
     </Stack>
   );
 }
@@ -86,7 +95,7 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
 /** The value goes along where the new operator still compares with one. */
 function withOperator({ column, value, values }: Filter, operator: FilterOperator): Filter {
   const kept = values ?? (value === undefined ? [] : [value]);
-  switch (arity(operator)) {
+  switch (operandCount(operator)) {
     case 'none':
       return { column, operator };
     case 'one':

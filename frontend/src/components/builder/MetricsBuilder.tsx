@@ -1,13 +1,13 @@
 import { Combobox, type ComboboxOption, Field, MultiCombobox, Stack } from '@grafana/ui';
 import React, { useMemo } from 'react';
 
-import { variableNames } from '../../interpolation';
-import { choose, metricOptions, nameOf } from '../../metrics';
+import { listVariableNames } from '../../interpolation';
+import { choose, listMetricOptions, metricName } from '../../metrics';
 import type { Aggregate, MetricsPart, Schema } from '../../types';
 import { DownsampleSelect } from '../DownsampleSelect';
 import { selectors } from '../selectors';
-import { DaysSelect } from './DaysSelect';
-import { Filters } from './Filters';
+import { DaysField } from './DaysField';
+import { FiltersField } from './FiltersField';
 
 const AGGREGATES: Array<ComboboxOption<Aggregate>> = [
   { value: 'avg', label: 'Average' },
@@ -22,7 +22,11 @@ const AGGREGATES: Array<ComboboxOption<Aggregate>> = [
 ];
 
 const STEPS: ComboboxOption[] = [
-  { value: 'auto', label: 'Auto', description: 'The panel’s interval; days for what comes by the day' },
+  {
+    value: 'auto',
+    label: 'Auto',
+    description: 'The panel’s interval; days for what comes by the day',
+  },
   { value: 'raw', label: 'Raw', description: 'Every value as it is' },
   { value: '5m', label: '5 minutes' },
   { value: '1h', label: 'Hour' },
@@ -42,7 +46,10 @@ interface Props {
 
 /** Which metrics, over which steps, of which rows, with which windows beside them. */
 export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
-  const metrics = useMemo(() => (schema ? [...metricOptions(schema), ...variableOptions()] : []), [schema]);
+  const metrics = useMemo(
+    () => (schema ? [...listMetricOptions(schema), ...variableOptions()] : []),
+    [schema]
+  );
 
   return (
     <Stack direction="column" gap={1}>
@@ -52,7 +59,7 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
           data-testid={selectors.builder.metrics}
           placeholder="Search by name or description"
           options={metrics}
-          value={query.metrics.map(nameOf)}
+          value={query.metrics.map(metricName)}
           onChange={(chosen) =>
             onChange({
               metrics: choose(
@@ -86,14 +93,14 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
             onChange={({ value }) => onChange({ every: value })}
           />
         </Field>
-        <DaysSelect
+        <DaysField
           label="Moving average"
           id={selectors.builder.movingAverage}
           offered={[7, 14, 30]}
           value={query.movingAverage}
           onChange={(movingAverage) => onChange({ movingAverage })}
         />
-        <DaysSelect
+        <DaysField
           label="Baseline"
           tooltip="The median of the days before, and its band: the median absolute deviation around it."
           id={selectors.builder.baseline}
@@ -101,7 +108,7 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
           value={query.baseline}
           onChange={(baseline) => onChange({ baseline })}
         />
-        <DaysSelect
+        <DaysField
           label="Shift"
           tooltip="Draws the values later, to compare with another week or year; a negative number draws them earlier."
           id={selectors.builder.shift}
@@ -118,7 +125,7 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
           />
         </Field>
       </Stack>
-      <Filters
+      <FiltersField
         filters={query.filters}
         metrics={query.metrics}
         schema={schema}
@@ -131,5 +138,5 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
 
 /** The dashboard's variables: one may hold the name of a metric, or several. */
 function variableOptions(): ComboboxOption[] {
-  return variableNames().map((name) => ({ value: name, label: name, group: 'variables' }));
+  return listVariableNames().map((name) => ({ value: name, label: name, group: 'variables' }));
 }

@@ -1,0 +1,82 @@
+import { Alert, ClipboardButton, Field, Input, SecretInput, TextLink } from '@grafana/ui';
+import React from 'react';
+
+import type { Settings } from '../hooks/useSettings';
+import { getRedirect } from '../navigation';
+import { Section } from './Section';
+import { selectors } from './selectors';
+
+const PORTAL = 'https://developer.ouraring.com';
+
+interface Props {
+  uid: string;
+  settings: Settings;
+}
+
+/** The application registered at Oura: where it sends people back to, and its credentials. */
+export function ApplicationSection({ uid, settings }: Props) {
+  const { uri, returnsHere } = getRedirect(uid);
+
+  return (
+    <Section
+      title="Oura application"
+      description={
+        <>
+          Register an application at{' '}
+          <TextLink href={PORTAL} external>
+            developer.ouraring.com
+          </TextLink>{' '}
+          with the redirect address below, then enter its client ID and secret.
+        </>
+      }
+    >
+      {!returnsHere && (
+        <Alert
+          severity="info"
+          title="Oura cannot send your browser back to this address of Grafana"
+        >
+          Oura takes https addresses and http://localhost only. Register the address below all the
+          same: after the login you paste the address your browser ended at. Under https it comes
+          back by itself.
+        </Alert>
+      )}
+      <Field label="Redirect address" htmlFor={selectors.config.redirect} noMargin>
+        <Input
+          id={selectors.config.redirect}
+          data-testid={selectors.config.redirect}
+          value={uri}
+          width={80}
+          readOnly
+          addonAfter={
+            <ClipboardButton variant="secondary" icon="copy" getText={() => uri}>
+              Copy
+            </ClipboardButton>
+          }
+        />
+      </Field>
+      <Field label="Client ID" htmlFor={selectors.config.clientId} noMargin>
+        <Input
+          id={selectors.config.clientId}
+          data-testid={selectors.config.clientId}
+          value={settings.jsonData.clientId ?? ''}
+          width={50}
+          autoComplete="off"
+          disabled={settings.readOnly}
+          onChange={(event) => settings.change({ clientId: event.currentTarget.value.trim() })}
+        />
+      </Field>
+      <Field label="Client secret" htmlFor={selectors.config.clientSecret} noMargin>
+        <SecretInput
+          id={selectors.config.clientSecret}
+          data-testid={selectors.config.clientSecret}
+          width={50}
+          autoComplete="new-password"
+          disabled={settings.readOnly}
+          isConfigured={settings.isSecretStored}
+          onReset={settings.resetSecret}
+          onChange={(event) => settings.setSecret(event.currentTarget.value.trim())}
+        />
+      </Field>
+    </Section>
+  );
+}

@@ -1,0 +1,54 @@
+import { Button, Field, Stack } from '@grafana/ui';
+import React from 'react';
+
+import { listColumnOptions, findTable } from '../../metrics';
+import type { Filter, Metric, Schema } from '../../types';
+import { selectors } from '../selectors';
+import { FilterRow } from './FilterRow';
+
+interface Props {
+  filters: Filter[];
+  metrics: Metric[];
+  schema?: Schema;
+  getValues: (table: string, column: string) => Promise<string[]>;
+  onChange: (filters: Filter[]) => void;
+}
+
+/** Conditions that all hold for the rows that count. */
+export function FiltersField({ filters, metrics, schema, getValues, onChange }: Props) {
+  const columns = schema ? listColumnOptions(schema, metrics) : [];
+  const [first] = columns;
+
+  const valuesOf = async (column: string) => {
+    const table = schema && findTable(schema, metrics, column);
+    return table ? getValues(table, column) : [];
+  };
+
+  return (
+    <Field label="Filters" noMargin>
+      <Stack direction="column" gap={0.5} alignItems="flex-start">
+        {filters.map((filter, at) => (
+          <FilterRow
+            key={at}
+            filter={filter}
+            columns={columns}
+            getValues={valuesOf}
+            onChange={(changed) => onChange(filters.map((one) => (one === filter ? changed : one)))}
+            onRemove={() => onChange(filters.filter((one) => one !== filter))}
+          />
+        ))}
+        <Button
+          data-testid={selectors.builder.addFilter}
+          size="sm"
+          variant="secondary"
+          icon="plus"
+          disabled={!first}
+          tooltip={first ? undefined : 'Choose a metric first'}
+          onClick={() => onChange([...filters, { column: first.value, operator: 'is not null' }])}
+        >
+          Add
+        </Button>
+      </Stack>
+    </Field>
+  );
+}
