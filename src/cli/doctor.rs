@@ -308,7 +308,7 @@ async fn examine_network(oura_url: Option<&Url>, clock: &Clock) -> Vec<Finding> 
         Ok(http) => http,
         Err(error) => return vec![fail("network", error.to_string(), "")],
     };
-    match oura::reach(&http, &origins, clock).await {
+    match oura::probe(&http, &origins, clock).await {
         Err(detail) => {
             let remedy = "Check this machine's network, name service and proxy; api.ouraring.com must be reachable over HTTPS.";
             vec![fail("Oura", format!("{} does not answer: {detail}", origins.api), remedy)]

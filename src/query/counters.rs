@@ -58,7 +58,7 @@ impl QueryCounters {
 /// Returns the limit that the query hit.
 fn limit_of(outcome: &Result<QueryResult, QueryError>) -> Option<&'static str> {
     match outcome {
-        Ok(result) => match result.batch.cut?.limit {
+        Ok(result) => match result.batch.truncation?.limit {
             Limit::Rows(_) => Some("rows"),
             Limit::Bytes(_) => Some("bytes"),
         },

@@ -117,10 +117,10 @@ impl Engine {
             QueryError::from_read_error(&query.raw_sql, &expanded, error, self.limits.timeout)
         })?;
         assign_origins(&expanded.sql, &mut batch.columns, &(self.catalog)());
-        let notices = batch.cut.map(|cut| truncation_notice(batch.rows, cut)).into_iter().collect();
+        let notice = batch.truncation.map(|truncation| truncation_notice(batch.rows, truncation));
         Ok(QueryResult {
             elapsed: started.elapsed(),
-            notices,
+            notices: notice.into_iter().collect(),
             fill: expanded.fill,
             downsample: (query.downsample, context.max_data_points),
             ..QueryResult::of(batch, expanded.sql.text().to_owned())
@@ -268,16 +268,16 @@ impl Drop for CancelOnDrop {
 }
 
 /// Returns for example "The first 1,000,000 of 4,485,206 rows are shown."
-fn truncation_notice(shown: usize, cut: Truncation) -> String {
-    let at_least = if cut.counted { "" } else { "more than " };
-    let size = match cut.limit {
+fn truncation_notice(shown: usize, truncation: Truncation) -> String {
+    let at_least = if truncation.is_exact { "" } else { "more than " };
+    let size = match truncation.limit {
         Limit::Rows(_) => String::new(),
         Limit::Bytes(bytes) => format!(" ({} MB)", grouped(bytes as u64 >> 20)),
     };
     format!(
         "The first {} of {at_least}{} rows are shown{size}. Narrow the time range or aggregate.",
         grouped(shown as u64),
-        grouped(cut.rows as u64)
+        grouped(truncation.total_rows as u64)
     )
 }
 

@@ -48,7 +48,7 @@ fn with_reader(
 }
 
 fn batch() -> ColumnBatch {
-    ColumnBatch { columns: Vec::new(), rows: 0, cut: None }
+    ColumnBatch { columns: Vec::new(), rows: 0, truncation: None }
 }
 
 #[tokio::test]

@@ -409,7 +409,7 @@ async fn too_many_points_are_read_in_longer_steps() {
     };
     let cut = run_limited(&asked).await;
     assert!(
-        cut.batch.cut.is_some()
+        cut.batch.truncation.is_some()
             && *times(&cut).last().unwrap() < day(12).midnight(VIENNA).seconds()
     );
     let CoveringQuery { query: covering, notice } =
@@ -417,7 +417,7 @@ async fn too_many_points_are_read_in_longer_steps() {
     assert!(notice.contains("the max of 6h"), "{notice}");
     let whole = run_limited(&covering).await;
     assert!(
-        whole.batch.cut.is_none()
+        whole.batch.truncation.is_none()
             && *times(&whole).last().unwrap() > day(15).midnight(VIENNA).seconds()
     );
     for every in ["12h", "day", "month"] {
