@@ -11,9 +11,10 @@ use crate::common::world::{REDIRECT, World, synced};
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use ringside::api::{self, Caller, Role};
-use ringside::datasource::vault::{PendingLogin, Purpose, Vault};
+use ringside::datasource::vault::{Purpose, Vault};
 use ringside::datasource::{
-    ConnectionState, DataSource, DataSourceKey, DataSources, Environment, Settings, Trigger,
+    ConnectionState, DataSource, DataSourceKey, DataSources, Environment, PendingLogin, Settings,
+    Trigger,
 };
 use ringside::oura::oauth::{Application, Grant, OAuth};
 use ringside::oura::{self, Origins, Secret};
