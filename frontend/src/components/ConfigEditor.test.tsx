@@ -396,7 +396,7 @@ describe('a connected data source', () => {
 
     expect(await screen.findByRole('progressbar')).toHaveAttribute('aria-valuenow', '42');
     expect(
-      screen.getByText('Syncing: 42 %, 1,234 documents so far, about 4 minutes left')
+      screen.getByText('Syncing: 42%, 1,234 documents so far, about 4 minutes left')
     ).toBeInTheDocument();
     const table = within(screen.getByTestId(config.collections));
     expect(table.getByText('2023-01-01 – 2025-12-31')).toBeInTheDocument();
