@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{
@@ -13,6 +14,7 @@ use chrono::{
     TimeZone, Utc,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 pub use chrono_tz::Tz;
 
@@ -231,21 +233,24 @@ pub enum ParseError {
 
 /// The current time, and waiting.
 ///
-/// Either the system's clock, or a clock for tests that starts at another time and runs faster.
+/// Either the system's clock, or a clock for tests. A test clock starts at another time, runs at
+/// another rate, and can be advanced. Clones share one clock.
 #[derive(Clone, Debug)]
 pub struct Clock {
     /// `None` for the system's clock.
     warp: Option<Warp>,
 }
 
-/// How a clock differs from the system's.
+/// How a test clock differs from the system's.
 #[derive(Clone, Debug)]
 struct Warp {
-    /// The time of this clock at `anchor`.
     start: Instant,
+    /// When the clock showed `start`.
     anchor: std::time::Instant,
     /// Seconds of this clock per real second.
     rate: f64,
+    /// Seconds by which [`Clock::advance`] has moved the clock.
+    advanced: Arc<watch::Sender<i64>>,
 }
 
 impl Clock {
@@ -257,26 +262,47 @@ impl Clock {
     /// A clock that shows `start` now and runs `rate` times as fast as real time. At 0 it stands
     /// still.
     pub fn starting_at(start: Instant, rate: f64) -> Clock {
-        Clock { warp: Some(Warp { start, anchor: std::time::Instant::now(), rate }) }
+        let anchor = std::time::Instant::now();
+        Clock { warp: Some(Warp { start, anchor, rate, advanced: Arc::default() }) }
     }
 
     /// The current time of this clock.
     pub fn now(&self) -> Instant {
-        match &self.warp {
-            None => Instant(Utc::now().timestamp()),
-            Some(Warp { start, anchor, rate }) => {
-                start.plus((anchor.elapsed().as_secs_f64() * rate) as i64)
-            }
+        let Some(warp) = &self.warp else { return Instant(Utc::now().timestamp()) };
+        let passed = (warp.anchor.elapsed().as_secs_f64() * warp.rate) as i64;
+        warp.start.plus(passed).plus(*warp.advanced.borrow())
+    }
+
+    /// Moves a test clock forward, and ends the sleeps that this completes. Does nothing to the
+    /// system's clock.
+    pub fn advance(&self, seconds: i64) {
+        if let Some(warp) = &self.warp {
+            warp.advanced.send_modify(|advanced| *advanced += seconds);
         }
     }
 
-    /// Waits until this clock has advanced by `duration`. If it stands still, waits in real time.
+    /// Waits until this clock has advanced by `duration`.
+    ///
+    /// A clock that stands still waits in real time, or until it is advanced.
     pub async fn sleep(&self, duration: Duration) {
-        let real = match &self.warp {
-            Some(Warp { rate, .. }) if *rate > 0.0 => duration.div_f64(*rate),
-            _ => duration,
-        };
-        tokio::time::sleep(real).await;
+        let Some(warp) = &self.warp else { return tokio::time::sleep(duration).await };
+        let rate = if warp.rate > 0.0 { warp.rate } else { 1.0 };
+        let started = std::time::Instant::now();
+        let mut advanced = warp.advanced.subscribe();
+        let advanced_before = *advanced.borrow_and_update();
+        loop {
+            let skipped = *advanced.borrow_and_update() - advanced_before;
+            let slept = started.elapsed().as_secs_f64() * rate + skipped as f64;
+            let left = duration.as_secs_f64() - slept;
+            if left <= 0.0 {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs_f64(left / rate)) => return,
+                // The clock holds the sender, so this never fails.
+                _ = advanced.changed() => {}
+            }
+        }
     }
 }
 
@@ -316,6 +342,14 @@ mod tests {
         // Havana's clocks jump from midnight to one o'clock.
         let havana = Day::new(2026, 3, 8).unwrap();
         assert_eq!(havana.midnight(Tz::America__Havana).to_string(), "2026-03-08T05:00:00Z");
+    }
+
+    #[tokio::test]
+    async fn advancing_a_clock_ends_its_sleeps() {
+        let clock = Clock::starting_at(Instant(1_000), 0.0);
+        let sleeping = clock.sleep(Duration::from_secs(86_400));
+        tokio::join!(sleeping, async { clock.clone().advance(86_400) });
+        assert_eq!(clock.now(), Instant(87_400));
     }
 
     proptest::proptest! {
