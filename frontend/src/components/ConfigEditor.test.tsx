@@ -432,7 +432,7 @@ describe('a connected data source', () => {
     backend({ 'GET /status': { ...SYNCING, specificationCheckedAt: new Date().toISOString() } });
     render(<Page />);
 
-    expect(await screen.findByText('Oura API 1.43, checked today')).toBeInTheDocument();
+    expect(await screen.findByText('Oura API version 1.43, checked today')).toBeInTheDocument();
   });
 
   it('shows the last sync and its failure', async () => {

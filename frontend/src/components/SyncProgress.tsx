@@ -15,7 +15,7 @@ export function SyncProgress({ status }: { status: Status }) {
   const facts = [
     !running && lastSync && `Last sync ${dateTimeFormatTimeAgo(lastSync)}`,
     !running && nextSync && state === 'connected' && `next sync ${dateTimeFormatTimeAgo(nextSync)}`,
-    specification && [`Oura API ${specification}`, checked].filter(Boolean).join(', '),
+    specification && [`Oura API version ${specification}`, checked].filter(Boolean).join(', '),
   ];
 
   return (
