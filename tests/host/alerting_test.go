@@ -179,7 +179,7 @@ func TestErrorOfOneQueryNamesTheRemedy(t *testing.T) {
 		metrics("B", map[string]any{"metrics": []string{"days.readiness_score"}}),
 	)
 	bad := answers["A"]
-	message := "no such metric: days.readines_score. Did you mean days.readiness_score"
+	message := "Unknown metric days.readines_score. Did you mean days.readiness_score"
 	if bad.Status != 400 || !strings.HasPrefix(bad.Error, message) || len(bad.Frames) != 0 {
 		t.Errorf("%d %q", bad.Status, bad.Error)
 	}
