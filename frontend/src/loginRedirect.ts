@@ -1,12 +1,19 @@
 /** What Oura's login appends to the address it sends a person back to (RFC 6749 §4.1.2). */
 
+import type { LoginCallback } from './contract';
+
 /** What the backend reads: `code` and `state`, or `error`. */
-export const LOGIN_PARAMETERS = ['code', 'state', 'error', 'error_description'] as const;
+export const LOGIN_PARAMETERS: Array<keyof LoginCallback> = [
+  'code',
+  'state',
+  'error',
+  'error_description',
+];
 
 /** What else there may be (RFC 6749, RFC 9207). */
 export const OTHER_PARAMETERS = ['scope', 'iss', 'error_uri'];
 
-export type LoginRedirect = Partial<Record<(typeof LOGIN_PARAMETERS)[number], string>>;
+export type LoginRedirect = LoginCallback;
 
 /** The answer among the parameters of an address, when there is one. */
 export function parseRedirectParameters(parameters: URLSearchParams): LoginRedirect | undefined {

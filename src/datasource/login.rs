@@ -13,9 +13,11 @@ use crate::time::Instant;
 /// `POST oauth/start`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LoginStart {
     pub authorize_url: String,
     #[serde(serialize_with = "crate::time::as_rfc3339")]
+    #[cfg_attr(test, ts(type = "string"))]
     pub expires_at: Instant,
 }
 

@@ -16,7 +16,7 @@ mod person;
 mod queries;
 mod registry;
 mod rotation;
-mod settings;
+pub(crate) mod settings;
 pub mod specification;
 mod status;
 pub mod vault;
@@ -79,6 +79,7 @@ struct Inner {
 /// `POST backfill`: the `days` days that end `offset_days` before today, of these collections (empty = those of the settings).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Backfill {
     pub days: u32,
     pub offset_days: u32,

@@ -6,13 +6,14 @@ use super::DataSourceError;
 use crate::oura::oauth::SCOPES;
 use crate::time::{Day, Tz};
 
-const DEFAULT_INTERVAL_MINUTES: u32 = 30;
+pub(crate) const DEFAULT_INTERVAL_MINUTES: u32 = 30;
 /// More often than this brings nothing new: Oura's own data come every few minutes at best.
-const MIN_INTERVAL_MINUTES: u32 = 5;
+pub(crate) const MIN_INTERVAL_MINUTES: u32 = 5;
 
 /// `jsonData` of a data source; everything has a default. Unknown fields are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Settings {
     pub client_id: String,
     /// Separated by spaces; empty asks for all.
@@ -23,6 +24,7 @@ pub struct Settings {
     pub sync_interval_minutes: u32,
     /// Without one: until two empty years.
     #[serde(deserialize_with = "day_or_nothing")]
+    #[cfg_attr(test, ts(optional))]
     pub history_start: Option<Day>,
     /// A synthetic person instead of a login.
     pub demo: bool,

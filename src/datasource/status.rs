@@ -13,6 +13,7 @@ use crate::time::{Day, Instant, as_rfc3339_or_null};
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Status {
     pub state: ConnectionState,
     /// Why the state is what it is, when there is more to say.
@@ -24,12 +25,14 @@ pub struct Status {
     pub specification: String,
     /// When Oura was last asked for a newer one.
     #[serde(serialize_with = "as_rfc3339_or_null")]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub specification_checked_at: Option<Instant>,
     pub collections: Vec<CollectionStatus>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ConnectionState {
     /// No client id or secret yet.
     NotConfigured,
@@ -41,6 +44,7 @@ pub enum ConnectionState {
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SyncStatus {
     pub running: bool,
     /// 0 to 100, of the run under way or the last one.
@@ -51,8 +55,10 @@ pub struct SyncStatus {
     /// Until the run under way ends, if it goes on as it did so far.
     pub seconds_left: Option<u64>,
     #[serde(serialize_with = "as_rfc3339_or_null")]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub last_sync: Option<Instant>,
     #[serde(serialize_with = "as_rfc3339_or_null")]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub next_sync: Option<Instant>,
     /// Why the last run ended early.
     pub failure: Option<String>,
@@ -60,17 +66,39 @@ pub struct SyncStatus {
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CollectionStatus {
     pub name: String,
     pub documents: u64,
     pub first_day: Option<Day>,
     pub last_day: Option<Day>,
     #[serde(serialize_with = "as_rfc3339_or_null")]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub last_sync: Option<Instant>,
     pub state: CollectionState,
     pub reason: Option<String>,
     /// How complete the last weeks are and why not, in one line.
     pub summary: String,
+}
+
+impl ConnectionState {
+    /// Every state.
+    pub const ALL: &'static [ConnectionState] = &[
+        ConnectionState::NotConfigured,
+        ConnectionState::NotConnected,
+        ConnectionState::Connected,
+        ConnectionState::ReconnectNeeded,
+    ];
+
+    /// The state as the interface shows it.
+    pub fn label(self) -> &'static str {
+        match self {
+            ConnectionState::NotConfigured => "Not set up",
+            ConnectionState::NotConnected => "Not connected",
+            ConnectionState::Connected => "Connected",
+            ConnectionState::ReconnectNeeded => "Reconnect needed",
+        }
+    }
 }
 
 impl DataSource {

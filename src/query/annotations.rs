@@ -9,6 +9,7 @@ use crate::catalog::Catalog;
 /// An annotations query as the editor sends it. Unknown fields are Grafana's own and ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AnnotationsQuery {
     /// Names of [`KINDS`]; none are all.
     pub kinds: Vec<String>,
@@ -16,6 +17,7 @@ pub struct AnnotationsQuery {
 
 /// Something that can be marked on a panel.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SchemaAnnotation"))]
 pub struct AnnotationKind {
     pub name: &'static str,
     pub description: &'static str,

@@ -23,6 +23,7 @@ const MAX_GRID: i64 = 100_000;
 
 /// A macro, as the editor shows it.
 #[derive(Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SchemaMacro"))]
 pub struct Macro {
     /// Without the `$`.
     pub name: &'static str,

@@ -29,6 +29,7 @@ pub use step::{Calendar, Every};
 /// A metrics query as the editor sends it. Unknown fields are Grafana's own and ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MetricsQuery {
     pub metrics: Vec<Choice>,
     pub aggregate: Aggregate,
@@ -46,6 +47,7 @@ pub struct MetricsQuery {
 /// One metric of a query: a name, or a name with what is different about it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "Written")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(as = "Written", rename = "Metric"))]
 pub struct Choice {
     /// `sleep.average_hrv`, `days.steps`, `heartrate.bpm`; of a series, the series' name.
     pub name: String,
@@ -55,9 +57,15 @@ pub struct Choice {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 enum Written {
     Name(String),
-    With { name: String, aggregate: Option<Aggregate>, shift: Option<i16> },
+    #[cfg_attr(test, ts(optional_fields))]
+    With {
+        name: String,
+        aggregate: Option<Aggregate>,
+        shift: Option<i16>,
+    },
 }
 
 impl From<Written> for Choice {
@@ -72,6 +80,7 @@ impl From<Written> for Choice {
 /// What becomes of the values of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Aggregate {
     #[default]
     Avg,
@@ -104,10 +113,10 @@ impl Aggregate {
 }
 
 /// The most days a moving average, a baseline or a shift may reach.
-const MAX_DAYS: u16 = 1_000;
+pub(crate) const MAX_DAYS: u16 = 1_000;
 
 /// The most metrics of one query: a statement has at most 128 KiB, of which a metric with its baseline and a filter takes two.
-const MAX_METRICS: usize = 50;
+pub(crate) const MAX_METRICS: usize = 50;
 
 /// A metrics query as SQL, and what is to be said of each column of the answer.
 #[derive(Debug)]

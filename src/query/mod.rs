@@ -27,18 +27,36 @@ use crate::time::Tz;
 /// A query as a panel, a script or an alert rule sends it. Unknown fields are Grafana's own and ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SqlQuery {
     #[serde(alias = "sql")]
     pub raw_sql: String,
     /// Bound to `?1`, `?2`, … in order; strings, numbers, booleans and null.
+    #[cfg_attr(test, ts(type = "(string | number | boolean | null)[]"))]
     pub params: Vec<serde_json::Value>,
     pub format: Format,
     pub downsample: Downsample,
 }
 
+/// The kind of a query, in its JSON field `queryType`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum QueryType {
+    /// [`SqlQuery`]. Queries without a type are SQL.
+    #[default]
+    #[serde(alias = "")]
+    Sql,
+    /// [`metrics::MetricsQuery`].
+    Metrics,
+    /// [`annotations::AnnotationsQuery`].
+    Annotations,
+}
+
 /// What becomes of a series with more points than a panel can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Downsample {
     /// The least and the greatest of each stretch, where there are far too many.
     #[default]
@@ -58,6 +76,7 @@ pub struct FieldDisplay {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Format {
     TimeSeries,
     #[default]

@@ -21,6 +21,7 @@ use crate::time::Tz;
 
 /// A function, as the editor shows it.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SchemaFunction"))]
 pub struct Function {
     pub name: &'static str,
     pub usage: &'static str,

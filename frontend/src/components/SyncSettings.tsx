@@ -1,13 +1,10 @@
 import { CollapsableSection, Field, Input, Stack, TimeZonePicker } from '@grafana/ui';
 import React, { useState } from 'react';
 
+import { DEFAULT_SYNC_INTERVAL_MINUTES, MIN_SYNC_INTERVAL_MINUTES } from '../contract';
 import type { Settings } from '../hooks/useSettings';
 import { ScopesField } from './ScopesField';
 import { selectors } from './selectors';
-
-/** Both as in the backend: an empty field means the default, and less than the least means the least. */
-const DEFAULT_INTERVAL_MINUTES = 30;
-const MIN_INTERVAL_MINUTES = 5;
 
 /** What to fetch, how often, and which time zone the days are in. */
 export function SyncSettings({ settings }: { settings: Settings }) {
@@ -33,17 +30,17 @@ export function SyncSettings({ settings }: { settings: Settings }) {
         </Field>
         <Field
           label="Sync every"
-          description={`Oura's own data arrives when the app on the phone is opened. Less than ${MIN_INTERVAL_MINUTES} minutes counts as ${MIN_INTERVAL_MINUTES}.`}
+          description={`Oura's own data arrives when the app on the phone is opened. Less than ${MIN_SYNC_INTERVAL_MINUTES} minutes counts as ${MIN_SYNC_INTERVAL_MINUTES}.`}
           htmlFor={selectors.config.interval}
           noMargin
         >
           <Input
             id={selectors.config.interval}
             type="number"
-            min={MIN_INTERVAL_MINUTES}
+            min={MIN_SYNC_INTERVAL_MINUTES}
             suffix="minutes"
             width={20}
-            placeholder={String(DEFAULT_INTERVAL_MINUTES)}
+            placeholder={String(DEFAULT_SYNC_INTERVAL_MINUTES)}
             value={jsonData.syncIntervalMinutes ?? ''}
             disabled={readOnly}
             onChange={(event) =>

@@ -4,6 +4,9 @@ const plain = { unit: null, description: null };
 
 /** What tests have the backend list. */
 export const SCHEMA: Schema = {
+  specification: '1.43',
+  timezone: 'UTC',
+  series: [],
   macros: [
     {
       name: '__timeFilter',
@@ -11,7 +14,14 @@ export const SCHEMA: Schema = {
       description: 'keeps the instants in the range',
     },
   ],
-  functions: [{ name: 'median', usage: 'median(x)', description: 'the middle value' }],
+  functions: [
+    {
+      name: 'median',
+      usage: 'median(x)',
+      description: 'the middle value',
+      example: 'SELECT median(score) FROM daily_sleep',
+    },
+  ],
   sqliteFunctions: ['coalesce'],
   metrics: [
     {

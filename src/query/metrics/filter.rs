@@ -10,6 +10,7 @@ use crate::query::nearest::nearest_whole;
 
 /// `{"column": "source", "operator": "=", "value": "awake"}`; Grafana's ad-hoc filters say `key`.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Filter {
     /// A column of every metric that has it, or `table.column`.
     #[serde(alias = "key")]
@@ -17,13 +18,16 @@ pub struct Filter {
     #[serde(default)]
     pub operator: Operator,
     #[serde(default)]
+    #[cfg_attr(test, ts(type = "string | number | boolean", optional))]
     pub value: Value,
     #[serde(default)]
+    #[cfg_attr(test, ts(type = "(string | number | boolean)[]", optional))]
     pub values: Vec<Value>,
 }
 
 /// The second names are those of Grafana's ad-hoc filters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "FilterOperator"))]
 pub enum Operator {
     #[default]
     #[serde(rename = "=")]

@@ -10,6 +10,7 @@ use crate::query::interval;
 /// As it is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub enum Every {
     /// What the panel can show: its interval; for what comes by the day, calendar days or more.
     #[default]

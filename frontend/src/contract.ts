@@ -1,0 +1,394 @@
+/* Generated from the Rust types. To rewrite: UPDATE_CONTRACT=1 cargo test --lib contract */
+
+// Queries
+
+/** What becomes of the values of one step. */
+export type Aggregate =
+  | "avg"
+  | "min"
+  | "max"
+  | "sum"
+  | "count"
+  | "median"
+  | "p10"
+  | "p90"
+  | "last";
+
+/** An annotations query as the editor sends it. Unknown fields are Grafana's own and ignored. */
+export interface AnnotationsQuery {
+  /** Names of `KINDS`; none are all. */
+  kinds: Array<string>;
+}
+
+/** What becomes of a series with more points than a panel can show. */
+export type Downsample = "auto" | "off" | "minmax" | "lttb";
+
+/** As it is asked. */
+export type Every = string;
+
+/** `{"column": "source", "operator": "=", "value": "awake"}`; Grafana's ad-hoc filters say `key`. */
+export interface Filter {
+  /** A column of every metric that has it, or `table.column`. */
+  column: string;
+  operator: FilterOperator;
+  value?: string | number | boolean;
+  values?: (string | number | boolean)[];
+}
+
+/** The second names are those of Grafana's ad-hoc filters. */
+export type FilterOperator =
+  | "="
+  | "!="
+  | "<"
+  | "<="
+  | ">"
+  | ">="
+  | "in"
+  | "not in"
+  | "like"
+  | "is null"
+  | "is not null";
+
+export type Format = "time_series" | "table";
+
+/** One metric of a query: a name, or a name with what is different about it. */
+export type Metric = string | { name: string, aggregate?: Aggregate, shift?: number, };
+
+/** A metrics query as the editor sends it. Unknown fields are Grafana's own and ignored. */
+export interface MetricsQuery {
+  metrics: Array<Metric>;
+  aggregate: Aggregate;
+  every: Every;
+  filters: Array<Filter>;
+  /** Days, the day itself included; 0 is none. */
+  movingAverage: number;
+  /** The median of this many days before, and the median absolute deviation around it, as fields of their own; 0 is none. */
+  baseline: number;
+  /** Days by which every metric is drawn later (negative: earlier). */
+  shift: number;
+  downsample: Downsample;
+}
+
+/** The kind of a query, in its JSON field `queryType`. */
+export type QueryType = "sql" | "metrics" | "annotations";
+
+/** A query as a panel, a script or an alert rule sends it. Unknown fields are Grafana's own and ignored. */
+export interface SqlQuery {
+  rawSql: string;
+  /** Bound to `?1`, `?2`, … in order; strings, numbers, booleans and null. */
+  params: (string | number | boolean | null)[];
+  format: Format;
+  downsample: Downsample;
+}
+
+export const DEFAULT_METRICS_QUERY: MetricsQuery = {
+  "aggregate": "avg",
+  "baseline": 0,
+  "downsample": "auto",
+  "every": "auto",
+  "filters": [],
+  "metrics": [],
+  "movingAverage": 0,
+  "shift": 0
+};
+
+export const MAX_METRICS = 50;
+
+export const MAX_DAYS = 1000;
+
+// Settings: the data source's jsonData
+
+/** A calendar day without a time zone, written `YYYY-MM-DD`: exactly what Oura calls `day`. */
+export type Day = string;
+
+/** `jsonData` of a data source; everything has a default. Unknown fields are ignored. */
+export interface Settings {
+  clientId: string;
+  /** Separated by spaces; empty asks for all. */
+  scopes: string;
+  /** IANA name; empty is UTC. */
+  timezone: string;
+  /** 0 = the default, 30. */
+  syncIntervalMinutes: number;
+  /** Without one: until two empty years. */
+  historyStart?: Day;
+  /** A synthetic person instead of a login. */
+  demo: boolean;
+  /** Names of collections to sync; empty = all. */
+  collections: Array<string>;
+}
+
+export const DEFAULT_SYNC_INTERVAL_MINUTES = 30;
+
+export const MIN_SYNC_INTERVAL_MINUTES = 5;
+
+export const SCOPES = [
+  "email",
+  "personal",
+  "daily",
+  "heartrate",
+  "workout",
+  "tag",
+  "session",
+  "spo2",
+  "stress",
+  "heart_health",
+  "ring_configuration"
+] as const;
+
+export type Scope = (typeof SCOPES)[number];
+
+// Resource routes
+
+/** An error as the caller receives it. */
+export interface ApiError {
+  /** A stable name for programs, such as `expired_state`. */
+  code: string;
+  /** The failure and its reason. Starts in lower case. */
+  message: string;
+  /** A remedy, in full sentences. May be empty. */
+  hint: string;
+}
+
+/** The last known condition of a collection: `collections.state`. */
+export type CollectionState =
+  | "ok"
+  | "waiting"
+  | "scope_missing"
+  | "membership_ended"
+  | "forbidden"
+  | "not_available"
+  | "app_too_old"
+  | "removed"
+  | "error";
+
+export interface CollectionStatus {
+  name: string;
+  documents: number;
+  firstDay: Day | null;
+  lastDay: Day | null;
+  lastSync: string | null;
+  state: CollectionState;
+  reason: string | null;
+  /** How complete the last weeks are and why not, in one line. */
+  summary: string;
+}
+
+export type ConnectionState =
+  | "not_configured"
+  | "not_connected"
+  | "connected"
+  | "reconnect_needed";
+
+/** The response of `GET coverage`. */
+export interface Coverage {
+  coverage: Array<CoverageDay>;
+  /** Whether the row limit cut the list. */
+  truncated: boolean;
+}
+
+/** The coverage of one collection on one day. */
+export interface CoverageDay {
+  collection: string;
+  /** `YYYY-MM-DD`. */
+  day: string;
+  documents: number;
+  state: DayState;
+  /** The reason for a day without data. */
+  reason: GapReason | null;
+  /** RFC 3339. */
+  fetched_at: string | null;
+}
+
+/** How complete one day of one collection is: `coverage.state`. */
+export type DayState = "complete" | "partial" | "empty" | "not_fetched";
+
+/** The body of an error response. */
+export interface ErrorBody {
+  error: ApiError;
+}
+
+/** Why a day of a collection has no documents: `coverage.reason`. */
+export type GapReason =
+  | "not_fetched"
+  | "empty"
+  | "scope_missing"
+  | "membership_ended"
+  | "refused"
+  | "not_available"
+  | "app_too_old"
+  | "removed"
+  | "failed"
+  | "battery_empty"
+  | "ring_off"
+  | "no_ring_yet"
+  | "not_synced";
+
+/** The parameters that Oura appended to the redirect address: `code` and `state`, or `error`. */
+export interface LoginCallback {
+  code?: string;
+  state?: string;
+  error?: string;
+  error_description?: string;
+}
+
+/** The body of `POST oauth/start`. */
+export interface LoginRequest {
+  /** The address that Oura sends the browser back to. */
+  redirectUri: string;
+}
+
+/** `POST oauth/start`. */
+export interface LoginStart {
+  authorizeUrl: string;
+  expiresAt: string;
+}
+
+/** The response of `GET schema`: the names that a query may use. */
+export interface Schema {
+  /** The version of Oura's API: `1.43`. */
+  specification: string;
+  /** The IANA name of the data source's time zone. */
+  timezone: string;
+  tables: Array<SchemaTable>;
+  series: Array<SchemaSeries>;
+  /** The metrics of metrics queries. */
+  metrics: Array<SchemaMetric>;
+  /** The kinds of annotations queries. */
+  annotations: Array<SchemaAnnotation>;
+  macros: Array<SchemaMacro>;
+  /** The functions that this program adds to SQLite. */
+  functions: Array<SchemaFunction>;
+  /** The names of SQLite's own functions and operators that queries may use. */
+  sqliteFunctions: Array<string>;
+}
+
+/** Something that can be marked on a panel. */
+export interface SchemaAnnotation {
+  name: string;
+  description: string;
+}
+
+/** A column of a table or view. */
+export interface SchemaColumn {
+  name: string;
+  /** `time`, `integer`, `number`, `string` or `boolean`. */
+  type: string;
+  /** Grafana's id of the unit: `s`, `celsius`, `suffix: ms`, … */
+  unit: string | null;
+  description: string | null;
+}
+
+/** A function, as the editor shows it. */
+export interface SchemaFunction {
+  name: string;
+  usage: string;
+  description: string;
+  /** An expression, or for aggregates a SELECT, that works on any store. */
+  example: string;
+}
+
+/** A macro, as the editor shows it. */
+export interface SchemaMacro {
+  /** Without the `$`. */
+  name: string;
+  usage: string;
+  description: string;
+}
+
+/** A metric that a query may use. */
+export interface SchemaMetric {
+  /** `nights.average_hrv`. */
+  name: string;
+  /** A short display name. */
+  title: string;
+  /** The table with the columns for filters. */
+  table: string;
+  unit: string | null;
+  description: string;
+}
+
+/** A series of samples. */
+export interface SchemaSeries {
+  /** `sleep.heart_rate`. */
+  name: string;
+  unit: string | null;
+  description: string;
+}
+
+/** A table or view. */
+export interface SchemaTable {
+  name: string;
+  description: string;
+  columns: Array<SchemaColumn>;
+}
+
+export interface Status {
+  state: ConnectionState;
+  /** Why the state is what it is, when there is more to say. */
+  reason: string | null;
+  /** As granted; empty when Oura did not say. */
+  scopes: Array<string>;
+  sync: SyncStatus;
+  /** `1.43`. */
+  specification: string;
+  /** When Oura was last asked for a newer one. */
+  specificationCheckedAt: string | null;
+  collections: Array<CollectionStatus>;
+}
+
+/** The response of both routes. */
+export interface SyncStart {
+  /** The run's key in the table `sync_runs`. */
+  run: number;
+}
+
+export interface SyncStatus {
+  running: boolean;
+  /** 0 to 100, of the run under way or the last one. */
+  percent: number;
+  run: number | null;
+  /** That the run under way or the last one brought. */
+  documents: number;
+  /** Until the run under way ends, if it goes on as it did so far. */
+  secondsLeft: number | null;
+  lastSync: string | null;
+  nextSync: string | null;
+  /** Why the last run ended early. */
+  failure: string | null;
+}
+
+export const CONNECTION_STATES: Record<ConnectionState, string> = {
+  not_configured: "Not set up",
+  not_connected: "Not connected",
+  connected: "Connected",
+  reconnect_needed: "Reconnect needed",
+};
+
+export const COLLECTION_STATES: Record<CollectionState, string> = {
+  ok: "OK",
+  waiting: "Waiting",
+  scope_missing: "Permission missing",
+  membership_ended: "Membership ended",
+  forbidden: "Refused",
+  not_available: "Not available",
+  app_too_old: "Oura app too old",
+  removed: "No longer offered",
+  error: "Failed",
+};
+
+export const GAP_REASONS: Record<GapReason, string> = {
+  not_fetched: "not fetched yet",
+  empty: "nothing recorded",
+  scope_missing: "permission missing",
+  membership_ended: "membership ended",
+  refused: "refused",
+  not_available: "not available",
+  app_too_old: "Oura app too old",
+  removed: "no longer offered",
+  failed: "failed",
+  battery_empty: "the ring's battery was empty",
+  ring_off: "no sign of the ring",
+  no_ring_yet: "before the ring came",
+  not_synced: "not synced from the phone yet",
+};
