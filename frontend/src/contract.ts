@@ -101,20 +101,24 @@ export const MAX_DAYS = 1000;
 /** A calendar day without a time zone, written `YYYY-MM-DD`: exactly what Oura calls `day`. */
 export type Day = string;
 
-/** `jsonData` of a data source; everything has a default. Unknown fields are ignored. */
+/**
+ * The settings of a data source, as in its `jsonData`.
+ * Every field has a default. Unknown fields are ignored.
+ */
 export interface Settings {
+  /** The client id of the application registered with Oura. */
   clientId: string;
-  /** Separated by spaces; empty asks for all. */
+  /** The scopes to request, separated by spaces. Empty requests all. */
   scopes: string;
-  /** IANA name; empty is UTC. */
+  /** The IANA name of the time zone in which days begin. Empty is UTC. */
   timezone: string;
-  /** 0 = the default, 30. */
+  /** Minutes between syncs. 0 is the default, 30. */
   syncIntervalMinutes: number;
-  /** Without one: until two empty years. */
+  /** The first day to import. `None` imports backwards until two consecutive years have no data. */
   historyStart?: Day;
-  /** A synthetic person instead of a login. */
+  /** Serves a synthetic person instead of logging in to Oura. */
   demo: boolean;
-  /** Names of collections to sync; empty = all. */
+  /** The collections to sync. Empty syncs all. */
   collections: Array<string>;
 }
 
@@ -162,18 +166,27 @@ export type CollectionState =
   | "removed"
   | "error";
 
+/** The state and extent of a collection. */
 export interface CollectionStatus {
+  /** The collection's name in Oura's API. */
   name: string;
+  /** The number of stored documents or rows. */
   documents: number;
+  /** The first day with data. */
   firstDay: Day | null;
+  /** The last day with data. */
   lastDay: Day | null;
+  /** The last successful fetch. */
   lastSync: string | null;
+  /** The outcome of the last fetch. */
   state: CollectionState;
+  /** Why the collection is not available. */
   reason: string | null;
-  /** How complete the last weeks are and why not, in one line. */
+  /** The completeness of the last 30 days in one line. */
   summary: string;
 }
 
+/** Whether a data source has a login at Oura. */
 export type ConnectionState =
   | "not_configured"
   | "not_connected"
@@ -238,9 +251,11 @@ export interface LoginRequest {
   redirectUri: string;
 }
 
-/** `POST oauth/start`. */
+/** The response of `POST oauth/start`. */
 export interface LoginStart {
+  /** The page at Oura to open in the browser. */
   authorizeUrl: string;
+  /** The end of the login's lifetime. */
   expiresAt: string;
 }
 
@@ -279,12 +294,15 @@ export interface SchemaColumn {
   description: string | null;
 }
 
-/** A function, as the editor shows it. */
+/** A function's documentation, for the query editor and the schema. */
 export interface SchemaFunction {
+  /** The name in lower case. */
   name: string;
+  /** The name with its arguments. */
   usage: string;
+  /** A short description without a capital letter or a full stop. */
   description: string;
-  /** An expression, or for aggregates a SELECT, that works on any store. */
+  /** An example that works on any store: an expression, or a SELECT for an aggregate. */
   example: string;
 }
 
@@ -323,17 +341,21 @@ export interface SchemaTable {
   columns: Array<SchemaColumn>;
 }
 
+/** The response of `GET status`. */
 export interface Status {
+  /** Whether a login exists. */
   state: ConnectionState;
-  /** Why the state is what it is, when there is more to say. */
+  /** The reason of the state, if more is known. */
   reason: string | null;
-  /** As granted; empty when Oura did not say. */
+  /** The granted scopes. Empty if Oura did not list them. */
   scopes: Array<string>;
+  /** The progress and outcome of syncs. */
   sync: SyncStatus;
-  /** `1.43`. */
+  /** The version of Oura's API specification in use, for example `1.43`. */
   specification: string;
-  /** When Oura was last asked for a newer one. */
+  /** The last successful check for a newer specification. */
   specificationCheckedAt: string | null;
+  /** Every collection of the specification, by name. */
   collections: Array<CollectionStatus>;
 }
 
@@ -343,26 +365,31 @@ export interface SyncStart {
   run: number;
 }
 
+/** The progress and outcome of syncs. */
 export interface SyncStatus {
+  /** Whether a run is requested or in progress. */
   running: boolean;
-  /** 0 to 100, of the run under way or the last one. */
+  /** The completed share of the present run, or of the last one: 0 to 100. */
   percent: number;
+  /** The id of the present run, or of the last one: a row of `sync_runs`. */
   run: number | null;
-  /** That the run under way or the last one brought. */
+  /** The number of documents that this run fetched. */
   documents: number;
-  /** Until the run under way ends, if it goes on as it did so far. */
+  /** The estimated seconds until the end of the present run. */
   secondsLeft: number | null;
+  /** The last successful fetch of any collection. */
   lastSync: string | null;
+  /** The next scheduled run. */
   nextSync: string | null;
-  /** Why the last run ended early. */
+  /** Why the last run failed. */
   failure: string | null;
 }
 
 export const CONNECTION_STATES: Record<ConnectionState, string> = {
-  not_configured: "Not set up",
+  not_configured: "Not configured",
   not_connected: "Not connected",
   connected: "Connected",
-  reconnect_needed: "Reconnect needed",
+  reconnect_needed: "Reconnect required",
 };
 
 export const COLLECTION_STATES: Record<CollectionState, string> = {
@@ -379,7 +406,7 @@ export const COLLECTION_STATES: Record<CollectionState, string> = {
 
 export const GAP_REASONS: Record<GapReason, string> = {
   not_fetched: "not fetched yet",
-  empty: "nothing recorded",
+  empty: "without data",
   scope_missing: "permission missing",
   membership_ended: "membership ended",
   refused: "refused",
@@ -387,8 +414,8 @@ export const GAP_REASONS: Record<GapReason, string> = {
   app_too_old: "Oura app too old",
   removed: "no longer offered",
   failed: "failed",
-  battery_empty: "the ring's battery was empty",
-  ring_off: "no sign of the ring",
-  no_ring_yet: "before the ring came",
+  battery_empty: "with an empty ring battery",
+  ring_off: "without a sign of the ring",
+  no_ring_yet: "before the first ring",
   not_synced: "not synced from the phone yet",
 };

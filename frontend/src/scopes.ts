@@ -20,13 +20,13 @@ export const SCOPES: Array<{ scope: string; opens: string }> = SCOPE_NAMES.map((
   opens: LABELS[scope],
 }));
 
-/** What Oura describeScopes, in words; nothing when it did not say. */
+/** Describes the granted scopes. Returns `undefined` if Oura did not return any. */
 export function describeScopes(scopes: string[]): string | undefined {
   if (scopes.length === 0) {
     return undefined;
   }
   const missing = SCOPES.filter(({ scope }) => !scopes.includes(scope)).map(({ opens }) => opens);
   return missing.length === 0
-    ? 'All permissions describeScopes'
-    : `Without permission for: ${missing.join(' · ')}`;
+    ? 'All permissions granted'
+    : `Missing permissions: ${missing.join(' · ')}`;
 }

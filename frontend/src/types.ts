@@ -59,7 +59,7 @@ ORDER BY time`,
   downsample: 'auto',
 };
 
-/** What a new panel asks. */
+/** The query of a new panel. */
 export const DEFAULT_QUERY: Partial<OuraQuery> = {
   queryType: 'metrics',
   ...DEFAULT_METRICS,

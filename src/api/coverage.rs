@@ -85,7 +85,7 @@ pub(super) async fn coverage(
     }
     JsonBytes::serialize(&Coverage {
         coverage: objects_json(&result),
-        truncated: result.batch.cut.is_some(),
+        truncated: result.batch.truncation.is_some(),
     })
 }
 

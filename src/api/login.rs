@@ -8,7 +8,7 @@ use super::ApiError;
 use super::body::{EmptyBody, Json};
 use super::caller::Admin;
 use crate::datasource::{ConnectionState, DataSource, LoginStart};
-use crate::oura::oauth::is_about_redirect;
+use crate::oura::oauth::is_redirect_error;
 use crate::oura::{RedirectScope, RedirectUri, Secret};
 
 /// A request extension: logins may only return to the data source's page in Grafana.
@@ -93,7 +93,7 @@ impl LoginCallback {
         }
         // Oura uses `invalid_request` in a redirect only for an unregistered redirect address.
         if self.error == "invalid_request"
-            || is_about_redirect(&self.error, &self.error_description)
+            || is_redirect_error(&self.error, &self.error_description)
         {
             return datasource.redirect_not_registered(&self.state, user).into();
         }

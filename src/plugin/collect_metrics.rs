@@ -10,7 +10,7 @@ use crate::query::LATENCIES;
 
 pub async fn answer(opening: &Opening) -> CollectMetricsResponse {
     let datasources = match opening.now() {
-        Some(datasources) => datasources.at_hand().await,
+        Some(datasources) => datasources.ready().await,
         None => Vec::new(),
     };
     let text =
@@ -296,7 +296,7 @@ mod tests {
             interval: std::time::Duration::from_secs(1),
             max_data_points: 1,
         };
-        let all = datasources.at_hand().await;
+        let all = datasources.ready().await;
         for sql in ["SELECT 1 UNION SELECT 2", "DELETE FROM sleep", "SELECT 1"] {
             let _ = all[0]
                 .query(&SqlQuery { raw_sql: sql.to_owned(), ..SqlQuery::default() }, &context)

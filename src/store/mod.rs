@@ -2,7 +2,6 @@
 //!
 //! Nothing outside this module names SQLite. One writer, a pool of read-only readers, WAL.
 
-mod column;
 mod derive;
 mod documents;
 mod error;
@@ -11,7 +10,7 @@ mod gaps;
 mod guard;
 mod queue;
 mod read;
-mod reading;
+mod read_only;
 mod rollups;
 mod rows;
 mod runs;
@@ -45,7 +44,7 @@ use rusqlite::Connection;
 use crate::catalog::Catalog;
 use crate::sql::{TokenizedSql, quote_identifier};
 use crate::time::Tz;
-use read::Readers;
+use read::ReaderPool;
 
 /// Tables that no query reads: what the program notes for itself.
 const CLOSED_TABLES: &[&str] = &["meta"];
@@ -84,7 +83,7 @@ struct Shared {
     retired: AtomicBool,
     /// For the store's own questions, which must not wait for a long write.
     inspector: Mutex<Connection>,
-    readers: Readers,
+    readers: ReaderPool,
     /// Closed last: only a connection that may write folds the log into the file and takes it away.
     writer: Mutex<Connection>,
 }
@@ -100,7 +99,7 @@ impl Store {
         schema::migrate(&mut writer)?;
         runs::interrupt(&writer)?;
         derive::move_coverage(&mut writer, &catalog, zone)?;
-        let readers = Readers::new(path, READERS, CLOSED_TABLES, zone);
+        let readers = ReaderPool::new(path, READERS, CLOSED_TABLES, zone);
         let inspector = schema::open_existing(path)?;
         let store = Store::over(path, catalog, zone, writer, inspector, readers);
         if store.was_never_derived()? {
@@ -113,7 +112,7 @@ impl Store {
     pub fn open_existing(path: &Path, catalog: Arc<Catalog>) -> Result<Store, StoreError> {
         let writer = schema::open_existing(path)?;
         let zone = derive::zone(&writer)?;
-        let readers = Readers::new(path, READERS, CLOSED_TABLES, zone);
+        let readers = ReaderPool::new(path, READERS, CLOSED_TABLES, zone);
         let inspector = schema::open_existing(path)?;
         Ok(Store::over(path, catalog, zone, writer, inspector, readers))
     }
@@ -124,7 +123,7 @@ impl Store {
         zone: Tz,
         writer: Connection,
         inspector: Connection,
-        readers: Readers,
+        readers: ReaderPool,
     ) -> Store {
         let (catalog, writer, inspector) =
             (RwLock::new(catalog), Mutex::new(writer), Mutex::new(inspector));
@@ -187,7 +186,7 @@ impl Store {
     /// Writes a consistent copy of the whole database to `to`, which must not exist; nobody but this user may read it. Syncs may go on
     /// meanwhile.
     pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
-        let source = reading::open(&self.shared.path, Duration::from_secs(10))?.connection;
+        let source = read_only::open(&self.shared.path, Duration::from_secs(10))?.connection;
         // SQLite writes into a file that is empty, and leaves it its mode.
         create_private_file(to)
             .map_err(|error| StoreError::Copy { path: to.to_owned(), detail: error.to_string() })?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction};
 
-use super::{StoreError, functions, reading};
+use super::{StoreError, functions, read_only};
 use crate::catalog::{Catalog, Collection, Column, KeyRule, Storage};
 use crate::sql::quote_identifier;
 
@@ -77,7 +77,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
 /// Opens a file of exactly this version for reading alone.
 pub(super) fn open_existing(path: &Path) -> Result<Connection, StoreError> {
     let connect = || -> Result<Connection, StoreError> {
-        let connection = reading::open(path, Duration::from_secs(10))?.connection;
+        let connection = read_only::open(path, Duration::from_secs(10))?.connection;
         let (found, known) = (version(&connection)?, MIGRATIONS.len() as u32);
         if found > known {
             return Err(StoreError::Newer { path: path.to_owned(), found, known });

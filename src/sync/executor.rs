@@ -87,8 +87,10 @@ enum FailureAction {
 
 fn failure_action(error: &FetchError) -> FailureAction {
     match error {
-        FetchError::ScopeMissing { .. } => FailureAction::Rest(CollectionState::ScopeMissing),
-        FetchError::MembershipEnded { .. } => FailureAction::Rest(CollectionState::MembershipEnded),
+        FetchError::MissingScope { .. } => FailureAction::Rest(CollectionState::ScopeMissing),
+        FetchError::MembershipInactive { .. } => {
+            FailureAction::Rest(CollectionState::MembershipEnded)
+        }
         FetchError::Forbidden { .. } => FailureAction::Rest(CollectionState::Forbidden),
         FetchError::NotAvailable => FailureAction::Rest(CollectionState::NotAvailable),
         FetchError::AppTooOld => FailureAction::Rest(CollectionState::AppTooOld),
@@ -116,13 +118,13 @@ impl Executor {
         mut stop: watch::Receiver<bool>,
     ) -> RunEnd {
         progress.send_replace(Progress { run, ..Progress::default() });
-        let before = self.client.requests().requests;
+        let before = self.client.request_counts().requests;
         let mut state = RunState::default();
         let end = self
             .drain(&mut state, progress, &mut stop)
             .await
             .unwrap_or_else(|error| RunEnd::Failed(error.to_string()));
-        let requests = self.client.requests().requests - before;
+        let requests = self.client.request_counts().requests - before;
         let (windows, now) = (progress.borrow().windows, self.clock.now());
         let end = match self
             .blocking(move |store| store.end_run(run, &end, windows, requests, now).map(|()| end))

@@ -194,7 +194,7 @@ func TestWhatIsStoredInAReadOnlyFolderIsShownAndSaysWhyNothingNewComes(t *testin
 		t.Errorf("%v %s", health.Status, health.Message)
 	}
 	status := p.call(t, oura, http.MethodGet, "status", nil)
-	if reason, _ := status.field("reason").(string); !strings.Contains(reason, "nothing new comes") {
+	if reason, _ := status.field("reason").(string); !strings.Contains(reason, "Syncing is off") {
 		t.Errorf("%d %s", status.Code, status.Body)
 	}
 	page := map[string]any{"redirectUri": "https://grafana.example/connections/datasources/edit/oura"}

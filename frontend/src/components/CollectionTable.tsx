@@ -34,12 +34,12 @@ const COLUMNS: Array<Column<CollectionStatus>> = [
     sortType: 'number',
     cell: ({ value }: CellProps<CollectionStatus, number>) => value.toLocaleString(),
   },
-  { id: 'lastDay', header: 'Days', sortType: 'string', cell: days },
-  { id: 'state', header: 'State', sortType: 'alphanumeric', cell: state },
-  { id: 'reason', header: '', cell: why },
+  { id: 'lastDay', header: 'Date range', sortType: 'string', cell: dateRange },
+  { id: 'state', header: 'State', sortType: 'alphanumeric', cell: stateBadge },
+  { id: 'reason', header: 'Details', cell: details },
 ];
 
-/** One line per collection: what it holds, and why it holds no more, or how complete it is. */
+/** One row per collection: its documents, dates and state, and the reason or completeness. */
 export function CollectionTable({ collections }: { collections: CollectionStatus[] }) {
   if (collections.length === 0) {
     return null;
@@ -51,28 +51,26 @@ export function CollectionTable({ collections }: { collections: CollectionStatus
   );
 }
 
-function days({ row }: CellProps<CollectionStatus>) {
+function dateRange({ row }: CellProps<CollectionStatus>) {
   const { firstDay, lastDay } = row.original;
   return (
-    <span className={styles.onOneLine}>
-      {firstDay && lastDay ? `${firstDay} – ${lastDay}` : '–'}
-    </span>
+    <span className={styles.nowrap}>{firstDay && lastDay ? `${firstDay} – ${lastDay}` : '–'}</span>
   );
 }
 
-function state({ value }: CellProps<CollectionStatus, CollectionState>) {
+function stateBadge({ value }: CellProps<CollectionStatus, CollectionState>) {
   return (
     <Badge
-      className={styles.onOneLine}
+      className={styles.nowrap}
       text={COLLECTION_STATES[value] ?? value}
       color={COLORS[value] ?? 'darkgrey'}
     />
   );
 }
 
-function why({ row }: CellProps<CollectionStatus>) {
+function details({ row }: CellProps<CollectionStatus>) {
   const { reason, summary } = row.original;
   return reason ? capitalize(reason) : <Text color="secondary">{capitalize(summary)}</Text>;
 }
 
-const styles = { onOneLine: css({ whiteSpace: 'nowrap' }) };
+const styles = { nowrap: css({ whiteSpace: 'nowrap' }) };

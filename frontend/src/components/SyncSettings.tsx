@@ -6,7 +6,7 @@ import type { Settings } from '../hooks/useSettings';
 import { ScopesField } from './ScopesField';
 import { selectors } from './selectors';
 
-/** What to fetch, how often, and which time zone the days are in. */
+/** The time zone, the schedule, the history and the permissions of the sync. */
 export function SyncSettings({ settings }: { settings: Settings }) {
   const [isOpen, setOpen] = useState(false);
   const { jsonData, change, readOnly } = settings;
@@ -16,12 +16,12 @@ export function SyncSettings({ settings }: { settings: Settings }) {
       <Stack direction="column" gap={2}>
         <Field
           label="Time zone"
-          description="Calendar days and nights are drawn at their local midnight in this zone."
-          htmlFor={selectors.config.timezone}
+          description="Daily values are drawn at midnight in this time zone."
+          htmlFor={selectors.config.timeZone}
           noMargin
         >
           <TimeZonePicker
-            inputId={selectors.config.timezone}
+            inputId={selectors.config.timeZone}
             value={jsonData.timezone ?? 'utc'}
             width={50}
             disabled={readOnly}
@@ -29,8 +29,11 @@ export function SyncSettings({ settings }: { settings: Settings }) {
           />
         </Field>
         <Field
-          label="Sync every"
-          description={`Oura's own data arrives when the app on the phone is opened. Less than ${MIN_SYNC_INTERVAL_MINUTES} minutes counts as ${MIN_SYNC_INTERVAL_MINUTES}.`}
+          label="Sync interval"
+          description={
+            'Oura receives new data when you open its app on your phone. ' +
+            `Values below ${MIN_SYNC_INTERVAL_MINUTES} minutes count as ${MIN_SYNC_INTERVAL_MINUTES}.`
+          }
           htmlFor={selectors.config.interval}
           noMargin
         >
@@ -49,8 +52,11 @@ export function SyncSettings({ settings }: { settings: Settings }) {
           />
         </Field>
         <Field
-          label="History from"
-          description="Empty: as far back as there is data."
+          label="History start"
+          description={
+            'First day to import. ' +
+            'Leave empty to import backwards until two consecutive years have no data.'
+          }
           htmlFor={selectors.config.historyStart}
           noMargin
         >
