@@ -2,7 +2,7 @@
 
 // Queries
 
-/** What becomes of the values of one step. */
+/** The function that summarizes the values of one step. */
 export type Aggregate =
   | "avg"
   | "min"
@@ -14,28 +14,34 @@ export type Aggregate =
   | "p90"
   | "last";
 
-/** An annotations query as the editor sends it. Unknown fields are Grafana's own and ignored. */
+/** An annotations query as the editor sends it. Unknown fields belong to Grafana and are ignored. */
 export interface AnnotationsQuery {
-  /** Names of `KINDS`; none are all. */
+  /** Names of `KINDS`. Empty for all kinds. */
   kinds: Array<string>;
 }
 
-/** What becomes of a series with more points than a panel can show. */
+/** The reduction of a series that has more points than its panel can show. */
 export type Downsample = "auto" | "off" | "minmax" | "lttb";
 
-/** As it is asked. */
+/** The step that a query requests. */
 export type Every = string;
 
-/** `{"column": "source", "operator": "=", "value": "awake"}`; Grafana's ad-hoc filters say `key`. */
+/** A condition: `{"column": "source", "operator": "=", "value": "awake"}`. */
 export interface Filter {
-  /** A column of every metric that has it, or `table.column`. */
+  /**
+   * `column`, for every metric that has it, or `table.column`. Grafana's ad-hoc filters call it
+   * `key`.
+   */
   column: string;
+  /** The comparison. */
   operator: FilterOperator;
+  /** The value to compare with. */
   value?: string | number | boolean;
+  /** The values of a list. If there are any, `value` is ignored. */
   values?: (string | number | boolean)[];
 }
 
-/** The second names are those of Grafana's ad-hoc filters. */
+/** The comparison of a filter. The aliases are those of Grafana's ad-hoc filters. */
 export type FilterOperator =
   | "="
   | "!="
@@ -49,35 +55,50 @@ export type FilterOperator =
   | "is null"
   | "is not null";
 
+/** The shape of the frames that a query returns. */
 export type Format = "time_series" | "table";
 
-/** One metric of a query: a name, or a name with what is different about it. */
+/** One metric of a query. */
 export type Metric = string | { name: string, aggregate?: Aggregate, shift?: number, };
 
-/** A metrics query as the editor sends it. Unknown fields are Grafana's own and ignored. */
+/** A metrics query. Unknown fields belong to Grafana and are ignored. */
 export interface MetricsQuery {
+  /** The metrics to draw. */
   metrics: Array<Metric>;
+  /** The aggregate of all metrics that choose no other. */
   aggregate: Aggregate;
+  /** The step between two points. */
   every: Every;
+  /** Conditions, each for all metrics with that column. */
   filters: Array<Filter>;
-  /** Days, the day itself included; 0 is none. */
+  /** Days of the moving average, the day itself included. 0 for none. */
   movingAverage: number;
-  /** The median of this many days before, and the median absolute deviation around it, as fields of their own; 0 is none. */
+  /**
+   * Days before a point that form its baseline: their median, with the median absolute deviation
+   * as a band. 0 for none.
+   */
   baseline: number;
-  /** Days by which every metric is drawn later (negative: earlier). */
+  /** Days by which to draw every metric later. Earlier if negative. */
   shift: number;
+  /** The reduction of series with too many points. */
   downsample: Downsample;
 }
 
 /** The kind of a query, in its JSON field `queryType`. */
 export type QueryType = "sql" | "metrics" | "annotations";
 
-/** A query as a panel, a script or an alert rule sends it. Unknown fields are Grafana's own and ignored. */
+/**
+ * An SQL query from a panel, a script or an alert rule. Unknown fields belong to Grafana and are
+ * ignored.
+ */
 export interface SqlQuery {
+  /** The statement, with macros. */
   rawSql: string;
-  /** Bound to `?1`, `?2`, … in order; strings, numbers, booleans and null. */
+  /** Values for `?1`, `?2`, … in order: strings, numbers, booleans or null. */
   params: (string | number | boolean | null)[];
+  /** The shape of the resulting frames. */
   format: Format;
+  /** The reduction of series with too many points. */
   downsample: Downsample;
 }
 
@@ -98,7 +119,7 @@ export const MAX_DAYS = 1000;
 
 // Settings: the data source's jsonData
 
-/** A calendar day without a time zone, written `YYYY-MM-DD`: exactly what Oura calls `day`. */
+/** A calendar day without a time zone, written `YYYY-MM-DD`, as in Oura's field `day`. */
 export type Day = string;
 
 /**
@@ -278,9 +299,11 @@ export interface Schema {
   sqliteFunctions: Array<string>;
 }
 
-/** Something that can be marked on a panel. */
+/** A kind of event. */
 export interface SchemaAnnotation {
+  /** The name in a query. */
   name: string;
+  /** One phrase for the editor. */
   description: string;
 }
 
@@ -308,9 +331,11 @@ export interface SchemaFunction {
 
 /** A macro, as the editor shows it. */
 export interface SchemaMacro {
-  /** Without the `$`. */
+  /** The name without the `$`. */
   name: string;
+  /** How to write it, with its arguments. */
   usage: string;
+  /** One phrase for the editor. */
   description: string;
 }
 

@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::datasource::DataSource;
 use crate::frames::{Objects, objects_json};
 use crate::query::SqlQuery;
-use crate::query::nearest::nearest_whole;
+use crate::query::suggest::similar_names;
 #[cfg(test)]
 use crate::store::{DayState, GapReason};
 use crate::time::Day;
@@ -95,7 +95,7 @@ fn day_parameter(day: Option<Day>) -> Value {
 
 fn unknown_collection(name: &str, catalog: &Catalog) -> ApiError {
     let names = catalog.collections.iter().map(|collection| &collection.name);
-    let nearest = nearest_whole(name, names);
+    let nearest = similar_names(name, names);
     let hint = if nearest.is_empty() {
         "GET status lists the names.".to_owned()
     } else {

@@ -166,7 +166,7 @@ impl Login {
             self.revoke(&grant).await;
             return Err(error);
         }
-        self.tokens.set(grant).await?;
+        self.tokens.set_grant(grant).await?;
         tracing::info!(datasource = %self.key, "connected to Oura");
         Ok(())
     }
@@ -180,7 +180,7 @@ impl Login {
     /// Revokes the grant at Oura and deletes it.
     pub(super) async fn disconnect(&self) -> Result<(), DataSourceError> {
         // The newest pair: a refresh in progress has replaced the stored one.
-        if let Some(grant) = self.tokens.newest().await? {
+        if let Some(grant) = self.tokens.newest_grant().await? {
             self.revoke(&grant).await;
         }
         // Also without a readable grant, which a restored key would make readable again.
@@ -205,12 +205,12 @@ impl Login {
 
     /// Waits for a token refresh in progress.
     pub(super) async fn settle(&self) {
-        self.tokens.settle().await;
+        self.tokens.wait_for_refresh().await;
     }
 
     /// Returns the stored grant, without a request to Oura.
     pub(super) fn grant(&self) -> Result<Option<Grant>, DataSourceError> {
-        Ok(self.tokens.current()?)
+        Ok(self.tokens.stored_grant()?)
     }
 
     /// Returns the state of the connection, and its reason if more is known.
@@ -218,10 +218,10 @@ impl Login {
         if let Some(reason) = self.read_only_reason() {
             return Ok((ConnectionState::NotConnected, Some(reason.to_owned())));
         }
-        if self.tokens.current()?.is_none() {
+        if self.tokens.stored_grant()?.is_none() {
             return Ok(self.missing_grant_state());
         }
-        Ok(match self.tokens.standing() {
+        Ok(match self.tokens.check_login() {
             Err(error @ TokenError::ReconnectNeeded { .. }) => {
                 (ConnectionState::ReconnectNeeded, Some(error.to_string()))
             }

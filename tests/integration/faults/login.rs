@@ -208,7 +208,7 @@ async fn login_revoked_at_oura_needs_reconnect_and_keeps_data() {
     assert_contains(&failure, &["login", "ended", "press Connect"]);
     let status = world.datasource.status().unwrap();
     assert_eq!(status.state, ConnectionState::ReconnectNeeded);
-    assert_contains(&status.reason.unwrap(), &["press Connect", "data so far stays"]);
+    assert_contains(&status.reason.unwrap(), &["press Connect", "Stored data is kept"]);
     assert_eq!(world.failing().len(), 0, "no collection is at fault");
 
     let sql = json!({ "sql": "SELECT count(*) AS nights FROM nights" });
@@ -263,7 +263,7 @@ async fn truncated_token_response_needs_reconnect_and_keeps_data() {
     let world = world.restarted(clock.clone()).await;
     let status = world.datasource.status().unwrap();
     assert_eq!(status.state, ConnectionState::ReconnectNeeded);
-    assert_contains(&status.reason.unwrap(), &["press Connect", "data so far stays"]);
+    assert_contains(&status.reason.unwrap(), &["press Connect", "Stored data is kept"]);
     assert!(sync(&world.datasource).await.failure.is_some());
     assert_eq!(world.simulator.requests().count("/oauth/token"), asked);
     assert!(world.select("SELECT count(*) FROM nights")[0][0].as_i64() > Some(10));
@@ -342,7 +342,7 @@ async fn login_of_another_person_is_rejected() {
         &error_text(&answer),
         &["belongs to another Oura account", "second data source", "delete"],
     );
-    assert_eq!(datasource.status().unwrap().sync.documents, held, "nothing was fetched");
+    assert_eq!(datasource.status().unwrap().sync.documents, held, "the sync fetched no document");
     assert_eq!(somebody.requests().count("/oauth/revoke"), 1, "the rejected login is revoked");
 
     // Without the former history, any person may log in.
