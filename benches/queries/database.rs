@@ -31,7 +31,7 @@ pub static DATABASE: LazyLock<Database> = LazyLock::new(|| {
     let catalog = Arc::new(Catalog::bundled());
     let store = Store::open(&path, catalog.clone(), ZONE).expect("the database opens");
     if store.is_outdated().expect("the database is readable") {
-        store.rebuild().expect("the database derives");
+        store.writer().rebuild().expect("the database derives");
     }
     let end = bare(&path)
         .query_row("SELECT max(time) FROM heartrate", [], |row| row.get(0))

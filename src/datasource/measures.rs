@@ -51,7 +51,7 @@ impl DataSource {
             sync_age_seconds: status.sync.last_sync.map(|last| now.seconds() - last.seconds()),
             sync_running: status.sync.running,
             token_expires_at: inner.tokens.current()?.map(|grant| grant.expires_at),
-            windows_waiting: inner.store.queue_lengths()?,
+            windows_waiting: inner.store.inspector().queue_lengths()?,
             queries_waiting: inner.engine.waiting() as u64,
             answers: inner.client.answers(),
             retries: inner.client.requests().retries,

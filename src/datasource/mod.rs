@@ -223,7 +223,7 @@ impl DataSource {
         if windows.is_empty() {
             return Err(DataSourceError::BeforeAnyRing);
         }
-        self.inner.store.enqueue(&windows, now)?;
+        self.inner.store.writer().enqueue(&windows, now)?;
         Ok(sync.request(Trigger::Backfill))
     }
 
@@ -249,7 +249,7 @@ impl DataSource {
         self.inner.writable()?;
         self.disconnect().await?;
         let store = self.inner.store.clone();
-        blocking(move || store.delete_all()).await?;
+        blocking(move || store.writer().delete_all()).await?;
         self.forget_person()?;
         Ok(())
     }
@@ -257,7 +257,7 @@ impl DataSource {
     /// Works with another catalogue from now on. Queries see the old tables until the new ones are whole.
     async fn adopt(&self, catalog: Arc<Catalog>) -> Result<(), DataSourceError> {
         let store = self.inner.store.clone();
-        match blocking(move || store.set_catalog(catalog)).await {
+        match blocking(move || store.writer().set_catalog(catalog)).await {
             // Whoever opens it next finds the catalogue in force.
             Ok(()) | Err(StoreError::RebuildsStopped) => Ok(()),
             Err(error) => Err(error.into()),
@@ -280,7 +280,7 @@ impl DataSource {
     /// Ends the schedule and the deriving of tables; waits for the windows under way and for a token refresh.
     async fn close(&self) {
         // Whoever opens the file next derives its tables anew, most likely otherwise.
-        self.inner.store.stop_rebuilds();
+        self.inner.store.writer().stop_rebuilds();
         let sync = self.inner.sync.lock().take();
         if let Some(sync) = sync {
             sync.stop().await;
@@ -288,7 +288,7 @@ impl DataSource {
         self.inner.tokens.settle().await;
         // Who opens the same file next must not meet its writer.
         let store = self.inner.store.clone();
-        blocking(move || store.wait_for_writer()).await;
+        blocking(move || store.writer().wait()).await;
     }
 }
 
@@ -335,7 +335,7 @@ impl Inner {
             let (store, key) = (self.store.clone(), self.key.clone());
             tokio::task::spawn_blocking(move || {
                 tracing::info!(datasource = %key, "tables are derived anew");
-                match store.rebuild() {
+                match store.writer().rebuild() {
                     Ok(()) | Err(StoreError::RebuildsStopped) => {}
                     Err(error) => {
                         tracing::error!(datasource = %key, %error, "tables could not be derived anew")

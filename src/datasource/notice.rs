@@ -12,7 +12,7 @@ const NAMED: usize = 3;
 impl DataSource {
     /// A line to be shown with every answer; `None` while all is well or nothing was ever fetched. Blocks for two small reads.
     pub(super) fn notice(&self) -> Option<String> {
-        let collections = self.inner.store.collections().ok()?;
+        let collections = self.inner.store.inspector().collections().ok()?;
         let last_sync = collections.iter().filter_map(|row| row.last_sync).max()?;
         let ends = collections.iter().filter_map(|row| row.last_day).max();
         if let Some(why) = self.read_only_reason() {

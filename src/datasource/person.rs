@@ -69,10 +69,10 @@ impl DataSource {
 
     fn kept(&self) -> Result<Kept, DataSourceError> {
         let inner = &self.inner;
-        if let Some(person) = inner.store.person()? {
+        if let Some(person) = inner.store.inspector().person()? {
             return Ok(Kept::Of(person));
         }
-        if inner.store.collections()?.iter().all(|collection| collection.documents == 0) {
+        if inner.store.inspector().collections()?.iter().all(|collection| collection.documents == 0) {
             return Ok(Kept::Nothing);
         }
         // One that cannot be read is as good as none.
@@ -116,7 +116,7 @@ impl DataSource {
     /// Whether the newest days that are kept are this person's: their documents have the same ids. Nothing if there is nothing to compare.
     async fn has_this_history(&self, client: &Client) -> Result<Option<bool>, DataSourceError> {
         let (catalog, zone) = (self.catalog(), self.zone());
-        let mut rows = self.inner.store.collections()?;
+        let mut rows = self.inner.store.inspector().collections()?;
         rows.sort_by_key(|row| Reverse(row.documents));
         let days = rows.iter().filter_map(|row| Some((catalog.get(&row.name)?, row.last_day?)));
         let compared =
@@ -132,7 +132,7 @@ impl DataSource {
             {
                 let document: Value = serde_json::from_str(document.get()).unwrap_or_default();
                 let Some(id) = document["id"].as_str() else { continue };
-                if self.inner.store.has_document(&collection.name, id)? {
+                if self.inner.store.inspector().has_document(&collection.name, id)? {
                     return Ok(Some(true));
                 }
                 strange = true;

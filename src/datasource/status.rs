@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::grant::SealedGrant;
 use super::{DataSource, DataSourceError, gaps};
 use crate::oura::TokenError;
-use crate::store::{CollectionState, Gap, GapReason, RunState, requires_wear};
+use crate::catalog::Recorded;
+use crate::store::{CollectionState, Gap, GapReason, RunState};
 use crate::time::{Day, Instant, as_rfc3339_or_null};
 
 #[derive(Clone, Debug, Serialize)]
@@ -80,18 +81,18 @@ impl DataSource {
         let (state, reason) = self.connection()?;
         // Today is not over: what lacks may still come.
         let yesterday = inner.environment.clock.now().day(self.zone()).plus(-1);
-        let all_gaps = inner.store.gaps(yesterday.plus(1 - gaps::DAYS), yesterday)?;
+        let all_gaps = inner.store.inspector().gaps(yesterday.plus(1 - gaps::DAYS), yesterday)?;
         let summary = |name: &str, refusal: Option<&str>, ever_fetched: bool| {
             // A day without a workout or a tag is no gap.
             let counts = |gap: &&Gap| {
-                gap.collection == name && (requires_wear(name) || gap.reason != GapReason::Empty)
+                gap.collection == name && (Recorded::of(name).is_daily() || gap.reason != GapReason::Empty)
             };
             let own: Vec<&Gap> = all_gaps.iter().filter(counts).collect();
             gaps::line(refusal, ever_fetched, &own)
         };
         let collections: Vec<CollectionStatus> = inner
             .store
-            .collections()?
+            .inspector().collections()?
             .into_iter()
             .map(|row| CollectionStatus {
                 summary: summary(&row.name, row.reason.as_deref(), row.last_sync.is_some()),
@@ -142,7 +143,7 @@ impl DataSource {
         let progress = self.progress().borrow().clone();
         let running = sync.as_ref().is_some_and(|sync| sync.is_running());
         // One that waits for the store, or that the store did not take, has no row.
-        let last_run = self.inner.store.last_run()?;
+        let last_run = self.inner.store.inspector().last_run()?;
         let unbegun = progress.run > last_run.as_ref().map_or(0, |run| run.run);
         let last_run = last_run.filter(|_| !(running && unbegun));
         let percent = match (running, &last_run) {

@@ -12,7 +12,7 @@ use rusqlite::{Column, Rows, Statement, ffi};
 
 use super::column::ColumnBuilder;
 use super::guard::{Guarded, Refusal, open_functions};
-use super::is_for_queries;
+use super::inspector::is_for_queries;
 use crate::sql::TokenizedSql;
 use crate::time::Tz;
 

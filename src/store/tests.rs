@@ -38,14 +38,14 @@ fn put(store: &Store, collection: &str, from: &str, to: &str, documents: &[Value
         to: day(to),
         reason: WindowReason::History,
     };
-    store.enqueue(std::slice::from_ref(&window), now()).unwrap();
+    store.writer().enqueue(std::slice::from_ref(&window), now()).unwrap();
     let queued: QueuedWindow =
-        store.waiting().unwrap().into_iter().find(|queued| queued.window == window).unwrap();
+        store.writer().waiting().unwrap().into_iter().find(|queued| queued.window == window).unwrap();
     let documents: Vec<Box<RawValue>> = documents
         .iter()
         .map(|document| RawValue::from_string(document.to_string()).unwrap())
         .collect();
-    store.put_window(&queued, &documents, now()).unwrap()
+    store.writer().put_window(&queued, &documents, now()).unwrap()
 }
 
 fn text(store: &Store, sql: &str) -> String {
@@ -304,7 +304,7 @@ fn coverage_says_why_there_is_nothing() {
         ),
         (CollectionState::Forbidden, "No permission.", "refused"),
     ] {
-        store.refuse("daily_sleep", state, said).unwrap();
+        store.writer().refuse("daily_sleep", state, said).unwrap();
         assert_eq!(reason("daily_sleep", "2026-11-10"), expected);
     }
     let windows = ["2026-11-10", "2026-11-13"].map(|from| Window {
@@ -313,14 +313,14 @@ fn coverage_says_why_there_is_nothing() {
         to: day(from),
         reason: WindowReason::History,
     });
-    store.enqueue(&windows, now()).unwrap();
+    store.writer().enqueue(&windows, now()).unwrap();
     for (queued, said) in store
-        .waiting()
+        .writer().waiting()
         .unwrap()
         .iter()
         .zip(["2026-11-13: Oura", "2 days from 2026-11-10 to 2026-11-13: Oura"])
     {
-        store.fail_window(queued, true, "Oura answers 500").unwrap();
+        store.writer().fail_window(queued, true, "Oura answers 500").unwrap();
         assert_eq!(
             text(&store, "SELECT reason FROM collections WHERE name = 'daily_sleep'"),
             format!("{said} answers 500")
@@ -330,7 +330,7 @@ fn coverage_says_why_there_is_nothing() {
         (reason("daily_sleep", "2026-11-10"), reason("daily_sleep", "2026-11-11")),
         ("failed".to_owned(), "not_fetched".to_owned())
     );
-    let gaps = store.gaps(day("2026-11-22"), day("2026-11-24")).unwrap();
+    let gaps = store.inspector().gaps(day("2026-11-22"), day("2026-11-24")).unwrap();
     let readiness =
         gaps.iter().filter(|gap| gap.collection == "daily_readiness").collect::<Vec<_>>();
     assert_eq!(
@@ -346,7 +346,7 @@ fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_th
     put(&store, "workout", "2026-11-20", "2026-11-24", &[json!({"id": "w", "day": "2026-11-24"})]);
     put(&store, "personal_info", "2026-11-24", "2026-11-24", &[json!({"id": "p"})]);
     let unseen = |store: &Store| {
-        let gaps = store.gaps(day("2026-11-24"), day("2026-12-06")).unwrap();
+        let gaps = store.inspector().gaps(day("2026-11-24"), day("2026-12-06")).unwrap();
         gaps.into_iter()
             .map(|gap| (gap.collection, gap.reason, gap.days, gap.last))
             .collect::<Vec<_>>()
@@ -357,21 +357,21 @@ fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_th
     assert_eq!(unseen(&read), expected, "also where nothing may be written");
 
     store
-        .begin_run(1, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
+        .writer().begin_run(1, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
         .unwrap();
     let rows = "SELECT count(*) || ' ' || min(day) || ' ' || max(day) || ' ' || max(time) FROM coverage WHERE state = 'not_fetched'";
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
     assert_eq!(unseen(&store), expected, "each day once");
-    store.rebuild().unwrap();
+    store.writer().rebuild().unwrap();
     assert_eq!(unseen(&store), expected);
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
 
     // A clock that was years ahead for one run leaves no days behind.
     store
-        .begin_run(2, super::Trigger::Schedule, day("2036-01-01").midnight(Tz::Europe__Vienna))
+        .writer().begin_run(2, super::Trigger::Schedule, day("2036-01-01").midnight(Tz::Europe__Vienna))
         .unwrap();
     store
-        .begin_run(3, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
+        .writer().begin_run(3, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
         .unwrap();
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
 }
@@ -490,13 +490,13 @@ fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_
         window("sleep", "2026-01-03", WindowReason::Backfill),
         window("workout", "2026-01-04", WindowReason::History),
     ];
-    store.enqueue(&windows, now()).unwrap();
-    for queued in store.waiting().unwrap().iter().filter(|queued| queued.window != windows[0]) {
-        store.fail_window(queued, true, "Oura answers 500").unwrap();
+    store.writer().enqueue(&windows, now()).unwrap();
+    for queued in store.writer().waiting().unwrap().iter().filter(|queued| queued.window != windows[0]) {
+        store.writer().fail_window(queued, true, "Oura answers 500").unwrap();
     }
-    store.clear_queue(&["sleep".to_owned()]).unwrap();
+    store.writer().clear_queue(&["sleep".to_owned()]).unwrap();
     let left: Vec<Window> =
-        store.waiting().unwrap().into_iter().map(|queued| queued.window).collect();
+        store.writer().waiting().unwrap().into_iter().map(|queued| queued.window).collect();
     assert_eq!(left, [windows[2].clone(), windows[1].clone()]);
     assert_eq!(text(&store, "SELECT state FROM collections WHERE name = 'sleep'"), "error");
     put(&store, "sleep", "2026-01-09", "2026-01-09", &[]);
@@ -514,29 +514,29 @@ fn what_oura_refuses_waits_no_more_unless_a_person_asked_for_it_and_counts_nowhe
     let asked_for = window("daily_spo2", "2026-01-03", WindowReason::Backfill);
     let [trailing, history] = [WindowReason::Trailing, WindowReason::History]
         .map(|reason| window("daily_spo2", "2026-01-02", reason));
-    store.begin_run(1, super::Trigger::Manual, now()).unwrap();
+    store.writer().begin_run(1, super::Trigger::Manual, now()).unwrap();
     store
-        .enqueue(
+        .writer().enqueue(
             &[trailing, asked_for.clone(), window("sleep", "2026-01-02", WindowReason::History)],
             now(),
         )
         .unwrap();
     let refused = store
-        .refuse("daily_spo2", CollectionState::ScopeMissing, "the scope spo2 is not granted")
+        .writer().refuse("daily_spo2", CollectionState::ScopeMissing, "the scope spo2 is not granted")
         .unwrap();
     assert_eq!(refused, Refused { windows: 2, is_news: true });
     let waiting: Vec<Window> =
-        store.waiting().unwrap().into_iter().map(|queued| queued.window).collect();
+        store.writer().waiting().unwrap().into_iter().map(|queued| queued.window).collect();
     assert_eq!(waiting, [asked_for, Window { collection: "sleep".to_owned(), ..history }]);
     assert_eq!(
-        store.queue_lengths().unwrap().into_values().collect::<Vec<_>>(),
+        store.inspector().queue_lengths().unwrap().into_values().collect::<Vec<_>>(),
         [0, 0, 1],
         "trailing, backfill, history"
     );
-    assert_eq!(store.last_run().unwrap().unwrap().windows, 1);
+    assert_eq!(store.inspector().last_run().unwrap().unwrap().windows, 1);
     assert!(
         !store
-            .refuse("daily_spo2", CollectionState::ScopeMissing, "the scope spo2 is not granted")
+            .writer().refuse("daily_spo2", CollectionState::ScopeMissing, "the scope spo2 is not granted")
             .unwrap()
             .is_news
     );
@@ -555,13 +555,13 @@ fn a_store_that_is_being_closed_derives_nothing_anew_and_the_next_opening_does()
     );
     drop(before);
     let closing = open(folder.path(), Tz::America__New_York);
-    closing.stop_rebuilds();
-    assert!(matches!(closing.rebuild(), Err(StoreError::RebuildsStopped)));
-    closing.wait_for_writer();
+    closing.writer().stop_rebuilds();
+    assert!(matches!(closing.writer().rebuild(), Err(StoreError::RebuildsStopped)));
+    closing.writer().wait();
     assert_eq!(text(&closing, "SELECT count(*) FROM days"), "1", "the old tables stay whole");
     let next = open(folder.path(), Tz::America__New_York);
     assert!(next.is_outdated().unwrap());
-    next.rebuild().unwrap();
+    next.writer().rebuild().unwrap();
     assert!(!next.is_outdated().unwrap());
 }
 
@@ -593,7 +593,7 @@ fn another_time_zone_moves_midnights_and_loses_nothing() {
         "1767571200",
         "the old answers until it is rebuilt"
     );
-    after.rebuild().unwrap();
+    after.writer().rebuild().unwrap();
     assert!(!after.is_outdated().unwrap());
     assert_eq!(text(&after, "SELECT time FROM days WHERE day = '2026-01-05'"), "1767589200");
     assert_eq!(text(&after, "SELECT score FROM daily_readiness"), "70");
@@ -632,7 +632,7 @@ fn in_another_time_zone_days_whose_midnights_left_hours_out_are_open_again_and_r
         [(day("2026-01-08"), day("2026-01-20"))],
         "documents say themselves what day they are of"
     );
-    after.rebuild().unwrap();
+    after.writer().rebuild().unwrap();
     assert_eq!(covered(&after, "heartrate"), left);
     assert_eq!(
         text(&after, counted),
@@ -659,7 +659,7 @@ fn in_another_time_zone_days_whose_midnights_left_hours_out_are_open_again_and_r
 fn every_view_is_there_with_the_bundled_catalogue() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let published = store.published().unwrap();
+    let published = store.inspector().published().unwrap();
     for view in ["baselines", "coverage", "days", "hypnogram", "nights", "samples", "sync_status"] {
         assert!(published.iter().any(|name| name == view), "{view}");
     }
@@ -681,7 +681,7 @@ fn a_collection_that_disappears_from_the_catalogue_keeps_its_documents() {
     let mut catalog = Catalog::bundled();
     catalog.collections.retain(|collection| collection.name != "daily_stress");
     let store = Store::open(&folder.path().join("oura.db"), Arc::new(catalog), Tz::UTC).unwrap();
-    store.rebuild().unwrap();
+    store.writer().rebuild().unwrap();
     assert_eq!(text(&store, "SELECT stress_high FROM daily_stress"), "900");
     assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents"), "1");
 }
@@ -696,11 +696,11 @@ fn a_window_is_cut_into_pieces_that_are_as_much_to_blame() {
         to: day("2026-01-05"),
         reason: WindowReason::History,
     };
-    store.enqueue(&[window], now()).unwrap();
-    store.fail_window(&store.waiting().unwrap()[0], true, "Oura answers 500").unwrap();
-    store.cut_windows(&store.waiting().unwrap(), 3, now()).unwrap();
+    store.writer().enqueue(&[window], now()).unwrap();
+    store.writer().fail_window(&store.writer().waiting().unwrap()[0], true, "Oura answers 500").unwrap();
+    store.writer().cut_windows(&store.writer().waiting().unwrap(), 3, now()).unwrap();
     let pieces: Vec<_> = store
-        .waiting()
+        .writer().waiting()
         .unwrap()
         .into_iter()
         .map(|queued| (queued.window.from, queued.window.to, queued.attempts))
@@ -713,7 +713,7 @@ fn a_window_is_cut_into_pieces_that_are_as_much_to_blame() {
         .writer()
         .execute("UPDATE sync_windows SET from_day = '-0001-03-07' WHERE to_day = '2026-01-05'", [])
         .unwrap();
-    assert_eq!(store.waiting().unwrap().len(), 1, "a window that nobody can read stops nobody");
+    assert_eq!(store.writer().waiting().unwrap().len(), 1, "a window that nobody can read stops nobody");
 }
 
 #[test]
@@ -728,7 +728,7 @@ fn erased_data_is_gone_from_the_file() {
         "2026-01-31",
         &[json!({"id": "t", "day": "2026-01-05", "text": secret})],
     );
-    store.delete_all().unwrap();
+    store.writer().delete_all().unwrap();
     assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents"), "0");
     assert_eq!(text(&store, "SELECT count(*) FROM tag"), "0");
     drop(store);
@@ -759,8 +759,8 @@ fn a_file_that_is_no_database_and_one_of_a_newer_version_are_refused_and_left_al
 fn a_run_that_was_interrupted_is_gone_on_with_and_one_that_ended_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let run = store.next_run().unwrap();
-    store.begin_run(run, super::Trigger::Manual, now()).unwrap();
+    let run = store.inspector().next_run().unwrap();
+    store.writer().begin_run(run, super::Trigger::Manual, now()).unwrap();
     put(&store, "daily_sleep", "2026-11-18", "2026-11-24", &[]);
     put(&store, "personal_info", "2026-11-24", "2026-11-24", &[json!({"id": "p"})]);
     assert_eq!(
@@ -780,7 +780,7 @@ fn a_run_that_was_interrupted_is_gone_on_with_and_one_that_ended_is_not() {
         "too long ago"
     );
 
-    store.end_run(run, &super::RunEnd::Done, 2, 2, now().plus(60)).unwrap();
+    store.writer().end_run(run, &super::RunEnd::Done, 2, 2, now().plus(60)).unwrap();
     assert_eq!(store.held(now().plus(60)).unwrap().complete.get("daily_sleep"), None);
 }
 
@@ -859,7 +859,7 @@ fn rollups_agree_with_the_rows_whatever_comes_changes_and_goes() {
     put(&store, "sleep", "2026-03-28", "2026-03-29", &[]);
     assert_eq!(text(&store, "SELECT count(*) FROM samples_1h"), "0");
 
-    store.rebuild().unwrap();
+    store.writer().rebuild().unwrap();
     assert_eq!(text(&store, "SELECT sum(sum) FROM heartrate_5m WHERE source = 'rest'"), "66");
     assert_eq!(differing_buckets(&store), "0");
 }

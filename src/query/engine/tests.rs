@@ -263,7 +263,7 @@ async fn more_than_the_line_holds_is_turned_away_and_the_rest_is_served() {
 async fn every_published_table_and_view_can_be_read_and_counted() {
     let (store, _folder) = store();
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
-    let published = store.published().unwrap();
+    let published = store.inspector().published().unwrap();
     assert!(
         ["sleep", "samples", "nights", "days", "coverage", "baselines"]
             .iter()
@@ -311,7 +311,7 @@ async fn a_range_is_searched_by_an_index_in_every_table_and_view() {
     let (store, _folder) = store();
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     let (mut searched, mut read_whole) = (0, Vec::new());
-    for table in store.published().unwrap() {
+    for table in store.inspector().published().unwrap() {
         for filter in ["$__dayFilter(day)", "$__timeFilter(time)"] {
             let question = format!("{table} WHERE {filter}");
             // Not every table has both columns.

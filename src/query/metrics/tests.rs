@@ -169,7 +169,7 @@ fn store() -> (Store, tempfile::TempDir) {
         }
     });
     // Rollups derive from rows; documents that are only in typed tables would be lost.
-    store.rebuild().unwrap();
+    store.writer().rebuild().unwrap();
     write(&store, |writer| {
         for (number, midnight, day) in days() {
             writer
