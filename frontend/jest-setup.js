@@ -1,7 +1,7 @@
 // Jest setup provided by Grafana scaffolding
 import './.config/jest-setup';
 
-// jsdom lays nothing out: what has no size is taken for hidden, and a list shows only the rows that fit.
+// jsdom has no layout. Without these mocks, elements have no size and virtual lists show no rows.
 HTMLCanvasElement.prototype.getContext = () => ({ measureText: () => ({ width: 0 }) });
 global.IntersectionObserver = class {
   observe() {}

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{
@@ -12,6 +13,7 @@ use chrono::{
     TimeZone, Utc,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 pub use chrono_tz::Tz;
 
@@ -208,39 +210,73 @@ pub enum ParseError {
     Instant(String),
 }
 
-/// What time it is, and how to wait. The system's clock, or one that starts elsewhere and runs faster, for tests that cover a year.
+/// The time, and waits by it: the system's clock, or one for tests that starts elsewhere, runs at
+/// another rate and can be moved forward. Clones are the same clock.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    /// (this clock's reading at the anchor, the anchor, seconds of this clock per real second); `None` is the system's clock.
-    warp: Option<(Instant, std::time::Instant, f64)>,
+    /// `None` is the system's clock.
+    warp: Option<Warp>,
+}
+
+#[derive(Clone, Debug)]
+struct Warp {
+    start: Instant,
+    /// When the clock showed `start`.
+    anchor: std::time::Instant,
+    /// Seconds of this clock per real second.
+    rate: f64,
+    /// Seconds by which [`Clock::advance`] has moved it.
+    advanced: Arc<watch::Sender<i64>>,
 }
 
 impl Clock {
+    /// The system's clock.
     pub fn system() -> Clock {
         Clock { warp: None }
     }
 
-    /// A clock that shows `start` now and runs `rate` times as fast as the real one (0 stands still).
+    /// A clock that shows `start` now and runs `rate` times as fast as the system's (0 stands still).
     pub fn starting_at(start: Instant, rate: f64) -> Clock {
-        Clock { warp: Some((start, std::time::Instant::now(), rate)) }
+        let (anchor, advanced) = (std::time::Instant::now(), Arc::default());
+        Clock { warp: Some(Warp { start, anchor, rate, advanced }) }
     }
 
+    /// The time that the clock shows.
     pub fn now(&self) -> Instant {
-        match self.warp {
-            None => Instant(Utc::now().timestamp()),
-            Some((start, anchor, rate)) => {
-                start.plus((anchor.elapsed().as_secs_f64() * rate) as i64)
-            }
+        let Some(warp) = &self.warp else { return Instant(Utc::now().timestamp()) };
+        let passed = (warp.anchor.elapsed().as_secs_f64() * warp.rate) as i64;
+        warp.start.plus(passed).plus(*warp.advanced.borrow())
+    }
+
+    /// Moves the clock forward and ends the sleeps that are over by it. The system's clock stays as
+    /// it is.
+    pub fn advance(&self, seconds: i64) {
+        if let Some(warp) = &self.warp {
+            warp.advanced.send_modify(|advanced| *advanced += seconds);
         }
     }
 
-    /// Waits until this clock has moved by `duration`; a clock that stands still waits in real time.
+    /// Waits until this clock has moved by `duration`. A clock that stands still waits in real time,
+    /// or until it is advanced.
     pub async fn sleep(&self, duration: Duration) {
-        let real = match self.warp {
-            Some((_, _, rate)) if rate > 0.0 => duration.div_f64(rate),
-            _ => duration,
-        };
-        tokio::time::sleep(real).await;
+        let Some(warp) = &self.warp else { return tokio::time::sleep(duration).await };
+        let rate = if warp.rate > 0.0 { warp.rate } else { 1.0 };
+        let begun = std::time::Instant::now();
+        let mut advanced = warp.advanced.subscribe();
+        let advanced_before = *advanced.borrow_and_update();
+        loop {
+            let skipped = *advanced.borrow_and_update() - advanced_before;
+            let slept = begun.elapsed().as_secs_f64() * rate + skipped as f64;
+            let left = duration.as_secs_f64() - slept;
+            if left <= 0.0 {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs_f64(left / rate)) => return,
+                // The sender cannot be gone: this clock holds it.
+                _ = advanced.changed() => {}
+            }
+        }
     }
 }
 
@@ -253,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_of_every_live_form_are_read_and_keep_their_offset() {
+    fn known_timestamp_formats_parse_with_their_offset() {
         assert_eq!(
             at("2024-11-11T00:00:00+00:00"),
             Stamp { at: Instant(1_731_283_200), offset: Some(0) }
@@ -271,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_begins_at_its_first_existing_instant() {
+    fn day_starts_at_its_first_existing_instant() {
         let spring = Day::new(2026, 3, 29).unwrap();
         assert_eq!(
             spring.plus(1).midnight(Tz::Europe__Vienna).0 - spring.midnight(Tz::Europe__Vienna).0,
@@ -282,9 +318,17 @@ mod tests {
         assert_eq!(havana.midnight(Tz::America__Havana).to_string(), "2026-03-08T05:00:00Z");
     }
 
+    #[tokio::test]
+    async fn advancing_a_clock_ends_its_sleeps() {
+        let clock = Clock::starting_at(Instant(1_000), 0.0);
+        let sleeping = clock.sleep(Duration::from_secs(86_400));
+        tokio::join!(sleeping, async { clock.clone().advance(86_400) });
+        assert_eq!(clock.now(), Instant(87_400));
+    }
+
     proptest::proptest! {
         #[test]
-        fn midnight_of_a_day_lies_on_that_day(days in 0i64..40_000, zone in 0usize..chrono_tz::TZ_VARIANTS.len()) {
+        fn midnight_is_on_its_own_day(days in 0i64..40_000, zone in 0usize..chrono_tz::TZ_VARIANTS.len()) {
             let zone = chrono_tz::TZ_VARIANTS[zone];
             let day = Day::new(1960, 1, 1).unwrap().plus(days);
             // A zone may have skipped a whole day (Samoa, 2011-12-30): then midnight is the next day's.

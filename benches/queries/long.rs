@@ -31,6 +31,6 @@ fn long() -> QueryResult {
         column("source", Arc::new(labels)),
         column("bpm", Arc::new(values)),
     ];
-    let batch = ColumnBatch { rows: columns[0].values.len(), columns, cut: None };
+    let batch = ColumnBatch { rows: columns[0].values.len(), columns, truncation: None };
     QueryResult::of(batch, String::new())
 }

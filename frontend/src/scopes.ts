@@ -1,4 +1,4 @@
-/** The scopes that open all of Oura's collections, in the order in which they are asked for. */
+/** The scopes for all of Oura's collections, in the order of the login's request. */
 export const SCOPES: Array<{ scope: string; opens: string }> = [
   { scope: 'email', opens: 'E-mail address' },
   { scope: 'personal', opens: 'Age, height, weight' },
@@ -13,13 +13,13 @@ export const SCOPES: Array<{ scope: string; opens: string }> = [
   { scope: 'ring_configuration', opens: 'Rings and their battery' },
 ];
 
-/** What Oura describeScopes, in words; nothing when it did not say. */
+/** Describes the granted scopes. Returns `undefined` if Oura did not return any. */
 export function describeScopes(scopes: string[]): string | undefined {
   if (scopes.length === 0) {
     return undefined;
   }
   const missing = SCOPES.filter(({ scope }) => !scopes.includes(scope)).map(({ opens }) => opens);
   return missing.length === 0
-    ? 'All permissions describeScopes'
-    : `Without permission for: ${missing.join(' · ')}`;
+    ? 'All permissions granted'
+    : `Missing permissions: ${missing.join(' · ')}`;
 }

@@ -3,43 +3,43 @@ import type { DataQuery } from '@grafana/schema';
 
 export type QueryType = 'metrics' | 'sql' | 'annotations';
 
-/** What a query of any type says. Those of the types it is not stay, so that the editor can go back. */
+/** A query of any type. Properties of other types stay, so that the editor can switch back. */
 export interface OuraQuery
   extends DataQuery, Partial<MetricsPart>, Partial<SqlPart>, Partial<AnnotationsPart> {
-  /** Without one, the query is SQL. */
+  /** Default: `sql`. */
   queryType?: QueryType;
 }
 
 export type Format = 'table' | 'time_series';
 
-/** Which points of a series stay, when it has more than a panel can show. */
+/** The method that thins out a series with more points than the panel can show. */
 export type Downsample = 'auto' | 'off' | 'minmax' | 'lttb';
 
 export interface SqlPart {
   rawSql: string;
-  /** Bound to `?1`, `?2`, … in order. */
+  /** Values of `?1`, `?2`, … in order. */
   params: Array<string | number | boolean | null>;
   format: Format;
-  /** Of time series. */
+  /** Applies to time series. */
   downsample: Downsample;
 }
 
 export interface MetricsPart {
   metrics: Metric[];
   aggregate: Aggregate;
-  /** `auto`, `raw`, a calendar's `day`, `week`, `month` or `year`, or an interval: `5m`. */
+  /** `auto`, `raw`, a calendar `day`, `week`, `month` or `year`, or an interval such as `5m`. */
   every: string;
   filters: Filter[];
-  /** Days, the day itself included; 0 is none. */
+  /** Days, the current one included. 0: no moving average. */
   movingAverage: number;
-  /** Days before each value that its usual range is taken from; 0 is none. */
+  /** Days before each value. 0: no baseline. */
   baseline: number;
-  /** Days by which every metric is drawn later; negative: earlier. */
+  /** Days by which every metric moves later. Negative: earlier. */
   shift: number;
   downsample: Downsample;
 }
 
-/** `sleep.average_hrv`; or with what is different about this one. */
+/** A metric's name, such as `sleep.average_hrv`, or with options of its own. */
 export type Metric = string | { name: string; aggregate?: Aggregate; shift?: number };
 
 export type Aggregate = 'avg' | 'min' | 'max' | 'sum' | 'count' | 'median' | 'p10' | 'p90' | 'last';
@@ -48,7 +48,7 @@ export interface Filter {
   column: string;
   operator: FilterOperator;
   value?: FilterValue;
-  /** Of `in` and `not in`. */
+  /** For `in` and `not in`. */
   values?: FilterValue[];
 }
 
@@ -58,7 +58,7 @@ export type FilterOperator =
 export type FilterValue = string | number | boolean;
 
 export interface AnnotationsPart {
-  /** Of {@link Schema.annotations}; none are all. */
+  /** Names from {@link Schema.annotations}. Empty: all. */
   kinds: string[];
 }
 
@@ -83,7 +83,7 @@ ORDER BY time`,
   downsample: 'auto',
 };
 
-/** What a new panel asks. */
+/** The query of a new panel. */
 export const DEFAULT_QUERY: Partial<OuraQuery> = {
   queryType: 'metrics',
   ...DEFAULT_METRICS,
@@ -92,14 +92,14 @@ export const DEFAULT_QUERY: Partial<OuraQuery> = {
 
 export interface OuraOptions extends DataSourceJsonData {
   clientId?: string;
-  /** Separated by spaces; empty asks for all. */
+  /** Separated by spaces. Empty: all scopes. */
   scopes?: string;
-  /** IANA name; empty is UTC. */
+  /** IANA name. Empty: UTC. */
   timezone?: string;
   syncIntervalMinutes?: number;
-  /** `YYYY-MM-DD`; without one the history is loaded until two empty years. */
+  /** `YYYY-MM-DD`. Default: import backwards until two consecutive years have no data. */
   historyStart?: string;
-  /** A synthetic person instead of a login. */
+  /** Whether to use the data of a synthetic person instead of a login. */
   demo?: boolean;
 }
 
@@ -107,16 +107,16 @@ export interface OuraSecrets {
   clientSecret?: string;
 }
 
-/** `GET status`. Instants are RFC 3339, days `YYYY-MM-DD`. */
+/** Response of `GET status`. Instants are RFC 3339, days `YYYY-MM-DD`. */
 export interface Status {
   state: ConnectionState;
   reason: string | null;
-  /** As describeScopes; none when Oura did not say. */
+  /** The granted scopes. Empty if Oura did not return them. */
   scopes: string[];
   sync: SyncStatus;
-  /** Of Oura's API: `1.43`. */
+  /** Version of Oura's API: `1.43`. */
   specification: string;
-  /** When Oura was last asked for a newer one. */
+  /** Last check for a newer version. */
   specificationCheckedAt: string | null;
   collections: CollectionStatus[];
 }
@@ -125,16 +125,16 @@ export type ConnectionState = 'not_configured' | 'not_connected' | 'connected' |
 
 export interface SyncStatus {
   running: boolean;
-  /** 0 to 100, of the run under way or the last one. */
+  /** 0 to 100, of the current or last run. */
   percent: number;
   run: number | null;
-  /** That the run under way or the last one brought. */
+  /** Fetched by the current or last run. */
   documents: number;
-  /** Until the run under way ends, if it goes on as it did so far. */
+  /** Estimate for the current run. */
   secondsLeft: number | null;
   lastSync: string | null;
   nextSync: string | null;
-  /** Why the last run ended early, in words for a person. */
+  /** Why the last run failed, for display. */
   failure: string | null;
 }
 
@@ -146,19 +146,19 @@ export interface CollectionStatus {
   lastSync: string | null;
   state: string;
   reason: string | null;
-  /** How complete the last weeks are and why not, in one line. */
+  /** Completeness of the last 30 days, in one line. */
   summary: string;
 }
 
-/** `GET schema`: what a query may name. */
+/** Response of `GET schema`: the names that a query can use. */
 export interface Schema {
   tables: SchemaTable[];
   metrics: SchemaMetric[];
   annotations: SchemaAnnotation[];
   macros: SchemaMacro[];
-  /** Beside SQLite's own. */
+  /** Functions in addition to SQLite's. */
   functions: SchemaFunction[];
-  /** SQLite's own that queries may call: names, and a few operators. */
+  /** SQLite's allowed functions by name, and a few operators. */
   sqliteFunctions: string[];
 }
 
@@ -171,7 +171,7 @@ export interface SchemaTable {
 export interface SchemaColumn {
   name: string;
   type: string;
-  /** As Grafana calls it: `s`, `celsius`, `suffix: ms`, … */
+  /** Grafana's unit id: `s`, `celsius`, `suffix: ms`, … */
   unit: string | null;
   description: string | null;
 }
@@ -179,15 +179,15 @@ export interface SchemaColumn {
 export interface SchemaMetric {
   /** `nights.average_hrv`. */
   name: string;
-  /** A few words. */
+  /** A short label. */
   title: string;
-  /** Its columns are what filters may name. */
+  /** The table with the columns for filters. */
   table: string;
   unit: string | null;
   description: string;
 }
 
-/** Events that can be marked in panels. */
+/** A type of event for annotations. */
 export interface SchemaAnnotation {
   /** `rest_mode`. */
   name: string;
@@ -197,7 +197,7 @@ export interface SchemaAnnotation {
 export interface SchemaMacro {
   /** Without the `$`: `__timeFilter`. */
   name: string;
-  /** As it is written, with its arguments: `$__timeFilter(column)`. */
+  /** With its arguments: `$__timeFilter(column)`. */
   usage: string;
   description: string;
 }
@@ -205,7 +205,7 @@ export interface SchemaMacro {
 export interface SchemaFunction {
   /** `median`. */
   name: string;
-  /** As it is written, with its arguments: `median(x)`. */
+  /** With its arguments: `median(x)`. */
   usage: string;
   description: string;
 }

@@ -50,7 +50,7 @@ pub(super) async fn coverage(
     }
     Written::of(&Coverage {
         coverage: objects_json(&answer),
-        truncated: answer.batch.cut.is_some(),
+        truncated: answer.batch.truncation.is_some(),
     })
 }
 

@@ -8,7 +8,7 @@ use super::ApiError;
 use super::body::Json;
 use super::caller::Admin;
 use crate::datasource::{DataSource, LoginStart};
-use crate::oura::oauth::is_about_redirect;
+use crate::oura::oauth::is_redirect_error;
 use crate::oura::{RedirectScope, RedirectUri, Secret};
 
 /// In a request's extensions: a login comes back to the data source's page in Grafana and nowhere else.
@@ -69,7 +69,7 @@ pub(super) async fn callback(
         // An answer that Oura sends back at all names no parameter unless it is this one.
         error
             if error == "invalid_request"
-                || is_about_redirect(error, &callback.error_description) =>
+                || is_redirect_error(error, &callback.error_description) =>
         {
             return Err(datasource.redirect_not_registered(&callback.state, &caller.user).into());
         }

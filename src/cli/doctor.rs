@@ -228,7 +228,8 @@ fn database(
     let path = key.database(data_dir);
     let opened = Store::open_existing(&path, Arc::clone(catalog)).and_then(|store| {
         let problems = store.inspector().check()?;
-        let (collections, last_run) = (store.inspector().collections()?, store.inspector().last_run()?);
+        let (collections, last_run) =
+            (store.inspector().collections()?, store.inspector().last_run()?);
         Ok((store, problems, collections, last_run))
     });
     let (store, problems, collections, last_run) = match opened {
@@ -308,7 +309,7 @@ async fn examine_network(oura_url: Option<&Url>, clock: &Clock) -> Vec<Finding> 
         Ok(http) => http,
         Err(error) => return vec![fail("network", error.to_string(), "")],
     };
-    match oura::reach(&http, &origins, clock).await {
+    match oura::probe(&http, &origins, clock).await {
         Err(detail) => {
             let remedy = "Check this machine's network, name service and proxy; api.ouraring.com must be reachable over HTTPS.";
             vec![fail("Oura", format!("{} does not answer: {detail}", origins.api), remedy)]

@@ -150,13 +150,13 @@ impl DataSourceError {
                 "Let the user that runs this process own the folder and what is in it.",
             ),
             Demo { .. } => ("demo", 500, ""),
-            OAuth(OAuthError::WrongClient) => ("wrong_client", 400, ""),
+            OAuth(OAuthError::InvalidClient) => ("wrong_client", 400, ""),
             OAuth(OAuthError::InvalidGrant { .. }) => ("invalid_grant", 400, ""),
-            OAuth(OAuthError::Refused { .. }) => {
+            OAuth(OAuthError::Rejected { .. }) => {
                 ("login_refused", 400, "Check that the redirect address is registered with Oura.")
             }
             OAuth(OAuthError::RedirectNotRegistered) => ("redirect_not_registered", 400, ""),
-            OAuth(OAuthError::ClockOff { .. }) => ("clock_off", 400, ""),
+            OAuth(OAuthError::ClockSkew { .. }) => ("clock_off", 400, ""),
             OAuth(_) => ("login_unreachable", 502, "Check this machine's network, and try again."),
             Token(TokenError::NotConnected) => ("not_connected", 409, ""),
             Token(TokenError::ReconnectNeeded { .. }) => ("reconnect_needed", 409, ""),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ConnectionState, DataSource, DataSourceError};
-use crate::oura::AnswerCount;
+use crate::oura::ResponseCount;
 use crate::query::QueryCounts;
 use crate::store::{CollectionState, WindowReason};
 use crate::time::Instant;
@@ -23,7 +23,7 @@ pub struct Measures {
     pub token_expires_at: Option<Instant>,
     pub windows_waiting: BTreeMap<WindowReason, u64>,
     pub queries_waiting: u64,
-    pub answers: Vec<AnswerCount>,
+    pub answers: Vec<ResponseCount>,
     pub retries: u64,
     pub queries: QueryCounts,
 }
@@ -53,8 +53,8 @@ impl DataSource {
             token_expires_at: inner.tokens.current()?.map(|grant| grant.expires_at),
             windows_waiting: inner.store.inspector().queue_lengths()?,
             queries_waiting: inner.engine.waiting() as u64,
-            answers: inner.client.answers(),
-            retries: inner.client.requests().retries,
+            answers: inner.client.response_counts(),
+            retries: inner.client.request_counts().retries,
             queries: inner.queries.read(),
         })
     }

@@ -72,7 +72,8 @@ impl DataSource {
         if let Some(person) = inner.store.inspector().person()? {
             return Ok(Kept::Of(person));
         }
-        if inner.store.inspector().collections()?.iter().all(|collection| collection.documents == 0) {
+        if inner.store.inspector().collections()?.iter().all(|collection| collection.documents == 0)
+        {
             return Ok(Kept::Nothing);
         }
         // One that cannot be read is as good as none.

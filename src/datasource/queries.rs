@@ -35,7 +35,7 @@ impl DataSource {
     ) -> Result<(QueryResult, Format), QueryError> {
         let mut plan = metrics.plan(&self.catalog(), context, self.zone())?;
         let mut answer = self.query(&plan.query, context).await?;
-        if answer.batch.cut.is_some()
+        if answer.batch.truncation.is_some()
             && let Some((covering, notice)) = metrics.covering(context, answer.batch.rows)
         {
             plan = covering.plan(&self.catalog(), context, self.zone())?;

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::catalog::{Catalog, CatalogError, Loss, reduce};
-use crate::oura::specification::{Published, SpecificationError, Version, newer};
-use crate::oura::{BadVersion, Origins};
+use crate::oura::specification::{PublishedSpecification, SpecificationError, Version, find_newer};
+use crate::oura::{InvalidVersion, Origins};
 use crate::time::{Clock, Instant};
 
 /// In the data folder.
@@ -26,7 +26,7 @@ pub enum CheckError {
     #[error(transparent)]
     Specification(#[from] SpecificationError),
     #[error(transparent)]
-    Version(#[from] BadVersion),
+    Version(#[from] InvalidVersion),
     #[error("specification {version} cannot be used: {source}")]
     Unreadable { version: Version, source: CatalogError },
     #[error("specification {version} cannot be used: {source}")]
@@ -101,7 +101,7 @@ impl Specification {
         clock: &Clock,
     ) -> Result<Option<Arc<Catalog>>, CheckError> {
         let known = version_of(&self.catalog())?;
-        let published = newer(http, origins, known).await?;
+        let published = find_newer(http, origins, known).await?;
         let taken = published.map(|published| self.take(published)).transpose();
         let State { catalog, .. } = self.state();
         let (adopted, document) = match &taken {
@@ -117,8 +117,11 @@ impl Specification {
     }
 
     /// The catalogue that follows from a published document, and the document's facts.
-    fn take(&self, published: Published) -> Result<(Arc<Catalog>, Box<RawValue>), CheckError> {
-        let Published { version, document } = published;
+    fn take(
+        &self,
+        published: PublishedSpecification,
+    ) -> Result<(Arc<Catalog>, Box<RawValue>), CheckError> {
+        let PublishedSpecification { version, document } = published;
         let unreadable = |source| CheckError::Unreadable { version, source };
         let facts = reduce(&document, Some(&version.to_string())).map_err(unreadable)?;
         let catalog = Catalog::from_openapi(&facts).map_err(unreadable)?;
@@ -148,6 +151,6 @@ impl Specification {
     }
 }
 
-fn version_of(catalog: &Catalog) -> Result<Version, BadVersion> {
+fn version_of(catalog: &Catalog) -> Result<Version, InvalidVersion> {
     catalog.version.parse()
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::grant::SealedGrant;
 use super::{DataSource, DataSourceError, gaps};
-use crate::oura::TokenError;
 use crate::catalog::Recorded;
+use crate::oura::TokenError;
 use crate::store::{CollectionState, Gap, GapReason, RunState};
 use crate::time::{Day, Instant, as_rfc3339_or_null};
 
@@ -85,14 +85,16 @@ impl DataSource {
         let summary = |name: &str, refusal: Option<&str>, ever_fetched: bool| {
             // A day without a workout or a tag is no gap.
             let counts = |gap: &&Gap| {
-                gap.collection == name && (Recorded::of(name).is_daily() || gap.reason != GapReason::Empty)
+                gap.collection == name
+                    && (Recorded::of(name).is_daily() || gap.reason != GapReason::Empty)
             };
             let own: Vec<&Gap> = all_gaps.iter().filter(counts).collect();
             gaps::line(refusal, ever_fetched, &own)
         };
         let collections: Vec<CollectionStatus> = inner
             .store
-            .inspector().collections()?
+            .inspector()
+            .collections()?
             .into_iter()
             .map(|row| CollectionStatus {
                 summary: summary(&row.name, row.reason.as_deref(), row.last_sync.is_some()),

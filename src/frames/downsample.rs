@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_far_too_much_is_reduced_unasked() {
+    fn auto_reduces_only_very_large_series() {
         assert_eq!(reduced(wave(20_000), (Downsample::Auto, 100)).unwrap().1, None);
         assert_eq!(reduced(wave(30_000), (Downsample::Auto, 3_000)).unwrap().1, None);
         assert_eq!(reduced(wave(90_000), (Downsample::Off, 100)).unwrap().1, None);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_and_the_greatest_of_each_stretch_stay() {
+    fn minimum_and_maximum_of_each_bucket_remain() {
         let mut fields = wave(10_000);
         with(&mut fields, |row, value| match row {
             4_321 => Some(99.0),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn every_series_keeps_its_own_extremes() {
+    fn each_series_keeps_its_own_extremes() {
         let mut fields = wave(10_000);
         let spike: Float64Array =
             (0..10_000).map(|row| Some(if row == 777 { 5.0 } else { 0.0 })).collect();
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn largest_triangles_keep_both_ends_the_count_and_a_spike() {
+    fn lttb_keeps_both_ends_and_a_spike() {
         let mut fields = wave(10_000);
         with(&mut fields, |row, value| if row == 5_000 { Some(50.0) } else { value });
         let (fields, notice) = reduced(fields, (Downsample::Lttb, 200)).unwrap();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_remains_a_gap() {
+    fn gaps_remain_gaps() {
         for how in [Downsample::MinMax, Downsample::Lttb] {
             let mut fields = wave(10_000);
             with(&mut fields, |row, value| value.filter(|_| !(3_000..6_000).contains(&row)));
@@ -222,7 +222,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn whatever_comes_rows_stay_in_order_and_ends_stay(
+        fn order_and_ends_are_always_kept(
             values in proptest::collection::vec(proptest::option::of(proptest::num::f64::ANY), 1..300), points in 0u64..80, lttb in proptest::bool::ANY,
         ) {
             let times: TimestampNanosecondArray = (0..values.len() as i64).map(Some).collect();

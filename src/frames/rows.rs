@@ -52,7 +52,7 @@ impl Serialize for Rows<'_> {
         let mut object = serializer.serialize_struct("Rows", 5)?;
         object.serialize_field("columns", &self.columns)?;
         object.serialize_field("rows", &AllRows(self.answer))?;
-        object.serialize_field("truncated", &self.answer.batch.cut.is_some())?;
+        object.serialize_field("truncated", &self.answer.batch.truncation.is_some())?;
         object.serialize_field("notices", &self.answer.notices)?;
         object.serialize_field("elapsedMs", &(self.answer.elapsed.as_secs_f64() * 1e3))?;
         object.end()

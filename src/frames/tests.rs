@@ -59,7 +59,7 @@ fn answer(columns: Vec<ResultColumn>) -> QueryResult {
     QueryResult {
         elapsed: Duration::from_millis(12),
         downsample: (Downsample::Auto, 1_000),
-        ..QueryResult::of(ColumnBatch { columns, rows, cut: None }, "SELECT 1".to_owned())
+        ..QueryResult::of(ColumnBatch { columns, rows, truncation: None }, "SELECT 1".to_owned())
     }
 }
 
@@ -101,7 +101,7 @@ fn shown(answer: &QueryResult, format: Format) -> String {
 }
 
 #[test]
-fn a_table_leaves_rows_alone_and_takes_units_from_the_catalogue() {
+fn tables_keep_rows_and_have_catalogue_units() {
     let origin = |table: &str, column: &str| {
         Some(Origin { table: table.to_owned(), column: column.to_owned() })
     };
@@ -155,12 +155,12 @@ fn long() -> QueryResult {
 }
 
 #[test]
-fn text_and_booleans_become_labels_and_series_are_sorted_by_name_and_label() {
+fn text_and_booleans_become_labels_of_sorted_series() {
     insta::assert_snapshot!(shown(&long(), Format::TimeSeries));
 }
 
 #[test]
-fn of_unsorted_rows_with_the_same_time_the_last_counts_too() {
+fn last_of_unsorted_rows_at_one_time_wins() {
     let seconds = (0..1_000).map(|row| Some(1_700_000_000 - row % 10 * 60));
     let values = (0..1_000).map(f64::from).collect::<arrow::array::Float64Array>();
     let labels = arrow::array::StringArray::from(vec!["a"; 1_000]);
@@ -175,7 +175,7 @@ fn of_unsorted_rows_with_the_same_time_the_last_counts_too() {
 }
 
 #[test]
-fn of_rows_with_the_same_time_and_labels_the_last_counts() {
+fn last_row_with_equal_time_and_labels_wins() {
     let series = answer(vec![
         column("time", times([Some(10), Some(10)])),
         column("source", StringArray::from(vec!["rest", "rest"])),
@@ -195,7 +195,7 @@ fn a_column_named_metric_names_the_series() {
 }
 
 #[test]
-fn nothing_found_is_a_typed_frame_without_fields_which_rules_read_as_no_data() {
+fn empty_results_are_typed_frames_without_fields() {
     let none = |columns: Vec<ResultColumn>| answer(columns);
     let series = none(vec![
         column("time", times([])),
@@ -206,7 +206,7 @@ fn nothing_found_is_a_typed_frame_without_fields_which_rules_read_as_no_data() {
 }
 
 #[test]
-fn each_point_of_a_grid_takes_the_last_row_of_its_step_or_the_fill() {
+fn grid_points_take_the_last_row_or_the_fill_value() {
     let filled = |mode| {
         let columns = vec![
             column("time", times([Some(5), Some(12), Some(18), Some(40)])),
@@ -225,7 +225,7 @@ fn each_point_of_a_grid_takes_the_last_row_of_its_step_or_the_fill() {
 }
 
 #[test]
-fn what_is_no_time_series_says_what_it_lacks() {
+fn invalid_time_series_name_the_missing_column() {
     let time = || column("time", times([Some(1)]));
     let text = |name: &str| column(name, StringArray::from(vec!["x"]));
     let number = || column("bpm", Int64Array::from(vec![1]));
@@ -252,7 +252,7 @@ fn what_is_no_time_series_says_what_it_lacks() {
 }
 
 #[test]
-fn sparse_series_that_are_too_wide_are_a_frame_each() {
+fn wide_sparse_series_get_a_frame_each() {
     let count = 60_000;
     let labels: StringArray = (0..count).map(|row| Some((row % 900).to_string())).collect();
     let sparse = answer(vec![
@@ -268,7 +268,7 @@ fn sparse_series_that_are_too_wide_are_a_frame_each() {
 }
 
 #[test]
-fn a_moment_that_lacks_a_series_row_is_filled_as_a_moment_without_any() {
+fn missing_rows_of_a_series_are_filled() {
     let filled = |mode| {
         let columns = vec![
             column("time", times([Some(10), Some(20), Some(30)])),
@@ -288,7 +288,7 @@ fn a_moment_that_lacks_a_series_row_is_filled_as_a_moment_without_any() {
 }
 
 #[test]
-fn series_beyond_reason_are_refused() {
+fn too_many_series_are_refused() {
     let count = 6_000;
     let labels: StringArray = (0..count).map(|row| Some(row.to_string())).collect();
     let series = answer(vec![
@@ -318,6 +318,7 @@ fn rows_as_json_have_types_units_and_readable_times() {
         column("ok", BooleanArray::from(vec![true, false])),
         column("a", StringArray::from(vec!["x", "\"y\""])),
     ]);
-    table.batch.cut = Some(Truncation { limit: Limit::Rows(2), rows: 3, counted: true });
+    table.batch.truncation =
+        Some(Truncation { limit: Limit::Rows(2), total_rows: 3, is_exact: true });
     insta::assert_json_snapshot!(rows_json(&table, &catalog()));
 }

@@ -348,10 +348,10 @@ impl From<OAuthError> for TokenError {
             OAuthError::Network { detail } | OAuthError::Malformed { detail } => {
                 TokenError::Network { detail }
             }
-            OAuthError::WrongClient
+            OAuthError::InvalidClient
             | OAuthError::RedirectNotRegistered
-            | OAuthError::ClockOff { .. }
-            | OAuthError::Refused { .. } => TokenError::Refused { detail: error.to_string() },
+            | OAuthError::ClockSkew { .. }
+            | OAuthError::Rejected { .. } => TokenError::Refused { detail: error.to_string() },
         }
     }
 }

@@ -37,7 +37,7 @@ impl QueryCounters {
                 "ok",
                 answer
                     .batch
-                    .cut
+                    .truncation
                     .map(|cut| if matches!(cut.limit, Limit::Rows(_)) { "rows" } else { "bytes" }),
             ),
             Err(error) => (

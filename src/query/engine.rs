@@ -100,7 +100,7 @@ impl Engine {
         })?;
         let Expanded { sql: executed, fill, .. } = expanded;
         quantity::find(&sql, &mut batch.columns, &(self.catalog)());
-        let notices = batch.cut.map(|cut| notice(batch.rows, cut)).into_iter().collect();
+        let notices = batch.truncation.map(|cut| notice(batch.rows, cut)).into_iter().collect();
         let (elapsed, downsample) =
             (started.elapsed(), (query.downsample, context.max_data_points));
         Ok(QueryResult { elapsed, notices, fill, downsample, ..QueryResult::of(batch, executed) })
@@ -236,7 +236,7 @@ impl Drop for CancelOnDrop {
 
 /// "The first 1,000,000 of 4,485,206 rows are shown."
 fn notice(shown: usize, cut: Truncation) -> String {
-    let of = if cut.counted { "" } else { "more than " };
+    let of = if cut.is_exact { "" } else { "more than " };
     let size = match cut.limit {
         Limit::Rows(_) => String::new(),
         Limit::Bytes(bytes) => format!(" ({} MB)", grouped(bytes as u64 >> 20)),
@@ -244,7 +244,7 @@ fn notice(shown: usize, cut: Truncation) -> String {
     format!(
         "The first {} of {of}{} rows are shown{size}. Narrow the time range or aggregate.",
         grouped(shown as u64),
-        grouped(cut.rows as u64)
+        grouped(cut.total_rows as u64)
     )
 }
 

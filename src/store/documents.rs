@@ -148,7 +148,9 @@ impl WindowWriter<'_> {
         for (document, _) in stored.iter().filter(|(_, id)| !seen.contains(id)) {
             derived.remove(*document)?;
             self.transaction
-                .prepare_cached("UPDATE oura_raw_documents SET deleted_at = ?2 WHERE document = ?1")?
+                .prepare_cached(
+                    "UPDATE oura_raw_documents SET deleted_at = ?2 WHERE document = ?1",
+                )?
                 .execute((document, self.now.0))?;
             deleted += 1;
         }

@@ -37,12 +37,8 @@ impl Inspector {
              GROUP BY collection, reason ORDER BY collection, max(last) DESC",
         )?;
         let missing_days = missing_from.until(to) + 1;
-        let mut rows = gaps.query((
-            from.to_string(),
-            to.to_string(),
-            missing_days,
-            GapReason::NotFetched,
-        ))?;
+        let mut rows =
+            gaps.query((from.to_string(), to.to_string(), missing_days, GapReason::NotFetched))?;
         let mut gaps = Vec::new();
         while let Some(row) = rows.next()? {
             let last: String = row.get(3)?;

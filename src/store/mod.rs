@@ -10,7 +10,6 @@
 
 mod calendar;
 mod collections;
-mod column;
 mod derive;
 mod documents;
 mod error;
@@ -22,7 +21,7 @@ mod inspector;
 mod put;
 mod queue;
 mod read;
-mod reading;
+mod read_only;
 mod rebuild;
 mod rollups;
 mod rows;
@@ -61,7 +60,7 @@ use crate::catalog::Catalog;
 use crate::sql::TokenizedSql;
 use crate::time::{Instant, Tz};
 use inspector::CLOSED_TABLES;
-use read::Readers;
+use read::ReaderPool;
 
 /// The number of connections that answer queries at the same time.
 const READERS: usize = 4;
@@ -76,7 +75,7 @@ struct Shared {
     path: PathBuf,
     zone: Tz,
     inspector: Inspector,
-    readers: Readers,
+    readers: ReaderPool,
     /// Closed last: only a connection that can write merges the log into the file and removes it.
     writer: Writer,
 }
@@ -119,7 +118,7 @@ impl Store {
             path: path.to_owned(),
             zone,
             inspector: Inspector::new(schema::open_existing(path)?),
-            readers: Readers::new(path, READERS, CLOSED_TABLES, zone),
+            readers: ReaderPool::new(path, READERS, CLOSED_TABLES, zone),
             writer: Writer::new(connection, catalog, zone),
         };
         Ok(Store { shared: Arc::new(shared) })
@@ -179,7 +178,7 @@ impl Store {
     /// Writes a consistent copy of the database to the new file `to`, which only the current user
     /// can read. Syncs continue during the copy.
     pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
-        let source = reading::open(self.path(), schema::LOCK_TIMEOUT)?.connection;
+        let source = read_only::open(self.path(), schema::LOCK_TIMEOUT)?.connection;
         // SQLite accepts an empty file as the target, and keeps its mode.
         create_private_file(to)
             .map_err(|error| StoreError::Copy { path: to.to_owned(), detail: error.to_string() })?;

@@ -117,8 +117,7 @@ impl WindowWriter<'_> {
         for day in window.from.through(window.to) {
             let midnight = day.midnight(self.zone).0;
             let next_midnight = day.plus(1).midnight(self.zone).0;
-            let parameters =
-                (&self.collection.name, day.to_string(), midnight, next_midnight);
+            let parameters = (&self.collection.name, day.to_string(), midnight, next_midnight);
             days.push((day, count.query_row(parameters, |row| row.get(0))?));
         }
         Ok(days)

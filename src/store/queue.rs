@@ -10,10 +10,10 @@ use super::calendar::day_at;
 use super::collections::{differs, last_days, set_state};
 use super::error::StoreError;
 use super::inspector::Inspector;
+use super::runs;
 use super::state::{CollectionState, WindowReason};
 use super::window::{Coverage, QueuedWindow, Refused, Window};
 use super::writer::Writer;
-use super::runs;
 use crate::catalog::{Collection, Style};
 use crate::time::{Day, Instant};
 
@@ -185,7 +185,8 @@ impl Writer {
             let mut from = window.from;
             while from <= window.to {
                 let to = window.to.min(from.plus(max_days.max(1) - 1));
-                added += insert(&transaction, &Window { from, to, ..window.clone() }, *attempts, now)?;
+                added +=
+                    insert(&transaction, &Window { from, to, ..window.clone() }, *attempts, now)?;
                 from = to.plus(1);
             }
         }
@@ -201,7 +202,7 @@ impl Inspector {
     pub fn queue_lengths(&self) -> Result<BTreeMap<WindowReason, u64>, StoreError> {
         let connection = self.lock();
         let mut rows = connection.prepare_cached(
-            "SELECT reason, collections.state FROM sync_windows
+            "SELECT sync_windows.reason, collections.state FROM sync_windows
              LEFT JOIN collections ON collections.name = sync_windows.resource
              WHERE done_at IS NULL",
         )?;

@@ -88,7 +88,8 @@ pub(super) fn refresh(
 pub(super) fn rebuild(transaction: &Transaction, of: &str) -> Result<(), StoreError> {
     let mut finer = None;
     for rollup in ROLLUPS.iter().filter(|rollup| rollup.of == of) {
-        transaction.execute(&format!("DELETE FROM {}", stored_table(rollup.table, rollup.of)), [])?;
+        transaction
+            .execute(&format!("DELETE FROM {}", stored_table(rollup.table, rollup.of)), [])?;
         transaction.execute(&fill_statement(rollup, finer, "TRUE"), [])?;
         finer = Some(rollup);
     }

@@ -26,10 +26,7 @@ static EMPTY: Cell = Cell::Text(String::new());
 impl WindowWriter<'_> {
     /// Upserts the rows of the window's days. Ignores the others: the range of a request is wider
     /// than its window.
-    pub(super) fn store_rows(
-        &self,
-        documents: &[Box<RawValue>],
-    ) -> Result<WriteStats, StoreError> {
+    pub(super) fn store_rows(&self, documents: &[Box<RawValue>]) -> Result<WriteStats, StoreError> {
         let collection = self.collection;
         let key = row_key(collection);
         let columns: Vec<(usize, String)> = row_columns(collection)
@@ -41,8 +38,7 @@ impl WindowWriter<'_> {
             .map(|(place, _)| *place)
             .collect();
         let extra_parameter = columns.len() + 2;
-        let mut insert =
-            self.transaction.prepare(&upsert_statement(collection, &columns, &key))?;
+        let mut insert = self.transaction.prepare(&upsert_statement(collection, &columns, &key))?;
         let window = &self.queued.window;
         let span = window.from.midnight(self.zone)..window.to.plus(1).midnight(self.zone);
         let mut stats = WriteStats::default();
@@ -163,7 +159,11 @@ struct StoredRow {
 
 /// The statement that inserts a row: `time`, then `columns`, then `extra`. It skips unchanged rows,
 /// so that they do not count as changed.
-fn upsert_statement(collection: &Collection, columns: &[(usize, String)], key: &[String]) -> String {
+fn upsert_statement(
+    collection: &Collection,
+    columns: &[(usize, String)],
+    key: &[String],
+) -> String {
     let table = quote_identifier(&collection.table);
     let names: Vec<&str> = std::iter::once("time")
         .chain(columns.iter().map(|(_, name)| name.as_str()))

@@ -124,10 +124,7 @@ impl Writer {
 }
 
 /// Adds a stored window to the counts of the run under way.
-pub(super) fn count_window(
-    transaction: &Transaction,
-    stats: WriteStats,
-) -> Result<(), StoreError> {
+pub(super) fn count_window(transaction: &Transaction, stats: WriteStats) -> Result<(), StoreError> {
     transaction
         .prepare_cached(
             "UPDATE sync_runs

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::error::StoreError;
-use super::{functions, reading};
+use super::{functions, read_only};
 
 /// How long a connection waits for a lock of another process.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,7 +41,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
 /// Opens a file of exactly this format read-only.
 pub(super) fn open_existing(path: &Path) -> Result<Connection, StoreError> {
     let connect = || -> Result<Connection, StoreError> {
-        let connection = reading::open(path, LOCK_TIMEOUT)?.connection;
+        let connection = read_only::open(path, LOCK_TIMEOUT)?.connection;
         let found = version(&connection)?;
         let known = MIGRATIONS.len() as u32;
         if found > known {

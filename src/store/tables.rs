@@ -123,10 +123,7 @@ fn create_views(transaction: &Transaction) -> Result<(), StoreError> {
 
 /// Replaces `{worn}` and `{daily}` in a view's definition by lists of collections: those recorded
 /// while the ring is worn, and those recorded every day. Both include removed collections.
-fn with_recording_lists(
-    transaction: &Transaction,
-    definition: &str,
-) -> Result<String, StoreError> {
+fn with_recording_lists(transaction: &Transaction, definition: &str) -> Result<String, StoreError> {
     let mut names = transaction.prepare_cached("SELECT name FROM collections ORDER BY name")?;
     let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let list = |is_listed: fn(Recorded) -> bool| {

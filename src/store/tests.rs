@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     CollectionState, GapReason, QueuedWindow, ROLLUPS, Refused, Rollup, Store, StoreError, Window,
-    WindowReason, WriteStats, settled_through,
+    WindowReason, WriteStats,
 };
 use crate::catalog::Catalog;
 use crate::time::{Day, Instant, Tz};
@@ -39,26 +39,38 @@ fn put(store: &Store, collection: &str, from: &str, to: &str, documents: &[Value
         reason: WindowReason::History,
     };
     store.writer().enqueue(std::slice::from_ref(&window), now()).unwrap();
-    let queued: QueuedWindow =
-        store.writer().waiting().unwrap().into_iter().find(|queued| queued.window == window).unwrap();
+    let queued: QueuedWindow = store
+        .writer()
+        .waiting()
+        .unwrap()
+        .into_iter()
+        .find(|queued| queued.window == window)
+        .unwrap();
     let documents: Vec<Box<RawValue>> = documents
         .iter()
         .map(|document| RawValue::from_string(document.to_string()).unwrap())
         .collect();
-    store.writer().put_window(&queued, &documents, now()).unwrap()
+    store
+        .writer()
+        .put_window(&queued, &documents, now(), |arrivals| arrivals.today.plus(-7))
+        .unwrap()
 }
 
 fn text(store: &Store, sql: &str) -> String {
-    store.inspector().query_row(sql, [], |row| row.get::<_, rusqlite::types::Value>(0)).map_or_else(
-        |error| error.to_string(),
-        |value| match value {
-            rusqlite::types::Value::Null => "null".to_owned(),
-            rusqlite::types::Value::Integer(value) => value.to_string(),
-            rusqlite::types::Value::Real(value) => value.to_string(),
-            rusqlite::types::Value::Text(value) => value,
-            rusqlite::types::Value::Blob(_) => "blob".to_owned(),
-        },
-    )
+    store
+        .inspector()
+        .lock()
+        .query_row(sql, [], |row| row.get::<_, rusqlite::types::Value>(0))
+        .map_or_else(
+            |error| error.to_string(),
+            |value| match value {
+                rusqlite::types::Value::Null => "null".to_owned(),
+                rusqlite::types::Value::Integer(value) => value.to_string(),
+                rusqlite::types::Value::Real(value) => value.to_string(),
+                rusqlite::types::Value::Text(value) => value,
+                rusqlite::types::Value::Blob(_) => "blob".to_owned(),
+            },
+        )
 }
 
 fn readiness(id: &str, day: &str, score: i64) -> Value {
@@ -251,7 +263,7 @@ fn coverage_tells_empty_days_from_days_never_asked_for_and_days_that_may_change(
     assert_eq!(state("daily_readiness", "2026-11-24"), "partial", "it may still come");
     assert_eq!(state("daily_sleep", "2026-11-12"), "empty");
     assert_eq!(state("daily_sleep", "2026-11-10"), "not_fetched");
-    let held = store.held(now()).unwrap();
+    let held = store.writer().coverage(now(), None).unwrap();
     assert_eq!(held.complete["daily_readiness"], [(day("2026-11-10"), day("2026-11-17"))]);
     assert_eq!(held.first_day, Some(day("2026-11-12")));
 }
@@ -315,7 +327,8 @@ fn coverage_says_why_there_is_nothing() {
     });
     store.writer().enqueue(&windows, now()).unwrap();
     for (queued, said) in store
-        .writer().waiting()
+        .writer()
+        .waiting()
         .unwrap()
         .iter()
         .zip(["2026-11-13: Oura", "2 days from 2026-11-10 to 2026-11-13: Oura"])
@@ -357,7 +370,8 @@ fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_th
     assert_eq!(unseen(&read), expected, "also where nothing may be written");
 
     store
-        .writer().begin_run(1, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
+        .writer()
+        .begin_run(1, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
         .unwrap();
     let rows = "SELECT count(*) || ' ' || min(day) || ' ' || max(day) || ' ' || max(time) FROM coverage WHERE state = 'not_fetched'";
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
@@ -368,41 +382,14 @@ fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_th
 
     // A clock that was years ahead for one run leaves no days behind.
     store
-        .writer().begin_run(2, super::Trigger::Schedule, day("2036-01-01").midnight(Tz::Europe__Vienna))
+        .writer()
+        .begin_run(2, super::Trigger::Schedule, day("2036-01-01").midnight(Tz::Europe__Vienna))
         .unwrap();
     store
-        .writer().begin_run(3, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
+        .writer()
+        .begin_run(3, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
         .unwrap();
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
-}
-
-#[test]
-fn days_that_a_phone_has_not_brought_yet_stay_open_however_old_they_are() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), Tz::UTC);
-    let complete = |collection: &str| {
-        store.held(now()).unwrap().complete.get(collection).cloned().unwrap_or_default()
-    };
-    // The ring is worn, the phone lies in a drawer since the 5th.
-    put(&store, "daily_readiness", "2026-11-18", "2026-11-24", &[]);
-    put(&store, "daily_readiness", "2026-10-01", "2026-11-17", &[readiness("a", "2026-11-05", 70)]);
-    put(&store, "workout", "2026-10-01", "2026-11-24", &[]);
-    assert_eq!(complete("daily_readiness"), [(day("2026-10-01"), day("2026-10-31"))]);
-    assert_eq!(
-        complete("workout"),
-        [(day("2026-10-01"), day("2026-10-31"))],
-        "what is not made by wearing goes by the rest"
-    );
-
-    // It brings everything; some of it may be on its way still, so the days are asked for once more.
-    let late: Vec<Value> =
-        ["2026-11-10", "2026-11-24"].iter().map(|day| readiness(day, day, 70)).collect();
-    put(&store, "daily_readiness", "2026-11-01", "2026-11-24", &late);
-    assert_eq!(complete("daily_readiness"), [(day("2026-10-01"), day("2026-10-31"))]);
-    put(&store, "daily_readiness", "2026-11-01", "2026-11-24", &late);
-    assert_eq!(complete("daily_readiness"), [(day("2026-10-01"), day("2026-11-17"))]);
-    // A ring that is worn no more is not waited for for ever.
-    assert_eq!(settled_through(day("2027-11-24"), Some(day("2026-11-24"))), day("2027-08-26"));
 }
 
 #[test]
@@ -491,7 +478,9 @@ fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_
         window("workout", "2026-01-04", WindowReason::History),
     ];
     store.writer().enqueue(&windows, now()).unwrap();
-    for queued in store.writer().waiting().unwrap().iter().filter(|queued| queued.window != windows[0]) {
+    for queued in
+        store.writer().waiting().unwrap().iter().filter(|queued| queued.window != windows[0])
+    {
         store.writer().fail_window(queued, true, "Oura answers 500").unwrap();
     }
     store.writer().clear_queue(&["sleep".to_owned()]).unwrap();
@@ -516,13 +505,15 @@ fn what_oura_refuses_waits_no_more_unless_a_person_asked_for_it_and_counts_nowhe
         .map(|reason| window("daily_spo2", "2026-01-02", reason));
     store.writer().begin_run(1, super::Trigger::Manual, now()).unwrap();
     store
-        .writer().enqueue(
+        .writer()
+        .enqueue(
             &[trailing, asked_for.clone(), window("sleep", "2026-01-02", WindowReason::History)],
             now(),
         )
         .unwrap();
     let refused = store
-        .writer().refuse("daily_spo2", CollectionState::ScopeMissing, "the scope spo2 is not granted")
+        .writer()
+        .refuse("daily_spo2", CollectionState::ScopeMissing, "the scope spo2 is not granted")
         .unwrap();
     assert_eq!(refused, Refused { windows: 2, is_news: true });
     let waiting: Vec<Window> =
@@ -536,7 +527,8 @@ fn what_oura_refuses_waits_no_more_unless_a_person_asked_for_it_and_counts_nowhe
     assert_eq!(store.inspector().last_run().unwrap().unwrap().windows, 1);
     assert!(
         !store
-            .writer().refuse("daily_spo2", CollectionState::ScopeMissing, "the scope spo2 is not granted")
+            .writer()
+            .refuse("daily_spo2", CollectionState::ScopeMissing, "the scope spo2 is not granted")
             .unwrap()
             .is_news
     );
@@ -614,7 +606,14 @@ fn in_another_time_zone_days_whose_midnights_left_hours_out_are_open_again_and_r
     put(&before, "heartrate", "2026-02-01", "2026-02-01", &[]);
     put(&before, "daily_sleep", "2026-01-08", "2026-01-20", &[]);
     let covered = |store: &Store, collection: &str| {
-        store.held(now()).unwrap().complete.get(collection).cloned().unwrap_or_default()
+        store
+            .writer()
+            .coverage(now(), None)
+            .unwrap()
+            .complete
+            .get(collection)
+            .cloned()
+            .unwrap_or_default()
     };
     let counted = "SELECT group_concat(day || ' ' || documents) FROM coverage WHERE collection = 'heartrate' AND documents > 0";
     assert_eq!(text(&before, counted), "2026-01-08 1,2026-01-09 1,2026-01-12 1");
@@ -697,10 +696,14 @@ fn a_window_is_cut_into_pieces_that_are_as_much_to_blame() {
         reason: WindowReason::History,
     };
     store.writer().enqueue(&[window], now()).unwrap();
-    store.writer().fail_window(&store.writer().waiting().unwrap()[0], true, "Oura answers 500").unwrap();
+    store
+        .writer()
+        .fail_window(&store.writer().waiting().unwrap()[0], true, "Oura answers 500")
+        .unwrap();
     store.writer().cut_windows(&store.writer().waiting().unwrap(), 3, now()).unwrap();
     let pieces: Vec<_> = store
-        .writer().waiting()
+        .writer()
+        .waiting()
         .unwrap()
         .into_iter()
         .map(|queued| (queued.window.from, queued.window.to, queued.attempts))
@@ -711,9 +714,14 @@ fn a_window_is_cut_into_pieces_that_are_as_much_to_blame() {
     );
     store
         .writer()
+        .lock()
         .execute("UPDATE sync_windows SET from_day = '-0001-03-07' WHERE to_day = '2026-01-05'", [])
         .unwrap();
-    assert_eq!(store.writer().waiting().unwrap().len(), 1, "a window that nobody can read stops nobody");
+    assert_eq!(
+        store.writer().waiting().unwrap().len(),
+        1,
+        "a window that nobody can read stops nobody"
+    );
 }
 
 #[test]
@@ -753,35 +761,6 @@ fn a_file_that_is_no_database_and_one_of_a_newer_version_are_refused_and_left_al
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
     let error = Store::open(&path, Arc::new(Catalog::bundled()), Tz::UTC).err().unwrap();
     assert!(matches!(error, StoreError::Newer { found: 999, .. }), "{error}");
-}
-
-#[test]
-fn a_run_that_was_interrupted_is_gone_on_with_and_one_that_ended_is_not() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), Tz::UTC);
-    let run = store.inspector().next_run().unwrap();
-    store.writer().begin_run(run, super::Trigger::Manual, now()).unwrap();
-    put(&store, "daily_sleep", "2026-11-18", "2026-11-24", &[]);
-    put(&store, "personal_info", "2026-11-24", "2026-11-24", &[json!({"id": "p"})]);
-    assert_eq!(
-        store.held(now()).unwrap().complete.get("daily_sleep"),
-        None,
-        "these days may still change"
-    );
-    drop(store);
-
-    let store = open(folder.path(), Tz::UTC);
-    let held = store.held(now().plus(60)).unwrap();
-    assert_eq!(held.complete["daily_sleep"], [(day("2026-11-18"), day("2026-11-24"))]);
-    assert!(held.fresh.contains("personal_info"));
-    assert_eq!(
-        store.held(now().plus(3 * 3600)).unwrap().complete.get("daily_sleep"),
-        None,
-        "too long ago"
-    );
-
-    store.writer().end_run(run, &super::RunEnd::Done, 2, 2, now().plus(60)).unwrap();
-    assert_eq!(store.held(now().plus(60)).unwrap().complete.get("daily_sleep"), None);
 }
 
 /// Every bucket that the rows themselves give, less every bucket that is kept, and the reverse.

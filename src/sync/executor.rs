@@ -5,16 +5,14 @@ use std::collections::BTreeSet;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::failure::{FailureAction, FailureKind};
+use super::failure::{FailureAction, FailureRule, outage_threshold};
 use super::planner::{SyncScope, SyncState, plan};
 use super::policy;
 use super::progress::Progress;
 use super::tracker::RunTracker;
 use crate::blocking::blocking;
 use crate::oura::{Client, FetchError};
-use crate::store::{
-    CollectionState, QueuedWindow, RunEnd, Store, StoreError, Window, WriteStats,
-};
+use crate::store::{CollectionState, QueuedWindow, RunEnd, Store, StoreError, Window, WriteStats};
 use crate::time::{Clock, Day, Instant};
 
 /// The number of windows under way at the same time. They share one rate limit.
@@ -55,13 +53,13 @@ impl Executor {
         mut stop: watch::Receiver<bool>,
     ) -> RunEnd {
         progress.send_replace(Progress { run, ..Progress::default() });
-        let requests_before = self.client.requests().requests;
+        let requests_before = self.client.request_counts().requests;
         let mut tracker = RunTracker::default();
         let mut end = self
             .drain(&mut tracker, progress, &mut stop)
             .await
             .unwrap_or_else(|error| RunEnd::Failed(error.to_string()));
-        let requests = self.client.requests().requests - requests_before;
+        let requests = self.client.request_counts().requests - requests_before;
         let windows = progress.borrow().windows;
         let now = self.clock.now();
         let stored_end = end.clone();
@@ -236,16 +234,14 @@ impl Executor {
     ) -> Result<Option<RunEnd>, StoreError> {
         let window = &queued.window;
         let message = error.to_string();
-        let kind = FailureKind::of(error);
-        let rule = kind.rule();
+        let rule = FailureRule::of(error.kind());
         match rule.action {
             FailureAction::Stop => {
                 log_failure(window, error, true);
                 return Ok(Some(RunEnd::Failed(message)));
             }
             FailureAction::Refuse => {
-                let state = rule.state.unwrap_or(CollectionState::Forbidden);
-                self.refuse(window, state, error, tracker, progress).await?;
+                self.refuse(window, rule.state, error, tracker, progress).await?;
                 return Ok(None);
             }
             FailureAction::Shorten if window.days() > 1 => {
@@ -257,7 +253,7 @@ impl Executor {
         }
         let failed_in_a_row = tracker.record_failure(&window.collection, &message);
         if rule.action != FailureAction::Shorten
-            && failed_in_a_row >= kind.outage_threshold(tracker.collections)
+            && failed_in_a_row >= outage_threshold(rule.error, tracker.collections)
         {
             log_failure(window, error, true);
             return Ok(Some(RunEnd::Failed(message)));
@@ -277,7 +273,7 @@ impl Executor {
             }
             tracker.set_aside.insert(queued.id);
         } else {
-            tracker.resting.insert(window.collection.clone(), CollectionState::Error);
+            tracker.resting.insert(window.collection.clone(), rule.state);
         }
         let failed = queued.clone();
         let is_news = self
@@ -304,9 +300,8 @@ impl Executor {
         tracker.resting.insert(window.collection.clone(), state);
         let collection = window.collection.clone();
         let message = error.to_string();
-        let refused = self
-            .blocking(move |store| store.writer().refuse(&collection, state, &message))
-            .await?;
+        let refused =
+            self.blocking(move |store| store.writer().refuse(&collection, state, &message)).await?;
         log_failure(window, error, refused.is_news);
         progress.send_modify(|progress| {
             progress.windows = progress.windows.saturating_sub(refused.windows)

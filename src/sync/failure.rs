@@ -1,8 +1,8 @@
-//! Failed fetches: one table from Oura's answer to the text in the interface.
+//! Failed fetches: one table from Oura's response to the text in the interface.
 
-use std::ops::RangeInclusive;
+use FetchErrorKind as Kind;
 
-use crate::oura::FetchError;
+use crate::oura::FetchErrorKind;
 use crate::store::{CollectionState, GapReason};
 
 /// What a failed fetch changes in the rest of the run.
@@ -14,144 +14,92 @@ pub enum FailureAction {
     Rest,
     /// As [`FailureAction::Rest`], but a window that failed in earlier runs may itself be the cause.
     Suspect,
-    /// The range is too long: shorter windows are tried.
+    /// The range is too long: the run tries shorter windows.
     Shorten,
     /// The run ends, because every other request would fail as well.
     Stop,
 }
 
-/// The kind of a [`FetchError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureKind {
-    /// [`FetchError::ScopeMissing`]
-    ScopeMissing,
-    /// [`FetchError::MembershipEnded`]
-    MembershipEnded,
-    /// [`FetchError::Forbidden`]
-    Forbidden,
-    /// [`FetchError::NotAvailable`]
-    NotAvailable,
-    /// [`FetchError::AppTooOld`]
-    AppTooOld,
-    /// [`FetchError::Rejected`]
-    Rejected,
-    /// [`FetchError::RateLimited`]
-    RateLimited,
-    /// [`FetchError::Network`]
-    Network,
-    /// [`FetchError::Server`]
-    Server,
-    /// [`FetchError::Malformed`]
-    Malformed,
-    /// [`FetchError::Login`]
-    Login,
-}
-
-/// One row of [`FAILURES`].
+/// The meaning of one kind of failed fetch: a row of [`FAILURES`].
 #[derive(Clone, Debug)]
 pub struct FailureRule {
-    /// The HTTP statuses with this meaning. Empty if no complete response arrived.
-    pub statuses: &'static [RangeInclusive<u16>],
-    /// A word in the body that decides between rules with the same status.
-    pub detail: Option<&'static str>,
+    /// The HTTP statuses that lead to this error, with one example of each range. Empty if no
+    /// complete response arrived.
+    pub statuses: &'static [u16],
     /// The client's error.
-    pub kind: FailureKind,
+    pub error: FetchErrorKind,
     /// The effect on the run.
     pub action: FailureAction,
-    /// The new state of the collection. `None` leaves its state, and only the run fails.
-    pub state: Option<CollectionState>,
-    /// The reason in the view `coverage` for days that could not be fetched.
+    /// The new state of the collection, in `collections.state`.
+    pub state: CollectionState,
+    /// The reason for the days that were not fetched, in `coverage.reason`.
     pub gap: GapReason,
     /// The text of the interface's badge.
     pub label: &'static str,
 }
 
 const fn rule(
-    statuses: &'static [RangeInclusive<u16>],
-    detail: Option<&'static str>,
-    kind: FailureKind,
+    statuses: &'static [u16],
+    error: FetchErrorKind,
     action: FailureAction,
     state: CollectionState,
     gap: GapReason,
     label: &'static str,
 ) -> FailureRule {
-    FailureRule { statuses, detail, kind, action, state: Some(state), gap, label }
+    FailureRule { statuses, error, action, state, gap, label }
 }
 
-/// The meaning of every failed fetch: HTTP status, error, action, collection state, coverage reason
-/// and label. A 401 without a scope is `Forbidden` if the token opens other collections, else
-/// `Login`.
+/// The meaning of every failed fetch.
+///
+/// Of a 401 and a 403, the body decides: it names a scope or the membership, or neither. A 401 that
+/// names neither is `Forbidden` if the token opens other collections, else `Login`. A failed login
+/// leaves the collection's state, because only the run fails.
 #[rustfmt::skip]
 pub const FAILURES: &[FailureRule] = {
     use CollectionState as State;
     use FailureAction as Action;
-    use FailureKind as Kind;
     use GapReason as Gap;
     &[
-        rule(&[401..=401, 403..=403], Some("scope"), Kind::ScopeMissing,
+        rule(&[401, 403], Kind::MissingScope,
             Action::Refuse, State::ScopeMissing, Gap::ScopeMissing, "Permission missing"),
-        rule(&[403..=403], Some("membership"), Kind::MembershipEnded,
+        rule(&[403], Kind::MembershipInactive,
             Action::Refuse, State::MembershipEnded, Gap::MembershipEnded, "Membership ended"),
-        rule(&[401..=401, 403..=403], None, Kind::Forbidden,
+        rule(&[401, 403], Kind::Forbidden,
             Action::Refuse, State::Forbidden, Gap::Refused, "Refused"),
-        rule(&[404..=404], None, Kind::NotAvailable,
+        rule(&[404], Kind::NotAvailable,
             Action::Refuse, State::NotAvailable, Gap::NotAvailable, "Not available"),
-        rule(&[426..=426], None, Kind::AppTooOld,
+        rule(&[426], Kind::AppTooOld,
             Action::Refuse, State::AppTooOld, Gap::AppTooOld, "Oura app too old"),
-        rule(&[400..=400, 422..=422], None, Kind::Rejected,
+        rule(&[400, 422], Kind::Rejected,
             Action::Shorten, State::Error, Gap::Failed, "Failed"),
-        rule(&[429..=429], None, Kind::RateLimited,
+        rule(&[429], Kind::RateLimited,
             Action::Rest, State::Error, Gap::Failed, "Failed"),
-        rule(&[408..=408, 500..=599], None, Kind::Server,
+        rule(&[408, 500, 503], Kind::Server,
             Action::Suspect, State::Error, Gap::Failed, "Failed"),
-        rule(&[201..=399, 402..=402, 418..=418], None, Kind::Malformed,
+        rule(&[200, 204, 302, 402, 418], Kind::Malformed,
             Action::Suspect, State::Error, Gap::Failed, "Failed"),
-        rule(&[], None, Kind::Network,
+        rule(&[], Kind::Network,
             Action::Rest, State::Error, Gap::Failed, "Failed"),
-        FailureRule {
-            statuses: &[401..=401],
-            detail: None,
-            kind: Kind::Login,
-            action: Action::Stop,
-            state: None,
-            gap: Gap::NotFetched,
-            label: "Waiting",
-        },
+        rule(&[401], Kind::Login,
+            Action::Stop, State::Waiting, Gap::NotFetched, "Waiting"),
     ]
 };
 
-impl FailureKind {
-    /// The kind of `error`.
-    pub fn of(error: &FetchError) -> FailureKind {
-        match error {
-            FetchError::ScopeMissing { .. } => FailureKind::ScopeMissing,
-            FetchError::MembershipEnded { .. } => FailureKind::MembershipEnded,
-            FetchError::Forbidden { .. } => FailureKind::Forbidden,
-            FetchError::NotAvailable => FailureKind::NotAvailable,
-            FetchError::AppTooOld => FailureKind::AppTooOld,
-            FetchError::Rejected { .. } => FailureKind::Rejected,
-            FetchError::RateLimited => FailureKind::RateLimited,
-            FetchError::Network { .. } => FailureKind::Network,
-            FetchError::Server { .. } => FailureKind::Server,
-            FetchError::Malformed { .. } => FailureKind::Malformed,
-            FetchError::Login(_) => FailureKind::Login,
-        }
+impl FailureRule {
+    /// The row of `error`.
+    pub fn of(error: FetchErrorKind) -> &'static FailureRule {
+        FAILURES.iter().find(|rule| rule.error == error).expect("every kind has a row")
     }
+}
 
-    /// The row of this kind.
-    pub fn rule(self) -> &'static FailureRule {
-        FAILURES.iter().find(|rule| rule.kind == self).expect("every kind has a row")
-    }
-
-    /// The number of collections that must fail in a row, out of `collections`, to be an outage.
-    ///
-    /// It is half of them, so that a few broken collections do not stop the others. The rate limit
-    /// is shared, so two are enough.
-    pub(super) fn outage_threshold(self, collections: usize) -> usize {
-        match self {
-            FailureKind::RateLimited => 2,
-            _ => collections.div_ceil(2).max(2),
-        }
+/// The number of collections that must fail in a row, out of `collections`, to be an outage.
+///
+/// It is half of them, so that a few broken collections do not stop the others. All collections
+/// share the rate limit, so two are enough for it.
+pub(super) fn outage_threshold(error: FetchErrorKind, collections: usize) -> usize {
+    match error {
+        Kind::RateLimited => 2,
+        _ => collections.div_ceil(2).max(2),
     }
 }
 

@@ -16,7 +16,7 @@ mod tests;
 mod tracker;
 
 pub use executor::Executor;
-pub use failure::{FAILURES, FailureAction, FailureKind, FailureRule};
+pub use failure::{FAILURES, FailureAction, FailureRule};
 pub use planner::{SyncScope, SyncState, backfill, plan, wants};
 pub use policy::settled_after;
 pub use progress::Progress;

@@ -37,8 +37,7 @@ pub(super) fn settled_through(today: Day, newest: Option<Day>) -> Day {
 /// It depends on the documents from before the window. A phone can sync a late day in parts, so
 /// such a day is fetched once more.
 pub fn settled_after(arrivals: &Arrivals) -> Day {
-    let newest =
-        newest_day(arrivals.collection, arrivals.last_days).or(arrivals.newest_in_window);
+    let newest = newest_day(arrivals.collection, arrivals.last_days).or(arrivals.newest_in_window);
     settled_through(arrivals.today, newest)
 }
 
@@ -79,10 +78,7 @@ mod tests {
 
     #[test]
     fn silent_phone_is_waited_for_at_most_90_days() {
-        assert_eq!(
-            settled_through(day("2027-11-24"), Some(day("2026-11-24"))),
-            day("2027-08-26")
-        );
+        assert_eq!(settled_through(day("2027-11-24"), Some(day("2026-11-24"))), day("2027-08-26"));
     }
 
     #[test]

@@ -219,12 +219,7 @@ impl Shared {
     }
 
     /// Performs one run: inserts it into the store, and executes it.
-    async fn perform(
-        &self,
-        run: i64,
-        trigger: Trigger,
-        stop: &watch::Receiver<bool>,
-    ) -> RunEnd {
+    async fn perform(&self, run: i64, trigger: Trigger, stop: &watch::Receiver<bool>) -> RunEnd {
         let store = self.executor.store.clone();
         let now = self.executor.clock.now();
         match blocking(move || store.writer().begin_run(run, trigger, now)).await {
@@ -348,7 +343,8 @@ mod tests {
         let mut runs = Runs { current: None, following: None, next_number: 7 };
         assert!(runs.begin().is_none());
         assert_eq!(
-            [Trigger::Manual, Trigger::Backfill, Trigger::Health].map(|trigger| runs.request(trigger)),
+            [Trigger::Manual, Trigger::Backfill, Trigger::Health]
+                .map(|trigger| runs.request(trigger)),
             [7; 3]
         );
         assert_eq!(runs.begin(), Some((7, Trigger::Manual)));
@@ -379,7 +375,11 @@ mod tests {
         let mut runs = Runs { current: None, following: None, next_number: 1 };
         runs.request(Trigger::Schedule);
         assert_eq!(runs.request(Trigger::Login), 1);
-        assert_eq!(runs.begin(), Some((1, Trigger::Login)), "the login replaces the schedule as the trigger");
+        assert_eq!(
+            runs.begin(),
+            Some((1, Trigger::Login)),
+            "the login replaces the schedule as the trigger"
+        );
         assert_eq!(runs.request(Trigger::Login), 2);
         runs.end(1);
         assert_eq!(runs.begin(), Some((2, Trigger::Login)));

@@ -13,7 +13,7 @@ import type { CollectionStatus } from '../types';
 import { capitalize } from '../format';
 import { selectors } from './selectors';
 
-/** The states a collection can be in; one that is not here is shown as it is called. */
+/** Labels of collection states. An unknown state shows its own name. */
 const STATES: Record<string, { text: string; color: BadgeColor }> = {
   ok: { text: 'OK', color: 'green' },
   waiting: { text: 'Waiting', color: 'blue' },
@@ -34,12 +34,12 @@ const COLUMNS: Array<Column<CollectionStatus>> = [
     sortType: 'number',
     cell: ({ value }: CellProps<CollectionStatus, number>) => value.toLocaleString(),
   },
-  { id: 'lastDay', header: 'Days', sortType: 'string', cell: days },
-  { id: 'state', header: 'State', sortType: 'alphanumeric', cell: state },
-  { id: 'reason', header: '', cell: why },
+  { id: 'lastDay', header: 'Date range', sortType: 'string', cell: dateRange },
+  { id: 'state', header: 'State', sortType: 'alphanumeric', cell: stateBadge },
+  { id: 'reason', header: 'Details', cell: details },
 ];
 
-/** One line per collection: what it holds, and why it holds no more, or how complete it is. */
+/** One row per collection: its documents, dates and state, and the reason or completeness. */
 export function CollectionTable({ collections }: { collections: CollectionStatus[] }) {
   if (collections.length === 0) {
     return null;
@@ -51,27 +51,22 @@ export function CollectionTable({ collections }: { collections: CollectionStatus
   );
 }
 
-function days({ row }: CellProps<CollectionStatus>) {
+function dateRange({ row }: CellProps<CollectionStatus>) {
   const { firstDay, lastDay } = row.original;
   return (
-    <span className={styles.onOneLine}>
-      {firstDay && lastDay ? `${firstDay} – ${lastDay}` : '–'}
-    </span>
+    <span className={styles.nowrap}>{firstDay && lastDay ? `${firstDay} – ${lastDay}` : '–'}</span>
   );
 }
 
-function state({ value }: CellProps<CollectionStatus, string>) {
+function stateBadge({ value }: CellProps<CollectionStatus, string>) {
   return (
-    <Badge
-      className={styles.onOneLine}
-      {...(STATES[value] ?? { text: value, color: 'darkgrey' })}
-    />
+    <Badge className={styles.nowrap} {...(STATES[value] ?? { text: value, color: 'darkgrey' })} />
   );
 }
 
-function why({ row }: CellProps<CollectionStatus>) {
+function details({ row }: CellProps<CollectionStatus>) {
   const { reason, summary } = row.original;
   return reason ? capitalize(reason) : <Text color="secondary">{capitalize(summary)}</Text>;
 }
 
-const styles = { onOneLine: css({ whiteSpace: 'nowrap' }) };
+const styles = { nowrap: css({ whiteSpace: 'nowrap' }) };

@@ -2,16 +2,16 @@ import type { Schema } from '../types';
 
 const plain = { unit: null, description: null };
 
-/** What tests have the backend list. */
+/** A small schema for tests. */
 export const SCHEMA: Schema = {
   macros: [
     {
       name: '__timeFilter',
       usage: '$__timeFilter(column)',
-      description: 'keeps the instants in the range',
+      description: 'restricts a time column to the range',
     },
   ],
-  functions: [{ name: 'median', usage: 'median(x)', description: 'the middle value' }],
+  functions: [{ name: 'median', usage: 'median(x)', description: 'median' }],
   sqliteFunctions: ['coalesce'],
   metrics: [
     {

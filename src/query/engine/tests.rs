@@ -33,7 +33,7 @@ fn sql(raw_sql: &str) -> SqlQuery {
 }
 
 fn batch() -> ColumnBatch {
-    ColumnBatch { columns: Vec::new(), rows: 0, cut: None }
+    ColumnBatch { columns: Vec::new(), rows: 0, truncation: None }
 }
 
 #[tokio::test]

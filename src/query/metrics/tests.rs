@@ -372,14 +372,14 @@ async fn of_too_many_points_the_whole_range_is_read_in_longer_steps() {
     };
     let cut = run(&asked).await;
     assert!(
-        cut.batch.cut.is_some()
+        cut.batch.truncation.is_some()
             && *times(&cut).last().unwrap() < day(12).midnight(VIENNA).seconds()
     );
     let (covering, notice) = asked.covering(&context(), cut.batch.rows).unwrap();
     assert!(notice.contains("the max of 6h"), "{notice}");
     let whole = run(&covering).await;
     assert!(
-        whole.batch.cut.is_none()
+        whole.batch.truncation.is_none()
             && *times(&whole).last().unwrap() > day(15).midnight(VIENNA).seconds()
     );
     for every in ["12h", "day", "month"] {

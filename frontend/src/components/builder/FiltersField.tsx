@@ -14,7 +14,7 @@ interface Props {
   onChange: (filters: Filter[]) => void;
 }
 
-/** Conditions that all hold for the rows that count. */
+/** The conditions that a query's rows must all meet. */
 export function FiltersField({ filters, metrics, schema, getValues, onChange }: Props) {
   const columns = schema ? listColumnOptions(schema, metrics) : [];
   const [first] = columns;
@@ -43,10 +43,10 @@ export function FiltersField({ filters, metrics, schema, getValues, onChange }: 
           variant="secondary"
           icon="plus"
           disabled={!first}
-          tooltip={first ? undefined : 'Choose a metric first'}
+          tooltip={first ? undefined : 'Select a metric first'}
           onClick={() => onChange([...filters, { column: first.value, operator: 'is not null' }])}
         >
-          Add
+          Add filter
         </Button>
       </Stack>
     </Field>

@@ -1,7 +1,8 @@
-//! One column of a result as it grows: values go from SQLite straight into an Arrow builder.
+//! One result column while its rows arrive.
 //!
-//! The kind comes from the declared type or the name, else from the first value; a value that does not fit widens the column once:
-//! integers that meet a float become floats, anything that meets text becomes text.
+//! Values are appended directly to an Arrow builder of the column's type. A value of another type
+//! widens the column: integers become floats when a float arrives, and any type becomes text when
+//! text arrives.
 
 use std::sync::Arc;
 
@@ -12,32 +13,37 @@ use arrow::array::{
 use arrow::datatypes::DataType;
 use rusqlite::types::ValueRef;
 
+use super::columns::ColumnType;
+use crate::format::hex;
 use crate::time::{Day, Instant, Stamp, Tz};
 
-/// How the integers of a time column count.
+const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
+
+/// The unit of the numbers in a time column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Epoch {
-    /// Seconds: columns declared `TIMESTAMP`.
     Seconds,
-    /// Told by magnitude: columns that only carry the name `time`.
+    /// Guessed from the magnitude of each number.
     Guessed,
 }
 
 impl Epoch {
-    /// Nanoseconds in one unit of `magnitude`. A second count of 1e11 lies in the year 5138; milliseconds, microseconds and
-    /// nanoseconds of our age are each a thousand times larger.
+    /// Nanoseconds per unit of a number with this `magnitude`.
+    ///
+    /// In seconds, 1e11 is the year 5138. Today's times in milliseconds, microseconds and
+    /// nanoseconds are each a thousand times larger.
     fn nanoseconds(self, magnitude: f64) -> i64 {
         match self {
             Epoch::Guessed if magnitude > 1e17 => 1,
             Epoch::Guessed if magnitude > 1e14 => 1_000,
             Epoch::Guessed if magnitude > 1e11 => 1_000_000,
-            _ => 1_000_000_000,
+            _ => NANOSECONDS_PER_SECOND,
         }
     }
 }
 
 enum Values {
-    /// Nothing but nulls so far, this many.
+    /// Number of nulls so far. No other value has arrived.
     Undecided(usize),
     Integer(Int64Builder),
     Float(Float64Builder),
@@ -46,35 +52,30 @@ enum Values {
     Text(StringBuilder),
 }
 
+/// Builds the array of one column.
 pub(super) struct ColumnBuilder {
     values: Values,
     zone: Tz,
 }
 
 impl ColumnBuilder {
-    /// `declared` is the type in `CREATE TABLE` where the column comes from one unchanged; text in time columns that names no offset is
-    /// local time in `zone`.
-    pub fn new(name: &str, declared: Option<&str>, zone: Tz) -> ColumnBuilder {
-        let is = |kind: &str| declared.is_some_and(|declared| declared.eq_ignore_ascii_case(kind));
-        let values = if is("TIMESTAMP") {
-            Values::Time(TimestampNanosecondBuilder::new(), Epoch::Seconds)
-        } else if name.eq_ignore_ascii_case("time") || name.eq_ignore_ascii_case("timeend") {
-            Values::Time(TimestampNanosecondBuilder::new(), Epoch::Guessed)
-        } else if is("INTEGER") {
-            Values::Integer(Int64Builder::new())
-        } else if is("REAL") {
-            Values::Float(Float64Builder::new())
-        } else if is("BOOLEAN") {
-            Values::Boolean(BooleanBuilder::new())
-        } else if is("TEXT") || is("DATE") || is("JSON") {
-            Values::Text(StringBuilder::new())
-        } else {
-            Values::Undecided(0)
+    /// A builder for a column of `column_type`.
+    ///
+    /// Text in time columns without an offset is local time in `zone`.
+    pub fn new(column_type: ColumnType, zone: Tz) -> ColumnBuilder {
+        let values = match column_type {
+            ColumnType::Undeclared => Values::Undecided(0),
+            ColumnType::Integer => Values::Integer(Int64Builder::new()),
+            ColumnType::Float => Values::Float(Float64Builder::new()),
+            ColumnType::Boolean => Values::Boolean(BooleanBuilder::new()),
+            ColumnType::Text => Values::Text(StringBuilder::new()),
+            ColumnType::Seconds => Values::Time(TimestampNanosecondBuilder::new(), Epoch::Seconds),
+            ColumnType::AnyEpoch => Values::Time(TimestampNanosecondBuilder::new(), Epoch::Guessed),
         };
         ColumnBuilder { values, zone }
     }
 
-    /// Appends `value` and returns about how many bytes that took.
+    /// Appends `value`. Returns its approximate size in bytes.
     #[inline]
     pub fn push(&mut self, value: ValueRef<'_>) -> usize {
         match (&mut self.values, value) {
@@ -93,7 +94,7 @@ impl ColumnBuilder {
                 return text.len() + 4;
             }
             (_, ValueRef::Null) => self.push_null(),
-            (_, value) => return self.push_rare(value),
+            (_, value) => return self.push_other_type(value),
         }
         8
     }
@@ -109,9 +110,9 @@ impl ColumnBuilder {
         }
     }
 
-    /// What happens seldom: a value of another kind than the column's.
+    /// Appends a value that is not of the column's type. This is rare.
     #[cold]
-    fn push_rare(&mut self, value: ValueRef<'_>) -> usize {
+    fn push_other_type(&mut self, value: ValueRef<'_>) -> usize {
         match (&mut self.values, value) {
             (Values::Boolean(builder), ValueRef::Integer(value @ (0 | 1))) => {
                 builder.append_value(value == 1);
@@ -125,22 +126,25 @@ impl ColumnBuilder {
                 8
             }
             (Values::Text(builder), value) => {
-                let text = text_of(value);
+                let text = format_text(value);
                 builder.append_value(&text);
                 text.len() + 4
             }
-            (Values::Time(builder, _), ValueRef::Text(text)) => match instant(text, self.zone) {
-                Some(at) => {
-                    builder.append_option(at.seconds().checked_mul(1_000_000_000));
-                    8
+            (Values::Time(builder, _), ValueRef::Text(text)) => {
+                match parse_instant(text, self.zone) {
+                    Some(at) => {
+                        builder.append_option(at.seconds().checked_mul(NANOSECONDS_PER_SECOND));
+                        8
+                    }
+                    None => self.widen(ValueRef::Text(text)),
                 }
-                None => self.widen(ValueRef::Text(text)),
-            },
+            }
             (_, value) => self.widen(value),
         }
     }
 
-    /// Turns the column into the narrowest kind that holds what it has and `value` too, and appends `value`.
+    /// Converts the column to the narrowest type that holds its values and `value`, then appends
+    /// `value`.
     fn widen(&mut self, value: ValueRef<'_>) -> usize {
         let values = std::mem::replace(&mut self.values, Values::Undecided(0));
         self.values = match (values, value) {
@@ -177,12 +181,15 @@ impl ColumnBuilder {
                 });
                 Values::Float(builder)
             }
-            (values, _) => Values::Text(as_text(values)),
+            (values, _) => Values::Text(into_text(values)),
         };
         self.push(value)
     }
 
-    /// A column without a single value becomes a column of floats: what a chart can draw nothing of without complaint.
+    /// Returns the array.
+    ///
+    /// An undeclared column without values becomes a column of null floats, which Grafana's charts
+    /// accept.
     pub fn finish(self) -> ArrayRef {
         match self.values {
             Values::Undecided(nulls) => new_null_array(&DataType::Float64, nulls),
@@ -195,7 +202,8 @@ impl ColumnBuilder {
     }
 }
 
-fn as_text(values: Values) -> StringBuilder {
+/// Converts the values so far to text.
+fn into_text(values: Values) -> StringBuilder {
     let mut builder = StringBuilder::new();
     match values {
         Values::Undecided(nulls) => builder.append_nulls(nulls),
@@ -213,7 +221,7 @@ fn as_text(values: Values) -> StringBuilder {
             .for_each(|value| builder.append_option(value.map(|value| value.to_string()))),
         Values::Time(mut values, _) => values.finish().iter().for_each(|value| {
             builder.append_option(
-                value.map(|value| Instant(value.div_euclid(1_000_000_000)).to_string()),
+                value.map(|value| Instant(value.div_euclid(NANOSECONDS_PER_SECOND)).to_string()),
             )
         }),
         Values::Text(values) => return values,
@@ -221,27 +229,19 @@ fn as_text(values: Values) -> StringBuilder {
     builder
 }
 
-/// Blobs are written as SQL writes them, `x'00ff'`.
-fn text_of(value: ValueRef<'_>) -> String {
+/// Formats a value as text. A blob becomes a SQL literal, `x'00ff'`.
+fn format_text(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => String::new(),
         ValueRef::Integer(value) => value.to_string(),
         ValueRef::Real(value) => value.to_string(),
         ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
-        ValueRef::Blob(bytes) => {
-            const DIGITS: &[u8; 16] = b"0123456789abcdef";
-            let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-            let mut text = String::with_capacity(2 * bytes.len() + 3);
-            text.push_str("x'");
-            text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
-            text.push('\'');
-            text
-        }
+        ValueRef::Blob(bytes) => format!("x'{}'", hex(bytes)),
     }
 }
 
-/// A timestamp, or a day, which stands for its midnight in `zone`.
-fn instant(text: &[u8], zone: Tz) -> Option<Instant> {
+/// Parses a timestamp, or a day as its midnight in `zone`.
+fn parse_instant(text: &[u8], zone: Tz) -> Option<Instant> {
     let text = std::str::from_utf8(text).ok()?;
     match text.parse::<Day>() {
         Ok(day) => Some(day.midnight(zone)),
