@@ -16,3 +16,7 @@ jest.mock('@tanstack/react-virtual', () => ({
     scrollToIndex: () => {},
   }),
 }));
+
+// jsdom matches every style rule of the page for each computed style, which takes most of a test's
+// time. Inline styles are enough here: no test depends on a style sheet.
+window.getComputedStyle = (element) => element.style;

@@ -37,8 +37,8 @@ it('finds the imports of a file', () => {
   expect(IMPORTS.get('datasource.ts')).toEqual(expect.arrayContaining(['adhoc.ts', 'types.ts']));
 });
 
-it.each(FILES)('%s imports no cycle', (file) => {
-  expect(findCycle(file)).toBeUndefined();
+it('finds no import cycle', () => {
+  expect(FILES.map((file) => findCycle(file)).filter(Boolean)).toEqual([]);
 });
 
 it('only the entry points of the plugin import components', () => {

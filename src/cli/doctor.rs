@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::catalog::Catalog;
 use crate::datasource::vault::Vault;
-use crate::datasource::{DataSourceKey, KeptLogin, kept_login, specification};
+use crate::datasource::{DataSourceKey, StoredLogin, specification, stored_login};
 use crate::oura::{self, Origins, Secret};
 use crate::plugin::{ENCRYPTION_KEY, key_from};
 use crate::store::Store;
@@ -283,20 +283,20 @@ fn database(
 fn login(vault: &Arc<Vault>, key: &DataSourceKey, now: Instant) -> Finding {
     let subject = key.to_string();
     let again = "Connect again in the data source's settings.";
-    match kept_login(vault, key) {
+    match stored_login(vault, key) {
         Err(error) => fail(&subject, format!("login: {error}"), again),
         Ok(None) => {
             warn(&subject, "login: none".to_owned(), "Press Connect in the data source's settings.")
         }
-        Ok(Some(KeptLogin { ended: Some(reason), .. })) => {
+        Ok(Some(StoredLogin { end_reason: Some(reason), .. })) => {
             fail(&subject, format!("login: it has ended ({reason})"), again)
         }
-        Ok(Some(KeptLogin { grant, .. }))
+        Ok(Some(StoredLogin { grant, .. }))
             if grant.refresh_token.is_none() && grant.expires_at <= now =>
         {
             fail(&subject, "login: it has ended".to_owned(), again)
         }
-        Ok(Some(KeptLogin { grant, .. })) => ok(
+        Ok(Some(StoredLogin { grant, .. })) => ok(
             &subject,
             format!("login: the token is good until {}, then it is renewed", grant.expires_at),
         ),

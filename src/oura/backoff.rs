@@ -13,7 +13,8 @@ impl Backoff {
     /// After a network error, an incomplete response or a 5xx.
     pub(super) const FAILURE: Backoff =
         Backoff { first: Duration::from_secs(1), max: Duration::from_secs(30) };
-    /// After a 429 without `Retry-After`: five waits outlast the five minutes that Oura counts over.
+    /// After a 429 without `Retry-After`. Oura counts requests over five minutes, and five waits
+    /// are longer than that.
     pub(super) const RATE_LIMIT: Backoff =
         Backoff { first: Duration::from_secs(20), max: Duration::from_secs(300) };
 

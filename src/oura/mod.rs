@@ -1,11 +1,13 @@
 //! Oura over HTTP: addresses, login, access tokens, and pages of the data API's collections.
 
+mod access_tokens;
 mod backoff;
 mod client;
 mod counters;
 #[cfg(test)]
 mod fake_server;
 mod fetch_error;
+mod grant_store;
 mod http;
 pub mod oauth;
 mod origins;
@@ -22,9 +24,11 @@ pub mod specification;
 mod status;
 mod tokens;
 
+pub use access_tokens::{AccessTokens, BoxFuture, TokenError};
 pub use client::Client;
 pub use counters::{RequestCounts, ResponseCount};
 pub use fetch_error::{FetchError, FetchErrorKind};
+pub use grant_store::{GrantStore, GrantStoreError};
 pub use http::{REQUEST_TIMEOUT, USER_AGENT, http_client, http_client_with_timeout};
 use origins::join_path;
 pub use origins::{LoginBackend, LoginUrls, Origins};
@@ -36,4 +40,4 @@ pub use redirect::{RedirectProblem, RedirectScope, RedirectUri, RedirectUriError
 pub use secret::Secret;
 pub use specification::InvalidVersion;
 pub use status::StatusClass;
-pub use tokens::{AccessTokens, BoxFuture, GrantStore, GrantStoreError, TokenError, Tokens};
+pub use tokens::Tokens;

@@ -1,9 +1,9 @@
-//! OAuth 2.0 authorization code flow with PKCE against Oura's two login back ends. Stateless: callers
-//! store everything that must outlive a call.
+//! OAuth 2.0 authorization code flow with PKCE against Oura's two login back ends. Stateless:
+//! callers store everything that must outlive a call.
 //!
 //! An application is registered with one back end, and no request reveals which one. Token requests
-//! therefore try the legacy back end first. If it does not know the application (400 or 401), they try
-//! the portal once. The grant records the back end that issued it.
+//! therefore try the legacy back end first. If it does not know the application (400 or 401), they
+//! try the portal once. The grant records the back end that issued it.
 
 mod error;
 mod token_failure;
@@ -128,7 +128,7 @@ impl OAuth {
         }
     }
 
-    /// Exchanges an authorization code for tokens. The code is used up, whatever the outcome.
+    /// Exchanges an authorization code for tokens. Every outcome uses up the code.
     /// `redirect` and `pkce_verifier` are those of [`OAuth::authorize`].
     pub async fn exchange(
         &self,

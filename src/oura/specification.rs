@@ -1,5 +1,5 @@
-//! The API specifications that Oura publishes: one OpenAPI document per version, with the version in
-//! the file name. Oura has no index, so a search requests the possible next versions.
+//! The API specifications that Oura publishes: one OpenAPI document per version, with the version
+//! in the file name. Oura has no index, so a search requests the possible next versions.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,7 +34,7 @@ pub enum SpecificationError {
         /// The transport's error, without the address.
         detail: String,
     },
-    /// A status that says neither "published" nor "not found".
+    /// A status other than "published" or "not found".
     #[error("Could not fetch Oura's API specification: HTTP status {status}")]
     Status {
         /// The HTTP status.

@@ -307,11 +307,11 @@ impl GapReason {
         }
     }
 
-    /// The words for a day without data, after a number of days: `2 days: not fetched yet`.
+    /// The words after a number of days without data: `2 of the last 30 days not fetched yet`.
     pub const fn label(self) -> &'static str {
         match self {
             GapReason::NotFetched => "not fetched yet",
-            GapReason::Empty => "nothing recorded",
+            GapReason::Empty => "without data",
             GapReason::ScopeMissing => "permission missing",
             GapReason::MembershipEnded => "membership ended",
             GapReason::Refused => "refused",
@@ -319,9 +319,9 @@ impl GapReason {
             GapReason::AppTooOld => "Oura app too old",
             GapReason::Removed => "no longer offered",
             GapReason::Failed => "failed",
-            GapReason::BatteryEmpty => "the ring's battery was empty",
-            GapReason::RingOff => "no sign of the ring",
-            GapReason::NoRingYet => "before the ring came",
+            GapReason::BatteryEmpty => "with an empty ring battery",
+            GapReason::RingOff => "without a sign of the ring",
+            GapReason::NoRingYet => "before the first ring",
             GapReason::NotSynced => "not synced from the phone yet",
         }
     }

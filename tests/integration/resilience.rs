@@ -33,10 +33,10 @@ async fn lost_key_needs_reconnect_and_keeps_data() {
     assert_eq!(first_cell(&datasource, documents).await, before);
     let notices = query(&datasource, "SELECT day FROM days").await.notices;
     let end = format!(
-        "end on {}.",
+        "The data ends on {}.",
         first_cell(&datasource, "SELECT max(last_day) FROM collections").await
     );
-    assert!(notices[0].contains("connect again") && notices[0].ends_with(&end), "{notices:?}");
+    assert!(notices[0].contains("Connect again") && notices[0].ends_with(&end), "{notices:?}");
 
     world.connect(&datasource).await;
     assert_eq!(datasource.status().unwrap().state, ConnectionState::Connected);
@@ -114,8 +114,8 @@ async fn outdated_data_has_a_notice_with_its_age() {
     assert_eq!(
         notices,
         [format!(
-            "The last sync was 4 days ago; the data source's settings say why. \
-             The data shown end on {end}."
+            "The last sync was 4 days ago. The data source's settings show the reason. \
+             The data ends on {end}."
         )]
     );
 }
@@ -137,7 +137,7 @@ async fn stale_collection_is_named_in_a_notice() {
     let notices = query(&datasource, "SELECT day FROM days").await.notices;
     assert_eq!(
         notices,
-        ["Nothing new has come of sleep for 4 days; the data source's settings say why."]
+        ["No new data: sleep (4 days). The data source's settings show the reason."]
     );
 }
 

@@ -11,9 +11,10 @@ use crate::common::world::{REDIRECT, World, synced};
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use ringside::api::{self, Caller, Role};
-use ringside::datasource::vault::{PendingLogin, Purpose, Vault};
+use ringside::datasource::vault::{Purpose, Vault};
 use ringside::datasource::{
-    ConnectionState, DataSource, DataSourceKey, DataSources, Environment, Settings, Trigger,
+    ConnectionState, DataSource, DataSourceKey, DataSources, Environment, PendingLogin, Settings,
+    Trigger,
 };
 use ringside::oura::oauth::{Application, Grant, OAuth};
 use ringside::oura::{self, Origins, Secret};
@@ -25,7 +26,7 @@ use tower::ServiceExt;
 const CLIENT_SECRET: &str = "planted-client-secret-7f3a91";
 const ENCRYPTION_KEY: &str = "planted-encryption-key-c40d2e";
 const NEW_KEY: &str = "planted-new-encryption-key-5b7710";
-/// Wrong entries, which are secrets of their users all the same.
+/// Wrong entries of users, which are secrets too.
 const WRONG_SECRET: &str = "planted-wrong-client-secret-91d0c4";
 const WRONG_KEY: &str = "planted-wrong-encryption-key-08aa3d";
 const WRONG_CODE: &str = "planted-wrong-code-d2c9f1a6";

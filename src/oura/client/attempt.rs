@@ -85,7 +85,7 @@ impl Client {
         let status = response.status().as_u16();
         let class = StatusClass::of(status);
         let retry_after = parse_retry_after(&response);
-        // The status alone decides most cases. An incomplete or too long body only loses the detail.
+        // The status alone decides most cases. An unreadable body only loses the detail.
         let body = response::read_body(response, MAX_ERROR_BYTES).await.unwrap_or_default();
         let counters = &self.shared.counters;
         increment(match class {

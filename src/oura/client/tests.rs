@@ -92,7 +92,8 @@ async fn each_style_sends_its_own_parameters() {
         (
             Style::Datetimes,
             EMPTY,
-            "start_datetime=2027-01-14T19%3A00%3A00Z&end_datetime=2027-01-16T07%3A59%3A59Z&next_token=a%2Bb%3D",
+            "start_datetime=2027-01-14T19%3A00%3A00Z&end_datetime=2027-01-16T07%3A59%3A59Z\
+             &next_token=a%2Bb%3D",
         ),
         (Style::TokenOnly, EMPTY, "next_token=a%2Bb%3D"),
     ] {

@@ -1,8 +1,8 @@
 //! Reaction to a 401 that names no scope.
 //!
 //! The token may be expired, the login may be over, or one collection may be closed to this person.
-//! Oura's response is the same in all three cases. Only earlier responses to the same token tell them
-//! apart.
+//! Oura's response is the same in all three cases. Only earlier responses to the same token
+//! distinguish them.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::{AttemptError, Client};
 use crate::catalog::Collection;
 use crate::oura::{FetchError, Secret, join_path};
 
-/// The collection that every valid token can read, whatever its scopes.
+/// The collection that every valid token can read, independent of its scopes.
 pub(super) const UNSCOPED_PATH: &str = "/v2/usercollection/personal_info";
 
 /// Responses of the API to earlier tokens.
@@ -73,8 +73,8 @@ impl Client {
     /// Decides whether the login is over or only `collection` is closed. `token` is fresh, was
     /// rejected by the collection, and no collection has accepted it yet.
     ///
-    /// Requests the collection that every token can read before it ends the login: only a person can
-    /// undo that.
+    /// Requests the collection that every token can read before it ends the login, because only a
+    /// person can undo that.
     async fn verify_rejected_token(
         &self,
         collection: &Collection,
@@ -85,7 +85,7 @@ impl Client {
         match self.attempt(collection, url, &token).await {
             Err(AttemptError::Unauthorized { .. }) => {
                 let reason = format!("Oura rejects a fresh access token: {detail}");
-                self.shared.tokens.end(token, reason).await.into()
+                self.shared.tokens.end_login(token, reason).await.into()
             }
             Err(AttemptError::Transient(error)) => error,
             Err(AttemptError::RateLimited { .. }) => FetchError::RateLimited,

@@ -43,8 +43,8 @@ pub(super) enum ReportPriority {
 }
 
 impl TokenFailure {
-    /// Whether the legacy back end may not know the application: it answers 401 to a code and 400 to
-    /// a refresh token of a portal application.
+    /// Whether the legacy back end may not know the application. It answers 401 to a code and 400
+    /// to a refresh token of a portal application.
     ///
     /// `invalid_grant` goes only to its own applications. A token that is invalid there is not sent
     /// to the portal.
@@ -113,7 +113,7 @@ impl TokenFailure {
 
 /// Whether an OAuth error response is about the redirect URL. RFC 6749 defines no code for that.
 ///
-/// `invalid_grant` is not such an error, although its usual text mentions the URL among other causes.
+/// `invalid_grant` is not such an error, although its usual text mentions the URL.
 pub fn is_redirect_error(code: &str, detail: &str) -> bool {
     code == "redirect_uri_mismatch"
         || (code == "invalid_request" && detail.to_lowercase().contains("redirect"))

@@ -342,7 +342,7 @@ async fn command_changes_only_the_given_settings() {
     let remembered = || {
         let datasources =
             DataSources::open(environment(folder.path(), &simulator, Clock::system())).unwrap();
-        let (settings, client_secret) = datasources.remembered(&key).unwrap().unwrap();
+        let (settings, client_secret) = datasources.stored_settings(&key).unwrap().unwrap();
         (settings, client_secret == secret())
     };
     let zone = || {
@@ -518,7 +518,7 @@ async fn database_of_a_newer_version_is_kept() {
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
     for (name, remedy) in
-        [("1/oura/oura.db", "Update the plugin"), ("vault.db", "install that version")]
+        [("1/oura/oura.db", "Update the plugin"), ("vault.db", "install the newer version")]
     {
         let path = folder.path().join(name);
         let database = rusqlite::Connection::open(&path).unwrap();

@@ -67,7 +67,7 @@ async fn used_state_is_rejected() {
     assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await.0, 200);
     let again = call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await;
     assert_eq!((again.0, &again.1["error"]["code"]), (400, &json!("used_state")));
-    assert_contains(&error_text(&again), &["finished already", "Connect again"]);
+    assert_contains(&error_text(&again), &["already complete", "Connect again"]);
     // Other users do not learn that the state existed.
     let stranger = call(&world.datasource, "mallory", "/oauth/callback", json!(redirect)).await;
     assert_eq!(stranger.1["error"]["code"], "unknown_state");
@@ -116,7 +116,7 @@ async fn unknown_state_is_rejected() {
     )
     .await;
     assert_eq!((answer.0, &answer.1["error"]["code"]), (400, &json!("unknown_state")));
-    assert_contains(&error_text(&answer), &["not known here", "Connect again"]);
+    assert_contains(&error_text(&answer), &["unknown login", "Connect again"]);
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn login_revoked_at_oura_needs_reconnect_and_keeps_data() {
     assert_contains(&failure, &["login", "ended", "press Connect"]);
     let status = world.datasource.status().unwrap();
     assert_eq!(status.state, ConnectionState::ReconnectNeeded);
-    assert_contains(&status.reason.unwrap(), &["press Connect", "data so far stays"]);
+    assert_contains(&status.reason.unwrap(), &["press Connect", "Stored data is kept"]);
     assert_eq!(world.failing().len(), 0, "no collection is at fault");
 
     let sql = json!({ "sql": "SELECT count(*) AS nights FROM nights" });
@@ -263,7 +263,7 @@ async fn truncated_token_response_needs_reconnect_and_keeps_data() {
     let world = world.restarted(clock.clone()).await;
     let status = world.datasource.status().unwrap();
     assert_eq!(status.state, ConnectionState::ReconnectNeeded);
-    assert_contains(&status.reason.unwrap(), &["press Connect", "data so far stays"]);
+    assert_contains(&status.reason.unwrap(), &["press Connect", "Stored data is kept"]);
     assert!(sync(&world.datasource).await.failure.is_some());
     assert_eq!(world.simulator.requests().count("/oauth/token"), asked);
     assert!(world.select("SELECT count(*) FROM nights")[0][0].as_i64() > Some(10));
@@ -314,7 +314,7 @@ async fn tampered_vault_needs_reconnect_and_keeps_data() {
         datasources.datasource(&DataSourceKey::single(), &settings(), &secret()).await.unwrap();
     let status = datasource.status().unwrap();
     assert_eq!(status.state, ConnectionState::ReconnectNeeded);
-    assert_contains(&status.reason.unwrap(), &["changed from outside", "connect again"]);
+    assert_contains(&status.reason.unwrap(), &["modified outside this program", "connect again"]);
     let run = status.sync.run.unwrap();
     let world = World { simulator, folder, datasources, datasource };
     assert_eq!(world.select("SELECT count(*) FROM nights"), nights);
@@ -340,9 +340,9 @@ async fn login_of_another_person_is_rejected() {
     assert_eq!((answer.0, &answer.1["error"]["code"]), (409, &json!("other_person")));
     assert_contains(
         &error_text(&answer),
-        &["not the one whose history is kept", "second data source", "delete"],
+        &["belongs to another Oura account", "second data source", "delete"],
     );
-    assert_eq!(datasource.status().unwrap().sync.documents, held, "nothing was fetched");
+    assert_eq!(datasource.status().unwrap().sync.documents, held, "the sync fetched no document");
     assert_eq!(somebody.requests().count("/oauth/revoke"), 1, "the rejected login is revoked");
 
     // Without the former history, any person may log in.
@@ -373,7 +373,14 @@ async fn login_of_an_unknown_person_is_rejected() {
             (503, &json!("person_unknown")),
             "{fault}"
         );
-        assert_contains(&error_text(&answer), &["whose ring", "not mixed", "Press Connect again"]);
+        assert_contains(
+            &error_text(&answer),
+            &[
+                "did not identify the person",
+                "another person than the stored data",
+                "Press Connect again",
+            ],
+        );
     }
     world.simulator.faults().clear();
     assert_eq!(

@@ -88,7 +88,7 @@ async fn slow_closing_of_a_data_source_delays_no_other() {
     });
     // While the data source is being reopened, it is not at hand.
     let reopening_began = async {
-        while world.datasources.at_hand().await.len() > 1 {
+        while world.datasources.ready().await.len() > 1 {
             tokio::task::yield_now().await;
         }
     };
@@ -96,14 +96,13 @@ async fn slow_closing_of_a_data_source_delays_no_other() {
     let (key, settings, secret) = (DataSourceKey::single(), settings(), secret());
     let other = world.datasources.datasource(&key, &settings, &secret);
     must_finish("opening another data source", other).await.unwrap();
-    let at_hand = must_finish("listing", world.datasources.at_hand()).await;
-    let at_hand: Vec<String> =
-        at_hand.iter().map(|datasource| datasource.key().to_string()).collect();
-    assert_eq!(at_hand, ["1/oura"]);
+    let ready = must_finish("listing", world.datasources.ready()).await;
+    let ready: Vec<String> = ready.iter().map(|datasource| datasource.key().to_string()).collect();
+    assert_eq!(ready, ["1/oura"]);
     barrier.open();
     let reopened = reopening.await.unwrap().unwrap();
     assert_eq!(reopened.settings().sync_interval_minutes(), 60);
-    assert_eq!(world.datasources.at_hand().await.len(), 2);
+    assert_eq!(world.datasources.ready().await.len(), 2);
 }
 
 #[tokio::test]

@@ -48,10 +48,10 @@ async fn days_of_an_outage_are_not_fetched() {
         .restarted(Clock::starting_at(morning().plus(13 * 86_400), 60.0))
         .await;
     let summary = || world.collection("workout").summary;
-    assert_contains(&summary(), &["of the last 30 days", "12 days: not fetched yet"]);
+    assert_contains(&summary(), &["12 of the last 30 days not fetched yet"]);
     world.simulator.faults().add(Fault::new(Target::Path("/v2/".to_owned()), status(503)));
     assert_contains(&sync(&world.datasource).await.failure.unwrap(), &["503"]);
-    assert_contains(&summary(), &["of the last 30 days", "12 days: not fetched yet"]);
+    assert_contains(&summary(), &["12 of the last 30 days not fetched yet"]);
     let days = "SELECT min(day), max(day), count(*) FROM coverage
                 WHERE collection = 'workout' AND reason = 'not_fetched'";
     assert_eq!(world.select(days), [[json!("2026-06-16"), json!("2026-06-28"), json!(13)]]);
@@ -76,7 +76,10 @@ async fn days_without_a_login_are_not_fetched() {
     poll_until("extending the calendar", || world.select(days)[0][0] == 3).await;
     assert_eq!(world.select(days), [[json!(3), json!("2026-06-18")]]);
     // Today is not over, so it does not count.
-    assert_contains(&world.collection("workout").summary, &["2 days: not fetched yet"]);
+    assert_contains(
+        &world.collection("workout").summary,
+        &["2 of the last 30 days not fetched yet"],
+    );
 }
 
 #[tokio::test]
@@ -97,18 +100,18 @@ async fn outage_during_a_load_keeps_the_fetched_documents() {
 #[tokio::test]
 async fn one_failing_day_hides_no_other_day() {
     // The range ends of these collections are exclusive, inclusive and exclusive.
-    for (collection, timezone) in [
+    for (collection, zone) in [
         ("daily_activity", "UTC"),
         ("daily_stress", "Europe/Vienna"),
         ("sleep", "America/New_York"),
     ] {
-        assert_only_one_day_is_missing(collection, timezone).await;
+        assert_only_one_day_is_missing(collection, zone).await;
     }
 }
 
-async fn assert_only_one_day_is_missing(collection: &str, timezone: &str) {
+async fn assert_only_one_day_is_missing(collection: &str, zone: &str) {
     let world = World::new(person(), brisk()).await;
-    let settings = Settings { timezone: timezone.to_owned(), ..settings() };
+    let settings = Settings { timezone: zone.to_owned(), ..settings() };
     let datasource =
         world.datasources.datasource(&DataSourceKey::single(), &settings, &secret()).await.unwrap();
     let world = World { datasource, ..world };
@@ -136,7 +139,7 @@ async fn assert_only_one_day_is_missing(collection: &str, timezone: &str) {
     assert_eq!(
         world.select(&lacking),
         [[json!(bad_day.to_string()), json!("failed")]],
-        "{collection} {timezone}"
+        "{collection} {zone}"
     );
     let failed = format!(
         "SELECT DISTINCT day FROM coverage WHERE collection = '{collection}' AND reason = 'failed'"
