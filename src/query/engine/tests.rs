@@ -267,7 +267,7 @@ async fn a_query_beyond_the_queue_is_rejected_and_the_rest_run() {
 async fn every_published_table_and_view_is_readable() {
     let (store, _folder) = store();
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
-    let published = store.published().unwrap();
+    let published = store.inspector().published().unwrap();
     assert!(
         ["sleep", "samples", "nights", "days", "coverage", "baselines"]
             .iter()
@@ -317,7 +317,7 @@ async fn a_time_range_uses_an_index_in_every_table_and_view() {
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     let mut searched = 0;
     let mut read_whole = Vec::new();
-    for table in store.published().unwrap() {
+    for table in store.inspector().published().unwrap() {
         for filter in ["$__dayFilter(day)", "$__timeFilter(time)"] {
             let filtered = format!("{table} WHERE {filter}");
             let explain = sql(&format!("EXPLAIN QUERY PLAN SELECT * FROM {filtered}"));

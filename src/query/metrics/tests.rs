@@ -193,7 +193,7 @@ fn store() -> (Store, tempfile::TempDir) {
         }
     });
     // Derives the rollups. It also clears the document tables, so their rows follow.
-    store.rebuild().unwrap();
+    store.writer().rebuild().unwrap();
     write(&store, |writer| {
         for (number, midnight, day) in days() {
             insert(writer, "INSERT INTO calendar (day, time) VALUES (?1, ?2)", (&day, midnight));
