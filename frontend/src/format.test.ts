@@ -7,17 +7,19 @@ it.each([
   [5_300, 'about 88 minutes left'],
   [5_400, 'about 2 hours left'],
   [11_000, 'about 3 hours left'],
-])('%s seconds are %s', (seconds, words) => expect(formatTimeLeft(seconds)).toBe(words));
+])('%s seconds left are formatted as %s', (seconds, text) =>
+  expect(formatTimeLeft(seconds)).toBe(text)
+);
 
 it.each([
   ['suffix:bpm', 'bpm'],
   ['suffix: ms', 'ms'],
   ['percent', 'percent'],
-])('the unit %p is read as %s', (unit, words) => expect(formatUnit(unit)).toBe(words));
+])('the unit %p is formatted as %s', (unit, text) => expect(formatUnit(unit)).toBe(text));
 
 it.each([
   ['integer', 'suffix:bpm', 'integer, bpm'],
   ['text', null, 'text'],
-])('a column of type %s and unit %p is %s', (type, unit, words) =>
-  expect(formatTypeAndUnit({ type, unit })).toBe(words)
+])('the type %s with the unit %p is formatted as %s', (type, unit, text) =>
+  expect(formatTypeAndUnit({ type, unit })).toBe(text)
 );

@@ -1,11 +1,10 @@
-/** What the backend says, as people read it. */
+/** Values from the backend as text for the interface. */
 import { dateTime, dateTimeFormatTimeAgo } from '@grafana/data';
 
 import type { SchemaColumn } from './types';
 
-/** The backend's messages begin in lower case, to be joined with others. */
-export function capitalize(message: string): string {
-  return message.charAt(0).toUpperCase() + message.slice(1);
+export function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** `about 4 minutes left`. */
@@ -15,11 +14,11 @@ export function formatTimeLeft(seconds: number): string {
   }
   const minutes = Math.round(seconds / 60);
   return minutes < 90
-    ? `about ${count(minutes, 'minute')} left`
-    : `about ${count(Math.round(minutes / 60), 'hour')} left`;
+    ? `about ${formatCount(minutes, 'minute')} left`
+    : `about ${formatCount(Math.round(minutes / 60), 'hour')} left`;
 }
 
-/** `today`, or how long ago. */
+/** `today`, or the age: `3 days ago`. */
 export function formatDayOrAge(instant: string): string {
   return dateTime(instant).isSame(dateTime(), 'day') ? 'today' : dateTimeFormatTimeAgo(instant);
 }
@@ -29,11 +28,12 @@ export function formatTypeAndUnit({ type, unit }: Pick<SchemaColumn, 'type' | 'u
   return unit ? `${type}, ${formatUnit(unit)}` : type;
 }
 
-/** `suffix:bpm` is Grafana's form for a unit that it has no id of its own for. */
+/** Removes `suffix:`, which Grafana uses for units without an id of their own: `suffix:bpm`. */
 export function formatUnit(unit: string): string {
   return unit.replace(/^suffix: */, '');
 }
 
-function count(number: number, of: string): string {
-  return `${number} ${of}${number === 1 ? '' : 's'}`;
+/** `1 day`, `2 days`. */
+export function formatCount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

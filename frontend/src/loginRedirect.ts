@@ -1,25 +1,32 @@
-/** What Oura's login appends to the address it sends a person back to (RFC 6749 §4.1.2). */
+/** The parameters that Oura's login appends to the redirect URI (RFC 6749 §4.1.2). */
 
-/** What the backend reads: `code` and `state`, or `error`. */
-export const LOGIN_PARAMETERS = ['code', 'state', 'error', 'error_description'] as const;
+import type { LoginCallback } from './contract';
 
-/** What else there may be (RFC 6749, RFC 9207). */
+/** The parameters that the backend reads: `code` and `state`, or `error`. */
+export const LOGIN_PARAMETERS: Array<keyof LoginCallback> = [
+  'code',
+  'state',
+  'error',
+  'error_description',
+];
+
+/** Further parameters that a login can append (RFC 6749, RFC 9207). */
 export const OTHER_PARAMETERS = ['scope', 'iss', 'error_uri'];
 
-export type LoginRedirect = Partial<Record<(typeof LOGIN_PARAMETERS)[number], string>>;
+export type LoginRedirect = LoginCallback;
 
-/** The answer among the parameters of an address, when there is one. */
+/** Reads the login's parameters. Returns `undefined` without a code and state, or an error. */
 export function parseRedirectParameters(parameters: URLSearchParams): LoginRedirect | undefined {
-  const answer: LoginRedirect = Object.fromEntries(
+  const redirect: LoginRedirect = Object.fromEntries(
     LOGIN_PARAMETERS.filter((name) => parameters.has(name)).map((name) => [
       name,
       parameters.get(name),
     ])
   );
-  return (answer.code && answer.state) || answer.error ? answer : undefined;
+  return (redirect.code && redirect.state) || redirect.error ? redirect : undefined;
 }
 
-/** The answer in an address as a person copies it: whole, without its scheme, or what follows the question mark alone. */
+/** Parses a pasted URL. Accepts it complete, without its scheme, or only its query string. */
 export function parseRedirectUrl(text: string): LoginRedirect | undefined {
   const [, parameters] = /(?:^|\?)([^?#]*)(?:#.*)?$/.exec(text.trim()) ?? [];
   return parseRedirectParameters(new URLSearchParams(parameters));

@@ -1,4 +1,5 @@
-/** What the metrics builder offers, of what the schema lists. Knows nothing of components. */
+/** The metrics builder's options and values. */
+import { formatUnit } from './format';
 import type {
   FilterOperator,
   FilterValue,
@@ -7,7 +8,6 @@ import type {
   Schema,
   SchemaTable,
 } from './types';
-import { formatUnit } from './format';
 
 export interface Option {
   value: string;
@@ -16,7 +16,7 @@ export interface Option {
   group?: string;
 }
 
-/** Every metric, under the table it is of. */
+/** Lists every metric, grouped by table. */
 export function listMetricOptions({ metrics }: Schema): Option[] {
   return metrics.map(({ name, title, table, unit, description }) => ({
     value: name,
@@ -26,9 +26,9 @@ export function listMetricOptions({ metrics }: Schema): Option[] {
   }));
 }
 
-/** The columns of the chosen metrics' tables, which filters may name. */
-export function listColumnOptions(schema: Schema, chosen: Metric[]): Option[] {
-  const columns = findTables(schema, chosen).flatMap(({ columns }) => columns);
+/** Lists the columns that filters can use: those of the selected metrics' tables, each once. */
+export function listColumnOptions(schema: Schema, selected: Metric[]): Option[] {
+  const columns = findTables(schema, selected).flatMap(({ columns }) => columns);
   const options = columns.map(({ name, description }) => ({
     value: name,
     label: name,
@@ -37,9 +37,9 @@ export function listColumnOptions(schema: Schema, chosen: Metric[]): Option[] {
   return Array.from(new Map(options.map((option) => [option.value, option])).values());
 }
 
-/** A table of the chosen metrics that has the column: where its values can be looked up. */
-export function findTable(schema: Schema, chosen: Metric[], column: string): string | undefined {
-  return findTables(schema, chosen).find(({ columns }) =>
+/** Finds the selected metrics' table that has the column, to look up its values. */
+export function findTable(schema: Schema, selected: Metric[], column: string): string | undefined {
+  return findTables(schema, selected).find(({ columns }) =>
     columns.some(({ name }) => name === column)
   )?.name;
 }
@@ -48,12 +48,12 @@ export function metricName(metric: Metric): string {
   return typeof metric === 'string' ? metric : metric.name;
 }
 
-/** The chosen metrics of these names. What one of them says beside its name stays. */
-export function choose(metrics: Metric[], names: string[]): Metric[] {
-  return names.map((name) => metrics.find((metric) => metricName(metric) === name) ?? name);
+/** Returns the metrics with these names. A metric that was selected before keeps its options. */
+export function selectMetrics(previous: Metric[], names: string[]): Metric[] {
+  return names.map((name) => previous.find((metric) => metricName(metric) === name) ?? name);
 }
 
-/** Of a filter as it is typed: `7` is a number, `true` a yes or no, the rest text. */
+/** Parses a typed filter value: a boolean, a number, or text. */
 export function parseValue(text: string): FilterValue {
   if (text === 'true' || text === 'false') {
     return text === 'true';
@@ -61,7 +61,7 @@ export function parseValue(text: string): FilterValue {
   return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
-/** How many values an operator compares with. */
+/** Returns the number of values that an operator compares with. */
 export function operandCount(operator: FilterOperator): 'none' | 'one' | 'several' {
   switch (operator) {
     case 'is null':
@@ -75,16 +75,17 @@ export function operandCount(operator: FilterOperator): 'none' | 'one' | 'severa
   }
 }
 
-/** In one line, for a collapsed query row. */
-export function inWords({ metrics, aggregate, every }: MetricsPart): string {
-  const what = metrics.map(metricName).join(', ');
-  return every === 'raw'
-    ? what
-    : `${aggregate} of ${what}, ${every === 'auto' ? 'by the panel’s interval' : `by ${every}`}`;
+/** Describes a query in one line, for a collapsed query row. */
+export function describeMetricsQuery({ metrics, aggregate, every }: MetricsPart): string {
+  const names = metrics.map(metricName).join(', ');
+  if (every === 'raw') {
+    return names;
+  }
+  return `${aggregate} of ${names} per ${every === 'auto' ? 'panel interval' : every}`;
 }
 
-function findTables({ metrics, tables }: Schema, chosen: Metric[]): SchemaTable[] {
-  const names = new Set(chosen.map(metricName));
+function findTables({ metrics, tables }: Schema, selected: Metric[]): SchemaTable[] {
+  const names = new Set(selected.map(metricName));
   const wanted = new Set(metrics.filter(({ name }) => names.has(name)).map(({ table }) => table));
   return tables.filter(({ name }) => wanted.has(name));
 }

@@ -2,8 +2,8 @@ import { config } from '@grafana/runtime';
 
 import { getRedirect } from './navigation';
 
-function openedAt(address: string) {
-  const { protocol, hostname, port, origin } = new URL(address);
+function openPage(url: string) {
+  const { protocol, hostname, port, origin } = new URL(url);
   jest
     .spyOn(window, 'window', 'get')
     .mockReturnValue({ location: { protocol, hostname, port, origin } } as never);
@@ -11,11 +11,11 @@ function openedAt(address: string) {
 
 afterEach(() => jest.restoreAllMocks());
 
-describe('the redirect address', () => {
+describe('getRedirect', () => {
   it.each(['https://grafana.example', 'http://localhost:3000', 'https://10.0.0.7:3000'])(
-    'is the page itself: %s',
+    'returns the page itself for %s',
     (origin) => {
-      openedAt(origin);
+      openPage(origin);
       expect(getRedirect('oura')).toEqual({
         uri: `${origin}/connections/datasources/edit/oura`,
         returnsHere: true,
@@ -27,16 +27,16 @@ describe('the redirect address', () => {
     ['http://raspberrypi.local:3000', 'http://localhost:3000'],
     ['http://127.0.0.1:3000', 'http://localhost:3000'],
     ['http://grafana.lan', 'http://localhost'],
-  ])('that Oura would refuse is stood for by one that it takes: %s', (origin, base) => {
-    openedAt(origin);
+  ])('uses localhost for %s, which Oura would reject', (origin, base) => {
+    openPage(origin);
     expect(getRedirect('oura')).toEqual({
       uri: `${base}/connections/datasources/edit/oura`,
       returnsHere: false,
     });
   });
 
-  it("has Grafana's sub-path", () => {
-    openedAt('https://home.example');
+  it("includes Grafana's sub-path", () => {
+    openPage('https://home.example');
     jest.replaceProperty(config, 'appSubUrl', '/grafana');
     expect(getRedirect('oura').uri).toBe(
       'https://home.example/grafana/connections/datasources/edit/oura'

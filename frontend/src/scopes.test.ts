@@ -2,18 +2,18 @@ import { SCOPES, describeScopes } from './scopes';
 
 const all = SCOPES.map(({ scope }) => scope);
 
-describe('what Oura describeScopes', () => {
-  it('is all permissions, in whatever order and with whatever else', () => {
-    expect(describeScopes([...all].reverse().concat('new'))).toBe('All permissions describeScopes');
+describe('describeScopes', () => {
+  it('ignores the order and unknown scopes', () => {
+    expect(describeScopes([...all].reverse().concat('new'))).toBe('All permissions granted');
   });
 
-  it('is said by what is missing', () => {
+  it('lists the missing permissions', () => {
     expect(describeScopes(all.filter((scope) => !['tag', 'spo2'].includes(scope)))).toBe(
-      'Without permission for: Tags · Blood oxygen'
+      'Missing permissions: Tags · Blood oxygen'
     );
   });
 
-  it('is not known when Oura did not say', () => {
+  it('returns nothing if Oura returned no scopes', () => {
     expect(describeScopes([])).toBeUndefined();
   });
 });

@@ -99,6 +99,30 @@ pub enum Storage {
     Rows,
 }
 
+/// When a collection gets documents, and so whether a day without any is a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// Every day on which the ring is worn.
+    WhileWorn,
+    /// Every day, also while the ring is on its charger.
+    Always,
+    /// On some days only, such as days with a workout or a tag.
+    Occasionally,
+}
+
+impl Recorded {
+    /// The rule for the collection called `name`, from the overlay. Unknown collections with a name
+    /// in `daily_` count as recorded while worn.
+    pub fn of(name: &str) -> Recorded {
+        overlay::recorded(name)
+    }
+
+    /// Whether the ring records it by itself every day, so that a day without documents is a gap.
+    pub fn is_daily(self) -> bool {
+        self != Recorded::Occasionally
+    }
+}
+
 /// What identifies a document within its collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

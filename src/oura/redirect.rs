@@ -15,7 +15,7 @@ pub struct RedirectUri(Url);
 /// Further limits on redirect addresses, set by the entry point of a login request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedirectScope<'a> {
-    /// Only addresses without a query whose path ends with this one, on any host.
+    /// Only addresses without a query and with a path that ends with this one, on any host.
     Page(&'a str),
     /// Only `https` on any host, or `http` on `localhost`.
     SecureOrLocalhost,

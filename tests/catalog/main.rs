@@ -38,7 +38,7 @@ fn beside_the_repository(what: &str) -> Option<PathBuf> {
         .map(|folder| folder.join("shared/oura").join(what))
         .find(|path| path.exists());
     if found.is_none() {
-        common::skipped(&format!("shared/oura/{what} is not beside the repository"));
+        common::report_skip(&format!("shared/oura/{what} is not beside the repository"));
     }
     found
 }

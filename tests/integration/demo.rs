@@ -1,4 +1,4 @@
-//! The demo as it is run from a terminal, more than once in one folder.
+//! The demo command, run several times in one folder.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -14,7 +14,7 @@ fn demo(folder: &Path, more: &[&str]) -> Output {
     output
 }
 
-/// The words of the line that begins with `first`.
+/// The words of the line that starts with `first`.
 fn line<'a>(out: &'a str, first: &str) -> Vec<&'a str> {
     let lines = out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     lines
@@ -24,9 +24,9 @@ fn line<'a>(out: &'a str, first: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn each_demo_begins_anew_and_says_what_it_holds_of_each_collection() {
+fn each_demo_starts_from_an_empty_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let mut held = Vec::new();
+    let mut days_stored = Vec::new();
     for more in [
         ["--days", "30", "--seed", "1"],
         ["--days", "60", "--seed", "1"],
@@ -38,21 +38,24 @@ fn each_demo_begins_anew_and_says_what_it_holds_of_each_collection() {
         let sleep = line(&out, "daily_sleep");
         let (documents, days): (u32, u32) = (sleep[1].parse().unwrap(), sleep[2].parse().unwrap());
         assert_eq!(documents, days, "one document a day");
-        assert!(out.contains("\nWorkouts "), "the annotation's query is asked:\n{out}");
-        held.push(days);
+        assert!(out.contains("\nWorkouts "), "the query of the annotation has rows:\n{out}");
+        days_stored.push(days);
     }
-    assert!(held[0] >= 25 && held[1] >= 55 && held[2] >= 50, "{held:?}");
+    assert!(
+        days_stored[0] >= 25 && days_stored[1] >= 55 && days_stored[2] >= 50,
+        "{days_stored:?}"
+    );
 }
 
 #[test]
-fn a_folder_with_anything_else_in_it_is_left_as_it_is() {
+fn demo_rejects_a_folder_with_other_files() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("diary.txt"), "dear diary").unwrap();
     let output = demo(folder.path(), &["--days", "3"]);
-    let said = String::from_utf8_lossy(&output.stderr);
+    let error = String::from_utf8_lossy(&output.stderr);
     assert!(
-        !output.status.success() && said.contains("diary.txt") && said.contains("--data-dir"),
-        "{said}"
+        !output.status.success() && error.contains("diary.txt") && error.contains("--data-dir"),
+        "{error}"
     );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }

@@ -1,11 +1,11 @@
-//! What the fuzzer kept, and what it found, asked again: see tests/fuzz.
+//! Replays the fuzzer's corpus and its findings: see tests/fuzz.
 
 #[path = "../fuzz/properties.rs"]
 mod properties;
 
 use std::path::{Path, PathBuf};
 
-/// The texts of one folder of the corpus, by name.
+/// The texts of one folder of the corpus, with their paths.
 fn corpus(name: &str) -> Vec<(PathBuf, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
     let mut files: Vec<PathBuf> =
@@ -19,19 +19,19 @@ fn corpus(name: &str) -> Vec<(PathBuf, String)> {
 }
 
 #[test]
-fn macros_of_strangers_are_expanded_or_refused() {
+fn macros_of_the_corpus_are_expanded_or_rejected() {
     for (file, text) in corpus("macros").iter().chain(&corpus("queries")) {
         println!("{}", file.display());
-        properties::expands(text);
+        properties::check_expansion(text);
     }
 }
 
 #[test]
-fn queries_of_strangers_end_write_nothing_and_tell_nothing_hidden() {
+fn queries_of_the_corpus_end_and_write_and_leak_nothing() {
     let world = properties::World::new();
     for (file, text) in corpus("queries").iter().chain(&corpus("macros")) {
         println!("{}", file.display());
-        world.answers(text);
-        world.is_untouched();
+        world.check_query(text);
+        world.check_files();
     }
 }

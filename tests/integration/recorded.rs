@@ -1,10 +1,11 @@
-//! The recorded answers of a real account through the real client, executor and store. Without the recordings every test here says that
-//! it was skipped.
+//! Recorded responses of a real account through the real client, executor and store. The recordings
+//! are not part of the repository, so these tests are ignored by default. `go tool mage test` runs
+//! them where the recordings are.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::common::{at, day, executor, number, replay, rows, skipped, sync};
+use crate::common::{at, day, executor, number, replay, report_skip, rows, sync};
 use ringside::cli::dashboard::{OVERVIEW, targets};
 use ringside::datasource::DataSourceKey;
 use ringside::oura::Secret;
@@ -13,54 +14,49 @@ use ringside::store::RunEnd;
 use ringside::time::Clock;
 use serde_json::Value;
 
-/// The answers of list routes by collection, or none where the recordings are not.
-fn recorded() -> Option<BTreeMap<String, Value>> {
+/// The recorded responses of the list routes, by collection.
+fn recorded_responses() -> BTreeMap<String, Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/oura/recorded");
-    let Ok(files) = std::fs::read_dir(&folder) else {
-        skipped("there are no recorded answers beside the project");
-        return None;
-    };
-    let mut answers = BTreeMap::new();
+    let files = std::fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("no recordings in {}: {error}", folder.display()));
+    let mut responses = BTreeMap::new();
     for file in files {
         let path = file.unwrap().path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let recording: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         if recording["status"] == 200 && !name.starts_with("one_") {
-            answers.insert(name, recording["body"].clone());
+            responses.insert(name, recording["body"].clone());
         }
     }
-    Some(answers)
+    responses
 }
 
 #[test]
-fn a_skipped_test_is_seen_in_the_output_of_a_run_that_passes() {
+fn skipped_test_is_reported_by_a_passing_run() {
     const INSIDE: &str = "RINGSIDE_TEST_THAT_SKIPS";
     if std::env::var_os(INSIDE).is_some() {
-        return skipped("it was asked to");
+        return report_skip("on request");
     }
     let mut run = std::process::Command::new(std::env::current_exe().unwrap());
-    run.args(["--exact", "recorded::a_skipped_test_is_seen_in_the_output_of_a_run_that_passes"])
-        .env(INSIDE, "1");
+    run.args(["--exact", "recorded::skipped_test_is_reported_by_a_passing_run"]).env(INSIDE, "1");
     let output = run.output().unwrap();
     assert!(output.status.success());
-    assert!(
-        String::from_utf8_lossy(&output.stderr).contains("SKIPPED: it was asked to"),
-        "{output:?}"
-    );
+    assert!(String::from_utf8_lossy(&output.stderr).contains("SKIPPED: on request"), "{output:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_recorded_document_is_kept_as_it_came_and_read_into_its_table() {
-    let Some(answers) = recorded() else { return };
+#[ignore = "needs the recordings in ../shared/oura/recorded"]
+async fn every_recorded_document_is_stored_and_typed() {
+    let responses = recorded_responses();
     let folder = tempfile::tempdir().unwrap();
-    let origin = replay(answers.clone()).await;
+    let origin = replay(responses.clone()).await;
     let clock = Clock::starting_at(at("2024-12-14T13:00:00Z"), 1.0);
     let executor = executor(folder.path(), &origin, "token", clock, Some(day("2024-06-01")));
     let (end, progress) = sync(&executor).await;
     assert_eq!(end, RunEnd::Done);
     assert!(progress.documents > 0);
 
-    for (name, body) in &answers {
+    for (name, body) in &responses {
         let Some(documents) = body["data"].as_array() else { continue };
         let table = name.to_ascii_lowercase();
         if name == "heartrate" {
@@ -78,7 +74,8 @@ async fn every_recorded_document_is_kept_as_it_came_and_read_into_its_table() {
         let stored = rows(
             &executor.store,
             &format!(
-                "SELECT payload FROM oura_raw_documents WHERE resource = '{name}' AND deleted_at IS NULL"
+                "SELECT payload FROM oura_raw_documents
+                 WHERE resource = '{name}' AND deleted_at IS NULL"
             ),
         );
         let stored: Vec<Value> = stored
@@ -96,7 +93,7 @@ async fn every_recorded_document_is_kept_as_it_came_and_read_into_its_table() {
         );
     }
 
-    // Two collections were not recorded: their 404 is their own state, and nobody else's.
+    // Two collections were not recorded: only their states report the 404.
     let states = rows(
         &executor.store,
         "SELECT name, state FROM collections WHERE state <> 'ok' ORDER BY name",
@@ -105,12 +102,13 @@ async fn every_recorded_document_is_kept_as_it_came_and_read_into_its_table() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_real_account_has_one_main_sleep_a_night_and_no_sentinels_in_it() {
-    let Some(answers) = recorded() else { return };
+#[ignore = "needs the recordings in ../shared/oura/recorded"]
+async fn real_account_has_one_main_sleep_a_night() {
+    let responses = recorded_responses();
     let folder = tempfile::tempdir().unwrap();
-    let nights = answers["sleep"]["data"].as_array().unwrap();
+    let nights = responses["sleep"]["data"].as_array().unwrap();
     let long = nights.iter().filter(|sleep| sleep["type"] == "long_sleep").count();
-    let origin = replay(answers).await;
+    let origin = replay(responses).await;
     let clock = Clock::starting_at(at("2024-12-14T13:00:00Z"), 1.0);
     let executor = executor(folder.path(), &origin, "token", clock, Some(day("2024-10-01")));
     sync(&executor).await;
@@ -122,12 +120,17 @@ async fn a_real_account_has_one_main_sleep_a_night_and_no_sentinels_in_it() {
     assert!(
         number(
             store,
-            "SELECT count(*) FROM oura_raw_documents WHERE payload LIKE '%\"lowest_heart_rate\":255%'"
+            "SELECT count(*) FROM oura_raw_documents
+             WHERE payload LIKE '%\"lowest_heart_rate\":255%'"
         ) > 0.0
     );
     assert!(
-        number(store, "SELECT max(deep_sleep_duration + light_sleep_duration + rem_sleep_duration - total_sleep_duration) FROM nights")
-            .abs()
+        number(
+            store,
+            "SELECT max(deep_sleep_duration + light_sleep_duration + rem_sleep_duration
+                        - total_sleep_duration) FROM nights"
+        )
+        .abs()
             < 1.0
     );
     assert!(number(store, "SELECT count(*) FROM samples WHERE series = 'sleep.hrv'") > 100.0);
@@ -137,10 +140,11 @@ async fn a_real_account_has_one_main_sleep_a_night_and_no_sentinels_in_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_query_of_the_dashboard_is_answered_from_a_real_account_through_the_plugin() {
-    let Some(answers) = recorded() else { return };
+#[ignore = "needs the recordings in ../shared/oura/recorded"]
+async fn every_dashboard_query_returns_rows_of_a_real_account() {
+    let responses = recorded_responses();
     let data_dir = tempfile::tempdir().unwrap();
-    let origin = replay(answers).await;
+    let origin = replay(responses).await;
     let clock = Clock::starting_at(at("2024-12-14T13:00:00Z"), 1.0);
     let folder = DataSourceKey::single().folder(data_dir.path());
     sync(&executor(&folder, &origin, "token", clock, Some(day("2024-10-01")))).await;

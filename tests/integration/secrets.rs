@@ -1,4 +1,5 @@
-//! Secrets are planted, everything that the product can be made to say is collected, and none of it holds a secret.
+//! Plants secrets, collects all output that the product can be made to write, and searches it for
+//! the secrets.
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -10,9 +11,10 @@ use crate::common::world::{REDIRECT, World, synced};
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use ringside::api::{self, Caller, Role};
-use ringside::datasource::vault::{PendingLogin, Purpose, Vault};
+use ringside::datasource::vault::{Purpose, Vault};
 use ringside::datasource::{
-    ConnectionState, DataSource, DataSourceKey, DataSources, Environment, Settings, Trigger,
+    ConnectionState, DataSource, DataSourceKey, DataSources, Environment, PendingLogin, Settings,
+    Trigger,
 };
 use ringside::oura::oauth::{Application, Grant, OAuth};
 use ringside::oura::{self, Origins, Secret};
@@ -24,7 +26,7 @@ use tower::ServiceExt;
 const CLIENT_SECRET: &str = "planted-client-secret-7f3a91";
 const ENCRYPTION_KEY: &str = "planted-encryption-key-c40d2e";
 const NEW_KEY: &str = "planted-new-encryption-key-5b7710";
-/// Given by people who got something wrong: no less theirs.
+/// Wrong entries of users, which are secrets too.
 const WRONG_SECRET: &str = "planted-wrong-client-secret-91d0c4";
 const WRONG_KEY: &str = "planted-wrong-encryption-key-08aa3d";
 const WRONG_CODE: &str = "planted-wrong-code-d2c9f1a6";
@@ -84,7 +86,7 @@ async fn call_every_route(output: &Transcript, datasource: &DataSource) {
     output.add_debug(datasource.settings());
 }
 
-/// *Connect*, *Allow*, and the sync after it. Returns the code that was sent.
+/// Presses *Connect* and *Allow*, and waits for the sync. Returns the code of the login.
 async fn log_in(output: &Transcript, datasource: &DataSource) -> String {
     let started =
         call(output, datasource, "POST", "/oauth/start", &json!({ "redirectUri": REDIRECT })).await;
@@ -100,7 +102,7 @@ async fn log_in(output: &Transcript, datasource: &DataSource) -> String {
     code
 }
 
-/// Logins that fail, each in another way. Returns the codes that were sent.
+/// Fails to log in, each time for another reason. Returns the codes of the logins.
 async fn fail_to_log_in(
     output: &Transcript,
     world: &World,
@@ -140,7 +142,12 @@ async fn fail_to_log_in(
         json!({"code": [WRONG_CODE], "state": {"of": WRONG_STATE}}),
         json!({"code": WRONG_CODE}),
         json!({"error": "invalid_request", "state": WRONG_STATE}),
-        json!({"error": "\u{0}<b>", "error_description": "x".repeat(100_000), "code": WRONG_CODE, "state": WRONG_STATE}),
+        json!({
+            "error": "\u{0}<b>",
+            "error_description": "x".repeat(100_000),
+            "code": WRONG_CODE,
+            "state": WRONG_STATE,
+        }),
     ] {
         let answer = call(output, &datasource, "POST", "/oauth/callback", &garbage).await;
         assert!(answer["error"]["code"].is_string(), "{answer}");
@@ -148,7 +155,7 @@ async fn fail_to_log_in(
     codes
 }
 
-/// A sync in which a collection and a renewal go wrong, and the login is one that Oura knows no more.
+/// Syncs with failing collections, a failing renewal and a login that Oura has revoked.
 async fn fail_to_sync(output: &Transcript, world: &World, datasource: &DataSource) {
     for fault in [
         "collection=sleep,status=500",
@@ -164,7 +171,7 @@ async fn fail_to_sync(output: &Transcript, world: &World, datasource: &DataSourc
     world.simulator.faults().clear();
 }
 
-/// A renewal whose answer is lost burns the pair: what it was, and that it is over, is said without it.
+/// Loses the response of a renewal, which ends the login.
 async fn lose_the_login(output: &Transcript, world: &World, datasource: &DataSource) {
     world.simulator.faults().add("path=/oauth/token,half_body,times=1".parse::<Fault>().unwrap());
     world.simulator.faults().add("collection=sleep,status=401,times=1".parse::<Fault>().unwrap());
@@ -176,14 +183,14 @@ async fn lose_the_login(output: &Transcript, world: &World, datasource: &DataSou
     call_every_route(output, datasource).await;
 }
 
-/// What the vault in `folder` keeps of the login.
+/// The login in the vault of `folder`.
 fn sealed_grant(folder: &Path) -> Grant {
     let vault = Vault::open(folder, Some(&Secret::new(ENCRYPTION_KEY))).unwrap();
     let sealed = vault.get(&DataSourceKey::single(), Purpose::Grant, "oura").unwrap().unwrap();
     serde_json::from_slice(&sealed).unwrap()
 }
 
-/// Runs one of the program's commands on `folder` and hears all that it says.
+/// Runs a command of the program on `folder`. Returns whether it succeeded.
 async fn command(
     output: &Transcript,
     world: &World,
@@ -200,8 +207,8 @@ async fn command(
     ended.status.success()
 }
 
-/// The commands that look into the vault, with the right key and with a wrong one.
-async fn look_into_the_vault(output: &Transcript, world: &World, folder: &Path) {
+/// Runs the commands that open the vault, with the right key and with a wrong one.
+async fn open_the_vault(output: &Transcript, world: &World, folder: &Path) {
     for key in [ENCRYPTION_KEY, WRONG_KEY] {
         command(output, world, folder, &["doctor"], &[("GF_PLUGIN_ENCRYPTION_KEY", key)]).await;
     }
@@ -212,7 +219,7 @@ async fn look_into_the_vault(output: &Transcript, world: &World, folder: &Path) 
     assert!(command(output, world, folder, &rotate, &keys(ENCRYPTION_KEY)).await);
 }
 
-/// Whatever lies in `folder`, and in the data source's own.
+/// Reads all files in `folder` and in the folder of the data source.
 fn read_every_file(output: &Transcript, folder: &Path) {
     for entry in std::fs::read_dir(folder)
         .unwrap()
@@ -225,8 +232,8 @@ fn read_every_file(output: &Transcript, folder: &Path) {
     }
 }
 
-/// Every public type that carries a secret. Returns the verifier of a login that was begun for it.
-fn show_every_type(output: &Transcript, environment: &Environment, grant: &Grant) -> Secret {
+/// Formats every public type that contains a secret. Returns the verifier of a new login.
+fn format_every_type(output: &Transcript, environment: &Environment, grant: &Grant) -> Secret {
     let application =
         Application { client_id: "id".to_owned(), client_secret: Secret::new(CLIENT_SECRET) };
     output.add_debug(&application);
@@ -253,7 +260,7 @@ fn show_every_type(output: &Transcript, environment: &Environment, grant: &Grant
 }
 
 #[tokio::test]
-async fn nothing_that_is_said_holds_a_secret() {
+async fn no_output_contains_a_secret() {
     let output = Transcript::of_this_process();
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::starting_at(at("2026-11-20T12:00:00Z"), 0.0);
@@ -276,9 +283,9 @@ async fn nothing_that_is_said_holds_a_secret() {
     drop((datasource, datasources));
 
     let grant = sealed_grant(folder.path());
-    look_into_the_vault(&output, &world, folder.path()).await;
+    open_the_vault(&output, &world, folder.path()).await;
     read_every_file(&output, folder.path());
-    let verifier = show_every_type(&output, &environment, &grant);
+    let verifier = format_every_type(&output, &environment, &grant);
 
     let mut secrets = vec![
         ("client secret", CLIENT_SECRET),
@@ -293,10 +300,10 @@ async fn nothing_that_is_said_holds_a_secret() {
         ("verifier", verifier.reveal()),
     ];
     secrets.extend(codes.iter().map(|code| ("code", code.as_str())));
-    for (what, secret) in secrets {
-        assert!(secret.len() >= 16 && !output.contains(secret), "the {what} was said");
+    for (name, secret) in secrets {
+        assert!(secret.len() >= 16 && !output.contains(secret), "the output contains the {name}");
     }
-    assert!(output.contains("connected to Oura"), "the log is listened to");
-    assert!(output.contains("SQLite format 3"), "so are the files");
-    assert!(output.contains("sealed with the new key"), "so are the commands");
+    assert!(output.contains("connected to Oura"), "the transcript has the log");
+    assert!(output.contains("SQLite format 3"), "the transcript has the files");
+    assert!(output.contains("sealed with the new key"), "the transcript has the commands");
 }

@@ -2,6 +2,7 @@ import type { AnnotationSupport, SelectableValue } from '@grafana/data';
 import { type ComboboxOption, Field, MultiCombobox, RadioButtonGroup, Stack } from '@grafana/ui';
 import React, { type ComponentProps } from 'react';
 
+import { capitalize } from '../format';
 import { useSchema } from '../hooks/useSchema';
 import type { OuraQuery, QueryType, SchemaAnnotation } from '../types';
 import { SqlQueryEditor } from './SqlQueryEditor';
@@ -10,25 +11,30 @@ import { selectors } from './selectors';
 type Props = ComponentProps<NonNullable<AnnotationSupport<OuraQuery>['QueryEditor']>>;
 
 const TYPES: Array<SelectableValue<QueryType>> = [
-  { label: 'Events', value: 'annotations', description: 'Choose from a list' },
-  { label: 'SQL', value: 'sql', description: 'Columns time, timeEnd, title, text and tags' },
+  { label: 'Events', value: 'annotations', description: 'Select event types from a list' },
+  {
+    label: 'SQL',
+    value: 'sql',
+    description: 'Returns the columns time, timeEnd, title, text and tags',
+  },
 ];
 
-const WORKOUTS_AS_SQL = `SELECT start_datetime AS time, end_datetime AS timeEnd, activity AS text, intensity AS tags
+const WORKOUTS_SQL = `SELECT start_datetime AS time, end_datetime AS timeEnd,
+  activity AS text, intensity AS tags
 FROM workout
 WHERE $__timeFilter(start_datetime)
 ORDER BY time`;
 
-/** What to mark in every panel: a kind of event, or rows of SQL. */
+/** The query of an annotation: event types, or SQL. */
 export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Props) {
   const schema = useSchema(datasource);
-  const { queryType, kinds = [], rawSql = WORKOUTS_AS_SQL } = query;
+  const { queryType, kinds = [], rawSql = WORKOUTS_SQL } = query;
 
   const change = (part: Partial<OuraQuery>) => {
     onChange({ ...query, ...part });
     onRunQuery();
   };
-  const type = (
+  const typeSwitch = (
     <div data-testid={selectors.query.type}>
       <RadioButtonGroup
         size="sm"
@@ -46,23 +52,23 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
         schema={schema}
         onChange={onChange}
         onRunQuery={onRunQuery}
-        lead={type}
+        lead={typeSwitch}
       />
     );
   }
   return (
     <Stack direction="column" gap={1}>
-      {type}
+      {typeSwitch}
       <Field
         label="Events"
-        description="None are all."
+        description="Leave empty to show all events."
         htmlFor={selectors.annotation.kinds}
         noMargin
       >
         <MultiCombobox
           id={selectors.annotation.kinds}
           data-testid={selectors.annotation.kinds}
-          placeholder="All"
+          placeholder="All events"
           options={schema?.annotations.map(toEventOption) ?? []}
           value={schema ? kinds : []}
           width={60}
@@ -74,8 +80,7 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
   );
 }
 
-/** `rest_mode` as *Rest mode*. */
+/** `rest_mode` becomes *Rest mode*. */
 function toEventOption({ name, description }: SchemaAnnotation): ComboboxOption {
-  const words = name.replaceAll('_', ' ');
-  return { value: name, label: words.charAt(0).toUpperCase() + words.slice(1), description };
+  return { value: name, label: capitalize(name.replaceAll('_', ' ')), description };
 }

@@ -13,7 +13,7 @@ interface Props {
   settings: Settings;
 }
 
-/** The application registered at Oura: where it sends people back to, and its credentials. */
+/** The application registered at Oura: its redirect URI and credentials. */
 export function ApplicationSection({ uid, settings }: Props) {
   const { uri, returnsHere } = getRedirect(uid);
 
@@ -22,28 +22,26 @@ export function ApplicationSection({ uid, settings }: Props) {
       title="Oura application"
       description={
         <>
-          Register an application at{' '}
+          Grafana reads your data through an application of your own. Register one at{' '}
           <TextLink href={PORTAL} external>
             developer.ouraring.com
           </TextLink>{' '}
-          with the redirect address below, then enter its client ID and secret.
+          with the redirect URI below. Then enter its client ID and client secret, and select
+          Connect.
         </>
       }
     >
       {!returnsHere && (
-        <Alert
-          severity="info"
-          title="Oura cannot send your browser back to this address of Grafana"
-        >
-          Oura takes https addresses and http://localhost only. Register the address below all the
-          same: after the login you paste the address your browser ended at. Under https it comes
-          back by itself.
+        <Alert severity="info" title="Oura can’t redirect to this address of Grafana">
+          Oura accepts only https addresses and http://localhost. Register the redirect URI below
+          anyway. After the login, copy the address from your browser and paste it here. If you open
+          Grafana over https, the login returns here automatically.
         </Alert>
       )}
-      <Field label="Redirect address" htmlFor={selectors.config.redirect} noMargin>
+      <Field label="Redirect URI" htmlFor={selectors.config.redirectUri} noMargin>
         <Input
-          id={selectors.config.redirect}
-          data-testid={selectors.config.redirect}
+          id={selectors.config.redirectUri}
+          data-testid={selectors.config.redirectUri}
           value={uri}
           width={80}
           readOnly

@@ -14,6 +14,7 @@ import { selectors } from './selectors';
 
 type Props = DataSourcePluginOptionsEditorProps<OuraOptions, OuraSecrets>;
 
+/** The configuration page of a data source. */
 export function ConfigEditor(props: Props) {
   const { uid } = props.options;
   const resources = useMemo(() => new Resources(uid), [uid]);
@@ -26,7 +27,7 @@ export function ConfigEditor(props: Props) {
     <Stack direction="column" gap={4}>
       <Field
         label="Demo data"
-        description="A synthetic person instead of a login. Nothing is sent to Oura."
+        description="Use generated data instead of an Oura account. No requests are sent to Oura."
         noMargin
       >
         <Switch

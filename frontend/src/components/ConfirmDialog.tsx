@@ -4,19 +4,23 @@ import React, { type ReactNode } from 'react';
 interface Props {
   title: string;
   isOpen: boolean;
-  /** The button that confirms. */
-  answer: string;
+  confirmText: string;
   onConfirm: () => void;
-  /** After either answer. */
+  /** Called after either button. */
   onClose: () => void;
   children: ReactNode;
 }
 
 /**
- * Asks before something is lost. Not a ConfirmModal: that is a form, and submitting it would submit the settings page around
- * it too.
+ * Asks for confirmation of a destructive action. Grafana's ConfirmModal is a form: submitting it
+ * would also submit the settings page around it.
  */
-export function ConfirmDialog({ title, isOpen, answer, onConfirm, onClose, children }: Props) {
+export function ConfirmDialog({ title, isOpen, confirmText, onConfirm, onClose, children }: Props) {
+  const confirm = () => {
+    onClose();
+    onConfirm();
+  };
+
   return (
     <Modal title={title} isOpen={isOpen} onDismiss={onClose}>
       <p>{children}</p>
@@ -24,14 +28,8 @@ export function ConfirmDialog({ title, isOpen, answer, onConfirm, onClose, child
         <Button variant="secondary" fill="outline" onClick={onClose}>
           Cancel
         </Button>
-        <Button
-          variant="destructive"
-          onClick={() => {
-            onClose();
-            onConfirm();
-          }}
-        >
-          {answer}
+        <Button variant="destructive" onClick={confirm}>
+          {confirmText}
         </Button>
       </Modal.ButtonRow>
     </Modal>

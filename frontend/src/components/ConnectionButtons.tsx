@@ -1,6 +1,7 @@
 import { Button } from '@grafana/ui';
 import React from 'react';
 
+import { capitalize } from '../format';
 import type { Connection } from '../hooks/useConnection';
 import type { Settings } from '../hooks/useSettings';
 import type { Status } from '../types';
@@ -11,15 +12,15 @@ interface Props {
   settings: Settings;
   status?: Status;
   connection: Connection;
-  /** Why no login can begin. */
-  obstacle?: string;
+  /** Whether a client ID and a client secret are entered. */
+  hasCredentials: boolean;
 }
 
-/** Connect, sync, disconnect: what the account's state allows. Demo data needs no login, and has none to end. */
-export function ConnectionButtons({ settings, status, connection, obstacle }: Props) {
+/** Connect, sync and disconnect, as the connection's state allows. Demo data has no login. */
+export function ConnectionButtons({ settings, status, connection, hasCredentials }: Props) {
   const { demo } = settings.jsonData;
   const { busy, finishing, authorizeUrl, connect, sync, disconnect } = connection;
-  const loggedIn = status?.state === 'connected';
+  const connected = status?.state === 'connected';
 
   return (
     <>
@@ -27,15 +28,15 @@ export function ConnectionButtons({ settings, status, connection, obstacle }: Pr
         <Button
           data-testid={selectors.config.connect}
           icon="link"
-          variant={loggedIn || authorizeUrl ? 'secondary' : 'primary'}
-          disabled={busy || finishing || obstacle !== undefined}
-          tooltip={obstacle}
+          variant={connected || authorizeUrl ? 'secondary' : 'primary'}
+          disabled={busy || finishing || !hasCredentials}
+          tooltip={hasCredentials ? undefined : 'Enter the client ID and client secret first'}
           onClick={connect}
         >
-          {connectLabel(settings.unsaved, loggedIn)}
+          {connectLabel(settings.unsaved, connected)}
         </Button>
       )}
-      {loggedIn && (
+      {connected && (
         <Button
           data-testid={selectors.config.sync}
           icon="sync"
@@ -46,12 +47,12 @@ export function ConnectionButtons({ settings, status, connection, obstacle }: Pr
           Sync now
         </Button>
       )}
-      {loggedIn && !demo && <DisconnectButton disabled={busy} onConfirm={disconnect} />}
+      {connected && !demo && <DisconnectButton disabled={busy} onConfirm={disconnect} />}
     </>
   );
 }
 
-function connectLabel(unsaved: boolean, loggedIn: boolean): string {
-  const verb = loggedIn ? 'reconnect' : 'connect';
-  return unsaved ? `Save and ${verb}` : verb.charAt(0).toUpperCase() + verb.slice(1);
+function connectLabel(unsaved: boolean, connected: boolean): string {
+  const verb = connected ? 'reconnect' : 'connect';
+  return unsaved ? `Save and ${verb}` : capitalize(verb);
 }

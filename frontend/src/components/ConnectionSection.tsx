@@ -1,24 +1,25 @@
 import { Badge, type BadgeColor, Stack, Text } from '@grafana/ui';
 import React from 'react';
 
+import { CONNECTION_STATES } from '../contract';
+import { capitalize } from '../format';
 import type { Connection } from '../hooks/useConnection';
 import type { Settings } from '../hooks/useSettings';
 import { describeScopes } from '../scopes';
 import type { ConnectionState, Status } from '../types';
-import { capitalize } from '../format';
-import { ConnectionButtons } from './ConnectionButtons';
 import { CollectionTable } from './CollectionTable';
-import { PasteRedirectUrl } from './PasteRedirectUrl';
+import { ConnectionButtons } from './ConnectionButtons';
 import { ErrorAlert } from './ErrorAlert';
+import { PasteRedirectUrl } from './PasteRedirectUrl';
 import { Section } from './Section';
 import { SyncProgress } from './SyncProgress';
 import { selectors } from './selectors';
 
-const STATES: Record<ConnectionState, { text: string; color: BadgeColor }> = {
-  not_configured: { text: 'Not set up', color: 'darkgrey' },
-  not_connected: { text: 'Not connected', color: 'darkgrey' },
-  connected: { text: 'Connected', color: 'green' },
-  reconnect_needed: { text: 'Reconnect needed', color: 'orange' },
+const COLORS: Record<ConnectionState, BadgeColor> = {
+  not_configured: 'darkgrey',
+  not_connected: 'darkgrey',
+  connected: 'green',
+  reconnect_needed: 'orange',
 };
 
 interface Props {
@@ -27,44 +28,46 @@ interface Props {
   connection: Connection;
 }
 
-/** The login, the sync, and what every collection holds. */
+/** The login, the sync, and the stored collections. */
 export function ConnectionSection({ settings, status, connection }: Props) {
   const { demo, clientId } = settings.jsonData;
-  const { busy, finishing, problem, authorizeUrl, finish } = connection;
-  const loggedIn = status?.state === 'connected';
-  const permissions = loggedIn ? describeScopes(status.scopes) : undefined;
-  const obstacle = findMissingCredentials(Boolean(clientId), settings.hasSecret);
+  const { busy, finishing, error, authorizeUrl, finish } = connection;
+  const connected = status?.state === 'connected';
+  const hasCredentials = Boolean(clientId) && settings.hasSecret;
+  const permissions = connected ? describeScopes(status.scopes) : undefined;
 
   return (
-    <Section title="Account">
-      <ErrorAlert problem={problem} />
+    <Section title="Connection">
+      <ErrorAlert error={error} />
       <Stack direction="row" gap={1} alignItems="center" wrap="wrap">
         {status && (
           <Badge
             data-testid={selectors.config.state}
-            text={finishing ? 'Connecting…' : STATES[status.state].text}
-            color={finishing ? 'blue' : STATES[status.state].color}
+            text={finishing ? 'Connecting…' : CONNECTION_STATES[status.state]}
+            color={finishing ? 'blue' : COLORS[status.state]}
           />
         )}
         <ConnectionButtons
           settings={settings}
           status={status}
           connection={connection}
-          obstacle={obstacle}
+          hasCredentials={hasCredentials}
         />
       </Stack>
-      {!demo && !obstacle && (authorizeUrl || !loggedIn) && (
+      {!demo && hasCredentials && (authorizeUrl || !connected) && (
         <PasteRedirectUrl
           authorizeUrl={authorizeUrl}
           disabled={busy || finishing}
-          onAnswer={finish}
+          onSubmit={finish}
         />
       )}
-      {obstacle && !demo && <Text color="secondary">{obstacle}</Text>}
+      {!demo && !hasCredentials && (
+        <Text color="secondary">Enter the client ID and client secret to connect.</Text>
+      )}
       {status?.reason && <Text color="warning">{capitalize(status.reason)}</Text>}
       {permissions && <Text color="secondary">{permissions}</Text>}
       {status && <SyncProgress status={status} />}
-      {status && (loggedIn || hasDocuments(status)) && (
+      {status && (connected || hasDocuments(status)) && (
         <CollectionTable collections={status.collections} />
       )}
     </Section>
@@ -73,10 +76,4 @@ export function ConnectionSection({ settings, status, connection }: Props) {
 
 function hasDocuments({ collections }: Status): boolean {
   return collections.some(({ documents }) => documents > 0);
-}
-
-function findMissingCredentials(hasClientId: boolean, hasSecret: boolean): string | undefined {
-  return hasClientId && hasSecret
-    ? undefined
-    : 'Enter the client ID and the client secret to connect.';
 }

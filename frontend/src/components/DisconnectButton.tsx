@@ -9,9 +9,9 @@ interface Props {
   onConfirm: () => void;
 }
 
-/** Asks before it disconnects. */
+/** A button that asks for confirmation before it disconnects. */
 export function DisconnectButton({ disabled, onConfirm }: Props) {
-  const [asking, setAsking] = useState(false);
+  const [isOpen, setOpen] = useState(false);
 
   return (
     <>
@@ -20,19 +20,18 @@ export function DisconnectButton({ disabled, onConfirm }: Props) {
         variant="destructive"
         fill="outline"
         disabled={disabled}
-        onClick={() => setAsking(true)}
+        onClick={() => setOpen(true)}
       >
         Disconnect
       </Button>
       <ConfirmDialog
-        title="Disconnect from Oura"
-        isOpen={asking}
-        answer="Disconnect"
+        title="Disconnect from Oura?"
+        isOpen={isOpen}
+        confirmText="Disconnect"
         onConfirm={onConfirm}
-        onClose={() => setAsking(false)}
+        onClose={() => setOpen(false)}
       >
-        Nothing new is fetched until somebody connects again. What has been stored stays and can
-        still be queried.
+        Syncing stops until you connect again. Existing data stays and can still be queried.
       </ConfirmDialog>
     </>
   );

@@ -6,16 +6,16 @@ import { throwError } from 'rxjs';
 import { Resources } from '../resources';
 import { ErrorAlert } from './ErrorAlert';
 
-/** The alert after a route answered so, or was not reached. */
+/** Returns the alert for a failed request. */
 async function alertAfter(failure: unknown) {
   setBackendSrv({ fetch: () => throwError(() => failure) } as unknown as BackendSrv);
-  const problem = await new Resources('oura').status().catch((problem: Error) => problem);
-  render(<ErrorAlert problem={problem as Error} />);
+  const error = await new Resources('oura').status().catch((error: Error) => error);
+  render(<ErrorAlert error={error as Error} />);
   return screen.getByRole('alert');
 }
 
-describe('a problem', () => {
-  it('is told with its remedy', async () => {
+describe('ErrorAlert', () => {
+  it('shows the message and the hint', async () => {
     const error = {
       code: 'expired_state',
       message: 'the login took too long',
@@ -26,14 +26,14 @@ describe('a problem', () => {
     expect(alert).toHaveTextContent('Press Connect again.');
   });
 
-  it('may have no remedy', async () => {
+  it('shows a message without a hint', async () => {
     const error = { code: 'request', message: 'the request cannot be read', hint: '' };
     expect(await alertAfter({ status: 400, data: { error } })).toHaveTextContent(
       /^The request cannot be read$/
     );
   });
 
-  it('is told as Grafana tells it when the plugin was not reached', async () => {
+  it("shows Grafana's message if the plugin can't be reached", async () => {
     const failure = {
       status: 500,
       statusText: 'Internal Server Error',
@@ -42,17 +42,17 @@ describe('a problem', () => {
     expect(await alertAfter(failure)).toHaveTextContent('Plugin unavailable');
   });
 
-  it('without a word has its status', async () => {
+  it('shows the status of a response without a message', async () => {
     expect(await alertAfter({ status: 502, statusText: '', data: {} })).toHaveTextContent(
-      'The request failed with status 502.'
+      'Request failed with status 502.'
     );
   });
 
-  it('of the browser is told as the browser tells it', async () => {
+  it("shows the browser's error", async () => {
     expect(await alertAfter(new Error('Failed to fetch'))).toHaveTextContent('Failed to fetch');
   });
 
-  it('that is none shows nothing', () => {
+  it('shows nothing without an error', () => {
     const { container } = render(<ErrorAlert />);
     expect(container).toBeEmptyDOMElement();
   });

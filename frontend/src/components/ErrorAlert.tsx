@@ -1,17 +1,17 @@
 import { Alert } from '@grafana/ui';
 import React from 'react';
 
-import { ResourceError } from '../resources';
 import { capitalize } from '../format';
+import { ResourceError } from '../resources';
 
-/** What went wrong, and what to do about it when the backend knows. */
-export function ErrorAlert({ problem }: { problem?: Error }) {
-  if (!problem) {
+/** An error with the backend's hint, or nothing without an error. */
+export function ErrorAlert({ error }: { error?: Error }) {
+  if (!error) {
     return null;
   }
   return (
-    <Alert severity="error" title={capitalize(problem.message)}>
-      {problem instanceof ResourceError ? problem.hint : undefined}
+    <Alert severity="error" title={capitalize(error.message)}>
+      {error instanceof ResourceError ? error.hint : undefined}
     </Alert>
   );
 }

@@ -5,65 +5,74 @@ import { type LoginRedirect, parseRedirectUrl } from '../loginRedirect';
 import { selectors } from './selectors';
 
 interface Props {
-  /** Of a login whose answer will not come back by itself. */
+  /** Oura's login page, if a started login can't redirect to this page. */
   authorizeUrl?: string;
   disabled: boolean;
-  onAnswer: (answer: LoginRedirect) => void;
+  onSubmit: (redirect: LoginRedirect) => void;
 }
 
-/** The way to finish a login when Oura could not send the browser back here. */
-export function PasteRedirectUrl({ authorizeUrl, disabled, onAnswer }: Props) {
-  const [asked, setAsked] = useState(false);
+/** Finishes a login with a pasted redirect URL, for a browser that Oura can't redirect here. */
+export function PasteRedirectUrl({ authorizeUrl, disabled, onSubmit }: Props) {
+  const [isOpen, setOpen] = useState(false);
 
-  if (authorizeUrl) {
+  if (!authorizeUrl && !isOpen) {
     return (
-      <Stack direction="column" gap={2}>
-        <Stack direction="row" gap={1} alignItems="center" wrap="wrap">
+      <div>
+        <Button size="sm" variant="secondary" fill="text" onClick={() => setOpen(true)}>
+          Not redirected back to Grafana?
+        </Button>
+      </div>
+    );
+  }
+  return (
+    <Stack direction="column" gap={2}>
+      {authorizeUrl && (
+        <div>
           <LinkButton
             href={authorizeUrl}
             target="_blank"
             rel="noopener noreferrer"
             icon="external-link-alt"
           >
-            Open Oura’s login
+            Open Oura’s login page
           </LinkButton>
-          <Text color="secondary">
-            After <em>Allow</em> the browser shows a page that it cannot reach. Copy that page’s
-            address.
-          </Text>
-        </Stack>
-        <RedirectUrlField disabled={disabled} onAnswer={onAnswer} />
-      </Stack>
-    );
-  }
-  if (!asked) {
-    return (
-      <div>
-        <Button size="sm" variant="secondary" fill="text" onClick={() => setAsked(true)}>
-          The browser did not come back?
-        </Button>
-      </div>
-    );
-  }
-  return <RedirectUrlField disabled={disabled} onAnswer={onAnswer} />;
+        </div>
+      )}
+      <Text color="secondary">
+        After you allow access at Oura, your browser opens an address that it can’t load. Copy that
+        address and paste it here.
+      </Text>
+      <RedirectUrlField disabled={disabled} onSubmit={onSubmit} />
+    </Stack>
+  );
 }
 
-function RedirectUrlField({ disabled, onAnswer }: Omit<Props, 'authorizeUrl'>) {
+function RedirectUrlField({ disabled, onSubmit }: Omit<Props, 'authorizeUrl'>) {
   const [text, setText] = useState('');
-  const answer = parseRedirectUrl(text);
+  const redirect = parseRedirectUrl(text);
+
+  const submit = () => {
+    if (redirect) {
+      setText('');
+      onSubmit(redirect);
+    }
+  };
 
   return (
     <Field
-      label="Address the browser ended at"
-      description="It carries what finishes the login, once and within minutes."
-      htmlFor={selectors.config.paste}
-      invalid={text.trim() !== '' && !answer}
-      error="There is no code with its state in this address. Press Connect to get one."
+      label="Redirect URL"
+      description="It contains a one-time code that expires after ten minutes."
+      htmlFor={selectors.config.redirectUrl}
+      invalid={text.trim() !== '' && !redirect}
+      error={
+        'Invalid redirect URL: missing code or state. ' +
+        'Copy the whole address, or select Connect to start again.'
+      }
       noMargin
     >
       <Input
-        id={selectors.config.paste}
-        data-testid={selectors.config.paste}
+        id={selectors.config.redirectUrl}
+        data-testid={selectors.config.redirectUrl}
         value={text}
         width={80}
         placeholder="http://localhost:3000/connections/datasources/edit/…?code=…&state=…"
@@ -74,15 +83,10 @@ function RedirectUrlField({ disabled, onAnswer }: Omit<Props, 'authorizeUrl'>) {
         addonAfter={
           <Button
             data-testid={selectors.config.finish}
-            disabled={disabled || !answer}
-            onClick={() => {
-              if (answer) {
-                setText('');
-                onAnswer(answer);
-              }
-            }}
+            disabled={disabled || !redirect}
+            onClick={submit}
           >
-            Finish
+            Finish login
           </Button>
         }
       />

@@ -6,7 +6,7 @@ import React, { useState } from 'react';
 import type { Schema, SchemaFunction, SchemaMacro, SchemaTable } from '../types';
 import { formatTypeAndUnit } from '../format';
 
-/** Everything a query may name, to look up while writing one. */
+/** The tables, macros and functions that a query can use. */
 export function SchemaReference({ schema }: { schema: Schema }) {
   const styles = useStyles2(getStyles);
   const [search, setSearch] = useState('');
@@ -24,7 +24,7 @@ export function SchemaReference({ schema }: { schema: Schema }) {
         <h6>Tables</h6>
         <Input
           aria-label="Search tables and columns"
-          placeholder="Search"
+          placeholder="Search tables and columns"
           value={search}
           onChange={(event) => setSearch(event.currentTarget.value)}
         />

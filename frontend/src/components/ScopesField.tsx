@@ -5,30 +5,31 @@ import { SCOPES } from '../scopes';
 import { selectors } from './selectors';
 
 interface Props {
-  /** Separated by spaces; empty means all. */
+  /** Separated by spaces. Empty means all scopes. */
   scopes: string;
   disabled: boolean;
   onChange: (scopes: string) => void;
 }
 
+/** The permissions that a login requests, as checkboxes. */
 export function ScopesField({ scopes, disabled, onChange }: Props) {
-  const asked = new Set(scopes.split(/\s+/).filter(Boolean));
-  const isAsked = (scope: string) => asked.size === 0 || asked.has(scope);
+  const listed = new Set(scopes.split(/\s+/).filter(Boolean));
+  const isRequested = (scope: string) => listed.size === 0 || listed.has(scope);
 
   const toggle = (toggled: string) => {
-    const chosen = SCOPES.map(({ scope }) => scope).filter(
-      (scope) => isAsked(scope) !== (scope === toggled)
+    const requested = SCOPES.map(({ scope }) => scope).filter(
+      (scope) => isRequested(scope) !== (scope === toggled)
     );
-    // None would mean all.
-    if (chosen.length > 0) {
-      onChange(chosen.length === SCOPES.length ? '' : chosen.join(' '));
+    // The last scope stays: an empty list would request all of them.
+    if (requested.length > 0) {
+      onChange(requested.length === SCOPES.length ? '' : requested.join(' '));
     }
   };
 
   return (
     <Field
-      label="Permissions to ask for"
-      description="A change takes effect with the next login."
+      label="Permissions to request"
+      description="A change applies the next time you connect."
       noMargin
     >
       <Grid columns={2} gap={1} data-testid={selectors.config.scopes}>
@@ -37,7 +38,7 @@ export function ScopesField({ scopes, disabled, onChange }: Props) {
             <Checkbox
               label={opens}
               description={scope}
-              value={isAsked(scope)}
+              value={isRequested(scope)}
               disabled={disabled}
               onChange={() => toggle(scope)}
             />

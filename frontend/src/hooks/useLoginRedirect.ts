@@ -9,53 +9,54 @@ import {
 } from '../loginRedirect';
 import type { Resources } from '../resources';
 
-export interface LoginRedirectState {
+export interface LoginOutcome {
+  /** While the backend finishes a login. */
   finishing: boolean;
-  problem?: Error;
-  /** Hands the backend an answer that did not come by this page's address. */
-  finish: (answer: LoginRedirect) => Promise<void>;
-  /** Of a problem that was read. */
-  forget: () => void;
+  error?: Error;
+}
+
+export interface LoginRedirectHandler extends LoginOutcome {
+  /** Finishes a login with the parameters of a pasted redirect URL. */
+  finish: (redirect: LoginRedirect) => Promise<void>;
+  clearError: () => void;
 }
 
 /**
- * Finishes a login when the page was opened by Oura's redirect: takes the answer out of the address, so that it is neither
- * bookmarked nor used twice, and hands it to the backend, which knows what it means.
+ * Finishes a login when Oura's redirect opened the page. Removes the parameters from the page's URL
+ * first, so that a bookmark or a reload does not send the one-time code again.
  */
 export function useLoginRedirect(
   resources: Resources,
   onConnected: () => void
-): LoginRedirectState {
-  const [answer] = useState(() => parseRedirectParameters(locationService.getSearch()));
-  const [outcome, setOutcome] = useState<Pick<LoginRedirectState, 'finishing' | 'problem'>>({
-    finishing: answer !== undefined,
-  });
+): LoginRedirectHandler {
+  const [redirect] = useState(() => parseRedirectParameters(locationService.getSearch()));
+  const [outcome, setOutcome] = useState<LoginOutcome>({ finishing: redirect !== undefined });
 
-  const handOver = (answer: LoginRedirect) =>
-    resources.finishLogin(answer).then(
+  const submit = (redirect: LoginRedirect) =>
+    resources.finishLogin(redirect).then(
       () => {
         setOutcome({ finishing: false });
         onConnected();
       },
-      (problem) => setOutcome({ finishing: false, problem })
+      (error) => setOutcome({ finishing: false, error })
     );
 
-  const finish = (answer: LoginRedirect) => {
+  const finish = (redirect: LoginRedirect) => {
     setOutcome({ finishing: true });
-    return handOver(answer);
+    return submit(redirect);
   };
 
   useEffect(() => {
-    if (answer) {
-      locationService.partial(
-        Object.fromEntries([...LOGIN_PARAMETERS, ...OTHER_PARAMETERS].map((name) => [name, null])),
-        true
-      );
-      handOver(answer);
+    if (redirect) {
+      const names = [...LOGIN_PARAMETERS, ...OTHER_PARAMETERS];
+      locationService.partial(Object.fromEntries(names.map((name) => [name, null])), true);
+      submit(redirect);
     }
-    // The answer can be used once only.
+    // The code is valid once: run only after the first render.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, []);
 
-  return { ...outcome, finish, forget: () => setOutcome(({ finishing }) => ({ finishing })) };
+  const clearError = () => setOutcome(({ finishing }) => ({ finishing }));
+
+  return { ...outcome, finish, clearError };
 }

@@ -2,6 +2,7 @@
 //!
 //! Scopes are those that live accounts have shown to be enforced; some are in no document (`stress`, `ring_configuration`).
 
+use super::super::Recorded::{self, Always, Occasionally, WhileWorn};
 use super::super::{Kind, Storage, TimeRule};
 use super::fields::{
     ACTIVITY, BATTERY, CARDIOVASCULAR, COMMON, ENHANCED_TAG, HEART_RATE, INTERBEAT, PERSONAL,
@@ -33,6 +34,7 @@ pub(super) const ANY: TimeRule = TimeRule {
 const fn documents(
     name: &'static str,
     scope: Option<&'static str>,
+    recorded: Recorded,
     time: TimeRule,
     description: &'static str,
     fields: &'static [(&'static str, &'static [Field])],
@@ -40,6 +42,7 @@ const fn documents(
     Facts {
         name,
         scope,
+        recorded,
         storage: Storage::Documents,
         key: &[],
         time,
@@ -52,18 +55,30 @@ const fn documents(
 const fn rows(
     name: &'static str,
     scope: Option<&'static str>,
+    recorded: Recorded,
     key: &'static [&'static str],
     description: &'static str,
     fields: &'static [(&'static str, &'static [Field])],
 ) -> Facts {
     let live_only = &[("producer_timestamp", Kind::Instant)];
-    Facts { name, scope, storage: Storage::Rows, key, time: POINT, description, fields, live_only }
+    Facts {
+        name,
+        scope,
+        recorded,
+        storage: Storage::Rows,
+        key,
+        time: POINT,
+        description,
+        fields,
+        live_only,
+    }
 }
 
 pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_activity",
         Some("daily"),
+        WhileWorn,
         DAILY,
         "Movement of each day, from 4:00 to 4:00",
         &[("", ACTIVITY), ("", COMMON)],
@@ -71,6 +86,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_cardiovascular_age",
         Some("heart_health"),
+        WhileWorn,
         DAILY,
         "Age of the arteries as estimated from the pulse wave",
         &[("", CARDIOVASCULAR), ("", COMMON)],
@@ -78,6 +94,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_readiness",
         Some("daily"),
+        WhileWorn,
         DAILY,
         "Readiness of each day",
         &[("", READINESS), ("", COMMON)],
@@ -85,6 +102,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_resilience",
         Some("stress"),
+        WhileWorn,
         DAILY,
         "Long-term ability to cope with stress",
         &[("", RESILIENCE), ("", COMMON)],
@@ -92,6 +110,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_sleep",
         Some("daily"),
+        WhileWorn,
         DAILY,
         "Sleep score of each day; the nights themselves are in sleep",
         &[("", SCORED_SLEEP), ("", COMMON)],
@@ -99,6 +118,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_spo2",
         Some("spo2"),
+        WhileWorn,
         DAILY,
         "Blood oxygen during the night of each day",
         &[("", SPO2), ("", COMMON)],
@@ -106,6 +126,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_stress",
         Some("daily"),
+        WhileWorn,
         DAILY,
         "Time stressed and time recovering of each day",
         &[("", STRESS), ("", COMMON)],
@@ -113,6 +134,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "enhanced_tag",
         Some("tag"),
+        Occasionally,
         PERIOD,
         "Tags of the person: what happened, and when",
         &[("", ENHANCED_TAG), ("", COMMON)],
@@ -120,6 +142,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     rows(
         "heartrate",
         Some("heartrate"),
+        WhileWorn,
         &["timestamp", "source"],
         "Heart rate around the clock, one row per measurement",
         &[("", HEART_RATE), ("", COMMON)],
@@ -127,6 +150,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     rows(
         "interbeat_interval",
         None,
+        Occasionally,
         &["timestamp", "ibi"],
         "Time between heart beats; offered by version 1.29 alone",
         &[("", INTERBEAT), ("", COMMON)],
@@ -134,6 +158,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "personal_info",
         Some("personal"),
+        Occasionally,
         ANY,
         "Who wears the ring",
         &[("", PERSONAL), ("", COMMON)],
@@ -141,6 +166,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "rest_mode_period",
         Some("daily"),
+        Occasionally,
         PERIOD,
         "Periods in rest mode",
         &[("", REST_MODE), ("", COMMON)],
@@ -148,6 +174,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     rows(
         "ring_battery_level",
         Some("ring_configuration"),
+        Always,
         &["timestamp"],
         "Charge of the ring's battery",
         &[("", BATTERY), ("", COMMON)],
@@ -155,6 +182,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "ring_configuration",
         Some("ring_configuration"),
+        Occasionally,
         PERIOD,
         "Every ring ever set up; the latest is the current one",
         &[("", RING), ("", COMMON)],
@@ -162,6 +190,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "session",
         Some("session"),
+        Occasionally,
         PERIOD,
         "Guided and unguided sessions: breathing, meditation, rest",
         &[("", SESSION), ("", COMMON)],
@@ -169,6 +198,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "sleep",
         Some("daily"),
+        WhileWorn,
         PERIOD,
         "Every period of sleep, naps and rejected ones included; the longest long_sleep of a day is its night",
         &[("", SLEEP), ("readiness_", READINESS), ("", COMMON)],
@@ -176,6 +206,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "sleep_time",
         Some("daily"),
+        Occasionally,
         DAILY,
         "When to go to bed, as recommended",
         &[("", SLEEP_TIME), ("", COMMON)],
@@ -183,6 +214,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "tag",
         Some("tag"),
+        Occasionally,
         POINT,
         "Tags of the old kind; superseded by enhanced_tag",
         &[("", TAG), ("", COMMON)],
@@ -190,6 +222,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "vO2_max",
         Some("heart_health"),
+        Occasionally,
         DAILY,
         "Cardio capacity",
         &[("", VO2_MAX), ("", COMMON)],
@@ -197,6 +230,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "workout",
         Some("workout"),
+        Occasionally,
         PERIOD,
         "Workouts, entered or detected",
         &[("", WORKOUT), ("", COMMON)],

@@ -5,7 +5,7 @@
 mod collections;
 mod fields;
 
-use super::{Kind, Storage, Style, TimeRule, Unit};
+use super::{Kind, Recorded, Storage, Style, TimeRule, Unit};
 
 /// The tables and views that every store has, whatever the catalogue says: no collection's table may take their place.
 #[rustfmt::skip]
@@ -20,6 +20,7 @@ pub(crate) const STORE_TABLES: &[&str] = &[
 pub(super) struct Facts {
     name: &'static str,
     pub scope: Option<&'static str>,
+    pub recorded: Recorded,
     pub storage: Storage,
     /// Fields that identify a row together; none for documents.
     pub key: &'static [&'static str],
@@ -65,6 +66,7 @@ impl Facts {
         Facts {
             name: "",
             scope: None,
+            recorded: recorded(name),
             storage: if rows { Storage::Rows } else { Storage::Documents },
             key: if rows { &["timestamp"] } else { &[] },
             time: if name.starts_with("daily_") { collections::DAILY } else { collections::ANY },
@@ -87,6 +89,15 @@ impl Facts {
 /// The facts of the collection called `name` in the path.
 pub(super) fn facts(name: &str) -> Option<Facts> {
     collections::COLLECTIONS.iter().find(|facts| facts.name == name).copied()
+}
+
+/// When the collection called `name` gets documents, also for one that the catalogue no longer has.
+pub(super) fn recorded(name: &str) -> Recorded {
+    match facts(name) {
+        Some(facts) => facts.recorded,
+        None if name.starts_with("daily_") => Recorded::WhileWorn,
+        None => Recorded::Occasionally,
+    }
 }
 
 /// What the digits of the string `field` stand for.

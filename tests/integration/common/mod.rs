@@ -1,9 +1,10 @@
-//! What the tests share: a data folder, a fixed token, an executor on a store, Oura's answers replayed; how long a test goes on, and how it
-//! says that it did not run.
-#![allow(dead_code)]
+//! Helpers of all integration tests: a data folder, a fixed token, an executor on a store, a replay
+//! of Oura's responses, seeded random numbers, and a report of skipped tests.
+#![allow(dead_code, reason = "the catalogue's tests are a binary of their own and use a part")]
 
 pub mod secret_scanner;
 pub mod truth;
+pub mod wait;
 pub mod world;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use ringside::catalog::Catalog;
 use ringside::datasource::DataSourceKey;
 use ringside::oura::{self, AccessTokens, BoxFuture, Client, Origins, Secret, TokenError};
@@ -19,19 +22,34 @@ use ringside::sync::{Executor, Progress};
 use ringside::time::{Clock, Day, Instant, Stamp, Tz};
 use tokio::sync::watch;
 
-/// Says that a test proved nothing, and why. Written past what the test harness captures: it shows nothing of a test that passes.
-#[expect(clippy::explicit_write, reason = "eprintln! is what the harness captures")]
-pub fn skipped(why: &str) {
-    writeln!(std::io::stderr(), "SKIPPED: {why}").unwrap();
+/// The seed of the tests' random numbers, unless `TEST_SEED` names another.
+const SEED: u64 = 20_260_615;
+
+/// Reports that a test proved nothing, and why. The report passes the capture of the test harness,
+/// which hides the output of passing tests.
+#[expect(clippy::explicit_write, reason = "the harness captures eprintln!")]
+pub fn report_skip(reason: &str) {
+    writeln!(std::io::stderr(), "SKIPPED: {reason}").unwrap();
 }
 
-/// A number from the environment, for a longer proof than that of every day.
-pub fn wanted<T: std::str::FromStr>(name: &str, usual: T) -> T {
-    let Ok(text) = std::env::var(name) else { return usual };
-    text.parse().unwrap_or_else(|_| panic!("{name}={text} is no such number"))
+/// A number from the environment, for a longer proof than the everyday one.
+pub fn env_or<T: std::str::FromStr>(name: &str, default: T) -> T {
+    let Ok(text) = std::env::var(name) else { return default };
+    text.parse().unwrap_or_else(|_| panic!("invalid number {name}={text}"))
 }
 
-/// A login that always holds.
+/// Random numbers, the same in every run. `TEST_SEED` sets another seed, or `random` for a new one.
+/// Returns and prints the seed, which the harness shows of a failed test.
+pub fn seeded_rng() -> (u64, StdRng) {
+    let seed = match std::env::var("TEST_SEED").as_deref() {
+        Ok("random") => rand::random(),
+        _ => env_or("TEST_SEED", SEED),
+    };
+    println!("TEST_SEED={seed}");
+    (seed, StdRng::seed_from_u64(seed))
+}
+
+/// A login that never expires.
 pub struct FixedToken(pub String);
 
 impl AccessTokens for FixedToken {
@@ -54,7 +72,7 @@ pub fn at(text: &str) -> Instant {
     Stamp::parse(text, Tz::UTC).unwrap().at
 }
 
-/// An executor on a store in `folder` that asks `origin` with `token`.
+/// An executor on a store in `folder` that requests `origin` with `token`.
 pub fn executor(
     folder: &Path,
     origin: &url::Url,
@@ -71,10 +89,10 @@ pub fn executor(
     Executor { store, client, clock, history_start, collections: Vec::new() }
 }
 
-/// One sync from beginning to end.
+/// Runs one sync to its end.
 pub async fn sync(executor: &Executor) -> (RunEnd, Progress) {
-    let run = executor.store.next_run().unwrap();
-    executor.store.begin_run(run, Trigger::Manual, executor.clock.now()).unwrap();
+    let run = executor.store.inspector().next_run().unwrap();
+    executor.store.writer().begin_run(run, Trigger::Manual, executor.clock.now()).unwrap();
     let progress = watch::Sender::new(Progress::default());
     let stop = watch::Sender::new(false);
     let end = executor.run(run, &progress, stop.subscribe()).await;
@@ -82,7 +100,7 @@ pub async fn sync(executor: &Executor) -> (RunEnd, Progress) {
     (end, last)
 }
 
-/// The store's rows for `sql` as JSON: one array per row.
+/// The store's rows for `sql` as JSON, one array per row.
 pub fn rows(store: &Store, sql: &str) -> Vec<Vec<serde_json::Value>> {
     select(store.path(), sql)
 }
@@ -92,7 +110,7 @@ pub fn database(folder: &Path) -> PathBuf {
     DataSourceKey::single().folder(folder).join("oura.db")
 }
 
-/// The rows of a database file for `sql`, read beside whoever writes it.
+/// The rows of a database file for `sql`, read while others may write it.
 pub fn select(database: &Path, sql: &str) -> Vec<Vec<serde_json::Value>> {
     let connection = rusqlite::Connection::open(database).unwrap();
     let mut statement = connection.prepare(sql).unwrap();
@@ -122,14 +140,15 @@ pub fn number(store: &Store, sql: &str) -> f64 {
     rows(store, sql)[0][0].as_f64().unwrap_or(f64::NAN)
 }
 
-/// Oura's answers by collection, served to every request whatever its range; 404 for the others. Serves until the runtime ends.
-pub async fn replay(answers: BTreeMap<String, serde_json::Value>) -> url::Url {
-    let answers = Arc::new(answers);
+/// Serves Oura's responses by collection for any requested range, and 404 for other
+/// collections. Serves until the runtime ends.
+pub async fn replay(responses: BTreeMap<String, serde_json::Value>) -> url::Url {
+    let responses = Arc::new(responses);
     let route =
         axum::routing::get(move |axum::extract::Path(name): axum::extract::Path<String>| {
-            let answers = Arc::clone(&answers);
+            let responses = Arc::clone(&responses);
             async move {
-                match answers.get(&name) {
+                match responses.get(&name) {
                     Some(body) => (axum::http::StatusCode::OK, axum::Json(body.clone())),
                     None => (
                         axum::http::StatusCode::NOT_FOUND,

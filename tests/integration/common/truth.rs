@@ -1,4 +1,4 @@
-//! What is held, compared with what the simulated Oura has.
+//! Compares the store with the simulated Oura's documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 
 use super::{at, select};
 
-/// Asserts that `database` holds of `days`, UTC, what Oura has of them, and nothing of the days before: every document by its values, every
-/// row by its key and its values, a typed row for every document, and no day that was not fetched. What comes after `days` may still change
-/// and is not looked at; neither are the collections `but`.
+/// Asserts that `database` contains Oura's documents of `days` (UTC) and none of the days before.
+/// It compares documents by their values and rows by their keys and values. Each document needs a
+/// typed row, and each day must be fetched. Days after `days` may still change and are not
+/// compared, nor are the collections `but`.
 #[track_caller]
-pub fn assert_held(
+pub fn assert_stored(
     database: &Path,
     simulator: &Simulator,
     days: &RangeInclusive<Day>,
@@ -25,26 +26,27 @@ pub fn assert_held(
     for collection in
         catalog.collections.iter().filter(|collection| !but.contains(&collection.name.as_str()))
     {
-        let (held, truth) = match collection.storage {
+        let (stored, truth) = match collection.storage {
             Storage::Documents => documents(database, simulator, days, collection),
             Storage::Rows => rows(database, simulator, days, collection),
         };
-        let strange: Vec<&String> = held.difference(&truth).take(3).collect();
-        let lacking: Vec<&String> = truth.difference(&held).take(3).collect();
+        let surplus: Vec<&String> = stored.difference(&truth).take(3).collect();
+        let missing: Vec<&String> = truth.difference(&stored).take(3).collect();
         let name = &collection.name;
         assert!(
-            strange.is_empty() && lacking.is_empty(),
-            "{name}: held, but not Oura's: {strange:?}; missing: {lacking:?}"
+            surplus.is_empty() && missing.is_empty(),
+            "{name}: stored, but not Oura's: {surplus:?}; missing: {missing:?}"
         );
         assert!(
-            collection.storage == Storage::Documents || held.len() > 100,
-            "{name}: {} rows prove nothing",
-            held.len()
+            collection.storage == Storage::Documents || stored.len() > 100,
+            "{name}: {} rows are too few for a proof",
+            stored.len()
         );
     }
     assert_typed(database, &catalog);
     let gaps = format!(
-        "SELECT collection, day FROM coverage WHERE state = 'not_fetched' AND day BETWEEN '{}' AND '{}'",
+        "SELECT collection, day FROM coverage
+         WHERE state = 'not_fetched' AND day BETWEEN '{}' AND '{}'",
         days.start(),
         days.end()
     );
@@ -53,7 +55,7 @@ pub fn assert_held(
     assert_eq!(gaps, Vec::<Vec<Value>>::new(), "days that were not fetched");
 }
 
-/// What Oura has of `collection`, as text: by days the documents, rows by their UTC date.
+/// Oura's documents of `collection` as text: documents by their day, rows by their UTC date.
 pub fn truth(
     simulator: &Simulator,
     days: &RangeInclusive<Day>,
@@ -62,7 +64,7 @@ pub fn truth(
     simulator.truth(collection, *days.start(), *days.end()).iter().map(Value::to_string).collect()
 }
 
-/// Documents as they are held, and as they should be. One that belongs to no day is always compared.
+/// The stored documents, and Oura's. A document without a day is always compared.
 fn documents(
     database: &Path,
     simulator: &Simulator,
@@ -79,16 +81,16 @@ fn documents(
         document["day"].as_str().or(document["start_day"].as_str()).map(super::day)
     };
     let settled = |document: &Value| day(document).is_none_or(|day| day <= *days.end());
-    let held = select(database, &payloads)
+    let stored = select(database, &payloads)
         .iter()
         .map(payload)
         .filter(settled)
         .map(|document| document.to_string())
         .collect();
-    (held, truth(simulator, days, &collection.name))
+    (stored, truth(simulator, days, &collection.name))
 }
 
-/// Rows as they are held, and as they should be: of those with the same key the last.
+/// The stored rows, and Oura's: of rows with the same key the last one.
 fn rows(
     database: &Path,
     simulator: &Simulator,
@@ -101,7 +103,7 @@ fn rows(
     };
     let names: Vec<&str> = key.iter().chain(values).copied().collect();
     let before = days.end().plus(1).midnight(Tz::UTC).seconds();
-    let held = select(
+    let stored = select(
         database,
         &format!(
             "SELECT time, {} FROM {} WHERE time < {before}",
@@ -123,10 +125,10 @@ fn rows(
         })
         .collect();
     let text = |row: &Vec<Value>| json!(row).to_string();
-    (held.iter().map(text).collect(), by_key.values().map(text).collect())
+    (stored.iter().map(text).collect(), by_key.values().map(text).collect())
 }
 
-/// Typed rows are as many as documents.
+/// Asserts that there are as many typed rows as documents.
 #[track_caller]
 fn assert_typed(database: &Path, catalog: &Catalog) {
     let typed: Vec<String> = catalog
@@ -140,12 +142,14 @@ fn assert_typed(database: &Path, catalog: &Catalog) {
             )
         })
         .collect();
-    let unlike = select(
+    let different = select(
         database,
         &format!(
-            "SELECT name, rows FROM ({}) WHERE rows <> (SELECT count(*) FROM oura_raw_documents WHERE resource = name AND deleted_at IS NULL)",
+            "SELECT name, rows FROM ({})
+             WHERE rows <> (SELECT count(*) FROM oura_raw_documents
+                            WHERE resource = name AND deleted_at IS NULL)",
             typed.join(" UNION ALL ")
         ),
     );
-    assert_eq!(unlike, Vec::<Vec<Value>>::new(), "typed rows are as many as documents");
+    assert_eq!(different, Vec::<Vec<Value>>::new(), "as many typed rows as documents");
 }

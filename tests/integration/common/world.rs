@@ -1,4 +1,4 @@
-//! A person with a ring, Oura, and a data source that is connected to both.
+//! A simulated Oura with one person, and data sources that connect to it.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use ringside::query::{QueryContext, QueryResult, SqlQuery};
 use ringside::simulator::{self, Config, Consent, Simulator};
 use ringside::time::{Clock, Day, Tz};
 
-/// Where a login comes back to.
+/// The redirect URL of the logins.
 pub const REDIRECT: &str = "http://localhost:3000/connections/datasources/edit/oura";
 
 pub struct World {
@@ -21,11 +21,12 @@ pub struct World {
 }
 
 impl World {
-    /// A person whose ring came `days` days ago.
+    /// A person with data since `days` days ago.
     pub async fn new(days: i64, clock: Clock) -> World {
         World::with(days, clock, |_| {}).await
     }
 
+    /// The same after `change`.
     pub async fn with(days: i64, clock: Clock, change: impl FnOnce(&mut Config)) -> World {
         super::secret_scanner::install();
         let first_day: Day = clock.now().day(Tz::UTC).plus(-days);
@@ -47,7 +48,7 @@ impl World {
         Environment { clock: self.clock.clone(), ..Environment::at(folder, origins).unwrap() }
     }
 
-    /// The data source, as it was left.
+    /// The data source in its stored state.
     pub async fn datasource(&self, datasources: &DataSources) -> DataSource {
         datasources
             .datasource(&DataSourceKey::single(), &self.settings, &self.secret)
@@ -55,21 +56,21 @@ impl World {
             .unwrap()
     }
 
-    /// The data source, connected, its first sync done.
+    /// The data source after a login and its first sync.
     pub async fn connected(&self, datasources: &DataSources) -> DataSource {
         let datasource = self.datasource(datasources).await;
         self.connect(&datasource).await;
         datasource
     }
 
-    /// *Connect*, *Allow*, and the sync after it.
+    /// Presses *Connect* and *Allow*, and waits for the sync that follows.
     pub async fn connect(&self, datasource: &DataSource) {
         connect(datasource, "ann").await.unwrap();
         synced(datasource).await;
     }
 }
 
-/// *Connect* and *Allow*, as `user`, on the data source's page.
+/// Presses *Connect* on the data source's page and *Allow* at Oura, as `user`.
 pub async fn connect(datasource: &DataSource, user: &str) -> Result<(), DataSourceError> {
     let start = datasource.start_login(&REDIRECT.parse().unwrap(), user)?;
     let (code, state) =
@@ -77,12 +78,13 @@ pub async fn connect(datasource: &DataSource, user: &str) -> Result<(), DataSour
     datasource.finish_login(&Secret::new(code), &Secret::new(state), user).await
 }
 
-/// Waits until the sync that is wanted or under way has ended.
+/// Waits until the requested or current sync has ended.
 pub async fn synced(datasource: &DataSource) {
     datasource.progress().wait_for(|progress| progress.finished).await.unwrap();
 }
 
-pub async fn ask(datasource: &DataSource, sql: &str) -> QueryResult {
+/// The result of `sql` over all times.
+pub async fn query(datasource: &DataSource, sql: &str) -> QueryResult {
     let context = QueryContext {
         from_ms: 0,
         to_ms: 4_102_444_800_000,
@@ -96,10 +98,10 @@ pub async fn ask(datasource: &DataSource, sql: &str) -> QueryResult {
 }
 
 /// The first column of the first row, as text.
-pub async fn word(datasource: &DataSource, sql: &str) -> String {
-    let answer = ask(datasource, sql).await;
+pub async fn first_cell(datasource: &DataSource, sql: &str) -> String {
+    let result = query(datasource, sql).await;
     let options = arrow::util::display::FormatOptions::default();
-    arrow::util::display::ArrayFormatter::try_new(&answer.batch.columns[0].values, &options)
+    arrow::util::display::ArrayFormatter::try_new(&result.batch.columns[0].values, &options)
         .unwrap()
         .value(0)
         .to_string()

@@ -1,4 +1,5 @@
-//! Files and folders that cannot be used, and a disk that is full: the real program says so, and the data stays whole.
+//! Unusable files and folders, and a full disk: the real program names them, and the stored data
+//! stays complete.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -9,17 +10,18 @@ use ringside::time::Clock;
 
 use super::world::*;
 use crate::common::secret_scanner;
+use crate::common::wait::poll_until;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gpx_oura");
 
-/// A person whose history ends now, since the program goes by the system's clock.
+/// A person with data until now, because the program uses the system's clock.
 async fn oura_of_today(days: i64) -> Simulator {
     let now = Clock::system().now();
     let first_day = now.day(ringside::time::Tz::UTC).plus(-days);
     oura(ringside::simulator::Config::new(7, first_day, Clock::starting_at(now, 0.0))).await
 }
 
-/// A data folder with a login in it and nothing else.
+/// A data folder with a login and without documents.
 async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let environment = environment(folder.path(), simulator, Clock::system());
@@ -31,7 +33,7 @@ async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
     let datasource =
         datasources.datasource(&DataSourceKey::single(), &settings, &secret()).await.unwrap();
     log_in(&datasource).await;
-    // From now on everything is wanted.
+    // From now on all collections are chosen.
     let settings =
         ringside::datasource::Settings { history_start: None, collections: Vec::new(), ..settings };
     datasources.datasource(&DataSourceKey::single(), &settings, &secret()).await.unwrap();
@@ -39,18 +41,18 @@ async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
     folder
 }
 
-/// Ends with the test, however that ends.
+/// A program that ends with the test, even if it fails.
 struct Child(std::process::Child);
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // It has ended already unless the test failed.
+        // Both fail if the program has already ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// `before` is shell that runs first, in the process that becomes the program.
+/// The program with `command`. The shell code `before` runs first, in the same process.
 fn program(
     before: &str,
     folder: &Path,
@@ -77,7 +79,7 @@ fn program(
 const READ_TOKEN: &str = "read-read-read-read";
 const ADMIN_TOKEN: &str = "admin-admin-admin-admin";
 
-/// The program serving `folder`, and its address.
+/// The program serving `folder`, and its URL.
 fn serve(before: &str, folder: &Path, simulator: &Simulator) -> (Child, String) {
     let (mut serve, origin) =
         serve_into(Stdio::piped(), program(before, folder, simulator, "serve", &[]));
@@ -85,7 +87,7 @@ fn serve(before: &str, folder: &Path, simulator: &Simulator) -> (Child, String) 
     (serve, origin)
 }
 
-/// The same, with its log going to `stderr`.
+/// The same with its log written to `stderr`.
 fn serve_into(stderr: Stdio, mut serve: Command) -> (Child, String) {
     use std::io::{BufRead, BufReader};
     serve
@@ -95,10 +97,11 @@ fn serve_into(stderr: Stdio, mut serve: Command) -> (Child, String) {
     let mut serve = Child(serve.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap());
     let mut listening = String::new();
     BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut listening).unwrap();
-    assert_says(&listening, &["listening on http://127.0.0.1:"]);
+    assert_contains(&listening, &["listening on http://127.0.0.1:"]);
     (serve, listening.trim().trim_start_matches("listening on ").to_owned())
 }
 
+/// Runs a command to its end.
 async fn finished(mut command: Command) -> Output {
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     secret_scanner::scan(&output.stdout);
@@ -106,9 +109,10 @@ async fn finished(mut command: Command) -> Output {
     output
 }
 
-fn complaint(output: &Output) -> String {
+/// The error output of a command that failed with exit code 1.
+fn error_output(output: &Output) -> String {
     assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    assert_eq!(output.status.code(), Some(1), "no panic and no signal: {output:?}");
+    assert_eq!(output.status.code(), Some(1), "neither a panic nor a signal: {output:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -118,17 +122,18 @@ fn count(folder: &Path, sql: &str) -> i64 {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_stops_the_sync_and_room_lets_it_go_on() {
+async fn full_disk_fails_the_sync_and_the_next_one_recovers() {
     let simulator = oura_of_today(40).await;
     let folder = connected_folder(&simulator).await;
     let first = format!("{}", Clock::system().now().day(ringside::time::Tz::UTC).plus(-40));
-    // No file may grow beyond some blocks; the signal that would kill is ignored, so that the write fails.
+    // No file may grow beyond a number of blocks. The signal is ignored, so that the write fails
+    // instead of the process.
     let size = std::fs::metadata(folder.path().join("1/oura/oura.db")).unwrap().len();
     let limit = format!("ulimit -f {}; trap '' XFSZ;", size / 512 + 1000);
     let output =
         finished(program(&limit, folder.path(), &simulator, "sync", &["--history-start", &first]))
             .await;
-    assert_says(&complaint(&output), &["disk", "make room", "Nothing was lost"]);
+    assert_contains(&error_output(&output), &["disk", "make room", "Nothing was lost"]);
     assert_eq!(
         crate::common::select(&folder.path().join("1/oura/oura.db"), "PRAGMA integrity_check")[0]
             [0],
@@ -147,15 +152,15 @@ async fn a_full_disk_stops_the_sync_and_room_lets_it_go_on() {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_a_file_is_named() {
+async fn data_folder_that_is_a_file_is_named() {
     let simulator = oura_of_today(3).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("data");
     std::fs::write(&file, "").unwrap();
     for place in [file.clone(), file.join("deeper")] {
         let output = finished(program("", &place, &simulator, "sync", &[])).await;
-        assert_says(
-            &complaint(&output),
+        assert_contains(
+            &error_output(&output),
             &[place.to_str().unwrap(), "cannot be used", "folder that this process may write"],
         );
     }
@@ -163,20 +168,21 @@ async fn a_folder_that_is_a_file_is_named() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_folder_that_takes_no_files_is_named() {
+async fn data_folder_that_accepts_no_files_is_named() {
     let simulator = oura_of_today(3).await;
     let output = finished(program("", Path::new("/proc/ringside"), &simulator, "sync", &[])).await;
-    assert_says(
-        &complaint(&output),
+    assert_contains(
+        &error_output(&output),
         &["/proc/ringside", "cannot be used", "folder that this process may write"],
     );
 }
 
-/// Takes from root what lets it write where permissions forbid it; for anybody else, nothing. Shell, as `program` wants it.
+/// Shell code for [`program`]: takes root's right to ignore file permissions away.
 #[cfg(unix)]
-const BOUND_BY_PERMISSIONS: &str = r#"[ "$(id -u)" != 0 ] || exec setpriv --bounding-set -dac_override,-dac_read_search -- "$0" "$@";"#;
+const BOUND_BY_PERMISSIONS: &str = r#"[ "$(id -u)" != 0 ] ||
+    exec setpriv --bounding-set -dac_override,-dac_read_search -- "$0" "$@";"#;
 
-/// Takes the right to write `folder` and everything in it, until dropped.
+/// Makes `folder` and all files in it read-only, until dropped.
 #[cfg(unix)]
 struct ReadOnly<'a>(&'a Path);
 
@@ -199,6 +205,7 @@ impl Drop for ReadOnly<'_> {
     }
 }
 
+/// Whether `BOUND_BY_PERMISSIONS` works here.
 #[cfg(unix)]
 fn permissions_bind(folder: &Path) -> bool {
     let mut shell = Command::new("sh");
@@ -212,20 +219,20 @@ fn permissions_bind(folder: &Path) -> bool {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_read_only_folder_is_named_and_can_still_be_read() {
+async fn read_only_folder_is_named_and_stays_readable() {
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
     let copies = tempfile::tempdir().unwrap();
     let read_only = ReadOnly::make(folder.path());
     if !permissions_bind(folder.path()) {
-        return crate::common::skipped("this user may write where permissions forbid it");
+        return crate::common::report_skip("this user may ignore file permissions");
     }
     let bound = |command, more: &[&str]| {
         finished(program(BOUND_BY_PERMISSIONS, folder.path(), &simulator, command, more))
     };
     let output = bound("sync", &[]).await;
-    assert_says(
-        &complaint(&output),
+    assert_contains(
+        &error_output(&output),
         &[folder.path().to_str().unwrap(), "cannot be used", "folder that this process may write"],
     );
 
@@ -241,12 +248,12 @@ async fn a_read_only_folder_is_named_and_can_still_be_read() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_stored_in_a_read_only_folder_is_served_and_nothing_is_changed() {
+async fn read_only_folder_is_served_without_changes() {
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
     let read_only = ReadOnly::make(folder.path());
     if !permissions_bind(folder.path()) {
-        return crate::common::skipped("this user may write where permissions forbid it");
+        return crate::common::report_skip("this user may ignore file permissions");
     }
     let (_serve, origin) = serve(BOUND_BY_PERMISSIONS, folder.path(), &simulator);
     let ask = async |route: &str, token: &str, body: &str| {
@@ -265,7 +272,7 @@ async fn what_is_stored_in_a_read_only_folder_is_served_and_nothing_is_changed()
     assert_eq!(status, 200, "{rows}");
     let (status, refusal) = ask("sync", ADMIN_TOKEN, "").await;
     assert_eq!(status, 503, "{refusal}");
-    assert_says(
+    assert_contains(
         &refusal,
         &[folder.path().to_str().unwrap(), "cannot be written", "own the folder"],
     );
@@ -273,15 +280,15 @@ async fn what_is_stored_in_a_read_only_folder_is_served_and_nothing_is_changed()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_goes_wrong_while_serving_is_on_standard_error() {
+async fn failures_while_serving_go_to_standard_error() {
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
     let log = folder.path().join("log");
-    // A state that has not changed since is no news.
+    // Another collection each time: an unchanged state is not logged again.
     let refuse = |collection: &str| {
         simulator.faults().add(Fault::on_collection(collection, Misbehaviour::ScopeMissing))
     };
-    for (collection, level, said, unsaid) in [
+    for (collection, level, logged, not_logged) in [
         (
             "sleep",
             None,
@@ -298,30 +305,25 @@ async fn what_goes_wrong_while_serving_is_on_standard_error() {
             reqwest::Client::new().post(format!("{origin}/api/sync")).bearer_auth(ADMIN_TOKEN);
         let answer = sync.header("Content-Type", "application/json").send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 202);
-        let heard = || std::fs::read_to_string(&log).unwrap();
-        for _ in 0..300 {
-            if said.iter().all(|word| heard().contains(word)) {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        let read_log = || std::fs::read_to_string(&log).unwrap();
+        poll_until("logging the failure", || logged.iter().all(|words| read_log().contains(words)))
+            .await;
         drop(serve);
-        secret_scanner::scan(heard().as_bytes());
-        assert_says(&heard(), &said);
-        assert!(!heard().contains(unsaid), "{level:?}: {}", heard());
+        secret_scanner::scan(read_log().as_bytes());
+        assert!(!read_log().contains(not_logged), "{level:?}: {}", read_log());
     }
 
-    // What the last one left is done, so that the next looks at everything again.
+    // Finishes the windows of the last run, so that the next sync fetches all collections again.
     assert!(finished(program("", folder.path(), &simulator, "sync", &[])).await.status.success());
     refuse("tag");
     let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
     let log = String::from_utf8_lossy(&output.stderr);
-    assert_says(&log, &["WARN a window could not be fetched", "100.0 %"]);
+    assert_contains(&log, &["WARN a window could not be fetched", "100.0 %"]);
     assert!(!log.contains("INFO"), "{log}");
 }
 
 #[tokio::test]
-async fn a_command_changes_the_settings_that_it_is_given_and_no_others() {
+async fn command_changes_only_the_given_settings() {
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
     let chosen = ringside::datasource::Settings {
@@ -340,7 +342,7 @@ async fn a_command_changes_the_settings_that_it_is_given_and_no_others() {
     let remembered = || {
         let datasources =
             DataSources::open(environment(folder.path(), &simulator, Clock::system())).unwrap();
-        let (settings, client_secret) = datasources.remembered(&key).unwrap().unwrap();
+        let (settings, client_secret) = datasources.stored_settings(&key).unwrap().unwrap();
         (settings, client_secret == secret())
     };
     let zone = || {
@@ -351,7 +353,7 @@ async fn a_command_changes_the_settings_that_it_is_given_and_no_others() {
         derived_by[0][0].as_str().unwrap().to_owned()
     };
 
-    // Not even the application needs to be given again.
+    // Even the client id and secret are remembered.
     let mut sync = program("", folder.path(), &simulator, "sync", &[]);
     sync.env_remove("OURA_CLIENT_ID").env_remove("OURA_CLIENT_SECRET");
     for command in [
@@ -367,7 +369,7 @@ async fn a_command_changes_the_settings_that_it_is_given_and_no_others() {
         let output = finished(command).await;
         assert!(output.status.success(), "{output:?}");
         assert_eq!(remembered(), (chosen.clone(), true));
-        assert_says(&zone(), &["Pacific/Auckland"]);
+        assert_contains(&zone(), &["Pacific/Auckland"]);
     }
     assert_eq!(
         count(folder.path(), "SELECT count(*) FROM collections WHERE last_sync IS NOT NULL"),
@@ -390,19 +392,19 @@ async fn a_command_changes_the_settings_that_it_is_given_and_no_others() {
     };
     assert_eq!(remembered(), (changed, true));
 
-    // What is remembered is lost with the vault; the days stay as they are.
+    // The settings are lost with the vault, but the time zone of the stored days stays.
     for name in ["vault.db", "vault.key"] {
         std::fs::remove_file(folder.path().join(name)).unwrap();
     }
     let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
-    assert_says(&complaint(&output), &["not connected"]);
+    assert_contains(&error_output(&output), &["not connected"]);
     assert_eq!(remembered().0.timezone, "Europe/Vienna");
-    assert_says(&zone(), &["Europe/Vienna"]);
+    assert_contains(&zone(), &["Europe/Vienna"]);
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_a_killed_process_left_in_the_log_is_read_from_a_read_only_folder_too() {
+async fn write_ahead_log_is_read_from_a_read_only_folder() {
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
     let database = folder.path().join("1/oura/oura.db");
@@ -412,7 +414,7 @@ async fn what_a_killed_process_left_in_the_log_is_read_from_a_read_only_folder_t
             "PRAGMA wal_autocheckpoint = 0; UPDATE collections SET reason = 'from the log'",
         )
         .unwrap();
-    // What a kill leaves: a copy of the files as they are while the writer has them open.
+    // A copy of the files while the writer has them open is the state after a kill.
     let killed = tempfile::tempdir().unwrap();
     let left = killed.path().join("1/oura");
     std::fs::create_dir_all(&left).unwrap();
@@ -425,7 +427,7 @@ async fn what_a_killed_process_left_in_the_log_is_read_from_a_read_only_folder_t
     };
     let read_only = ReadOnly::make(killed.path());
     if !permissions_bind(killed.path()) {
-        return crate::common::skipped("this user may write where permissions forbid it");
+        return crate::common::report_skip("this user may ignore file permissions");
     }
     let output = ask().await;
     assert!(
@@ -433,17 +435,17 @@ async fn what_a_killed_process_left_in_the_log_is_read_from_a_read_only_folder_t
         "{output:?}"
     );
 
-    // Without its index the log cannot be read, and the file without its log is not everything.
+    // Without its index, the log cannot be read, and the database alone lacks the last changes.
     drop(read_only);
     std::fs::remove_file(left.join("oura.db-shm")).unwrap();
     let read_only = ReadOnly::make(killed.path());
-    assert_says(&complaint(&ask().await), &["oura.db", "may write"]);
+    assert_contains(&error_output(&ask().await), &["oura.db", "may write"]);
     drop(read_only);
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn an_export_is_for_the_eyes_of_its_user_alone() {
+async fn export_is_readable_by_its_user_only() {
     use std::os::unix::fs::PermissionsExt;
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
@@ -467,7 +469,7 @@ async fn an_export_is_for_the_eyes_of_its_user_alone() {
 }
 
 #[tokio::test]
-async fn an_export_to_where_nothing_can_be_is_refused_by_name() {
+async fn export_to_an_unusable_path_names_it() {
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
     let missing = folder.path().join("missing/copy.db");
@@ -481,15 +483,15 @@ async fn an_export_to_where_nothing_can_be_is_refused_by_name() {
             &[to.to_str().unwrap(), "--format", format],
         ))
         .await;
-        assert_says(
-            &complaint(&output),
+        assert_contains(
+            &error_output(&output),
             &[to.to_str().unwrap(), "cannot be written", "Name a new"],
         );
     }
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_named_and_left_alone() {
+async fn file_that_is_not_a_database_is_named_and_kept() {
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
     for (name, remedy) in
@@ -500,8 +502,8 @@ async fn a_file_that_is_no_database_is_named_and_left_alone() {
         let text = "Dear diary, today I slept well.\n".repeat(300);
         std::fs::write(&path, &text).unwrap();
         let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
-        assert_says(
-            &complaint(&output),
+        assert_contains(
+            &error_output(&output),
             &[path.to_str().unwrap(), "not a", "move it away", remedy],
         );
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "{name}");
@@ -512,11 +514,11 @@ async fn a_file_that_is_no_database_is_named_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_database_of_a_newer_version_is_left_alone() {
+async fn database_of_a_newer_version_is_kept() {
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
     for (name, remedy) in
-        [("1/oura/oura.db", "Update the plugin"), ("vault.db", "install that version")]
+        [("1/oura/oura.db", "Update the plugin"), ("vault.db", "install the newer version")]
     {
         let path = folder.path().join(name);
         let database = rusqlite::Connection::open(&path).unwrap();
@@ -524,18 +526,21 @@ async fn a_database_of_a_newer_version_is_left_alone() {
             database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         database.pragma_update(None, "user_version", 999).unwrap();
         let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
-        assert_says(&complaint(&output), &[path.to_str().unwrap(), "newer version", "999", remedy]);
+        assert_contains(
+            &error_output(&output),
+            &[path.to_str().unwrap(), "newer version", "999", remedy],
+        );
         if name != "vault.db" {
             let output =
                 finished(program("", folder.path(), &simulator, "query", &["SELECT 1"])).await;
-            assert_says(&complaint(&output), &["newer version", "999", remedy]);
+            assert_contains(&error_output(&output), &["newer version", "999", remedy]);
         }
         database.pragma_update(None, "user_version", version).unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_database_of_another_program_is_left_alone() {
+async fn database_of_another_program_is_kept() {
     let simulator = oura_of_today(3).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("1/oura/oura.db");
@@ -546,19 +551,22 @@ async fn a_database_of_another_program_is_left_alone() {
         .unwrap();
     let before = std::fs::read(&path).unwrap();
     let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
-    assert_says(&complaint(&output), &[path.to_str().unwrap(), "another program", "Move it away"]);
+    assert_contains(
+        &error_output(&output),
+        &[path.to_str().unwrap(), "another program", "Move it away"],
+    );
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_processes_do_not_share_a_data_folder() {
+async fn second_process_on_a_data_folder_is_rejected() {
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
     let (mut serve, _) = serve("", folder.path(), &simulator);
     let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
-    assert_says(
-        &complaint(&output),
+    assert_contains(
+        &error_output(&output),
         &[
             "another process",
             folder.path().to_str().unwrap(),
@@ -566,7 +574,7 @@ async fn two_processes_do_not_share_a_data_folder() {
             "folder of its own",
         ],
     );
-    // Reading beside it is fine.
+    // Reading the data folder at the same time is allowed.
     let output = finished(program(
         "",
         folder.path(),

@@ -1,23 +1,24 @@
-//! Logins that go wrong.
+//! Logins that fail.
 
 use ringside::datasource::{
     ConnectionState, DataSourceKey, DataSources, Environment, Settings, Trigger,
 };
 use ringside::oura::Secret;
-use ringside::simulator::{Config, Fault, Misbehaviour, Registration};
+use ringside::simulator::{Config, Fault, Misbehaviour, Registration, Target};
 use ringside::store::CollectionState;
 use ringside::time::Clock;
 use serde_json::json;
-use std::time::Duration;
 
 use super::world::*;
+use crate::common::wait::must_finish;
 
+/// A clock that stands still.
 fn standing() -> Clock {
     Clock::starting_at(morning(), 0.0)
 }
 
 #[tokio::test]
-async fn a_wrong_client_secret_is_said_to_be_wrong() {
+async fn wrong_client_secret_is_reported() {
     let world = World::new(person(), standing()).await;
     let key = DataSourceKey::new(1, "typo").unwrap();
     let datasource = world
@@ -25,87 +26,87 @@ async fn a_wrong_client_secret_is_said_to_be_wrong() {
         .datasource(&key, &settings(), &Secret::new("not-the-secret"))
         .await
         .unwrap();
-    let back = allowed(&datasource).await;
-    let answer = call(&datasource, USER, "/oauth/callback", json!(back)).await;
+    let redirect = allowed(&datasource).await;
+    let answer = call(&datasource, USER, "/oauth/callback", json!(redirect)).await;
     assert_eq!((answer.0, &answer.1["error"]["code"]), (400, &json!("wrong_client")));
-    assert_says(&said(&answer), &["client id and secret", "copy both again"]);
+    assert_contains(&error_text(&answer), &["client id and secret", "copy both again"]);
     assert_eq!(datasource.status().unwrap().state, ConnectionState::NotConnected);
 
-    // Corrected, the same data source connects.
+    // The same data source connects with the right secret.
     let datasource = world.datasources.datasource(&key, &settings(), &secret()).await.unwrap();
     log_in(&datasource).await;
     assert_eq!(datasource.status().unwrap().state, ConnectionState::Connected);
 }
 
 #[tokio::test]
-async fn without_a_client_id_nobody_is_sent_to_oura() {
+async fn login_without_a_client_id_is_rejected() {
     let world = World::new(person(), standing()).await;
     let key = DataSourceKey::new(1, "empty").unwrap();
     let datasource =
         world.datasources.datasource(&key, &Default::default(), &Secret::default()).await.unwrap();
     let answer = call(&datasource, USER, "/oauth/start", json!({ "redirectUri": REDIRECT })).await;
-    assert_says(&said(&answer), &["client id", "missing", "Oura"]);
+    assert_contains(&error_text(&answer), &["client id", "missing", "Oura"]);
     assert_eq!(datasource.status().unwrap().state, ConnectionState::NotConfigured);
 }
 
 #[tokio::test]
-async fn a_cancelled_consent_can_be_given_after_all() {
+async fn login_succeeds_after_a_cancelled_consent() {
     let world = World::new(person(), standing()).await;
-    let back = at_oura(&press_connect(&world.datasource).await, "cancel", &[]).await;
-    assert_eq!(back["error"], "access_denied");
-    let answer = call(&world.datasource, USER, "/oauth/callback", json!(back)).await;
+    let redirect = decide_at_oura(&start_login(&world.datasource).await, "cancel", &[]).await;
+    assert_eq!(redirect["error"], "access_denied");
+    let answer = call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await;
     assert_eq!((answer.0, &answer.1["error"]["code"]), (400, &json!("consent_cancelled")));
-    assert_says(&said(&answer), &["cancelled", "Press Connect"]);
+    assert_contains(&error_text(&answer), &["cancelled", "Press Connect"]);
     log_in(&world.datasource).await;
 }
 
 #[tokio::test]
-async fn a_state_is_good_once() {
+async fn used_state_is_rejected() {
     let world = World::new(person(), standing()).await;
-    let back = allowed(&world.datasource).await;
-    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(back)).await.0, 200);
-    let again = call(&world.datasource, USER, "/oauth/callback", json!(back)).await;
+    let redirect = allowed(&world.datasource).await;
+    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await.0, 200);
+    let again = call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await;
     assert_eq!((again.0, &again.1["error"]["code"]), (400, &json!("used_state")));
-    assert_says(&said(&again), &["finished already", "Connect again"]);
-    // What became of it is told to who used it, and to nobody else.
-    let stranger = call(&world.datasource, "mallory", "/oauth/callback", json!(back)).await;
+    assert_contains(&error_text(&again), &["already complete", "Connect again"]);
+    // Other users do not learn that the state existed.
+    let stranger = call(&world.datasource, "mallory", "/oauth/callback", json!(redirect)).await;
     assert_eq!(stranger.1["error"]["code"], "unknown_state");
     assert_eq!(world.datasource.status().unwrap().state, ConnectionState::Connected);
 }
 
 #[tokio::test]
-async fn a_state_is_good_for_ten_minutes() {
-    let clock = Clock::starting_at(morning(), 3000.0);
+async fn expired_state_is_rejected() {
+    let clock = standing();
     let world = World::new(person(), clock.clone()).await;
-    let back = allowed(&world.datasource).await;
-    clock.sleep(Duration::from_secs(602)).await;
-    let late = call(&world.datasource, USER, "/oauth/callback", json!(back)).await;
+    let redirect = allowed(&world.datasource).await;
+    clock.advance(602);
+    let late = call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await;
     assert_eq!((late.0, &late.1["error"]["code"]), (400, &json!("expired_state")));
-    assert_says(&said(&late), &["ten minutes", "Connect again"]);
+    assert_contains(&error_text(&late), &["ten minutes", "Connect again"]);
 }
 
 #[tokio::test]
-async fn a_login_ends_where_it_began() {
+async fn login_is_finished_by_its_own_data_source_only() {
     let world = World::new(person(), standing()).await;
     let other = world
         .datasources
         .datasource(&DataSourceKey::new(2, "oura").unwrap(), &settings(), &secret())
         .await
         .unwrap();
-    let back = allowed(&world.datasource).await;
-    let elsewhere = call(&other, USER, "/oauth/callback", json!(back)).await;
+    let redirect = allowed(&world.datasource).await;
+    let elsewhere = call(&other, USER, "/oauth/callback", json!(redirect)).await;
     assert_eq!(elsewhere.1["error"]["code"], "other_datasource");
-    assert_says(&said(&elsewhere), &["another data source", "Connect again"]);
-    let stranger = call(&other, "mallory", "/oauth/callback", json!(back)).await;
+    assert_contains(&error_text(&elsewhere), &["another data source", "Connect again"]);
+    let stranger = call(&other, "mallory", "/oauth/callback", json!(redirect)).await;
     assert_eq!(
         stranger.1["error"]["code"], "unknown_state",
-        "a state of others is like one that never was"
+        "a state of another user looks unknown"
     );
-    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(back)).await.0, 200);
+    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await.0, 200);
 }
 
 #[tokio::test]
-async fn a_state_that_never_was_is_unknown() {
+async fn unknown_state_is_rejected() {
     let world = World::new(person(), standing()).await;
     let answer = call(
         &world.datasource,
@@ -115,25 +116,29 @@ async fn a_state_that_never_was_is_unknown() {
     )
     .await;
     assert_eq!((answer.0, &answer.1["error"]["code"]), (400, &json!("unknown_state")));
-    assert_says(&said(&answer), &["not known here", "Connect again"]);
+    assert_contains(&error_text(&answer), &["unknown login", "Connect again"]);
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_registered_is_named() {
+async fn unregistered_redirect_url_is_named_to_its_user() {
     let world = World::new(person(), standing()).await;
-    let started: url::Url = press_connect(&world.datasource).await.parse().unwrap();
+    let started: url::Url = start_login(&world.datasource).await.parse().unwrap();
     let state = started.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
     for error in [
         json!({ "error": "invalid_request", "state": state }),
-        json!({ "error": "redirect_uri_mismatch", "error_description": "no such redirect", "state": state }),
+        json!({
+            "error": "redirect_uri_mismatch",
+            "error_description": "no such redirect",
+            "state": state,
+        }),
     ] {
         let answer = call(&world.datasource, USER, "/oauth/callback", error).await;
         assert_eq!(
             (answer.0, &answer.1["error"]["code"]),
             (400, &json!("redirect_not_registered"))
         );
-        assert_says(
-            &said(&answer),
+        assert_contains(
+            &error_text(&answer),
             &["not registered", "Register", REDIRECT, "press Connect again"],
         );
     }
@@ -144,39 +149,39 @@ async fn an_address_that_is_not_registered_is_named() {
         json!({ "error": "invalid_request", "state": state }),
     )
     .await;
-    assert!(!said(&answer).contains(REDIRECT), "where others come back to is theirs");
-    assert_says(&said(&answer), &["address that the settings page shows"]);
+    assert!(!error_text(&answer).contains(REDIRECT), "the redirect URL belongs to another user");
+    assert_contains(&error_text(&answer), &["address that the settings page shows"]);
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_said_to_be_when_a_code_expires_by_it() {
-    // Ten minutes ahead, and fast: the code has expired at Oura by the time it comes back.
-    let clock = Clock::starting_at(morning().plus(600), 3000.0);
+async fn code_expired_by_a_wrong_clock_reports_the_clock() {
+    // Oura's clock is ten minutes ahead: there the code expires first.
+    let clock = Clock::starting_at(morning().plus(600), 0.0);
     let world = World::new(Config { clock: clock.clone(), ..person() }, standing()).await;
-    let back = allowed(&world.datasource).await;
-    clock.sleep(Duration::from_secs(602)).await;
-    let answer = call(&world.datasource, USER, "/oauth/callback", json!(back)).await;
+    let redirect = allowed(&world.datasource).await;
+    clock.advance(602);
+    let answer = call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await;
     assert_eq!((answer.0, &answer.1["error"]["code"]), (400, &json!("clock_off")));
-    assert_says(
-        &said(&answer),
+    assert_contains(
+        &error_text(&answer),
         &["clock of this machine", "minutes behind Oura's", "press Connect again"],
     );
 }
 
 #[tokio::test]
-async fn only_who_began_a_login_finishes_it() {
+async fn login_is_finished_by_its_own_user_only() {
     let world = World::new(person(), standing()).await;
-    let back = allowed(&world.datasource).await;
-    let stranger = call(&world.datasource, "mallory", "/oauth/callback", json!(back)).await;
+    let redirect = allowed(&world.datasource).await;
+    let stranger = call(&world.datasource, "mallory", "/oauth/callback", json!(redirect)).await;
     assert_eq!((stranger.0, &stranger.1["error"]["code"]), (403, &json!("other_user")));
-    assert_says(&said(&stranger), &["another user", "Connect yourself"]);
+    assert_contains(&error_text(&stranger), &["another user", "Connect yourself"]);
     assert_eq!(world.datasource.status().unwrap().state, ConnectionState::NotConnected);
-    // The stranger's attempt takes nothing from the one who began.
-    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(back)).await.0, 200);
+    // The attempt of the other user does not consume the state.
+    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await.0, 200);
 }
 
 #[tokio::test]
-async fn an_application_of_the_new_portal_connects_and_refreshes() {
+async fn application_of_the_new_portal_connects_and_refreshes() {
     let clock = brisk();
     let config = Config {
         registered_at: Registration::Portal,
@@ -186,45 +191,45 @@ async fn an_application_of_the_new_portal_connects_and_refreshes() {
     };
     let world = World::new(config, clock.clone()).await;
     assert_eq!(log_in(&world.datasource).await.failure, None);
-    clock.sleep(Duration::from_secs(121)).await;
+    clock.advance(121);
     assert_eq!(sync(&world.datasource).await.failure, None);
-    assert_eq!(world.unwell().keys().collect::<Vec<_>>(), Vec::<&String>::new());
+    assert_eq!(world.failing().keys().collect::<Vec<_>>(), Vec::<&String>::new());
     let journal = world.simulator.requests();
     assert!(journal.count("/oauth/v2/ext/oauth-token") >= 2, "{:?}", journal.by_path());
-    // The legacy login was tried for the code; who answered is remembered.
+    // The code was tried at the legacy login once; the renewal goes to the portal directly.
     assert_eq!(journal.count("/oauth/token"), 1);
 }
 
 #[tokio::test]
-async fn a_login_that_ended_at_oura_is_asked_for_again_and_the_data_stays() {
+async fn login_revoked_at_oura_needs_reconnect_and_keeps_data() {
     let world = World::connected().await;
     world.simulator.revoke_all();
     let failure = sync(&world.datasource).await.failure.unwrap();
-    assert_says(&failure, &["login", "ended", "press Connect"]);
+    assert_contains(&failure, &["login", "ended", "press Connect"]);
     let status = world.datasource.status().unwrap();
     assert_eq!(status.state, ConnectionState::ReconnectNeeded);
-    assert_says(&status.reason.unwrap(), &["press Connect", "data so far stays"]);
-    assert_eq!(world.unwell().len(), 0, "the collections are not to blame");
+    assert_contains(&status.reason.unwrap(), &["press Connect", "Stored data is kept"]);
+    assert_eq!(world.failing().len(), 0, "no collection is at fault");
 
     let sql = json!({ "sql": "SELECT count(*) AS nights FROM nights" });
     let (code, answer) = call(&world.datasource, USER, "/sql", sql.clone()).await;
     assert_eq!(code, 200, "{answer}");
     assert!(answer["rows"][0][0].as_i64().unwrap() > 10, "{answer}");
 
-    // Nobody at Oura is asked again with the dead token.
+    // The ended token is not sent again.
     let asked = world.simulator.requests().log().len();
     assert!(sync(&world.datasource).await.failure.is_some());
     assert_eq!(world.simulator.requests().log().len(), asked);
 
     let run = world.datasource.status().unwrap().sync.run.unwrap();
-    let back = allowed(&world.datasource).await;
-    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(back)).await.0, 200);
+    let redirect = allowed(&world.datasource).await;
+    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await.0, 200);
     assert_eq!(ended(&world.datasource, run + 1).await.failure, None);
     world.assert_whole();
 }
 
 #[tokio::test]
-async fn a_burned_refresh_token_survives_a_restart_as_a_login_that_has_ended() {
+async fn spent_refresh_token_after_a_restart_needs_reconnect() {
     let clock = brisk();
     let world =
         World::new(Config { clock: clock.clone(), token_lifetime: 300, ..person() }, clock.clone())
@@ -232,52 +237,55 @@ async fn a_burned_refresh_token_survives_a_restart_as_a_login_that_has_ended() {
     log_in(&world.datasource).await;
     world.simulator.revoke_all();
     let world = world.restarted(clock.clone()).await;
-    clock.sleep(Duration::from_secs(300)).await;
-    assert_says(&sync(&world.datasource).await.failure.unwrap(), &["ended", "press Connect"]);
+    clock.advance(300);
+    assert_contains(&sync(&world.datasource).await.failure.unwrap(), &["ended", "press Connect"]);
     assert_eq!(world.datasource.status().unwrap().state, ConnectionState::ReconnectNeeded);
 }
 
 #[tokio::test]
-async fn a_token_answer_that_is_cut_ends_the_login_once_and_the_data_stays() {
+async fn truncated_token_response_needs_reconnect_and_keeps_data() {
     let clock = brisk();
     let world =
         World::new(Config { clock: clock.clone(), token_lifetime: 300, ..person() }, clock.clone())
             .await;
     log_in(&world.datasource).await;
-    // Oura has handled it, and the answer is lost on the way: the pair that was sent is dead, the new one is nobody's.
+    // Oura spends the refresh token, but its response with the new tokens is lost.
     world.simulator.faults().add(Fault::on_path("/oauth/token", Misbehaviour::HalfBody).times(1));
-    clock.sleep(Duration::from_secs(300)).await;
-    assert_says(&sync(&world.datasource).await.failure.unwrap(), &["login could not be reached"]);
-    assert_says(&sync(&world.datasource).await.failure.unwrap(), &["ended", "press Connect"]);
+    clock.advance(300);
+    assert_contains(
+        &sync(&world.datasource).await.failure.unwrap(),
+        &["Could not reach Oura's login"],
+    );
+    assert_contains(&sync(&world.datasource).await.failure.unwrap(), &["ended", "press Connect"]);
     let asked = world.simulator.requests().count("/oauth/token");
 
-    // A restart knows it, and shows nobody the dead token again.
+    // After a restart, the spent token is not sent again.
     let world = world.restarted(clock.clone()).await;
     let status = world.datasource.status().unwrap();
     assert_eq!(status.state, ConnectionState::ReconnectNeeded);
-    assert_says(&status.reason.unwrap(), &["press Connect", "data so far stays"]);
+    assert_contains(&status.reason.unwrap(), &["press Connect", "Stored data is kept"]);
     assert!(sync(&world.datasource).await.failure.is_some());
     assert_eq!(world.simulator.requests().count("/oauth/token"), asked);
     assert!(world.select("SELECT count(*) FROM nights")[0][0].as_i64() > Some(10));
     let run = world.datasource.status().unwrap().sync.run.unwrap();
-    let back = allowed(&world.datasource).await;
-    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(back)).await.0, 200);
+    let redirect = allowed(&world.datasource).await;
+    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await.0, 200);
     assert_eq!(ended(&world.datasource, run + 1).await.failure, None);
     assert_eq!(world.datasource.status().unwrap().state, ConnectionState::Connected);
 }
 
 #[tokio::test]
-async fn a_clock_that_is_not_ouras_disturbs_no_sync() {
+async fn clock_skew_of_an_hour_disturbs_no_sync() {
     for skew in [-3600, 3600] {
         let ahead = Config { clock: Clock::starting_at(morning().plus(skew), 0.0), ..person() };
         let world = World::new(ahead, brisk()).await;
         assert_eq!(log_in(&world.datasource).await.failure, None, "{skew}");
-        assert_eq!(world.unwell().len(), 0, "{skew}");
+        assert_eq!(world.failing().len(), 0, "{skew}");
     }
 }
 
 #[tokio::test]
-async fn a_vault_that_was_changed_from_outside_costs_the_login_and_nothing_else() {
+async fn tampered_vault_needs_reconnect_and_keeps_data() {
     let world = World::connected().await;
     let nights = world.select("SELECT count(*) FROM nights");
     let World { simulator, folder, datasources, datasource } = world;
@@ -286,9 +294,12 @@ async fn a_vault_that_was_changed_from_outside_costs_the_login_and_nothing_else(
     drop(datasources);
     let vault = rusqlite::Connection::open(folder.path().join("vault.db")).unwrap();
     let table: String = vault
-        .query_row("SELECT name FROM sqlite_schema WHERE sql LIKE '%sealed%' AND type = 'table' ORDER BY name LIMIT 1", [], |row| {
-            row.get(0)
-        })
+        .query_row(
+            "SELECT name FROM sqlite_schema WHERE sql LIKE '%sealed%' AND type = 'table'
+             ORDER BY name LIMIT 1",
+            [],
+            |row| row.get(0),
+        )
         .unwrap();
     let flipped = format!(
         "UPDATE {table} SET sealed = CAST(substr(sealed, 1, length(sealed) - 1)
@@ -303,17 +314,17 @@ async fn a_vault_that_was_changed_from_outside_costs_the_login_and_nothing_else(
         datasources.datasource(&DataSourceKey::single(), &settings(), &secret()).await.unwrap();
     let status = datasource.status().unwrap();
     assert_eq!(status.state, ConnectionState::ReconnectNeeded);
-    assert_says(&status.reason.unwrap(), &["changed from outside", "connect again"]);
+    assert_contains(&status.reason.unwrap(), &["modified outside this program", "connect again"]);
     let run = status.sync.run.unwrap();
     let world = World { simulator, folder, datasources, datasource };
     assert_eq!(world.select("SELECT count(*) FROM nights"), nights);
-    let back = allowed(&world.datasource).await;
-    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(back)).await.0, 200);
+    let redirect = allowed(&world.datasource).await;
+    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await.0, 200);
     assert_eq!(ended(&world.datasource, run + 1).await.failure, None);
 }
 
 #[tokio::test]
-async fn another_persons_ring_does_not_mix_with_the_history_that_is_kept() {
+async fn login_of_another_person_is_rejected() {
     let World { simulator, folder, datasources, datasource } = World::connected().await;
     let held = datasource.status().unwrap().sync.documents;
     drop((simulator, datasource));
@@ -324,20 +335,20 @@ async fn another_persons_ring_does_not_mix_with_the_history_that_is_kept() {
     let datasources = DataSources::open(environment(folder.path(), &somebody, brisk())).unwrap();
     let datasource =
         datasources.datasource(&DataSourceKey::single(), &settings(), &secret()).await.unwrap();
-    let back = allowed(&datasource).await;
-    let answer = call(&datasource, USER, "/oauth/callback", json!(back)).await;
+    let redirect = allowed(&datasource).await;
+    let answer = call(&datasource, USER, "/oauth/callback", json!(redirect)).await;
     assert_eq!((answer.0, &answer.1["error"]["code"]), (409, &json!("other_person")));
-    assert_says(
-        &said(&answer),
-        &["not the one whose history is kept", "second data source", "delete"],
+    assert_contains(
+        &error_text(&answer),
+        &["belongs to another Oura account", "second data source", "delete"],
     );
-    assert_eq!(datasource.status().unwrap().sync.documents, held, "nothing was fetched");
-    assert_eq!(somebody.requests().count("/oauth/revoke"), 1, "the login is given back");
+    assert_eq!(datasource.status().unwrap().sync.documents, held, "the sync fetched no document");
+    assert_eq!(somebody.requests().count("/oauth/revoke"), 1, "the rejected login is revoked");
 
-    // Without the former history it is as good as any.
+    // Without the former history, any person may log in.
     datasource.delete_data().await.unwrap();
-    let back = allowed(&datasource).await;
-    assert_eq!(call(&datasource, USER, "/oauth/callback", json!(back)).await.0, 200);
+    let redirect = allowed(&datasource).await;
+    assert_eq!(call(&datasource, USER, "/oauth/callback", json!(redirect)).await.0, 200);
     assert_eq!(ended(&datasource, 1).await.failure, None);
     assert!(
         datasource
@@ -350,32 +361,39 @@ async fn another_persons_ring_does_not_mix_with_the_history_that_is_kept() {
 }
 
 #[tokio::test]
-async fn while_oura_does_not_say_whose_login_it_is_no_history_takes_it() {
+async fn login_of_an_unknown_person_is_rejected() {
     let world = World::connected().await;
     for fault in ["status=503", "status=404", "status=403", "status=401", "scope", "invalid_json"] {
         world.simulator.faults().clear();
         world.simulator.faults().add(format!("collection=personal_info,{fault}").parse().unwrap());
-        let back = allowed(&world.datasource).await;
-        let answer = call(&world.datasource, USER, "/oauth/callback", json!(back)).await;
+        let redirect = allowed(&world.datasource).await;
+        let answer = call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await;
         assert_eq!(
             (answer.0, &answer.1["error"]["code"]),
             (503, &json!("person_unknown")),
             "{fault}"
         );
-        assert_says(&said(&answer), &["whose ring", "not mixed", "Press Connect again"]);
+        assert_contains(
+            &error_text(&answer),
+            &[
+                "did not identify the person",
+                "another person than the stored data",
+                "Press Connect again",
+            ],
+        );
     }
     world.simulator.faults().clear();
     assert_eq!(
         world.datasource.status().unwrap().state,
         ConnectionState::Connected,
-        "the former login holds"
+        "the former login stays"
     );
-    let back = allowed(&world.datasource).await;
-    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(back)).await.0, 200);
+    let redirect = allowed(&world.datasource).await;
+    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await.0, 200);
 }
 
 #[tokio::test]
-async fn a_person_is_known_again_whatever_is_fetched_of_them() {
+async fn person_is_recognized_when_few_collections_are_chosen() {
     let few = Settings { collections: vec!["daily_sleep".to_owned()], ..settings() };
     let first = oura(person()).await;
     let folder = tempfile::tempdir().unwrap();
@@ -400,13 +418,13 @@ async fn a_person_is_known_again_whatever_is_fetched_of_them() {
     let datasources = DataSources::open(environment(folder.path(), &somebody, brisk())).unwrap();
     let datasource =
         datasources.datasource(&DataSourceKey::single(), &few, &secret()).await.unwrap();
-    let back = allowed(&datasource).await;
-    let answer = call(&datasource, USER, "/oauth/callback", json!(back)).await;
+    let redirect = allowed(&datasource).await;
+    let answer = call(&datasource, USER, "/oauth/callback", json!(redirect)).await;
     assert_eq!((answer.0, &answer.1["error"]["code"]), (409, &json!("other_person")));
 }
 
 #[tokio::test]
-async fn a_history_that_never_said_whose_it_is_takes_its_own_person_and_no_other() {
+async fn anonymous_history_accepts_only_its_own_person() {
     let World { simulator, folder, datasources, datasource } = World::new(person(), brisk()).await;
     simulator.faults().add("collection=personal_info,status=500".parse().unwrap());
     log_in(&datasource).await;
@@ -421,7 +439,7 @@ async fn a_history_that_never_said_whose_it_is_takes_its_own_person_and_no_other
     let datasources = DataSources::open(environment(folder.path(), &somebody, brisk())).unwrap();
     let datasource =
         datasources.datasource(&DataSourceKey::single(), &settings(), &secret()).await.unwrap();
-    // Whether Oura says who logs in or not: it is not known who was here.
+    // The owner of the history is unknown, so the person of the login does not matter.
     for fault in [None, Some("collection=personal_info,status=500")] {
         somebody.faults().clear();
         fault.into_iter().for_each(|fault| somebody.faults().add(fault.parse().unwrap()));
@@ -434,7 +452,7 @@ async fn a_history_that_never_said_whose_it_is_takes_its_own_person_and_no_other
         );
     }
     assert_eq!(datasource.status().unwrap().state, ConnectionState::NotConnected);
-    // Nothing can be compared.
+    // No document can be compared.
     somebody.faults().clear();
     somebody.faults().add("path=/v2,status=500".parse().unwrap());
     let answer =
@@ -453,7 +471,7 @@ async fn a_history_that_never_said_whose_it_is_takes_its_own_person_and_no_other
     assert_eq!(
         answer,
         (200, json!({ "state": "connected" })),
-        "the same person, of whom Oura says nothing still"
+        "the same person, whom Oura still does not identify"
     );
     simulator.faults().clear();
     ended(&datasource, run + 1).await;
@@ -461,17 +479,17 @@ async fn a_history_that_never_said_whose_it_is_takes_its_own_person_and_no_other
 }
 
 #[tokio::test]
-async fn who_disconnects_during_a_renewal_gives_the_new_pair_back() {
+async fn disconnect_during_a_renewal_revokes_the_new_tokens() {
     let world = World::connected().await;
-    world
-        .simulator
-        .faults()
-        .add(Fault::on_path("/oauth/token", Misbehaviour::Delay(Duration::from_secs(2))));
-    // The token is refused once, and a new pair is on its way.
+    let token_route = Target::Path("/oauth/token".to_owned());
+    let mut barrier = world.simulator.faults().hold(token_route);
+    // Rejects the token once, so that it is renewed.
     world.simulator.faults().add("collection=sleep,status=401,times=1".parse().unwrap());
     world.datasource.start_sync(Trigger::Manual).unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    world.datasource.disconnect().await.unwrap();
+    barrier.wait_for_arrivals(1).await;
+    // The disconnection is polled first: it begins during the renewal, and waits for it.
+    let (disconnected, ()) = tokio::join!(world.datasource.disconnect(), async { barrier.open() });
+    disconnected.unwrap();
     let journal = world.simulator.requests();
     let login: Vec<&str> = journal
         .log()
@@ -482,13 +500,13 @@ async fn who_disconnects_during_a_renewal_gives_the_new_pair_back() {
     assert_eq!(
         login[login.len() - 2..],
         ["/oauth/token", "/oauth/revoke"],
-        "not the one that the new pair replaced"
+        "the new tokens are revoked, not those they replaced"
     );
     assert_eq!(world.datasource.status().unwrap().state, ConnectionState::NotConnected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_sync_is_the_logins_own() {
+async fn first_scheduled_sync_is_the_one_after_the_login() {
     for _ in 0..10 {
         let (folder, simulator) = (tempfile::tempdir().unwrap(), oura(person()).await);
         let scheduled =
@@ -508,14 +526,13 @@ async fn the_first_sync_is_the_logins_own() {
 }
 
 #[tokio::test]
-async fn a_login_is_followed_by_a_sync_that_begins_after_it() {
+async fn login_during_a_sync_is_followed_by_another_sync() {
     let world = World::connected().await;
-    let old = world.slow_run().await;
-    let back = allowed(&world.datasource).await;
-    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(back)).await.0, 200);
-    let own = tokio::time::timeout(Duration::from_secs(60), ended(&world.datasource, old + 1))
-        .await
-        .expect("a run follows");
+    let (old, barrier) = world.held_run().await;
+    let redirect = allowed(&world.datasource).await;
+    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await.0, 200);
+    barrier.open();
+    let own = must_finish("the run after the login", ended(&world.datasource, old + 1)).await;
     assert_eq!(own.failure, None);
     let runs = world.select(&format!(
         "SELECT run, trigger, state FROM sync_runs WHERE run >= {old} ORDER BY run"

@@ -1,5 +1,5 @@
-//! What goes wrong, through the doors of the whole product: each fault ends in words that say what happened and what to do, the data
-//! stays whole, and everything else goes on.
+//! Faults, through the routes and commands of the whole product. Each fault ends in a message with
+//! the cause and the remedy, the stored data stays complete, and everything else continues.
 
 mod busy;
 mod clock;

@@ -1,6 +1,4 @@
-//! Oura as a whole out of order, or out of order for one day: what ends, what goes on, and what is said.
-
-use std::time::Duration;
+//! Oura fails as a whole, or for one day only.
 
 use ringside::datasource::{Backfill, DataSourceKey, DataSources, Environment, Settings};
 use ringside::simulator::{Config, Fault, Misbehaviour, Target};
@@ -8,19 +6,20 @@ use ringside::time::{Clock, Tz};
 use serde_json::json;
 
 use super::world::*;
+use crate::common::wait::poll_until;
 
 fn status(status: u16) -> Misbehaviour {
     Misbehaviour::Status { status, retry_after: None }
 }
 
 #[tokio::test]
-async fn an_outage_ends_the_sync_says_so_and_is_over_with_the_next_one() {
+async fn outage_fails_the_sync_and_the_next_one_recovers() {
     let world = World::new(person(), brisk()).await;
     let everything = Target::Path("/v2/".to_owned());
-    let back = allowed(&world.datasource).await;
+    let redirect = allowed(&world.datasource).await;
     world.simulator.faults().add(Fault::new(everything, status(503)));
-    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(back)).await.0, 200);
-    assert_says(
+    assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await.0, 200);
+    assert_contains(
         &ended(&world.datasource, 1).await.failure.unwrap(),
         &["503", "next sync tries again"],
     );
@@ -31,9 +30,9 @@ async fn an_outage_ends_the_sync_says_so_and_is_over_with_the_next_one() {
         .iter()
         .filter(|request| request.collection().is_some())
         .count();
-    assert!(asked <= 14 * 4, "{asked} requests to one that is out of order");
+    assert!(asked <= 14 * 4, "{asked} requests during an outage");
     let sync_status = world.datasource.status().unwrap().sync;
-    assert_says(&sync_status.failure.unwrap(), &["503"]);
+    assert_contains(&sync_status.failure.unwrap(), &["503"]);
     assert!(sync_status.percent < 1.0, "{}", sync_status.percent);
 
     world.simulator.faults().clear();
@@ -43,27 +42,28 @@ async fn an_outage_ends_the_sync_says_so_and_is_over_with_the_next_one() {
 }
 
 #[tokio::test]
-async fn days_that_passed_while_nothing_could_be_had_are_not_complete() {
+async fn days_of_an_outage_are_not_fetched() {
     let world = World::connected()
         .await
         .restarted(Clock::starting_at(morning().plus(13 * 86_400), 60.0))
         .await;
     let summary = || world.collection("workout").summary;
-    assert_says(&summary(), &["of the last 30 days", "12 days: not fetched yet"]);
+    assert_contains(&summary(), &["12 of the last 30 days not fetched yet"]);
     world.simulator.faults().add(Fault::new(Target::Path("/v2/".to_owned()), status(503)));
-    assert_says(&sync(&world.datasource).await.failure.unwrap(), &["503"]);
-    assert_says(&summary(), &["of the last 30 days", "12 days: not fetched yet"]);
-    let days = "SELECT min(day), max(day), count(*) FROM coverage WHERE collection = 'workout' AND reason = 'not_fetched'";
+    assert_contains(&sync(&world.datasource).await.failure.unwrap(), &["503"]);
+    assert_contains(&summary(), &["12 of the last 30 days not fetched yet"]);
+    let days = "SELECT min(day), max(day), count(*) FROM coverage
+                WHERE collection = 'workout' AND reason = 'not_fetched'";
     assert_eq!(world.select(days), [[json!("2026-06-16"), json!("2026-06-28"), json!(13)]]);
 }
 
 #[tokio::test]
-async fn days_that_pass_while_nobody_is_logged_in_are_not_fetched() {
+async fn days_without_a_login_are_not_fetched() {
     let World { simulator, folder, datasources, datasource } = World::connected().await;
     datasource.disconnect().await.unwrap();
     datasources.shutdown().await;
     drop((datasource, datasources));
-    // Looks every minute of its own.
+    // The schedule looks at the calendar every minute of this clock.
     let clock = Clock::starting_at(morning().plus(3 * 86_400), 600.0);
     let scheduled =
         Environment { scheduled: true, ..environment(folder.path(), &simulator, clock) };
@@ -71,26 +71,25 @@ async fn days_that_pass_while_nobody_is_logged_in_are_not_fetched() {
     let datasource =
         datasources.datasource(&DataSourceKey::single(), &settings(), &secret()).await.unwrap();
     let world = World { simulator, folder, datasources, datasource };
-    let days = "SELECT count(*), max(day) FROM coverage WHERE collection = 'workout' AND reason = 'not_fetched'";
-    for _ in 0..300 {
-        if world.select(days)[0][0] == 3 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let days = "SELECT count(*), max(day) FROM coverage
+                WHERE collection = 'workout' AND reason = 'not_fetched'";
+    poll_until("extending the calendar", || world.select(days)[0][0] == 3).await;
     assert_eq!(world.select(days), [[json!(3), json!("2026-06-18")]]);
-    // Today is not over.
-    assert_says(&world.collection("workout").summary, &["2 days: not fetched yet"]);
+    // Today is not over, so it does not count.
+    assert_contains(
+        &world.collection("workout").summary,
+        &["2 of the last 30 days not fetched yet"],
+    );
 }
 
 #[tokio::test]
-async fn an_outage_in_the_middle_of_a_load_is_no_success_and_leaves_what_came() {
+async fn outage_during_a_load_keeps_the_fetched_documents() {
     let world = World::new(person(), brisk()).await;
     world
         .simulator
         .faults()
         .add(Fault::new(Target::Path("/v2/".to_owned()), status(500)).after(25));
-    assert_says(&log_in(&world.datasource).await.failure.unwrap(), &["500"]);
+    assert_contains(&log_in(&world.datasource).await.failure.unwrap(), &["500"]);
     let percent = world.datasource.status().unwrap().sync.percent;
     assert!(percent > 1.0 && percent < 99.0, "{percent}");
     world.simulator.faults().clear();
@@ -99,58 +98,63 @@ async fn an_outage_in_the_middle_of_a_load_is_no_success_and_leaves_what_came() 
 }
 
 #[tokio::test]
-async fn a_day_that_cannot_be_had_hides_no_other() {
-    // Ends of ranges are exclusive, inclusive, exclusive.
-    for (collection, timezone) in [
+async fn one_failing_day_hides_no_other_day() {
+    // The range ends of these collections are exclusive, inclusive and exclusive.
+    for (collection, zone) in [
         ("daily_activity", "UTC"),
         ("daily_stress", "Europe/Vienna"),
         ("sleep", "America/New_York"),
     ] {
-        alone_cannot_be_had(collection, timezone).await;
+        assert_only_one_day_is_missing(collection, zone).await;
     }
 }
 
-async fn alone_cannot_be_had(collection: &str, timezone: &str) {
+async fn assert_only_one_day_is_missing(collection: &str, zone: &str) {
     let world = World::new(person(), brisk()).await;
-    let settings = Settings { timezone: timezone.to_owned(), ..settings() };
+    let settings = Settings { timezone: zone.to_owned(), ..settings() };
     let datasource =
         world.datasources.datasource(&DataSourceKey::single(), &settings, &secret()).await.unwrap();
     let world = World { datasource, ..world };
     let bad_day = first_day().plus(5);
     world.simulator.faults().add(Fault::on_collection(collection, status(500)).on_day(bad_day));
-    assert_eq!(log_in(&world.datasource).await.failure, None, "one collection is not the sync");
+    assert_eq!(
+        log_in(&world.datasource).await.failure,
+        None,
+        "one failing collection does not fail the sync"
+    );
     assert!(world.datasource.status().unwrap().sync.percent < 100.0);
     for _ in 0..3 {
         sync(&world.datasource).await;
     }
     let trouble = world.collection(collection);
     assert_eq!(trouble.state.as_str(), "error");
-    assert_says(
+    assert_contains(
         trouble.reason.as_deref().unwrap(),
-        &[&format!("{bad_day}: Oura answers 500"), "next sync tries again"],
+        &[&format!("{bad_day}: Oura returned HTTP status 500"), "next sync tries again"],
     );
     let lacking = format!(
-        "SELECT day, reason FROM coverage WHERE collection = '{collection}' AND state = 'not_fetched' ORDER BY day"
+        "SELECT day, reason FROM coverage
+         WHERE collection = '{collection}' AND state = 'not_fetched' ORDER BY day"
     );
     assert_eq!(
         world.select(&lacking),
         [[json!(bad_day.to_string()), json!("failed")]],
-        "{collection} {timezone}"
+        "{collection} {zone}"
     );
     let failed = format!(
         "SELECT DISTINCT day FROM coverage WHERE collection = '{collection}' AND reason = 'failed'"
     );
-    assert_eq!(world.select(&failed).len(), 1, "today may be empty for another reason");
+    assert_eq!(world.select(&failed).len(), 1, "only this day failed");
     world.assert_whole_but(&[collection]);
 
     world.simulator.faults().clear();
     assert_eq!(sync(&world.datasource).await.failure, None);
-    assert_eq!(world.unwell().len(), 0);
+    assert_eq!(world.failing().len(), 0);
     world.assert_whole();
 }
 
 #[tokio::test]
-async fn a_day_of_the_last_week_that_cannot_be_had_keeps_nothing_new_from_coming() {
+async fn failing_recent_day_does_not_block_newer_days() {
     let world = World::new(person(), brisk()).await;
     let bad_day = morning().day(Tz::UTC).plus(-3);
     world.simulator.faults().add(Fault::on_collection("daily_stress", status(500)).on_day(bad_day));
@@ -170,20 +174,18 @@ async fn a_day_of_the_last_week_that_cannot_be_had_keeps_nothing_new_from_coming
     for _ in 0..3 {
         let before = asked();
         sync(&world.datasource).await;
-        assert!(
-            asked() - before <= 4 + 10,
-            "{} requests for one day and its neighbours",
-            asked() - before
-        );
-        let fresh = "SELECT day FROM coverage WHERE collection = 'daily_stress' AND reason IN ('failed', 'not_fetched')";
+        assert!(asked() - before <= 4 + 10, "{} requests for one failing day", asked() - before);
+        let fresh = "SELECT day FROM coverage
+                     WHERE collection = 'daily_stress' AND reason IN ('failed', 'not_fetched')";
         assert_eq!(world.select(fresh), [[json!(bad_day.to_string())]]);
-        let last = "SELECT last_sync >= (SELECT max(started_at) FROM sync_runs) FROM collections WHERE name = 'daily_stress'";
-        assert_eq!(world.select(last), [[json!(1)]], "what can be had comes with every sync");
+        let last = "SELECT last_sync >= (SELECT max(started_at) FROM sync_runs) FROM collections
+                    WHERE name = 'daily_stress'";
+        assert_eq!(world.select(last), [[json!(1)]], "every sync fetches the other days");
     }
 }
 
 #[tokio::test]
-async fn a_server_that_takes_short_ranges_only_is_told_so_a_few_times_and_no_more() {
+async fn server_limit_on_ranges_costs_few_rejections() {
     let short = Fault::on_collection("daily_sleep", Misbehaviour::LongestRange(10));
     let history = 400;
     let first_day = morning().day(Tz::UTC).plus(-history);
@@ -195,19 +197,19 @@ async fn a_server_that_takes_short_ranges_only_is_told_so_a_few_times_and_no_mor
         ..Backfill::default()
     });
     assert_eq!(ended(&world.datasource, run.unwrap()).await.failure, None);
-    assert_eq!(world.unwell().len(), 0);
+    assert_eq!(world.failing().len(), 0);
     let journal = world.simulator.requests();
     let refused = journal
         .log()
         .iter()
         .filter(|request| request.collection() == Some("daily_sleep") && request.status == 400)
         .count();
-    assert!(refused <= 2 * 5, "{refused} refusals");
+    assert!(refused <= 2 * 5, "{refused} rejections");
     assert!(world.select("SELECT count(*) FROM daily_sleep")[0][0].as_i64() > Some(history - 40));
 }
 
 #[tokio::test]
-async fn a_backfill_without_end_begins_with_the_first_ring_and_hurts_nobody() {
+async fn oversized_backfill_starts_at_the_first_ring() {
     let world = World::connected().await;
     let answer =
         call(&world.datasource, USER, "/backfill", json!({ "days": 3, "offset_days": u32::MAX }))

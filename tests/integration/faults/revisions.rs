@@ -1,4 +1,4 @@
-//! What Oura changes, takes away and brings back.
+//! Documents that Oura revises, deletes and restores.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::common::{at, day, executor, number, rows, sync};
 
-/// Oura's answers, which may change while it runs; 404 for other collections.
+/// Serves Oura's responses, which may change while it runs, and 404 for other collections.
 async fn oura(answers: Arc<Mutex<BTreeMap<&'static str, Value>>>) -> url::Url {
     let route =
         axum::routing::get(move |axum::extract::Path(name): axum::extract::Path<String>| {
@@ -36,12 +36,14 @@ fn night(average_hrv: i64, rates: &[i64]) -> Value {
     json!({
         "id": "night", "day": "2026-06-14", "type": "long_sleep", "average_hrv": average_hrv,
         "bedtime_start": "2026-06-13T23:00:00+02:00", "bedtime_end": "2026-06-14T07:00:00+02:00",
-        "heart_rate": { "interval": 300, "items": rates, "timestamp": "2026-06-13T23:00:00.000+02:00" },
+        "heart_rate": {
+            "interval": 300, "items": rates, "timestamp": "2026-06-13T23:00:00.000+02:00"
+        },
     })
 }
 
 #[tokio::test]
-async fn a_document_revised_deleted_and_returned_is_one_document_with_a_history() {
+async fn revised_deleted_and_restored_document_has_one_history() {
     let answers =
         Arc::new(Mutex::new(BTreeMap::from([("sleep", json!([night(40, &[50, 51, 52])]))])));
     let folder = tempfile::tempdir().unwrap();
@@ -68,7 +70,7 @@ async fn a_document_revised_deleted_and_returned_is_one_document_with_a_history(
     assert_eq!(raw(), [[json!(1), json!(1)]]);
     assert_eq!(samples(), 3.0);
 
-    // The same with its keys in another order is no revision.
+    // Another order of the keys is not a revision.
     let text = night(40, &[50, 51, 52]).to_string();
     let reversed: serde_json::Map<String, Value> = serde_json::from_str::<Value>(&text)
         .unwrap()
@@ -86,11 +88,11 @@ async fn a_document_revised_deleted_and_returned_is_one_document_with_a_history(
     sync(&executor).await;
     assert_eq!(raw(), [[json!(2), json!(1)]]);
     assert_eq!(rows(&store, "SELECT average_hrv FROM sleep"), [[json!(42)]]);
-    assert_eq!(samples(), 2.0, "samples of the former revision are gone");
+    assert_eq!(samples(), 2.0, "samples of the former revision are deleted");
 
     answer(json!([]));
     sync(&executor).await;
-    assert_eq!(raw(), [[json!(2), json!(0)]], "the document is kept, and known to be gone");
+    assert_eq!(raw(), [[json!(2), json!(0)]], "the document is stored as deleted");
     assert_eq!(number(&store, "SELECT count(*) FROM sleep"), 0.0);
     assert_eq!(samples(), 0.0);
     assert_eq!(
@@ -105,7 +107,7 @@ async fn a_document_revised_deleted_and_returned_is_one_document_with_a_history(
         [[json!(0)]]
     );
 
-    // Back as it was: no revision; back and different: one.
+    // Restored unchanged: no revision. Restored with a change: one revision.
     answer(json!([night(42, &[60, 61])]));
     sync(&executor).await;
     assert_eq!(raw(), [[json!(2), json!(1)]]);
@@ -120,8 +122,11 @@ async fn a_document_revised_deleted_and_returned_is_one_document_with_a_history(
 }
 
 #[tokio::test]
-async fn a_document_that_moves_to_another_day_is_still_one() {
-    let document = |day: &str| json!({ "id": "one", "day": day, "score": 80, "timestamp": format!("{day}T00:00:00+02:00") });
+async fn document_that_moves_to_another_day_stays_one_document() {
+    let document = |day: &str| {
+        let timestamp = format!("{day}T00:00:00+02:00");
+        json!({ "id": "one", "day": day, "score": 80, "timestamp": timestamp })
+    };
     let answers =
         Arc::new(Mutex::new(BTreeMap::from([("daily_sleep", json!([document("2026-06-12")]))])));
     let folder = tempfile::tempdir().unwrap();
@@ -149,8 +154,8 @@ async fn a_document_that_moves_to_another_day_is_still_one() {
 }
 
 #[tokio::test]
-async fn half_of_the_pages_is_no_deletion() {
-    // A window that breaks off after some pages must not look as if the rest had gone.
+async fn incomplete_pages_delete_no_document() {
+    // A window that fails after some pages must not delete the documents of the other pages.
     let world = super::world::World::connected().await;
     let before = world.select("SELECT count(*) FROM oura_raw_documents WHERE deleted_at IS NULL");
     for name in ["sleep", "daily_sleep", "workout", "tag"] {
@@ -160,7 +165,7 @@ async fn half_of_the_pages_is_no_deletion() {
         ));
     }
     super::world::sync(&world.datasource).await;
-    assert_eq!(world.unwell().len(), 4);
+    assert_eq!(world.failing().len(), 4);
     assert_eq!(
         world.select("SELECT count(*) FROM oura_raw_documents WHERE deleted_at IS NULL"),
         before

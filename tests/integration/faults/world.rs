@@ -1,4 +1,5 @@
-//! One simulated Oura and one data folder: logging in as a person does, syncing, and comparing what is held with what Oura has.
+//! One simulated Oura and one data folder: logs in as a person does, syncs, and compares the stored
+//! documents with Oura's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -14,22 +15,22 @@ use ringside::datasource::{
 };
 use ringside::oura::oauth::SCOPES;
 use ringside::oura::{self, Origins, Secret};
-use ringside::simulator::{Config, SECRET_MARK, Simulator};
+use ringside::simulator::{Barrier, Config, SECRET_MARK, Simulator, Target};
 use ringside::store::CollectionState;
 use ringside::time::{Clock, Day, Instant, Tz};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::common::truth::{assert_held, truth};
+use crate::common::truth::{assert_stored, truth};
 pub use crate::common::world::REDIRECT;
 use crate::common::{at, secret_scanner, select};
 
-/// Days of history: some settled, and the last week that may still change.
+/// Days of history: some are settled, and those of the last week may still change.
 pub const DAYS: i64 = 17;
 pub const USER: &str = "anna";
 
-/// The morning on which the simulator stands still.
+/// The morning at which the simulator's clock stands still.
 pub fn morning() -> Instant {
     at("2026-06-15T06:00:00Z")
 }
@@ -38,17 +39,17 @@ pub fn first_day() -> Day {
     morning().day(Tz::UTC).plus(1 - DAYS)
 }
 
-/// All of them.
+/// All days of history.
 fn days() -> RangeInclusive<Day> {
     first_day()..=morning().day(Tz::UTC)
 }
 
-/// A clock whose waits are short. It may run for ten real minutes before its day ends.
+/// A clock with short waits: an hour takes a minute. Its day ends after 18 real minutes.
 pub fn brisk() -> Clock {
     Clock::starting_at(morning(), 60.0)
 }
 
-/// A person known from `first_day` to the standing morning.
+/// A person with data from `first_day` to the morning.
 pub fn person() -> Config {
     Config::new(7, first_day(), Clock::starting_at(morning(), 0.0))
 }
@@ -74,7 +75,7 @@ pub fn secret() -> Secret {
     Secret::new(SECRET_MARK)
 }
 
-/// A simulated Oura, and a process with one data source.
+/// A simulated Oura and one data source.
 pub struct World {
     pub simulator: Simulator,
     pub folder: TempDir,
@@ -83,15 +84,16 @@ pub struct World {
 }
 
 impl World {
-    /// Not logged in yet.
+    /// A data source without a login.
     pub async fn new(config: Config, clock: Clock) -> World {
         World::in_folder(tempfile::tempdir().unwrap(), oura(config).await, clock).await
     }
 
-    /// Not logged in yet, and an answer that takes longer is none.
-    pub async fn impatient(config: Config, clock: Clock, longest_answer: Duration) -> World {
-        let (folder, simulator) = (tempfile::tempdir().unwrap(), oura(config).await);
-        let http = oura::http_client_within(longest_answer).unwrap();
+    /// A data source without a login that gives up on responses after `timeout`.
+    pub async fn with_timeout(config: Config, clock: Clock, timeout: Duration) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let simulator = oura(config).await;
+        let http = oura::http_client_with_timeout(timeout).unwrap();
         let environment = Environment { http, ..environment(folder.path(), &simulator, clock) };
         World::of(folder, simulator, environment).await
     }
@@ -108,14 +110,14 @@ impl World {
         World { simulator, folder, datasources, datasource }
     }
 
-    /// Logged in, and the first history load over.
+    /// A data source that is logged in and has loaded its history.
     pub async fn connected() -> World {
         let world = World::new(person(), brisk()).await;
         log_in(&world.datasource).await;
         world
     }
 
-    /// The process ends, and another one begins at `clock`.
+    /// The same data folder in a new process with `clock`.
     pub async fn restarted(self, clock: Clock) -> World {
         let World { simulator, folder, datasources, datasource } = self;
         drop(datasource);
@@ -124,16 +126,12 @@ impl World {
         World::in_folder(folder, simulator, clock).await
     }
 
-    /// A sync that goes on for two seconds more.
-    pub async fn slow_run(&self) -> i64 {
-        self.simulator.faults().add("collection=sleep,delay=2000,times=1".parse().unwrap());
+    /// A run that cannot end before its barrier is opened.
+    pub async fn held_run(&self) -> (i64, Barrier) {
+        let mut barrier = self.simulator.faults().hold(Target::Collection("sleep".to_owned()));
         let run = self.datasource.start_sync(Trigger::Manual).unwrap();
-        self.datasource
-            .progress()
-            .wait_for(|progress| progress.run == run && progress.windows > 0)
-            .await
-            .unwrap();
-        run
+        barrier.wait_for_arrivals(1).await;
+        (run, barrier)
     }
 
     pub fn collection(&self, name: &str) -> CollectionStatus {
@@ -146,38 +144,38 @@ impl World {
             .unwrap()
     }
 
-    /// Every collection that is not well, by name.
-    pub fn unwell(&self) -> BTreeMap<String, CollectionStatus> {
+    /// The collections with a state other than `ok`, by name.
+    pub fn failing(&self) -> BTreeMap<String, CollectionStatus> {
         let all = self.datasource.status().unwrap().collections.into_iter();
         all.filter(|collection| collection.state != CollectionState::Ok)
             .map(|collection| (collection.name.clone(), collection))
             .collect()
     }
 
-    /// Everything that Oura has is held, and nothing else.
+    /// Asserts that the store holds exactly Oura's documents.
     #[track_caller]
     pub fn assert_whole(&self) {
         self.assert_whole_but(&[]);
     }
 
-    /// The same without the collections `missing`.
+    /// Asserts the same of all collections but `missing`.
     #[track_caller]
     pub fn assert_whole_but(&self, missing: &[&str]) {
-        assert_held(&self.datasource.database(), &self.simulator, &days(), missing);
+        assert_stored(&self.datasource.database(), &self.simulator, &days(), missing);
     }
 
-    /// What Oura has, as text.
+    /// Oura's documents as text.
     pub fn truth(&self, collection: &str) -> BTreeSet<String> {
         truth(&self.simulator, &days(), collection)
     }
 
-    /// Rows straight from the file.
+    /// Rows of the database file.
     pub fn select(&self, sql: &str) -> Vec<Vec<Value>> {
         select(&self.datasource.database(), sql)
     }
 }
 
-/// Asks one of the data source's routes as `user`, who is an admin.
+/// The status and the body of a POST to one of the data source's routes, by an admin named `user`.
 pub async fn call(datasource: &DataSource, user: &str, path: &str, body: Value) -> (u16, Value) {
     let request = Request::post(path)
         .header("Content-Type", "application/json")
@@ -191,8 +189,8 @@ pub async fn call(datasource: &DataSource, user: &str, path: &str, body: Value) 
     (status, serde_json::from_slice(&body).unwrap())
 }
 
-/// What the error of an answer says, hint included.
-pub fn said((status, body): &(u16, Value)) -> String {
+/// The message and the hint of an error response.
+pub fn error_text((status, body): &(u16, Value)) -> String {
     assert!(*status >= 400, "{status} {body}");
     format!(
         "{} {}",
@@ -201,16 +199,17 @@ pub fn said((status, body): &(u16, Value)) -> String {
     )
 }
 
-/// Every one of `words` is in `text`, in whatever capitals.
+/// Asserts that `text` contains all of `words`, ignoring case.
 #[track_caller]
-pub fn assert_says(text: &str, words: &[&str]) {
+pub fn assert_contains(text: &str, words: &[&str]) {
     let missing: Vec<&&str> =
         words.iter().filter(|word| !text.to_lowercase().contains(&word.to_lowercase())).collect();
-    assert!(missing.is_empty(), "{text:?} does not say {missing:?}");
+    assert!(missing.is_empty(), "{text:?} does not contain {missing:?}");
 }
 
-/// Presses a button on Oura's consent page (`allow` with `ticked`, or `cancel`); what Oura appends to the redirect address.
-pub async fn at_oura(
+/// Presses a button on Oura's consent page: `allow` with the scopes `ticked`, or `cancel`. Returns
+/// the parameters that Oura appends to the redirect URL.
+pub async fn decide_at_oura(
     authorize_url: &str,
     decision: &str,
     ticked: &[&str],
@@ -224,33 +223,34 @@ pub async fn at_oura(
     back.query_pairs().into_owned().collect()
 }
 
-/// *Connect*: where the person is sent to.
-pub async fn press_connect(datasource: &DataSource) -> String {
+/// Presses *Connect*. Returns the authorize URL.
+pub async fn start_login(datasource: &DataSource) -> String {
     let (status, started) =
         call(datasource, USER, "/oauth/start", json!({ "redirectUri": REDIRECT })).await;
     assert_eq!(status, 200, "{started}");
     started["authorizeUrl"].as_str().unwrap().to_owned()
 }
 
-/// *Connect*, and *Allow* at Oura; the way back is not gone yet.
+/// Presses *Connect*, and *Allow* at Oura. Returns the parameters for the callback.
 pub async fn allowed(datasource: &DataSource) -> BTreeMap<String, String> {
-    at_oura(&press_connect(datasource).await, "allow", SCOPES).await
+    decide_at_oura(&start_login(datasource).await, "allow", SCOPES).await
 }
 
-/// The whole login, and the sync that it starts.
+/// Logs in, and waits for the sync that the login starts.
 pub async fn log_in(datasource: &DataSource) -> Progress {
-    let back = allowed(datasource).await;
-    let answer = call(datasource, USER, "/oauth/callback", json!(back)).await;
+    let redirect = allowed(datasource).await;
+    let answer = call(datasource, USER, "/oauth/callback", json!(redirect)).await;
     assert_eq!(answer, (200, json!({ "state": "connected" })));
     ended(datasource, 1).await
 }
 
-/// One sync from beginning to end.
+/// Runs one sync to its end.
 pub async fn sync(datasource: &DataSource) -> Progress {
     let run = datasource.start_sync(Trigger::Manual).unwrap();
     ended(datasource, run).await
 }
 
+/// Waits until `run` or a later one has ended.
 pub async fn ended(datasource: &DataSource, run: i64) -> Progress {
     let mut progress = datasource.progress();
     progress.wait_for(|progress| progress.finished && progress.run >= run).await.unwrap().clone()

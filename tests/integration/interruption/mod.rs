@@ -1,5 +1,5 @@
-//! The program interrupted during a history load, by everything that can interrupt one: what is held in the end is what an undisturbed
-//! load holds, document for document.
+//! Interruptions of the program during a history load. In the end, the store equals that of an
+//! undisturbed load, document for document.
 
 mod killed;
 mod network;

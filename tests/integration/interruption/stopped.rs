@@ -1,48 +1,49 @@
-//! A program that does not run for a while, as on a machine that sleeps.
+//! A program that is stopped for a while, as on a machine that sleeps.
 
 use std::time::Duration;
 
 use rand::Rng;
 
 use super::world::*;
-use crate::common::wanted;
-
-/// How often it is stopped, and for how many seconds, unless `STOPS` and `STOP_SECONDS` say otherwise.
+/// The number of stops and their seconds, unless `STOPS` and `STOP_SECONDS` set others.
 const STOPS: usize = 4;
 const STOP_SECONDS: u64 = 2;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_program_that_stood_still_goes_on() {
-    let (seed, mut random) = chances();
-    let (most_stops, seconds) = (wanted("STOPS", STOPS), wanted("STOP_SECONDS", STOP_SECONDS));
-    let fair = undisturbed().await;
-    let now = fair.now;
+async fn stopped_program_continues() {
+    let (seed, mut random) = seeded_rng();
+    let max_stops = env_or("STOPS", STOPS);
+    let seconds = env_or("STOP_SECONDS", STOP_SECONDS);
+    let undisturbed = undisturbed().await;
+    let now = undisturbed.now;
 
     let simulator = simulator(now).await;
     let folder = connected_folder(&simulator).await;
-    let before = asked(&simulator);
+    let before = requests(&simulator);
     let mut program = Program::start(folder.path(), &simulator.origin(), now);
     let mut stops = 0;
-    while stops < most_stops {
-        at_work(&mut program, &simulator, random.random_range(1..fair.load / most_stops)).await;
+    while stops < max_stops {
+        program
+            .after_requests(&simulator, random.random_range(1..undisturbed.load / max_stops))
+            .await;
         if program.has_ended() {
             break;
         }
-        program.signal("STOP");
+        program.signal("STOP").await;
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        program.signal("CONT");
+        program.signal("CONT").await;
         stops += 1;
     }
     assert!(program.ended().await, "seed {seed}");
-    let sent = asked(&simulator) - before;
+    let sent = requests(&simulator) - before;
     println!(
         "stopped {stops} times for {seconds} s; {} requests undisturbed, {sent} with the stops",
-        fair.load
+        undisturbed.load
     );
     assert!(
-        stops > 0 && sent <= fair.load + stops * AT_ONCE,
+        stops > 0 && sent <= undisturbed.load + stops * CONCURRENT_WINDOWS,
         "{sent} requests instead of {}; seed {seed}",
-        fair.load
+        undisturbed.load
     );
-    holds(folder.path(), fair, seed);
+    equals_undisturbed(folder.path(), undisturbed, seed);
 }

@@ -1,31 +1,36 @@
 import { Combobox, Field, Icon, Label, Stack, Tooltip } from '@grafana/ui';
 import React from 'react';
 
+import { formatCount } from '../../format';
+
 interface Props {
   id: string;
   label: string;
-  tooltip?: string;
-  /** Beside 0, which is none, and what is chosen already. */
-  offered: number[];
+  tooltip: string;
+  /** Numbers to choose from, in addition to 0 and the current value. */
+  suggested: number[];
   isSigned?: boolean;
   value: number;
   onChange: (days: number) => void;
 }
 
-/** A number of days: one of those offered, or another that is typed. */
+/** A number of days: a suggested one, or a typed one. */
 export function DaysField({
   id,
   label,
   tooltip,
-  offered,
+  suggested,
   isSigned = false,
   value,
   onChange,
 }: Props) {
-  const numbers = Array.from(new Set([0, ...offered, value])).sort((a, b) => a - b);
-  const options = numbers.map((days) => ({ value: String(days), label: inWords(days, isSigned) }));
+  const numbers = Array.from(new Set([0, ...suggested, value])).sort((a, b) => a - b);
+  const options = numbers.map((days) => ({
+    value: String(days),
+    label: formatDays(days, isSigned),
+  }));
 
-  const choose = (text: string) => {
+  const select = (text: string) => {
     const days = Math.trunc(Number(text));
     if (Number.isFinite(days) && (isSigned || days >= 0)) {
       onChange(days);
@@ -38,11 +43,9 @@ export function DaysField({
         <Label htmlFor={id}>
           <Stack gap={0.5} alignItems="center">
             {label}
-            {tooltip && (
-              <Tooltip content={tooltip}>
-                <Icon name="info-circle" size="sm" />
-              </Tooltip>
-            )}
+            <Tooltip content={tooltip}>
+              <Icon name="info-circle" size="sm" />
+            </Tooltip>
           </Stack>
         </Label>
       }
@@ -56,17 +59,19 @@ export function DaysField({
         value={String(value)}
         createCustomValue
         customValueDescription="days"
-        onChange={({ value }) => choose(value)}
+        onChange={({ value }) => select(value)}
       />
     </Field>
   );
 }
 
-function inWords(days: number, isSigned: boolean): string {
+function formatDays(days: number, isSigned: boolean): string {
   if (days === 0) {
     return 'None';
   }
-  const count = Math.abs(days);
-  const length = `${count} day${count === 1 ? '' : 's'}`;
-  return isSigned ? `${length} ${days > 0 ? 'later' : 'earlier'}` : length;
+  const length = formatCount(Math.abs(days), 'day');
+  if (!isSigned) {
+    return length;
+  }
+  return `${length} ${days > 0 ? 'later' : 'earlier'}`;
 }

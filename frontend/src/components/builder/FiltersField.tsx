@@ -1,7 +1,7 @@
 import { Button, Field, Stack } from '@grafana/ui';
 import React from 'react';
 
-import { listColumnOptions, findTable } from '../../metrics';
+import { findTable, listColumnOptions } from '../../metrics';
 import type { Filter, Metric, Schema } from '../../types';
 import { selectors } from '../selectors';
 import { FilterRow } from './FilterRow';
@@ -14,12 +14,12 @@ interface Props {
   onChange: (filters: Filter[]) => void;
 }
 
-/** Conditions that all hold for the rows that count. */
+/** The conditions that a query's rows must all meet. */
 export function FiltersField({ filters, metrics, schema, getValues, onChange }: Props) {
   const columns = schema ? listColumnOptions(schema, metrics) : [];
   const [first] = columns;
 
-  const valuesOf = async (column: string) => {
+  const loadValues = async (column: string) => {
     const table = schema && findTable(schema, metrics, column);
     return table ? getValues(table, column) : [];
   };
@@ -27,14 +27,16 @@ export function FiltersField({ filters, metrics, schema, getValues, onChange }: 
   return (
     <Field label="Filters" noMargin>
       <Stack direction="column" gap={0.5} alignItems="flex-start">
-        {filters.map((filter, at) => (
+        {filters.map((filter, index) => (
           <FilterRow
-            key={at}
+            key={index}
             filter={filter}
             columns={columns}
-            getValues={valuesOf}
-            onChange={(changed) => onChange(filters.map((one) => (one === filter ? changed : one)))}
-            onRemove={() => onChange(filters.filter((one) => one !== filter))}
+            getValues={loadValues}
+            onChange={(changed) =>
+              onChange(filters.map((each) => (each === filter ? changed : each)))
+            }
+            onRemove={() => onChange(filters.filter((each) => each !== filter))}
           />
         ))}
         <Button
@@ -43,10 +45,10 @@ export function FiltersField({ filters, metrics, schema, getValues, onChange }: 
           variant="secondary"
           icon="plus"
           disabled={!first}
-          tooltip={first ? undefined : 'Choose a metric first'}
+          tooltip={first ? undefined : 'Select a metric first'}
           onClick={() => onChange([...filters, { column: first.value, operator: 'is not null' }])}
         >
-          Add
+          Add filter
         </Button>
       </Stack>
     </Field>
