@@ -84,7 +84,7 @@ func overview() *page {
 			title:       "Days",
 			description: "Scores, stress and resilience of each day, for the last year of this range at most.",
 			empty:       "No data in this range",
-			queries:     []query{series("overview/days")},
+			queries:     []query{table("overview/days")},
 			kind:        cells().Thresholds(just(bands)).ColorScheme(byThresholds()),
 			fields: []field{
 				named("Stress").mapped(stressDays),

@@ -27,7 +27,7 @@ func stress() *page {
 			title:       "Resilience",
 			description: "Oura's level of resilience, from limited to exceptional.",
 			empty:       "Oura has no resilience in this range: it needs two weeks of data",
-			queries:     []query{series("stress/resilience")},
+			queries:     []query{table("stress/resilience")},
 			kind:        states().ShowValue(common.VisibilityModeAuto),
 			fields:      []field{named("Resilience").mapped(resilience)},
 		}).
@@ -55,7 +55,7 @@ func stress() *page {
 			title:       "Days",
 			description: "Oura's summary of each day, for the last year of this range at most.",
 			empty:       noStress,
-			queries:     []query{series("stress/summary")},
+			queries:     []query{table("stress/summary")},
 			kind:        cells().Legend(legend()),
 			fields:      []field{named("Stress").mapped(stressDays)},
 		}).

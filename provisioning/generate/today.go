@@ -73,7 +73,7 @@ func today() *page {
 			title:       "Sleep stages",
 			description: "Stages of the main sleep, every five minutes.",
 			empty:       noNight,
-			queries:     []query{series("night/stages")},
+			queries:     []query{table("night/stages")},
 			kind:        states().Legend(legend()),
 			fields:      []field{named("Stage").mapped(stages)},
 		}).
