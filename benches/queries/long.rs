@@ -1,4 +1,4 @@
-//! Long rows to a wide series: 200,000 times, five series told apart by a label.
+//! Conversion of long rows to a wide series: 200,000 times, five series with a label each.
 
 use std::sync::Arc;
 

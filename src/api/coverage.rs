@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::datasource::DataSource;
 use crate::frames::{Objects, objects_json};
 use crate::query::SqlQuery;
-use crate::query::nearest::nearest_whole;
+use crate::query::suggest::similar_names;
 use crate::time::Day;
 
 const COVERAGE: &str = "SELECT collection, day, documents, state, reason, fetched_at FROM coverage
@@ -56,7 +56,7 @@ pub(super) async fn coverage(
 
 fn unknown(name: &str, catalog: &Catalog) -> ApiError {
     let nearest =
-        nearest_whole(name, catalog.collections.iter().map(|collection| &collection.name));
+        similar_names(name, catalog.collections.iter().map(|collection| &collection.name));
     let hint = match nearest.is_empty() {
         true => "GET status lists the names.".to_owned(),
         false => format!("Did you mean {}?", nearest.join(" or ")),

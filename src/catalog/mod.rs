@@ -109,6 +109,30 @@ pub enum Storage {
     Rows,
 }
 
+/// The days on which a collection gets documents. They decide whether a day without any is a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// Every day on which the ring is worn.
+    WhileWorn,
+    /// Every day, also while the ring is on its charger.
+    Always,
+    /// On some days only, such as days with a workout or a tag.
+    Occasionally,
+}
+
+impl Recorded {
+    /// Returns the rule for the collection `name` from the overlay. Unknown collections with the
+    /// prefix `daily_` count as recorded while worn.
+    pub fn of(name: &str) -> Recorded {
+        overlay::recorded(name)
+    }
+
+    /// Whether the ring records documents every day, so that a day without documents is a gap.
+    pub fn is_daily(self) -> bool {
+        self != Recorded::Occasionally
+    }
+}
+
 /// The identity of a document within its collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

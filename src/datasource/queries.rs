@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::notice::Notices;
 use crate::blocking::blocking;
 use crate::query::annotations::AnnotationsQuery;
-use crate::query::metrics::MetricsQuery;
+use crate::query::metrics::{CoveringQuery, MetricsQuery};
 use crate::query::{
     Engine, Format, QueryContext, QueryCounters, QueryCounts, QueryError, QueryResult, SqlQuery,
 };
@@ -54,7 +54,8 @@ impl Queries {
         let mut plan = metrics.plan(&self.store.catalog(), context, zone)?;
         let mut result = self.run(&plan.query, context).await?;
         if result.batch.truncation.is_some()
-            && let Some((covering, notice)) = metrics.covering(context, result.batch.rows)
+            && let Some(CoveringQuery { query: covering, notice }) =
+                metrics.covering(context, result.batch.rows)
         {
             plan = covering.plan(&self.store.catalog(), context, zone)?;
             result = self.run(&plan.query, context).await?;

@@ -7,7 +7,8 @@ use super::gaps::{SUMMARY_DAYS, summarize};
 use super::login::{ConnectionState, Login};
 use super::specification::Specification;
 use super::sync_control::{SyncControl, SyncStatus};
-use crate::store::{CollectionRow, CollectionState, Gap, GapReason, requires_wear};
+use crate::catalog::Recorded;
+use crate::store::{CollectionRow, CollectionState, Gap, GapReason};
 use crate::time::{Day, Instant, as_rfc3339_or_null};
 
 /// The response of `GET status`.
@@ -66,9 +67,13 @@ pub(super) fn read_status(
     let store = sync.store();
     // Data of the present day may still arrive.
     let yesterday = now.day(store.zone()).plus(-1);
-    let gaps = store.gaps(yesterday.plus(1 - SUMMARY_DAYS), yesterday)?;
-    let collections: Vec<CollectionStatus> =
-        store.collections()?.into_iter().map(|row| collection_status(row, &gaps)).collect();
+    let gaps = store.inspector().gaps(yesterday.plus(1 - SUMMARY_DAYS), yesterday)?;
+    let collections: Vec<CollectionStatus> = store
+        .inspector()
+        .collections()?
+        .into_iter()
+        .map(|row| collection_status(row, &gaps))
+        .collect();
     let last_sync = collections.iter().filter_map(|collection| collection.last_sync).max();
     Ok(Status {
         state,
@@ -83,7 +88,7 @@ pub(super) fn read_status(
 
 fn collection_status(row: CollectionRow, all_gaps: &[Gap]) -> CollectionStatus {
     // A day without a workout or a tag is not a gap.
-    let counts_empty_days = requires_wear(&row.name);
+    let counts_empty_days = Recorded::of(&row.name).is_daily();
     let gaps: Vec<&Gap> = all_gaps
         .iter()
         .filter(|gap| gap.collection == row.name)

@@ -144,7 +144,7 @@ impl SyncControl {
         if windows.is_empty() {
             return Err(DataSourceError::BeforeAnyRing);
         }
-        self.store.enqueue(&windows, now)?;
+        self.store.writer().enqueue(&windows, now)?;
         Ok(sync.request(Trigger::Backfill))
     }
 
@@ -193,7 +193,7 @@ impl SyncControl {
         let sync = self.running.lock().clone();
         let progress = self.progress().borrow().clone();
         let running = sync.as_ref().is_some_and(|sync| sync.is_running());
-        let last_run = self.store.last_run()?;
+        let last_run = self.store.inspector().last_run()?;
         // A run without a row waits for the store, or failed to begin.
         let has_no_row = progress.run > last_run.as_ref().map_or(0, |run| run.run);
         let last_run = last_run.filter(|_| !(running && has_no_row));
@@ -235,7 +235,7 @@ impl SyncControl {
     /// Replaces the catalogue. Queries use the old tables until the new ones are complete.
     pub(super) async fn set_catalog(&self, catalog: Arc<Catalog>) -> Result<(), DataSourceError> {
         let store = self.store.clone();
-        match blocking(move || store.set_catalog(catalog)).await {
+        match blocking(move || store.writer().set_catalog(catalog)).await {
             // The next process that opens the store uses the new catalogue.
             Ok(()) | Err(StoreError::RebuildsStopped) => Ok(()),
             Err(error) => Err(error.into()),
@@ -251,7 +251,7 @@ impl SyncControl {
         let key = self.key.clone();
         tokio::task::spawn_blocking(move || {
             tracing::info!(datasource = %key, "rebuilding tables");
-            match store.rebuild() {
+            match store.writer().rebuild() {
                 Ok(()) | Err(StoreError::RebuildsStopped) => {}
                 Err(error) => {
                     tracing::error!(datasource = %key, %error, "could not rebuild tables")
@@ -272,13 +272,13 @@ impl SyncControl {
 
     /// Stops rebuilds of tables. The next process that opens the store repeats them.
     pub(super) fn stop_rebuilds(&self) {
-        self.store.stop_rebuilds();
+        self.store.writer().stop_rebuilds();
     }
 
     /// Waits for the present write, so that it cannot block the next process that opens the store.
     pub(super) async fn wait_for_writer(&self) {
         let store = self.store.clone();
-        blocking(move || store.wait_for_writer()).await;
+        blocking(move || store.writer().wait()).await;
     }
 
     /// Writes a consistent copy of the database to `to`, which must not exist.
@@ -290,7 +290,7 @@ impl SyncControl {
     /// Deletes all health data.
     pub(super) async fn delete_all(&self) -> Result<(), DataSourceError> {
         let store = self.store.clone();
-        Ok(blocking(move || store.delete_all()).await?)
+        Ok(blocking(move || store.writer().delete_all()).await?)
     }
 }
 

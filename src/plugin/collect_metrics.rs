@@ -6,7 +6,7 @@ use grafana_plugin_sdk::pluginv2::collect_metrics_response::Payload;
 use super::exposition::{Exposition, Family, Kind, Label};
 use super::opening::Opening;
 use crate::datasource::{DataSource, Measures};
-use crate::query::LATENCIES;
+use crate::query::LATENCY_BUCKETS;
 
 pub async fn answer(opening: &Opening) -> CollectMetricsResponse {
     let datasources = match opening.now() {
@@ -147,7 +147,13 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
         "How long queries took, waiting included.",
         |family, source, measures| {
             let queries = &measures.queries;
-            family.histogram(source, &LATENCIES, &queries.within, queries.total(), queries.seconds);
+            family.histogram(
+                source,
+                &LATENCY_BUCKETS,
+                &queries.within,
+                queries.total(),
+                queries.seconds,
+            );
         },
     ),
     (

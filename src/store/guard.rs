@@ -75,10 +75,10 @@ pub const SQLITE_FUNCTIONS: [&str; 92] = [
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The table or view with this name is not published.
-    #[error("queries cannot read table {0}")]
+    #[error("Queries cannot read table {0}")]
     Table(String),
     /// The function with this name is not listed.
-    #[error("queries cannot call function {0}()")]
+    #[error("Queries cannot call function {0}()")]
     Function(String),
     /// The statement does more than read. The text is its SQL verb.
     #[error("{0} is not allowed: queries can only read")]

@@ -127,7 +127,7 @@ pub enum ReadError {
         known: Vec<String>,
     },
     /// The number of values differs from the number of parameters.
-    #[error("the statement has {expected} parameters, but {given} values were given")]
+    #[error("The statement has {expected} parameters, but {given} values were given")]
     ParameterCount {
         /// Number of parameters in the statement.
         expected: usize,
@@ -135,7 +135,7 @@ pub enum ReadError {
         given: usize,
     },
     /// The value of this parameter, counted from 1, is a list or an object.
-    #[error("parameter {0} is a list or an object: use a string, number, boolean or null")]
+    #[error("Parameter {0} is a list or an object: use a string, number, boolean or null")]
     Parameter(usize),
     /// The deadline passed.
     #[error("the time limit was reached")]

@@ -26,7 +26,7 @@ use tower::ServiceExt;
 const CLIENT_SECRET: &str = "planted-client-secret-7f3a91";
 const ENCRYPTION_KEY: &str = "planted-encryption-key-c40d2e";
 const NEW_KEY: &str = "planted-new-encryption-key-5b7710";
-/// Wrong entries, which are secrets of their users all the same.
+/// Wrong entries of users, which are secrets too.
 const WRONG_SECRET: &str = "planted-wrong-client-secret-91d0c4";
 const WRONG_KEY: &str = "planted-wrong-encryption-key-08aa3d";
 const WRONG_CODE: &str = "planted-wrong-code-d2c9f1a6";

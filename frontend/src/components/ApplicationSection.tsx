@@ -22,19 +22,20 @@ export function ApplicationSection({ uid, settings }: Props) {
       title="Oura application"
       description={
         <>
-          Register an application at{' '}
+          Grafana reads your data through an application of your own. Register one at{' '}
           <TextLink href={PORTAL} external>
             developer.ouraring.com
           </TextLink>{' '}
-          with the redirect URI below. Then enter its client ID and client secret.
+          with the redirect URI below. Then enter its client ID and client secret, and select
+          Connect.
         </>
       }
     >
       {!returnsHere && (
         <Alert severity="info" title="Oura can’t redirect to this address of Grafana">
           Oura accepts only https addresses and http://localhost. Register the redirect URI below
-          anyway: after you log in, you copy an address from your browser and paste it here. If you
-          open Grafana over https, Oura redirects back by itself.
+          anyway. After the login, copy the address from your browser and paste it here. If you open
+          Grafana over https, the login returns here automatically.
         </Alert>
       )}
       <Field label="Redirect URI" htmlFor={selectors.config.redirectUri} noMargin>

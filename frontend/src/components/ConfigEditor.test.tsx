@@ -396,7 +396,7 @@ describe('a connected data source', () => {
 
     expect(await screen.findByRole('progressbar')).toHaveAttribute('aria-valuenow', '42');
     expect(
-      screen.getByText('Syncing: 42 %, 1,234 documents so far, about 4 minutes left')
+      screen.getByText('Syncing: 42%, 1,234 documents so far, about 4 minutes left')
     ).toBeInTheDocument();
     const table = within(screen.getByTestId(config.collections));
     expect(table.getByText('2023-01-01 – 2025-12-31')).toBeInTheDocument();
@@ -432,7 +432,7 @@ describe('a connected data source', () => {
     backend({ 'GET /status': { ...SYNCING, specificationCheckedAt: new Date().toISOString() } });
     render(<Page />);
 
-    expect(await screen.findByText('Oura API 1.43, checked today')).toBeInTheDocument();
+    expect(await screen.findByText('Oura API version 1.43, checked today')).toBeInTheDocument();
   });
 
   it('shows the last sync and its failure', async () => {

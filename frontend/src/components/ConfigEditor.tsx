@@ -27,7 +27,7 @@ export function ConfigEditor(props: Props) {
     <Stack direction="column" gap={4}>
       <Field
         label="Demo data"
-        description="Use the data of a synthetic person. No login, no requests to Oura."
+        description="Use generated data instead of an Oura account. No requests are sent to Oura."
         noMargin
       >
         <Switch

@@ -39,8 +39,8 @@ export function PasteRedirectUrl({ authorizeUrl, disabled, onSubmit }: Props) {
         </div>
       )}
       <Text color="secondary">
-        After you allow access at Oura, your browser stops at a page that it can’t load. Copy the
-        address of that page and paste it here.
+        After you allow access at Oura, your browser opens an address that it can’t load. Copy that
+        address and paste it here.
       </Text>
       <RedirectUrlField disabled={disabled} onSubmit={onSubmit} />
     </Stack>

@@ -37,7 +37,7 @@ export function SqlQueryEditor({
   lead,
   withFormat = false,
 }: Props) {
-  const [reference, setReference] = useState(false);
+  const [isReferenceOpen, setReferenceOpen] = useState(false);
   const { rawSql, params, format, downsample } = { ...DEFAULT_SQL, ...query };
 
   const change = (part: Partial<OuraQuery>) =>
@@ -92,15 +92,15 @@ export function SqlQueryEditor({
           fill="text"
           icon="book"
           disabled={!schema}
-          aria-expanded={reference}
+          aria-expanded={isReferenceOpen}
           data-testid={selectors.query.reference}
-          onClick={() => setReference(!reference)}
+          onClick={() => setReferenceOpen(!isReferenceOpen)}
         >
           Tables, macros and functions
         </Button>
       </Stack>
       <SqlEditor sql={rawSql} schema={schema} onRun={run} />
-      {reference && schema && <SchemaReference schema={schema} />}
+      {isReferenceOpen && schema && <SchemaReference schema={schema} />}
     </Stack>
   );
 }

@@ -3,8 +3,8 @@ import { dateTimeFormatTimeAgo, type GrafanaTheme2 } from '@grafana/data';
 import { Alert, Stack, Text, useStyles2 } from '@grafana/ui';
 import React from 'react';
 
+import { capitalize, formatDayOrAge, formatTimeLeft } from '../format';
 import type { Status, SyncStatus } from '../types';
-import { capitalize, formatTimeLeft, formatDayOrAge } from '../format';
 import { selectors } from './selectors';
 
 /** The sync's progress or last result, its schedule, and the version of Oura's API. */
@@ -15,7 +15,7 @@ export function SyncProgress({ status }: { status: Status }) {
   const facts = [
     !running && lastSync && `Last sync ${dateTimeFormatTimeAgo(lastSync)}`,
     !running && nextSync && state === 'connected' && `next sync ${dateTimeFormatTimeAgo(nextSync)}`,
-    specification && [`Oura API ${specification}`, checked].filter(Boolean).join(', '),
+    specification && [`Oura API version ${specification}`, checked].filter(Boolean).join(', '),
   ];
 
   return (
@@ -35,7 +35,7 @@ function Progress({ sync: { percent, documents, secondsLeft } }: { sync: SyncSta
   const styles = useStyles2(getStyles);
   const rounded = Math.round(percent);
   const facts = [
-    `Syncing: ${rounded} %`,
+    `Syncing: ${rounded}%`,
     `${documents.toLocaleString()} documents so far`,
     secondsLeft !== null && formatTimeLeft(secondsLeft),
   ];

@@ -3,6 +3,7 @@
 //! The scopes are those that Oura enforces for live accounts. Oura's documents do not mention some
 //! of them (`stress`, `ring_configuration`).
 
+use super::super::Recorded::{self, Always, Occasionally, WhileWorn};
 use super::super::{Kind, Storage, TimeRule};
 use super::fields::{
     ACTIVITY, BATTERY, CARDIOVASCULAR, COMMON, ENHANCED_TAG, HEART_RATE, INTERBEAT, PERSONAL,
@@ -34,6 +35,7 @@ pub(super) const ANY: TimeRule = TimeRule {
 const fn documents(
     name: &'static str,
     scope: Option<&'static str>,
+    recorded: Recorded,
     time: TimeRule,
     description: &'static str,
     fields: &'static [(&'static str, &'static [Field])],
@@ -41,6 +43,7 @@ const fn documents(
     Facts {
         name,
         scope,
+        recorded,
         storage: Storage::Documents,
         key: &[],
         time,
@@ -53,18 +56,30 @@ const fn documents(
 const fn rows(
     name: &'static str,
     scope: Option<&'static str>,
+    recorded: Recorded,
     key: &'static [&'static str],
     description: &'static str,
     fields: &'static [(&'static str, &'static [Field])],
 ) -> Facts {
     let live_only = &[("producer_timestamp", Kind::Instant)];
-    Facts { name, scope, storage: Storage::Rows, key, time: POINT, description, fields, live_only }
+    Facts {
+        name,
+        scope,
+        recorded,
+        storage: Storage::Rows,
+        key,
+        time: POINT,
+        description,
+        fields,
+        live_only,
+    }
 }
 
 pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_activity",
         Some("daily"),
+        WhileWorn,
         DAILY,
         "Daily activity, from 4:00 to 4:00",
         &[("", ACTIVITY), ("", COMMON)],
@@ -72,6 +87,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_cardiovascular_age",
         Some("heart_health"),
+        WhileWorn,
         DAILY,
         "Daily vascular age, estimated from the pulse wave",
         &[("", CARDIOVASCULAR), ("", COMMON)],
@@ -79,6 +95,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_readiness",
         Some("daily"),
+        WhileWorn,
         DAILY,
         "Daily readiness",
         &[("", READINESS), ("", COMMON)],
@@ -86,6 +103,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_resilience",
         Some("stress"),
+        WhileWorn,
         DAILY,
         "Daily resilience: long-term ability to cope with stress",
         &[("", RESILIENCE), ("", COMMON)],
@@ -93,6 +111,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_sleep",
         Some("daily"),
+        WhileWorn,
         DAILY,
         "Daily sleep score. The sleep periods themselves are in sleep",
         &[("", SCORED_SLEEP), ("", COMMON)],
@@ -100,6 +119,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_spo2",
         Some("spo2"),
+        WhileWorn,
         DAILY,
         "Daily blood oxygen, measured during the night",
         &[("", SPO2), ("", COMMON)],
@@ -107,6 +127,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_stress",
         Some("daily"),
+        WhileWorn,
         DAILY,
         "Daily time with high stress and with high recovery",
         &[("", STRESS), ("", COMMON)],
@@ -114,6 +135,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "enhanced_tag",
         Some("tag"),
+        Occasionally,
         PERIOD,
         "Tags that the person entered, with their times",
         &[("", ENHANCED_TAG), ("", COMMON)],
@@ -121,6 +143,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     rows(
         "heartrate",
         Some("heartrate"),
+        WhileWorn,
         &["timestamp", "source"],
         "Heart rate, one row per measurement",
         &[("", HEART_RATE), ("", COMMON)],
@@ -128,6 +151,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     rows(
         "interbeat_interval",
         None,
+        Occasionally,
         &["timestamp", "ibi"],
         "Time between heartbeats. Only in API version 1.29",
         &[("", INTERBEAT), ("", COMMON)],
@@ -135,6 +159,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "personal_info",
         Some("personal"),
+        Occasionally,
         ANY,
         "Age, sex, height and weight of the person",
         &[("", PERSONAL), ("", COMMON)],
@@ -142,6 +167,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "rest_mode_period",
         Some("daily"),
+        Occasionally,
         PERIOD,
         "Rest mode periods",
         &[("", REST_MODE), ("", COMMON)],
@@ -149,6 +175,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     rows(
         "ring_battery_level",
         Some("ring_configuration"),
+        Always,
         &["timestamp"],
         "Battery charge of the ring",
         &[("", BATTERY), ("", COMMON)],
@@ -156,6 +183,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "ring_configuration",
         Some("ring_configuration"),
+        Occasionally,
         PERIOD,
         "All rings of the person. The one with the latest setup is in use",
         &[("", RING), ("", COMMON)],
@@ -163,6 +191,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "session",
         Some("session"),
+        Occasionally,
         PERIOD,
         "Sessions: breathing, meditation, rest and others",
         &[("", SESSION), ("", COMMON)],
@@ -170,6 +199,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "sleep",
         Some("daily"),
+        WhileWorn,
         PERIOD,
         "Sleep periods, including naps and rejected periods. The longest long_sleep of a day is its night",
         &[("", SLEEP), ("readiness_", READINESS), ("", COMMON)],
@@ -177,6 +207,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "sleep_time",
         Some("daily"),
+        Occasionally,
         DAILY,
         "Daily recommended bedtime",
         &[("", SLEEP_TIME), ("", COMMON)],
@@ -184,6 +215,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "tag",
         Some("tag"),
+        Occasionally,
         POINT,
         "Tags of the old format, replaced by enhanced_tag",
         &[("", TAG), ("", COMMON)],
@@ -191,6 +223,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "vO2_max",
         Some("heart_health"),
+        Occasionally,
         DAILY,
         "Cardio capacity (VO2 max)",
         &[("", VO2_MAX), ("", COMMON)],
@@ -198,6 +231,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "workout",
         Some("workout"),
+        Occasionally,
         PERIOD,
         "Workouts, entered or detected automatically",
         &[("", WORKOUT), ("", COMMON)],

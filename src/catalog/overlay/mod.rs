@@ -7,7 +7,7 @@
 mod collections;
 mod fields;
 
-use super::{Kind, Storage, Style, TimeRule, Unit};
+use super::{Kind, Recorded, Storage, Style, TimeRule, Unit};
 
 /// The tables and views that every store has. They are reserved: a collection with such a name gets
 /// another table name.
@@ -24,6 +24,7 @@ pub(crate) const STORE_TABLES: &[&str] = &[
 pub(super) struct Facts {
     name: &'static str,
     pub scope: Option<&'static str>,
+    pub recorded: Recorded,
     pub storage: Storage,
     /// Fields that together identify a row; empty for documents.
     pub key: &'static [&'static str],
@@ -70,6 +71,7 @@ impl Facts {
         Facts {
             name: "",
             scope: None,
+            recorded: recorded(name),
             storage: if rows { Storage::Rows } else { Storage::Documents },
             key: if rows { &["timestamp"] } else { &[] },
             time: if name.starts_with("daily_") { collections::DAILY } else { collections::ANY },
@@ -92,6 +94,16 @@ impl Facts {
 /// Returns the facts of the collection with this name in its path.
 pub(super) fn facts(name: &str) -> Option<Facts> {
     collections::COLLECTIONS.iter().find(|facts| facts.name == name).copied()
+}
+
+/// Returns the days on which the collection `name` gets documents. Removed collections keep their
+/// rule.
+pub(super) fn recorded(name: &str) -> Recorded {
+    match facts(name) {
+        Some(facts) => facts.recorded,
+        None if name.starts_with("daily_") => Recorded::WhileWorn,
+        None => Recorded::Occasionally,
+    }
 }
 
 /// Returns the meanings of the digits in the text field `field`.

@@ -198,10 +198,10 @@ fn parameters_are_bound_in_order_and_counted() {
     let error = |params: &[serde_json::Value]| {
         file.read_within("SELECT ?1", params, &limits()).unwrap_err().to_string()
     };
-    assert_eq!(error(&[]), "the statement has 1 parameters, but 0 values were given");
+    assert_eq!(error(&[]), "The statement has 1 parameters, but 0 values were given");
     assert_eq!(
         error(&[json!([1])]),
-        "parameter 1 is a list or an object: use a string, number, boolean or null"
+        "Parameter 1 is a list or an object: use a string, number, boolean or null"
     );
 }
 
@@ -220,35 +220,35 @@ fn forbidden_statements_are_refused_by_name() {
         ("PRAGMA table_list", "PRAGMA is not allowed: queries can only read"),
         ("BEGIN", "a transaction is not allowed: queries can only read"),
         ("VACUUM INTO '/tmp/copy.db'", "the statement returns no rows"),
-        ("SELECT zeroblob(1000000)", "queries cannot call function zeroblob()"),
-        ("SELECT load_extension('x')", "queries cannot call function load_extension()"),
-        ("SELECT fts3_tokenizer('simple')", "queries cannot call function fts3_tokenizer()"),
+        ("SELECT zeroblob(1000000)", "Queries cannot call function zeroblob()"),
+        ("SELECT load_extension('x')", "Queries cannot call function load_extension()"),
+        ("SELECT fts3_tokenizer('simple')", "Queries cannot call function fts3_tokenizer()"),
         (
             "SELECT sqlite_compileoption_get(1)",
-            "queries cannot call function sqlite_compileoption_get()",
+            "Queries cannot call function sqlite_compileoption_get()",
         ),
         ("SELECT readfile('/etc/passwd')", "no such function: readfile"),
         ("SELECT writefile('/tmp/x', 'y')", "no such function: writefile"),
-        ("SELECT * FROM sqlite_schema", "queries cannot read table sqlite_master"),
-        ("SELECT count(*) FROM sqlite_schema", "queries cannot read table sqlite_schema"),
-        ("SELECT * FROM pragma_table_info('sleep')", "queries cannot read table pragma_table_info"),
+        ("SELECT * FROM sqlite_schema", "Queries cannot read table sqlite_master"),
+        ("SELECT count(*) FROM sqlite_schema", "Queries cannot read table sqlite_schema"),
+        ("SELECT * FROM pragma_table_info('sleep')", "Queries cannot read table pragma_table_info"),
         (
             "SELECT count(*) FROM pragma_database_list",
-            "queries cannot read table pragma_database_list",
+            "Queries cannot read table pragma_database_list",
         ),
-        ("SELECT * FROM dbstat", "queries cannot read table dbstat"),
-        ("SELECT * FROM meta", "queries cannot read table meta"),
-        ("SELECT count(*) FROM \"Meta\"", "queries cannot read table meta"),
-        ("SELECT 1 WHERE EXISTS (SELECT 1 FROM main.meta)", "queries cannot read table meta"),
+        ("SELECT * FROM dbstat", "Queries cannot read table dbstat"),
+        ("SELECT * FROM meta", "Queries cannot read table meta"),
+        ("SELECT count(*) FROM \"Meta\"", "Queries cannot read table meta"),
+        ("SELECT 1 WHERE EXISTS (SELECT 1 FROM main.meta)", "Queries cannot read table meta"),
         (
             "WITH samples AS (SELECT * FROM meta) SELECT * FROM samples",
-            "queries cannot read table meta",
+            "Queries cannot read table meta",
         ),
-        ("SELECT value FROM samples WHERE value IN meta", "queries cannot read table meta"),
+        ("SELECT value FROM samples WHERE value IN meta", "Queries cannot read table meta"),
         // SQLite reads such parentheses, with any content, as part of a parameter's name.
-        ("SELECT $a(--), * FROM meta", "queries cannot read table meta"),
-        ("SELECT @a('), * FROM meta WHERE ''<@b(')", "queries cannot read table meta"),
-        ("SELECT 1 FROM \u{feff}meta", "queries cannot read table meta"),
+        ("SELECT $a(--), * FROM meta", "Queries cannot read table meta"),
+        ("SELECT @a('), * FROM meta WHERE ''<@b(')", "Queries cannot read table meta"),
+        ("SELECT 1 FROM \u{feff}meta", "Queries cannot read table meta"),
         ("SELECT 1; SELECT 2", "more than one statement"),
         ("-- nothing", "no statement found"),
         ("SELECT average_hvr FROM sleep", "no such column: average_hvr"),

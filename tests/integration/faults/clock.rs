@@ -1,5 +1,5 @@
-//! A clock that is wrong, or that moves to another time zone: no day is lost, none is fetched from
-//! a wrong reckoning, and the schedule continues.
+//! A clock that is wrong, or that moves to another time zone. The store stays complete, and the
+//! schedule continues.
 
 use ringside::datasource::{DataSourceKey, DataSources, Environment, Settings};
 use ringside::simulator::Config;

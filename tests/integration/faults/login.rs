@@ -342,7 +342,7 @@ async fn login_of_another_person_is_rejected() {
         &error_text(&answer),
         &["belongs to another Oura account", "second data source", "delete"],
     );
-    assert_eq!(datasource.status().unwrap().sync.documents, held, "nothing was fetched");
+    assert_eq!(datasource.status().unwrap().sync.documents, held, "the sync fetched no document");
     assert_eq!(somebody.requests().count("/oauth/revoke"), 1, "the rejected login is revoked");
 
     // Without the former history, any person may log in.

@@ -100,18 +100,18 @@ async fn outage_during_a_load_keeps_the_fetched_documents() {
 #[tokio::test]
 async fn one_failing_day_hides_no_other_day() {
     // The range ends of these collections are exclusive, inclusive and exclusive.
-    for (collection, timezone) in [
+    for (collection, zone) in [
         ("daily_activity", "UTC"),
         ("daily_stress", "Europe/Vienna"),
         ("sleep", "America/New_York"),
     ] {
-        assert_only_one_day_is_missing(collection, timezone).await;
+        assert_only_one_day_is_missing(collection, zone).await;
     }
 }
 
-async fn assert_only_one_day_is_missing(collection: &str, timezone: &str) {
+async fn assert_only_one_day_is_missing(collection: &str, zone: &str) {
     let world = World::new(person(), brisk()).await;
-    let settings = Settings { timezone: timezone.to_owned(), ..settings() };
+    let settings = Settings { timezone: zone.to_owned(), ..settings() };
     let datasource =
         world.datasources.datasource(&DataSourceKey::single(), &settings, &secret()).await.unwrap();
     let world = World { datasource, ..world };
@@ -139,7 +139,7 @@ async fn assert_only_one_day_is_missing(collection: &str, timezone: &str) {
     assert_eq!(
         world.select(&lacking),
         [[json!(bad_day.to_string()), json!("failed")]],
-        "{collection} {timezone}"
+        "{collection} {zone}"
     );
     let failed = format!(
         "SELECT DISTINCT day FROM coverage WHERE collection = '{collection}' AND reason = 'failed'"

@@ -55,7 +55,7 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
         width={16}
         options={OPERATORS}
         value={operator}
-        onChange={(chosen) => onChange(withOperator(filter, chosen.value))}
+        onChange={(chosen) => onChange(setOperator(filter, chosen.value))}
       />
       {operandCount(operator) === 'one' && (
         <Combobox
@@ -96,7 +96,7 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
 }
 
 /** Changes a filter's operator. Keeps the values that the new operator compares with. */
-function withOperator({ column, value, values }: Filter, operator: FilterOperator): Filter {
+function setOperator({ column, value, values }: Filter, operator: FilterOperator): Filter {
   const previous = values ?? (value === undefined ? [] : [value]);
   switch (operandCount(operator)) {
     case 'none':

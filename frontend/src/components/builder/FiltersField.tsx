@@ -1,7 +1,7 @@
 import { Button, Field, Stack } from '@grafana/ui';
 import React from 'react';
 
-import { listColumnOptions, findTable } from '../../metrics';
+import { findTable, listColumnOptions } from '../../metrics';
 import type { Filter, Metric, Schema } from '../../types';
 import { selectors } from '../selectors';
 import { FilterRow } from './FilterRow';
@@ -19,7 +19,7 @@ export function FiltersField({ filters, metrics, schema, getValues, onChange }: 
   const columns = schema ? listColumnOptions(schema, metrics) : [];
   const [first] = columns;
 
-  const valuesOf = async (column: string) => {
+  const loadValues = async (column: string) => {
     const table = schema && findTable(schema, metrics, column);
     return table ? getValues(table, column) : [];
   };
@@ -27,14 +27,16 @@ export function FiltersField({ filters, metrics, schema, getValues, onChange }: 
   return (
     <Field label="Filters" noMargin>
       <Stack direction="column" gap={0.5} alignItems="flex-start">
-        {filters.map((filter, at) => (
+        {filters.map((filter, index) => (
           <FilterRow
-            key={at}
+            key={index}
             filter={filter}
             columns={columns}
-            getValues={valuesOf}
-            onChange={(changed) => onChange(filters.map((one) => (one === filter ? changed : one)))}
-            onRemove={() => onChange(filters.filter((one) => one !== filter))}
+            getValues={loadValues}
+            onChange={(changed) =>
+              onChange(filters.map((each) => (each === filter ? changed : each)))
+            }
+            onRemove={() => onChange(filters.filter((each) => each !== filter))}
           />
         ))}
         <Button

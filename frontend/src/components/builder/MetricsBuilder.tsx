@@ -2,7 +2,7 @@ import { Combobox, type ComboboxOption, Field, MultiCombobox, Stack } from '@gra
 import React, { useMemo } from 'react';
 
 import { listVariableNames } from '../../interpolation';
-import { selectMetrics, listMetricOptions, metricName } from '../../metrics';
+import { listMetricOptions, metricName, selectMetrics } from '../../metrics';
 import type { Aggregate, MetricsPart, Schema } from '../../types';
 import { DownsampleSelect } from '../DownsampleSelect';
 import { selectors } from '../selectors';
@@ -21,7 +21,7 @@ const AGGREGATES: Array<ComboboxOption<Aggregate>> = [
   { value: 'p90', label: '90th percentile' },
 ];
 
-const STEPS: ComboboxOption[] = [
+const INTERVALS: ComboboxOption[] = [
   {
     value: 'auto',
     label: 'Auto',
@@ -46,7 +46,7 @@ interface Props {
 
 /** A metrics query: metrics, aggregation, moving windows and filters. */
 export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
-  const metrics = useMemo(
+  const options = useMemo(
     () => (schema ? [...listMetricOptions(schema), ...listVariableOptions()] : []),
     [schema]
   );
@@ -58,16 +58,12 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
           id={selectors.builder.metrics}
           data-testid={selectors.builder.metrics}
           placeholder="Search by name or description"
-          options={metrics}
+          options={options}
           value={query.metrics.map(metricName)}
-          onChange={(chosen) =>
-            onChange({
-              metrics: selectMetrics(
-                query.metrics,
-                chosen.map(({ value }) => value)
-              ),
-            })
-          }
+          onChange={(selected) => {
+            const names = selected.map(({ value }) => value);
+            onChange({ metrics: selectMetrics(query.metrics, names) });
+          }}
         />
       </Field>
       <Stack direction="row" gap={1} wrap="wrap">
@@ -87,7 +83,7 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
             id={selectors.builder.every}
             data-testid={selectors.builder.every}
             width={22}
-            options={STEPS}
+            options={INTERVALS}
             value={query.every}
             createCustomValue
             onChange={({ value }) => onChange({ every: value })}
