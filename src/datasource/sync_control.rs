@@ -21,6 +21,7 @@ use crate::time::{Clock, Instant, as_rfc3339_or_null};
 /// A request to fetch days again: `POST backfill`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Backfill {
     /// The number of days, at least 1.
     pub days: u32,
@@ -33,6 +34,7 @@ pub struct Backfill {
 /// The progress and outcome of syncs.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SyncStatus {
     /// Whether a run is requested or in progress.
     pub running: bool,
@@ -46,9 +48,11 @@ pub struct SyncStatus {
     pub seconds_left: Option<u64>,
     /// The last successful fetch of any collection.
     #[serde(serialize_with = "as_rfc3339_or_null")]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub last_sync: Option<Instant>,
     /// The next scheduled run.
     #[serde(serialize_with = "as_rfc3339_or_null")]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub next_sync: Option<Instant>,
     /// Why the last run failed.
     pub failure: Option<String>,

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum CollectionState {
     /// Its last window was stored, and no failed window waits.
     Ok,
@@ -81,6 +82,7 @@ pub enum WindowReason {
 /// How complete one day of one collection is: `coverage.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum DayState {
     /// Fetched, with documents, and settled.
     Complete,
@@ -95,6 +97,7 @@ pub enum DayState {
 /// Why a day of a collection has no documents: `coverage.reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum GapReason {
     /// No sync has fetched the day yet.
     NotFetched,
