@@ -1,20 +1,25 @@
 //go:build mage
 
-// What is done with this repository by a person or by CI: go tool mage -l. Every target sets up what it needs.
+// Builds, tests and lints everything: `go tool mage -l` lists the targets. Each target installs and
+// builds the things that it needs.
 package main
 
 import (
 	"archive/zip"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/magefile/mage/mg"
 	"github.com/magefile/mage/sh"
@@ -25,6 +30,8 @@ const (
 	program  = "gpx_oura"
 	dist     = "dist"
 	demoData = "demo-data"
+	// recordings are responses of a real account. They are never part of the repository.
+	recordings = "../shared/oura/recorded"
 )
 
 // Build makes the plugin folder dist/: frontend, plugin.json, dashboards and the release binary.
@@ -38,48 +45,88 @@ func Build() error {
 	return os.Chmod(binary, 0o755)
 }
 
-// Test runs the linters and every test: Rust, the plugin under Grafana's own host code, the frontend, and the folder it is bundled into.
-func Test() error {
-	mg.SerialDeps(Lint, testRust, testHost, testFrontend, testBundle)
-	return nil
+// Test runs the linters and all tests: Rust, the plugin under Grafana's host code, the frontend,
+// and the plugin folder.
+func Test() {
+	// Cargo waits for single crates and for tests, so the rest runs at the same time.
+	mg.Deps(testBinary, testRest)
 }
 
-// Lint checks the form of the Rust, Go and TypeScript code.
-func Lint() error {
-	mg.SerialDeps(lintGo, lintRust, lintFrontend)
-	return nil
+// Lint checks the style of the Rust, Go and TypeScript code.
+func Lint() {
+	mg.SerialDeps(formatRust, lintRust, lintGo, lintFrontend)
 }
 
-// Demo shows all of it at work with a synthetic person.
+// Prose checks the language of comments, texts and documents.
+func Prose() error {
+	components, err := copyComponents(filepath.Join("target", "prose"))
+	if err != nil {
+		return err
+	}
+	documents, err := filepath.Glob("*.md")
+	if err != nil {
+		return err
+	}
+	arguments := []string{"tool", "-modfile=.vale/go.mod", "vale", "--output=line"}
+	arguments = append(arguments, "docs", "src", "tests", "benches", "Magefile.go", "frontend/src")
+	return sh.RunV("go", append(append(arguments, documents...), components)...)
+}
+
+// Demo shows the whole product with a synthetic person.
 func Demo() error {
 	mg.Deps(release)
 	return sh.RunV(built("release"), "demo", "--data-dir", demoData)
 }
 
-// Soak proves at length what Test proves in short, with the release build and for the better part of an hour: kills, full disks, cut
-// networks, stops of a minute, storms of faults, and a simulated year of scheduled syncs.
-func Soak() error {
-	atLength := map[string]string{
-		"KILLS": "200", "FULL_DISKS": "60", "CUTS": "40", "STOPS": "3", "STOP_SECONDS": "61", "STORMS": "100", "SOAK_MINUTES": "20",
+// Bench measures queries in Rust, in Go, and through the plugin: see docs/performance.md.
+func Bench() error {
+	if err := sh.RunV("cargo", "bench", "--locked"); err != nil {
+		return err
 	}
-	return sh.RunWithV(atLength, "cargo", "test", "--locked", "--release", "--test", "interruption", "--test", "faults", "--test", "soak",
-		"--", "--nocapture", "--test-threads", "1", "killed", "network", "no_room", "stopped", "storm", "year")
+	if err := sh.RunV("go", "vet", "-tags", "bench", "./tests/host"); err != nil {
+		return err
+	}
+	return testPlugin("release", "-tags", "bench", "-run", "^$", "-bench", ".", "-benchtime", "20x")
 }
 
-// Fuzz looks for ten minutes each for a statement that breaks the macros, and for one that breaks the guard. A find is written to
-// target/fuzz; put into tests/fuzz/corpus, it is asked again by every Test.
+// Soak repeats the long proofs with the release build for the better part of an hour: kills, full
+// disks, network interruptions, stops of a minute, storms of faults, and a simulated year of syncs.
+// Its random numbers have a new seed, unless TEST_SEED sets one.
+func Soak() error {
+	seed := os.Getenv("TEST_SEED")
+	if seed == "" {
+		seed = fmt.Sprint(rand.Uint64())
+	}
+	fmt.Println("TEST_SEED=" + seed)
+	settings := map[string]string{
+		"TEST_SEED": seed, "PROPTEST_RNG_SEED": seed, "PROPTEST_CASES": "2000",
+		"KILLS": "200", "FULL_DISKS": "60", "CUTS": "40", "STOPS": "3", "STOP_SECONDS": "61",
+		"STORMS": "100", "SOAK_MINUTES": "20",
+	}
+	if err := sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--lib"); err != nil {
+		return err
+	}
+	return sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--test", "integration",
+		"--", "--nocapture", "--test-threads", "1", "interruption::", "faults::storm::", "soak::")
+}
+
+// Fuzz searches for ten minutes each for a statement that breaks the macros, and for one that
+// breaks the guard. It writes findings to target/fuzz. Test replays those in tests/fuzz/corpus.
 func Fuzz() error {
 	host, err := sh.Output("rustc", "--print", "host-tuple")
 	if err != nil {
 		return err
 	}
-	// What libFuzzer needs to see which way a text takes; a target by name keeps it off the build scripts.
-	coverage := map[string]string{"RUSTFLAGS": "-Cpasses=sancov-module -Ccodegen-units=1 -Cllvm-args=-sanitizer-coverage-level=4" +
-		" -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table" +
+	// libFuzzer needs coverage counters. Naming the host as target keeps them out of build scripts.
+	coverage := map[string]string{"RUSTFLAGS": "-Cpasses=sancov-module -Ccodegen-units=1" +
+		" -Cllvm-args=-sanitizer-coverage-level=4" +
+		" -Cllvm-args=-sanitizer-coverage-inline-8bit-counters" +
+		" -Cllvm-args=-sanitizer-coverage-pc-table" +
 		" -Cllvm-args=-sanitizer-coverage-trace-compares"}
 	folder := filepath.Join("target", "fuzz")
-	if err := sh.RunWithV(coverage, "cargo", "build", "--locked", "--release", "--manifest-path", "tests/fuzz/Cargo.toml",
-		"--target", host, "--target-dir", folder); err != nil {
+	err = sh.RunWithV(coverage, "cargo", "build", "--locked", "--release",
+		"--manifest-path", "tests/fuzz/Cargo.toml", "--target", host, "--target-dir", folder)
+	if err != nil {
 		return err
 	}
 	for _, target := range []string{"macros", "queries"} {
@@ -87,15 +134,17 @@ func Fuzz() error {
 		if err := os.MkdirAll(found, 0o755); err != nil {
 			return err
 		}
-		if err := sh.RunV(filepath.Join(folder, host, "release", target), "-max_total_time=600", "-max_len=2000", "-print_final_stats=1",
-			"-artifact_prefix="+folder+string(filepath.Separator), found, filepath.Join("tests", "fuzz", "corpus", target)); err != nil {
+		fuzzer := filepath.Join(folder, host, "release", target)
+		if err := sh.RunV(fuzzer, "-max_total_time=600", "-max_len=2000", "-print_final_stats=1",
+			"-artifact_prefix="+folder+string(filepath.Separator),
+			found, filepath.Join("tests", "fuzz", "corpus", target)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Package zips dist/ so that it can be unpacked into Grafana's plugin folder.
+// Package zips dist/ for Grafana's plugin folder.
 func Package() error {
 	mg.Deps(Build)
 	version, err := versionOf(filepath.Join(dist, "plugin.json"))
@@ -110,14 +159,15 @@ func Package() error {
 	return nil
 }
 
-// Clean removes everything that was built or installed here, and the demo's data.
+// Clean removes everything that the other targets build or install, and the data of the demo.
 func Clean() error {
 	packages, err := filepath.Glob(pluginID + "-*.zip")
 	if err != nil {
 		return err
 	}
-	for _, made := range append(packages, dist, "coverage", demoData, filepath.Join("frontend", "node_modules")) {
-		if err := sh.Rm(made); err != nil {
+	nodeModules := filepath.Join("frontend", "node_modules")
+	for _, name := range append(packages, dist, "coverage", demoData, nodeModules) {
+		if err := sh.Rm(name); err != nil {
 			return err
 		}
 	}
@@ -128,7 +178,30 @@ func release() error { return sh.RunV("cargo", "build", "--locked", "--release")
 
 func bundle() error {
 	mg.Deps(nodeModules)
-	return npm("run", "build")
+	return step("frontend build", "npm", "--prefix", "frontend", "run", "build")
+}
+
+// testRest runs the steps that do not need the binary, one after the other.
+func testRest() {
+	mg.SerialDeps(lintGo, lintFrontend, testFrontend, testBundle)
+}
+
+// testBinary runs the steps of the Rust code and of the plugin.
+func testBinary() {
+	mg.SerialDeps(formatRust, testRust, testHost)
+}
+
+func formatRust() error {
+	if err := sh.RunV("cargo", "fmt", "--check"); err != nil {
+		return err
+	}
+	return sh.RunV("cargo", "fmt", "--check", "--manifest-path", "tests/fuzz/Cargo.toml")
+}
+
+func lintRust() error {
+	return timed("clippy", func() error {
+		return sh.RunV("cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings")
+	})
 }
 
 func lintGo() error {
@@ -139,54 +212,73 @@ func lintGo() error {
 	if unformatted != "" {
 		return fmt.Errorf("gofmt would change:\n%s", unformatted)
 	}
-	// With what is built for some purposes only.
-	return sh.RunV("go", "vet", "-tags", "mage,bench", "./...")
-}
-
-func lintRust() error {
-	if err := sh.RunV("cargo", "fmt", "--check"); err != nil {
-		return err
-	}
-	if err := sh.RunV("cargo", "fmt", "--check", "--manifest-path", "tests/fuzz/Cargo.toml"); err != nil {
-		return err
-	}
-	return sh.RunV("cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings")
+	// Without the benchmarks: Bench vets them, and their SQLite drivers take minutes to compile.
+	return step("go vet", "go", "vet", "-tags", "mage", "./...")
 }
 
 func lintFrontend() error {
 	mg.Deps(nodeModules)
-	if err := npm("run", "typecheck"); err != nil {
+	if err := step("typecheck", "npm", "--prefix", "frontend", "run", "typecheck"); err != nil {
 		return err
 	}
-	return npm("run", "lint")
+	return step("eslint, prettier", "npm", "--prefix", "frontend", "run", "lint")
 }
 
-func testRust() error { return sh.RunV("cargo", "test", "--locked") }
-
-func testHost() error {
-	if err := sh.RunV("cargo", "build", "--locked"); err != nil {
+// testRust compiles, lints and runs the Rust tests. Clippy is the compiler here: after `cargo
+// clippy`, the tests would need all dependencies compiled once more.
+func testRust() error {
+	compile := func() error {
+		return sh.RunWithV(underClippy, "cargo", "test", "--locked", "--no-run", "--all-targets")
+	}
+	if err := timed("cargo test --no-run", compile); err != nil {
 		return err
 	}
-	binary, err := filepath.Abs(built("debug"))
+	run := func() error { return sh.RunWithV(underClippy, "cargo", "test", "--locked") }
+	if err := timed("cargo test", run); err != nil {
+		return err
+	}
+	if _, err := os.Stat(recordings); err != nil {
+		fmt.Println("ignored: the tests over recorded responses, which need " + recordings)
+		return nil
+	}
+	return sh.RunWithV(underClippy, "cargo", "test", "--locked", "--test", "integration",
+		"--", "--ignored", "recorded::")
+}
+
+var underClippy = map[string]string{
+	"RUSTC_WORKSPACE_WRAPPER": "clippy-driver",
+	"CLIPPY_ARGS":             "-Dwarnings",
+}
+
+// testHost tests the binary that testRust has built.
+func testHost() error {
+	mg.Deps(testRust)
+	return timed("host tests", func() error { return testPlugin("debug") })
+}
+
+// testPlugin runs the tests under Grafana's host code on the binary of a cargo profile.
+func testPlugin(profile string, arguments ...string) error {
+	binary, err := filepath.Abs(built(profile))
 	if err != nil {
 		return err
 	}
-	// Go does not see the binary among what a test depends on: its cached results would be of an older one.
-	return sh.RunWithV(map[string]string{"RINGSIDE_BINARY": binary}, "go", "test", "-count=1", "./tests/host/...")
+	// Go does not know that the tests depend on the binary, so their results must not be cached.
+	arguments = append([]string{"test", "-count=1", "./tests/host/..."}, arguments...)
+	return sh.RunWithV(map[string]string{"RINGSIDE_BINARY": binary}, "go", arguments...)
 }
 
 func testFrontend() error {
 	mg.Deps(nodeModules)
-	return npm("run", "test:ci")
+	return step("jest", "npm", "--prefix", "frontend", "run", "test:ci")
 }
 
-// testBundle builds what Grafana loads, and looks whether it is all there.
+// testBundle builds the frontend and checks that the plugin folder is complete.
 func testBundle() error {
 	mg.Deps(bundle)
-	return sh.RunV("go", "test", "-count=1", "./tests/bundle/...")
+	return step("bundle tests", "go", "test", "-count=1", "./tests/bundle/...")
 }
 
-// nodeModules installs the frontend's packages if the lock file has changed since they were.
+// nodeModules installs the frontend's packages if the lock file has changed since the last time.
 func nodeModules() error {
 	lock, err := os.Stat(filepath.Join("frontend", "package-lock.json"))
 	if err != nil {
@@ -196,14 +288,52 @@ func nodeModules() error {
 	if err == nil && !installed.ModTime().Before(lock.ModTime()) {
 		return nil
 	}
-	return npm("ci", "--no-audit", "--no-fund")
+	return step("npm ci", "npm", "--prefix", "frontend", "ci", "--no-audit", "--no-fund")
 }
 
-func npm(arguments ...string) error {
-	return sh.RunV("npm", append([]string{"--prefix", "frontend"}, arguments...)...)
+// printing keeps the output of steps that run at the same time apart.
+var printing sync.Mutex
+
+// step runs a command and prints its output and its time when it has ended.
+func step(name, command string, arguments ...string) error {
+	var output bytes.Buffer
+	start := time.Now()
+	_, err := sh.Exec(nil, &output, &output, command, arguments...)
+	printing.Lock()
+	defer printing.Unlock()
+	fmt.Printf("%s%s: %.1f s\n", output.String(), name, time.Since(start).Seconds())
+	return err
 }
 
-// built is where cargo puts the program.
+// timed runs a step that prints its own output, and prints its time.
+func timed(name string, run func() error) error {
+	start := time.Now()
+	err := run()
+	fmt.Printf("%s: %.1f s\n", name, time.Since(start).Seconds())
+	return err
+}
+
+// copyComponents copies the frontend's components for the prose linter, which reads .tsx as plain
+// TypeScript but .jsx with its elements. Returns the folder of the copies.
+func copyComponents(folder string) (string, error) {
+	if err := sh.Rm(folder); err != nil {
+		return "", err
+	}
+	source := filepath.Join("frontend", "src")
+	err := filepath.WalkDir(source, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(name) != ".tsx" {
+			return err
+		}
+		copied := filepath.Join(folder, strings.TrimSuffix(name, ".tsx")+".jsx")
+		if err := os.MkdirAll(filepath.Dir(copied), 0o755); err != nil {
+			return err
+		}
+		return sh.Copy(copied, name)
+	})
+	return folder, err
+}
+
+// built is the path of the binary that cargo builds.
 func built(profile string) string {
 	target := os.Getenv("CARGO_TARGET_DIR")
 	if target == "" {
@@ -212,6 +342,7 @@ func built(profile string) string {
 	return filepath.Join(target, profile, program)
 }
 
+// versionOf reads the version from a plugin.json.
 func versionOf(plugin string) (string, error) {
 	content, err := os.ReadFile(plugin)
 	if err != nil {
@@ -226,7 +357,8 @@ func versionOf(plugin string) (string, error) {
 	return manifest.Info.Version, nil
 }
 
-// archive writes the files below folder into a zip whose one top folder is the plugin's id. Programs have mode 0755, the rest 0644.
+// archive zips the files below folder under one top folder, which has the id of the plugin.
+// Programs have mode 0755, other files 0644.
 func archive(name, folder string) (err error) {
 	file, err := os.Create(name)
 	if err != nil {
@@ -234,15 +366,17 @@ func archive(name, folder string) (err error) {
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	zipped := zip.NewWriter(file)
-	err = fs.WalkDir(os.DirFS(folder), ".", func(inside string, entry fs.DirEntry, err error) error {
+	addFile := func(inside string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		return add(zipped, filepath.Join(folder, inside), path.Join(pluginID, inside))
-	})
+	}
+	err = fs.WalkDir(os.DirFS(folder), ".", addFile)
 	return errors.Join(err, zipped.Close())
 }
 
+// add zips one file under name.
 func add(zipped *zip.Writer, file, name string) error {
 	source, err := os.Open(file)
 	if err != nil {

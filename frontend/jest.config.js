@@ -1,5 +1,4 @@
-// force timezone to UTC to allow tests to work regardless of local timezone
-// generally used by snapshots, but can affect specific tests
+// Makes tests independent of the local time zone.
 process.env.TZ = 'UTC';
 
 const grafanaConfig = require('./.config/jest.config');
@@ -8,8 +7,8 @@ const [swc] = Object.values(grafanaConfig.transform);
 module.exports = {
   // Jest configuration provided by Grafana scaffolding
   ...grafanaConfig,
-  // Grafana's lists take seconds to open on a busy machine.
+  // Grafana's lists can take seconds to open on a busy machine.
   testTimeout: 30_000,
-  // d3-color ships its only build as .mjs
+  // d3-color is published as .mjs only.
   transform: { ...grafanaConfig.transform, '^.+\\.mjs$': swc },
 };

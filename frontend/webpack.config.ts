@@ -1,6 +1,6 @@
 /*
- * create-plugin's configuration with this repository's layout: plugin.json, the dashboards and the texts live at its top, and so does `dist/`,
- * where the backend's binary lies beside what is built here.
+ * create-plugin's configuration for this repository's layout: plugin.json, the dashboards, the
+ * documents and `dist/` are in the top folder. The backend's binary goes to `dist/` too.
  */
 import CopyWebpackPlugin from 'copy-webpack-plugin';
 import path from 'path';

@@ -1,9 +1,11 @@
-//! Work that waits for a disk or takes long, where it holds up nobody.
+//! Blocking work outside the async threads.
 
-/// Runs `work` on a thread of its own. A panic in it goes on here.
+/// Runs `work` on a thread for blocking work and returns its result. A panic in `work` propagates.
+///
+/// Use it for disk access and for long computations, which would delay other tasks.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

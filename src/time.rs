@@ -1,10 +1,12 @@
-//! Days, instants and time zones, as the rest of the program means them.
+//! Calendar days, instants, time zones and the clock.
 //!
-//! Oura speaks of calendar days (`2026-03-29`, whatever the person lived that day) and of instants (RFC 3339, with or without an
-//! offset, with or without fractions). Both are kept apart here, and nowhere else is a timestamp parsed.
+//! Oura's documents contain calendar days (`2026-03-29`) and instants (RFC 3339, with or without an
+//! offset and fractions). They have separate types here. This is the only module that parses
+//! timestamps.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{
@@ -12,24 +14,29 @@ use chrono::{
     TimeZone, Utc,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 pub use chrono_tz::Tz;
 
-/// A calendar day without a time zone, written `YYYY-MM-DD`: exactly what Oura calls `day`.
+/// A calendar day without a time zone, written `YYYY-MM-DD`, as in Oura's field `day`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub struct Day(NaiveDate);
 
 impl Day {
+    /// Returns the day, or `None` if the date does not exist.
     pub fn new(year: i32, month: u32, day: u32) -> Option<Day> {
         NaiveDate::from_ymd_opt(year, month, day).map(Day)
     }
 
+    /// The day as chrono's date.
     pub fn date(self) -> NaiveDate {
         self.0
     }
 
-    /// The day `count` days later; negative counts go back. Saturates at the calendar's ends.
+    /// Returns the day `count` days later, or earlier if negative. Saturates at the calendar's
+    /// ends.
     pub fn plus(self, count: i64) -> Day {
         let moved = match u64::try_from(count) {
             Ok(forward) => self.0.checked_add_days(Days::new(forward)),
@@ -38,18 +45,20 @@ impl Day {
         Day(moved.unwrap_or(if count < 0 { NaiveDate::MIN } else { NaiveDate::MAX }))
     }
 
-    /// Days from `self` to `later`; negative when `later` is earlier.
+    /// Number of days from `self` to `later`. Negative if `later` is earlier.
     pub fn until(self, later: Day) -> i64 {
         (later.0 - self.0).num_days()
     }
 
-    /// Every day from `self` to `last`, both included.
+    /// Iterates over the days from `self` to `last`, both included.
     pub fn through(self, last: Day) -> impl DoubleEndedIterator<Item = Day> {
         (0..=self.until(last)).map(move |offset| self.plus(offset))
     }
 
-    /// The instant at which this day begins in `zone`. Where midnight does not exist (clocks go forward at midnight), the first
-    /// instant that does; where it happens twice, the earlier.
+    /// Returns the start of this day in `zone`.
+    ///
+    /// If clocks skip midnight, this is the first existing instant. If midnight occurs twice, it is
+    /// the earlier one.
     pub fn midnight(self, zone: Tz) -> Instant {
         local(self.0.and_time(NaiveTime::MIN), zone)
     }
@@ -82,50 +91,55 @@ impl FromStr for Day {
 pub struct Instant(pub i64);
 
 impl Instant {
+    /// Seconds since 1970-01-01T00:00:00Z.
     pub fn seconds(self) -> i64 {
         self.0
     }
 
+    /// Returns the instant `seconds` later, or earlier if negative. Saturates.
     pub fn plus(self, seconds: i64) -> Instant {
         Instant(self.0.saturating_add(seconds))
     }
 
-    /// The calendar day that a clock in `zone` shows at this instant.
+    /// Returns the calendar day in `zone` at this instant.
     pub fn day(self, zone: Tz) -> Day {
         Day(self.utc().with_timezone(&zone).date_naive())
     }
 
-    /// Reads a count of seconds since 1970, or of milliseconds. What would lie before the year 2000, when there were no rings, or after
-    /// 9999 is no time but some other number.
+    /// Returns the instant of a number of seconds or milliseconds since 1970.
+    ///
+    /// Returns `None` before the year 2000 (no rings existed) and after 9999, because such a number
+    /// is not a time.
     pub fn of_count(count: i64) -> Option<Instant> {
-        /// As seconds the year 5138, as milliseconds 1973: no ring has lived in either.
-        const FIRST_MILLISECONDS: i64 = 100_000_000_000;
+        /// Read as seconds, this is the year 5138. Read as milliseconds, it is 1973.
+        const MIN_MILLISECONDS: i64 = 100_000_000_000;
         const YEARS_2000_TO_9999: std::ops::RangeInclusive<i64> = 946_684_800..=253_402_300_799;
-        let seconds = if count >= FIRST_MILLISECONDS { count.div_euclid(1000) } else { count };
+        let seconds = if count >= MIN_MILLISECONDS { count.div_euclid(1000) } else { count };
         YEARS_2000_TO_9999.contains(&seconds).then_some(Instant(seconds))
     }
 
-    /// Reads `Tue, 24 Nov 2026 03:02:28 GMT`, as HTTP writes it.
+    /// Parses an HTTP date: `Tue, 24 Nov 2026 03:02:28 GMT`.
     pub fn of_http_date(text: &str) -> Option<Instant> {
         DateTime::parse_from_rfc2822(text.trim()).ok().map(|at| Instant(at.timestamp()))
     }
 
-    /// As HTTP writes it.
+    /// Returns the instant as an HTTP date.
     pub fn http_date(self) -> String {
         self.utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
 
+    /// The instant as chrono's UTC time. The epoch, if chrono cannot represent it.
     pub fn utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp(self.0, 0).unwrap_or_default()
     }
 }
 
-/// For `#[serde(serialize_with)]`: RFC 3339 in UTC, as JavaScript's `Date` and every other language read it.
+/// Serializes an instant as RFC 3339 in UTC, for `#[serde(serialize_with)]`.
 pub fn as_rfc3339<S: serde::Serializer>(at: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(at)
 }
 
-/// As [`as_rfc3339`], or null.
+/// Serializes an optional instant as RFC 3339 in UTC, or null.
 pub fn as_rfc3339_or_null<S: serde::Serializer>(
     at: &Option<Instant>,
     serializer: S,
@@ -136,7 +150,7 @@ pub fn as_rfc3339_or_null<S: serde::Serializer>(
     }
 }
 
-/// RFC 3339 in UTC, `2026-11-24T03:02:28Z`.
+/// Formats as RFC 3339 in UTC: `2026-11-24T03:02:28Z`.
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.utc().format("%Y-%m-%dT%H:%M:%SZ"))
@@ -149,15 +163,19 @@ impl fmt::Debug for Instant {
     }
 }
 
-/// A timestamp as a document wrote it: the instant, and the offset from UTC in seconds if it had one.
+/// A timestamp from a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
+    /// The instant.
     pub at: Instant,
+    /// The offset from UTC in seconds, if the text had one.
     pub offset: Option<i32>,
 }
 
 impl Stamp {
-    /// Reads RFC 3339 with or without seconds, fractions (cut off) and offset; a timestamp without an offset is local time in `zone`.
+    /// Parses RFC 3339, with or without seconds, fractions and offset.
+    ///
+    /// Fractions of a second are discarded. A timestamp without an offset is local time in `zone`.
     pub fn parse(text: &str, zone: Tz) -> Result<Stamp, ParseError> {
         let text = text.trim();
         for form in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z"] {
@@ -181,17 +199,20 @@ impl Stamp {
     }
 }
 
-/// RFC 3339 has no others, text sorts by them, and the arithmetic here stays far from the calendar's ends.
+/// Other years are not valid in RFC 3339, break the sort order of text, and may overflow
+/// arithmetic.
 fn has_four_digit_year(date: &NaiveDate) -> bool {
     (0..=9999).contains(&date.year())
 }
 
-/// The instant at which a clock in `zone` first shows `naive`, or, where it never does, the end of the gap.
+/// Returns the first instant with local time `naive` in `zone`, or the end of the gap that skips
+/// it.
 fn local(naive: NaiveDateTime, zone: Tz) -> Instant {
     match zone.from_local_datetime(&naive) {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Instant(at.timestamp()),
         LocalResult::None => {
-            // Gaps are at most some hours long: walk forward to the first minute that exists.
+            // Gaps last a few hours, or a day where a zone crossed the date line. Find the first
+            // minute that exists.
             let found = (1..=24 * 60).find_map(|minutes| {
                 zone.from_local_datetime(&(naive + TimeDelta::minutes(minutes))).earliest()
             });
@@ -200,47 +221,89 @@ fn local(naive: NaiveDateTime, zone: Tz) -> Instant {
     }
 }
 
+/// Why a text is not a day or a timestamp.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseError {
-    #[error("{0:?} is not a day; write it as YYYY-MM-DD")]
+    /// The text is not a day.
+    #[error("invalid day {0:?}: use YYYY-MM-DD")]
     Day(String),
-    #[error("{0:?} is not a timestamp; write it as 2026-03-29T07:30:00+02:00")]
+    /// The text is not a timestamp.
+    #[error("invalid timestamp {0:?}: use the form 2026-03-29T07:30:00+02:00")]
     Instant(String),
 }
 
-/// What time it is, and how to wait. The system's clock, or one that starts elsewhere and runs faster, for tests that cover a year.
+/// The current time, and waiting.
+///
+/// Either the system's clock, or a clock for tests. A test clock starts at another time, runs at
+/// another rate, and can be advanced. Clones share one clock.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    /// (this clock's reading at the anchor, the anchor, seconds of this clock per real second); `None` is the system's clock.
-    warp: Option<(Instant, std::time::Instant, f64)>,
+    /// `None` for the system's clock.
+    warp: Option<Warp>,
+}
+
+/// How a test clock differs from the system's.
+#[derive(Clone, Debug)]
+struct Warp {
+    start: Instant,
+    /// When the clock showed `start`.
+    anchor: std::time::Instant,
+    /// Seconds of this clock per real second.
+    rate: f64,
+    /// Seconds by which [`Clock::advance`] has moved the clock.
+    advanced: Arc<watch::Sender<i64>>,
 }
 
 impl Clock {
+    /// The system's clock.
     pub fn system() -> Clock {
         Clock { warp: None }
     }
 
-    /// A clock that shows `start` now and runs `rate` times as fast as the real one (0 stands still).
+    /// A clock that shows `start` now and runs `rate` times as fast as real time. At 0 it stands
+    /// still.
     pub fn starting_at(start: Instant, rate: f64) -> Clock {
-        Clock { warp: Some((start, std::time::Instant::now(), rate)) }
+        let anchor = std::time::Instant::now();
+        Clock { warp: Some(Warp { start, anchor, rate, advanced: Arc::default() }) }
     }
 
+    /// The current time of this clock.
     pub fn now(&self) -> Instant {
-        match self.warp {
-            None => Instant(Utc::now().timestamp()),
-            Some((start, anchor, rate)) => {
-                start.plus((anchor.elapsed().as_secs_f64() * rate) as i64)
-            }
+        let Some(warp) = &self.warp else { return Instant(Utc::now().timestamp()) };
+        let passed = (warp.anchor.elapsed().as_secs_f64() * warp.rate) as i64;
+        warp.start.plus(passed).plus(*warp.advanced.borrow())
+    }
+
+    /// Moves a test clock forward, and ends the sleeps that this completes. Does nothing to the
+    /// system's clock.
+    pub fn advance(&self, seconds: i64) {
+        if let Some(warp) = &self.warp {
+            warp.advanced.send_modify(|advanced| *advanced += seconds);
         }
     }
 
-    /// Waits until this clock has moved by `duration`; a clock that stands still waits in real time.
+    /// Waits until this clock has advanced by `duration`.
+    ///
+    /// A clock that stands still waits in real time, or until it is advanced.
     pub async fn sleep(&self, duration: Duration) {
-        let real = match self.warp {
-            Some((_, _, rate)) if rate > 0.0 => duration.div_f64(rate),
-            _ => duration,
-        };
-        tokio::time::sleep(real).await;
+        let Some(warp) = &self.warp else { return tokio::time::sleep(duration).await };
+        let rate = if warp.rate > 0.0 { warp.rate } else { 1.0 };
+        let started = std::time::Instant::now();
+        let mut advanced = warp.advanced.subscribe();
+        let advanced_before = *advanced.borrow_and_update();
+        loop {
+            let skipped = *advanced.borrow_and_update() - advanced_before;
+            let slept = started.elapsed().as_secs_f64() * rate + skipped as f64;
+            let left = duration.as_secs_f64() - slept;
+            if left <= 0.0 {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs_f64(left / rate)) => return,
+                // The clock holds the sender, so this never fails.
+                _ = advanced.changed() => {}
+            }
+        }
     }
 }
 
@@ -253,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_of_every_live_form_are_read_and_keep_their_offset() {
+    fn known_timestamp_formats_parse_with_their_offset() {
         assert_eq!(
             at("2024-11-11T00:00:00+00:00"),
             Stamp { at: Instant(1_731_283_200), offset: Some(0) }
@@ -264,14 +327,14 @@ mod tests {
         );
         assert_eq!(at("2024-11-11T04:00:00Z").offset, Some(0));
         assert_eq!(at("2024-11-11T04:00:00"), Stamp { at: Instant(1_731_294_000), offset: None });
-        for none in ["yesterday", "+262142-12-31T23:59:59", "-262143-01-01T00:00:00Z"] {
-            assert!(Stamp::parse(none, Tz::America__New_York).is_err(), "{none}");
+        for invalid in ["yesterday", "+262142-12-31T23:59:59", "-262143-01-01T00:00:00Z"] {
+            assert!(Stamp::parse(invalid, Tz::America__New_York).is_err(), "{invalid}");
         }
         assert!("+262142-12-31".parse::<Day>().is_err());
     }
 
     #[test]
-    fn a_day_begins_at_its_first_existing_instant() {
+    fn day_starts_at_its_first_existing_instant() {
         let spring = Day::new(2026, 3, 29).unwrap();
         assert_eq!(
             spring.plus(1).midnight(Tz::Europe__Vienna).0 - spring.midnight(Tz::Europe__Vienna).0,
@@ -282,12 +345,23 @@ mod tests {
         assert_eq!(havana.midnight(Tz::America__Havana).to_string(), "2026-03-08T05:00:00Z");
     }
 
+    #[tokio::test]
+    async fn advancing_a_clock_ends_its_sleeps() {
+        let clock = Clock::starting_at(Instant(1_000), 0.0);
+        let sleeping = clock.sleep(Duration::from_secs(86_400));
+        tokio::join!(sleeping, async { clock.clone().advance(86_400) });
+        assert_eq!(clock.now(), Instant(87_400));
+    }
+
     proptest::proptest! {
         #[test]
-        fn midnight_of_a_day_lies_on_that_day(days in 0i64..40_000, zone in 0usize..chrono_tz::TZ_VARIANTS.len()) {
+        fn midnight_is_on_its_own_day(
+            days in 0i64..40_000, zone in 0usize..chrono_tz::TZ_VARIANTS.len(),
+        ) {
             let zone = chrono_tz::TZ_VARIANTS[zone];
             let day = Day::new(1960, 1, 1).unwrap().plus(days);
-            // A zone may have skipped a whole day (Samoa, 2011-12-30): then midnight is the next day's.
+            // A zone may have skipped a whole day (Samoa, 2011-12-30). Then midnight is on the next
+            // day.
             let shown = day.midnight(zone).day(zone);
             proptest::prop_assert!(shown == day || shown == day.plus(1));
         }

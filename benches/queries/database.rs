@@ -1,4 +1,4 @@
-//! Ten years of a synthetic person in one file, made once by the product itself.
+//! Ten years of a synthetic person in one file. The demo command creates it once.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,43 +9,44 @@ use ringside::query::{Engine, Limits};
 use ringside::store::Store;
 use ringside::time::Tz;
 
-/// The home of the demo's person.
+/// The time zone of the demo's person.
 pub const ZONE: Tz = Tz::Europe__Vienna;
 
 const DAYS: &str = "3650";
 
+/// The database under measurement.
 pub struct Database {
     pub store: Store,
     pub catalog: Arc<Catalog>,
     pub engine: Engine,
-    /// The last instant with a heart rate, in seconds: where the panels' time ranges end.
+    /// The time of the last heart rate in Unix seconds. The panels' time ranges end here.
     pub end: i64,
 }
 
-/// The database, made by `gpx_oura demo` if there is none yet.
+/// The database. `gpx_oura demo` creates it if it does not exist.
 pub static DATABASE: LazyLock<Database> = LazyLock::new(|| {
     let path = path();
     if !path.exists() {
-        make(path.ancestors().nth(3).expect("it lies in a folder of folders"));
+        create(path.ancestors().nth(3).expect("the path has three folders"));
     }
     let catalog = Arc::new(Catalog::bundled());
     let store = Store::open(&path, catalog.clone(), ZONE).expect("the database opens");
     if store.is_outdated().expect("the database is readable") {
-        store.rebuild().expect("the database derives");
+        store.writer().rebuild().expect("the rebuild succeeds");
     }
-    let end = bare(&path)
+    let end = unguarded(&path)
         .query_row("SELECT max(time) FROM heartrate", [], |row| row.get(0))
         .expect("there are heart rates");
     let engine = Engine::new(store.clone(), ZONE, Limits::default());
     Database { store, catalog, engine, end }
 });
 
-/// `target/bench-data/1/oura/oura.db`; `tests/host` measures the same file.
+/// `target/bench-data/1/oura/oura.db`. `tests/host` measures the same file.
 fn path() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench-data").join("1/oura/oura.db")
 }
 
-fn make(folder: &Path) {
+fn create(folder: &Path) {
     let demo = Command::new(env!("CARGO_BIN_EXE_gpx_oura"))
         .args(["demo", "--days", DAYS, "--repeat", "1", "--data-dir"])
         .arg(folder)
@@ -54,8 +55,8 @@ fn make(folder: &Path) {
     assert!(demo.success(), "the demo failed");
 }
 
-/// A connection as a program without guard opens it.
-pub fn bare(path: &Path) -> rusqlite::Connection {
+/// Opens a connection without the guard.
+pub fn unguarded(path: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
         .expect("the database opens")
 }

@@ -1,4 +1,4 @@
-//! Long rows to a wide series: 200,000 times, five series told apart by a label.
+//! Conversion of long rows to a wide series: 200,000 times, five series with a label each.
 
 use std::sync::Arc;
 
@@ -31,6 +31,6 @@ fn long() -> QueryResult {
         column("source", Arc::new(labels)),
         column("bpm", Arc::new(values)),
     ];
-    let batch = ColumnBatch { rows: columns[0].values.len(), columns, cut: None };
+    let batch = ColumnBatch { rows: columns[0].values.len(), columns, truncation: None };
     QueryResult::of(batch, String::new())
 }

@@ -1,4 +1,6 @@
-//! What a panel's query costs, from SQL to the encoded frame, on ten years of data. `docs/performance.md` has the figures.
+//! The cost of a panel's query on ten years of data, from SQL to the encoded frame.
+//!
+//! `docs/performance.md` has the figures.
 
 mod database;
 mod long;
@@ -11,11 +13,13 @@ use std::time::{Duration, Instant};
 use divan::{AllocProfiler, Bencher};
 use ringside::frames::{EncodedFrame, frames};
 use ringside::query::{Format, QueryResult};
+use ringside::sql::TokenizedSql;
 use ringside::store::ReadLimits;
 
 use database::DATABASE;
 
-/// Counts what is allocated: the peak of a query is among the figures. SQLite's own memory, a few megabytes, is not.
+/// Counts allocations, so that the figures include the peak memory of a query. SQLite's own memory,
+/// a few megabytes, is not counted.
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 
@@ -36,18 +40,19 @@ fn limits() -> ReadLimits {
 }
 
 fn read(sql: &str) -> QueryResult {
-    let batch = DATABASE.store.read(sql, &[], &limits()).expect("the query is right");
-    QueryResult::of(batch, sql.to_owned())
+    let sql = TokenizedSql::new(sql);
+    let batch = DATABASE.store.read(&sql, &[], &limits()).expect("the query is valid");
+    QueryResult::of(batch, sql.text().to_owned())
 }
 
-fn encoded(answer: &QueryResult, format: Format) -> EncodedFrame {
-    frames(answer, format, "A", &DATABASE.catalog).expect("the rows are a frame").remove(0)
+fn encoded(result: &QueryResult, format: Format) -> EncodedFrame {
+    frames(result, format, "A", &DATABASE.catalog).expect("the rows are a frame").remove(0)
 }
 
-/// The floor: SQLite's own work on the same columns.
+/// The lower bound: SQLite's own work on the same columns.
 #[divan::bench(sample_count = 20)]
 fn a_million_heart_rates_stepped_through(bencher: Bencher) {
-    let connection = database::bare(DATABASE.store.path());
+    let connection = database::unguarded(DATABASE.store.path());
     bencher.bench_local(|| step::through(&connection, HEART_RATES));
 }
 

@@ -1,14 +1,14 @@
-//! The least that reading can cost: `sqlite3_step`, each column fetched and thrown away.
+//! The lower bound of reading: `sqlite3_step`, with each column fetched and dropped.
 
 use std::ffi::CStr;
 use std::hint::black_box;
 
 use rusqlite::{Connection, ffi};
 
-/// Steps through all rows of `sql` and fetches every column in its kind. Returns the number of rows.
+/// Steps through all rows of `sql` and fetches each column in its type. Returns the number of rows.
 pub fn through(connection: &Connection, sql: &str) -> usize {
     let sql = std::ffi::CString::new(sql).expect("SQL has no NUL");
-    // SAFETY: the connection outlives the statement, which is finalized before the function returns.
+    // SAFETY: the connection outlives the statement, which is finalized before returning.
     unsafe {
         let mut statement = std::ptr::null_mut();
         let prepared = ffi::sqlite3_prepare_v2(
@@ -38,7 +38,7 @@ pub fn through(connection: &Connection, sql: &str) -> usize {
 }
 
 unsafe fn fetch(statement: *mut ffi::sqlite3_stmt, column: i32) {
-    // SAFETY: the statement is on a row that has this column.
+    // SAFETY: the statement is on a row with this column.
     unsafe {
         match ffi::sqlite3_column_type(statement, column) {
             ffi::SQLITE_INTEGER => {

@@ -1,61 +1,76 @@
-/** A dashboard's ad-hoc filters: which columns they may name, and what they become in a metrics query. Knows nothing of components. */
+/** A dashboard's ad-hoc filters: the columns to choose from, and their form in a metrics query. */
 import type { AdHocVariableFilter, MetricFindValue } from '@grafana/data';
 
-import { nameOf, typed } from './metrics';
+import { metricName, parseValue } from './metrics';
 import type { Filter, FilterOperator, Metric, Schema } from './types';
 
-/** What the tables hold that is no property of a measurement. */
-const OURS = ['document', 'extra'];
+/** Columns of the store's own bookkeeping, which no measurement has. */
+const INTERNAL_COLUMNS = ['document', 'extra'];
 
-/** Operators that Grafana calls something else. Those that are not here are called the same. */
-const OPERATORS: Record<string, FilterOperator> = { '=|': 'in', '!=|': 'not in' };
+/** Grafana's list operators by our names. Grafana and the backend share the other names. */
+const LIST_OPERATORS: Record<string, FilterOperator> = { '=|': 'in', '!=|': 'not in' };
 
-/** `table.column` of every table with metrics. A moment is chosen with the dashboard's time range instead. */
-export function filterKeys({ metrics, tables }: Schema): MetricFindValue[] {
-  const measured = new Set(metrics.map(({ table }) => table));
+/**
+ * Lists `table.column` for every table with metrics. Time columns are left out, because the
+ * dashboard's time range selects those.
+ */
+export function listFilterKeys({ metrics, tables }: Schema): MetricFindValue[] {
+  const withMetrics = new Set(metrics.map(({ table }) => table));
   return tables
-    .filter(({ name }) => measured.has(name))
+    .filter(({ name }) => withMetrics.has(name))
     .flatMap(({ name: table, columns }) =>
       columns
-        .filter(({ name, type }) => type !== 'time' && !OURS.includes(name))
+        .filter(({ name, type }) => type !== 'time' && !INTERNAL_COLUMNS.includes(name))
         .map(({ name }) => ({ text: `${table}.${name}`, value: `${table}.${name}`, group: table }))
     );
 }
 
-/** The table and the column of a key. */
-export function partsOf(key: string): [table: string, column: string] | undefined {
-  const [table, column, ...more] = key.split('.');
-  return table && column && more.length === 0 ? [table, column] : undefined;
+/** Splits `table.column`. Returns `undefined` for any other key. */
+export function splitKey(key: string): [table: string, column: string] | undefined {
+  const [table, column, ...rest] = key.split('.');
+  return table && column && rest.length === 0 ? [table, column] : undefined;
 }
 
 /**
- * The filters that concern any of these metrics: a dashboard shows other tables, too, and the backend refuses a filter that
- * concerns nothing. A column without its table may be one of theirs; whether it is, the backend knows.
+ * Selects the filters on tables of these metrics. A dashboard's filters can name other tables
+ * too, and the backend rejects a filter that matches no metric. A column without a table is kept:
+ * the backend resolves it.
  */
-export function filtersOn(metrics: Metric[], filters: AdHocVariableFilter[]): Filter[] {
-  const tables = new Set(metrics.map((metric) => partsOf(nameOf(metric))?.[0]));
-  return filters.filter(({ key }) => key && (!key.includes('.') || tables.has(partsOf(key)?.[0]))).map(asFilter);
+export function selectFilters(metrics: Metric[], filters: AdHocVariableFilter[]): Filter[] {
+  const tables = new Set(metrics.map((metric) => splitKey(metricName(metric))?.[0]));
+  return filters
+    .filter(({ key }) => key && (!key.includes('.') || tables.has(splitKey(key)?.[0])))
+    .map(toFilter);
 }
 
-function asFilter({ key: column, operator, value, values = [] }: AdHocVariableFilter): Filter {
-  const several = OPERATORS[operator];
-  if (several) {
-    return { column, operator: several, values: (values.length > 0 ? values : [value]).map(typed) };
+function toFilter({ key: column, operator, value, values = [] }: AdHocVariableFilter): Filter {
+  const listOperator = LIST_OPERATORS[operator];
+  if (listOperator) {
+    const list = values.length > 0 ? values : [value];
+    return { column, operator: listOperator, values: list.map(parseValue) };
   }
-  return fromPattern(column, operator, value) ?? { column, operator: operator as FilterOperator, value: typed(value) };
+  return (
+    parsePattern(column, operator, value) ?? {
+      column,
+      operator: operator as FilterOperator,
+      value: parseValue(value),
+    }
+  );
 }
 
 /**
- * Grafana offers regular expressions whatever a data source can do. Words with `|` between them are a list, and a word within
- * `.*` is a part of the text; the backend says of any other pattern that it does not know the operator.
+ * Translates the regular expressions that have a plain equivalent: words separated by `|` become a
+ * list, a word within `.*` becomes LIKE. Grafana offers these operators for every data source. The
+ * backend rejects other patterns with an error that names the operator.
  */
-function fromPattern(column: string, operator: string, pattern: string): Filter | undefined {
+function parsePattern(column: string, operator: string, pattern: string): Filter | undefined {
   const isNegated = operator === '!~';
   if (operator !== '=~' && !isNegated) {
     return undefined;
   }
   if (/^[\w \-|]+$/.test(pattern)) {
-    return { column, operator: isNegated ? 'not in' : 'in', values: pattern.split('|').map(typed) };
+    const values = pattern.split('|').map(parseValue);
+    return { column, operator: isNegated ? 'not in' : 'in', values };
   }
   const [, part] = /^\.\*([a-zA-Z0-9 -]+)\.\*$/.exec(pattern) ?? [];
   return part && !isNegated ? { column, operator: 'like', value: `%${part}%` } : undefined;

@@ -3,8 +3,11 @@ import type { AnnotationSupport } from '@grafana/data';
 import { AnnotationEditor } from './components/AnnotationEditor';
 import type { OuraQuery } from './types';
 
-/** What happened, over every panel: Grafana reads `time`, `timeEnd`, `title`, `text` and `tags` of the frame by itself. */
-export class AnnotationSource implements AnnotationSupport<OuraQuery> {
+/**
+ * Events in every panel. Grafana reads the frame's fields `time`, `timeEnd`, `title`, `text` and
+ * `tags` by name.
+ */
+export class OuraAnnotations implements AnnotationSupport<OuraQuery> {
   QueryEditor = AnnotationEditor;
 
   getDefaultQuery(): Partial<OuraQuery> {

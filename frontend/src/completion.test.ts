@@ -1,14 +1,30 @@
-import { suggestions } from './completion';
+import { listSuggestions } from './completion';
 import type { Schema } from './types';
 
 const plain = { unit: null, description: null };
 
 const SCHEMA: Schema = {
+  specification: '1.43',
+  timezone: 'UTC',
+  series: [],
   metrics: [],
   annotations: [],
-  functions: [{ name: 'median', usage: 'median(x)', description: 'the middle value' }],
+  functions: [
+    {
+      name: 'median',
+      usage: 'median(x)',
+      description: 'median',
+      example: 'SELECT median(score) FROM daily_sleep',
+    },
+  ],
   sqliteFunctions: ['->>', 'coalesce'],
-  macros: [{ name: '__timeFilter', usage: '$__timeFilter(column)', description: 'keeps the instants in the range' }],
+  macros: [
+    {
+      name: '__timeFilter',
+      usage: '$__timeFilter(column)',
+      description: 'restricts a time column to the range',
+    },
+  ],
   tables: [
     {
       name: 'nights',
@@ -29,48 +45,55 @@ const SCHEMA: Schema = {
   ],
 };
 
-const labels = (sql: string) => suggestions(SCHEMA, sql).map(({ label }) => label);
+const labels = (sql: string) => listSuggestions(SCHEMA, sql).map(({ label }) => label);
 
 describe('completion', () => {
-  it('offers macros and tables always', () => {
+  it('always offers macros and tables', () => {
     expect(labels('')).toEqual(expect.arrayContaining(['$__timeFilter', 'nights', 'workout']));
   });
 
-  it('offers the columns of the tables that the query names', () => {
+  it('offers the columns of the tables in the query', () => {
     expect(labels('SELECT  FROM Nights')).toContain('average_hrv');
     expect(labels('SELECT  FROM Nights')).not.toContain('activity');
   });
 
-  it('offers every column once while no table is named', () => {
+  it('offers every column once without a table in the query', () => {
     const offered = labels('SELECT ');
     expect(offered).toEqual(expect.arrayContaining(['average_hrv', 'activity']));
     expect(offered.filter((label) => label === 'day')).toHaveLength(1);
   });
 
   it('offers functions with their arguments', () => {
-    expect(suggestions(SCHEMA, '')).toContainEqual({
+    expect(listSuggestions(SCHEMA, '')).toContainEqual({
       label: 'median',
       kind: 'function',
       detail: 'median(x)',
-      documentation: 'the middle value',
+      documentation: 'median',
     });
   });
 
   it("offers the dashboard's variables", () => {
-    expect(suggestions(SCHEMA, '', { variables: ['$activity'] }).map(({ label }) => label)).toContain('$activity');
+    expect(
+      listSuggestions(SCHEMA, '', { variables: ['$activity'] }).map(({ label }) => label)
+    ).toContain('$activity');
   });
 
-  it("offers SQLite's functions and the words of SQL", () => {
+  it("offers SQLite's functions and SQL keywords", () => {
     expect(labels('')).toEqual(expect.arrayContaining(['coalesce', 'GROUP BY']));
     expect(labels('')).not.toContain('->>');
   });
 
-  it('offers nothing but columns behind a dot', () => {
-    const offered = suggestions(SCHEMA, 'SELECT nights. FROM nights', { variables: ['$activity'], qualified: true });
+  it('offers only columns after a dot', () => {
+    const offered = listSuggestions(SCHEMA, 'SELECT nights. FROM nights', {
+      variables: ['$activity'],
+      afterDot: true,
+    });
     expect(offered.map(({ label }) => label)).toEqual(['day', 'average_hrv']);
   });
 
-  it('tells type and unit', () => {
-    expect(suggestions(SCHEMA, 'nights').find(({ label }) => label === 'average_hrv')?.detail).toBe('integer, ms');
+  it('shows type and unit', () => {
+    expect(
+      listSuggestions(SCHEMA, 'nights').find(({ label }) => label === 'average_hrv')?.detail
+    ).toBe('integer, ms');
   });
 });

@@ -1,19 +1,21 @@
 /**
- * Completion for the SQL editor: the columns of the tables that the query names, tables, variables, macros, functions, and SQL's
- * own words.
+ * Completion for the SQL editor: columns, tables, variables, macros, functions and keywords.
+ * Columns are those of the tables in the query.
  */
 import type { Monaco, MonacoEditor, monacoTypes } from '@grafana/ui';
 
-import { variableNames } from './interpolation';
+import { formatTypeAndUnit } from './format';
+import { listVariableNames } from './interpolation';
 import type { Schema } from './types';
-import { typeAndUnit } from './words';
 
-/** In the order in which they are offered. */
+/** In the order of the suggestions. */
 const KINDS = ['column', 'table', 'variable', 'macro', 'function', 'keyword'] as const;
 
-const KEYWORDS =
-  'SELECT, DISTINCT, FROM, JOIN, LEFT JOIN, ON, USING, WHERE, AND, OR, NOT, IN, LIKE, BETWEEN, IS NULL, IS NOT NULL, GROUP BY, ' +
-  'HAVING, ORDER BY, ASC, DESC, LIMIT, OFFSET, UNION ALL, WITH, AS, CASE, WHEN, THEN, ELSE, END, CAST, OVER, PARTITION BY';
+const KEYWORDS = [
+  'SELECT|DISTINCT|FROM|JOIN|LEFT JOIN|ON|USING|WHERE|AND|OR|NOT|IN|LIKE|BETWEEN|IS NULL',
+  'IS NOT NULL|GROUP BY|HAVING|ORDER BY|ASC|DESC|LIMIT|OFFSET|UNION ALL|WITH|AS|CASE|WHEN',
+  'THEN|ELSE|END|CAST|OVER|PARTITION BY',
+].flatMap((line) => line.split('|'));
 
 export interface Suggestion {
   label: string;
@@ -22,24 +24,25 @@ export interface Suggestion {
   documentation?: string;
 }
 
-interface Place {
-  /** The dashboard's: `$activity`. */
+interface CursorContext {
+  /** Dashboard variables: `$activity`. */
   variables?: string[];
-  /** Behind a table's name and a dot, where only columns may stand. */
-  qualified?: boolean;
+  /** Whether the cursor follows a table's name and a dot, where only columns are valid. */
+  afterDot?: boolean;
 }
 
-/** What may stand in a query. */
-export function suggestions(
+/** Lists the suggestions at the cursor of `sql`. */
+export function listSuggestions(
   schema: Schema,
   sql: string,
-  { variables = [], qualified = false }: Place = {}
+  { variables = [], afterDot = false }: CursorContext = {}
 ): Suggestion[] {
-  const columns = columnsFor(schema, sql);
-  return qualified ? columns : [...columns, ...names(schema, variables)];
+  const columns = suggestColumns(schema, sql);
+  return afterDot ? columns : [...columns, ...suggestNames(schema, variables)];
 }
 
-function columnsFor({ tables }: Schema, sql: string): Suggestion[] {
+/** Suggests the columns of the tables in `sql`, or of all tables while it names none. */
+function suggestColumns({ tables }: Schema, sql: string): Suggestion[] {
   const words = new Set(sql.toLowerCase().match(/\w+/g));
   const named = tables.filter(({ name }) => words.has(name.toLowerCase()));
   const columns = new Map(
@@ -48,15 +51,26 @@ function columnsFor({ tables }: Schema, sql: string): Suggestion[] {
   return Array.from(columns.values(), (column) => ({
     label: column.name,
     kind: 'column',
-    detail: typeAndUnit(column),
+    detail: formatTypeAndUnit(column),
     documentation: column.description ?? undefined,
   }));
 }
 
-function names({ tables, macros, functions, sqliteFunctions }: Schema, variables: string[]): Suggestion[] {
+function suggestNames(
+  { tables, macros, functions, sqliteFunctions }: Schema,
+  variables: string[]
+): Suggestion[] {
   return [
-    ...tables.map(({ name, description }) => ({ label: name, kind: 'table' as const, documentation: description })),
-    ...variables.map((label) => ({ label, kind: 'variable' as const, detail: 'variable of the dashboard' })),
+    ...tables.map(({ name, description }) => ({
+      label: name,
+      kind: 'table' as const,
+      documentation: description,
+    })),
+    ...variables.map((label) => ({
+      label,
+      kind: 'variable' as const,
+      detail: 'dashboard variable',
+    })),
     ...macros.map(({ name, usage, description }) => ({
       label: `$${name}`,
       kind: 'macro' as const,
@@ -69,13 +83,22 @@ function names({ tables, macros, functions, sqliteFunctions }: Schema, variables
       detail: usage,
       documentation: description,
     })),
-    ...sqliteFunctions.filter((name) => /^\w+$/.test(name)).map((label) => ({ label, kind: 'function' as const })),
-    ...KEYWORDS.split(', ').map((label) => ({ label, kind: 'keyword' as const })),
+    ...sqliteFunctions
+      .filter((name) => /^\w+$/.test(name))
+      .map((label) => ({ label, kind: 'function' as const })),
+    ...KEYWORDS.map((label) => ({ label, kind: 'keyword' as const })),
   ];
 }
 
-/** Completes in this editor only, until the returned disposable is disposed of: Monaco shares providers among all editors of a language. */
-export function registerCompletion(monaco: Monaco, editor: MonacoEditor, schema: Schema): monacoTypes.IDisposable {
+/**
+ * Registers completion for this editor only. Monaco shares providers among all editors of a
+ * language, so the provider ignores the other editors. Dispose of the result to unregister.
+ */
+export function registerCompletion(
+  monaco: Monaco,
+  editor: MonacoEditor,
+  schema: Schema
+): monacoTypes.IDisposable {
   const kinds = {
     column: monaco.languages.CompletionItemKind.Field,
     table: monaco.languages.CompletionItemKind.Struct,
@@ -91,11 +114,11 @@ export function registerCompletion(monaco: Monaco, editor: MonacoEditor, schema:
       if (model.id !== editor.getModel()?.id) {
         return undefined;
       }
-      const range = wordAt(model, position);
+      const range = wordRange(model, position);
       const before = model.getLineContent(range.startLineNumber).slice(0, range.startColumn - 1);
-      const place = { variables: variableNames(), qualified: before.endsWith('.') };
+      const context = { variables: listVariableNames(), afterDot: before.endsWith('.') };
       return {
-        suggestions: suggestions(schema, model.getValue(), place).map((item) => ({
+        suggestions: listSuggestions(schema, model.getValue(), context).map((item) => ({
           ...item,
           kind: kinds[item.kind],
           insertText: item.label,
@@ -107,14 +130,18 @@ export function registerCompletion(monaco: Monaco, editor: MonacoEditor, schema:
   });
 }
 
-/** The word being typed, with the `$` that Monaco does not count as part of it. */
-function wordAt(model: monacoTypes.editor.ITextModel, { lineNumber, column }: monacoTypes.Position) {
+/** Returns the range of the word at the cursor. It includes a leading `$`, which Monaco omits. */
+function wordRange(
+  model: monacoTypes.editor.ITextModel,
+  { lineNumber, column }: monacoTypes.Position
+) {
   const { startColumn, endColumn } = model.getWordUntilPosition({ lineNumber, column });
-  const dollar = model
-    .getLineContent(lineNumber)
-    .slice(0, startColumn - 1)
-    .endsWith('$')
-    ? 1
-    : 0;
-  return { startLineNumber: lineNumber, endLineNumber: lineNumber, startColumn: startColumn - dollar, endColumn };
+  const before = model.getLineContent(lineNumber).slice(0, startColumn - 1);
+  const dollar = before.endsWith('$') ? 1 : 0;
+  return {
+    startLineNumber: lineNumber,
+    endLineNumber: lineNumber,
+    startColumn: startColumn - dollar,
+    endColumn,
+  };
 }

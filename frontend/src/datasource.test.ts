@@ -14,22 +14,27 @@ import { DEFAULT_METRICS, DEFAULT_SQL, type OuraOptions } from './types';
 
 const AWAKE = { key: 'heartrate.source', operator: '=', value: 'awake' };
 
-function datasource() {
+function setUp() {
   const fetch = jest.fn(({ method }: BackendSrvRequest) =>
     of({ data: method === 'GET' ? SCHEMA : { rows: [['awake'], [7]] } })
   );
   setBackendSrv({ fetch } as unknown as BackendSrv);
-  return { datasource: new OuraDataSource({ uid: 'oura' } as DataSourceInstanceSettings<OuraOptions>), fetch };
+  return {
+    datasource: new OuraDataSource({ uid: 'oura' } as DataSourceInstanceSettings<OuraOptions>),
+    fetch,
+  };
 }
 
 beforeAll(() => setTemplateSrv({ replace: (text: string) => text } as unknown as TemplateSrv));
 
 describe('ad-hoc filters', () => {
-  it('are offered by column, and by the values that the column has', async () => {
-    const { datasource: oura, fetch } = datasource();
+  it('offer columns and their values', async () => {
+    const { datasource, fetch } = setUp();
 
-    expect(await oura.getTagKeys()).toContainEqual(expect.objectContaining({ value: 'heartrate.source' }));
-    expect(await oura.getTagValues({ key: 'heartrate.source', filters: [] })).toEqual([
+    expect(await datasource.getTagKeys()).toContainEqual(
+      expect.objectContaining({ value: 'heartrate.source' })
+    );
+    expect(await datasource.getTagValues({ key: 'heartrate.source', filters: [] })).toEqual([
       { text: 'awake', value: 'awake' },
       { text: '7', value: '7' },
     ]);
@@ -38,11 +43,11 @@ describe('ad-hoc filters', () => {
     );
   });
 
-  it('have no values while no column is named', async () => {
-    expect(await datasource().datasource.getTagValues({ key: '', filters: [] })).toEqual([]);
+  it('offer no values without a column', async () => {
+    expect(await setUp().datasource.getTagValues({ key: '', filters: [] })).toEqual([]);
   });
 
-  it("stand beside a metrics query's own", () => {
+  it("are added to a metrics query's own filters", () => {
     const own = { column: 'bpm', operator: '>' as const, value: 60 };
     const query = {
       ...DEFAULT_METRICS,
@@ -52,15 +57,15 @@ describe('ad-hoc filters', () => {
       filters: [own],
     };
 
-    expect(datasource().datasource.applyTemplateVariables(query, {}, [AWAKE]).filters).toEqual([
+    expect(setUp().datasource.applyTemplateVariables(query, {}, [AWAKE]).filters).toEqual([
       own,
       { column: 'heartrate.source', operator: '=', value: 'awake' },
     ]);
   });
 
-  it('leave SQL alone', () => {
+  it('do not change SQL', () => {
     const query = { ...DEFAULT_SQL, refId: 'A', queryType: 'sql' as const };
 
-    expect(datasource().datasource.applyTemplateVariables(query, {}, [AWAKE])).toEqual(query);
+    expect(setUp().datasource.applyTemplateVariables(query, {}, [AWAKE])).toEqual(query);
   });
 });

@@ -9,19 +9,31 @@ import type {
 } from '@grafana/data';
 import { DataSourceWithBackend } from '@grafana/runtime';
 
-import { filterKeys, filtersOn, partsOf } from './adhoc';
-import { AnnotationSource } from './annotations';
-import { interpolateFilter, interpolateSql, valuesOf } from './interpolation';
-import { inWords } from './metrics';
+import { listFilterKeys, selectFilters, splitKey } from './adhoc';
+import { OuraAnnotations } from './annotations';
+import { expandVariables, interpolateFilter, interpolateSql } from './interpolation';
+import { describeMetricsQuery } from './metrics';
 import { Resources } from './resources';
-import { DEFAULT_METRICS, DEFAULT_QUERY, type OuraOptions, type Metric, type OuraQuery, type Schema } from './types';
+import type { SchemaSource } from './schemaSource';
+import {
+  DEFAULT_METRICS,
+  DEFAULT_QUERY,
+  type OuraOptions,
+  type Metric,
+  type OuraQuery,
+  type Schema,
+} from './types';
 import { OuraVariables } from './variables';
 
-const MOST_VALUES = 100;
+/** Suggested values per column. */
+const MAX_VALUES = 100;
 
-export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions> {
-  annotations: AnnotationSupport<OuraQuery> = new AnnotationSource();
-  variables = new OuraVariables(this);
+export class OuraDataSource
+  extends DataSourceWithBackend<OuraQuery, OuraOptions>
+  implements SchemaSource
+{
+  annotations: AnnotationSupport<OuraQuery> = new OuraAnnotations();
+  variables = new OuraVariables((request) => this.query(request));
 
   private readonly resources: Resources;
   private schema?: Promise<Schema>;
@@ -47,19 +59,29 @@ export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions
   }
 
   getQueryDisplayText(query: OuraQuery): string {
-    return query.queryType === 'metrics' ? inWords({ ...DEFAULT_METRICS, ...query }) : (query.rawSql ?? '');
+    return query.queryType === 'metrics'
+      ? describeMetricsQuery({ ...DEFAULT_METRICS, ...query })
+      : (query.rawSql ?? '');
   }
 
-  /** Ad-hoc filters are for metrics. SQL is run as it is written: which of its tables a condition would belong to, only its author knows. */
-  applyTemplateVariables(query: OuraQuery, scopedVars: ScopedVars, adHoc: AdHocVariableFilter[] = []): OuraQuery {
+  /**
+   * Replaces dashboard variables. Ad-hoc filters apply to metrics queries only: SQL can name
+   * several tables, and only its author knows which one a filter belongs to.
+   */
+  applyTemplateVariables(
+    query: OuraQuery,
+    scopedVars: ScopedVars,
+    adHoc: AdHocVariableFilter[] = []
+  ): OuraQuery {
     switch (query.queryType) {
       case 'metrics': {
-        const { metrics = [], filters = [] } = query;
-        const named = metrics.flatMap<Metric>((metric) =>
-          typeof metric === 'string' ? valuesOf(metric, scopedVars) : [metric]
+        const metrics = (query.metrics ?? []).flatMap<Metric>((metric) =>
+          typeof metric === 'string' ? expandVariables(metric, scopedVars) : [metric]
         );
-        const own = filters.map((filter) => interpolateFilter(filter, scopedVars));
-        return { ...query, metrics: named, filters: [...own, ...filtersOn(named, adHoc)] };
+        const filters = (query.filters ?? []).map((filter) =>
+          interpolateFilter(filter, scopedVars)
+        );
+        return { ...query, metrics, filters: [...filters, ...selectFilters(metrics, adHoc)] };
       }
       case 'annotations':
         return query;
@@ -68,7 +90,7 @@ export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions
     }
   }
 
-  /** Asked once; a failure is not kept. */
+  /** Returns the schema, fetched once. A failed request is retried by the next call. */
   getSchema(): Promise<Schema> {
     this.schema ??= this.resources.schema().catch((error) => {
       this.schema = undefined;
@@ -77,26 +99,30 @@ export class OuraDataSource extends DataSourceWithBackend<OuraQuery, OuraOptions
     return this.schema;
   }
 
-  /** The columns that ad-hoc filters may name. */
+  /** Returns the columns for ad-hoc filters. */
   async getTagKeys(): Promise<MetricFindValue[]> {
-    return filterKeys(await this.getSchema());
+    return listFilterKeys(await this.getSchema());
   }
 
-  async getTagValues({ key }: DataSourceGetTagValuesOptions<OuraQuery>): Promise<MetricFindValue[]> {
-    const parts = partsOf(key);
+  /** Returns the values of an ad-hoc filter's column. */
+  async getTagValues({
+    key,
+  }: DataSourceGetTagValuesOptions<OuraQuery>): Promise<MetricFindValue[]> {
+    const parts = splitKey(key);
     return parts ? (await this.getValues(...parts)).map((text) => ({ text, value: text })) : [];
   }
 
-  /** Up to {@link MOST_VALUES} values of a column, as text, for a list to choose from. */
+  /** Returns up to {@link MAX_VALUES} distinct values of a column as text, sorted. */
   getValues = async (table: string, column: string): Promise<string[]> => {
-    const [name, of] = [quoted(column), quoted(table)];
+    const name = quoteIdentifier(column);
     const { rows } = await this.resources.sql(
-      `SELECT DISTINCT ${name} FROM ${of} WHERE ${name} IS NOT NULL ORDER BY 1 LIMIT ${MOST_VALUES}`
+      `SELECT DISTINCT ${name} FROM ${quoteIdentifier(table)} ` +
+        `WHERE ${name} IS NOT NULL ORDER BY 1 LIMIT ${MAX_VALUES}`
     );
     return rows.map(([value]) => String(value));
   };
 }
 
-function quoted(name: string): string {
+function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

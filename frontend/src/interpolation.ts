@@ -1,66 +1,82 @@
-/** Dashboard variables in queries. Macros (`$__timeFilter`, `$__interval`, …) stay as they are: the backend expands them, for alert rules too. */
+/**
+ * Dashboard variables in queries. Macros (`$__timeFilter`, `$__interval`, …) stay unchanged: the
+ * backend expands them, so that alert rules can use them too.
+ */
 import type { ScopedVars } from '@grafana/data';
 import { getTemplateSrv } from '@grafana/runtime';
 
-import { arity, typed } from './metrics';
+import { operandCount, parseValue } from './metrics';
 import type { Filter, FilterValue } from './types';
 
+/** The properties of a Grafana variable that decide its format. */
 interface Variable {
   multi?: boolean;
   includeAll?: boolean;
 }
 
-type Value = string | number | Array<string | number>;
+type VariableValue = string | number | Array<string | number>;
 
+/** Grafana's built-in variables that are macros of the backend. */
 const BACKEND_MACROS = ['__interval', '__interval_ms'];
 
-/** The dashboard's variables as a query writes them: `$activity`. */
-export function variableNames(): string[] {
+/** Lists the dashboard's variables in query form: `$activity`. */
+export function listVariableNames(): string[] {
   return getTemplateSrv()
     .getVariables()
     .map(({ name }) => `$${name}`);
 }
 
 export function interpolateSql(sql: string, scopedVars: ScopedVars): string {
-  const variables = Object.fromEntries(Object.entries(scopedVars).filter(([name]) => !BACKEND_MACROS.includes(name)));
+  const variables = Object.fromEntries(
+    Object.entries(scopedVars).filter(([name]) => !BACKEND_MACROS.includes(name))
+  );
   return getTemplateSrv().replace(sql, variables, formatValue);
 }
 
 /**
- * A variable that may hold several values becomes a list of literals, for `IN ($variable)`. One that holds a single value
- * stands bare, since the query's author writes the quotes around it: only quotes within it are doubled.
+ * Formats a variable's value for SQL. A variable that allows several values becomes a list of
+ * literals, for `IN ($variable)`. A single-value variable gets no quotes, because the query
+ * contains them: only the quotes inside the value are doubled.
  */
-export function formatValue(value: Value, variable: Variable): string {
+export function formatValue(value: VariableValue, variable: Variable): string {
   if (Array.isArray(value)) {
-    return value.map(literal).join(',');
+    return value.map(quoteLiteral).join(',');
   }
   if (variable.multi || variable.includeAll) {
-    return literal(value);
+    return quoteLiteral(value);
   }
   return escapeQuotes(String(value));
 }
 
-/** A filter compares with what its variables hold; `in` and `not in` with every value of a variable that holds several. */
+/**
+ * Replaces the variables in a filter's values. `in` and `not in` compare with every value of a
+ * multi-value variable, the other operators with its first value.
+ */
 export function interpolateFilter(filter: Filter, scopedVars: ScopedVars): Filter {
-  const of = (value: FilterValue) =>
-    typeof value === 'string' && value.includes('$') ? valuesOf(value, scopedVars).map(typed) : [value];
   const { operator, value, values = [] } = filter;
-  return arity(operator) === 'several'
-    ? { ...filter, values: values.flatMap(of) }
-    : { ...filter, value: value === undefined ? undefined : of(value)[0] };
+  if (operandCount(operator) === 'several') {
+    return { ...filter, values: values.flatMap((each) => expandValue(each, scopedVars)) };
+  }
+  return { ...filter, value: value === undefined ? undefined : expandValue(value, scopedVars)[0] };
 }
 
-/** A text that is one variable alone stands for each of the variable's values; any other for the text it becomes. */
-export function valuesOf(text: string, scopedVars: ScopedVars): string[] {
-  let held: string[] = [];
-  const replaced = getTemplateSrv().replace(text, scopedVars, (value: Value) => {
-    held = [value].flat().map(String);
-    return held.join(',');
+function expandValue(value: FilterValue, scopedVars: ScopedVars): FilterValue[] {
+  return typeof value === 'string' && value.includes('$')
+    ? expandVariables(value, scopedVars).map(parseValue)
+    : [value];
+}
+
+/** Returns every value of a variable if `text` is only that variable, else the replaced text. */
+export function expandVariables(text: string, scopedVars: ScopedVars): string[] {
+  let values: string[] = [];
+  const replaced = getTemplateSrv().replace(text, scopedVars, (value: VariableValue) => {
+    values = [value].flat().map(String);
+    return values.join(',');
   });
-  return held.join(',') === replaced ? held : [replaced];
+  return values.join(',') === replaced ? values : [replaced];
 }
 
-function literal(value: string | number): string {
+function quoteLiteral(value: string | number): string {
   return typeof value === 'number' ? String(value) : `'${escapeQuotes(value)}'`;
 }
 

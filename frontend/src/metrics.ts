@@ -1,6 +1,13 @@
-/** What the metrics builder offers, of what the schema lists. Knows nothing of components. */
-import type { FilterOperator, FilterValue, Metric, MetricsPart, Schema, SchemaTable } from './types';
-import { unitName } from './words';
+/** The metrics builder's options and values. */
+import { formatUnit } from './format';
+import type {
+  FilterOperator,
+  FilterValue,
+  Metric,
+  MetricsPart,
+  Schema,
+  SchemaTable,
+} from './types';
 
 export interface Option {
   value: string;
@@ -9,19 +16,19 @@ export interface Option {
   group?: string;
 }
 
-/** Every metric, under the table it is of. */
-export function metricOptions({ metrics }: Schema): Option[] {
+/** Lists every metric, grouped by table. */
+export function listMetricOptions({ metrics }: Schema): Option[] {
   return metrics.map(({ name, title, table, unit, description }) => ({
     value: name,
     label: name,
-    description: [description || title, unit && unitName(unit)].filter(Boolean).join(' · '),
+    description: [description || title, unit && formatUnit(unit)].filter(Boolean).join(' · '),
     group: table,
   }));
 }
 
-/** The columns of the chosen metrics' tables, which filters may name. */
-export function filterOptions(schema: Schema, chosen: Metric[]): Option[] {
-  const columns = tablesOf(schema, chosen).flatMap(({ columns }) => columns);
+/** Lists the columns that filters can use: those of the selected metrics' tables, each once. */
+export function listColumnOptions(schema: Schema, selected: Metric[]): Option[] {
+  const columns = findTables(schema, selected).flatMap(({ columns }) => columns);
   const options = columns.map(({ name, description }) => ({
     value: name,
     label: name,
@@ -30,30 +37,32 @@ export function filterOptions(schema: Schema, chosen: Metric[]): Option[] {
   return Array.from(new Map(options.map((option) => [option.value, option])).values());
 }
 
-/** A table of the chosen metrics that has the column: where its values can be looked up. */
-export function tableWith(schema: Schema, chosen: Metric[], column: string): string | undefined {
-  return tablesOf(schema, chosen).find(({ columns }) => columns.some(({ name }) => name === column))?.name;
+/** Finds the selected metrics' table that has the column, to look up its values. */
+export function findTable(schema: Schema, selected: Metric[], column: string): string | undefined {
+  return findTables(schema, selected).find(({ columns }) =>
+    columns.some(({ name }) => name === column)
+  )?.name;
 }
 
-export function nameOf(metric: Metric): string {
+export function metricName(metric: Metric): string {
   return typeof metric === 'string' ? metric : metric.name;
 }
 
-/** The chosen metrics of these names. What one of them says beside its name stays. */
-export function choose(metrics: Metric[], names: string[]): Metric[] {
-  return names.map((name) => metrics.find((metric) => nameOf(metric) === name) ?? name);
+/** Returns the metrics with these names. A metric that was selected before keeps its options. */
+export function selectMetrics(previous: Metric[], names: string[]): Metric[] {
+  return names.map((name) => previous.find((metric) => metricName(metric) === name) ?? name);
 }
 
-/** Of a filter as it is typed: `7` is a number, `true` a yes or no, the rest text. */
-export function typed(text: string): FilterValue {
+/** Parses a typed filter value: a boolean, a number, or text. */
+export function parseValue(text: string): FilterValue {
   if (text === 'true' || text === 'false') {
     return text === 'true';
   }
   return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
-/** How many values an operator compares with. */
-export function arity(operator: FilterOperator): 'none' | 'one' | 'several' {
+/** Returns the number of values that an operator compares with. */
+export function operandCount(operator: FilterOperator): 'none' | 'one' | 'several' {
   switch (operator) {
     case 'is null':
     case 'is not null':
@@ -66,16 +75,17 @@ export function arity(operator: FilterOperator): 'none' | 'one' | 'several' {
   }
 }
 
-/** In one line, for a collapsed query row. */
-export function inWords({ metrics, aggregate, every }: MetricsPart): string {
-  const what = metrics.map(nameOf).join(', ');
-  return every === 'raw'
-    ? what
-    : `${aggregate} of ${what}, ${every === 'auto' ? 'by the panel’s interval' : `by ${every}`}`;
+/** Describes a query in one line, for a collapsed query row. */
+export function describeMetricsQuery({ metrics, aggregate, every }: MetricsPart): string {
+  const names = metrics.map(metricName).join(', ');
+  if (every === 'raw') {
+    return names;
+  }
+  return `${aggregate} of ${names} per ${every === 'auto' ? 'panel interval' : every}`;
 }
 
-function tablesOf({ metrics, tables }: Schema, chosen: Metric[]): SchemaTable[] {
-  const names = new Set(chosen.map(nameOf));
+function findTables({ metrics, tables }: Schema, selected: Metric[]): SchemaTable[] {
+  const names = new Set(selected.map(metricName));
   const wanted = new Set(metrics.filter(({ name }) => names.has(name)).map(({ table }) => table));
   return tables.filter(({ name }) => wanted.has(name));
 }

@@ -5,6 +5,8 @@ import { QueryEditor } from './components/QueryEditor';
 import { OuraDataSource } from './datasource';
 import type { OuraOptions, OuraQuery, OuraSecrets } from './types';
 
-export const plugin = new DataSourcePlugin<OuraDataSource, OuraQuery, OuraOptions, OuraSecrets>(OuraDataSource)
+export const plugin = new DataSourcePlugin<OuraDataSource, OuraQuery, OuraOptions, OuraSecrets>(
+  OuraDataSource
+)
   .setConfigEditor(ConfigEditor)
   .setQueryEditor(QueryEditor);

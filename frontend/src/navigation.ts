@@ -1,24 +1,26 @@
-/** Where Oura sends a person back to: the configuration page itself, or, where Oura refuses it, an address that stands for it. */
+/** The redirect URI of a login, and navigation to Oura. */
 import { config } from '@grafana/runtime';
 
-/** The address to register with Oura. */
 export interface Redirect {
+  /** The URI to register with Oura. */
   uri: string;
-  /** Whether it leads to Grafana as this browser sees it. Otherwise its answer has to be pasted. */
-  comesBack: boolean;
+  /** Whether this browser opens Grafana there. If not, the user pastes the redirect URL. */
+  returnsHere: boolean;
 }
 
 /**
- * This page as the browser sees it, sub-path included. Oura takes `http` for `localhost` only (`127.0.0.1` counts as any other host):
- * a Grafana under another `http` address is stood for by the same address on `localhost`.
+ * Returns the redirect URI: this page as the browser sees it, sub-path included. Oura accepts
+ * `http` only for `localhost` (it rejects `127.0.0.1`). For any other `http` address of Grafana the
+ * URI uses `localhost` as its host.
  */
-export function redirectOf(uid: string): Redirect {
+export function getRedirect(uid: string): Redirect {
   const { protocol, hostname, port, origin } = window.location;
-  const comesBack = protocol === 'https:' || hostname === 'localhost';
-  const base = comesBack ? origin : `http://localhost${port && `:${port}`}`;
-  return { uri: `${base}${config.appSubUrl ?? ''}/connections/datasources/edit/${uid}`, comesBack };
+  const returnsHere = protocol === 'https:' || hostname === 'localhost';
+  const base = returnsHere ? origin : `http://localhost${port && `:${port}`}`;
+  const page = `${config.appSubUrl ?? ''}/connections/datasources/edit/${uid}`;
+  return { uri: `${base}${page}`, returnsHere };
 }
 
-export function leaveFor(url: string): void {
+export function navigateTo(url: string): void {
   window.location.assign(url);
 }

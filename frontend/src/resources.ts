@@ -1,61 +1,63 @@
-/** The backend's resource routes of one data source. Speaks HTTP, knows nothing of components. */
+/** Client for the backend's resource routes of one data source. */
 import { type FetchError, getBackendSrv, isFetchError } from '@grafana/runtime';
 import { lastValueFrom } from 'rxjs';
 
-import type { LoginAnswer } from './loginAnswer';
+import type { LoginStart, SyncStart } from './contract';
+import type { LoginRedirect } from './loginRedirect';
 import type { Schema, Status } from './types';
 
-export interface LoginStart {
-  authorizeUrl: string;
-  /** RFC 3339. */
-  expiresAt: string;
-}
-
-/** What the backend says about a request it refused. */
+/** An error response of the backend. */
 export class ResourceError extends Error {
   constructor(
     message: string,
-    /** A stable word, such as `expired_state`. */
+    /** A stable identifier, such as `expired_state`. */
     readonly code?: string,
-    /** What a person can do about it. */
+    /** How the user can resolve the error. */
     readonly hint?: string
   ) {
     super(message);
   }
 }
 
-/** Grafana keeps a data source's settings for some seconds; a login started right after saving needs the new ones. */
-const FRESH_SETTINGS = { 'X-Grafana-NoCache': 'true' };
+/**
+ * Grafana caches a data source's settings for some seconds. A login that starts right after saving
+ * needs the new ones.
+ */
+const NO_SETTINGS_CACHE = { 'X-Grafana-NoCache': 'true' };
 
 export class Resources {
   constructor(private readonly uid: string) {}
 
   status = () => this.call<Status>('GET', 'status');
   schema = () => this.call<Schema>('GET', 'schema');
-  startLogin = (redirectUri: string) => this.call<LoginStart>('POST', 'oauth/start', { redirectUri });
-  finishLogin = (answer: LoginAnswer) => this.call<void>('POST', 'oauth/callback', answer);
+  startLogin = (redirectUri: string) =>
+    this.call<LoginStart>('POST', 'oauth/start', { redirectUri });
+  finishLogin = (redirect: LoginRedirect) => this.call<void>('POST', 'oauth/callback', redirect);
   disconnect = () => this.call<void>('POST', 'oauth/disconnect', {});
-  /** Rows as arrays, of a SELECT over all of time. */
+  /** Runs a SELECT without a time range. Returns rows as arrays. */
   sql = (sql: string) => this.call<{ rows: unknown[][] }>('POST', 'sql', { sql });
-  sync = () => this.call<{ run: number }>('POST', 'sync', {});
+  sync = () => this.call<SyncStart>('POST', 'sync', {});
 
   private async call<T>(method: 'GET' | 'POST', path: string, data?: unknown): Promise<T> {
     const url = `/api/datasources/uid/${this.uid}/resources/${path}`;
+    const request = { method, url, data, headers: NO_SETTINGS_CACHE, showErrorAlert: false };
     try {
-      const request = { method, url, data, headers: FRESH_SETTINGS, showErrorAlert: false };
-      const answer = await lastValueFrom(getBackendSrv().fetch<T>(request));
-      return answer.data;
+      const response = await lastValueFrom(getBackendSrv().fetch<T>(request));
+      return response.data;
     } catch (error) {
-      throw isFetchError(error) ? refusal(error) : error;
+      throw isFetchError(error) ? toResourceError(error) : error;
     }
   }
 }
 
-/** The backend answers `{"error": {code, message, hint}}`; Grafana itself, when the plugin is not reached, `{"message"}`. */
-function refusal({ data, status, statusText }: FetchError): ResourceError {
+/**
+ * Reads the backend's `{"error": {code, message, hint}}`. If Grafana can't reach the plugin, it
+ * responds with `{"message"}` itself.
+ */
+function toResourceError({ data, status, statusText }: FetchError): ResourceError {
   const error = data?.error;
   if (typeof error === 'object' && error !== null) {
     return new ResourceError(error.message, error.code, error.hint);
   }
-  return new ResourceError(data?.message || statusText || `The request failed with status ${status}.`);
+  return new ResourceError(data?.message || statusText || `Request failed with status ${status}.`);
 }

@@ -1,23 +1,32 @@
-/** The scopes that open all of Oura's collections, in the order in which they are asked for. */
-export const SCOPES: Array<{ scope: string; opens: string }> = [
-  { scope: 'email', opens: 'E-mail address' },
-  { scope: 'personal', opens: 'Age, height, weight' },
-  { scope: 'daily', opens: 'Sleep, readiness, activity' },
-  { scope: 'heartrate', opens: 'Heart rate around the clock' },
-  { scope: 'workout', opens: 'Workouts' },
-  { scope: 'tag', opens: 'Tags' },
-  { scope: 'session', opens: 'Meditation and breathing sessions' },
-  { scope: 'spo2', opens: 'Blood oxygen' },
-  { scope: 'stress', opens: 'Stress and resilience' },
-  { scope: 'heart_health', opens: 'Cardiovascular age, VO₂ max' },
-  { scope: 'ring_configuration', opens: 'Rings and their battery' },
-];
+import { type Scope, SCOPES as SCOPE_NAMES } from './contract';
 
-/** What Oura granted, in words; nothing when it did not say. */
-export function granted(scopes: string[]): string | undefined {
+const LABELS: Record<Scope, string> = {
+  email: 'E-mail address',
+  personal: 'Age, height, weight',
+  daily: 'Sleep, readiness, activity',
+  heartrate: 'Heart rate around the clock',
+  workout: 'Workouts',
+  tag: 'Tags',
+  session: 'Meditation and breathing sessions',
+  spo2: 'Blood oxygen',
+  stress: 'Stress and resilience',
+  heart_health: 'Cardiovascular age, VO₂ max',
+  ring_configuration: 'Rings and their battery',
+};
+
+/** The scopes that cover all of Oura's collections, in the order of the login request. */
+export const SCOPES: Array<{ scope: string; label: string }> = SCOPE_NAMES.map((scope) => ({
+  scope,
+  label: LABELS[scope],
+}));
+
+/** Describes the granted scopes. Returns `undefined` if Oura did not return any. */
+export function describeScopes(scopes: string[]): string | undefined {
   if (scopes.length === 0) {
     return undefined;
   }
-  const missing = SCOPES.filter(({ scope }) => !scopes.includes(scope)).map(({ opens }) => opens);
-  return missing.length === 0 ? 'All permissions granted' : `Without permission for: ${missing.join(' · ')}`;
+  const missing = SCOPES.filter(({ scope }) => !scopes.includes(scope)).map(({ label }) => label);
+  return missing.length === 0
+    ? 'All permissions granted'
+    : `Missing permissions: ${missing.join(' · ')}`;
 }

@@ -11,38 +11,51 @@ import { lastValueFrom, of } from 'rxjs';
 import { OuraDataSource } from './datasource';
 import type { OuraOptions, OuraQuery } from './types';
 
-/** Grafana's: the scoped variables of a text through the format. */
-const replace = (text: string, vars: ScopedVars, format: (value: unknown, variable: object) => string) =>
-  text.replace(/\$(\w+)/g, (written, name) => (name in vars ? format(vars[name]!.value, {}) : written));
+/** Replaces scoped variables like Grafana's template service. */
+const replace = (
+  text: string,
+  vars: ScopedVars,
+  format: (value: unknown, variable: object) => string
+) =>
+  text.replace(/\$(\w+)/g, (written, name) =>
+    name in vars ? format(vars[name]!.value, {}) : written
+  );
 
-/** The SQL that reaches the backend while `searchFilter` is typed. */
-async function asked(rawSql: string, searchFilter?: string) {
+/** Returns the SQL that reaches the backend while `searchFilter` is typed. */
+async function sentSql(rawSql: string, searchFilter?: string) {
   const fetch = jest.fn((_request: BackendSrvRequest) => of({ data: { results: {} } }));
   setBackendSrv({ fetch } as unknown as BackendSrv);
   setTemplateSrv({ replace } as unknown as TemplateSrv);
-  const { variables } = new OuraDataSource({ uid: 'oura' } as DataSourceInstanceSettings<OuraOptions>);
-  const scopedVars = searchFilter ? { __searchFilter: { text: searchFilter, value: searchFilter } } : {};
-  const request = { scopedVars, targets: [{ refId: 'A', rawSql }] } as unknown as DataQueryRequest<OuraQuery>;
+  const { variables } = new OuraDataSource({
+    uid: 'oura',
+  } as DataSourceInstanceSettings<OuraOptions>);
+  const scopedVars = searchFilter
+    ? { __searchFilter: { text: searchFilter, value: searchFilter } }
+    : {};
+  const request = {
+    scopedVars,
+    targets: [{ refId: 'A', rawSql }],
+  } as unknown as DataQueryRequest<OuraQuery>;
   await lastValueFrom(variables.query(request));
   return fetch.mock.lastCall?.[0].data.queries[0].rawSql;
 }
 
-describe('what is typed into the list of a variable', () => {
+describe("text typed into a variable's list", () => {
   const SEARCHED = "SELECT DISTINCT activity FROM workout WHERE activity LIKE '$__searchFilter'";
 
-  it('is a pattern in its query', async () => {
-    expect(await asked(SEARCHED, 'run')).toMatch(/LIKE 'run%'$/);
+  it('becomes a LIKE pattern', async () => {
+    expect(await sentSql(SEARCHED, 'run')).toMatch(/LIKE 'run%'$/);
   });
 
-  it('cannot end its literal', async () => {
-    expect(await asked(SEARCHED, "it's")).toMatch(/LIKE 'it''s%'$/);
+  it('has its quotes escaped', async () => {
+    expect(await sentSql(SEARCHED, "it's")).toMatch(/LIKE 'it''s%'$/);
   });
 
-  it('keeps everything while nothing is typed', async () => {
-    expect(await asked(SEARCHED)).toMatch(/LIKE '%'$/);
+  it('matches every value while it is empty', async () => {
+    expect(await sentSql(SEARCHED)).toMatch(/LIKE '%'$/);
   });
 
-  it('changes no query that does not ask for it', async () => {
-    expect(await asked('SELECT $__timeFrom', 'run')).toBe('SELECT $__timeFrom');
+  it('does not change a query without $__searchFilter', async () => {
+    expect(await sentSql('SELECT $__timeFrom', 'run')).toBe('SELECT $__timeFrom');
   });
 });

@@ -1,15 +1,30 @@
-import { CustomVariableSupport, type DataQueryRequest, type DataQueryResponse, type ScopedVars } from '@grafana/data';
+import {
+  CustomVariableSupport,
+  type DataQueryRequest,
+  type DataQueryResponse,
+  type ScopedVars,
+} from '@grafana/data';
 import type { Observable } from 'rxjs';
 
 import { VariableEditor } from './components/VariableEditor';
-import type { OuraDataSource } from './datasource';
+import type { EditorDataSource } from './schemaSource';
 import { DEFAULT_SQL, type OuraOptions, type OuraQuery } from './types';
 
-/** A query variable is SQL: its first text column, or `__text` and `__value`; `$__searchFilter` is what is being typed, as a pattern. */
-export class OuraVariables extends CustomVariableSupport<OuraDataSource, OuraQuery, OuraQuery, OuraOptions> {
+type RunQuery = (request: DataQueryRequest<OuraQuery>) => Observable<DataQueryResponse>;
+
+/**
+ * Query variables in SQL. The options are the first text column, or the columns `__text` and
+ * `__value`. `$__searchFilter` is the text typed into the variable's list, as a LIKE pattern.
+ */
+export class OuraVariables extends CustomVariableSupport<
+  EditorDataSource,
+  OuraQuery,
+  OuraQuery,
+  OuraOptions
+> {
   editor = VariableEditor;
 
-  constructor(private readonly datasource: OuraDataSource) {
+  constructor(private readonly runQuery: RunQuery) {
     super();
   }
 
@@ -28,12 +43,13 @@ export class OuraVariables extends CustomVariableSupport<OuraDataSource, OuraQue
       ...target,
       refId: target.refId ?? 'A',
     }));
-    return this.datasource.query({ ...request, targets, scopedVars: withSearchPattern(request.scopedVars) });
+    const scopedVars = addSearchPattern(request.scopedVars);
+    return this.runQuery({ ...request, targets, scopedVars });
   }
 }
 
-/** `LIKE '$__searchFilter'` keeps what begins with the text that is typed into the variable's list; everything while there is none. */
-function withSearchPattern(scopedVars: ScopedVars = {}): ScopedVars {
+/** Makes `LIKE '$__searchFilter'` match values that start with the typed text. */
+function addSearchPattern(scopedVars: ScopedVars = {}): ScopedVars {
   const typed = scopedVars.__searchFilter?.value ?? '';
   return { ...scopedVars, __searchFilter: { text: typed, value: `${typed}%` } };
 }

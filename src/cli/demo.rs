@@ -164,7 +164,7 @@ fn print_collections(status: &Status, days: &HashMap<String, u64>) {
             days.get(&collection.name).map_or(String::new(), |days| grouped(*days)),
             day(collection.first_day),
             day(collection.last_day),
-            collection.reason.as_deref().unwrap_or(&collection.state),
+            collection.reason.as_deref().unwrap_or(collection.state.as_str()),
         );
     }
 }

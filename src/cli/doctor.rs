@@ -8,10 +8,10 @@ use url::Url;
 
 use crate::catalog::Catalog;
 use crate::datasource::vault::Vault;
-use crate::datasource::{DataSourceKey, KeptLogin, kept_login, specification};
+use crate::datasource::{DataSourceKey, StoredLogin, specification, stored_login};
 use crate::oura::{self, Origins, Secret};
 use crate::plugin::{ENCRYPTION_KEY, key_from};
-use crate::store::{Store, is_trouble};
+use crate::store::Store;
 use crate::time::{Clock, Instant};
 
 #[derive(clap::Args, Debug)]
@@ -227,8 +227,9 @@ fn database(
     let subject = key.to_string();
     let path = key.database(data_dir);
     let opened = Store::open_existing(&path, Arc::clone(catalog)).and_then(|store| {
-        let problems = store.check()?;
-        let (collections, last_run) = (store.collections()?, store.last_run()?);
+        let problems = store.inspector().check()?;
+        let (collections, last_run) =
+            (store.inspector().collections()?, store.inspector().last_run()?);
         Ok((store, problems, collections, last_run))
     });
     let (store, problems, collections, last_run) = match opened {
@@ -270,10 +271,10 @@ fn database(
         }
         Some(last) => findings.push(ok(&subject, format!("last synced {last}"))),
     }
-    for row in collections.iter().filter(|row| is_trouble(&row.state)) {
+    for row in collections.iter().filter(|row| row.state.is_trouble()) {
         findings.push(warn(
             &subject,
-            format!("{}: {}", row.name, row.reason.as_deref().unwrap_or(&row.state)),
+            format!("{}: {}", row.name, row.reason.as_deref().unwrap_or(row.state.as_str())),
             "",
         ));
     }
@@ -282,20 +283,20 @@ fn database(
 fn login(vault: &Arc<Vault>, key: &DataSourceKey, now: Instant) -> Finding {
     let subject = key.to_string();
     let again = "Connect again in the data source's settings.";
-    match kept_login(vault, key) {
+    match stored_login(vault, key) {
         Err(error) => fail(&subject, format!("login: {error}"), again),
         Ok(None) => {
             warn(&subject, "login: none".to_owned(), "Press Connect in the data source's settings.")
         }
-        Ok(Some(KeptLogin { ended: Some(reason), .. })) => {
+        Ok(Some(StoredLogin { end_reason: Some(reason), .. })) => {
             fail(&subject, format!("login: it has ended ({reason})"), again)
         }
-        Ok(Some(KeptLogin { grant, .. }))
+        Ok(Some(StoredLogin { grant, .. }))
             if grant.refresh_token.is_none() && grant.expires_at <= now =>
         {
             fail(&subject, "login: it has ended".to_owned(), again)
         }
-        Ok(Some(KeptLogin { grant, .. })) => ok(
+        Ok(Some(StoredLogin { grant, .. })) => ok(
             &subject,
             format!("login: the token is good until {}, then it is renewed", grant.expires_at),
         ),
@@ -308,7 +309,7 @@ async fn examine_network(oura_url: Option<&Url>, clock: &Clock) -> Vec<Finding> 
         Ok(http) => http,
         Err(error) => return vec![fail("network", error.to_string(), "")],
     };
-    match oura::reach(&http, &origins, clock).await {
+    match oura::probe(&http, &origins, clock).await {
         Err(detail) => {
             let remedy = "Check this machine's network, name service and proxy; api.ouraring.com must be reachable over HTTPS.";
             vec![fail("Oura", format!("{} does not answer: {detail}", origins.api), remedy)]
@@ -350,7 +351,7 @@ mod tests {
     use super::*;
     use crate::datasource::SealedGrant;
     use crate::datasource::vault::Purpose;
-    use crate::oura::GrantVault;
+    use crate::oura::GrantStore;
     use crate::oura::LoginBackend;
     use crate::oura::oauth::Grant;
     use crate::time::Tz;
@@ -431,7 +432,7 @@ mod tests {
         };
         login.save(&grant).unwrap();
         assert!(says(&look(folder.path(), None), Level::Ok, "the token is good until"));
-        login.end("Oura no longer accepts its refresh token").unwrap();
+        login.mark_ended("Oura no longer accepts its refresh token").unwrap();
         assert!(says(
             &look(folder.path(), None),
             Level::Fail,

@@ -94,11 +94,11 @@ impl Application {
             ..Environment::at(&self.folder.data_dir, origins)?
         };
         let datasources = if scheduled {
-            DataSources::open_or_read(environment)?
+            DataSources::open_or_read_only(environment)?
         } else {
             DataSources::open(environment)?
         };
-        let (settings, secret) = match datasources.remembered(&self.folder.datasource)? {
+        let (settings, secret) = match datasources.stored_settings(&self.folder.datasource)? {
             Some(remembered) => remembered,
             None => (
                 Settings { timezone: self.folder.zone().name().to_owned(), ..Settings::default() },

@@ -7,6 +7,7 @@ use super::local::Application;
 use super::progress::follow;
 use crate::datasource::{Backfill, DataSource, Trigger};
 use crate::format::grouped;
+use crate::store::CollectionState;
 
 #[derive(Args, Debug)]
 pub struct SyncArgs {
@@ -56,17 +57,20 @@ async fn watch(datasource: &DataSource, run: i64) -> Result<(), Failure> {
         grouped(progress.documents),
         grouped(progress.requests)
     );
-    let unwell: Vec<_> =
-        status.collections.iter().filter(|collection| collection.state != "ok").collect();
+    let unwell: Vec<_> = status
+        .collections
+        .iter()
+        .filter(|collection| collection.state != CollectionState::Ok)
+        .collect();
     for collection in &unwell {
         println!(
             "{}: {}",
             collection.name,
-            collection.reason.as_deref().unwrap_or(&collection.state)
+            collection.reason.as_deref().unwrap_or(collection.state.as_str())
         );
     }
     // What Oura refuses is nobody's failure; what went wrong is.
-    match unwell.iter().filter(|collection| collection.state == "error").count() {
+    match unwell.iter().filter(|collection| collection.state == CollectionState::Error).count() {
         0 => Ok(()),
         1 => Err("one collection could not be fetched whole; the next sync tries again".into()),
         count => Err(format!(

@@ -1,135 +1,184 @@
-//! What can go wrong with a data source, in words for a person, with the remedy.
+//! Errors of a data source, with stable codes, HTTP statuses and remedies.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::vault::VaultError;
-use crate::oura::TokenError;
 use crate::oura::oauth::OAuthError;
+use crate::oura::{GrantStoreError, RedirectUri, TokenError};
 use crate::store::StoreError;
 
-/// `Display` says what happened; [`DataSourceError::hint`] what to do.
+/// A failure of a data source.
+///
+/// `Display` names the failure and its cause, [`DataSourceError::hint`] the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum DataSourceError {
-    #[error("the client id or the client secret is missing")]
+    /// The settings lack a client id or a client secret.
+    #[error("Missing client id or client secret")]
     NotConfigured,
-    #[error("not connected to Oura")]
+    /// The operation needs a login, and the data source has none.
+    #[error("Not connected to Oura")]
     NotConnected,
-    #[error("{name:?} is not a time zone")]
-    UnknownTimezone { name: String },
-    #[error("{name:?} is not a collection of Oura's API")]
-    UnknownCollection { name: String },
-    #[error("a backfill needs a number of days, at least 1")]
+    /// The settings contain an unknown time zone.
+    #[error("Unknown time zone {name:?}")]
+    UnknownTimezone {
+        /// The time zone.
+        name: String,
+    },
+    /// A request names a collection that the API specification lacks.
+    #[error("Unknown collection {name:?}")]
+    UnknownCollection {
+        /// The collection.
+        name: String,
+    },
+    /// A backfill of zero days.
+    #[error("Invalid number of days: a backfill needs at least 1")]
     NoDays,
+    /// Oura did not return the person's id, so the login cannot be compared with the stored data.
     #[error(
-        "Oura does not say just now whose ring this is, and another person's data are not mixed with those that are kept"
+        "Oura did not identify the person who logged in. The login was rejected, because it could \
+         belong to another person than the stored data"
     )]
     PersonUnknown,
-    #[error("all of these days lie before the first ring")]
+    /// A backfill of days before the first Oura ring was sold.
+    #[error("All requested days are before the first ring")]
     BeforeAnyRing,
-    #[error("{redirect:?} cannot be a redirect address: {reason}")]
-    BadRedirect { redirect: String, reason: &'static str },
-    /// Oura does not send anybody to an address that the application was not registered with.
-    #[error("the redirect address of this login is not registered with the application at Oura")]
+    /// Oura rejected the redirect address, because the application is registered without it.
+    #[error("The redirect address of this login is not registered with the application at Oura")]
     RedirectNotRegistered {
-        /// Known while the login is.
-        redirect: Option<String>,
+        /// The address; `None` if the pending login is unknown.
+        redirect: Option<RedirectUri>,
     },
-    /// Told only to the one who used it.
-    #[error("this login was finished already")]
+    /// A state that this user has used before.
+    #[error("This login is already complete")]
     UsedState,
-    /// Told only to the one who began it there.
-    #[error("this login was begun in another data source")]
+    /// A state that this user received from another data source.
+    #[error("This login was started in another data source")]
     OtherDatasource,
-    /// Forged, long forgotten, or somebody else's: which one is nobody's business.
-    #[error("this login is not known here: it was begun long ago, or not here")]
+    /// A state that is forged, deleted or another user's. The error does not reveal which.
+    #[error("Unknown login: it was started too long ago, or not in this data source")]
     UnknownState,
-    #[error("this login was started more than ten minutes ago")]
+    /// A state that is older than its lifetime.
+    #[error("This login was started more than ten minutes ago")]
     ExpiredState,
-    #[error("this login was started by another user")]
+    /// A state that another user received.
+    #[error("This login was started by another user")]
     OtherUser,
-    #[error("the Oura account that logged in is not the one whose history is kept here")]
+    /// The person who logged in differs from the person of the stored data.
+    #[error("The stored data belongs to another Oura account than the one that logged in")]
     OtherPerson,
-    #[error("another process uses the data folder {folder}")]
-    Locked { folder: PathBuf },
-    #[error("the data folder {folder} cannot be used: {detail}")]
-    Folder { folder: PathBuf, detail: String },
-    /// Everything that changes something, where only stored data can be read.
-    #[error("{why}")]
-    ReadOnly { why: String },
-    #[error("the demo could not start: {detail}")]
-    Demo { detail: String },
+    /// Another process holds the lock of the data folder.
+    #[error("Another process uses the data folder {folder}")]
+    Locked {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// The data folder cannot be created or locked.
+    #[error("The data folder {folder} cannot be used: {detail}")]
+    Folder {
+        /// The data folder.
+        folder: PathBuf,
+        /// The system's error.
+        detail: String,
+    },
+    /// The data folder is read-only, and the operation would change it.
+    #[error("{reason}")]
+    ReadOnly {
+        /// The complete message, with the folder.
+        reason: String,
+    },
+    /// The simulator could not start, or its login failed.
+    #[error("The demo could not start: {detail}")]
+    Demo {
+        /// The cause.
+        detail: String,
+    },
+    /// A failed login at Oura.
     #[error(transparent)]
     OAuth(#[from] OAuthError),
+    /// No valid access token.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// A failure of the vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// A failure of the database.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl DataSourceError {
-    /// A stable word for programs.
+    /// Returns the stable code, for programs.
     pub fn code(&self) -> &'static str {
-        self.facts().0
+        let (code, _, _) = self.details();
+        code
     }
 
-    /// The HTTP status that fits.
+    /// Returns the matching HTTP status.
     pub fn status(&self) -> u16 {
-        self.facts().1
+        let (_, status, _) = self.details();
+        status
     }
 
-    /// What a person can do about it; empty where the message says it already.
+    /// Returns the remedy; empty if the message contains it.
     pub fn hint(&self) -> Cow<'static, str> {
-        match self {
-            DataSourceError::RedirectNotRegistered { redirect: Some(redirect) } => {
-                format!("Register {redirect} exactly so on the application's page at Oura, then press Connect again.").into()
-            }
-            _ => self.facts().2.into(),
+        if let DataSourceError::RedirectNotRegistered { redirect: Some(redirect) } = self {
+            return format!(
+                "Register exactly {} on the application's page at Oura, then press Connect again.",
+                redirect.as_str()
+            )
+            .into();
         }
+        let (_, _, hint) = self.details();
+        hint.into()
     }
 
-    fn facts(&self) -> (&'static str, u16, &'static str) {
+    /// Returns code, HTTP status and hint.
+    fn details(&self) -> (&'static str, u16, &'static str) {
         use DataSourceError::*;
         match self {
-            NotConfigured => {
-                ("not_configured", 409, "Enter both from the application's page at Oura, and save.")
-            }
+            NotConfigured => (
+                "not_configured",
+                409,
+                "Copy both from the application's page at Oura, and save the settings.",
+            ),
             NotConnected => (
                 "not_connected",
                 409,
                 "Press Connect in the data source's settings to log in to Oura.",
             ),
             UnknownTimezone { .. } => {
-                ("unknown_timezone", 400, "Use an IANA name such as Europe/Vienna.")
+                ("unknown_timezone", 400, "Use an IANA name, for example Europe/Vienna.")
             }
-            UnknownCollection { .. } => ("unknown_collection", 400, "GET status lists the names."),
-            NoDays => ("no_days", 400, "For example days=30."),
+            UnknownCollection { .. } => {
+                ("unknown_collection", 400, "Use a name from the list of GET status.")
+            }
+            NoDays => ("no_days", 400, "Set days, for example days=30."),
             PersonUnknown => (
                 "person_unknown",
                 503,
-                "Press Connect again in a minute. If it stays so, make a second data source, or delete this one's data first.",
+                "Press Connect again in a minute. If the error persists, add a second data source, \
+                 or delete the data of this one first.",
             ),
             BeforeAnyRing => (
                 "before_any_ring",
                 400,
-                "Choose a smaller offset_days; there are no data from before 2015.",
+                "Choose a smaller offset_days. The first data is from 2015.",
             ),
-            BadRedirect { .. } => {
-                ("bad_redirect", 400, "Register exactly the address that the settings page shows.")
-            }
             RedirectNotRegistered { .. } => (
                 "redirect_not_registered",
                 400,
-                "Register the address that the settings page shows on the application's page at Oura, then press Connect again.",
+                "Register the address that the settings page shows on the application's page at \
+                 Oura, then press Connect again.",
             ),
             UsedState => {
                 ("used_state", 400, "If the data source is not connected, press Connect again.")
             }
-            OtherDatasource => {
-                ("other_datasource", 400, "Go back to that one, or press Connect again here.")
-            }
+            OtherDatasource => (
+                "other_datasource",
+                400,
+                "Return to that data source, or press Connect again in this one.",
+            ),
             UnknownState => ("unknown_state", 400, "Press Connect again."),
             ExpiredState => {
                 ("expired_state", 400, "Press Connect again, and finish within ten minutes.")
@@ -138,12 +187,13 @@ impl DataSourceError {
             OtherPerson => (
                 "other_person",
                 409,
-                "Make a second data source for the second person, or delete this one's data first.",
+                "Add a second data source for the second person, or delete the data of this one \
+                 first.",
             ),
             Locked { .. } => (
                 "data_folder_locked",
                 503,
-                "End the other process, or give this one a folder of its own.",
+                "End the other process, or give this one a data folder of its own.",
             ),
             Folder { .. } => {
                 ("data_folder", 503, "Set data_dir to a folder that this process may write.")
@@ -151,30 +201,52 @@ impl DataSourceError {
             ReadOnly { .. } => (
                 "data_folder_read_only",
                 503,
-                "Let the user that runs this process own the folder and what is in it.",
+                "Make the user that runs this process own the folder and its files.",
             ),
             Demo { .. } => ("demo", 500, ""),
-            OAuth(OAuthError::WrongClient) => ("wrong_client", 400, ""),
-            OAuth(OAuthError::InvalidGrant { .. }) => ("invalid_grant", 400, ""),
-            OAuth(OAuthError::Refused { .. }) => {
-                ("login_refused", 400, "Check that the redirect address is registered with Oura.")
-            }
-            OAuth(OAuthError::RedirectNotRegistered) => ("redirect_not_registered", 400, ""),
-            OAuth(OAuthError::ClockOff { .. }) => ("clock_off", 400, ""),
-            OAuth(_) => ("login_unreachable", 502, "Check this machine's network, and try again."),
-            Token(TokenError::NotConnected) => ("not_connected", 409, ""),
-            Token(TokenError::ReconnectNeeded { .. }) => ("reconnect_needed", 409, ""),
-            Token(TokenError::Refused { .. }) => {
-                ("login_not_renewed", 502, "Check the client id and secret, and save them.")
-            }
-            Token(TokenError::Network { .. }) => {
-                ("login_unreachable", 502, "Check this machine's network.")
-            }
-            Token(TokenError::Vault { .. }) => {
-                ("vault", 503, "Check the data folder's space and permissions.")
-            }
+            OAuth(error) => oauth_details(error),
+            Token(error) => token_details(error),
             Vault(_) => ("vault", 503, ""),
             Store(_) => ("store", 503, ""),
+        }
+    }
+}
+
+fn oauth_details(error: &OAuthError) -> (&'static str, u16, &'static str) {
+    match error {
+        OAuthError::InvalidClient => ("wrong_client", 400, ""),
+        OAuthError::InvalidGrant { .. } => ("invalid_grant", 400, ""),
+        OAuthError::Rejected { .. } => {
+            ("login_refused", 400, "Check that the redirect address is registered with Oura.")
+        }
+        OAuthError::RedirectNotRegistered => ("redirect_not_registered", 400, ""),
+        OAuthError::ClockSkew { .. } => ("clock_off", 400, ""),
+        OAuthError::Network { .. } | OAuthError::Malformed { .. } => {
+            ("login_unreachable", 502, "Check the network of this machine, and try again.")
+        }
+    }
+}
+
+fn token_details(error: &TokenError) -> (&'static str, u16, &'static str) {
+    match error {
+        TokenError::NotConnected => ("not_connected", 409, ""),
+        TokenError::ReconnectNeeded { .. } => ("reconnect_needed", 409, ""),
+        TokenError::Refused { .. } => {
+            ("login_not_renewed", 502, "Check the client id and secret, and save the settings.")
+        }
+        TokenError::Network { .. } => {
+            ("login_unreachable", 502, "Check the network of this machine.")
+        }
+        TokenError::Store(error) => ("vault", 503, storage_hint(error)),
+    }
+}
+
+fn storage_hint(error: &GrantStoreError) -> &'static str {
+    match error {
+        GrantStoreError::NotAccessible { .. } => "Check the permissions of the data folder.",
+        GrantStoreError::DiskFull { .. } => "Free disk space. The stored data is intact.",
+        GrantStoreError::Failed { .. } => {
+            "Check the disk space and the permissions of the data folder."
         }
     }
 }

@@ -1,22 +1,25 @@
-//! One process per data folder.
+//! The lock that gives a data folder to one process.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::DataSourceError;
+use super::error::DataSourceError;
 use crate::store::create_private_folder;
 
-/// A process that Grafana has just ended may take a moment to let go.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// The time to wait for a process that Grafana has just stopped.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
+/// The pause between two attempts.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Held as long as this lives; the kernel lets go of it when the process ends, however it ends.
+/// The lock of a data folder, held until this value is dropped or the process ends.
 pub(super) struct FolderLock {
     _file: File,
 }
 
 impl FolderLock {
-    pub(super) fn take(folder: &Path) -> Result<FolderLock, DataSourceError> {
+    /// Creates `folder` if it is missing, and locks it. Blocks for up to three seconds.
+    pub(super) fn acquire(folder: &Path) -> Result<FolderLock, DataSourceError> {
         let unusable = |error: std::io::Error| DataSourceError::Folder {
             folder: folder.to_owned(),
             detail: error.to_string(),
@@ -28,13 +31,13 @@ impl FolderLock {
             .write(true)
             .open(folder.join("lock"))
             .map_err(unusable)?;
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(FolderLock { _file: file }),
                 Err(TryLockError::Error(error)) => return Err(unusable(error)),
-                Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
-                    std::thread::sleep(Duration::from_millis(50))
+                Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_TIMEOUT => {
+                    std::thread::sleep(RETRY_DELAY)
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(DataSourceError::Locked { folder: folder.to_owned() });

@@ -1,66 +1,71 @@
-//! One line for each collection: how current it is, and why days are missing.
+//! A summary of a collection's coverage: how many recent days have no data, and why.
 
 use crate::store::Gap;
 
-/// How far back the line looks, in days.
-pub(super) const DAYS: i64 = 30;
+/// The number of days that the summary covers.
+pub(super) const SUMMARY_DAYS: i64 = 30;
 
-/// What a reason of the view `coverage` means, for one day and for several. What needs no words of its own is left out: a collection that
-/// Oura refuses says why by itself.
-const REASONS: &[(&str, &str)] = &[
-    ("not_fetched", "not fetched yet"),
-    ("not_synced", "not synced from the phone yet"),
-    ("battery_empty", "the ring's battery was empty"),
-    ("ring_off", "no sign of the ring"),
-    ("no_ring_yet", "before the ring came"),
-    ("empty", "nothing recorded"),
-];
-
-/// `of the last 30 days, 2 days: not synced from the phone yet; 1 day: nothing recorded`.
-pub(super) fn line(refusal: Option<&str>, ever_fetched: bool, gaps: &[&Gap]) -> String {
-    match refusal {
-        Some(refusal) => return refusal.to_owned(),
-        None if !ever_fetched => return "not fetched yet".to_owned(),
-        None => {}
+/// Summarises a collection in one line: `2 of the last 30 days not synced from the phone yet`.
+///
+/// `problem` is the collection's own message, which replaces the summary.
+pub(super) fn summarize(problem: Option<&str>, was_fetched: bool, gaps: &[&Gap]) -> String {
+    if let Some(problem) = problem {
+        return problem.to_owned();
     }
-    let words = |gap: &&&Gap| {
-        let (_, meaning) = REASONS.iter().find(|(reason, _)| *reason == gap.reason)?;
-        let days = if gap.days == 1 { "day" } else { "days" };
-        Some(format!("{} {days}: {meaning}", gap.days))
+    if !was_fetched {
+        return "not fetched yet".to_owned();
+    }
+    // The collection's own message explains the other gaps.
+    let mut parts = gaps.iter().filter(|gap| !gap.reason.follows_from_state());
+    let Some(first) = parts.next() else {
+        return format!("the last {SUMMARY_DAYS} days are complete");
     };
-    let parts: Vec<String> = gaps.iter().filter_map(|gap| words(&gap)).collect();
-    match parts.is_empty() {
-        true => format!("the last {DAYS} days are complete"),
-        false => format!("of the last {DAYS} days, {}", parts.join("; ")),
+    let mut summary =
+        format!("{} of the last {SUMMARY_DAYS} days {}", first.days, first.reason.label());
+    for gap in parts {
+        summary += &format!(", {} {}", gap.days, gap.reason.label());
     }
+    summary
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::GapReason;
     use crate::time::Day;
 
-    fn gap(reason: &str, days: u64) -> Gap {
-        Gap {
-            collection: "sleep".to_owned(),
-            reason: reason.to_owned(),
-            days,
-            last: Day::new(2026, 11, 20).unwrap(),
-        }
+    fn gap(reason: GapReason, days: u64) -> Gap {
+        Gap { collection: "sleep".to_owned(), reason, days, last: Day::new(2026, 11, 20).unwrap() }
     }
 
     #[test]
-    fn a_collection_says_in_one_line_why_days_are_missing() {
-        let (phone, battery) = (gap("not_synced", 2), gap("battery_empty", 1));
+    fn summary_counts_days_by_reason() {
+        let phone = gap(GapReason::NotSynced, 2);
+        let battery = gap(GapReason::BatteryEmpty, 1);
+        let refused = gap(GapReason::Refused, 7);
+        let ring_off = gap(GapReason::RingOff, 3);
         assert_eq!(
-            line(None, true, &[&phone, &battery]),
-            "of the last 30 days, 2 days: not synced from the phone yet; 1 day: the ring's battery was empty"
+            summarize(None, true, &[&phone]),
+            "2 of the last 30 days not synced from the phone yet"
         );
-        assert_eq!(line(None, true, &[]), "the last 30 days are complete");
-        assert_eq!(line(None, false, &[]), "not fetched yet");
         assert_eq!(
-            line(Some("the scope spo2 is missing"), true, &[&phone]),
-            "the scope spo2 is missing"
+            summarize(None, true, &[&refused, &phone, &battery, &ring_off]),
+            "2 of the last 30 days not synced from the phone yet, 1 with an empty ring battery, \
+             3 without a sign of the ring"
         );
+        assert_eq!(summarize(None, true, &[&refused]), "the last 30 days are complete");
+        assert_eq!(summarize(None, true, &[]), "the last 30 days are complete");
+    }
+
+    #[test]
+    fn collection_that_was_never_fetched_has_no_counts() {
+        assert_eq!(summarize(None, false, &[]), "not fetched yet");
+    }
+
+    #[test]
+    fn message_of_a_collection_replaces_the_summary() {
+        let phone = gap(GapReason::NotSynced, 2);
+        let message = "the scope spo2 is missing";
+        assert_eq!(summarize(Some(message), true, &[&phone]), message);
     }
 }

@@ -1,120 +1,248 @@
-//! Connecting and disconnecting: a person is sent to Oura and comes back with a code, which becomes a grant.
+//! The login of a data source: connecting, disconnecting, and the state of the connection.
 
-use serde::Serialize;
+mod grant;
+mod pending;
+mod person;
 
-use super::pending::LOGIN_SECONDS;
-use super::vault::PendingLogin;
-use super::{DataSource, DataSourceError};
-use crate::lock::lock;
-use crate::oura::Secret;
-use crate::oura::oauth::{Grant, OAuthError};
-use crate::store::Trigger;
-use crate::time::Instant;
+pub(crate) use self::grant::SealedGrant;
+pub use self::grant::{StoredLogin, stored_login};
+pub use self::pending::PendingLogin;
 
-/// `POST oauth/start`.
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use self::pending::{LOGIN_SECONDS, PendingLogins};
+use self::person::PersonCheck;
+use super::error::DataSourceError;
+use super::key::DataSourceKey;
+use super::settings::Settings;
+use super::vault::Vault;
+use crate::oura::oauth::{Grant, OAuth, OAuthError};
+use crate::oura::{AccessTokens, RedirectUri, Secret, TokenError, Tokens};
+use crate::store::Store;
+use crate::time::{Clock, Instant};
+
+/// The response of `POST oauth/start`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LoginStart {
+    /// The page at Oura to open in the browser.
     pub authorize_url: String,
+    /// The end of the login's lifetime.
     #[serde(serialize_with = "crate::time::as_rfc3339")]
+    #[cfg_attr(test, ts(type = "string"))]
     pub expires_at: Instant,
 }
 
-impl DataSource {
-    /// Begins a login for `user`, who must be the one to finish it.
-    pub fn start_login(&self, redirect: &str, user: &str) -> Result<LoginStart, DataSourceError> {
-        let inner = &self.inner;
-        inner.writable()?;
+/// Whether a data source has a login at Oura.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum ConnectionState {
+    /// The settings lack a client id or secret.
+    NotConfigured,
+    /// Never connected, or disconnected.
+    NotConnected,
+    /// A login exists, and is not known to have ended.
+    Connected,
+    /// The login has ended, and a user must log in again.
+    ReconnectNeeded,
+}
+
+impl ConnectionState {
+    /// Every state.
+    pub const ALL: &'static [ConnectionState] = &[
+        ConnectionState::NotConfigured,
+        ConnectionState::NotConnected,
+        ConnectionState::Connected,
+        ConnectionState::ReconnectNeeded,
+    ];
+
+    /// The text of the interface's badge.
+    pub const fn label(self) -> &'static str {
+        match self {
+            ConnectionState::NotConfigured => "Not configured",
+            ConnectionState::NotConnected => "Not connected",
+            ConnectionState::Connected => "Connected",
+            ConnectionState::ReconnectNeeded => "Reconnect required",
+        }
+    }
+}
+
+/// The login part of a data source: OAuth, tokens, pending logins and the person check.
+///
+/// It starts and stops no syncs.
+pub(super) struct Login {
+    key: DataSourceKey,
+    settings: Arc<Settings>,
+    clock: Clock,
+    vault: Arc<Vault>,
+    oauth: OAuth,
+    tokens: Arc<Tokens>,
+    pending: PendingLogins,
+    person: PersonCheck,
+}
+
+impl Login {
+    pub(super) fn new(
+        key: DataSourceKey,
+        settings: Arc<Settings>,
+        vault: Arc<Vault>,
+        oauth: OAuth,
+        store: Store,
+    ) -> Login {
+        let clock = oauth.clock.clone();
+        let grant = Arc::new(SealedGrant::new(Arc::clone(&vault), key.clone()));
+        Login {
+            tokens: Arc::new(Tokens::new(oauth.clone(), grant, clock.clone())),
+            pending: PendingLogins::new(Arc::clone(&vault), key.clone(), clock.clone()),
+            person: PersonCheck {
+                key: key.clone(),
+                settings: Arc::clone(&settings),
+                vault: Arc::clone(&vault),
+                store,
+                http: oauth.http.clone(),
+                origins: oauth.origins.clone(),
+                clock: clock.clone(),
+            },
+            key,
+            settings,
+            clock,
+            vault,
+            oauth,
+        }
+    }
+
+    /// Returns the source of access tokens for the client of Oura's API.
+    pub(super) fn access_tokens(&self) -> Arc<dyn AccessTokens> {
+        Arc::clone(&self.tokens) as Arc<dyn AccessTokens>
+    }
+
+    /// Returns why the data folder is read-only; `None` if it is not.
+    pub(super) fn read_only_reason(&self) -> Option<&str> {
+        self.vault.read_only_reason()
+    }
+
+    /// Starts a login, which the same `user` must complete.
+    pub(super) fn start(
+        &self,
+        redirect: &RedirectUri,
+        user: &str,
+    ) -> Result<LoginStart, DataSourceError> {
         if !self.is_configured() {
             return Err(DataSourceError::NotConfigured);
         }
-        let redirect = redirect_address(redirect)?;
-        let authorization = inner.oauth.authorize(&redirect, &inner.settings.scopes());
-        let expires_at = inner.environment.clock.now().plus(LOGIN_SECONDS);
+        let authorization = self.oauth.authorize(redirect, &self.settings.scopes());
+        let expires_at = self.clock.now().plus(LOGIN_SECONDS);
         let pending = PendingLogin {
             user: user.to_owned(),
-            redirect: redirect.to_string(),
+            redirect: redirect.clone(),
             pkce_verifier: authorization.pkce_verifier,
             expires_at,
         };
-        self.store_pending(&authorization.state, &pending)?;
+        self.pending.store(&authorization.state, &pending)?;
         Ok(LoginStart { authorize_url: authorization.url.into(), expires_at })
     }
 
-    /// Finishes the login that `state` belongs to, and starts the first sync.
-    pub async fn finish_login(
+    /// Completes the login behind `state`: exchanges the code, checks the person, stores the grant.
+    pub(super) async fn finish(
         &self,
         code: &Secret,
         state: &Secret,
         user: &str,
     ) -> Result<(), DataSourceError> {
-        let inner = &self.inner;
-        inner.writable()?;
-        let pending = self.take_pending(state, user)?;
-        let redirect = redirect_address(&pending.redirect)?;
-        let grant = match inner.oauth.exchange(code, &redirect, &pending.pkce_verifier).await {
+        let pending = self.pending.consume(state, user)?;
+        let exchanged = self.oauth.exchange(code, &pending.redirect, &pending.pkce_verifier).await;
+        let grant = match exchanged {
             Err(OAuthError::RedirectNotRegistered) => {
-                return Err(DataSourceError::RedirectNotRegistered {
-                    redirect: Some(pending.redirect),
-                });
+                let redirect = Some(pending.redirect);
+                return Err(DataSourceError::RedirectNotRegistered { redirect });
             }
             outcome => outcome?,
         };
-        if let Err(refused) = self.check_person(&grant).await {
-            self.revoke_quietly(&grant).await;
-            return Err(refused);
+        if let Err(error) = self.person.check(&grant).await {
+            self.revoke(&grant).await;
+            return Err(error);
         }
-        inner.tokens.set(grant).await?;
-        let datasource = self.clone();
-        super::blocking(move || datasource.inner.start_schedule(Some(Trigger::Login))).await?;
-        tracing::info!(datasource = %inner.key, "connected to Oura");
+        self.tokens.set_grant(grant).await?;
+        tracing::info!(datasource = %self.key, "connected to Oura");
         Ok(())
     }
 
-    /// What to say when Oura does not know the address that `user`'s login with `state` was to come back to.
-    pub fn redirect_not_registered(&self, state: &Secret, user: &str) -> DataSourceError {
-        DataSourceError::RedirectNotRegistered { redirect: self.pending_redirect(state, user) }
+    /// Returns the error for a redirect address that Oura rejected. It contains the address if
+    /// `user` started the login behind `state`.
+    pub(super) fn redirect_not_registered(&self, state: &Secret, user: &str) -> DataSourceError {
+        DataSourceError::RedirectNotRegistered { redirect: self.pending.redirect(state, user) }
     }
 
-    /// Revokes and forgets the tokens; keeps the data.
-    pub async fn disconnect(&self) -> Result<(), DataSourceError> {
-        let inner = &self.inner;
-        inner.writable()?;
-        let sync = lock(&inner.sync).take();
-        if let Some(sync) = sync {
-            sync.stop().await;
+    /// Revokes the grant at Oura and deletes it.
+    pub(super) async fn disconnect(&self) -> Result<(), DataSourceError> {
+        // The newest pair: a refresh in progress has replaced the stored one.
+        if let Some(grant) = self.tokens.newest_grant().await? {
+            self.revoke(&grant).await;
         }
-        // A refresh under way would leave a pair that nobody gives back.
-        if let Some(grant) = inner.tokens.newest().await? {
-            self.revoke_quietly(&grant).await;
+        // Also without a readable grant, which a restored key would make readable again.
+        Ok(self.tokens.clear().await?)
+    }
+
+    /// Deletes the record of the person of the stored data.
+    pub(super) fn forget_person(&self) -> Result<(), DataSourceError> {
+        self.person.forget()
+    }
+
+    /// Revokes a grant at Oura. A failure is only logged, because the grant expires anyway.
+    async fn revoke(&self, grant: &Grant) {
+        if let Err(error) = self.oauth.revoke(grant).await {
+            tracing::warn!(
+                datasource = %self.key,
+                %error,
+                "could not revoke a grant at Oura. It will expire"
+            );
         }
-        // One that nobody can read would come back with its key.
-        Ok(inner.tokens.clear().await?)
     }
 
-    /// Tells Oura that the grant is used no more.
-    async fn revoke_quietly(&self, grant: &Grant) {
-        if let Err(error) = self.inner.oauth.revoke(grant).await {
-            tracing::warn!(datasource = %self.inner.key, %error, "Oura could not be told that a grant is used no more; it will expire");
+    /// Waits for a token refresh in progress.
+    pub(super) async fn settle(&self) {
+        self.tokens.wait_for_refresh().await;
+    }
+
+    /// Returns the stored grant, without a request to Oura.
+    pub(super) fn grant(&self) -> Result<Option<Grant>, DataSourceError> {
+        Ok(self.tokens.stored_grant()?)
+    }
+
+    /// Returns the state of the connection, and its reason if more is known.
+    pub(super) fn connection(&self) -> Result<(ConnectionState, Option<String>), DataSourceError> {
+        if let Some(reason) = self.read_only_reason() {
+            return Ok((ConnectionState::NotConnected, Some(reason.to_owned())));
+        }
+        if self.tokens.stored_grant()?.is_none() {
+            return Ok(self.missing_grant_state());
+        }
+        Ok(match self.tokens.check_login() {
+            Err(error @ TokenError::ReconnectNeeded { .. }) => {
+                (ConnectionState::ReconnectNeeded, Some(error.to_string()))
+            }
+            _ => (ConnectionState::Connected, None),
+        })
+    }
+
+    fn missing_grant_state(&self) -> (ConnectionState, Option<String>) {
+        let stored = SealedGrant::new(Arc::clone(&self.vault), self.key.clone());
+        if let Some(error) = stored.unreadable_reason() {
+            return (ConnectionState::ReconnectNeeded, Some(error.to_string()));
+        }
+        if self.is_configured() {
+            (ConnectionState::NotConnected, None)
+        } else {
+            (ConnectionState::NotConfigured, None)
         }
     }
 
-    pub(super) fn is_configured(&self) -> bool {
-        !self.inner.settings.client_id.is_empty() && !self.inner.client_secret.is_empty()
+    fn is_configured(&self) -> bool {
+        let application = &self.oauth.application;
+        !application.client_id.is_empty() && !application.client_secret.is_empty()
     }
-}
-
-fn redirect_address(text: &str) -> Result<url::Url, DataSourceError> {
-    let bad = |reason| DataSourceError::BadRedirect { redirect: text.to_owned(), reason };
-    let url = url::Url::parse(text).map_err(|_| bad("it is not an address"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(bad("it must begin with http:// or https://"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("it must not hold a user name or a password"));
-    }
-    if url.fragment().is_some() {
-        return Err(bad("it must not hold a #"));
-    }
-    Ok(url)
 }

@@ -1,61 +1,76 @@
-//! One data source in numbers, for a monitoring system. Counts are of this process and begin again when the settings change.
+//! The measurements of a data source for a monitoring system.
 
 use std::collections::BTreeMap;
 
-use super::{ConnectionState, DataSource, DataSourceError};
-use crate::oura::AnswerCount;
+use super::error::DataSourceError;
+use super::login::{ConnectionState, Login};
+use super::queries::Queries;
+use super::status::Status;
+use super::sync_control::SyncControl;
+use crate::oura::ResponseCount;
 use crate::query::QueryCounts;
-use crate::store::Reason;
+use crate::store::{CollectionState, WindowReason};
 use crate::time::Instant;
 
+/// The measurements of a data source. Counters restart with the process and with changed settings.
 #[derive(Clone, Debug)]
 pub struct Measures {
+    /// Whether a login exists.
     pub connected: bool,
-    /// Collections by state.
-    pub collections: BTreeMap<String, u64>,
-    /// By collection.
+    /// The number of collections by state.
+    pub collections: BTreeMap<CollectionState, u64>,
+    /// The number of stored documents by collection.
     pub documents: BTreeMap<String, u64>,
+    /// The size of the database with its write-ahead log.
     pub database_bytes: u64,
+    /// The last successful fetch of any collection.
     pub last_sync: Option<Instant>,
-    /// Since the last sync.
+    /// The seconds since `last_sync`.
     pub sync_age_seconds: Option<i64>,
+    /// Whether a run is requested or in progress.
     pub sync_running: bool,
+    /// The expiry date of the access token.
     pub token_expires_at: Option<Instant>,
-    pub windows_waiting: BTreeMap<Reason, u64>,
+    /// The number of queued windows by reason.
+    pub windows_waiting: BTreeMap<WindowReason, u64>,
+    /// The number of queries that wait for a slot.
     pub queries_waiting: u64,
-    pub answers: Vec<AnswerCount>,
+    /// The responses of Oura's API by collection and status.
+    pub answers: Vec<ResponseCount>,
+    /// The number of repeated requests to Oura's API.
     pub retries: u64,
+    /// The outcomes and durations of queries.
     pub queries: QueryCounts,
 }
 
-impl DataSource {
-    /// Blocks for as long as a few small reads take.
-    pub fn measures(&self) -> Result<Measures, DataSourceError> {
-        let inner = &self.inner;
-        let status = self.status()?;
-        let mut collections = BTreeMap::new();
-        for collection in &status.collections {
-            *collections.entry(collection.state.clone()).or_default() += 1;
-        }
-        let now = inner.environment.clock.now();
-        Ok(Measures {
-            connected: status.state == ConnectionState::Connected,
-            collections,
-            documents: status
-                .collections
-                .into_iter()
-                .map(|collection| (collection.name, collection.documents))
-                .collect(),
-            database_bytes: self.database_size(),
-            last_sync: status.sync.last_sync,
-            sync_age_seconds: status.sync.last_sync.map(|last| now.seconds() - last.seconds()),
-            sync_running: status.sync.running,
-            token_expires_at: inner.tokens.current()?.map(|grant| grant.expires_at),
-            windows_waiting: inner.store.queue_lengths()?,
-            queries_waiting: inner.engine.waiting() as u64,
-            answers: inner.client.answers(),
-            retries: inner.client.requests().retries,
-            queries: inner.queries.read(),
-        })
+/// Reads the measurements of a data source with this status. Blocks for a few small reads.
+pub(super) fn read_measures(
+    status: Status,
+    login: &Login,
+    sync: &SyncControl,
+    queries: &Queries,
+    now: Instant,
+) -> Result<Measures, DataSourceError> {
+    let mut collections = BTreeMap::new();
+    let mut documents = BTreeMap::new();
+    for collection in status.collections {
+        *collections.entry(collection.state).or_default() += 1;
+        documents.insert(collection.name, collection.documents);
     }
+    let last_sync = status.sync.last_sync;
+    Ok(Measures {
+        connected: status.state == ConnectionState::Connected,
+        collections,
+        documents,
+        database_bytes: sync.store().size(),
+        last_sync,
+        sync_age_seconds: last_sync.map(|last| now.seconds() - last.seconds()),
+        sync_running: status.sync.running,
+        token_expires_at: login.grant()?.map(|grant| grant.expires_at),
+        windows_waiting: sync.store().inspector().queue_lengths()?,
+        queries_waiting: queries.waiting(),
+        answers: sync.client().response_counts(),
+        retries: sync.client().request_counts().retries,
+        queries: queries.counts(),
+    })
 }

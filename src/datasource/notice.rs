@@ -1,153 +1,183 @@
-//! What a reader of the data must know about it: that it ends before now, and why.
+//! Notices on outdated data: why the data ends before now.
 
-use super::{ConnectionState, DataSource};
-use crate::store::CollectionRow;
-use crate::time::{Day, Instant};
+use std::cmp::Reverse;
+use std::sync::Arc;
 
-/// A sync older than this is worth a word, in seconds.
-const STALE: i64 = 2 * 86_400;
-/// The states of collections that should be current. The others are closed, which the settings say; who left a scope out knows it.
-const OPEN: &[&str] = &["ok", "waiting", "error"];
-/// How many collections are named; the settings list all.
-const NAMED: usize = 3;
+use super::login::{ConnectionState, Login};
+use super::settings::Settings;
+use crate::store::{CollectionRow, Store};
+use crate::time::{Clock, Day, Instant};
 
-impl DataSource {
-    /// A line to be shown with every answer; `None` while all is well or nothing was ever fetched. Blocks for two small reads.
-    pub(super) fn notice(&self) -> Option<String> {
-        let collections = self.inner.store.collections().ok()?;
+/// The age of a sync, in seconds, above which data counts as outdated.
+const MAX_SYNC_AGE: i64 = 2 * 86_400;
+/// The number of collections that a notice names. The settings list all.
+const MAX_NAMED_COLLECTIONS: usize = 3;
+
+/// The notices of one data source.
+pub(super) struct Notices {
+    login: Arc<Login>,
+    settings: Arc<Settings>,
+    store: Store,
+    clock: Clock,
+}
+
+impl Notices {
+    pub(super) fn new(
+        login: Arc<Login>,
+        settings: Arc<Settings>,
+        store: Store,
+        clock: Clock,
+    ) -> Notices {
+        Notices { login, settings, store, clock }
+    }
+
+    /// Returns the notice for a query result. `None` if the data is current or was never fetched.
+    /// Blocks for two small reads.
+    pub(super) fn current(&self) -> Option<String> {
+        let collections = self.store.inspector().collections().ok()?;
         let last_sync = collections.iter().filter_map(|row| row.last_sync).max()?;
-        let ends = collections.iter().filter_map(|row| row.last_day).max();
-        if let Some(why) = self.read_only_reason() {
-            return Some(format!("{why}.{}", until(ends)));
+        let last_day = collections.iter().filter_map(|row| row.last_day).max();
+        if let Some(reason) = self.login.read_only_reason() {
+            return Some(format!("{reason}.{}", describe_end(last_day)));
         }
-        let (state, _) = self.connection().ok()?;
-        let now = self.inner.environment.clock.now();
-        let left_behind = || match state {
-            ConnectionState::Connected => {
-                left_behind(collections.iter().filter(|row| self.is_fetched(&row.name)), now)
-            }
-            _ => None,
-        };
-        notice(state, last_sync, now, ends).or_else(left_behind)
+        let (state, _) = self.login.connection().ok()?;
+        let now = self.clock.now();
+        let notice = connection_notice(state, last_sync, now, last_day);
+        if notice.is_some() || state != ConnectionState::Connected {
+            return notice;
+        }
+        let catalog = self.store.catalog();
+        let fetched = collections.iter().filter(|row| self.settings.fetches(&catalog, &row.name));
+        collections_notice(fetched, now)
     }
 }
 
-fn until(ends: Option<Day>) -> String {
-    ends.map_or(String::new(), |day| format!(" The data shown end on {day}."))
+/// Returns a sentence on the end of the data, with a space before it.
+fn describe_end(last_day: Option<Day>) -> String {
+    match last_day {
+        Some(day) => format!(" The data ends on {day}."),
+        None => String::new(),
+    }
 }
 
-fn notice(
+/// Returns the notice on a login that has ended, or on syncs that have stopped.
+fn connection_notice(
     state: ConnectionState,
     last_sync: Instant,
     now: Instant,
-    ends: Option<Day>,
+    last_day: Option<Day>,
 ) -> Option<String> {
-    let ends = until(ends);
+    let end = describe_end(last_day);
     let age = now.seconds() - last_sync.seconds();
     match state {
         ConnectionState::ReconnectNeeded => Some(format!(
-            "The login at Oura has ended; connect again in the data source's settings.{ends}"
+            "The login at Oura has ended. Connect again in the data source's settings.{end}"
         )),
-        // Who disconnects on purpose knows.
-        ConnectionState::Connected if age > STALE => Some(format!(
-            "The last sync was {} days ago; the data source's settings say why.{ends}",
+        ConnectionState::Connected if age > MAX_SYNC_AGE => Some(format!(
+            "The last sync was {} days ago. The data source's settings show the reason.{end}",
             age / 86_400
         )),
-        _ => None,
+        // A user who disconnects knows that the data is outdated.
+        ConnectionState::Connected
+        | ConnectionState::NotConnected
+        | ConnectionState::NotConfigured => None,
     }
 }
 
-/// Collections that have stood still for longer than the others: a table whose newest row is old looks like days on which nothing was.
-fn left_behind<'a>(
+/// Returns the notice on collections without recent fetches, although others are current. Without
+/// it, missing new rows would look like days without data.
+fn collections_notice<'a>(
     collections: impl Iterator<Item = &'a CollectionRow>,
     now: Instant,
 ) -> Option<String> {
-    let open = collections.filter(|row| OPEN.contains(&row.state.as_str()));
-    let days = |row: &'a CollectionRow| {
-        Some((row.name.as_str(), now.seconds() - row.last_sync?.seconds()))
-    };
-    let mut behind: Vec<(&str, i64)> =
-        open.filter_map(days).filter(|(_, age)| *age > STALE).collect();
-    behind.sort_by_key(|(_, age)| std::cmp::Reverse(*age));
-    let named: Vec<String> = behind
-        .iter()
-        .take(NAMED)
-        .map(|(name, age)| format!("{name} for {} days", age / 86_400))
+    let mut outdated: Vec<(&str, i64)> = collections
+        .filter(|row| row.state.is_open())
+        .filter_map(|row| Some((row.name.as_str(), now.seconds() - row.last_sync?.seconds())))
+        .filter(|(_, age)| *age > MAX_SYNC_AGE)
         .collect();
-    let others = match behind.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        others => format!(" and {others} more"),
-    };
-    (!named.is_empty()).then(|| {
-        format!(
-            "Nothing new has come of {}{others}; the data source's settings say why.",
-            named.join(", ")
-        )
-    })
+    if outdated.is_empty() {
+        return None;
+    }
+    outdated.sort_by_key(|(_, age)| Reverse(*age));
+    let mut names: Vec<String> = outdated
+        .iter()
+        .take(MAX_NAMED_COLLECTIONS)
+        .map(|(name, age)| format!("{name} ({} days)", age / 86_400))
+        .collect();
+    let others = outdated.len().saturating_sub(MAX_NAMED_COLLECTIONS);
+    if others > 0 {
+        names.push(format!("{others} more"));
+    }
+    Some(format!("No new data: {}. The data source's settings show the reason.", names.join(", ")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::CollectionState;
 
-    fn collection(name: &str, state: &str, days: Option<i64>) -> CollectionRow {
-        let last_sync = days.map(|days| Instant(30 * 86_400).plus(-days * 86_400));
+    const NOW: Instant = Instant(30 * 86_400);
+
+    fn collection(name: &str, state: CollectionState, days: Option<i64>) -> CollectionRow {
         CollectionRow {
             name: name.to_owned(),
-            state: state.to_owned(),
+            state,
             reason: None,
-            last_sync,
+            last_sync: days.map(|days| NOW.plus(-days * 86_400)),
             documents: 1,
             first_day: None,
             last_day: None,
         }
     }
 
-    #[test]
-    fn a_collection_that_stands_still_while_others_go_on_is_named() {
-        let said = |rows: &[CollectionRow]| left_behind(rows.iter(), Instant(30 * 86_400));
-        let well = collection("workout", "ok", Some(0));
-        assert_eq!(
-            said(&[
-                collection("sleep", "error", Some(9)),
-                well.clone(),
-                collection("tag", "waiting", Some(3))
-            ])
-            .unwrap(),
-            "Nothing new has come of sleep for 9 days, tag for 3 days; the data source's settings say why."
-        );
-        let many: Vec<CollectionRow> =
-            ["a", "b", "c", "d", "e"].map(|name| collection(name, "error", Some(4))).into();
-        assert!(said(&many).unwrap().contains("c for 4 days and 2 more;"));
-        // What a person has not granted, what Oura does not give, and what never came, is said in the settings alone.
-        for closed in [
-            "scope_missing",
-            "membership_ended",
-            "forbidden",
-            "not_available",
-            "app_too_old",
-            "removed",
-        ] {
-            assert_eq!(
-                said(&[well.clone(), collection("spo2", closed, Some(20))]),
-                None,
-                "{closed}"
-            );
-        }
-        assert_eq!(said(&[well, collection("sleep", "waiting", None)]), None);
+    fn notice_on(collections: &[CollectionRow]) -> Option<String> {
+        collections_notice(collections.iter(), NOW)
     }
 
     #[test]
-    fn data_that_ends_early_says_so_and_current_data_says_nothing() {
-        let (now, day) = (Instant(10 * 86_400), Day::new(2026, 11, 20));
-        let said = |state, age: i64| notice(state, now.plus(-age), now, day);
-        assert_eq!(said(ConnectionState::Connected, STALE), None);
-        assert_eq!(said(ConnectionState::NotConnected, 9 * 86_400), None);
-        let stale = said(ConnectionState::Connected, 3 * 86_400).unwrap();
+    fn outdated_collections_are_named_oldest_first() {
+        let current = collection("workout", CollectionState::Ok, Some(0));
+        let tag = collection("tag", CollectionState::Waiting, Some(3));
+        let sleep = collection("sleep", CollectionState::Error, Some(9));
         assert_eq!(
-            stale,
-            "The last sync was 3 days ago; the data source's settings say why. The data shown end on 2026-11-20."
+            notice_on(&[tag, current, sleep]).unwrap(),
+            "No new data: sleep (9 days), tag (3 days). \
+             The data source's settings show the reason."
         );
-        assert!(said(ConnectionState::ReconnectNeeded, 0).unwrap().contains("connect again"));
+    }
+
+    #[test]
+    fn at_most_three_collections_are_named() {
+        let collections =
+            ["a", "b", "c", "d", "e"].map(|name| collection(name, CollectionState::Error, Some(4)));
+        let notice = notice_on(&collections).unwrap();
+        assert!(notice.contains("c (4 days), 2 more."), "{notice}");
+    }
+
+    /// Only the settings show refused collections, and those that were never fetched.
+    #[test]
+    fn refused_and_unfetched_collections_cause_no_notice() {
+        let current = collection("workout", CollectionState::Ok, Some(0));
+        for state in CollectionState::ALL.iter().filter(|state| !state.is_open()) {
+            let refused = collection("spo2", *state, Some(20));
+            assert_eq!(notice_on(&[current.clone(), refused]), None, "{state}");
+        }
+        let unfetched = collection("sleep", CollectionState::Waiting, None);
+        assert_eq!(notice_on(&[current, unfetched]), None);
+    }
+
+    #[test]
+    fn only_outdated_connections_cause_a_notice() {
+        let day = Day::new(2026, 11, 20);
+        let notice = |state, age: i64| connection_notice(state, NOW.plus(-age), NOW, day);
+        assert_eq!(notice(ConnectionState::Connected, MAX_SYNC_AGE), None);
+        assert_eq!(notice(ConnectionState::NotConnected, 9 * 86_400), None);
+        assert_eq!(
+            notice(ConnectionState::Connected, 3 * 86_400).unwrap(),
+            "The last sync was 3 days ago. The data source's settings show the reason. \
+             The data ends on 2026-11-20."
+        );
+        let ended = notice(ConnectionState::ReconnectNeeded, 0).unwrap();
+        assert!(ended.contains("Connect again"), "{ended}");
     }
 }

@@ -1,59 +1,93 @@
-//! The three kinds of questions, answered from what is stored, each with a word on how current that is.
+//! The queries of a data source: SQL, metrics and annotations over stored data, each with a notice
+//! if the data is outdated.
 
-use super::DataSource;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::notice::Notices;
 use crate::blocking::blocking;
 use crate::query::annotations::AnnotationsQuery;
-use crate::query::metrics::MetricsQuery;
-use crate::query::{Format, QueryContext, QueryError, QueryResult, SqlQuery};
+use crate::query::metrics::{CoveringQuery, MetricsQuery};
+use crate::query::{
+    Engine, Format, QueryContext, QueryCounters, QueryCounts, QueryError, QueryResult, SqlQuery,
+};
+use crate::store::Store;
 
-impl DataSource {
-    pub async fn query(
+/// The query part of a data source: engine, counters and notices.
+pub(super) struct Queries {
+    engine: Engine,
+    store: Store,
+    counters: QueryCounters,
+    /// `None` for a demo, in which data is never outdated.
+    notices: Option<Arc<Notices>>,
+}
+
+impl Queries {
+    pub(super) fn new(engine: Engine, store: Store, notices: Option<Notices>) -> Queries {
+        let notices = notices.map(Arc::new);
+        Queries { engine, store, counters: QueryCounters::default(), notices }
+    }
+
+    /// Runs a query, and adds a notice to its result if the data is outdated.
+    pub(super) async fn run(
         &self,
         query: &SqlQuery,
         context: &QueryContext,
     ) -> Result<QueryResult, QueryError> {
-        let started = std::time::Instant::now();
-        let datasource = self.clone();
-        let notice = async {
-            match self.inner.settings.demo && self.read_only_reason().is_none() {
-                true => None,
-                false => blocking(move || datasource.notice()).await,
-            }
-        };
-        let (outcome, notice) = tokio::join!(self.inner.engine.run(query, context), notice);
-        self.inner.queries.record(&outcome, started.elapsed());
-        let mut answer = outcome?;
-        answer.notices.extend(notice);
-        Ok(answer)
+        let started = Instant::now();
+        let (outcome, notice) = tokio::join!(self.engine.run(query, context), self.notice());
+        self.counters.record(&outcome, started.elapsed());
+        let mut result = outcome?;
+        result.notices.extend(notice);
+        Ok(result)
     }
 
-    /// The answer, and the format that its frames have. If only the beginning of the range can be read, all of it is read in longer steps.
-    pub async fn query_metrics(
+    /// Runs a metrics query. Returns the result and its format.
+    ///
+    /// If a limit truncates the result, runs it again with longer steps that cover the whole range.
+    pub(super) async fn run_metrics(
         &self,
         metrics: &MetricsQuery,
         context: &QueryContext,
     ) -> Result<(QueryResult, Format), QueryError> {
-        let mut plan = metrics.plan(&self.catalog(), context, self.zone())?;
-        let mut answer = self.query(&plan.query, context).await?;
-        if answer.batch.cut.is_some()
-            && let Some((covering, notice)) = metrics.covering(context, answer.batch.rows)
+        let zone = self.store.zone();
+        let mut plan = metrics.plan(&self.store.catalog(), context, zone)?;
+        let mut result = self.run(&plan.query, context).await?;
+        if result.batch.truncation.is_some()
+            && let Some(CoveringQuery { query: covering, notice }) =
+                metrics.covering(context, result.batch.rows)
         {
-            plan = covering.plan(&self.catalog(), context, self.zone())?;
-            answer = self.query(&plan.query, context).await?;
-            answer.notices.push(notice);
+            plan = covering.plan(&self.store.catalog(), context, zone)?;
+            result = self.run(&plan.query, context).await?;
+            result.notices.push(notice);
         }
         let format = plan.query.format;
-        plan.describe(&mut answer);
-        Ok((answer, format))
+        plan.describe(&mut result);
+        Ok((result, format))
     }
 
-    /// The answer, and the format that its frames have.
-    pub async fn query_annotations(
+    /// Runs an annotations query. Returns the result and its format.
+    pub(super) async fn run_annotations(
         &self,
         annotations: &AnnotationsQuery,
         context: &QueryContext,
     ) -> Result<(QueryResult, Format), QueryError> {
-        let plan = annotations.plan(&self.catalog())?;
-        Ok((self.query(&plan, context).await?, plan.format))
+        let query = annotations.plan(&self.store.catalog())?;
+        Ok((self.run(&query, context).await?, query.format))
+    }
+
+    async fn notice(&self) -> Option<String> {
+        let notices = Arc::clone(self.notices.as_ref()?);
+        blocking(move || notices.current()).await
+    }
+
+    /// Returns the number of queries that wait for a slot.
+    pub(super) fn waiting(&self) -> u64 {
+        self.engine.waiting() as u64
+    }
+
+    /// Returns the outcomes and durations of all queries so far.
+    pub(super) fn counts(&self) -> QueryCounts {
+        self.counters.read()
     }
 }

@@ -1,58 +1,37 @@
-//! Every data source of this process: found by key, opened once, adapted when settings change, resumed after a restart.
+//! The registry of data sources: opens each once, reopens it when its settings change, and resumes
+//! all of them after a restart.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::data_source::{Configuration, DataSource};
+use super::demo::{self, Demo};
+use super::environment::Environment;
+use super::error::DataSourceError;
 use super::folder_lock::FolderLock;
+use super::key::DataSourceKey;
+use super::settings::Settings;
 use super::specification::{CheckError, Specification};
 use super::vault::{Purpose, Vault, VaultError};
-use super::{DataSource, DataSourceError, DataSourceKey, Settings, blocking, demo};
-use crate::catalog::Catalog;
-use crate::lock::lock;
-use crate::oura::{self, Origins, Secret};
-use crate::query::Limits;
-use crate::time::Clock;
+use crate::blocking::blocking;
+use crate::oura::Secret;
 
-/// What every data source in this process shares.
-#[derive(Clone)]
-pub struct Environment {
-    pub data_dir: PathBuf,
-    pub origins: Origins,
-    pub http: reqwest::Client,
-    /// What is known of Oura's API at build time; a newer specification in the data folder goes before it.
-    pub catalog: Arc<Catalog>,
-    pub clock: Clock,
-    pub limits: Limits,
-    /// The operator's key for the vault; without one a key file is kept beside it.
-    pub encryption_key: Option<Secret>,
-    /// Whether syncs happen by themselves.
-    pub scheduled: bool,
-}
+/// The name of [`StoredSettings`] in the vault.
+const SETTINGS: &str = "settings";
+/// The time to wait for a data source that another request is comparing with its settings. One that
+/// is opening or closing takes longer.
+const READY_TIMEOUT: Duration = Duration::from_millis(100);
+/// The time between two rounds of maintenance.
+const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(60);
+/// The pause after a failed check for a newer specification.
+const CHECK_RETRY_DELAY: Duration = Duration::from_secs(3600);
 
-impl Environment {
-    /// Data sources in `data_dir` of the Oura at `origins`, by the system's clock and the bundled catalogue, under the usual limits, sealed with
-    /// a key file, without a schedule. Fails as [`oura::http_client`] does.
-    pub fn at(data_dir: impl Into<PathBuf>, origins: Origins) -> reqwest::Result<Environment> {
-        Ok(Environment {
-            data_dir: data_dir.into(),
-            origins,
-            http: oura::http_client()?,
-            catalog: Arc::new(Catalog::bundled()),
-            clock: Clock::system(),
-            limits: Limits::default(),
-            encryption_key: None,
-            scheduled: false,
-        })
-    }
-}
-
-/// Every data source of this process. Cheap to clone.
+/// The data sources of this process. Cheap to clone; clones share their state.
 #[derive(Clone)]
 pub struct DataSources {
     shared: Arc<Shared>,
@@ -63,139 +42,148 @@ struct Shared {
     vault: Arc<Vault>,
     specification: Arc<Specification>,
     _lock: Option<FolderLock>,
-    /// One place for each, so that one which takes long to open or close holds up nobody else.
-    places: std::sync::Mutex<HashMap<DataSourceKey, Arc<Mutex<Option<Open>>>>>,
-    demo: demo::Demo,
-    watch: std::sync::Mutex<Option<JoinHandle<()>>>,
+    /// One lock for each data source, so that a slow one does not delay the others.
+    slots: parking_lot::Mutex<HashMap<DataSourceKey, Arc<AsyncMutex<Slot>>>>,
+    demo: Demo,
+    maintenance: parking_lot::Mutex<Option<JoinHandle<()>>>,
 }
 
-/// An open data source and the settings it was asked for with; a demo's own are others.
-struct Open {
+/// `None` until the data source is opened, and after it is closed.
+type Slot = Option<OpenDataSource>;
+
+struct OpenDataSource {
     datasource: DataSource,
-    asked: Remembered,
+    /// The settings of the request that opened it. A demo runs with other ones.
+    requested: StoredSettings,
 }
 
-/// What the vault keeps of a data source, so that its schedule can go on before anybody asks.
+/// The settings of a data source in the vault, with which its schedule resumes after a restart.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct Remembered {
+struct StoredSettings {
     settings: Settings,
     client_secret: Secret,
 }
 
-/// The vault's name of [`Remembered`].
-const SETTINGS: &str = "settings";
-
-/// How long a place may be taken by somebody who only looks whether its settings have changed.
-const A_MOMENT: Duration = Duration::from_millis(100);
-
 impl DataSources {
-    /// Takes the lock on the data folder and opens the vault. Blocks for up to three seconds.
+    /// Locks the data folder and opens its vault. Blocks for up to three seconds.
     pub fn open(environment: Environment) -> Result<DataSources, DataSourceError> {
-        let lock = FolderLock::take(&environment.data_dir)?;
+        let lock = FolderLock::acquire(&environment.data_dir)?;
         let vault = Vault::open(&environment.data_dir, environment.encryption_key.as_ref())?;
-        Ok(DataSources::over(environment, vault, Some(lock)))
+        Ok(DataSources::with_vault(environment, vault, Some(lock)))
     }
 
-    /// The same; of a folder that cannot be written, what is stored can be read, and [`DataSources::unwritable`] says why no more.
-    pub fn open_or_read(environment: Environment) -> Result<DataSources, DataSourceError> {
+    /// Opens the data folder as [`DataSources::open`] does, or read-only if it cannot be written.
+    ///
+    /// [`DataSources::read_only_reason`] returns whether it is read-only, and why.
+    pub fn open_or_read_only(environment: Environment) -> Result<DataSources, DataSourceError> {
         let folder = environment.data_dir.clone();
-        let refused = match DataSources::open(environment.clone()) {
+        let error = match DataSources::open(environment.clone()) {
             Err(error) if folder.is_dir() => error,
             outcome => return outcome,
         };
         let (DataSourceError::Folder { detail, .. }
-        | DataSourceError::Vault(VaultError::NotWritable { detail, .. })) = &refused
+        | DataSourceError::Vault(VaultError::NotWritable { detail, .. })) = &error
         else {
-            return Err(refused);
+            return Err(error);
         };
-        let why = format!(
-            "the data folder {} cannot be written ({detail}): what is stored can be read, and nothing new comes until this process may write there",
+        let reason = format!(
+            "Syncing is off, because the data folder {} cannot be written ({detail}). \
+             Existing data can be queried",
             folder.display()
         );
-        Ok(DataSources::over(environment, Vault::forgetful(why)?, None))
+        Ok(DataSources::with_vault(environment, Vault::read_only(reason)?, None))
     }
 
-    /// Why stored data can be read and nothing else, if it is so.
+    /// Returns why the data folder is read-only; `None` if it is not.
     pub fn read_only_reason(&self) -> Option<&str> {
         self.shared.vault.read_only_reason()
     }
 
-    fn over(environment: Environment, vault: Vault, folder: Option<FolderLock>) -> DataSources {
-        let specification =
-            Specification::open(&environment.data_dir, Arc::clone(&environment.catalog));
-        let demo = demo::Demo::new(environment.clock.clone());
-        let scheduled = environment.scheduled && vault.read_only_reason().is_none();
+    fn with_vault(
+        environment: Environment,
+        vault: Vault,
+        folder_lock: Option<FolderLock>,
+    ) -> DataSources {
+        let bundled = Arc::clone(&environment.catalog);
+        let specification = Specification::open(&environment.data_dir, bundled);
+        let needs_maintenance = environment.scheduled && vault.read_only_reason().is_none();
         let shared = Arc::new(Shared {
+            demo: Demo::new(environment.clock.clone()),
             environment: Arc::new(environment),
             vault: Arc::new(vault),
             specification: Arc::new(specification),
-            _lock: folder,
-            places: std::sync::Mutex::default(),
-            demo,
-            watch: std::sync::Mutex::default(),
+            _lock: folder_lock,
+            slots: parking_lot::Mutex::default(),
+            maintenance: parking_lot::Mutex::default(),
         });
-        if scheduled {
-            *lock(&shared.watch) = Some(tokio::spawn(watch(Arc::downgrade(&shared))));
+        if needs_maintenance {
+            let task = tokio::spawn(run_maintenance(Arc::downgrade(&shared)));
+            *shared.maintenance.lock() = Some(task);
         }
         DataSources { shared }
     }
 
-    /// Opens every data source known from before, so that its schedule goes on. One that cannot be opened is logged and left. Returns how
-    /// many are open.
+    /// Opens every data source with stored settings, so that its schedule continues. Logs the ones
+    /// that fail. Returns the number of opened ones.
     pub async fn resume(&self) -> Result<usize, DataSourceError> {
         let mut opened = 0;
         for key in self.shared.vault.keys(Purpose::DataSource)? {
-            let resumed = async {
-                // What cannot be read comes again with Grafana's next request.
-                let Some((settings, client_secret)) = self.remembered(&key)? else {
-                    return Ok(false);
-                };
-                self.datasource(&key, &settings, &client_secret).await.map(|_| true)
-            };
-            match resumed.await {
+            match self.resume_one(&key).await {
                 Ok(true) => opened += 1,
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::error!(datasource = %key, %error, "a data source could not be resumed")
+                    tracing::error!(datasource = %key, %error, "could not resume a data source")
                 }
             }
         }
         Ok(opened)
     }
 
-    /// The settings and the client secret that `key` was opened with last, unless they cannot be read.
-    pub fn remembered(
+    /// Returns `false` without readable settings. The next request from Grafana contains them.
+    async fn resume_one(&self, key: &DataSourceKey) -> Result<bool, DataSourceError> {
+        let Some((settings, client_secret)) = self.stored_settings(key)? else {
+            return Ok(false);
+        };
+        self.datasource(key, &settings, &client_secret).await?;
+        Ok(true)
+    }
+
+    /// Returns the settings and client secret of the last request for `key`. `None` if the vault
+    /// does not contain them, or its key does not open them.
+    pub fn stored_settings(
         &self,
         key: &DataSourceKey,
     ) -> Result<Option<(Settings, Secret)>, DataSourceError> {
-        let sealed = match self.shared.vault.get(key, Purpose::DataSource, SETTINGS) {
-            // They come again with whoever knows them.
+        let plain = match self.shared.vault.get(key, Purpose::DataSource, SETTINGS) {
             Err(VaultError::WrongKey | VaultError::Tampered) => return Ok(None),
-            sealed => sealed?,
+            outcome => outcome?,
         };
-        let remembered = sealed.and_then(|plain| serde_json::from_slice::<Remembered>(&plain).ok());
-        Ok(remembered.map(|remembered| (remembered.settings, remembered.client_secret)))
+        let stored = plain.and_then(|plain| serde_json::from_slice::<StoredSettings>(&plain).ok());
+        Ok(stored.map(|stored| (stored.settings, stored.client_secret)))
     }
 
-    /// The data source of `key`, opened, or opened anew if its settings have changed. Whoever asked may go away: what was begun is finished.
+    /// Returns the data source of `key`. Opens it if necessary, and reopens it if its settings have
+    /// changed. Opening continues even if the caller goes away.
     pub async fn datasource(
         &self,
         key: &DataSourceKey,
         settings: &Settings,
         client_secret: &Secret,
     ) -> Result<DataSource, DataSourceError> {
-        let asked = Remembered { settings: settings.clone(), client_secret: client_secret.clone() };
-        let mut place = self.place(key).lock_owned().await;
-        if let Some(known) = place.as_ref().filter(|known| known.asked == asked) {
-            return Ok(known.datasource.clone());
+        let requested =
+            StoredSettings { settings: settings.clone(), client_secret: client_secret.clone() };
+        let mut slot = self.slot(key).lock_owned().await;
+        if let Some(open) = slot.as_ref().filter(|open| open.requested == requested) {
+            return Ok(open.datasource.clone());
         }
-        let (datasources, key) = (self.clone(), key.clone());
+        let datasources = self.clone();
+        let key = key.clone();
         let opening = tokio::spawn(async move {
-            if let Some(outdated) = place.take() {
+            if let Some(outdated) = slot.take() {
                 outdated.datasource.close().await;
             }
-            let datasource = datasources.open_anew(&key, &asked).await?;
-            *place = Some(Open { datasource: datasource.clone(), asked });
+            let datasource = datasources.open_datasource(&key, &requested).await?;
+            *slot = Some(OpenDataSource { datasource: datasource.clone(), requested });
             Ok(datasource)
         });
         match opening.await {
@@ -204,153 +192,160 @@ impl DataSources {
         }
     }
 
-    async fn open_anew(
+    async fn open_datasource(
         &self,
         key: &DataSourceKey,
-        asked: &Remembered,
+        requested: &StoredSettings,
     ) -> Result<DataSource, DataSourceError> {
-        self.remember(key, asked)?;
-        let logs_in = asked.settings.demo && self.read_only_reason().is_none();
-        let (settings, client_secret, origins) = match logs_in {
-            true => self.shared.demo.application(&asked.settings).await?,
-            false => (
-                asked.settings.clone(),
-                asked.client_secret.clone(),
-                self.shared.environment.origins.clone(),
-            ),
+        self.store_settings(key, requested)?;
+        let environment = Arc::clone(&self.shared.environment);
+        let vault = Arc::clone(&self.shared.vault);
+        let specification = Arc::clone(&self.shared.specification);
+        let uses_simulator = requested.settings.demo && self.read_only_reason().is_none();
+        let configuration = if uses_simulator {
+            let application = self.shared.demo.application(&requested.settings).await?;
+            Configuration {
+                key: key.clone(),
+                settings: application.settings,
+                client_secret: application.client_secret,
+                origins: application.origins,
+            }
+        } else {
+            Configuration {
+                key: key.clone(),
+                settings: requested.settings.clone(),
+                client_secret: requested.client_secret.clone(),
+                origins: environment.origins.clone(),
+            }
         };
-        let Shared { environment, vault, specification, .. } = &*self.shared;
-        let (environment, vault, specification) =
-            (Arc::clone(environment), Arc::clone(vault), Arc::clone(specification));
-        let key = key.clone();
-        let datasource = blocking(move || {
-            DataSource::open(
-                environment,
-                vault,
-                specification,
-                key,
-                settings,
-                client_secret,
-                origins,
-            )
-        })
-        .await?;
-        if logs_in {
-            demo::log_in(&datasource).await?;
+        let http = environment.http.clone();
+        let datasource =
+            blocking(move || DataSource::open(&environment, vault, specification, configuration))
+                .await?;
+        if uses_simulator {
+            demo::log_in(&datasource, &http).await?;
         }
         Ok(datasource)
     }
 
-    fn place(&self, key: &DataSourceKey) -> Arc<Mutex<Option<Open>>> {
-        Arc::clone(lock(&self.shared.places).entry(key.clone()).or_default())
+    fn store_settings(
+        &self,
+        key: &DataSourceKey,
+        requested: &StoredSettings,
+    ) -> Result<(), DataSourceError> {
+        let plain = serde_json::to_vec(requested).expect("settings are plain data");
+        let vault = &self.shared.vault;
+        // An entry that does not open is replaced.
+        let stored = vault.get(key, Purpose::DataSource, SETTINGS).unwrap_or_default();
+        if stored.is_none_or(|stored| stored != plain) {
+            vault.put(key, Purpose::DataSource, SETTINGS, &plain)?;
+        }
+        Ok(())
     }
 
-    /// All that are open, in the order of their keys. One that is just being opened is waited for.
+    fn slot(&self, key: &DataSourceKey) -> Arc<AsyncMutex<Slot>> {
+        Arc::clone(self.shared.slots.lock().entry(key.clone()).or_default())
+    }
+
+    /// Returns the open data sources by key. Waits for those that are opening.
     pub async fn all(&self) -> Vec<DataSource> {
         self.open_within(Duration::MAX).await
     }
 
-    async fn open_within(&self, patience: Duration) -> Vec<DataSource> {
-        let places: Vec<_> = lock(&self.shared.places).values().cloned().collect();
+    /// Returns the open data sources by key, without those that are opening or closing.
+    pub async fn ready(&self) -> Vec<DataSource> {
+        self.open_within(READY_TIMEOUT).await
+    }
+
+    async fn open_within(&self, timeout: Duration) -> Vec<DataSource> {
+        let slots: Vec<_> = self.shared.slots.lock().values().cloned().collect();
         let mut datasources = Vec::new();
-        for place in places {
-            let Ok(place) = tokio::time::timeout(patience, place.lock()).await else { continue };
-            datasources.extend(place.as_ref().map(|open| open.datasource.clone()));
+        for slot in slots {
+            let Ok(slot) = tokio::time::timeout(timeout, slot.lock()).await else { continue };
+            datasources.extend(slot.as_ref().map(|open| open.datasource.clone()));
         }
         datasources.sort_by(|a, b| a.key().cmp(b.key()));
         datasources
     }
 
-    /// Those that are open and at hand, in the order of their keys: one that is just being opened or closed is left out.
-    pub async fn at_hand(&self) -> Vec<DataSource> {
-        self.open_within(A_MOMENT).await
-    }
-
-    /// Asks Oura for a newer specification, and lets every data source work with it. True if there was one.
+    /// Requests a newer specification from Oura, and switches every data source to it. Returns
+    /// whether there is one.
     pub async fn check_specification(&self) -> Result<bool, CheckError> {
         let Environment { http, origins, clock, .. } = &*self.shared.environment;
         let Some(catalog) = self.shared.specification.check(http, origins, clock).await? else {
             return Ok(false);
         };
-        tracing::info!(
-            version = catalog.version,
-            "a newer specification of Oura's API is in force"
-        );
-        // Twice: one that was just being opened may have begun with the older one.
+        tracing::info!(version = catalog.version, "using a newer specification of Oura's API");
+        // Twice, because a data source that was opening may have started with the older one.
         for _ in 0..2 {
             for datasource in self.all().await {
                 if Arc::ptr_eq(&datasource.catalog(), &catalog) {
                     continue;
                 }
-                if let Err(error) = datasource.adopt(Arc::clone(&catalog)).await {
-                    tracing::error!(datasource = %datasource.key(), %error, "tables stay as they were");
+                if let Err(error) = datasource.set_catalog(Arc::clone(&catalog)).await {
+                    tracing::error!(
+                        datasource = %datasource.key(),
+                        %error,
+                        "could not switch tables to the newer specification"
+                    );
                 }
             }
         }
         Ok(true)
     }
 
-    /// Ends schedules and syncs; waits for the windows under way.
+    /// Closes all data sources: stops their schedules, and waits for the windows in progress.
     pub async fn shutdown(&self) {
-        if let Some(watch) = lock(&self.shared.watch).take() {
-            watch.abort();
+        if let Some(maintenance) = self.shared.maintenance.lock().take() {
+            maintenance.abort();
         }
-        let places: Vec<_> = lock(&self.shared.places).drain().map(|(_, place)| place).collect();
-        // All at once: one that takes long to end must not cost the others their orderly end.
+        let slots: Vec<_> = self.shared.slots.lock().drain().map(|(_, slot)| slot).collect();
+        // In parallel, so that a slow data source does not delay the others.
         let mut closing = JoinSet::new();
-        for place in places {
+        for slot in slots {
             closing.spawn(async move {
-                if let Some(open) = place.lock().await.take() {
+                if let Some(open) = slot.lock().await.take() {
                     open.datasource.close().await;
                 }
             });
         }
         closing.join_all().await;
     }
-
-    fn remember(&self, key: &DataSourceKey, asked: &Remembered) -> Result<(), DataSourceError> {
-        let plain = serde_json::to_vec(asked).expect("settings are plain data");
-        let vault = &self.shared.vault;
-        // One that was sealed with a lost key is written anew.
-        let before = vault.get(key, Purpose::DataSource, SETTINGS).unwrap_or_default();
-        if before.is_none_or(|before| before != plain) {
-            vault.put(key, Purpose::DataSource, SETTINGS, &plain)?;
-        }
-        Ok(())
-    }
 }
 
-/// How often to look whether something is due, and how long to wait after a check of the specification that failed.
-const LOOK: Duration = Duration::from_secs(60);
-const AFTER_FAILURE: Duration = Duration::from_secs(3600);
-
-/// What time brings without a sync: days that pass where nobody is logged in; and a newer specification, asked for once a day as long as
-/// anybody is, since who is not has nothing to do with Oura.
-async fn watch(shared: Weak<Shared>) {
-    let (mut refused, mut pause) = (None, LOOK);
+/// Repeats the work that does not depend on syncs, until the registry is dropped.
+///
+/// It extends the calendars of data sources without a login, and checks for a newer specification
+/// once a day while a data source is connected to Oura.
+async fn run_maintenance(shared: Weak<Shared>) {
+    let mut last_failure = None;
+    let mut pause = MAINTENANCE_INTERVAL;
     loop {
         let Some(clock) = shared.upgrade().map(|shared| shared.environment.clock.clone()) else {
             return;
         };
         clock.sleep(pause).await;
-        pause = LOOK;
+        pause = MAINTENANCE_INTERVAL;
         let Some(shared) = shared.upgrade() else { return };
         let datasources = DataSources { shared };
-        let (connected, others): (Vec<_>, Vec<_>) =
-            datasources.at_hand().await.into_iter().partition(DataSource::is_connected);
-        for datasource in others {
-            datasource.reach_today().await;
+        let mut is_any_connected = false;
+        for datasource in datasources.ready().await {
+            if datasource.is_connected_to_oura() {
+                is_any_connected = true;
+            } else {
+                datasource.extend_calendar().await;
+            }
         }
-        if !datasources.shared.specification.is_due(clock.now()) || connected.is_empty() {
+        if !is_any_connected || !datasources.shared.specification.is_due(clock.now()) {
             continue;
         }
         if let Err(error) = datasources.check_specification().await {
-            let said = Some(error.to_string());
-            if refused != said {
-                tracing::warn!(%error, "the specification stays as it is");
-                refused = said;
+            let failure = Some(error.to_string());
+            if last_failure != failure {
+                tracing::warn!(%error, "could not update the specification of Oura's API");
+                last_failure = failure;
             }
-            pause = AFTER_FAILURE;
+            pause = CHECK_RETRY_DELAY;
         }
     }
 }

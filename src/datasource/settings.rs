@@ -1,45 +1,55 @@
-//! What a person sets for a data source.
+//! The settings of a data source.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::DataSourceError;
+use super::error::DataSourceError;
+use crate::catalog::Catalog;
 use crate::oura::oauth::SCOPES;
+use crate::sync;
 use crate::time::{Day, Tz};
 
-const DEFAULT_INTERVAL_MINUTES: u32 = 30;
-/// More often than this brings nothing new: Oura's own data come every few minutes at best.
-const MIN_INTERVAL_MINUTES: u32 = 5;
+pub(crate) const DEFAULT_INTERVAL_MINUTES: u32 = 30;
+/// Shorter intervals fetch no new data, because Oura updates its own every few minutes at best.
+pub(crate) const MIN_INTERVAL_MINUTES: u32 = 5;
 
-/// `jsonData` of a data source; everything has a default. Unknown fields are ignored.
+/// The settings of a data source, as in its `jsonData`.
+///
+/// Every field has a default. Unknown fields are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Settings {
+    /// The client id of the application registered with Oura.
     pub client_id: String,
-    /// Separated by spaces; empty asks for all.
+    /// The scopes to request, separated by spaces. Empty requests all.
     pub scopes: String,
-    /// IANA name; empty is UTC.
+    /// The IANA name of the time zone in which days begin. Empty is UTC.
     pub timezone: String,
-    /// 0 = the default, 30.
+    /// Minutes between syncs. 0 is the default, 30.
     pub sync_interval_minutes: u32,
-    /// Without one: until two empty years.
-    #[serde(deserialize_with = "day_or_nothing")]
+    /// The first day to import. `None` imports backwards until two consecutive years have no data.
+    #[serde(deserialize_with = "deserialize_optional_day")]
+    #[cfg_attr(test, ts(optional))]
     pub history_start: Option<Day>,
-    /// A synthetic person instead of a login.
+    /// Serves a synthetic person instead of logging in to Oura.
     pub demo: bool,
-    /// Names of collections to sync; empty = all.
+    /// The collections to sync. Empty syncs all.
     pub collections: Vec<String>,
 }
 
 impl Settings {
+    /// Parses the time zone.
     pub fn zone(&self) -> Result<Tz, DataSourceError> {
-        match self.timezone.trim() {
-            "" => Ok(Tz::UTC),
-            name => {
-                name.parse().map_err(|_| DataSourceError::UnknownTimezone { name: name.to_owned() })
-            }
+        let name = self.timezone.trim();
+        if name.is_empty() {
+            return Ok(Tz::UTC);
         }
+        name.parse().map_err(|_| DataSourceError::UnknownTimezone { name: name.to_owned() })
     }
 
+    /// Returns the minutes between syncs, at least 5.
     pub fn sync_interval_minutes(&self) -> u32 {
         match self.sync_interval_minutes {
             0 => DEFAULT_INTERVAL_MINUTES,
@@ -47,7 +57,12 @@ impl Settings {
         }
     }
 
-    /// The scopes to ask for.
+    /// Returns the time between syncs.
+    pub(super) fn sync_interval(&self) -> Duration {
+        Duration::from_secs(60 * u64::from(self.sync_interval_minutes()))
+    }
+
+    /// Returns the scopes to request.
     pub fn scopes(&self) -> Vec<String> {
         let chosen: Vec<String> = self.scopes.split_whitespace().map(str::to_owned).collect();
         if chosen.is_empty() {
@@ -56,14 +71,20 @@ impl Settings {
             chosen
         }
     }
+
+    /// Returns whether syncs fetch the collection: the settings include it, and Oura offers it.
+    pub(super) fn fetches(&self, catalog: &Catalog, collection: &str) -> bool {
+        sync::wants(&self.collections, collection) && catalog.get(collection).is_some()
+    }
 }
 
-/// An emptied form field is sent as an empty string.
-fn day_or_nothing<'de, D: serde::Deserializer<'de>>(
+/// Reads an optional day. An empty text is a cleared form field.
+fn deserialize_optional_day<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Day>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
-    text.filter(|text| !text.trim().is_empty())
-        .map(|text| text.trim().parse().map_err(serde::de::Error::custom))
-        .transpose()
+    match text.as_deref().map(str::trim) {
+        None | Some("") => Ok(None),
+        Some(text) => text.parse().map(Some).map_err(serde::de::Error::custom),
+    }
 }

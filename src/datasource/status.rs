@@ -1,182 +1,111 @@
-//! `GET status`: is it connected, is it current, and if not, why.
+//! The status of a data source: its connection, its syncs and its collections.
 
-use std::sync::Arc;
-use std::time::Duration;
+use serde::Serialize;
 
-use serde::{Deserialize, Serialize};
-
-use super::grant::SealedGrant;
-use super::{DataSource, DataSourceError, gaps};
-use crate::lock::lock;
-use crate::oura::TokenError;
-use crate::store::{Gap, requires_wear};
+use super::error::DataSourceError;
+use super::gaps::{SUMMARY_DAYS, summarize};
+use super::login::{ConnectionState, Login};
+use super::specification::Specification;
+use super::sync_control::{SyncControl, SyncStatus};
+use crate::catalog::Recorded;
+use crate::store::{CollectionRow, CollectionState, Gap, GapReason};
 use crate::time::{Day, Instant, as_rfc3339_or_null};
 
+/// The response of `GET status`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Status {
+    /// Whether a login exists.
     pub state: ConnectionState,
-    /// Why the state is what it is, when there is more to say.
+    /// The reason of the state, if more is known.
     pub reason: Option<String>,
-    /// As granted; empty when Oura did not say.
+    /// The granted scopes. Empty if Oura did not list them.
     pub scopes: Vec<String>,
+    /// The progress and outcome of syncs.
     pub sync: SyncStatus,
-    /// `1.43`.
+    /// The version of Oura's API specification in use, for example `1.43`.
     pub specification: String,
-    /// When Oura was last asked for a newer one.
+    /// The last successful check for a newer specification.
     #[serde(serialize_with = "as_rfc3339_or_null")]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub specification_checked_at: Option<Instant>,
+    /// Every collection of the specification, by name.
     pub collections: Vec<CollectionStatus>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ConnectionState {
-    /// No client id or secret yet.
-    NotConfigured,
-    /// Never connected, or disconnected.
-    NotConnected,
-    Connected,
-    ReconnectNeeded,
-}
-
+/// The state and extent of a collection.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SyncStatus {
-    pub running: bool,
-    /// 0 to 100, of the run under way or the last one.
-    pub percent: f64,
-    pub run: Option<i64>,
-    /// That the run under way or the last one brought.
-    pub documents: u64,
-    /// Until the run under way ends, if it goes on as it did so far.
-    pub seconds_left: Option<u64>,
-    #[serde(serialize_with = "as_rfc3339_or_null")]
-    pub last_sync: Option<Instant>,
-    #[serde(serialize_with = "as_rfc3339_or_null")]
-    pub next_sync: Option<Instant>,
-    /// Why the last run ended early.
-    pub failure: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CollectionStatus {
+    /// The collection's name in Oura's API.
     pub name: String,
+    /// The number of stored documents or rows.
     pub documents: u64,
+    /// The first day with data.
     pub first_day: Option<Day>,
+    /// The last day with data.
     pub last_day: Option<Day>,
+    /// The last successful fetch.
     #[serde(serialize_with = "as_rfc3339_or_null")]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub last_sync: Option<Instant>,
-    /// `ok`, `waiting`, `scope_missing`, `membership_ended`, `forbidden`, `not_available`, `app_too_old`, `error`.
-    pub state: String,
+    /// The outcome of the last fetch.
+    pub state: CollectionState,
+    /// Why the collection is not available.
     pub reason: Option<String>,
-    /// How complete the last weeks are and why not, in one line.
+    /// The completeness of the last 30 days in one line.
     pub summary: String,
 }
 
-impl DataSource {
-    pub fn status(&self) -> Result<Status, DataSourceError> {
-        let inner = &self.inner;
-        let grant = inner.tokens.current()?;
-        let (state, reason) = self.connection()?;
-        // Today is not over: what lacks may still come.
-        let yesterday = inner.environment.clock.now().day(self.zone()).plus(-1);
-        let all_gaps = inner.store.gaps(yesterday.plus(1 - gaps::DAYS), yesterday)?;
-        let summary = |name: &str, refusal: Option<&str>, ever_fetched: bool| {
-            // A day without a workout or a tag is no gap.
-            let counts = |gap: &&Gap| {
-                gap.collection == name && (requires_wear(name) || gap.reason != "empty")
-            };
-            let own: Vec<&Gap> = all_gaps.iter().filter(counts).collect();
-            gaps::line(refusal, ever_fetched, &own)
-        };
-        let collections: Vec<CollectionStatus> = inner
-            .store
-            .collections()?
-            .into_iter()
-            .map(|row| CollectionStatus {
-                summary: summary(&row.name, row.reason.as_deref(), row.last_sync.is_some()),
-                name: row.name,
-                documents: row.documents,
-                first_day: row.first_day,
-                last_day: row.last_day,
-                last_sync: row.last_sync,
-                state: row.state,
-                reason: row.reason,
-            })
-            .collect();
-        Ok(Status {
-            state,
-            reason,
-            scopes: grant.map(|grant| grant.scopes).unwrap_or_default(),
-            sync: self.sync_status(&collections)?,
-            specification: self.catalog().version.clone(),
-            specification_checked_at: inner.specification.checked_at(),
-            collections,
-        })
-    }
+/// Reads the status of a data source. Blocks for a few small reads.
+pub(super) fn read_status(
+    login: &Login,
+    sync: &SyncControl,
+    specification: &Specification,
+    now: Instant,
+) -> Result<Status, DataSourceError> {
+    let grant = login.grant()?;
+    let (state, reason) = login.connection()?;
+    let store = sync.store();
+    // Data of the present day may still arrive.
+    let yesterday = now.day(store.zone()).plus(-1);
+    let gaps = store.inspector().gaps(yesterday.plus(1 - SUMMARY_DAYS), yesterday)?;
+    let collections: Vec<CollectionStatus> = store
+        .inspector()
+        .collections()?
+        .into_iter()
+        .map(|row| collection_status(row, &gaps))
+        .collect();
+    let last_sync = collections.iter().filter_map(|collection| collection.last_sync).max();
+    Ok(Status {
+        state,
+        reason,
+        scopes: grant.map(|grant| grant.scopes).unwrap_or_default(),
+        sync: sync.status(last_sync)?,
+        specification: store.catalog().version.clone(),
+        specification_checked_at: specification.checked_at(),
+        collections,
+    })
+}
 
-    /// Whether there is a login, and if not, why.
-    pub(super) fn connection(&self) -> Result<(ConnectionState, Option<String>), DataSourceError> {
-        if let Some(why) = self.read_only_reason() {
-            return Ok((ConnectionState::NotConnected, Some(why.to_owned())));
-        }
-        let tokens = &self.inner.tokens;
-        let lost =
-            || SealedGrant::new(Arc::clone(&self.inner.vault), self.inner.key.clone()).lost();
-        let current = tokens.current()?;
-        if let (None, Some(why)) = (&current, lost()) {
-            return Ok((ConnectionState::ReconnectNeeded, Some(why.to_string())));
-        }
-        Ok(match (current, tokens.standing()) {
-            (None, _) if !self.is_configured() => (ConnectionState::NotConfigured, None),
-            (None, _) => (ConnectionState::NotConnected, None),
-            (Some(_), Err(error @ TokenError::ReconnectNeeded { .. })) => {
-                (ConnectionState::ReconnectNeeded, Some(error.to_string()))
-            }
-            (Some(_), _) => (ConnectionState::Connected, None),
-        })
-    }
-
-    fn sync_status(&self, collections: &[CollectionStatus]) -> Result<SyncStatus, DataSourceError> {
-        let sync = lock(&self.inner.sync).clone();
-        let progress = self.progress().borrow().clone();
-        let running = sync.as_ref().is_some_and(|sync| sync.is_running());
-        // One that waits for the store, or that the store did not take, has no row.
-        let last_run = self.inner.store.last_run()?;
-        let unbegun = progress.run > last_run.as_ref().map_or(0, |run| run.run);
-        let last_run = last_run.filter(|_| !(running && unbegun));
-        let percent = match (running, &last_run) {
-            (true, _) => progress.percent(),
-            (false, Some(run)) if run.windows > 0 => {
-                (100.0 * run.windows_done as f64 / run.windows as f64).min(100.0)
-            }
-            (false, Some(run)) if run.state == "done" => 100.0,
-            (false, _) => 0.0,
-        };
-        let elapsed = last_run
-            .as_ref()
-            .map(|run| self.inner.environment.clock.now().seconds() - run.started_at.seconds());
-        let elapsed =
-            elapsed.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
-        let seconds_left = elapsed
-            .filter(|_| running)
-            .and_then(|elapsed| progress.time_left(elapsed))
-            .map(|left| left.as_secs());
-        Ok(SyncStatus {
-            running,
-            seconds_left,
-            percent: (percent * 10.0).round() / 10.0,
-            run: unbegun.then_some(progress.run).or(last_run.as_ref().map(|run| run.run)),
-            documents: if running {
-                progress.documents
-            } else {
-                last_run.as_ref().map_or(0, |run| run.documents)
-            },
-            last_sync: collections.iter().filter_map(|collection| collection.last_sync).max(),
-            next_sync: sync.as_ref().and_then(|sync| sync.next()),
-            failure: if unbegun { progress.failure } else { last_run.and_then(|run| run.message) },
-        })
+fn collection_status(row: CollectionRow, all_gaps: &[Gap]) -> CollectionStatus {
+    // A day without a workout or a tag is not a gap.
+    let counts_empty_days = Recorded::of(&row.name).is_daily();
+    let gaps: Vec<&Gap> = all_gaps
+        .iter()
+        .filter(|gap| gap.collection == row.name)
+        .filter(|gap| counts_empty_days || gap.reason != GapReason::Empty)
+        .collect();
+    CollectionStatus {
+        summary: summarize(row.reason.as_deref(), row.last_sync.is_some(), &gaps),
+        name: row.name,
+        documents: row.documents,
+        first_day: row.first_day,
+        last_day: row.last_day,
+        last_sync: row.last_sync,
+        state: row.state,
+        reason: row.reason,
     }
 }

@@ -1,56 +1,59 @@
-//! Sealed secrets and state that must outlive a restart: `vault.db`, beside the health data, reachable by no query.
+//! Sealed secrets, and state that must survive a restart, in `vault.db`. Queries cannot reach this
+//! file.
 //!
-//! Every value is sealed with XChaCha20-Poly1305 and bound to its place (layout version, data source, purpose, name): a row that is
-//! changed, or moved to another data source, does not open. Names are in clear and must be no secrets of lasting worth. Calls block for
-//! as long as the disk takes; a write is durable when it returns.
+//! Every value is sealed with XChaCha20-Poly1305 and bound to its address: layout version, data
+//! source, purpose and name. A row that was modified or moved does not open. Names are stored in
+//! plain text, so they must not be secrets of lasting value. Calls block on the disk. A write is
+//! durable when it returns.
 
+mod error;
 mod files;
 mod seal;
 #[cfg(test)]
 mod tests;
 
+pub use self::error::VaultError;
+
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, params};
+use parking_lot::{Mutex, MutexGuard};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
-use self::seal::{Place, Sealed, Sealer};
-use super::DataSourceKey;
-use crate::lock::lock;
+use self::error::DATABASE;
+use self::files::KEY_FILE;
+use self::seal::{Address, Sealed, Sealer};
+use super::key::DataSourceKey;
 use crate::oura::Secret;
 use crate::time::Instant;
 
-const DATABASE: &str = "vault.db";
-const KEY_FILE: &str = "vault.key";
-
-/// What an entry is for; part of what the seal is bound to.
+/// The kind of an entry. It is part of the address to which the seal is bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
-    /// The token pair.
+    /// A token pair, and the end of its login.
     Grant,
-    /// Settings and client secret, so that a schedule can go on after a restart.
+    /// Settings, client secret and person of a data source, which a restart needs.
     DataSource,
-    /// A login under way, named by its state.
+    /// A pending login, named by the hash of its state.
     Login,
 }
 
 impl Purpose {
-    fn word(self) -> &'static str {
+    /// The stored name. Existing vaults contain exactly these.
+    fn as_str(self) -> &'static str {
         match self {
             Purpose::Grant => "grant",
-            // The stored name of version 0.1.0.
+            // The name of a data source in version 0.1.0.
             Purpose::DataSource => "account",
             Purpose::Login => "login",
         }
     }
 }
 
-/// One file for all data sources of a data folder.
+/// The vault of all data sources in a data folder.
 pub struct Vault {
     state: Mutex<State>,
-    unwritable: Option<String>,
+    read_only_reason: Option<String>,
 }
 
 struct State {
@@ -58,101 +61,66 @@ struct State {
     sealer: Sealer,
 }
 
-/// A login under way, as kept between `oauth/start` and `oauth/callback`.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub struct PendingLogin {
-    pub user: String,
-    pub redirect: String,
-    pub pkce_verifier: Secret,
-    pub expires_at: Instant,
-}
-
-/// How many entries open, and how many do not: sealed with another key, or changed.
+/// The numbers of entries that open and that do not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
+    /// Entries that open with the present key.
     pub readable: usize,
+    /// Entries that were modified or are sealed with another key.
     pub unreadable: usize,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum VaultError {
-    /// The folder or a file in it may not be written, or not be read.
-    #[error(
-        "{path} cannot be written ({detail}); let the user that runs this program own it, or name another data folder"
-    )]
-    NotWritable { path: PathBuf, detail: String },
-    #[error("no space is left for {path}; free some, nothing is lost")]
-    DiskFull { path: PathBuf },
-    #[error(
-        "{path} is not a vault, or it is damaged; move it away, and connect each data source again"
-    )]
-    NotAVault { path: PathBuf },
-    #[error(
-        "{path} is of a newer version of this program ({found}, this one knows {known}); install that version again"
-    )]
-    NewerVersion { path: PathBuf, found: i32, known: i32 },
-    /// `vault.key` has not the length of a key.
-    #[error(
-        "{path} is no key; restore it from a backup, or move it away and connect each data source again"
-    )]
-    NotAKey { path: PathBuf },
-    /// Treat the entry as not there: it can be replaced.
-    #[error(
-        "this entry was sealed with another key; set the former encryption key again, or connect again"
-    )]
-    WrongKey,
-    /// The key is right, but the entry was changed, or belongs to another place.
-    #[error("an entry of the vault was changed from outside; connect again")]
-    Tampered,
-    #[error("the vault fails: {detail}")]
-    Storage { detail: String },
-}
-
 impl Vault {
-    /// Opens or creates `vault.db` and, without `operator_key`, `vault.key` (0600) in `folder`, which is created with 0700.
+    /// Opens or creates `vault.db` in `folder`, which is created with mode 0700.
     ///
-    /// Entries sealed with `vault.key` are sealed again once an operator's key is given, and the key file is removed: introducing a key
-    /// disconnects nobody.
+    /// Without `operator_key`, the key is read from `vault.key` (mode 0600), which is created if it
+    /// is missing. With it, the entries of an existing `vault.key` are sealed with the operator's
+    /// key, and the file is deleted: data sources stay connected.
     pub fn open(folder: &Path, operator_key: Option<&Secret>) -> Result<Vault, VaultError> {
         files::create_folder(folder)?;
         let connection = files::open_database(&folder.join(DATABASE))?;
         let key_path = folder.join(KEY_FILE);
         let file_key = files::read_key(&key_path)?;
         let sealer = match (operator_key, file_key) {
-            (Some(text), _) => Sealer::of_operator(text),
+            (Some(text), _) => Sealer::from_operator_key(text),
             (None, Some(key)) => Sealer::new(key),
             (None, None) => Sealer::new(files::create_key(&key_path)?),
         };
         let mut state = State { connection, sealer };
         if let (Some(_), Some(key)) = (operator_key, file_key) {
             state.reseal(&Sealer::new(key))?;
-            fs::remove_file(&key_path).map_err(|error| VaultError::of_file(&key_path, &error))?;
+            fs::remove_file(&key_path).map_err(|error| VaultError::from_io(&key_path, &error))?;
         }
-        Ok(Vault { state: Mutex::new(state), unwritable: None })
+        Ok(Vault { state: Mutex::new(state), read_only_reason: None })
     }
 
+    /// Returns whether `folder` contains a vault.
     pub fn exists(folder: &Path) -> bool {
         folder.join(DATABASE).exists()
     }
 
-    /// Whether its key lies beside it, and is not the operator's.
+    /// Returns whether `folder` contains a key file, so that no operator's key is in use.
     pub fn has_key_file(folder: &Path) -> bool {
         folder.join(KEY_FILE).exists()
     }
 
-    /// An empty vault in memory, for a folder that cannot be written, and `why` not. What is sealed in the folder stays sealed: a login that
-    /// is used must be able to change.
-    pub fn forgetful(why: String) -> Result<Vault, VaultError> {
-        let (connection, sealer) = (files::open_memory()?, Sealer::new(seal::random_key()));
-        Ok(Vault { state: Mutex::new(State { connection, sealer }), unwritable: Some(why) })
+    /// Creates an empty vault in memory for a read-only data folder.
+    ///
+    /// It does not load the folder's entries: a login that is used must be able to store its next
+    /// token pair.
+    pub fn read_only(reason: String) -> Result<Vault, VaultError> {
+        let connection = files::open_memory()?;
+        let sealer = Sealer::new(seal::random_key());
+        let state = State { connection, sealer };
+        Ok(Vault { state: Mutex::new(state), read_only_reason: Some(reason) })
     }
 
-    /// Why this vault keeps nothing, if it does not.
+    /// Returns why this vault stores nothing on disk; `None` for a vault on disk.
     pub fn read_only_reason(&self) -> Option<&str> {
-        self.unwritable.as_deref()
+        self.read_only_reason.as_deref()
     }
 
-    /// Seals and stores `value`; durable when it returns.
+    /// Seals and stores `value`, replacing an earlier one.
     pub fn put(
         &self,
         key: &DataSourceKey,
@@ -163,7 +131,9 @@ impl Vault {
         self.store(key, purpose, name, value, None)
     }
 
-    /// As `put`, for an entry that `sweep` removes after `expires_at`. That date is not sealed: who reads the entry checks one in it.
+    /// Stores `value` as [`Vault::put`] does, until [`Vault::delete_expired`] deletes it.
+    ///
+    /// The expiry date is not sealed: values for which the age matters contain a date of their own.
     pub fn put_until(
         &self,
         key: &DataSourceKey,
@@ -184,17 +154,23 @@ impl Vault {
         expires_at: Option<Instant>,
     ) -> Result<(), VaultError> {
         let state = self.state();
-        let place = Place { datasource: &key.to_string(), purpose: purpose.word(), name };
-        let sealed = state.sealer.seal(&place, value)?;
+        let datasource = key.to_string();
+        let purpose = purpose.as_str();
+        let address = Address { datasource: &datasource, purpose, name };
+        let sealed = state.sealer.seal(&address, value)?;
+        let expires_at = expires_at.map(Instant::seconds);
         state
             .connection
             .prepare_cached(
-                "INSERT OR REPLACE INTO entries (datasource, purpose, name, key_id, sealed, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT OR REPLACE INTO entries
+                     (datasource, purpose, name, key_id, sealed, expires_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![place.datasource, place.purpose, name, sealed.key_id, sealed.bytes, expires_at.map(Instant::seconds)])?;
+            .execute(params![datasource, purpose, name, sealed.key_id, sealed.bytes, expires_at])?;
         Ok(())
     }
 
+    /// Returns the value of an entry; `None` without such an entry.
     pub fn get(
         &self,
         key: &DataSourceKey,
@@ -202,37 +178,47 @@ impl Vault {
         name: &str,
     ) -> Result<Option<Vec<u8>>, VaultError> {
         let state = self.state();
-        let place = Place { datasource: &key.to_string(), purpose: purpose.word(), name };
+        let datasource = key.to_string();
+        let address = Address { datasource: &datasource, purpose: purpose.as_str(), name };
         let sealed = state
             .connection
-            .prepare_cached("SELECT key_id, sealed FROM entries WHERE datasource = ?1 AND purpose = ?2 AND name = ?3")?
-            .query_row(params![place.datasource, place.purpose, name], sealed)
+            .prepare_cached(
+                "SELECT key_id, sealed FROM entries
+                 WHERE datasource = ?1 AND purpose = ?2 AND name = ?3",
+            )?
+            .query_row(params![address.datasource, address.purpose, name], read_sealed)
             .optional()?;
-        sealed.map(|sealed| state.sealer.open(&place, &sealed)).transpose()
+        sealed.map(|sealed| state.sealer.open(&address, &sealed)).transpose()
     }
 
-    /// Reads and deletes in one transaction: of two takers, one gets it. An entry that does not open stays.
-    pub fn take(
+    /// Deletes an entry and returns its value.
+    ///
+    /// This is one transaction, so only one of several concurrent callers receives the value. An
+    /// entry that does not open is not deleted.
+    pub fn remove(
         &self,
         key: &DataSourceKey,
         purpose: Purpose,
         name: &str,
     ) -> Result<Option<Vec<u8>>, VaultError> {
         let State { connection, sealer } = &mut *self.state();
-        let place = Place { datasource: &key.to_string(), purpose: purpose.word(), name };
+        let datasource = key.to_string();
+        let address = Address { datasource: &datasource, purpose: purpose.as_str(), name };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let sealed = transaction
             .query_row(
-                "DELETE FROM entries WHERE datasource = ?1 AND purpose = ?2 AND name = ?3 RETURNING key_id, sealed",
-                params![place.datasource, place.purpose, name],
-                sealed,
+                "DELETE FROM entries WHERE datasource = ?1 AND purpose = ?2 AND name = ?3
+                 RETURNING key_id, sealed",
+                params![address.datasource, address.purpose, name],
+                read_sealed,
             )
             .optional()?;
-        let value = sealed.map(|sealed| sealer.open(&place, &sealed)).transpose()?;
+        let value = sealed.map(|sealed| sealer.open(&address, &sealed)).transpose()?;
         transaction.commit()?;
         Ok(value)
     }
 
+    /// Deletes an entry if it exists, without opening it.
     pub fn delete(
         &self,
         key: &DataSourceKey,
@@ -241,47 +227,54 @@ impl Vault {
     ) -> Result<(), VaultError> {
         self.state().connection.execute(
             "DELETE FROM entries WHERE datasource = ?1 AND purpose = ?2 AND name = ?3",
-            params![key.to_string(), purpose.word(), name],
+            params![key.to_string(), purpose.as_str(), name],
         )?;
         Ok(())
     }
 
-    /// Every data source with an entry for `purpose`, readable or not.
+    /// Returns every data source with an entry for `purpose`, including entries that do not open.
     pub fn keys(&self, purpose: Purpose) -> Result<Vec<DataSourceKey>, VaultError> {
         let state = self.state();
         let mut statement = state.connection.prepare_cached(
             "SELECT DISTINCT datasource FROM entries WHERE purpose = ?1 ORDER BY datasource",
         )?;
-        let names = statement.query_map([purpose.word()], |row| row.get::<_, String>(0))?;
+        let names = statement.query_map([purpose.as_str()], |row| row.get::<_, String>(0))?;
         names.map(|name| name?.parse().map_err(|_| VaultError::Tampered)).collect()
     }
 
-    /// Every data source with an entry of this name, readable or not.
-    pub fn holders(&self, purpose: Purpose, name: &str) -> Result<Vec<DataSourceKey>, VaultError> {
+    /// Returns every data source with an entry of this purpose and name, including entries that do
+    /// not open.
+    pub fn keys_with(
+        &self,
+        purpose: Purpose,
+        name: &str,
+    ) -> Result<Vec<DataSourceKey>, VaultError> {
         let state = self.state();
         let mut statement = state
             .connection
             .prepare_cached("SELECT datasource FROM entries WHERE purpose = ?1 AND name = ?2")?;
-        let holders = statement.query_map([purpose.word(), name], |row| row.get::<_, String>(0))?;
-        holders.map(|holder| holder?.parse().map_err(|_| VaultError::Tampered)).collect()
+        let names = statement.query_map([purpose.as_str(), name], |row| row.get::<_, String>(0))?;
+        names.map(|name| name?.parse().map_err(|_| VaultError::Tampered)).collect()
     }
 
-    /// Removes the entries of `put_until` that have expired. Returns how many.
-    pub fn sweep(&self, now: Instant) -> Result<usize, VaultError> {
-        Ok(self
-            .state()
-            .connection
-            .execute("DELETE FROM entries WHERE expires_at <= ?1", [now.seconds()])?)
+    /// Deletes the expired entries of [`Vault::put_until`]. Returns their number.
+    pub fn delete_expired(&self, now: Instant) -> Result<usize, VaultError> {
+        let state = self.state();
+        let sql = "DELETE FROM entries WHERE expires_at <= ?1";
+        Ok(state.connection.execute(sql, [now.seconds()])?)
     }
 
-    /// Seals every entry with the key of `operator_key` from now on. Entries that the present key does not open stay as they are.
-    /// Returns how many were sealed again; after an error everything is as before.
+    /// Seals every entry with `operator_key`, which becomes the present key.
+    ///
+    /// Entries that the present key does not open stay unchanged. Returns the number of sealed
+    /// entries. An error leaves the vault and its key unchanged.
     pub fn rotate(&self, operator_key: &Secret) -> Result<usize, VaultError> {
         let mut state = self.state();
-        let former = std::mem::replace(&mut state.sealer, Sealer::of_operator(operator_key));
-        let outcome = state.reseal(&former);
+        let new = Sealer::from_operator_key(operator_key);
+        let previous = std::mem::replace(&mut state.sealer, new);
+        let outcome = state.reseal(&previous);
         if outcome.is_err() {
-            state.sealer = former;
+            state.sealer = previous;
         }
         outcome
     }
@@ -294,12 +287,11 @@ impl Vault {
         let mut entries = entries.query([])?;
         let mut audit = Audit::default();
         while let Some(row) = entries.next()? {
-            let (datasource, purpose, name): (String, String, String) =
-                (row.get(2)?, row.get(3)?, row.get(4)?);
-            match sealer.open(
-                &Place { datasource: &datasource, purpose: &purpose, name: &name },
-                &sealed(row)?,
-            ) {
+            let datasource: String = row.get(2)?;
+            let purpose: String = row.get(3)?;
+            let name: String = row.get(4)?;
+            let address = Address { datasource: &datasource, purpose: &purpose, name: &name };
+            match sealer.open(&address, &read_sealed(row)?) {
                 Ok(_) => audit.readable += 1,
                 Err(_) => audit.unreadable += 1,
             }
@@ -308,13 +300,14 @@ impl Vault {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        self.state.lock()
     }
 }
 
 impl State {
-    /// Seals the entries of `former` with the present key, all in one transaction; those that do not open stay. Returns how many.
-    fn reseal(&mut self, former: &Sealer) -> Result<usize, VaultError> {
+    /// Seals the entries of `previous` with the present key, in one transaction. Returns their
+    /// number. Entries that do not open stay unchanged.
+    fn reseal(&mut self, previous: &Sealer) -> Result<usize, VaultError> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut count = 0;
@@ -322,9 +315,9 @@ impl State {
             let mut entries = transaction.prepare(
                 "SELECT key_id, sealed, datasource, purpose, name FROM entries WHERE key_id = ?1",
             )?;
-            let entries = entries.query_map([former.key_id()], |row| {
+            let entries = entries.query_map([previous.key_id()], |row| {
                 Ok((
-                    sealed(row)?,
+                    read_sealed(row)?,
                     row.get::<_, String>(2)?,
                     row.get::<_, String>(3)?,
                     row.get::<_, String>(4)?,
@@ -332,11 +325,12 @@ impl State {
             })?;
             for entry in entries.collect::<Result<Vec<_>, _>>()? {
                 let (sealed, datasource, purpose, name) = &entry;
-                let place = Place { datasource, purpose, name };
-                let Ok(value) = former.open(&place, sealed) else { continue };
-                let resealed = self.sealer.seal(&place, &value)?;
+                let address = Address { datasource, purpose, name };
+                let Ok(value) = previous.open(&address, sealed) else { continue };
+                let resealed = self.sealer.seal(&address, &value)?;
                 count += transaction.execute(
-                    "UPDATE entries SET key_id = ?4, sealed = ?5 WHERE datasource = ?1 AND purpose = ?2 AND name = ?3",
+                    "UPDATE entries SET key_id = ?4, sealed = ?5
+                     WHERE datasource = ?1 AND purpose = ?2 AND name = ?3",
                     params![datasource, purpose, name, resealed.key_id, resealed.bytes],
                 )?;
             }
@@ -346,45 +340,7 @@ impl State {
     }
 }
 
-/// The first two columns of a row, `key_id` and `sealed`.
-fn sealed(row: &Row<'_>) -> rusqlite::Result<Sealed> {
+/// Reads the first two columns of a row, `key_id` and `sealed`.
+fn read_sealed(row: &Row<'_>) -> rusqlite::Result<Sealed> {
     Ok(Sealed { key_id: row.get(0)?, bytes: row.get(1)? })
-}
-
-impl VaultError {
-    fn of_file(path: &Path, error: &io::Error) -> VaultError {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                VaultError::DiskFull { path: path.to_owned() }
-            }
-            _ => VaultError::NotWritable { path: path.to_owned(), detail: error.to_string() },
-        }
-    }
-
-    /// The same error, with the whole path of the file.
-    fn at(mut self, whole: &Path) -> VaultError {
-        if let VaultError::NotWritable { path, .. }
-        | VaultError::DiskFull { path }
-        | VaultError::NotAVault { path } = &mut self
-        {
-            *path = whole.to_owned();
-        }
-        self
-    }
-}
-
-impl From<rusqlite::Error> for VaultError {
-    fn from(error: rusqlite::Error) -> VaultError {
-        let (path, detail) = (PathBuf::from(DATABASE), error.to_string());
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => VaultError::DiskFull { path },
-            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-                VaultError::NotWritable { path, detail }
-            }
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                VaultError::NotAVault { path }
-            }
-            _ => VaultError::Storage { detail },
-        }
-    }
 }

@@ -1,4 +1,7 @@
-//! Fields → one Arrow IPC file. The columns are shared with the answer: their bytes are copied once, into the file.
+//! Encodes fields as one Arrow IPC file.
+//!
+//! The columns share their memory with the query result. Their bytes are copied only once, into the
+//! file.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,9 +14,10 @@ use serde::Serialize;
 
 use super::{EncodedFrame, Field, Meta};
 
-/// Room for the schema and the footer, beside the columns themselves.
+/// Space for the schema and the footer, in bytes.
 const OVERHEAD: usize = 4 << 10;
 
+/// Encodes one frame. All fields must have the same length.
 pub fn encode(fields: &[Field], meta: &Meta<'_>, ref_id: &str) -> Result<EncodedFrame, ArrowError> {
     let metadata = HashMap::from([
         ("name".to_owned(), String::new()),
@@ -45,10 +49,11 @@ fn arrow_field(field: &Field) -> Result<ArrowField, ArrowError> {
     if let Some(config) = &field.config {
         metadata.insert("config".to_owned(), json(config)?);
     }
-    // Alert rules take only a time field that cannot be null; a value field stays nullable, so that its type depends on no data.
-    let kind = field.values.data_type();
-    let nullable = !matches!(kind, DataType::Timestamp(..)) || field.values.null_count() > 0;
-    Ok(ArrowField::new(&field.name, kind.clone(), nullable).with_metadata(metadata))
+    // Alert rules require a time field that is not nullable. Value fields are always nullable, so
+    // that their type does not depend on the data.
+    let data_type = field.values.data_type();
+    let nullable = !matches!(data_type, DataType::Timestamp(..)) || field.values.null_count() > 0;
+    Ok(ArrowField::new(&field.name, data_type.clone(), nullable).with_metadata(metadata))
 }
 
 fn json(value: &impl Serialize) -> Result<String, ArrowError> {

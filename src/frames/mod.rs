@@ -1,7 +1,8 @@
-//! Columns → Grafana data frames: Arrow IPC files whose schema metadata carries labels, units, frame type and notices.
+//! Converts query results to Grafana data frames.
 //!
-//! The encoding is that of grafana-plugin-sdk-go `data/arrow.go`; frame types and versions follow Grafana's data plane contract, so that
-//! alert rules and expressions take the typed path.
+//! A frame is an Arrow IPC file. Its schema metadata carries labels, units, frame type and notices.
+//! The encoding follows grafana-plugin-sdk-go `data/arrow.go`. Frame types and versions follow
+//! Grafana's data plane contract, so that alert rules and expressions use the typed path.
 
 mod config;
 mod downsample;
@@ -24,38 +25,50 @@ use series::Series;
 
 pub use rows::{Objects, Rows, json_type, objects_json, rows_json};
 
-/// One data frame, encoded: an Arrow IPC *file* (with footer) as Grafana reads it.
+/// An encoded data frame: an Arrow IPC *file* (with footer), as Grafana expects.
 pub type EncodedFrame = Vec<u8>;
 
-/// Why rows are no frame. `Display` says what is missing, and how to supply it.
+/// Why a result cannot become a time series frame. `Display` includes how to fix the query.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
+    /// No column contains times. The text lists the column names.
     #[error(
-        "a time series needs a column of times: name one \"time\", or choose the format Table (columns: {0})"
+        "a time series needs a time column: name one column \"time\", or use the format Table \
+         (columns: {0})"
     )]
     NoTime(String),
-    #[error(
-        "a time series needs a column of numbers beside its time, or choose the format Table (columns: {0})"
-    )]
+    /// No column contains values. The text lists the column names.
+    #[error("a time series needs a number column: add one, or use the format Table (columns: {0})")]
     NoValues(String),
+    /// The time of this row, counted from 1, is null.
     #[error(
-        "a time series needs a time in every row, row {0} has none: add WHERE … IS NOT NULL, or choose the format Table"
+        "a time series needs a time in every row, but the time in row {0} is null: add \
+         WHERE … IS NOT NULL, or use the format Table"
     )]
     NullTime(usize),
-    #[error("two columns are both named {0:?} and would both label the series: rename one")]
+    /// Two label columns have this name.
+    #[error("two label columns are named {0:?}: rename one")]
     DuplicateLabel(String),
+    /// The wide frame would have too many fields or cells.
     #[error(
-        "{series} series over {times} times are too many: narrow the time range, or filter or drop the columns of text that label them"
+        "too many series ({series} series over {times} times): narrow the time range, filter the \
+         rows, or select fewer text columns"
     )]
-    TooWide { series: usize, times: usize },
-    #[error("the frame cannot be encoded: {0}")]
+    TooWide {
+        /// Number of series.
+        series: usize,
+        /// Number of distinct times.
+        times: usize,
+    },
+    /// Arrow cannot encode the frame.
+    #[error("cannot encode the frame: {0}")]
     Arrow(#[from] ArrowError),
 }
 
 /// One column of a frame.
 struct Field {
     name: String,
-    /// `None` for columns that carry none by nature; series of long rows have some, even if empty.
+    /// `None` for a plain column. A series from labelled rows always has labels, possibly empty.
     labels: Option<BTreeMap<String, String>>,
     config: Option<Config>,
     values: ArrayRef,
@@ -75,13 +88,14 @@ impl Field {
     }
 }
 
-/// Grafana's FrameMeta, as far as it is used.
+/// The fields of Grafana's FrameMeta that frames use.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Meta<'a> {
     #[serde(rename = "type")]
-    kind: FrameType,
-    /// Absent for tables: the contract knows no version of them, and an unread version is logged as a warning.
+    frame_type: FrameType,
+    /// Missing for tables. The contract defines no version for them, and Grafana logs a warning
+    /// about an unknown version.
     #[serde(skip_serializing_if = "Option::is_none")]
     type_version: Option<[u32; 2]>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -110,55 +124,59 @@ struct Notice {
     text: String,
 }
 
-/// The frames of one answer under `ref_id`. `time_series`: sorted, long turned to wide with labels, or to a frame for each series if they
-/// are sparse; `table`: rows as they came.
+/// Encodes a query result as frames under `ref_id`.
+///
+/// As a time series, rows are sorted and converted from long to wide form with labels. Sparse
+/// series become one frame each. As a table, rows remain in their order.
 pub fn frames(
-    answer: &QueryResult,
+    result: &QueryResult,
     format: Format,
     ref_id: &str,
     catalog: &Catalog,
 ) -> Result<Vec<EncodedFrame>, FrameError> {
-    let displays = answer.displays.iter().map(Some).chain(std::iter::repeat(None));
-    let fields: Vec<_> = answer
+    let displays = result.displays.iter().map(Some).chain(std::iter::repeat(None));
+    let fields: Vec<_> = result
         .batch
         .columns
         .iter()
         .zip(displays)
         .map(|(column, display)| field(column, display, catalog))
         .collect();
-    let mut notices: Vec<_> = answer
+    let mut notices: Vec<_> = result
         .notices
         .iter()
         .map(|text| Notice { severity: "warning", text: text.clone() })
         .collect();
-    let (kind, parts) = match format {
-        Format::TimeSeries => match series::series(fields, answer.fill)? {
+    let (frame_type, parts) = match format {
+        Format::TimeSeries => match series::series(fields, result.fill)? {
             Series::Wide(fields) => (FrameType::TimeSeriesWide, vec![fields]),
             Series::Multi(parts) => (FrameType::TimeSeriesMulti, parts),
         },
         Format::Table if is_numeric_long(&fields) => (FrameType::NumericLong, vec![fields]),
         Format::Table => (FrameType::Table, vec![fields]),
     };
-    let is_series = matches!(kind, FrameType::TimeSeriesWide | FrameType::TimeSeriesMulti);
+    let is_series = matches!(frame_type, FrameType::TimeSeriesWide | FrameType::TimeSeriesMulti);
+    let is_table = matches!(frame_type, FrameType::Table);
     let mut frames = Vec::with_capacity(parts.len());
     for mut fields in parts {
         if is_series {
-            let (reduced, notice) = downsample::reduced(fields, answer.downsample)?;
+            let (reduced, notice) = downsample::reduce(fields, result.downsample)?;
             fields = reduced;
             notices.extend(notice.map(|text| Notice { severity: "info", text }));
         }
-        // A typed frame without fields is how the contract says "no data"; empty columns would be a series that rules take for normal.
-        if answer.batch.rows == 0 && !matches!(kind, FrameType::Table) {
+        // In the contract, a typed frame without fields means "no data". Alert rules would read
+        // empty columns as a normal series.
+        if result.batch.rows == 0 && !is_table {
             fields.clear();
         }
-        // What is said of the whole answer is said once.
-        let first = frames.is_empty();
+        // Only the first frame carries the metadata of the whole result.
+        let is_first = frames.is_empty();
         let meta = Meta {
-            kind,
-            type_version: (!matches!(kind, FrameType::Table)).then_some([0, 1]),
+            frame_type,
+            type_version: (!is_table).then_some([0, 1]),
             notices: std::mem::take(&mut notices),
-            executed_query_string: if first { &answer.executed_sql } else { "" },
-            custom: answer.custom.as_ref().filter(|_| first),
+            executed_query_string: if is_first { &result.executed_sql } else { "" },
+            custom: result.custom.as_ref().filter(|_| is_first),
             preferred_visualisation_type: if is_series { "graph" } else { "table" },
         };
         frames.push(encode::encode(&fields, &meta, ref_id)?);
@@ -176,7 +194,8 @@ fn field(column: &ResultColumn, display: Option<&FieldDisplay>, catalog: &Catalo
     Field { name: column.name.clone(), labels, config, values: column.values.clone() }
 }
 
-/// Numbers told apart by columns of text, without times: what an alert rule on a table reads as one number per label set.
+/// Whether a table has numbers and text, but no times. Alert rules read it as one number per label
+/// set.
 fn is_numeric_long(fields: &[Field]) -> bool {
     fields.iter().any(Field::is_number)
         && fields.iter().all(|field| field.is_number() || field.is_text())

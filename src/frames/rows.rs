@@ -1,4 +1,4 @@
-//! Rows as JSON, written straight from the columns: what `POST sql` answers.
+//! Query results as JSON rows, serialized directly from the columns. `POST sql` responds with them.
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType};
@@ -11,34 +11,46 @@ use crate::catalog::Catalog;
 use crate::query::QueryResult;
 use crate::store::ResultColumn;
 
-/// `{"columns": [{"name", "type", "unit"}], "rows": [[…]], "truncated", "notices", "elapsedMs"}`. Types are `time` (RFC 3339 text in UTC),
-/// `integer`, `number`, `string` and `boolean`.
+/// A query result as JSON, with each row as an array.
+///
+/// ```text
+/// {"columns": [{"name", "type", "unit"}], "rows": [[…]], "truncated", "notices", "elapsedMs"}
+/// ```
+///
+/// See [`json_type`] for the types.
 pub struct Rows<'a> {
-    answer: &'a QueryResult,
-    columns: Vec<ColumnHead<'a>>,
+    result: &'a QueryResult,
+    columns: Vec<ColumnHeader<'a>>,
 }
 
 #[derive(Serialize)]
-struct ColumnHead<'a> {
+struct ColumnHeader<'a> {
     name: &'a str,
     #[serde(rename = "type")]
-    kind: &'static str,
+    json_type: &'static str,
     unit: Option<&'static str>,
 }
 
-/// The answer as JSON; nothing is copied before it is written.
-pub fn rows_json<'a>(answer: &'a QueryResult, catalog: &Catalog) -> Rows<'a> {
-    let head = |column: &'a ResultColumn| ColumnHead {
-        name: &column.name,
-        kind: json_type(column.values.data_type()),
-        unit: config::of_column(column, catalog).and_then(|config| config.unit),
-    };
-    Rows { answer, columns: answer.batch.columns.iter().map(head).collect() }
+/// Returns `result` in a form that serializes as [`Rows`]. Copies no values.
+pub fn rows_json<'a>(result: &'a QueryResult, catalog: &Catalog) -> Rows<'a> {
+    let columns = result
+        .batch
+        .columns
+        .iter()
+        .map(|column| ColumnHeader {
+            name: &column.name,
+            json_type: json_type(column.values.data_type()),
+            unit: config::of_column(column, catalog).and_then(|config| config.unit),
+        })
+        .collect();
+    Rows { result, columns }
 }
 
-/// What a column's values are in JSON.
-pub fn json_type(values: &DataType) -> &'static str {
-    match values {
+/// Returns the JSON type of a column's values.
+///
+/// It is `time` (RFC 3339 text in UTC), `integer`, `number`, `string` or `boolean`.
+pub fn json_type(data_type: &DataType) -> &'static str {
+    match data_type {
         DataType::Timestamp(..) => "time",
         DataType::Int64 => "integer",
         DataType::Float64 => "number",
@@ -51,10 +63,10 @@ impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("Rows", 5)?;
         object.serialize_field("columns", &self.columns)?;
-        object.serialize_field("rows", &AllRows(self.answer))?;
-        object.serialize_field("truncated", &self.answer.batch.cut.is_some())?;
-        object.serialize_field("notices", &self.answer.notices)?;
-        object.serialize_field("elapsedMs", &(self.answer.elapsed.as_secs_f64() * 1e3))?;
+        object.serialize_field("rows", &AllRows(self.result))?;
+        object.serialize_field("truncated", &self.result.batch.truncation.is_some())?;
+        object.serialize_field("notices", &self.result.notices)?;
+        object.serialize_field("elapsedMs", &(self.result.elapsed.as_secs_f64() * 1e3))?;
         object.end()
     }
 }
@@ -81,12 +93,13 @@ impl Serialize for OneRow<'_> {
     }
 }
 
-/// The answer's rows as objects, one key a column: `[{"collection": "sleep", "day": "2026-11-24"}, …]`.
+/// A query result as JSON objects, with one key per column:
+/// `[{"collection": "sleep", "day": "2026-11-24"}, …]`.
 pub struct Objects<'a>(&'a QueryResult);
 
-/// As [`rows_json`], for few rows that a person or a script reads by name.
-pub fn objects_json(answer: &QueryResult) -> Objects<'_> {
-    Objects(answer)
+/// Returns `result` in a form that serializes as [`Objects`]. Use it for few rows.
+pub fn objects_json(result: &QueryResult) -> Objects<'_> {
+    Objects(result)
 }
 
 impl Serialize for Objects<'_> {
@@ -109,7 +122,7 @@ impl Serialize for OneObject<'_> {
     }
 }
 
-/// One value. What JSON has no number for (an infinity) is null.
+/// One value. Numbers that JSON lacks (infinity, NaN) become null.
 struct Cell<'a> {
     values: &'a dyn Array,
     row: usize,
@@ -128,10 +141,10 @@ impl Serialize for Cell<'_> {
             }
             DataType::Boolean => serializer.serialize_bool(values.as_boolean().value(row)),
             DataType::Timestamp(..) => {
-                let moment = DateTime::from_timestamp_nanos(
+                let timestamp = DateTime::from_timestamp_nanos(
                     values.as_primitive::<TimestampNanosecondType>().value(row),
                 );
-                serializer.serialize_str(&moment.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+                serializer.serialize_str(&timestamp.to_rfc3339_opts(SecondsFormat::AutoSi, true))
             }
             _ => serializer.serialize_str(values.as_string::<i32>().value(row)),
         }

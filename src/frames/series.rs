@@ -1,7 +1,9 @@
-//! Rows → time series, as grafana-plugin-sdk-go does it in `data.LongToWide` and `sqlutil.ResampleWideFrame`.
+//! Converts rows to time series, as `data.LongToWide` and `sqlutil.ResampleWideFrame` in
+//! grafana-plugin-sdk-go do.
 //!
-//! One time column, ascending; one field per column of numbers and combination of labels, which come from the columns of text and
-//! booleans. Nothing is copied value by value: a field is its source column taken by row numbers.
+//! A series frame has one ascending time column, and one field per number column and label
+//! combination. Text and boolean columns become labels. A field is built by taking rows of its
+//! source column, never value by value.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,53 +15,54 @@ use arrow::datatypes::{DataType, TimestampNanosecondType};
 use super::{Field, FrameError};
 use crate::query::{Fill, FillMode};
 
-/// The most values a wide frame may have, all series together.
+/// Maximum number of values in a wide frame, over all series.
 const MAX_CELLS: usize = 20_000_000;
 
-/// The most series a wide frame may have: each is a field, with a description of its own.
+/// Maximum number of series in a wide frame. Each series is a field with its own metadata.
 const MAX_SERIES: usize = 10_000;
 
-/// The most frames that series too sparse for a wide one are given in.
+/// Maximum number of frames for series that are too sparse for a wide frame.
 const MAX_FRAMES: usize = 1_000;
 
 /// The fields of each frame.
 pub enum Series {
-    /// One frame: the time, then the values, sorted by name and labels.
+    /// One frame: the times, then the values, sorted by name and labels.
     Wide(Vec<Field>),
-    /// Where most cells of a wide frame would be empty, and it too large: one for each series, its own times and its values.
+    /// One frame per series with its times and values. Used if a wide frame would be too large
+    /// because most of its cells would be empty.
     Multi(Vec<Vec<Field>>),
 }
 
-/// Rows as series.
+/// Converts rows to series. `fill` adds the missing times of a regular grid.
 pub fn series(fields: Vec<Field>, fill: Option<Fill>) -> Result<Series, FrameError> {
-    let Shape { time, factors, values } = shape(fields)?;
+    let Shape { time, factors, values } = classify(fields)?;
     if time.values.is_empty() {
-        // No labels are known yet, and nothing is filled.
+        // Without rows the labels are unknown, and filling would invent series.
         return Ok(Series::Wide(std::iter::once(time).chain(values).collect()));
     }
-    let (time, factors, values) = match ascending(time.values.as_primitive()) {
+    let (time, factors, values) = match time_order(time.values.as_primitive()) {
         Order::Null(row) => return Err(FrameError::NullTime(row + 1)),
         Order::Ascending => (time, factors, values),
         Order::Mixed => {
-            let order = in_order(time.values.as_primitive());
+            let order = rows_by_time(time.values.as_primitive());
             let time = Field { values: take(&time.values, &order, None)?, ..time };
-            (time, taken(factors, &order)?, taken(values, &order)?)
+            (time, take_rows(factors, &order)?, take_rows(values, &order)?)
         }
     };
     let (time, mut values) = if factors.is_empty() {
         (time, values)
     } else {
         let long = LongFrame::of(time, &factors, values)?;
-        match long.within_bounds() {
-            Err(_) if fill.is_none() && long.series() <= MAX_FRAMES => {
-                return Ok(Series::Multi(long.multi()?));
+        match long.check_size() {
+            Err(_) if fill.is_none() && long.series_count() <= MAX_FRAMES => {
+                return Ok(Series::Multi(long.into_multi()?));
             }
-            within => within?,
+            result => result?,
         }
-        long.wide(fill)?
+        long.into_wide(fill)?
     };
     let time = match fill {
-        Some(fill) => filled(time, &mut values, fill)?,
+        Some(fill) => fill_grid(time, &mut values, fill)?,
         None => time,
     };
     let mut fields = vec![time];
@@ -67,26 +70,30 @@ pub fn series(fields: Vec<Field>, fill: Option<Fill>) -> Result<Series, FrameErr
     Ok(Series::Wide(fields))
 }
 
-/// The parts that columns play in a series.
+/// The columns by their role in a series.
 struct Shape {
     time: Field,
+    /// The columns that become labels.
     factors: Vec<Field>,
     values: Vec<Field>,
 }
 
-/// The time is the column named so, else the first of times; further times are values.
-fn shape(fields: Vec<Field>) -> Result<Shape, FrameError> {
+/// Classifies the columns.
+///
+/// The time is the time column named `time`, or otherwise the first one. Further time columns are
+/// values.
+fn classify(fields: Vec<Field>) -> Result<Shape, FrameError> {
     let names = || fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ");
     let named =
         fields.iter().position(|field| field.is_time() && field.name.eq_ignore_ascii_case("time"));
-    let at = named
+    let index = named
         .or_else(|| fields.iter().position(Field::is_time))
         .ok_or_else(|| FrameError::NoTime(names()))?;
-    if fields.iter().enumerate().all(|(index, field)| index == at || is_factor(field)) {
+    if fields.iter().enumerate().all(|(other, field)| other == index || is_factor(field)) {
         return Err(FrameError::NoValues(names()));
     }
     let mut fields = fields;
-    let time = fields.remove(at);
+    let time = fields.remove(index);
     let (factors, values): (Vec<_>, Vec<_>) = fields.into_iter().partition(is_factor);
     let values = values.into_iter().map(with_floats).collect::<Result<_, _>>()?;
     Ok(Shape { time, factors, values })
@@ -109,7 +116,7 @@ enum Order {
     Null(usize),
 }
 
-fn ascending(times: &TimestampNanosecondArray) -> Order {
+fn time_order(times: &TimestampNanosecondArray) -> Order {
     match (0..times.len()).find(|row| times.is_null(*row)) {
         Some(row) => Order::Null(row),
         None if times.values().is_sorted() => Order::Ascending,
@@ -117,42 +124,43 @@ fn ascending(times: &TimestampNanosecondArray) -> Order {
     }
 }
 
-/// Rows by time; of the same time as they came, so that the last stays the last.
-fn in_order(times: &TimestampNanosecondArray) -> UInt32Array {
+/// Row numbers sorted by time. The sort is stable, so the last row of each time stays last.
+fn rows_by_time(times: &TimestampNanosecondArray) -> UInt32Array {
     let times = times.values();
     let mut rows: Vec<u32> = (0..times.len() as u32).collect();
     rows.sort_by_key(|row| times[*row as usize]);
     UInt32Array::from(rows)
 }
 
-fn taken(fields: Vec<Field>, rows: &UInt32Array) -> Result<Vec<Field>, FrameError> {
+fn take_rows(fields: Vec<Field>, rows: &UInt32Array) -> Result<Vec<Field>, FrameError> {
     fields
         .into_iter()
         .map(|field| Ok(Field { values: take(&field.values, rows, None)?, ..field }))
         .collect()
 }
 
-/// LongFrame rows, told apart: one series per value column and combination of labels.
+/// Long rows, grouped into one series per value column and label combination.
 struct LongFrame {
     time: Field,
-    /// Each moment once.
+    /// The distinct times in nanoseconds, ascending.
     timestamps: Vec<i64>,
-    names: Vec<String>,
+    label_names: Vec<String>,
     values: Vec<Field>,
+    /// The label values of each combination.
     labels: Vec<Vec<String>>,
-    /// For each combination of labels its points: which moment, and the row that fills it. Of several in one moment the last counts.
+    /// The points of each combination: an index into `timestamps`, and a row. The last row of a
+    /// timestamp wins.
     points: Vec<Vec<(usize, u32)>>,
 }
 
 impl LongFrame {
     fn of(time: Field, factors: &[Field], values: Vec<Field>) -> Result<LongFrame, FrameError> {
-        let names: Vec<_> = factors.iter().map(|factor| factor.name.clone()).collect();
-        if let Some(name) = names
-            .iter()
-            .enumerate()
-            .find_map(|(index, name)| names[..index].contains(name).then_some(name))
-        {
-            return Err(FrameError::DuplicateLabel(name.clone()));
+        let mut label_names: Vec<String> = Vec::with_capacity(factors.len());
+        for factor in factors {
+            if label_names.contains(&factor.name) {
+                return Err(FrameError::DuplicateLabel(factor.name.clone()));
+            }
+            label_names.push(factor.name.clone());
         }
         let long: &TimestampNanosecondArray = time.values.as_primitive();
         let mut timestamps: Vec<i64> = long.values().to_vec();
@@ -160,47 +168,50 @@ impl LongFrame {
 
         let Combinations { of_row, labels } = Combinations::of(factors)?;
         let mut points: Vec<Vec<(usize, u32)>> = vec![Vec::new(); labels.len()];
-        let mut at = 0;
-        for (row, (moment, series)) in (0_u32..).zip(long.values().iter().zip(of_row)) {
-            if *moment != timestamps[at] {
-                at += 1;
+        let mut index = 0;
+        for (row, (timestamp, combination)) in (0_u32..).zip(long.values().iter().zip(of_row)) {
+            if *timestamp != timestamps[index] {
+                index += 1;
             }
-            points[series as usize].push((at, row));
+            points[combination as usize].push((index, row));
         }
-        Ok(LongFrame { time, timestamps, names, values, labels, points })
+        Ok(LongFrame { time, timestamps, label_names, values, labels, points })
     }
 
-    fn series(&self) -> usize {
+    fn series_count(&self) -> usize {
         self.labels.len().saturating_mul(self.values.len())
     }
 
-    fn within_bounds(&self) -> Result<(), FrameError> {
-        within_bounds(self.series(), self.timestamps.len())
+    fn check_size(&self) -> Result<(), FrameError> {
+        check_size(self.series_count(), self.timestamps.len())
     }
 
-    /// The time, and a field for each series. A moment that lacks a series' row has what `fill` says.
-    fn wide(self, fill: Option<Fill>) -> Result<(Field, Vec<Field>), FrameError> {
+    /// Returns the time field and one field per series. `fill` decides the values of missing rows.
+    fn into_wide(self, fill: Option<Fill>) -> Result<(Field, Vec<Field>), FrameError> {
         let mode = fill.map_or(FillMode::Null, |fill| fill.mode);
-        let mut fields = Vec::with_capacity(self.series());
+        let mut fields = Vec::with_capacity(self.series_count());
         for (texts, points) in self.labels.iter().zip(&self.points) {
             let mut rows = vec![None; self.timestamps.len()];
-            points.iter().for_each(|(at, row)| rows[*at] = Some(*row));
+            for (index, row) in points {
+                rows[*index] = Some(*row);
+            }
             if mode == FillMode::Previous {
                 let mut last = None;
-                rows.iter_mut().for_each(|row| {
+                for row in &mut rows {
                     last = row.or(last);
                     *row = last;
-                });
+                }
             }
             let rows = UInt32Array::from(rows);
             for value in &self.values {
-                let field = self.labelled(value, texts, &rows)?;
-                fields.push((texts, Field { values: or_fill(field.values, &rows, mode), ..field }));
+                let field = self.series_field(value, texts, &rows)?;
+                let values = fill_missing(field.values, &rows, mode);
+                fields.push((texts, Field { values, ..field }));
             }
         }
         fields
             .sort_by(|(a_labels, a), (b_labels, b)| (&a.name, a_labels).cmp(&(&b.name, b_labels)));
-        let fields = fields.into_iter().map(|(_, field)| self.named(field)).collect();
+        let fields = fields.into_iter().map(|(_, field)| self.rename(field)).collect();
         Ok((
             Field {
                 values: Arc::new(TimestampNanosecondArray::from(self.timestamps)),
@@ -210,15 +221,16 @@ impl LongFrame {
         ))
     }
 
-    /// The times of each series, and its field.
-    fn multi(self) -> Result<Vec<Vec<Field>>, FrameError> {
-        let mut frames = Vec::with_capacity(self.series());
+    /// Returns one frame per series: its times and its values.
+    fn into_multi(self) -> Result<Vec<Vec<Field>>, FrameError> {
+        let mut frames = Vec::with_capacity(self.series_count());
         for (texts, points) in self.labels.iter().zip(&self.points) {
-            let lasts = points.chunk_by(|(a, _), (b, _)| a == b).filter_map(|moment| moment.last());
-            let rows: UInt32Array = lasts.map(|(_, row)| *row).collect();
+            let last_points =
+                points.chunk_by(|(a, _), (b, _)| a == b).filter_map(|same_time| same_time.last());
+            let rows: UInt32Array = last_points.map(|(_, row)| *row).collect();
             let times = take(&self.time.values, &rows, None)?;
             for value in &self.values {
-                frames.push((texts, times.clone(), self.labelled(value, texts, &rows)?));
+                frames.push((texts, times.clone(), self.series_field(value, texts, &rows)?));
             }
         }
         frames.sort_by(|(a_labels, _, a), (b_labels, _, b)| {
@@ -232,18 +244,19 @@ impl LongFrame {
         };
         Ok(frames
             .into_iter()
-            .map(|(_, times, field)| vec![time(times), self.named(field)])
+            .map(|(_, times, field)| vec![time(times), self.rename(field)])
             .collect())
     }
 
-    fn labelled(
+    /// Returns the rows of a value column as a field with labels.
+    fn series_field(
         &self,
         value: &Field,
         texts: &[String],
         rows: &UInt32Array,
     ) -> Result<Field, FrameError> {
         let labels =
-            self.names.iter().cloned().zip(texts.iter().cloned()).collect::<BTreeMap<_, _>>();
+            self.label_names.iter().cloned().zip(texts.iter().cloned()).collect::<BTreeMap<_, _>>();
         let values = take(&value.values, rows, None)?;
         Ok(Field {
             name: value.name.clone(),
@@ -253,12 +266,14 @@ impl LongFrame {
         })
     }
 
-    fn named(&self, field: Field) -> Field {
-        if 1 + self.names.len() + self.values.len() == 3 { named_by_metric(field) } else { field }
+    /// Renames a series of a frame with exactly three columns after its label `metric`.
+    fn rename(&self, field: Field) -> Field {
+        let columns = 1 + self.label_names.len() + self.values.len();
+        if columns == 3 { rename_to_metric(field) } else { field }
     }
 }
 
-fn within_bounds(series: usize, times: usize) -> Result<(), FrameError> {
+fn check_size(series: usize, times: usize) -> Result<(), FrameError> {
     if series > MAX_SERIES || series.saturating_mul(times) > MAX_CELLS {
         Err(FrameError::TooWide { series, times })
     } else {
@@ -266,43 +281,46 @@ fn within_bounds(series: usize, times: usize) -> Result<(), FrameError> {
     }
 }
 
-/// Of three columns, one of them labels named `metric`: the label alone names the series, as Grafana did before it knew labels.
-fn named_by_metric(field: Field) -> Field {
+/// Replaces the labels of a series by its label `metric` as the name.
+///
+/// Grafana's SQL data sources named series this way before labels existed.
+fn rename_to_metric(field: Field) -> Field {
     match field.labels.as_ref().and_then(|labels| labels.get("metric")) {
         Some(name) => Field { name: name.clone(), labels: None, ..field },
         None => field,
     }
 }
 
-/// The combinations of labels in long rows.
+/// The label combinations in long rows.
 struct Combinations {
-    /// The series of each row, an index into `labels`.
+    /// The combination of each row, as an index into `labels`.
     of_row: Vec<u32>,
-    /// The label values of each series, in the order of the factors; a null is an empty text.
+    /// The label values of each combination, in the order of the factors. Null becomes an empty
+    /// text.
     labels: Vec<Vec<String>>,
 }
 
 impl Combinations {
     fn of(factors: &[Field]) -> Result<Combinations, FrameError> {
-        let mut series = Combinations {
+        let mut combinations = Combinations {
             of_row: vec![0; factors.first().map_or(0, |factor| factor.values.len())],
             labels: vec![Vec::new()],
         };
         for factor in factors {
             let values: ArrayRef = cast(&factor.values, &DataType::Utf8)?;
-            series.split(values.as_string::<i32>());
+            combinations.split(values.as_string::<i32>());
         }
-        Ok(series)
+        Ok(combinations)
     }
 
-    /// Tells apart by one more factor.
+    /// Splits every combination by the values of one more factor.
     fn split(&mut self, values: &arrow::array::StringArray) {
         let mut known: HashMap<(u32, &str), u32> = HashMap::new();
         let mut labels: Vec<Vec<String>> = Vec::new();
-        for (row, series) in self.of_row.iter_mut().enumerate() {
+        for (row, combination) in self.of_row.iter_mut().enumerate() {
             let text = if values.is_null(row) { "" } else { values.value(row) };
-            *series = *known.entry((*series, text)).or_insert_with(|| {
-                let mut texts = self.labels[*series as usize].clone();
+            *combination = *known.entry((*combination, text)).or_insert_with(|| {
+                let mut texts = self.labels[*combination as usize].clone();
                 texts.push(text.to_owned());
                 labels.push(texts);
                 labels.len() as u32 - 1
@@ -312,43 +330,48 @@ impl Combinations {
     }
 }
 
-/// Every point of the grid takes the last row in the step that ends with it, or what `fill` says. Returns the grid; `values` follow.
-fn filled(time: Field, values: &mut [Field], fill: Fill) -> Result<Field, FrameError> {
+/// Resamples `values` to the grid of `fill`. Returns the times of the grid.
+///
+/// Each grid point takes the last row within the step that ends at the point. If there is no row,
+/// the mode of `fill` decides the value.
+fn fill_grid(time: Field, values: &mut [Field], fill: Fill) -> Result<Field, FrameError> {
     let nanoseconds = |seconds: i64| seconds.saturating_mul(1_000_000_000);
     let grid: Vec<i64> =
         (fill.first..=fill.last).step_by(fill.step as usize).map(nanoseconds).collect();
-    within_bounds(values.len(), grid.len())?;
+    check_size(values.len(), grid.len())?;
     let times = time.values.as_primitive::<TimestampNanosecondType>().values();
-    let (mut next, mut sources) = (0, Vec::with_capacity(grid.len()));
+    // The first row after the grid point.
+    let mut next = 0;
+    let mut rows = Vec::with_capacity(grid.len());
     for point in &grid {
-        let (before, rest) = (next, &times[next..]);
-        next += rest.partition_point(|moment| moment <= point);
-        let within = next > before && times[next - 1] > point - nanoseconds(fill.step);
-        let last_seen = next.checked_sub(1).map(|row| row as u32);
-        sources.push(last_seen.filter(|_| within || fill.mode == FillMode::Previous));
+        let before = next;
+        next += times[next..].partition_point(|time| time <= point);
+        let is_in_step = next > before && times[next - 1] > point - nanoseconds(fill.step);
+        let last = next.checked_sub(1).map(|row| row as u32);
+        rows.push(last.filter(|_| is_in_step || fill.mode == FillMode::Previous));
     }
-    let rows = UInt32Array::from(sources);
+    let rows = UInt32Array::from(rows);
     for field in values {
         let found = take(&field.values, &rows, None)?;
-        field.values = or_fill(found, &rows, fill.mode);
+        field.values = fill_missing(found, &rows, fill.mode);
     }
     Ok(Field { values: Arc::new(TimestampNanosecondArray::from(grid)), ..time })
 }
 
-/// What was `found` in `rows`, and the value of `mode`, if it has one, where there was none.
-fn or_fill(found: ArrayRef, rows: &UInt32Array, mode: FillMode) -> ArrayRef {
+/// Replaces missing rows by the value of `mode`, if it has one.
+fn fill_missing(found: ArrayRef, rows: &UInt32Array, mode: FillMode) -> ArrayRef {
     match (mode, found.as_primitive_opt()) {
         (FillMode::Value(value), Some(numbers)) => with_value(numbers, rows, value),
         _ => found,
     }
 }
 
-/// `value` wherever there was no row; a row's own null stays.
+/// Replaces missing rows by `value`. Nulls of existing rows remain.
 fn with_value(found: &Float64Array, rows: &UInt32Array, value: f64) -> ArrayRef {
-    let values = (0..found.len()).map(|at| match (rows.is_null(at), found.is_null(at)) {
+    let values = (0..found.len()).map(|index| match (rows.is_null(index), found.is_null(index)) {
         (true, _) => Some(value),
         (false, true) => None,
-        (false, false) => Some(found.value(at)),
+        (false, false) => Some(found.value(index)),
     });
     Arc::new(values.collect::<Float64Array>())
 }

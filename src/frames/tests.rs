@@ -43,7 +43,7 @@ fn catalog() -> Catalog {
     Catalog { version: "1".to_owned(), collections: vec![sleep, workout] }
 }
 
-/// A column of `sleep`, if there is one of this name, else of nothing.
+/// A result column. Only `average_hrv` has an origin.
 fn column(name: &str, values: impl arrow::array::Array + 'static) -> ResultColumn {
     let origin = (name == "average_hrv")
         .then(|| Origin { table: "sleep".to_owned(), column: name.to_owned() });
@@ -54,18 +54,18 @@ fn times(seconds: impl IntoIterator<Item = Option<i64>>) -> TimestampNanosecondA
     seconds.into_iter().map(|seconds| seconds.map(|seconds| seconds * 1_000_000_000)).collect()
 }
 
-fn answer(columns: Vec<ResultColumn>) -> QueryResult {
+fn result(columns: Vec<ResultColumn>) -> QueryResult {
     let rows = columns.first().map_or(0, |column| column.values.len());
     QueryResult {
         elapsed: Duration::from_millis(12),
         downsample: (Downsample::Auto, 1_000),
-        ..QueryResult::of(ColumnBatch { columns, rows, cut: None }, "SELECT 1".to_owned())
+        ..QueryResult::of(ColumnBatch { columns, rows, truncation: None }, "SELECT 1".to_owned())
     }
 }
 
-/// A frame as Grafana would read it: metadata, fields, rows.
-fn shown(answer: &QueryResult, format: Format) -> String {
-    let frames = match frames(answer, format, "A", &catalog()) {
+/// Decodes frames as text: metadata, fields, rows.
+fn decoded(result: &QueryResult, format: Format) -> String {
+    let frames = match frames(result, format, "A", &catalog()) {
         Ok(frames) => frames,
         Err(error) => return error.to_string(),
     };
@@ -101,11 +101,11 @@ fn shown(answer: &QueryResult, format: Format) -> String {
 }
 
 #[test]
-fn a_table_leaves_rows_alone_and_takes_units_from_the_catalogue() {
+fn tables_keep_rows_and_have_catalogue_units() {
     let origin = |table: &str, column: &str| {
         Some(Origin { table: table.to_owned(), column: column.to_owned() })
     };
-    let mut table = answer(vec![
+    let mut table = result(vec![
         column("time", times([Some(1_700_000_000), None])),
         ResultColumn {
             origin: origin("sleep", "latency"),
@@ -117,29 +117,29 @@ fn a_table_leaves_rows_alone_and_takes_units_from_the_catalogue() {
         column("type", BooleanArray::from(vec![true, false])),
     ]);
     table.notices.push("The first 2 of 3 rows are shown.".to_owned());
-    insta::assert_snapshot!(shown(&table, Format::Table));
+    insta::assert_snapshot!(decoded(&table, Format::Table));
 }
 
 #[test]
 fn numbers_with_labels_and_without_time_are_numeric_long() {
-    let table = answer(vec![
+    let table = result(vec![
         column("source", StringArray::from(vec!["awake", "rest"])),
         column("bpm", Int64Array::from(vec![60, 50])),
     ]);
-    insta::assert_snapshot!(shown(&table, Format::Table));
+    insta::assert_snapshot!(decoded(&table, Format::Table));
 }
 
 #[test]
 fn a_time_series_is_sorted_and_its_numbers_are_floats() {
-    let series = answer(vec![
+    let series = result(vec![
         column("average_hrv", Int64Array::from(vec![Some(3), None, Some(2)])),
         column("time", times([Some(30), Some(10), Some(20)])),
     ]);
-    insta::assert_snapshot!(shown(&series, Format::TimeSeries));
+    insta::assert_snapshot!(decoded(&series, Format::TimeSeries));
 }
 
 fn long() -> QueryResult {
-    answer(vec![
+    result(vec![
         column("time", times([Some(10), Some(10), Some(20), Some(30), Some(30)])),
         column(
             "source",
@@ -155,17 +155,17 @@ fn long() -> QueryResult {
 }
 
 #[test]
-fn text_and_booleans_become_labels_and_series_are_sorted_by_name_and_label() {
-    insta::assert_snapshot!(shown(&long(), Format::TimeSeries));
+fn text_and_booleans_become_labels_of_sorted_series() {
+    insta::assert_snapshot!(decoded(&long(), Format::TimeSeries));
 }
 
 #[test]
-fn of_unsorted_rows_with_the_same_time_the_last_counts_too() {
+fn last_of_unsorted_rows_at_one_time_wins() {
     let seconds = (0..1_000).map(|row| Some(1_700_000_000 - row % 10 * 60));
     let values = (0..1_000).map(f64::from).collect::<arrow::array::Float64Array>();
     let labels = arrow::array::StringArray::from(vec!["a"; 1_000]);
-    let text = shown(
-        &answer(vec![column("time", times(seconds)), column("l", labels), column("v", values)]),
+    let text = decoded(
+        &result(vec![column("time", times(seconds)), column("l", labels), column("v", values)]),
         Format::TimeSeries,
     );
     for last in 990..1_000 {
@@ -175,45 +175,44 @@ fn of_unsorted_rows_with_the_same_time_the_last_counts_too() {
 }
 
 #[test]
-fn of_rows_with_the_same_time_and_labels_the_last_counts() {
-    let series = answer(vec![
+fn last_row_with_equal_time_and_labels_wins() {
+    let series = result(vec![
         column("time", times([Some(10), Some(10)])),
         column("source", StringArray::from(vec!["rest", "rest"])),
         column("bpm", Int64Array::from(vec![Some(50), None])),
     ]);
-    insta::assert_snapshot!(shown(&series, Format::TimeSeries));
+    insta::assert_snapshot!(decoded(&series, Format::TimeSeries));
 }
 
 #[test]
 fn a_column_named_metric_names_the_series() {
-    let series = answer(vec![
+    let series = result(vec![
         column("time", times([Some(10), Some(20)])),
         column("metric", StringArray::from(vec!["deep", "rem"])),
         column("value", Float64Array::from(vec![1.0, 2.0])),
     ]);
-    insta::assert_snapshot!(shown(&series, Format::TimeSeries));
+    insta::assert_snapshot!(decoded(&series, Format::TimeSeries));
 }
 
 #[test]
-fn nothing_found_is_a_typed_frame_without_fields_which_rules_read_as_no_data() {
-    let none = |columns: Vec<ResultColumn>| answer(columns);
-    let series = none(vec![
+fn empty_results_are_typed_frames_without_fields() {
+    let series = result(vec![
         column("time", times([])),
         column("source", StringArray::from(Vec::<&str>::new())),
         column("bpm", Int64Array::from(Vec::<i64>::new())),
     ]);
-    insta::assert_snapshot!(shown(&series, Format::TimeSeries));
+    insta::assert_snapshot!(decoded(&series, Format::TimeSeries));
 }
 
 #[test]
-fn each_point_of_a_grid_takes_the_last_row_of_its_step_or_the_fill() {
+fn grid_points_take_the_last_row_or_the_fill_value() {
     let filled = |mode| {
         let columns = vec![
             column("time", times([Some(5), Some(12), Some(18), Some(40)])),
             column("value", Float64Array::from(vec![Some(1.0), Some(2.0), None, Some(4.0)])),
         ];
         let fill = Some(Fill { mode, first: 0, last: 55, step: 10 });
-        let text = shown(&QueryResult { fill, ..answer(columns) }, Format::TimeSeries);
+        let text = decoded(&QueryResult { fill, ..result(columns) }, Format::TimeSeries);
         text.lines()
             .filter_map(|line| Some(line.split_once(" | ")?.1.to_owned()))
             .collect::<Vec<_>>()
@@ -225,50 +224,53 @@ fn each_point_of_a_grid_takes_the_last_row_of_its_step_or_the_fill() {
 }
 
 #[test]
-fn what_is_no_time_series_says_what_it_lacks() {
+fn invalid_time_series_name_the_missing_column() {
     let time = || column("time", times([Some(1)]));
     let text = |name: &str| column(name, StringArray::from(vec!["x"]));
     let number = || column("bpm", Int64Array::from(vec![1]));
     for (columns, message) in [
         (
             vec![number(), text("a")],
-            "a time series needs a column of times: name one \"time\", or choose the format Table (columns: bpm, a)",
+            "a time series needs a time column: name one column \"time\", or use the format Table \
+             (columns: bpm, a)",
         ),
         (
             vec![time(), text("a")],
-            "a time series needs a column of numbers beside its time, or choose the format Table (columns: time, a)",
+            "a time series needs a number column: add one, or use the format Table \
+             (columns: time, a)",
         ),
         (
             vec![column("time", times([None])), number()],
-            "a time series needs a time in every row, row 1 has none: add WHERE … IS NOT NULL, or choose the format Table",
+            "a time series needs a time in every row, but the time in row 1 is null: add \
+             WHERE … IS NOT NULL, or use the format Table",
         ),
         (
             vec![time(), text("a"), text("a"), number()],
-            "two columns are both named \"a\" and would both label the series: rename one",
+            "two label columns are named \"a\": rename one",
         ),
     ] {
-        assert_eq!(shown(&answer(columns), Format::TimeSeries), message);
+        assert_eq!(decoded(&result(columns), Format::TimeSeries), message);
     }
 }
 
 #[test]
-fn sparse_series_that_are_too_wide_are_a_frame_each() {
+fn wide_sparse_series_get_a_frame_each() {
     let count = 60_000;
     let labels: StringArray = (0..count).map(|row| Some((row % 900).to_string())).collect();
-    let sparse = answer(vec![
+    let sparse = result(vec![
         column("time", times((0..count).map(|row| Some(count - row / 2)))),
         column("tag", labels),
         column("average_hrv", Int64Array::from_iter_values(0..count)),
     ]);
-    let shown = shown(&sparse, Format::TimeSeries);
-    assert_eq!(shown.matches(r#""type":"timeseries-multi","typeVersion":[0,1]"#).count(), 900);
-    assert_eq!(shown.matches("executedQueryString").count(), 1);
-    assert_eq!(shown.matches(" | ").count(), count as usize);
-    assert!(shown.contains(r#"labels={"tag":"899"}"#) && shown.contains(r#""unit":"ms""#));
+    let text = decoded(&sparse, Format::TimeSeries);
+    assert_eq!(text.matches(r#""type":"timeseries-multi","typeVersion":[0,1]"#).count(), 900);
+    assert_eq!(text.matches("executedQueryString").count(), 1);
+    assert_eq!(text.matches(" | ").count(), count as usize);
+    assert!(text.contains(r#"labels={"tag":"899"}"#) && text.contains(r#""unit":"ms""#));
 }
 
 #[test]
-fn a_moment_that_lacks_a_series_row_is_filled_as_a_moment_without_any() {
+fn missing_rows_of_a_series_are_filled() {
     let filled = |mode| {
         let columns = vec![
             column("time", times([Some(10), Some(20), Some(30)])),
@@ -276,7 +278,7 @@ fn a_moment_that_lacks_a_series_row_is_filled_as_a_moment_without_any() {
             column("label", StringArray::from(vec!["a", "b", "a"])),
         ];
         let fill = Some(Fill { mode, first: 10, last: 40, step: 10 });
-        let text = shown(&QueryResult { fill, ..answer(columns) }, Format::TimeSeries);
+        let text = decoded(&QueryResult { fill, ..result(columns) }, Format::TimeSeries);
         let rows = text.lines().filter(|line| line.contains(" | "));
         rows.map(|row| row.split(" | ").skip(1).collect::<Vec<_>>().join(" "))
             .collect::<Vec<_>>()
@@ -288,36 +290,39 @@ fn a_moment_that_lacks_a_series_row_is_filled_as_a_moment_without_any() {
 }
 
 #[test]
-fn series_beyond_reason_are_refused() {
+fn too_many_series_are_refused() {
     let count = 6_000;
     let labels: StringArray = (0..count).map(|row| Some(row.to_string())).collect();
-    let series = answer(vec![
+    let series = result(vec![
         column("time", times((0..count).map(Some))),
         column("a", labels),
         column("b", Int64Array::from_iter_values(0..count)),
     ]);
     assert!(
-        shown(&series, Format::TimeSeries).starts_with("6000 series over 6000 times are too many")
+        decoded(&series, Format::TimeSeries)
+            .starts_with("too many series (6000 series over 6000 times)")
     );
-    let at_once = answer(vec![
+    let at_once = result(vec![
         column("time", times((0..11_000).map(|_| Some(7)))),
         column("a", (0..11_000).map(|row| Some(row.to_string())).collect::<StringArray>()),
         column("b", Int64Array::from_iter_values(0..11_000)),
     ]);
     assert!(
-        shown(&at_once, Format::TimeSeries).starts_with("11000 series over 1 times are too many")
+        decoded(&at_once, Format::TimeSeries)
+            .starts_with("too many series (11000 series over 1 times)")
     );
 }
 
 #[test]
 fn rows_as_json_have_types_units_and_readable_times() {
-    let mut table = answer(vec![
+    let mut table = result(vec![
         column("time", times([Some(1_700_000_000), None])),
         column("average_hrv", Float64Array::from(vec![Some(41.5), None])),
         column("n", Int64Array::from(vec![1, 2])),
         column("ok", BooleanArray::from(vec![true, false])),
         column("a", StringArray::from(vec!["x", "\"y\""])),
     ]);
-    table.batch.cut = Some(Truncation { limit: Limit::Rows(2), rows: 3, counted: true });
+    table.batch.truncation =
+        Some(Truncation { limit: Limit::Rows(2), total_rows: 3, is_exact: true });
     insta::assert_json_snapshot!(rows_json(&table, &catalog()));
 }

@@ -1,4 +1,4 @@
-//! All pages of a range, one after the other, with an end.
+//! A cursor over all pages of a range, with limits.
 
 use std::collections::HashSet;
 
@@ -7,19 +7,21 @@ use serde_json::value::RawValue;
 use super::{Client, FetchError, Range};
 use crate::catalog::Collection;
 
-/// More pages than the longest window can have.
+/// More pages than the longest window has.
 const MAX_PAGES: usize = 10_000;
-/// More bytes than the longest window can have: all pages of one are held in memory until the last has come.
+/// More bytes than the longest window has. All pages of a window are held in memory until the last
+/// one has arrived.
 const MAX_BYTES: usize = 512 << 20;
 
-/// A cursor over the pages of one range. The range is sent with every page; Oura takes it from the token then.
+/// A cursor over the pages of one range. Every request contains the range; Oura ignores it when the
+/// request has a token.
 pub struct Pages<'a> {
     client: &'a Client,
     collection: &'a Collection,
     range: Range,
     /// The token of the next page; `None` before the first and after the last.
     token: Option<String>,
-    seen: HashSet<String>,
+    seen_tokens: HashSet<String>,
     fetched: usize,
     bytes: usize,
     ended: bool,
@@ -32,16 +34,18 @@ impl<'a> Pages<'a> {
             collection,
             range,
             token: None,
-            seen: HashSet::new(),
+            seen_tokens: HashSet::new(),
             fetched: 0,
             bytes: 0,
             ended: false,
         }
     }
 
-    /// The documents of the next page, `None` after the last. An error leaves the cursor where it was: calling again asks again.
+    /// Fetches the documents of the next page; `None` after the last. After an error the cursor has
+    /// not moved: the next call fetches the same page.
     ///
-    /// A token that came before, or the 10,000th page, is [`FetchError::Malformed`]: pages that never end are no complete window.
+    /// Returns [`FetchError::Malformed`] for a repeated token, more than 10,000 pages or more than
+    /// 512 MiB: a window is complete only if its pages end.
     pub async fn next(&mut self) -> Result<Option<Vec<Box<RawValue>>>, FetchError> {
         if self.ended {
             return Ok(None);
@@ -51,13 +55,13 @@ impl<'a> Pages<'a> {
         self.bytes += page.documents.iter().map(|document| document.get().len()).sum::<usize>();
         if self.bytes > MAX_BYTES {
             return Err(FetchError::Malformed {
-                detail: format!("more than {} MB in one window", MAX_BYTES >> 20),
+                detail: format!("more than {} MiB in one window", MAX_BYTES >> 20),
             });
         }
         if let Some(token) = &page.next_token {
-            if !self.seen.insert(token.clone()) {
+            if !self.seen_tokens.insert(token.clone()) {
                 return Err(FetchError::Malformed {
-                    detail: "its pages go in a circle".to_owned(),
+                    detail: "a next_token occurs twice, so the pages never end".to_owned(),
                 });
             }
             if self.fetched == MAX_PAGES {
@@ -79,17 +83,18 @@ mod tests {
     use super::*;
     use crate::catalog::Style;
     use crate::oura::client::tests::{client, collection, range};
-    use crate::oura::fake::{Fake, answer};
+    use crate::oura::fake_server::{FakeServer, respond};
 
     #[tokio::test]
-    async fn pages_that_never_end_are_given_up() {
+    async fn endless_pagination_is_an_error() {
         let number = AtomicU32::new(0);
-        let fake = Fake::new(move |_| {
+        let server = FakeServer::new(move |_| {
             let token = number.fetch_add(1, Ordering::SeqCst);
-            answer(200, format!(r#"{{"data":[],"next_token":"{token}"}}"#))
+            respond(200, format!(r#"{{"data":[],"next_token":"{token}"}}"#))
         })
         .await;
-        let (client, collection) = (client(&fake), collection(Style::Dates));
+        let client = client(&server);
+        let collection = collection(Style::Dates);
         let mut pages = client.pages(&collection, range());
         pages.fetched = MAX_PAGES - 2;
         assert!(pages.next().await.unwrap().is_some());
@@ -97,10 +102,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_window_that_would_fill_the_memory_is_given_up() {
-        let fake =
-            Fake::new(|_| answer(200, r#"{"data":[{"id":"12345678"}],"next_token":null}"#)).await;
-        let (client, collection) = (client(&fake), collection(Style::Dates));
+    async fn oversized_window_is_an_error() {
+        let server =
+            FakeServer::new(|_| respond(200, r#"{"data":[{"id":"12345678"}],"next_token":null}"#))
+                .await;
+        let client = client(&server);
+        let collection = collection(Style::Dates);
         for (before, fits) in [(MAX_BYTES - 17, true), (MAX_BYTES - 16, false)] {
             let mut pages = client.pages(&collection, range());
             pages.bytes = before;

@@ -1,58 +1,70 @@
-//! The specification that Oura publishes: one OpenAPI document for each version, which only the file's name tells. There is no index:
-//! whether a newer one exists is found by asking for it.
+//! The API specifications that Oura publishes: one OpenAPI document per version, with the version
+//! in the file name. Oura has no index, so a search requests the possible next versions.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::answer::{self, BodyError};
-use super::{Origins, below};
+use super::response::{self, BodyError};
+use super::{Origins, join_path};
 
-/// `1.43`.
+/// A version of Oura's API, for example `1.43`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
+    /// The part before the dot.
     pub major: u32,
+    /// The part after the dot.
     pub minor: u32,
 }
 
-/// A version and its document as published: JSON, not yet looked at.
+/// A published specification.
 #[derive(Debug)]
-pub struct Published {
+pub struct PublishedSpecification {
+    /// The version in the file name.
     pub version: Version,
+    /// The document as published: valid JSON, otherwise unchecked.
     pub document: Vec<u8>,
 }
 
-/// Nothing is known of newer versions.
+/// Why a search for newer versions failed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecificationError {
-    #[error("Oura's specification could not be reached: {detail}")]
-    Network { detail: String },
-    #[error("Oura's specification cannot be read now: the server answers {status}")]
-    Status { status: u16 },
+    /// No response, or an incomplete or too long one.
+    #[error("Could not fetch Oura's API specification: {detail}")]
+    Network {
+        /// The transport's error, without the address.
+        detail: String,
+    },
+    /// A status other than "published" or "not found".
+    #[error("Could not fetch Oura's API specification: HTTP status {status}")]
+    Status {
+        /// The HTTP status.
+        status: u16,
+    },
 }
 
-/// The longest document; 1.43 has 450 KiB.
-const LIMIT: usize = 8 << 20;
-/// How many versions may be skipped: 1.43 followed 1.37.
-const REACH: u32 = 10;
+/// The longest document. Version 1.43 has 450 KiB.
+const MAX_DOCUMENT_BYTES: usize = 8 << 20;
+/// The largest step between minor versions: 1.43 followed 1.37.
+const MAX_MINOR_STEP: u32 = 10;
 /// The most requests of one search.
 const MAX_REQUESTS: usize = 40;
 
-/// The newest version after `known` that is published, if there is one.
-pub async fn newer(
+/// Finds the newest published version after `current`; `None` if `current` is the newest.
+pub async fn find_newer(
     http: &reqwest::Client,
     origins: &Origins,
-    known: Version,
-) -> Result<Option<Published>, SpecificationError> {
-    let mut newest: Option<Published> = None;
-    let mut left = MAX_REQUESTS;
+    current: Version,
+) -> Result<Option<PublishedSpecification>, SpecificationError> {
+    let mut newest: Option<PublishedSpecification> = None;
+    let mut requests_left = MAX_REQUESTS;
     loop {
-        let from = newest.as_ref().map_or(known, |published| published.version);
+        let base = newest.as_ref().map_or(current, |published| published.version);
         let mut found = None;
-        for version in from.successors() {
-            if left == 0 {
+        for version in base.successors() {
+            if requests_left == 0 {
                 return Ok(newest);
             }
-            left -= 1;
+            requests_left -= 1;
             found = fetch(http, origins, version).await?;
             if found.is_some() {
                 break;
@@ -65,28 +77,29 @@ pub async fn newer(
     }
 }
 
-/// The document of `version`, if it is published.
+/// Fetches the document of `version`; `None` if it is not published.
 async fn fetch(
     http: &reqwest::Client,
     origins: &Origins,
     version: Version,
-) -> Result<Option<Published>, SpecificationError> {
-    let url = below(&origins.specification, &format!("/openapi-{version}.json"));
-    let network = |error| SpecificationError::Network { detail: answer::network(error) };
-    let response = http.get(url).send().await.map_err(network)?;
+) -> Result<Option<PublishedSpecification>, SpecificationError> {
+    let url = join_path(&origins.specification, &format!("/openapi-{version}.json"));
+    let response = http.get(url).send().await.map_err(|error| SpecificationError::Network {
+        detail: response::describe_network_error(error),
+    })?;
     match response.status().as_u16() {
         200 => {}
-        // A file store says 403 of what it does not have, a web page may lead elsewhere.
+        // File stores answer 403 for missing files, and web servers may redirect to an error page.
         300..=399 | 403 | 404 | 410 => return Ok(None),
         status => return Err(SpecificationError::Status { status }),
     }
-    match answer::body(response, LIMIT).await {
+    match response::read_body(response, MAX_DOCUMENT_BYTES).await {
         Ok(document) => {
-            // A page that says "not found" with a 200 is no JSON.
+            // A "not found" page with status 200 is not JSON.
             let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&document).is_ok();
-            Ok(is_json.then_some(Published { version, document }))
+            Ok(is_json.then_some(PublishedSpecification { version, document }))
         }
-        Err(BodyError::Cut { detail }) => Err(SpecificationError::Network { detail }),
+        Err(BodyError::Incomplete { detail }) => Err(SpecificationError::Network { detail }),
         Err(BodyError::TooLong { limit }) => {
             Err(SpecificationError::Network { detail: format!("more than {limit} bytes") })
         }
@@ -94,11 +107,11 @@ async fn fetch(
 }
 
 impl Version {
+    /// Returns the versions that may follow this one.
     fn successors(self) -> impl Iterator<Item = Version> {
-        let Version { major, minor } = self;
-        (1..=REACH)
-            .map(move |step| Version { major, minor: minor + step })
-            .chain([Version { major: major + 1, minor: 0 }])
+        (1..=MAX_MINOR_STEP)
+            .map(move |step| Version { major: self.major, minor: self.minor + step })
+            .chain([Version { major: self.major + 1, minor: 0 }])
     }
 }
 
@@ -108,57 +121,59 @@ impl fmt::Display for Version {
     }
 }
 
+/// A text that is not a [`Version`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no version such as 1.43")]
-pub struct BadVersion(String);
+#[error("Invalid API version {0:?}: use two numbers, for example 1.43")]
+pub struct InvalidVersion(String);
 
 impl FromStr for Version {
-    type Err = BadVersion;
+    type Err = InvalidVersion;
 
-    fn from_str(text: &str) -> Result<Version, BadVersion> {
-        let read = || {
-            let (major, minor) = text.split_once('.')?;
-            Some(Version { major: major.parse().ok()?, minor: minor.parse().ok()? })
-        };
-        read().ok_or_else(|| BadVersion(text.to_owned()))
+    fn from_str(text: &str) -> Result<Version, InvalidVersion> {
+        let invalid = || InvalidVersion(text.to_owned());
+        let (major, minor) = text.split_once('.').ok_or_else(invalid)?;
+        Ok(Version {
+            major: major.parse().map_err(|_| invalid())?,
+            minor: minor.parse().map_err(|_| invalid())?,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oura::fake::{Fake, answer};
+    use crate::oura::fake_server::{FakeServer, respond};
     use crate::oura::http_client;
 
-    const KNOWN: Version = Version { major: 1, minor: 43 };
+    const CURRENT: Version = Version { major: 1, minor: 43 };
 
-    async fn found(fake: &Fake) -> Result<Option<String>, SpecificationError> {
-        let published = newer(&http_client().unwrap(), &fake.origins(), KNOWN).await?;
+    async fn find_version(server: &FakeServer) -> Result<Option<String>, SpecificationError> {
+        let published = find_newer(&http_client().unwrap(), &server.origins(), CURRENT).await?;
         Ok(published.map(|published| published.version.to_string()))
     }
 
     #[tokio::test]
-    async fn the_newest_version_is_found_across_those_that_were_skipped() {
-        let fake = Fake::new(|request| match request.path.as_str() {
+    async fn newest_version_is_found_across_gaps() {
+        let server = FakeServer::new(|request| match request.path.as_str() {
             "/v2/static/json/openapi-1.49.json" | "/v2/static/json/openapi-1.52.json" => {
-                answer(200, "{}")
+                respond(200, "{}")
             }
-            "/v2/static/json/openapi-1.45.json" => answer(200, "<html>not found</html>"),
-            _ => answer(403, ""),
+            "/v2/static/json/openapi-1.45.json" => respond(200, "<html>not found</html>"),
+            _ => respond(403, ""),
         })
         .await;
-        assert_eq!(found(&fake).await, Ok(Some("1.52".to_owned())));
+        assert_eq!(find_version(&server).await, Ok(Some("1.52".to_owned())));
     }
 
     #[tokio::test]
-    async fn a_server_that_is_unwell_says_nothing_about_versions() {
-        let fake = Fake::new(|_| answer(503, "")).await;
-        assert_eq!(found(&fake).await, Err(SpecificationError::Status { status: 503 }));
+    async fn failing_server_is_an_error() {
+        let server = FakeServer::new(|_| respond(503, "")).await;
+        assert_eq!(find_version(&server).await, Err(SpecificationError::Status { status: 503 }));
     }
 
     #[tokio::test]
-    async fn a_server_that_has_every_version_is_not_asked_for_ever() {
-        let fake = Fake::new(|_| answer(200, "{}")).await;
-        assert_eq!(found(&fake).await, Ok(Some("1.83".to_owned())));
+    async fn search_is_bounded() {
+        let server = FakeServer::new(|_| respond(200, "{}")).await;
+        assert_eq!(find_version(&server).await, Ok(Some("1.83".to_owned())));
     }
 }

@@ -1,81 +1,35 @@
-//! The one place that refreshes tokens: one refresh at a time, the new pair durable before its first use.
+//! Access tokens of a stored login, refreshed one at a time. Only this module refreshes tokens.
 //!
-//! Oura's refresh tokens are single use, so a pair can be lost between two computers, and no order of writes here can prevent that
-//! entirely. What holds:
+//! Oura's refresh tokens are single use, so a pair can be lost between two computers. No order of
+//! writes prevents that entirely. These guarantees hold:
 //!
-//! - A refresh is sent only right after the vault has proved that it can be written, by storing the present pair again.
-//! - Once Oura's answer has arrived, nobody sees the new pair before it is durable. If it cannot be stored it waits in memory, and each
-//!   later call tries to store it again.
-//! - Whoever asked for a token may go away: the refresh runs in a task of its own, and [`Tokens::settle`] waits for it.
-//! - If the process is killed after Oura has handled the request and before the answer is stored (one round trip), the stored refresh
-//!   token is dead. Its access token serves until it expires; then one refresh fails with `invalid_grant`, and a person must connect again.
+//! - A refresh is sent only after the current pair was stored again, which proves that the storage
+//!   is writable.
+//! - A new pair is used only after it is stored. If it cannot be stored it waits in memory, and
+//!   each later call tries to store it again.
+//! - A refresh runs in a task of its own and continues if its caller is dropped.
+//!   [`Tokens::wait_for_refresh`] waits for it.
+//! - If the process is killed between Oura's response and its storage, the stored refresh token is
+//!   invalid. The access token is used until it expires. Then one refresh fails with
+//!   `invalid_grant`, and a person must connect again.
 
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
-use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
+use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use super::Secret;
 use super::oauth::{Grant, OAuth, OAuthError};
-use crate::lock::lock;
+use super::{AccessTokens, BoxFuture, GrantStore, GrantStoreError, Secret, TokenError};
 use crate::time::{Clock, Instant};
 
-/// Where a grant is kept. Each call is durable when it returns, and may block for as long as a disk takes.
-pub trait GrantVault: Send + Sync {
-    fn load(&self) -> Result<Option<Grant>, String>;
-    fn save(&self, grant: &Grant) -> Result<(), String>;
-    fn clear(&self) -> Result<(), String>;
-    /// Why the login behind the kept grant is over, if it is known to be.
-    fn ended(&self) -> Result<Option<String>, String>;
-    /// Keeps that it is over, so that nobody tries its dead token again, not after a restart either. A new grant begins anew.
-    fn end(&self, reason: &str) -> Result<(), String>;
-}
+/// A token is refreshed if it expires within this many seconds.
+const REFRESH_MARGIN: i64 = 60;
 
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// Hands out access tokens to a [`super::Client`].
-pub trait AccessTokens: Send + Sync {
-    /// A token that is valid for at least another minute, refreshed if needed. While Oura's login cannot be reached: the old one,
-    /// as long as it is valid at all.
-    fn access_token(&self) -> BoxFuture<'_, Result<Secret, TokenError>>;
-    /// A token other than `rejected`, which Oura answered with 401.
-    fn replace(&self, rejected: Secret) -> BoxFuture<'_, Result<Secret, TokenError>>;
-    /// `token` is fresh, and opens nothing at all: whoever keeps logins keeps that this one is over. Returns it as an error.
-    fn end(&self, token: Secret, reason: String) -> BoxFuture<'_, TokenError> {
-        Box::pin(async move {
-            drop(token);
-            TokenError::ReconnectNeeded { reason }
-        })
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
-    #[error("not connected; press Connect to log in to Oura")]
-    NotConnected,
-    /// The refresh token is gone for good.
-    #[error(
-        "the login at Oura has ended ({reason}); press Connect to log in again. The data so far stays"
-    )]
-    ReconnectNeeded { reason: String },
-    /// Oura will not refresh for this client id and secret; the login itself may be good.
-    #[error("Oura does not renew the login: {detail}")]
-    Refused { detail: String },
-    #[error("Oura's login could not be reached: {detail}")]
-    Network { detail: String },
-    #[error("the vault cannot be used: {detail}")]
-    Vault { detail: String },
-}
-
-/// A token is refreshed when it has less than this left, in seconds.
-const AHEAD: i64 = 60;
-
-/// [`AccessTokens`] over OAuth and a vault. Cheap to clone; clones share the one refresh.
+/// [`AccessTokens`] from a stored login. Cheap to clone; clones share one refresh at a time.
 #[derive(Clone)]
 pub struct Tokens {
     inner: Arc<Inner>,
@@ -83,99 +37,118 @@ pub struct Tokens {
 
 struct Inner {
     oauth: OAuth,
-    vault: Arc<dyn GrantVault>,
+    store: Arc<dyn GrantStore>,
     clock: Clock,
-    held: Arc<AsyncMutex<Held>>,
-    /// How many refreshes have ended. Who waits for one takes its outcome, even a bad one, instead of starting the next.
-    ended: AtomicU64,
-    /// `Some` once the login is over; kept apart from `held` so that it can be read during a refresh.
-    over: Mutex<Option<TokenError>>,
+    state: Arc<AsyncMutex<TokenState>>,
+    /// The number of finished refreshes. A caller that waited for one shares its outcome, even a
+    /// failure, instead of starting another.
+    finished_refreshes: AtomicU64,
+    /// The reason for the end of the login, if it has ended. Outside of `state`, so that it can be
+    /// read during a refresh.
+    end_reason: Mutex<Option<String>>,
 }
 
-/// What this process knows of the grant.
+/// The login in memory.
 #[derive(Default)]
-struct Held {
+struct TokenState {
     grant: Option<Grant>,
-    /// A new pair that could not be stored yet; not to be used before it is.
+    /// A new pair that could not be stored yet, and must not be used before.
     unsaved: Option<Grant>,
-    /// How the last refresh failed.
+    /// The error of the last refresh.
     failure: Option<TokenError>,
 }
 
 impl Tokens {
-    pub fn new(oauth: OAuth, vault: Arc<dyn GrantVault>, clock: Clock) -> Tokens {
-        let (held, ended, over) = (Arc::default(), AtomicU64::new(0), Mutex::new(None));
-        Tokens { inner: Arc::new(Inner { oauth, vault, clock, held, ended, over }) }
+    /// Creates a token source for the login in `store`.
+    pub fn new(oauth: OAuth, store: Arc<dyn GrantStore>, clock: Clock) -> Tokens {
+        let inner = Inner {
+            oauth,
+            store,
+            clock,
+            state: Arc::default(),
+            finished_refreshes: AtomicU64::new(0),
+            end_reason: Mutex::new(None),
+        };
+        Tokens { inner: Arc::new(inner) }
     }
 
-    /// A new login: stored, and used from now on. Waits for a refresh under way, whose outcome it replaces.
-    pub async fn set(&self, grant: Grant) -> Result<(), TokenError> {
-        let mut held = self.inner.lock().await;
+    /// Stores a new login and uses it from now on. Waits for a running refresh, and replaces its
+    /// outcome.
+    pub async fn set_grant(&self, grant: Grant) -> Result<(), TokenError> {
+        let mut state = self.inner.lock().await;
         let stored = grant.clone();
-        self.inner.vault(move |vault| vault.save(&stored)).await?;
-        *held = Held { grant: Some(grant), ..Held::default() };
-        self.inner.declare_over(None);
+        self.inner.call_store(move |store| store.save(&stored)).await?;
+        *state = TokenState { grant: Some(grant), ..TokenState::default() };
+        *self.inner.end_reason.lock() = None;
         Ok(())
     }
 
-    /// Forgets the grant, here and in the vault. Waits for a refresh under way.
+    /// Deletes the login from memory and storage. Waits for a running refresh.
     pub async fn clear(&self) -> Result<(), TokenError> {
-        let mut held = self.inner.lock().await;
-        self.inner.vault(|vault| vault.clear()).await?;
-        *held = Held::default();
-        self.inner.declare_over(None);
+        let mut state = self.inner.lock().await;
+        self.inner.call_store(|store| store.clear()).await?;
+        *state = TokenState::default();
+        *self.inner.end_reason.lock() = None;
         Ok(())
     }
 
-    /// The grant as the vault has it. Asks Oura nothing.
-    pub fn current(&self) -> Result<Option<Grant>, TokenError> {
-        self.inner.vault.load().map_err(|detail| TokenError::Vault { detail })
+    /// Returns the stored grant, without a request to Oura.
+    pub fn stored_grant(&self) -> Result<Option<Grant>, TokenError> {
+        Ok(self.inner.store.load()?)
     }
 
-    /// The newest pair, even one that could not be stored yet. Waits for a refresh under way.
-    pub async fn newest(&self) -> Result<Option<Grant>, TokenError> {
-        let held = self.inner.lock().await;
-        match &held.unsaved {
+    /// Returns the newest pair, including one that could not be stored yet. Waits for a running
+    /// refresh.
+    pub async fn newest_grant(&self) -> Result<Option<Grant>, TokenError> {
+        let state = self.inner.lock().await;
+        match &state.unsaved {
             Some(unsaved) => Ok(Some(unsaved.clone())),
-            None => self.inner.vault(|vault| vault.load()).await,
+            None => self.inner.call_store(|store| store.load()).await,
         }
     }
 
-    /// Whether there is a login, as far as is known without asking Oura.
-    pub fn standing(&self) -> Result<(), TokenError> {
-        if let Some(over) = self.inner.over() {
-            return Err(over);
+    /// Checks that a login is stored and has not ended, without a request to Oura.
+    pub fn check_login(&self) -> Result<(), TokenError> {
+        self.inner.check_not_ended()?;
+        if let Some(reason) = self.inner.store.end_reason()? {
+            return Err(TokenError::ReconnectNeeded { reason });
         }
-        match self.inner.vault.ended().map_err(|detail| TokenError::Vault { detail })? {
-            Some(reason) => Err(TokenError::ReconnectNeeded { reason }),
-            None => self.current()?.map(drop).ok_or(TokenError::NotConnected),
+        match self.stored_grant()? {
+            Some(_) => Ok(()),
+            None => Err(TokenError::NotConnected),
         }
     }
 
-    /// Waits for a refresh under way. A process that ends before may lose the login.
-    pub async fn settle(&self) {
+    /// Waits for a running refresh. A process that exits before may lose the login.
+    pub async fn wait_for_refresh(&self) {
         drop(self.inner.lock().await);
     }
 
     async fn token(&self, rejected: Option<Secret>) -> Result<Secret, TokenError> {
-        let seen = self.inner.ended.load(Ordering::Acquire);
-        let held = self.inner.lock().await;
-        if let Some(over) = self.inner.over() {
-            return Err(over);
-        }
-        if let Some(token) = held.usable(rejected.as_ref(), self.inner.clock.now().plus(AHEAD)) {
+        let inner = &self.inner;
+        let refreshes_before = inner.finished_refreshes.load(Ordering::Acquire);
+        let state = inner.lock().await;
+        inner.check_not_ended()?;
+        let min_expiry = inner.clock.now().plus(REFRESH_MARGIN);
+        if let Some(token) = state.usable_token(rejected.as_ref(), min_expiry) {
             return Ok(token);
         }
-        if let Some(failure) =
-            held.failure.clone().filter(|_| self.inner.ended.load(Ordering::Acquire) != seen)
-        {
-            return held.usable(rejected.as_ref(), self.inner.clock.now()).ok_or(failure);
+        let waited_for_refresh =
+            inner.finished_refreshes.load(Ordering::Acquire) != refreshes_before;
+        if waited_for_refresh && let Some(failure) = &state.failure {
+            return state
+                .usable_token(rejected.as_ref(), inner.clock.now())
+                .ok_or_else(|| failure.clone());
         }
-        // A task of its own: if the caller goes away, the pair that is on its way must still be stored.
-        let task = tokio::spawn(Arc::clone(&self.inner).renewed(held, rejected));
-        task.await.unwrap_or_else(|error| {
-            Err(TokenError::Network { detail: format!("the refresh was broken off: {error}") })
-        })
+        // A task of its own, because the new pair must be stored even if the caller is dropped.
+        let task = tokio::spawn(Arc::clone(inner).refresh_and_record(state, rejected));
+        match task.await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let detail = format!("the refresh task failed: {error}");
+                Err(TokenError::Network { detail })
+            }
+        }
     }
 }
 
@@ -188,142 +161,124 @@ impl AccessTokens for Tokens {
         Box::pin(self.token(Some(rejected)))
     }
 
-    fn end(&self, token: Secret, reason: String) -> BoxFuture<'_, TokenError> {
+    fn end_login(&self, token: Secret, reason: String) -> BoxFuture<'_, TokenError> {
         Box::pin(async move {
-            let over = TokenError::ReconnectNeeded { reason };
-            let held = self.inner.lock().await;
-            // A person may have connected again meanwhile.
-            if held.grant.as_ref().is_some_and(|grant| grant.access_token == token) {
-                self.inner.end(over.clone()).await;
+            let state = self.inner.lock().await;
+            // A person may have connected again since the token was rejected.
+            let is_current = state.grant.as_ref().is_some_and(|grant| grant.access_token == token);
+            if is_current {
+                self.inner.record_end(reason.clone()).await;
             }
-            over
+            TokenError::ReconnectNeeded { reason }
         })
     }
 }
 
-impl Held {
-    /// The token, unless it is `rejected` or ends before `until`.
-    fn usable(&self, rejected: Option<&Secret>, until: Instant) -> Option<Secret> {
-        let grant = self.grant.as_ref().filter(|_| self.unsaved.is_none())?;
-        (grant.expires_at > until && Some(&grant.access_token) != rejected)
-            .then(|| grant.access_token.clone())
+impl TokenState {
+    /// Returns the access token, unless it is `rejected` or expires before `min_expiry`.
+    fn usable_token(&self, rejected: Option<&Secret>, min_expiry: Instant) -> Option<Secret> {
+        if self.unsaved.is_some() {
+            return None;
+        }
+        let grant = self.grant.as_ref()?;
+        let is_usable = grant.expires_at > min_expiry && Some(&grant.access_token) != rejected;
+        is_usable.then(|| grant.access_token.clone())
     }
 }
 
 impl Inner {
-    async fn lock(&self) -> OwnedMutexGuard<Held> {
-        Arc::clone(&self.held).lock_owned().await
+    async fn lock(&self) -> OwnedMutexGuard<TokenState> {
+        Arc::clone(&self.state).lock_owned().await
     }
 
-    fn over(&self) -> Option<TokenError> {
-        lock(&self.over).clone()
-    }
-
-    fn declare_over(&self, over: Option<TokenError>) {
-        *lock(&self.over) = over;
-    }
-
-    /// The login is over. If that cannot be kept, it will be found out again.
-    async fn end(&self, over: TokenError) {
-        self.declare_over(Some(over.clone()));
-        if let TokenError::ReconnectNeeded { reason } = over
-            && let Err(error) = self.vault(move |vault| vault.end(&reason)).await
-        {
-            tracing::warn!(%error, "that the login is over could not be kept");
+    fn check_not_ended(&self) -> Result<(), TokenError> {
+        match self.end_reason.lock().clone() {
+            Some(reason) => Err(TokenError::ReconnectNeeded { reason }),
+            None => Ok(()),
         }
     }
 
-    /// Runs a call of the vault where blocking is allowed.
-    async fn vault<T: Send + 'static>(
+    /// Records the end of the login. If it cannot be stored, the next process finds it out again.
+    async fn record_end(&self, reason: String) {
+        *self.end_reason.lock() = Some(reason.clone());
+        if let Err(error) = self.call_store(move |store| store.mark_ended(&reason)).await {
+            tracing::warn!(%error, "the end of the login could not be stored");
+        }
+    }
+
+    /// Calls the storage on a thread where blocking is allowed.
+    async fn call_store<T: Send + 'static>(
         &self,
-        call: impl FnOnce(Arc<dyn GrantVault>) -> Result<T, String> + Send + 'static,
+        call: impl FnOnce(Arc<dyn GrantStore>) -> Result<T, GrantStoreError> + Send + 'static,
     ) -> Result<T, TokenError> {
-        let vault = Arc::clone(&self.vault);
-        match tokio::task::spawn_blocking(move || call(vault)).await {
-            Ok(outcome) => outcome.map_err(|detail| TokenError::Vault { detail }),
-            Err(error) => Err(TokenError::Vault { detail: error.to_string() }),
+        let store = Arc::clone(&self.store);
+        match tokio::task::spawn_blocking(move || call(store)).await {
+            Ok(outcome) => Ok(outcome?),
+            Err(error) => Err(GrantStoreError::Failed { detail: error.to_string() }.into()),
         }
     }
 
-    /// Makes the held grant usable, and hands out its token.
-    async fn renewed(
+    /// Refreshes the token and records the outcome for callers that wait for it.
+    async fn refresh_and_record(
         self: Arc<Self>,
-        mut held: OwnedMutexGuard<Held>,
+        mut state: OwnedMutexGuard<TokenState>,
         rejected: Option<Secret>,
     ) -> Result<Secret, TokenError> {
-        let outcome = self.renew(&mut held, rejected.as_ref()).await;
-        held.failure = outcome.as_ref().err().cloned();
-        self.ended.fetch_add(1, Ordering::AcqRel);
+        let outcome = self.refresh(&mut state, rejected.as_ref()).await;
+        state.failure = outcome.as_ref().err().cloned();
+        self.finished_refreshes.fetch_add(1, Ordering::AcqRel);
         match outcome {
             Ok(token) => Ok(token),
-            Err(over @ TokenError::ReconnectNeeded { .. }) => {
-                self.end(over.clone()).await;
-                Err(over)
+            Err(TokenError::ReconnectNeeded { reason }) => {
+                self.record_end(reason.clone()).await;
+                Err(TokenError::ReconnectNeeded { reason })
             }
-            Err(failure) => held.usable(rejected.as_ref(), self.clock.now()).ok_or(failure),
+            Err(failure) => state.usable_token(rejected.as_ref(), self.clock.now()).ok_or(failure),
         }
     }
 
-    async fn renew(
+    async fn refresh(
         &self,
-        held: &mut Held,
+        state: &mut TokenState,
         rejected: Option<&Secret>,
     ) -> Result<Secret, TokenError> {
-        let soon = self.clock.now().plus(AHEAD);
-        if let Some(unsaved) = held.unsaved.clone() {
-            return self.keep(held, unsaved).await;
+        let min_expiry = self.clock.now().plus(REFRESH_MARGIN);
+        if let Some(unsaved) = state.unsaved.clone() {
+            return self.store_pair(state, unsaved).await;
         }
-        // Another process on the same vault may have been here first.
-        held.grant = self.vault(|vault| vault.load()).await?;
-        if let Some(reason) = self.vault(|vault| vault.ended()).await? {
+        // Another process with the same storage may have refreshed first.
+        state.grant = self.call_store(|store| store.load()).await?;
+        if let Some(reason) = self.call_store(|store| store.end_reason()).await? {
             return Err(TokenError::ReconnectNeeded { reason });
         }
-        if let Some(token) = held.usable(rejected, soon) {
+        if let Some(token) = state.usable_token(rejected, min_expiry) {
             return Ok(token);
         }
-        let grant = held.grant.clone().ok_or(TokenError::NotConnected)?;
+        let grant = state.grant.clone().ok_or(TokenError::NotConnected)?;
         if grant.refresh_token.is_none() {
-            return Err(TokenError::ReconnectNeeded {
-                reason: "Oura gave no refresh token".to_owned(),
-            });
+            let reason = "Oura issued no refresh token".to_owned();
+            return Err(TokenError::ReconnectNeeded { reason });
         }
-        let again = grant.clone();
-        self.vault(move |vault| vault.save(&again)).await?;
+        let current = grant.clone();
+        self.call_store(move |store| store.save(&current)).await?;
         match self.oauth.refresh(&grant).await {
-            Ok(renewed) => self.keep(held, renewed).await,
+            Ok(renewed) => self.store_pair(state, renewed).await,
             Err(error @ OAuthError::InvalidGrant { .. }) => {
-                held.grant = self.vault(|vault| vault.load()).await?;
-                held.usable(rejected, soon).ok_or_else(|| error.into())
+                state.grant = self.call_store(|store| store.load()).await?;
+                state.usable_token(rejected, min_expiry).ok_or_else(|| error.into())
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Stores a new pair, then makes it the present one.
-    async fn keep(&self, held: &mut Held, renewed: Grant) -> Result<Secret, TokenError> {
-        held.unsaved = Some(renewed.clone());
-        let stored = renewed.clone();
-        self.vault(move |vault| vault.save(&stored)).await?;
-        held.unsaved = None;
-        let token = renewed.access_token.clone();
-        held.grant = Some(renewed);
+    /// Stores a new pair, then makes it the current one.
+    async fn store_pair(&self, state: &mut TokenState, pair: Grant) -> Result<Secret, TokenError> {
+        state.unsaved = Some(pair.clone());
+        let stored = pair.clone();
+        self.call_store(move |store| store.save(&stored)).await?;
+        state.unsaved = None;
+        let token = pair.access_token.clone();
+        state.grant = Some(pair);
         Ok(token)
-    }
-}
-
-impl From<OAuthError> for TokenError {
-    fn from(error: OAuthError) -> TokenError {
-        match error {
-            OAuthError::InvalidGrant { .. } => TokenError::ReconnectNeeded {
-                reason: "Oura no longer accepts its refresh token".to_owned(),
-            },
-            OAuthError::Network { detail } | OAuthError::Malformed { detail } => {
-                TokenError::Network { detail }
-            }
-            OAuthError::WrongClient
-            | OAuthError::RedirectNotRegistered
-            | OAuthError::ClockOff { .. }
-            | OAuthError::Refused { .. } => TokenError::Refused { detail: error.to_string() },
-        }
     }
 }

@@ -6,11 +6,11 @@ use grafana_plugin_sdk::pluginv2::collect_metrics_response::Payload;
 use super::exposition::{Exposition, Family, Kind, Label};
 use super::opening::Opening;
 use crate::datasource::{DataSource, Measures};
-use crate::query::LATENCIES;
+use crate::query::LATENCY_BUCKETS;
 
 pub async fn answer(opening: &Opening) -> CollectMetricsResponse {
     let datasources = match opening.now() {
-        Some(datasources) => datasources.at_hand().await,
+        Some(datasources) => datasources.ready().await,
         None => Vec::new(),
     };
     let text =
@@ -75,7 +75,7 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
         "Collections in each state.",
         |family, source, measures| {
             for (state, count) in &measures.collections {
-                family.sample(&with(source, &[("state", state)]), *count as f64);
+                family.sample(&with(source, &[("state", state.as_str())]), *count as f64);
             }
         },
     ),
@@ -147,7 +147,13 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
         "How long queries took, waiting included.",
         |family, source, measures| {
             let queries = &measures.queries;
-            family.histogram(source, &LATENCIES, &queries.within, queries.total(), queries.seconds);
+            family.histogram(
+                source,
+                &LATENCY_BUCKETS,
+                &queries.within,
+                queries.total(),
+                queries.seconds,
+            );
         },
     ),
     (
@@ -296,7 +302,7 @@ mod tests {
             interval: std::time::Duration::from_secs(1),
             max_data_points: 1,
         };
-        let all = datasources.at_hand().await;
+        let all = datasources.ready().await;
         for sql in ["SELECT 1 UNION SELECT 2", "DELETE FROM sleep", "SELECT 1"] {
             let _ = all[0]
                 .query(&SqlQuery { raw_sql: sql.to_owned(), ..SqlQuery::default() }, &context)

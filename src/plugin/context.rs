@@ -6,7 +6,7 @@ use grafana_plugin_sdk::pluginv2::PluginContext;
 
 use super::opening::{Opening, Unavailable};
 use crate::api::{ApiError, Caller, Role};
-use crate::datasource::{BadUid, DataSource, DataSourceError, DataSourceKey, Settings};
+use crate::datasource::{DataSource, DataSourceError, DataSourceKey, InvalidUid, Settings};
 use crate::oura::Secret;
 
 /// Why a call gets no data source.
@@ -15,7 +15,7 @@ pub enum Refusal {
     #[error("this call is about no data source")]
     NoDatasource,
     #[error(transparent)]
-    Uid(#[from] BadUid),
+    Uid(#[from] InvalidUid),
     #[error("the data source's settings cannot be read: {0}")]
     Settings(#[source] serde_json::Error),
     #[error(transparent)]

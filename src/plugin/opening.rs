@@ -43,8 +43,10 @@ impl Opening {
             };
             loop {
                 let environment = environment.clone();
-                match tokio::task::spawn_blocking(move || DataSources::open_or_read(environment))
-                    .await
+                match tokio::task::spawn_blocking(move || {
+                    DataSources::open_or_read_only(environment)
+                })
+                .await
                 {
                     Ok(Ok(datasources)) => match datasources.read_only_reason() {
                         None => return resume(&sender, datasources).await,

@@ -1,40 +1,49 @@
-//! Annotations: what happened, as regions (`time`, `timeEnd`, `title`, `text`, `tags`). They become SQL like metrics do.
+//! Annotations queries: events as regions with `time`, `timeEnd`, `title`, `text` and `tags`.
+//!
+//! They become SQL, like metrics queries.
 
 use serde::{Deserialize, Serialize};
 
-use super::nearest::nearest_whole;
-use super::{QueryError, SqlQuery};
+use super::error::QueryError;
+use super::request::SqlQuery;
+use super::suggest::similar_names;
 use crate::catalog::Catalog;
 
-/// An annotations query as the editor sends it. Unknown fields are Grafana's own and ignored.
+/// An annotations query as the editor sends it. Unknown fields belong to Grafana and are ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AnnotationsQuery {
-    /// Names of [`KINDS`]; none are all.
+    /// Names of [`KINDS`]. Empty for all kinds.
     pub kinds: Vec<String>,
 }
 
-/// Something that can be marked on a panel.
+/// A kind of event.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SchemaAnnotation"))]
 pub struct AnnotationKind {
+    /// The name in a query.
     pub name: &'static str,
+    /// One phrase for the editor.
     pub description: &'static str,
     #[serde(skip)]
     table: &'static str,
-    /// The end of one, as SQL; NULL for a moment.
+    /// The end in SQL, or NULL for an event without a duration.
     #[serde(skip)]
     end: &'static str,
     #[serde(skip)]
     title: &'static str,
     #[serde(skip)]
     text: &'static str,
-    /// A second tag beside the kind's name.
+    /// The second tag in SQL. The first is the kind's name.
     #[serde(skip)]
     tag: &'static str,
+    /// A condition on the rows in SQL.
     #[serde(skip)]
     condition: &'static str,
 }
 
+/// All kinds of annotations.
 pub const KINDS: [AnnotationKind; 6] = [
     AnnotationKind {
         name: "workouts",
@@ -42,13 +51,14 @@ pub const KINDS: [AnnotationKind; 6] = [
         table: "workout",
         end: "end_datetime",
         title: "coalesce(nullif(label, ''), replace(activity, '_', ' '))",
-        text: "concat_ws(' · ', hms(end_datetime - time), intensity, CAST(round(calories) AS INTEGER) || ' kcal', round(distance / 1000, 1) || ' km')",
+        text: "concat_ws(' · ', hms(end_datetime - time), intensity, \
+               CAST(round(calories) AS INTEGER) || ' kcal', round(distance / 1000, 1) || ' km')",
         tag: "activity",
         condition: "TRUE",
     },
     AnnotationKind {
         name: "sessions",
-        description: "Breathing, meditation, rest",
+        description: "Breathing, meditation and rest sessions",
         table: "session",
         end: "end_datetime",
         title: "replace(type, '_', ' ')",
@@ -58,17 +68,18 @@ pub const KINDS: [AnnotationKind; 6] = [
     },
     AnnotationKind {
         name: "tags",
-        description: "Tags of the person",
+        description: "Tags from the Oura app",
         table: "enhanced_tag",
         end: "end_time",
-        title: "coalesce(nullif(custom_name, ''), replace(replace(replace(tag_type_code, 'tag_generic_', ''), 'tag_', ''), '_', ' '))",
+        title: "coalesce(nullif(custom_name, ''), replace(replace(replace(tag_type_code, \
+                'tag_generic_', ''), 'tag_', ''), '_', ' '))",
         text: "comment",
         tag: "tag_type_code",
         condition: "TRUE",
     },
     AnnotationKind {
         name: "rest_mode",
-        description: "Periods in rest mode; one that lasts ends with the panel",
+        description: "Rest mode periods. An open period ends with the panel",
         table: "rest_mode_period",
         end: "coalesce(end_time, local_midnight(date(end_day, '+1 days')), $__unixEpochTo())",
         title: "'rest mode'",
@@ -78,13 +89,14 @@ pub const KINDS: [AnnotationKind; 6] = [
     },
     AnnotationKind {
         name: "naps",
-        description: "Sleep beside the main sleep of a day",
+        description: "Sleep outside of the day's main sleep",
         table: "sleep",
         end: "bedtime_end",
         title: "'nap'",
         text: "hms(total_sleep_duration)",
         tag: "type",
-        condition: "type IN ('sleep', 'late_nap', 'long_sleep') AND total_sleep_duration > 0 AND document NOT IN (SELECT document FROM nights)",
+        condition: "type IN ('sleep', 'late_nap', 'long_sleep') AND total_sleep_duration > 0 \
+                    AND document NOT IN (SELECT document FROM nights)",
     },
     AnnotationKind {
         name: "sleep",
@@ -92,28 +104,23 @@ pub const KINDS: [AnnotationKind; 6] = [
         table: "sleep",
         end: "bedtime_end",
         title: "'sleep'",
-        text: "concat_ws(' · ', hms(total_sleep_duration), CAST(round(efficiency) AS INTEGER) || ' % efficiency', 'HRV ' || CAST(round(average_hrv) AS INTEGER) || ' ms')",
+        text: "concat_ws(' · ', hms(total_sleep_duration), \
+               CAST(round(efficiency) AS INTEGER) || ' % efficiency', \
+               'HRV ' || CAST(round(average_hrv) AS INTEGER) || ' ms')",
         tag: "NULL",
         condition: "document IN (SELECT document FROM nights)",
     },
 ];
 
 impl AnnotationsQuery {
-    /// What overlaps the panel's range, in the order of time.
+    /// Returns the SQL for all events that overlap the panel's range, in the order of time.
     pub fn plan(&self, catalog: &Catalog) -> Result<SqlQuery, QueryError> {
-        let all = || KINDS.iter().filter(|kind| catalog.get(kind.table).is_some());
-        let named = |name: &String| {
-            all().find(|kind| kind.name == name.as_str()).ok_or_else(|| QueryError::Unknown {
-                kind: "kind of annotation",
-                name: name.clone(),
-                position: None,
-                nearest: nearest_whole(name, all().map(|kind| kind.name)),
-            })
-        };
-        let kinds: Vec<_> = if self.kinds.is_empty() {
-            all().collect()
+        let known: Vec<&AnnotationKind> =
+            KINDS.iter().filter(|kind| catalog.get(kind.table).is_some()).collect();
+        let kinds = if self.kinds.is_empty() {
+            known
         } else {
-            self.kinds.iter().map(named).collect::<Result<_, _>>()?
+            self.kinds.iter().map(|name| find_kind(&known, name)).collect::<Result<_, _>>()?
         };
         let selects: Vec<_> = kinds.into_iter().map(AnnotationKind::select).collect();
         Ok(SqlQuery {
@@ -123,11 +130,24 @@ impl AnnotationsQuery {
     }
 }
 
+fn find_kind<'k>(
+    known: &[&'k AnnotationKind],
+    name: &str,
+) -> Result<&'k AnnotationKind, QueryError> {
+    known.iter().copied().find(|kind| kind.name == name).ok_or_else(|| QueryError::Unknown {
+        kind: "annotation kind",
+        name: name.to_owned(),
+        position: None,
+        similar: similar_names(name, known.iter().map(|kind| kind.name)),
+    })
+}
+
 impl AnnotationKind {
     fn select(&self) -> String {
         let AnnotationKind { name, table, end, title, text, tag, condition, .. } = self;
         format!(
-            "SELECT time AS \"time\", {end} AS \"timeEnd\", {title} AS title, {text} AS text, concat_ws(',', '{name}', {tag}) AS tags\n\
+            "SELECT time AS \"time\", {end} AS \"timeEnd\", {title} AS title, {text} AS text, \
+             concat_ws(',', '{name}', {tag}) AS tags\n\
              FROM {table}\n\
              WHERE time <= $__timeTo() AND coalesce({end}, time) >= $__timeFrom() AND {condition}"
         )
@@ -152,7 +172,7 @@ mod tests {
         Day::new(2026, 3, day).unwrap().midnight(VIENNA).seconds() + hour * 3_600
     }
 
-    /// One of each kind on 2026-03-10, and a workout two days before.
+    /// Returns a store with one event of each kind on 2026-03-10, and a workout two days before.
     fn store() -> (Store, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let store =
@@ -162,27 +182,38 @@ mod tests {
         let rows = [
             format!("INSERT INTO calendar (day, time) VALUES ('2026-03-10', {})", at(10, 0)),
             format!(
-                "INSERT INTO workout (document, time, activity, intensity, calories, distance, end_datetime) VALUES (1, {}, 'cycling', 'hard', 400.4, 20500, {}), (2, {}, 'walking', 'easy', 90, NULL, {})",
+                "INSERT INTO workout \
+                 (document, time, activity, intensity, calories, distance, end_datetime) \
+                 VALUES (1, {}, 'cycling', 'hard', 400.4, 20500, {}), \
+                 (2, {}, 'walking', 'easy', 90, NULL, {})",
                 at(10, 8),
                 at(10, 9),
                 at(8, 8),
                 at(8, 9)
             ),
             format!(
-                "INSERT INTO session (document, time, type, mood, end_datetime) VALUES (3, {}, 'meditation', 'good', {})",
+                "INSERT INTO session (document, time, type, mood, end_datetime) \
+                 VALUES (3, {}, 'meditation', 'good', {})",
                 at(10, 10),
                 at(10, 11)
             ),
             format!(
-                "INSERT INTO enhanced_tag (document, time, tag_type_code, comment) VALUES (4, {}, 'tag_generic_late_meal', 'pizza')",
+                "INSERT INTO enhanced_tag (document, time, tag_type_code, comment) \
+                 VALUES (4, {}, 'tag_generic_late_meal', 'pizza')",
                 at(10, 12)
             ),
             format!(
-                "INSERT INTO rest_mode_period (document, time, start_day) VALUES (5, {}, '2026-03-09')",
+                "INSERT INTO rest_mode_period (document, time, start_day) \
+                 VALUES (5, {}, '2026-03-09')",
                 at(9, 5)
             ),
             format!(
-                "INSERT INTO sleep (document, time, day, type, total_sleep_duration, efficiency, average_hrv, bedtime_end) VALUES (6, {}, '2026-03-10', 'long_sleep', 27000, 91.6, 44, {}), (7, {}, '2026-03-10', 'late_nap', 1200, 80, NULL, {}), (8, {}, '2026-03-10', 'rest', 0, 0, NULL, {})",
+                "INSERT INTO sleep \
+                 (document, time, day, type, total_sleep_duration, efficiency, average_hrv, \
+                 bedtime_end) \
+                 VALUES (6, {}, '2026-03-10', 'long_sleep', 27000, 91.6, 44, {}), \
+                 (7, {}, '2026-03-10', 'late_nap', 1200, 80, NULL, {}), \
+                 (8, {}, '2026-03-10', 'rest', 0, 0, NULL, {})",
                 at(9, 23),
                 at(10, 7),
                 at(10, 14),
@@ -191,7 +222,9 @@ mod tests {
                 at(10, 17)
             ),
         ];
-        rows.iter().for_each(|row| writer.execute_batch(row).unwrap());
+        for row in &rows {
+            writer.execute_batch(row).unwrap();
+        }
         (store, folder)
     }
 
@@ -229,13 +262,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everything_that_overlaps_the_range_is_a_region_or_a_moment() {
+    async fn events_that_overlap_the_range_are_returned() {
         let (store, _folder) = store();
         insta::assert_snapshot!(shown(&store, &[]).await);
     }
 
     #[tokio::test]
-    async fn each_kind_can_be_asked_alone() {
+    async fn each_kind_can_be_queried_alone() {
         let (store, _folder) = store();
         for (kind, title) in [
             ("workouts", "cycling"),
@@ -251,13 +284,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_kind_names_the_nearest() {
+    fn an_unknown_kind_has_a_suggestion() {
         let error = AnnotationsQuery { kinds: vec!["workout".to_owned()] }
             .plan(&Catalog::bundled())
             .unwrap_err();
         assert_eq!(
             format!("{error}. {}", error.hint()),
-            "no such kind of annotation: workout. Did you mean workouts?"
+            "Unknown annotation kind workout. Did you mean workouts?"
         );
     }
 }

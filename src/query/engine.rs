@@ -1,50 +1,68 @@
-//! One data source's queries: some at a time, the rest in a short line, each with a deadline, each stopped when nobody waits for it.
+//! Runs the queries of one data source: some at a time, the rest in a short queue.
+//!
+//! Each query has a deadline and stops when its caller goes away.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 
+use super::column_origin::assign_origins;
+use super::context::QueryContext;
 use super::error::QueryError;
-use super::macros::Expanded;
-use super::{Limits, QueryContext, QueryResult, SqlQuery, macros, quantity, statement};
+use super::limits::Limits;
+use super::macros;
+use super::request::SqlQuery;
+use super::result::QueryResult;
+use super::statement;
 use crate::catalog::Catalog;
 use crate::format::grouped;
-use crate::lock::lock;
+use crate::sql::TokenizedSql;
 use crate::store::{ColumnBatch, Limit, ReadError, ReadLimits, Store, Truncation};
 use crate::time::Tz;
 
-/// A query that takes longer makes room for the quick ones behind it.
-const LONG: Duration = Duration::from_secs(1);
-/// How often one that finds no room to make looks again.
-const LOOK: Duration = Duration::from_millis(200);
+/// A query that takes longer counts as slow: it moves to a slow slot.
+const SLOW_QUERY: Duration = Duration::from_secs(1);
 
-/// How many queries may wait for their turn; one more is turned away.
+/// The pause between two attempts of a slow query to move to a slow slot.
+const SLOW_SLOT_PAUSE: Duration = Duration::from_millis(200);
+
+/// The maximum number of queued queries. The next one is rejected.
 const MAX_WAITING: usize = 64;
 
-/// Reads one SELECT under limits, blocking: the store's way, or another engine's.
-type Read =
-    dyn Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError> + Send + Sync;
+type ReadResult = Result<ColumnBatch, ReadError>;
 
-/// Answers queries of one data source. Cheap to clone; clones share the line.
+/// Reads one SELECT under limits, and blocks until it ends.
+type Read = dyn Fn(&TokenizedSql, &[Value], &ReadLimits) -> ReadResult + Send + Sync;
+
+/// Runs the queries of one data source. Clones are cheap and share one queue.
 #[derive(Clone)]
 pub struct Engine {
     read: Arc<Read>,
     catalog: Arc<dyn Fn() -> Arc<Catalog> + Send + Sync>,
     zone: Tz,
     limits: Limits,
-    running: Arc<Semaphore>,
-    /// Places for those that turned out to be long, one less than there are turns: a panel of slow queries does not starve the others.
-    long: Arc<Semaphore>,
+    /// One permit for each query that may run.
+    slots: Arc<Semaphore>,
+    /// One permit for each slow query that may run, one fewer than `slots`. So a panel of slow
+    /// queries does not starve the others.
+    slow_slots: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    /// [`SLOW_QUERY`], or less in tests.
+    slow_query: Duration,
+    /// [`SLOW_SLOT_PAUSE`], or less in tests.
+    slow_slot_pause: Duration,
 }
 
 impl Engine {
+    /// Returns an engine that reads from `store`. Calendar days are those of `zone`.
     pub fn new(store: Store, zone: Tz, limits: Limits) -> Engine {
         let catalog = store.clone();
-        Engine::over(
+        Engine::with_reader(
             move |sql, params, limits| store.read(sql, params, limits),
             move || catalog.catalog(),
             zone,
@@ -52,30 +70,29 @@ impl Engine {
         )
     }
 
-    /// An engine over anything that reads; what its columns mean is in the `catalog` of the moment.
-    pub(crate) fn over(
-        read: impl Fn(&str, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError>
-        + Send
-        + Sync
-        + 'static,
+    /// Returns an engine over any function that reads. `catalog` returns the current catalogue,
+    /// which describes the columns.
+    pub(crate) fn with_reader(
+        read: impl Fn(&TokenizedSql, &[Value], &ReadLimits) -> ReadResult + Send + Sync + 'static,
         catalog: impl Fn() -> Arc<Catalog> + Send + Sync + 'static,
         zone: Tz,
         limits: Limits,
     ) -> Engine {
-        let running = Arc::new(Semaphore::new(limits.concurrency.max(1)));
-        let long = Arc::new(Semaphore::new(limits.concurrency.saturating_sub(1).max(1)));
         Engine {
             read: Arc::new(read),
             catalog: Arc::new(catalog),
             zone,
             limits,
-            running,
-            long,
+            slots: Arc::new(Semaphore::new(limits.concurrency.max(1))),
+            slow_slots: Arc::new(Semaphore::new(limits.concurrency.saturating_sub(1).max(1))),
             waiting: Arc::default(),
+            slow_query: SLOW_QUERY,
+            slow_slot_pause: SLOW_SLOT_PAUSE,
         }
     }
 
-    /// Runs `query` on a blocking thread; dropping the future cancels it. The time limit includes waiting for a turn.
+    /// Runs `query` on a blocking thread. Dropping the future cancels the query. The time limit
+    /// includes the time in the queue.
     pub async fn run(
         &self,
         query: &SqlQuery,
@@ -83,63 +100,77 @@ impl Engine {
     ) -> Result<QueryResult, QueryError> {
         let started = Instant::now();
         let deadline = started + self.limits.timeout;
-        let expanded = macros::expand(&query.raw_sql, context, self.zone)
-            .map_err(|error| QueryError::of_macro(&query.raw_sql, error))?;
-        statement::check(&query.raw_sql)?;
+        let written = macros::tokenize(&query.raw_sql)
+            .map_err(|error| QueryError::from_macro_error(&query.raw_sql, error))?;
+        let expanded = macros::expand(&written, context, self.zone)
+            .map_err(|error| QueryError::from_macro_error(&query.raw_sql, error))?;
+        statement::validate(&written)?;
 
         let result = self.read(&expanded.sql, &query.params, deadline).await?;
         let mut batch = result.map_err(|error| {
-            QueryError::of_read(&query.raw_sql, &expanded, error, self.limits.timeout)
+            QueryError::from_read_error(&query.raw_sql, &expanded, error, self.limits.timeout)
         })?;
-        let Expanded { sql, fill, .. } = expanded;
-        quantity::find(&sql, &mut batch.columns, &(self.catalog)());
-        let notices = batch.cut.map(|cut| notice(batch.rows, cut)).into_iter().collect();
-        let (elapsed, downsample) =
-            (started.elapsed(), (query.downsample, context.max_data_points));
-        Ok(QueryResult { elapsed, notices, fill, downsample, ..QueryResult::of(batch, sql) })
+        assign_origins(&expanded.sql, &mut batch.columns, &(self.catalog)());
+        let notice = batch.truncation.map(|truncation| truncation_notice(batch.rows, truncation));
+        Ok(QueryResult {
+            elapsed: started.elapsed(),
+            notices: notice.into_iter().collect(),
+            fill: expanded.fill,
+            downsample: (query.downsample, context.max_data_points),
+            ..QueryResult::of(batch, expanded.sql.text().to_owned())
+        })
     }
 
-    /// Reads in turn. What takes long goes on in a place for long ones. Where all of these are taken while others wait for a turn, it is
-    /// stopped, and begins anew once there is one.
+    /// Returns the number of queued queries.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Waits for a slot and reads.
+    ///
+    /// A query that proves slow moves to a slow slot. If all slow slots are taken while other
+    /// queries wait, the query is stopped and restarts once a slow slot is free.
     async fn read(
         &self,
-        sql: &str,
-        params: &[serde_json::Value],
+        sql: &Arc<TokenizedSql>,
+        params: &[Value],
         deadline: Instant,
-    ) -> Result<Result<ColumnBatch, ReadError>, QueryError> {
-        let mut running =
-            self.start(self.turn(&self.running, deadline).await?, sql, params, deadline);
-        let mut patience = LONG;
+    ) -> Result<ReadResult, QueryError> {
+        let slot = self.acquire(&self.slots, deadline).await?;
+        let mut running = self.start(slot, sql, params, deadline);
+        let mut pause = self.slow_query;
         loop {
-            if let Ok(result) = tokio::time::timeout(patience, &mut running.result).await {
-                return outcome(result);
+            if let Ok(result) = tokio::time::timeout(pause, &mut running.result).await {
+                return joined(result);
             }
-            if let Ok(place) = Arc::clone(&self.long).try_acquire_owned() {
-                running.move_to(place);
-                return outcome(running.result.await);
+            if let Ok(slow_slot) = Arc::clone(&self.slow_slots).try_acquire_owned() {
+                running.move_to(slow_slot);
+                return joined(running.result.await);
             }
             if self.waiting() > 0 {
-                running.cancel.now();
-                match outcome(running.result.await) {
+                running.cancel.cancel();
+                match joined(running.result.await) {
                     Ok(Err(ReadError::Cancelled)) => break,
                     ended => return ended,
                 }
             }
-            patience = LOOK;
+            pause = self.slow_slot_pause;
         }
-        let again = self.start(self.turn(&self.long, deadline).await?, sql, params, deadline);
-        let Running { result, cancel: _cancel, .. } = again;
-        outcome(result.await)
+        let slow_slot = self.acquire(&self.slow_slots, deadline).await?;
+        let restarted = self.start(slow_slot, sql, params, deadline);
+        let Running { result, cancel: _cancel, .. } = restarted;
+        joined(result.await)
     }
 
+    /// Starts to read on a blocking thread.
     fn start(
         &self,
-        turn: OwnedSemaphorePermit,
-        sql: &str,
-        params: &[serde_json::Value],
+        slot: OwnedSemaphorePermit,
+        sql: &Arc<TokenizedSql>,
+        params: &[Value],
         deadline: Instant,
     ) -> Running {
-        let turn = Arc::new(Mutex::new(Some(turn)));
+        let slot = Arc::new(Mutex::new(Some(slot)));
         let cancelled = Arc::new(AtomicBool::new(false));
         let limits = ReadLimits {
             deadline,
@@ -147,63 +178,63 @@ impl Engine {
             max_bytes: self.limits.max_bytes,
             cancelled: cancelled.clone(),
         };
-        let (read, statement, params, held) =
-            (self.read.clone(), sql.to_owned(), params.to_owned(), Arc::clone(&turn));
+        let read = self.read.clone();
+        let sql = Arc::clone(sql);
+        let params = params.to_owned();
+        let used_slot = Arc::clone(&slot);
         let result = tokio::task::spawn_blocking(move || {
-            let result = read(&statement, &params, &limits);
-            drop(lock(&held).take());
+            let result = read(&sql, &params, &limits);
+            drop(used_slot.lock().take());
             result
         });
-        Running { result, turn, cancel: CancelOnDrop(cancelled) }
+        Running { result, slot, cancel: CancelOnDrop(cancelled) }
     }
 
-    /// How many queries wait for their turn.
-    pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
-    }
-
-    async fn turn(
+    /// Waits in the queue for one of `slots`.
+    async fn acquire(
         &self,
-        of: &Arc<Semaphore>,
+        slots: &Arc<Semaphore>,
         deadline: Instant,
     ) -> Result<OwnedSemaphorePermit, QueryError> {
-        let _place = QueueTicket::take(&self.waiting).ok_or(QueryError::Busy)?;
-        let turn = Arc::clone(of).acquire_owned();
-        match tokio::time::timeout_at(deadline.into(), turn).await {
-            Ok(Ok(permit)) => Ok(permit),
+        let _ticket = QueueTicket::take(&self.waiting).ok_or(QueryError::Busy)?;
+        let slot = Arc::clone(slots).acquire_owned();
+        match tokio::time::timeout_at(deadline.into(), slot).await {
+            Ok(Ok(slot)) => Ok(slot),
             Ok(Err(_)) | Err(_) => Err(QueryError::Busy),
         }
     }
 }
 
-/// A statement that is being read.
+/// A statement that a blocking thread reads.
 struct Running {
-    result: JoinHandle<Result<ColumnBatch, ReadError>>,
-    /// Given back when the statement has ended, even if nobody waits for it any more.
-    turn: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
+    result: JoinHandle<ReadResult>,
+    /// Freed by the thread when the statement ends, even after the caller went away.
+    slot: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
     cancel: CancelOnDrop,
 }
 
 impl Running {
-    /// Gives the turn back for `place`, unless the statement has just ended.
-    fn move_to(&self, place: OwnedSemaphorePermit) {
-        lock(&self.turn).as_mut().map(|turn| std::mem::replace(turn, place));
+    /// Exchanges the slot for `slow_slot`, unless the statement has just ended.
+    fn move_to(&self, slow_slot: OwnedSemaphorePermit) {
+        if let Some(slot) = self.slot.lock().as_mut() {
+            *slot = slow_slot;
+        }
     }
 }
 
-fn outcome(
-    joined: Result<Result<ColumnBatch, ReadError>, JoinError>,
-) -> Result<Result<ColumnBatch, ReadError>, QueryError> {
-    joined.map_err(|error| QueryError::Unavailable(error.to_string()))
+/// Treats a panic of the blocking thread as unreadable data.
+fn joined(result: Result<ReadResult, JoinError>) -> Result<ReadResult, QueryError> {
+    result.map_err(|error| QueryError::Unavailable(error.to_string()))
 }
 
-/// A place in the line, given back when left.
+/// A place in the queue, freed on drop.
 struct QueueTicket(Arc<AtomicUsize>);
 
 impl QueueTicket {
+    /// Returns `None` if the queue is full.
     fn take(waiting: &Arc<AtomicUsize>) -> Option<QueueTicket> {
-        let place = QueueTicket(waiting.clone());
-        (waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(place)
+        let ticket = QueueTicket(waiting.clone());
+        (waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(ticket)
     }
 }
 
@@ -213,31 +244,32 @@ impl Drop for QueueTicket {
     }
 }
 
+/// Stops a statement when its query is dropped.
 struct CancelOnDrop(Arc<AtomicBool>);
 
 impl CancelOnDrop {
-    fn now(&self) {
+    fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        self.now();
+        self.cancel();
     }
 }
 
-/// "The first 1,000,000 of 4,485,206 rows are shown."
-fn notice(shown: usize, cut: Truncation) -> String {
-    let of = if cut.counted { "" } else { "more than " };
-    let size = match cut.limit {
+/// Returns for example "The first 1,000,000 of 4,485,206 rows are shown."
+fn truncation_notice(shown: usize, truncation: Truncation) -> String {
+    let at_least = if truncation.is_exact { "" } else { "more than " };
+    let size = match truncation.limit {
         Limit::Rows(_) => String::new(),
         Limit::Bytes(bytes) => format!(" ({} MB)", grouped(bytes as u64 >> 20)),
     };
     format!(
-        "The first {} of {of}{} rows are shown{size}. Narrow the time range or aggregate.",
+        "The first {} of {at_least}{} rows are shown{size}. Narrow the time range or aggregate.",
         grouped(shown as u64),
-        grouped(cut.rows as u64)
+        grouped(truncation.total_rows as u64)
     )
 }
 

@@ -1,21 +1,30 @@
-//! Why there is no answer, in words for a person and in a word for a program.
+//! Query errors: a message and a hint for people, a code for programs.
 
 use std::time::Duration;
 
-use super::macros::{Expanded, MACROS, MacroError, Problem};
-use super::nearest::nearest;
-use crate::store::{ReadError, Refusal, lexer};
+use super::macros::{Expanded, MACROS, MacroError, MacroErrorKind};
+use super::parser::explain_syntax_error;
+use super::suggest::similar_sql_names;
+use crate::error_source::ErrorSource;
+use crate::sql::line_and_column;
+use crate::store::{ReadError, Refusal};
 
-/// Line and column in the statement, both counted from 1.
+/// A position in the statement. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
+    /// The line.
     pub line: usize,
+    /// The column.
     pub column: usize,
 }
 
 impl Position {
+    /// The position of the first character.
+    const START: Position = Position { line: 1, column: 1 };
+
+    /// Returns the position of the byte at `offset` of `sql`.
     pub fn of(sql: &str, offset: usize) -> Position {
-        let (line, column) = lexer::position(sql, offset);
+        let (line, column) = line_and_column(sql, offset);
         Position { line, column }
     }
 }
@@ -26,173 +35,267 @@ impl std::fmt::Display for Position {
     }
 }
 
-/// Why there is no answer. `Display` says what happened; [`QueryError::hint`] what to do.
+/// The reason why a query failed. `Display` is the message, [`QueryError::hint`] the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    #[error("the query is empty")]
+    /// The statement has no SQL besides comments.
+    #[error("The query is empty")]
     Empty,
-    #[error("only a SELECT can be asked, this is {found} ({position})")]
-    NotSelect { found: String, position: Position },
-    #[error("only one statement can be asked, a second one begins at {position}")]
-    SeveralStatements { position: Position },
-    #[error("{problem} ({position})")]
-    Macro { problem: Problem, position: Position },
-    /// SQLite does not understand the statement.
-    #[error("{message}{}", .position.map(|position| format!(" ({position})")).unwrap_or_default())]
-    Syntax { message: String, position: Option<Position>, parser: Option<String> },
-    /// A metrics or annotations query that says something impossible.
-    #[error("{0}")]
-    Invalid(String),
-    #[error("no such {kind}: {name}{}", .position.map(|position| format!(" ({position})")).unwrap_or_default())]
-    Unknown { kind: &'static str, name: String, position: Option<Position>, nearest: Vec<String> },
+    /// The statement is not a SELECT.
+    #[error("Only SELECT statements are allowed, found {found} ({position})")]
+    NotSelect {
+        /// The first word of the statement.
+        found: String,
+        /// Its position.
+        position: Position,
+    },
+    /// More SQL follows the first semicolon.
+    #[error("Only one statement is allowed, found a second one at {position}")]
+    SeveralStatements {
+        /// The position of the second statement.
+        position: Position,
+    },
+    /// A macro is unknown or has invalid arguments.
+    #[error("{kind} ({position})")]
+    Macro {
+        /// The mistake.
+        kind: MacroErrorKind,
+        /// The position of the macro.
+        position: Position,
+    },
+    /// SQLite reports a syntax error.
+    #[error("{message}{}", in_parentheses(*.position))]
+    Syntax {
+        /// SQLite's message.
+        message: String,
+        /// The position, if SQLite reports one.
+        position: Option<Position>,
+        /// The message of our own parser, which names the token that it expected.
+        explanation: Option<String>,
+    },
+    /// A metrics query contradicts itself or exceeds a limit.
+    #[error(transparent)]
+    InvalidMetrics(#[from] MetricsError),
+    /// A name does not exist.
+    #[error("Unknown {kind} {name}{}", in_parentheses(*.position))]
+    Unknown {
+        /// The kind of name: `table`, `column`, `function`, `metric` or `annotation kind`.
+        kind: &'static str,
+        /// The name as written.
+        name: String,
+        /// The position, if SQLite reports one.
+        position: Option<Position>,
+        /// Similar names that exist, most similar first.
+        similar: Vec<String>,
+    },
+    /// The authorizer rejects the statement.
     #[error(transparent)]
     Refused(Refusal),
+    /// The values do not match the statement's parameters.
     #[error("{0}")]
     Parameters(String),
-    #[error("the query was stopped after {}", seconds(.0))]
+    /// The query took longer than the limit.
+    #[error("The query was stopped after {} s", .0.as_secs_f64())]
     Timeout(Duration),
-    #[error("the query was cancelled")]
+    /// The caller went away.
+    #[error("The query was cancelled")]
     Cancelled,
-    #[error("the query was stopped: {0}")]
+    /// The statement or a value exceeds one of SQLite's limits.
+    #[error("The query was stopped: {0}")]
     TooLarge(&'static str),
-    #[error("the query failed on a value: {0}")]
+    /// An expression failed on a value.
+    #[error("The query failed on a value: {0}")]
     Failed(String),
-    #[error("too many queries are waiting for this data source")]
+    /// The queue is full, or the query reached its time limit in the queue.
+    #[error("Too many queries are queued for this data source")]
     Busy,
-    #[error("the stored data cannot be read: {0}")]
+    /// The database file is unreadable.
+    #[error("The stored data is unreadable: {0}")]
     Unavailable(String),
 }
 
-fn seconds(duration: &Duration) -> String {
-    format!("{} s", duration.as_secs_f64())
+/// The reason why a metrics query is invalid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MetricsError {
+    /// No metrics.
+    #[error("The query has no metrics: choose at least one")]
+    NoMetrics,
+    /// Two metrics that would be the same series.
+    #[error("Metric {0} is listed twice: remove one, or give it another aggregate or shift")]
+    Duplicate(String),
+    /// Too many metrics.
+    #[error("Too many metrics ({count}): split the query, it can show at most {max}")]
+    TooMany {
+        /// The number of metrics in the query.
+        count: usize,
+        /// The maximum number of metrics of one query.
+        max: usize,
+    },
+    /// A moving average, a baseline or a shift that reaches too far.
+    #[error("Moving average, baseline and shift can be at most {max} days")]
+    TooManyDays {
+        /// The maximum number of days.
+        max: u16,
+    },
+    /// Steps too short for a moving average or a baseline of this metric.
+    #[error(
+        "Step too short for a moving average or baseline of {0}: \
+         choose 1h, day, week, month or year"
+    )]
+    StepTooShort(String),
 }
 
-/// The fixed part of each situation: its code, its HTTP status and, where it does not depend on more, what to do.
-type Situation = (&'static str, u16, &'static str);
+fn in_parentheses(position: Option<Position>) -> String {
+    position.map(|position| format!(" ({position})")).unwrap_or_default()
+}
+
+/// The constant properties of an error.
+struct Facts {
+    code: &'static str,
+    status: u16,
+    hint: &'static str,
+}
 
 impl QueryError {
-    fn situation(&self) -> Situation {
-        match self {
-            QueryError::Empty => ("empty_query", 400, "Write a SELECT."),
+    fn facts(&self) -> Facts {
+        let (code, status, hint) = match self {
+            QueryError::Empty => ("empty_query", 400, "Write a SELECT statement."),
             QueryError::NotSelect { .. } => {
-                ("not_select", 400, "Begin with SELECT, WITH, VALUES or EXPLAIN QUERY PLAN.")
+                ("not_select", 400, "Start with SELECT, WITH, VALUES or EXPLAIN QUERY PLAN.")
             }
             QueryError::SeveralStatements { .. } => {
                 ("several_statements", 400, "Remove everything after the first semicolon.")
             }
-            QueryError::Macro { .. } => ("macro", 400, "See the list of macros in the schema."),
-            QueryError::Syntax { .. } => ("syntax", 400, "The SQL is SQLite's."),
-            QueryError::Invalid(_) => ("bad_query", 400, ""),
+            QueryError::Macro { .. } => ("macro", 400, "The schema lists all macros."),
+            QueryError::Syntax { .. } => ("syntax", 400, "Queries use SQLite's SQL dialect."),
+            QueryError::InvalidMetrics(_) => ("bad_query", 400, ""),
             QueryError::Unknown { .. } => {
                 ("unknown_name", 400, "The schema lists tables, columns and metrics.")
             }
             QueryError::Refused(_) => (
                 "refused",
                 403,
-                "Queries read the published tables and views; the schema lists them.",
+                "Queries can read the published tables and views. The schema lists them.",
             ),
             QueryError::Parameters(_) => (
                 "parameters",
                 400,
-                "Give one string, number, boolean or null for each ?1, ?2, … of the statement.",
+                "Pass one string, number, boolean or null for each ?1, ?2, … in the statement.",
             ),
             QueryError::Timeout(_) => (
                 "timeout",
                 504,
-                "Narrow the time range, aggregate with $__timeGroup, or ask the operator for a longer query_timeout.",
+                "Narrow the time range, aggregate with $__timeGroup, \
+                 or ask the operator to raise query_timeout.",
             ),
-            QueryError::Cancelled => ("cancelled", 499, "Ask again."),
+            QueryError::Cancelled => ("cancelled", 499, "Run the query again."),
             QueryError::TooLarge(_) => {
                 ("too_large", 422, "Narrow the time range, select fewer columns, or aggregate.")
             }
             QueryError::Failed(_) => (
                 "failed",
                 422,
-                "Look at the values the expression meets, such as text where JSON or a number is expected.",
+                "Check the values in the expression, \
+                 for example text where JSON or a number is expected.",
             ),
-            QueryError::Busy => {
-                ("busy", 503, "Ask again in a moment, or show fewer panels at once.")
-            }
-            QueryError::Unavailable(_) => {
-                ("unavailable", 500, "Run the health check; `gpx_oura doctor` looks at the files.")
-            }
-        }
+            QueryError::Busy => ("busy", 503, "Retry in a moment, or show fewer panels at once."),
+            QueryError::Unavailable(_) => (
+                "unavailable",
+                500,
+                "Run the data source's health check, or examine the files with `gpx_oura doctor`.",
+            ),
+        };
+        Facts { code, status, hint }
     }
 
-    /// A stable word for programs: `not_select`, `timeout`, `busy`, …
+    /// Returns a stable code for programs: `not_select`, `timeout`, `busy`, …
     pub fn code(&self) -> &'static str {
-        self.situation().0
+        self.facts().code
     }
 
-    /// What a person can do about it.
+    /// Returns the HTTP status.
+    pub fn status(&self) -> u16 {
+        self.facts().status
+    }
+
+    /// Returns the remedy as full sentences. Empty if the message contains it.
     pub fn hint(&self) -> String {
-        let names = match self {
-            QueryError::Unknown { nearest, .. } => nearest.clone(),
-            QueryError::Macro { problem: Problem::Unknown(name), .. } => {
-                let name = name.trim_matches(['$', '{', '}']);
-                nearest(name, MACROS.map(|known| known.name))
-                    .into_iter()
-                    .map(|name| format!("${name}"))
-                    .collect()
+        let similar = match self {
+            QueryError::Syntax { explanation: Some(explanation), .. } => {
+                return format!("{explanation}.");
             }
-            QueryError::Syntax { parser: Some(parser), .. } => return format!("{parser}."),
+            QueryError::Unknown { similar, .. } => similar.clone(),
+            QueryError::Macro { kind: MacroErrorKind::Unknown(name), .. } => similar_macros(name),
             _ => Vec::new(),
         };
-        if names.is_empty() {
-            self.situation().2.to_owned()
+        if similar.is_empty() {
+            self.facts().hint.to_owned()
         } else {
-            format!("Did you mean {}?", names.join(" or "))
+            format!("Did you mean {}?", similar.join(" or "))
         }
     }
 
-    /// The HTTP status that fits.
-    pub fn status(&self) -> u16 {
-        self.situation().1
+    /// Returns the party at fault: the plugin only if the stored data is unreadable.
+    pub fn error_source(&self) -> ErrorSource {
+        match self {
+            QueryError::Unavailable(_) => ErrorSource::Plugin,
+            _ => ErrorSource::Downstream,
+        }
     }
 
-    pub(super) fn of_macro(sql: &str, error: MacroError) -> QueryError {
-        QueryError::Macro { problem: error.problem, position: Position::of(sql, error.offset) }
+    /// Locates `error` in `sql`, the statement as written.
+    pub(super) fn from_macro_error(sql: &str, error: MacroError) -> QueryError {
+        QueryError::Macro { kind: error.kind, position: Position::of(sql, error.offset) }
     }
 
-    /// `sql` is what was executed, macros expanded; positions count in it.
-    /// `expanded` is what `sql` became; places are told in `sql`.
-    pub(super) fn of_read(
+    /// Translates an error of the statement that ran.
+    ///
+    /// `expanded` is `sql` with its macros expanded. Offsets of `error` count in `expanded`,
+    /// positions of the result in `sql`.
+    pub(super) fn from_read_error(
         sql: &str,
         expanded: &Expanded,
         error: ReadError,
         timeout: Duration,
     ) -> QueryError {
-        let position =
-            |offset: Option<usize>| offset.map(|offset| Position::of(sql, expanded.source(offset)));
         match error {
             ReadError::Empty => QueryError::Empty,
             ReadError::SeveralStatements => {
-                QueryError::SeveralStatements { position: Position { line: 1, column: 1 } }
+                QueryError::SeveralStatements { position: Position::START }
             }
             ReadError::NoRows => QueryError::NotSelect {
                 found: "a statement without rows".to_owned(),
-                position: Position { line: 1, column: 1 },
+                position: Position::START,
             },
             ReadError::Refused(refusal) => QueryError::Refused(refusal),
             ReadError::Syntax { message, offset } => QueryError::Syntax {
                 message,
-                position: position(offset),
-                parser: super::statement::explain(&expanded.sql),
+                position: offset.map(|offset| Position::of(sql, expanded.source_offset(offset))),
+                explanation: explain_syntax_error(&expanded.sql),
             },
-            ReadError::Unknown { kind, name, offset, known } => {
-                let nearest = nearest(&name, known);
-                QueryError::Unknown { kind, name, position: position(offset), nearest }
-            }
+            ReadError::Unknown { kind, name, offset, known } => QueryError::Unknown {
+                kind,
+                position: offset.map(|offset| Position::of(sql, expanded.source_offset(offset))),
+                similar: similar_sql_names(&name, known),
+                name,
+            },
             error @ (ReadError::ParameterCount { .. } | ReadError::Parameter(_)) => {
                 QueryError::Parameters(error.to_string())
             }
             ReadError::Timeout => QueryError::Timeout(timeout),
             ReadError::Cancelled => QueryError::Cancelled,
-            ReadError::TooLarge(what) => QueryError::TooLarge(what),
+            ReadError::TooLarge(reason) => QueryError::TooLarge(reason),
             ReadError::Failed(message) => QueryError::Failed(message),
             ReadError::Unavailable(error) => QueryError::Unavailable(error.to_string()),
         }
     }
+}
+
+/// Returns the macros that `text`, such as `$__from` or `${__from}`, could have meant.
+fn similar_macros(text: &str) -> Vec<String> {
+    let name = text.trim_matches(['$', '{', '}']);
+    let similar = similar_sql_names(name, MACROS.map(|known| known.name));
+    similar.into_iter().map(|name| format!("${name}")).collect()
 }
 
 #[cfg(test)]
@@ -202,21 +305,33 @@ mod tests {
     use crate::time::Tz;
 
     #[test]
-    fn a_mistake_has_one_place_that_of_the_written_sql() {
-        let sql = "SELECT $__timeGroup(time,'5m') AS t,\n $__timeGroup(time,'5m') AS u, FROM sleep WHERE 1";
+    fn a_position_counts_in_the_statement_as_written() {
+        let sql = "SELECT $__timeGroup(time,'5m') AS t,\n \
+                   $__timeGroup(time,'5m') AS u, FROM sleep WHERE 1";
         let context = QueryContext {
             from_ms: 0,
             to_ms: 1,
             interval: Duration::from_secs(60),
             max_data_points: 100,
         };
-        let expanded = macros::expand(sql, &context, Tz::UTC).unwrap();
+        let written = macros::tokenize(sql).unwrap();
+        let expanded = macros::expand(&written, &context, Tz::UTC).unwrap();
         let error = ReadError::Syntax {
             message: "near \"FROM\": syntax error".to_owned(),
-            offset: expanded.sql.find("FROM"),
+            offset: expanded.sql.text().find("FROM"),
         };
-        let error = QueryError::of_read(sql, &expanded, error, Duration::ZERO);
+        let error = QueryError::from_read_error(sql, &expanded, error, Duration::ZERO);
         assert_eq!(error.to_string(), "near \"FROM\": syntax error (line 2, column 32)");
         assert_eq!(error.hint(), "Expected an expression, found: FROM.");
+    }
+
+    #[test]
+    fn only_an_unreadable_database_is_the_plugins_fault() {
+        let mistakes = [QueryError::Empty, QueryError::Busy, QueryError::Timeout(Duration::ZERO)];
+        for error in mistakes {
+            assert_eq!(error.error_source(), ErrorSource::Downstream, "{error}");
+        }
+        let unreadable = QueryError::Unavailable("disk I/O error".to_owned());
+        assert_eq!(unreadable.error_source(), ErrorSource::Plugin);
     }
 }

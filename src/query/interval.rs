@@ -1,11 +1,44 @@
-//! Intervals as Grafana writes them: `30s`, `5m`, `1h30m`, `1d`, `1w`; a month (`1M`) is 30 days and a year (`1y`) 365.
+//! Intervals in Grafana's notation: `30s`, `5m`, `1h30m`, `1d`, `1w`. A month (`1M`) has 30 days, a
+//! year (`1y`) 365.
 
 use std::time::Duration;
 
-/// Nanoseconds.
+/// An interval and its notation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interval {
+    text: String,
+    duration: Duration,
+}
+
+impl Interval {
+    /// Parses one or more `<number><unit>`. Returns `None` for zero, negative or invalid text.
+    pub fn parse(text: &str) -> Option<Interval> {
+        Some(Interval { text: text.to_owned(), duration: parse(text)? })
+    }
+
+    /// Returns the length of the interval.
+    pub fn duration(&self) -> Duration {
+        self.duration
+    }
+}
+
+impl From<Duration> for Interval {
+    fn from(duration: Duration) -> Interval {
+        Interval { text: format(duration), duration }
+    }
+}
+
+/// Writes the interval as it was parsed.
+impl std::fmt::Display for Interval {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A day in nanoseconds.
 const DAY: u64 = 86_400_000_000_000;
 
-/// Unit and nanoseconds; the longer of two that begin alike first.
+/// Each unit and its nanoseconds. A unit stands before the units that are a prefix of it.
 const UNITS: [(&str, u64); 10] = [
     ("ms", 1_000_000),
     ("us", 1_000),
@@ -19,7 +52,7 @@ const UNITS: [(&str, u64); 10] = [
     ("y", 31_536_000_000_000_000),
 ];
 
-/// One or more `<number><unit>`; nothing for zero, negative or unreadable text.
+/// Parses one or more `<number><unit>`. Returns `None` for zero, negative or invalid text.
 pub fn parse(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut total = 0_u64;
@@ -34,12 +67,15 @@ pub fn parse(text: &str) -> Option<Duration> {
     (total > 0).then(|| Duration::from_nanos(total))
 }
 
-/// In the largest unit up to days that gives a whole number: `90s` stays, `3600s` is `1h`.
+/// Formats `interval` in the largest unit, up to days, that gives a whole number: 90 seconds are
+/// `90s`, 3,600 are `1h`.
 pub fn format(interval: Duration) -> String {
     let nanoseconds = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
-    let whole = |(_, size): &(&str, u64)| *size <= DAY && nanoseconds.is_multiple_of(*size);
-    let (unit, size) =
-        UNITS.into_iter().filter(whole).max_by_key(|(_, size)| *size).unwrap_or(("ns", 1));
+    let (unit, size) = UNITS
+        .into_iter()
+        .filter(|(_, size)| *size <= DAY && nanoseconds.is_multiple_of(*size))
+        .max_by_key(|(_, size)| *size)
+        .unwrap_or(("ns", 1));
     format!("{}{unit}", nanoseconds / size)
 }
 
@@ -48,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grafanas_intervals_are_read_and_written() {
+    fn intervals_are_parsed_and_formatted() {
         for (text, seconds) in
             [("30s", 30), ("5m", 300), ("1h30m", 5_400), ("1d", 86_400), ("2w", 1_209_600)]
         {

@@ -267,8 +267,11 @@ async fn token(
             outcome.map_err(|refusal| (refusal, Violation::CodeReused))
         }
         "refresh_token" => {
-            let outcome =
-                oura.login().refresh(form.get("refresh_token").unwrap_or_default(), expires_at);
+            let outcome = oura.login().refresh(
+                form.get("refresh_token").unwrap_or_default(),
+                expires_at,
+                oura.config.renewal_ends_access,
+            );
             outcome.map_err(|refusal| (refusal, Violation::RefreshTokenReused))
         }
         _ => {

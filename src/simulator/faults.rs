@@ -1,12 +1,14 @@
 //! Bad manners on order: which requests go wrong, how, and how often.
 
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::watch;
 
 use super::life::beginning;
 use super::noise::Noise;
-use crate::lock::lock;
 use crate::time::Day;
 
 /// One kind of misbehaviour on some of the requests.
@@ -203,25 +205,54 @@ impl FromStr for Fault {
     }
 }
 
-/// The faults in force; clones are the same set, and it may change while requests come in.
+/// The faults in force, which may change while requests come in. Clones are the same set.
 #[derive(Clone)]
 pub struct Faults(Arc<Mutex<Armed>>);
 
 struct Armed {
     faults: Vec<(Fault, Tally)>,
+    held: Vec<Held>,
     chance: Noise,
 }
 
+/// How many requests a fault could have hit, and how many it has hit.
 #[derive(Default)]
 struct Tally {
     seen: u32,
     struck: u32,
 }
 
+/// Requests that wait at a [`Barrier`].
+#[derive(Clone)]
+struct Held {
+    on: Target,
+    arrived: watch::Sender<usize>,
+    /// Closed once the barrier is open.
+    opened: watch::Receiver<()>,
+}
+
+/// A barrier before the answers to some requests. Opening or dropping it lets them pass.
+pub struct Barrier {
+    arrived: watch::Receiver<usize>,
+    _closed: watch::Sender<()>,
+}
+
+impl Barrier {
+    /// Waits until `count` requests have arrived here.
+    pub async fn wait_for_arrivals(&mut self, count: usize) {
+        // An error means that the simulator is gone, with its requests.
+        let _ = self.arrived.wait_for(|arrived| *arrived >= count).await;
+    }
+
+    /// Lets the requests pass, now and from now on.
+    pub fn open(self) {}
+}
+
 impl Faults {
     pub(super) fn new(seed: u64, faults: Vec<Fault>) -> Faults {
         let chance = Noise::new(seed, beginning(), "faults");
-        let set = Faults(Arc::new(Mutex::new(Armed { faults: Vec::new(), chance })));
+        let set =
+            Faults(Arc::new(Mutex::new(Armed { faults: Vec::new(), held: Vec::new(), chance })));
         faults.into_iter().for_each(|fault| set.add(fault));
         set
     }
@@ -234,10 +265,30 @@ impl Faults {
         self.armed().faults.clear();
     }
 
+    /// Holds every request to `target` back until the barrier opens. [`Faults::clear`] does not
+    /// open it.
+    pub fn hold(&self, target: Target) -> Barrier {
+        let (closed, opened) = watch::channel(());
+        let (arrived, arrivals) = watch::channel(0);
+        self.armed().held.push(Held { on: target, arrived, opened });
+        Barrier { arrived: arrivals, _closed: closed }
+    }
+
+    /// Returns once no barrier holds requests to `path`.
+    pub(super) async fn pass_barriers(&self, path: &str) {
+        let held: Vec<Held> =
+            self.armed().held.iter().filter(|held| held.on.covers(path)).cloned().collect();
+        for mut held in held {
+            held.arrived.send_modify(|arrived| *arrived += 1);
+            // Nothing is ever sent: the error says that the barrier is gone.
+            let _ = held.opened.changed().await;
+        }
+    }
+
     /// What goes wrong with this request.
     pub(super) fn strike(&self, path: &str, range: Option<(Day, Day)>) -> Vec<Misbehaviour> {
         let mut armed = self.armed();
-        let Armed { faults, chance } = &mut *armed;
+        let Armed { faults, chance, .. } = &mut *armed;
         let mut strikes = Vec::new();
         let meant = |fault: &Fault| {
             let held = |day| range.is_some_and(|(from, to)| (from..=to).contains(&day));
@@ -258,6 +309,6 @@ impl Faults {
     }
 
     fn armed(&self) -> MutexGuard<'_, Armed> {
-        lock(&self.0)
+        self.0.lock()
     }
 }

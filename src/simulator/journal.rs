@@ -64,6 +64,11 @@ impl Journal {
         self.requests.iter().filter(|request| request.path == path).count()
     }
 
+    /// How many requests got this status.
+    pub fn count_status(&self, status: u16) -> usize {
+        self.requests.iter().filter(|request| request.status == status).count()
+    }
+
     pub fn violations(&self, of: Violation) -> usize {
         self.violations.get(&of).copied().unwrap_or_default()
     }

@@ -113,15 +113,23 @@ impl Login {
         Ok(self.issue(authorization.scopes, expires_at))
     }
 
-    /// A new pair for a refresh token, which is dead from then on, and its access token with it.
-    pub fn refresh(&mut self, refresh: &str, expires_at: Instant) -> Result<Pair, Refusal> {
+    /// A new pair for a refresh token, which ends with it. Its access token ends too if `ends_access`.
+    pub fn refresh(
+        &mut self,
+        refresh: &str,
+        expires_at: Instant,
+        ends_access: bool,
+    ) -> Result<Pair, Refusal> {
         if self.spent_refresh.contains(refresh) {
             return Err(Refusal::Reused);
         }
         let access = self.refresh.remove(refresh).ok_or(Refusal::Unknown)?;
         self.spent_refresh.insert(refresh.to_owned());
-        let access = self.access.remove(&access).ok_or(Refusal::Unknown)?;
-        Ok(self.issue(access.scopes, expires_at))
+        let scopes = self.access.get(&access).ok_or(Refusal::Unknown)?.scopes.clone();
+        if ends_access {
+            self.access.remove(&access);
+        }
+        Ok(self.issue(scopes, expires_at))
     }
 
     pub fn issue(&mut self, scopes: Vec<&'static str>, expires_at: Instant) -> Pair {

@@ -28,17 +28,17 @@ mod sports;
 mod tests;
 mod visitor;
 
-pub use faults::{Fault, FaultError, Faults, Misbehaviour, Target};
+pub use faults::{Barrier, Fault, FaultError, Faults, Misbehaviour, Target};
 pub use journal::{Journal, Request, Violation};
 pub use login::SECRET_MARK;
 pub use visitor::consent;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::{oneshot, watch};
 
-use crate::lock::lock;
 use crate::time::{Clock, Day, Instant, Tz};
 use collections::{Collection, Range, Window};
 use person::Person;
@@ -60,6 +60,8 @@ pub struct Config {
     pub redirect_uris: Vec<String>,
     /// Seconds that an access token is good for.
     pub token_lifetime: i64,
+    /// Whether a renewal ends the access token before it, or leaves it to expire.
+    pub renewal_ends_access: bool,
     /// Requests allowed in a number of seconds; `None` for no limit.
     pub rate_limit: Option<(usize, i64)>,
     pub faults: Vec<Fault>,
@@ -99,6 +101,7 @@ impl Config {
             registered_at: Registration::Legacy,
             redirect_uris: Vec::new(),
             token_lifetime: 86_400,
+            renewal_ends_access: true,
             rate_limit: None,
             faults: Vec::new(),
             phone_offline: Vec::new(),
@@ -153,6 +156,18 @@ impl Simulator {
         self.oura.journal().clone()
     }
 
+    /// Waits until `condition` holds for the requests answered so far.
+    pub async fn wait_until(&self, condition: impl Fn(&Journal) -> bool) {
+        let mut answered = self.oura.answered.subscribe();
+        // The sender cannot be gone: this simulator holds it.
+        let _ = answered.wait_for(|_| condition(&self.oura.journal())).await;
+    }
+
+    /// Waits until `count` requests have been answered since the simulator started.
+    pub async fn wait_for_answers(&self, count: usize) {
+        let _ = self.oura.answered.subscribe().wait_for(|answered| *answered >= count).await;
+    }
+
     /// What a complete fetch of `collection` holds now of the days from `from` to `to`, both included: documents by `day` (rows by their
     /// UTC date, rest mode by its first day, rings all), oldest first. Empty for a collection that does not exist.
     pub fn truth(&self, collection: &str, from: Day, to: Day) -> Vec<serde_json::Value> {
@@ -193,6 +208,8 @@ struct Oura {
     person: Person,
     login: Mutex<login::Login>,
     journal: Mutex<Journal>,
+    /// How many requests the journal has.
+    answered: watch::Sender<usize>,
     faults: Faults,
     turnstile: Mutex<Turnstile>,
 }
@@ -212,6 +229,7 @@ impl Oura {
             },
             login: Mutex::default(),
             journal: Mutex::default(),
+            answered: watch::Sender::default(),
             faults: Faults::new(config.seed, config.faults.clone()),
             turnstile: Mutex::new(Turnstile { begun: config.clock.now(), passed: 0 }),
             config,
@@ -219,17 +237,17 @@ impl Oura {
     }
 
     fn login(&self) -> MutexGuard<'_, login::Login> {
-        lock(&self.login)
+        self.login.lock()
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
-        lock(&self.journal)
+        self.journal.lock()
     }
 
     /// The seconds to wait when the limit is reached; `None` lets the request pass.
     fn turnstile(&self, now: Instant) -> Option<u64> {
         let (most, seconds) = self.config.rate_limit?;
-        let mut turnstile = lock(&self.turnstile);
+        let mut turnstile = self.turnstile.lock();
         if now.seconds() - turnstile.begun.seconds() >= seconds {
             *turnstile = Turnstile { begun: now, passed: 0 };
         }

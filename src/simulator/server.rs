@@ -45,6 +45,7 @@ async fn gate(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Re
         status: response.status().as_u16(),
         spoilt,
     });
+    oura.answered.send_replace(number);
     if response.status().as_u16() >= 400 {
         let trace = HeaderValue::from_str(&format!("{number:032x}")).ok();
         response
@@ -67,6 +68,7 @@ async fn answer(oura: &Oura, mut request: Request, next: Next) -> (Response, boo
         return (too_many(oura, wait), false);
     }
     let path = request.uri().path().to_owned();
+    oura.faults.pass_barriers(&path).await;
     let strikes = oura.faults.strike(&path, range(request.uri()));
     let mut refusal = None;
     for strike in &strikes {

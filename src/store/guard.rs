@@ -1,34 +1,40 @@
-//! What a statement from a stranger may do: read open tables with listed functions, on a connection that cannot write.
+//! Restricts a connection to reading published tables with listed functions.
 //!
-//! Every layer stands by itself: the file is opened read-only, `query_only` and DEFENSIVE are set, SQLite's own limits are low, and the
-//! authorizer allows what is listed and nothing else. It is asked while a statement is prepared, so nothing refused ever runs.
+//! Each layer is effective on its own: the file is opened read-only, `query_only` and DEFENSIVE are
+//! set, SQLite's own limits are low, and the authorizer allows only listed tables and functions.
+//! SQLite calls the authorizer while it prepares a statement, so a refused statement never runs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 
 use super::functions;
-use super::reading::{self, Reading};
-use crate::lock::lock;
+use super::read_only::{self, ReadOnlyConnection};
 use crate::time::Tz;
 
-/// The longest string, blob or row of a reading connection, in bytes. A statement is stopped between two instructions of SQLite's machine,
-/// not within one: with texts of this size none takes more than some milliseconds, and a thousand of them some hundred megabytes. The
-/// longest document that Oura sends, a night, has some ten kilobytes.
-const LONGEST: i32 = 256 << 10;
+/// Maximum size of a string, blob or row on a reading connection, in bytes.
+///
+/// A statement stops between two SQLite instructions, not within one. With texts of this size an
+/// instruction takes a few milliseconds at most, and a thousand texts take a few hundred megabytes.
+/// Oura's largest document, a night, has some ten kilobytes.
+const MAX_VALUE_BYTES: i32 = 256 << 10;
 
-/// The longest text of a statement, in bytes.
+/// Maximum size of a statement's text, in bytes.
 pub const MAX_STATEMENT: usize = 128 << 10;
+
+/// How long opening a connection waits for a lock.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// SQLite's own limits for a reading connection.
 const LIMITS: [(Limit, i32); 12] = [
-    (Limit::SQLITE_LIMIT_LENGTH, LONGEST),
+    (Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES),
     (Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_STATEMENT as i32),
     (Limit::SQLITE_LIMIT_COLUMN, 500),
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
@@ -42,64 +48,76 @@ const LIMITS: [(Limit, i32); 12] = [
     (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
 ];
 
-/// Table-valued functions anyone may read.
+/// Table-valued functions that queries may read.
 const TABLE_FUNCTIONS: [&str; 2] = ["json_each", "json_tree"];
 
-/// SQLite's functions anyone may call: pure ones, in the order of the letters. Nothing that reaches files, extensions or settings, and
-/// nothing that takes quadratic time (`json_patch`, `unhex`) unless [`functions`] has a stand-in for it.
+/// SQLite's functions that queries may call, in alphabetical order.
+///
+/// All are pure. Functions that reach files, extensions or settings are missing. So are functions
+/// that take quadratic time (`json_patch`, `unhex`), except those that [`functions`] replaces.
 #[rustfmt::skip]
 pub const SQLITE_FUNCTIONS: [&str; 92] = [
-    "->", "->>", "abs", "avg", "char", "coalesce", "concat", "concat_ws", "count", "cume_dist", "current_date", "current_time",
-    "current_timestamp", "date", "datetime", "dense_rank", "first_value", "format", "glob", "group_concat", "hex", "if", "ifnull", "iif",
-    "instr", "json", "json_array", "json_array_insert", "json_array_length", "json_error_position", "json_extract", "json_group_array", "json_group_object", "json_insert",
-    "json_object", "json_pretty", "json_quote", "json_remove", "json_replace", "json_set", "json_type", "json_valid",
-    "jsonb", "jsonb_array", "jsonb_extract", "jsonb_group_array", "jsonb_group_object", "jsonb_object", "julianday", "lag", "last_value",
-    "lead", "length", "like", "likelihood", "likely", "lower", "ltrim", "max", "min", "nth_value", "ntile", "nullif", "octet_length",
-    "percent_rank", "printf", "quote", "random", "rank", "replace", "round",
-    "row_number", "rtrim", "sign", "soundex", "sqlite_version", "strftime", "string_agg", "subtype", "substr", "substring", "sum",
-    "time", "timediff", "total", "trim", "typeof", "unicode", "unistr", "unixepoch", "unlikely", "upper",
+    "->", "->>", "abs", "avg", "char", "coalesce", "concat", "concat_ws", "count", "cume_dist",
+    "current_date", "current_time", "current_timestamp", "date", "datetime", "dense_rank",
+    "first_value", "format", "glob", "group_concat", "hex", "if", "ifnull", "iif", "instr", "json",
+    "json_array", "json_array_insert", "json_array_length", "json_error_position", "json_extract",
+    "json_group_array", "json_group_object", "json_insert", "json_object", "json_pretty",
+    "json_quote", "json_remove", "json_replace", "json_set", "json_type", "json_valid", "jsonb",
+    "jsonb_array", "jsonb_extract", "jsonb_group_array", "jsonb_group_object", "jsonb_object",
+    "julianday", "lag", "last_value", "lead", "length", "like", "likelihood", "likely", "lower",
+    "ltrim", "max", "min", "nth_value", "ntile", "nullif", "octet_length", "percent_rank", "printf",
+    "quote", "random", "rank", "replace", "round", "row_number", "rtrim", "sign", "soundex",
+    "sqlite_version", "strftime", "string_agg", "subtype", "substr", "substring", "sum", "time",
+    "timediff", "total", "trim", "typeof", "unicode", "unistr", "unixepoch", "unlikely", "upper",
 ];
 
-/// Why a statement was refused.
+/// Why the guard refused a statement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("table {0} is not open to queries")]
+    /// The table or view with this name is not published.
+    #[error("Queries cannot read table {0}")]
     Table(String),
-    #[error("function {0}() is not open to queries")]
+    /// The function with this name is not listed.
+    #[error("Queries cannot call function {0}()")]
     Function(String),
-    #[error("{0} is not allowed: queries only read")]
+    /// The statement does more than read. The text is its SQL verb.
+    #[error("{0} is not allowed: queries can only read")]
     Operation(&'static str),
 }
 
-/// A connection that only reads, and the policy its authorizer follows.
-pub(super) struct Guarded {
+/// A read-only connection, and the policy of its authorizer.
+pub(super) struct GuardedConnection {
     pub connection: Connection,
-    /// Good for this read alone, as [`Reading`] says.
-    pub immutable: bool,
+    /// Whether the connection is valid for one read only. See [`ReadOnlyConnection`].
+    pub is_immutable: bool,
     policy: Arc<Mutex<Policy>>,
 }
 
 #[derive(Default)]
 struct Policy {
-    /// Off while the program itself looks at the schema.
-    watching: bool,
-    /// Every table and view but the closed ones, in lower case.
-    open: BTreeSet<String>,
-    /// Virtual table modules: their names are tables without being in the schema.
+    /// Whether statements are checked. False while the store itself reads the schema.
+    is_active: bool,
+    /// Lower-case names of all tables and views except the closed ones.
+    open_tables: BTreeSet<String>,
+    /// Virtual table modules. Queries can name them as tables although the schema lacks them.
     modules: BTreeSet<String>,
-    /// Closed, whoever reads them.
-    closed: &'static [&'static str],
+    /// Lower-case names of tables that no query may read, not even through a view.
+    closed_tables: &'static [&'static str],
+    /// The first refusal since the checks started.
     refusal: Option<Refusal>,
 }
 
-impl Guarded {
-    /// Opens the SQLite file at `path`, which must exist. Nobody reads the `closed` tables; local time is that of `zone`.
+impl GuardedConnection {
+    /// Opens the SQLite file at `path`, which must exist.
+    ///
+    /// Queries cannot read `closed_tables` (lower-case names). Functions for local time use `zone`.
     pub fn open(
         path: &Path,
-        closed: &'static [&'static str],
+        closed_tables: &'static [&'static str],
         zone: Tz,
-    ) -> rusqlite::Result<Guarded> {
-        let Reading { mut connection, immutable } = reading::open(path, Duration::from_secs(5))?;
+    ) -> rusqlite::Result<GuardedConnection> {
+        let ReadOnlyConnection { mut connection, is_immutable } =
+            read_only::open(path, LOCK_TIMEOUT)?;
         connection.execute_batch(
             "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY",
         )?;
@@ -112,48 +130,53 @@ impl Guarded {
             connection.set_limit(limit, value)?;
         }
         functions::register(&connection)?;
-        functions::register_bounded(&connection, LONGEST as usize)?;
+        functions::register_bounded(&connection, MAX_VALUE_BYTES as usize)?;
         functions::register_local(&connection, zone)?;
-        let policy = Arc::new(Mutex::new(Policy { closed, ..Policy::default() }));
-        let consulted = policy.clone();
-        connection
-            .authorizer(Some(move |context: AuthContext<'_>| lock(&consulted).decide(context)))?;
-        let guarded = Guarded { connection, immutable, policy };
-        guarded.refresh()?;
+        let policy = Arc::new(Mutex::new(Policy { closed_tables, ..Policy::default() }));
+        let authorizer_policy = Arc::clone(&policy);
+        connection.authorizer(Some(move |context: AuthContext<'_>| {
+            authorizer_policy.lock().authorize(context)
+        }))?;
+        let guarded = GuardedConnection { connection, is_immutable, policy };
+        guarded.reload_tables()?;
         Ok(guarded)
     }
 
-    /// Looks again which tables there are: needed after the writer has made new ones.
-    pub fn refresh(&self) -> rusqlite::Result<()> {
-        let open =
-            self.names("SELECT lower(name) FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")?;
+    /// Reloads the list of tables. Required after the writer has created new ones.
+    pub fn reload_tables(&self) -> rusqlite::Result<()> {
+        let tables = self.names(
+            r"SELECT lower(name) FROM sqlite_schema
+              WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\_%' ESCAPE '\'",
+        )?;
         let modules = self.names("SELECT lower(name) FROM pragma_module_list")?;
-        let mut policy = lock(&self.policy);
-        let closed = policy.closed;
-        policy.open = open.into_iter().filter(|name| !closed.contains(&name.as_str())).collect();
+        let mut policy = self.policy.lock();
+        let closed_tables = policy.closed_tables;
+        policy.open_tables =
+            tables.into_iter().filter(|name| !closed_tables.contains(&name.as_str())).collect();
         policy.modules = modules.into_iter().collect();
         Ok(())
     }
 
-    /// Begins to watch: what is prepared from now on is judged.
-    pub fn watch(&self) {
-        let mut policy = lock(&self.policy);
+    /// Starts checking every statement that is prepared.
+    pub fn start_checks(&self) {
+        let mut policy = self.policy.lock();
         policy.refusal = None;
-        policy.watching = true;
+        policy.is_active = true;
     }
 
-    /// Ends the watch; what was refused meanwhile, if anything.
-    pub fn unwatch(&self) -> Option<Refusal> {
-        let mut policy = lock(&self.policy);
-        policy.watching = false;
+    /// Stops checking. Returns the first refusal since [`GuardedConnection::start_checks`].
+    pub fn finish_checks(&self) -> Option<Refusal> {
+        let mut policy = self.policy.lock();
+        policy.is_active = false;
         policy.refusal.take()
     }
 
-    /// The names of all tables and views that may be read.
+    /// Returns the lower-case names of all tables and views that queries may read.
     pub fn tables(&self) -> Vec<String> {
-        lock(&self.policy).open.iter().cloned().collect()
+        self.policy.lock().open_tables.iter().cloned().collect()
     }
 
+    /// Returns the column names of `table`.
     pub fn columns(&self, table: &str) -> rusqlite::Result<Vec<String>> {
         let mut statement = self.connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
         statement.query_map([table], |row| row.get(0))?.collect()
@@ -165,11 +188,11 @@ impl Guarded {
 }
 
 impl Policy {
-    fn decide(&mut self, context: AuthContext<'_>) -> Authorization {
-        if !self.watching {
+    fn authorize(&mut self, context: AuthContext<'_>) -> Authorization {
+        if !self.is_active {
             return Authorization::Allow;
         }
-        match self.judge(context) {
+        match self.check(context) {
             Ok(()) => Authorization::Allow,
             Err(refusal) => {
                 self.refusal.get_or_insert(refusal);
@@ -178,48 +201,51 @@ impl Policy {
         }
     }
 
-    fn judge(&self, AuthContext { action, .. }: AuthContext<'_>) -> Result<(), Refusal> {
+    fn check(&self, AuthContext { action, .. }: AuthContext<'_>) -> Result<(), Refusal> {
         match action {
             AuthAction::Select | AuthAction::Recursive => Ok(()),
             AuthAction::Read { table_name, column_name } => {
-                self.judge_read(&table_name.to_ascii_lowercase(), column_name)
+                self.check_read(&table_name.to_ascii_lowercase(), column_name)
             }
-            AuthAction::Function { function_name }
-                if is_open(&function_name.to_ascii_lowercase()) =>
-            {
-                Ok(())
-            }
-            AuthAction::Function { function_name } => {
-                Err(Refusal::Function(function_name.to_owned()))
-            }
-            other => Err(Refusal::Operation(operation(&other))),
+            AuthAction::Function { function_name } => check_function(function_name),
+            other => Err(Refusal::Operation(sql_verb(&other))),
         }
     }
 
-    /// `table` is in lower case. A read of no column (`count(*)`) is also reported of common table expressions, which are harmless: what they
-    /// read is reported by itself.
-    fn judge_read(&self, table: &str, column: &str) -> Result<(), Refusal> {
-        let built_in = self.modules.contains(table)
+    /// Checks a read of `column` in `table` (lower case).
+    ///
+    /// SQLite also reports a read without a column (`count(*)`) for common table expressions. These
+    /// are harmless, because SQLite reports the reads inside them separately.
+    fn check_read(&self, table: &str, column: &str) -> Result<(), Refusal> {
+        let is_built_in = self.modules.contains(table)
             || table.starts_with("sqlite_")
             || table.starts_with("pragma_");
-        let open = self.open.contains(table)
-            || TABLE_FUNCTIONS.contains(&table)
-            || column.is_empty() && !self.closed.contains(&table) && !built_in;
-        if open { Ok(()) } else { Err(Refusal::Table(table.to_owned())) }
+        let may_be_expression =
+            column.is_empty() && !self.closed_tables.contains(&table) && !is_built_in;
+        if self.open_tables.contains(table) || TABLE_FUNCTIONS.contains(&table) || may_be_expression
+        {
+            Ok(())
+        } else {
+            Err(Refusal::Table(table.to_owned()))
+        }
     }
 }
 
-/// Every function anyone may call, SQLite's and ours.
-pub(super) fn open_functions() -> impl Iterator<Item = &'static str> {
+fn check_function(name: &str) -> Result<(), Refusal> {
+    if allowed_functions().any(|allowed| name.eq_ignore_ascii_case(allowed)) {
+        Ok(())
+    } else {
+        Err(Refusal::Function(name.to_owned()))
+    }
+}
+
+/// Names of all functions that queries may call: SQLite's and this program's.
+pub(super) fn allowed_functions() -> impl Iterator<Item = &'static str> {
     SQLITE_FUNCTIONS.into_iter().chain(functions::FUNCTIONS.iter().map(|function| function.name))
 }
 
-fn is_open(function: &str) -> bool {
-    open_functions().any(|open| open == function)
-}
-
-/// The SQL verb behind an action.
-fn operation(action: &AuthAction<'_>) -> &'static str {
+/// The SQL verb of an action.
+fn sql_verb(action: &AuthAction<'_>) -> &'static str {
     match action {
         AuthAction::Insert { .. } => "INSERT",
         AuthAction::Update { .. } => "UPDATE",

@@ -1,454 +1,221 @@
-//! Reading under guard: a read-only connection, an allow-list of tables and functions, a deadline, limits; rows straight into Arrow builders.
+//! Guarded reads: one SELECT on a read-only connection, with a deadline and limits.
+//!
+//! [`guard`](super::guard) restricts tables and functions. `statement` runs the SELECT and appends
+//! SQLite's values directly to Arrow builders. `columns` decides the type and the origin of each
+//! result column. `watchdog` stops a statement at a limit. `explain` classifies SQLite's errors.
+
+mod builder;
+mod columns;
+mod explain;
+mod statement;
+mod watchdog;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use arrow::array::ArrayRef;
-use rusqlite::types::Value;
-use rusqlite::{Column, Rows, Statement, ffi};
+use parking_lot::Mutex;
 
-use super::column::ColumnBuilder;
-use super::guard::{Guarded, Refusal, open_functions};
-use super::is_for_queries;
-use crate::lock::lock;
+use super::guard::{GuardedConnection, Refusal};
+use crate::sql::TokenizedSql;
 use crate::time::Tz;
 
-/// Virtual machine instructions between two looks at the clock: well under a millisecond.
-const STEPS_BETWEEN_CHECKS: i32 = 1_000;
-
-/// How much more memory SQLite may use in this process than when a statement began, in bytes, for each statement that goes on. Readers
-/// keep temporary tables and sorted rows in memory: health data never lies in a temporary file, and no statement can fill a disk.
-const MAX_MEMORY: i64 = 256 << 20;
-
-/// SQLite counts its memory for the whole process, not for a statement. Until it is used up twice over, only statements that have run for
-/// this long are stopped for it: those that take much are among them, and a neighbour's quick panels are not.
-const MEMORY_PATIENCE: Duration = Duration::from_millis(250);
-
-/// How far beyond its limit one row may take an answer, in bytes.
-const ROW_BYTES: usize = 32 << 20;
-
-/// Statements that go on in this process.
-static RUNNING: AtomicI64 = AtomicI64::new(0);
-
-/// Counts a statement for as long as it goes on.
-struct Running;
-
-impl Running {
-    fn begin() -> Running {
-        RUNNING.fetch_add(1, Ordering::Relaxed);
-        Running
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        RUNNING.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// How long rows are counted that are not shown, to say how many there are.
-const COUNTING: Duration = Duration::from_millis(500);
-
-/// What one read may take.
+/// Limits of one read.
 #[derive(Clone, Debug)]
 pub struct ReadLimits {
+    /// When the read stops with [`ReadError::Timeout`].
     pub deadline: Instant,
+    /// Maximum number of rows. Further rows are counted, but not returned.
     pub max_rows: usize,
+    /// Approximate maximum size of the result in bytes. The row that exceeds it is still returned.
     pub max_bytes: usize,
-    /// Set to stop the read from another thread.
+    /// Set to true by another thread to stop the read.
     pub cancelled: Arc<AtomicBool>,
 }
 
 /// The result of a read, by column.
 #[derive(Debug)]
 pub struct ColumnBatch {
+    /// The columns in the order of the SELECT. All have the same length.
     pub columns: Vec<ResultColumn>,
+    /// Number of returned rows.
     pub rows: usize,
-    /// How the result was cut, if it was.
-    pub cut: Option<Truncation>,
+    /// Set if a limit cut the result off.
+    pub truncation: Option<Truncation>,
 }
 
-/// What cut a result, and how much there would have been.
+/// The limit that cut off a result, and the size of the whole result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Truncation {
+    /// The limit that was reached.
     pub limit: Limit,
-    /// Rows that were counted.
-    pub rows: usize,
-    /// Whether these are all.
-    pub counted: bool,
+    /// Number of rows in the whole result, returned rows included.
+    pub total_rows: usize,
+    /// Whether `total_rows` is exact. Otherwise counting stopped early, and it is a minimum.
+    pub is_exact: bool,
 }
 
-/// One column: Int64, Float64, Utf8, Boolean or Timestamp(ns), nullable.
+/// One column of a result.
+///
+/// The array is Int64, Float64, Utf8, Boolean or Timestamp(ns). Any value may be null.
 #[derive(Clone, Debug)]
 pub struct ResultColumn {
+    /// The column's name or alias. Names may repeat.
     pub name: String,
-    /// The table and column whose quantity it shows: it comes from there unchanged, or (as `query` finds out) aggregated.
+    /// The stored column that determines the unit of this one, if known.
+    ///
+    /// The store sets it for columns that are returned unchanged. `query::quantity` sets it for
+    /// expressions that keep the unit, for example an average.
     pub origin: Option<Origin>,
+    /// One value per row.
     pub values: ArrayRef,
 }
 
+/// A column of a table or view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
+    /// The table's or view's name.
     pub table: String,
+    /// The column's name.
     pub column: String,
 }
 
+/// A limit on the size of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
+    /// Number of rows.
     Rows(usize),
+    /// Size in bytes.
     Bytes(usize),
 }
 
-/// Why a read gave nothing. Offsets are bytes into the statement.
+/// Why a read failed. Offsets are byte offsets into the statement.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
+    /// The guard denied access.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    #[error("there is no statement")]
+    /// The text contains no statement.
+    #[error("no statement found")]
     Empty,
+    /// The text contains more than one statement.
     #[error("more than one statement")]
     SeveralStatements,
-    #[error("this statement returns no rows")]
+    /// The statement is not a SELECT.
+    #[error("the statement returns no rows")]
     NoRows,
+    /// SQLite cannot parse the statement.
     #[error("{message}")]
-    Syntax { message: String, offset: Option<usize> },
+    Syntax {
+        /// SQLite's message.
+        message: String,
+        /// The place of the error, if SQLite reports it.
+        offset: Option<usize>,
+    },
+    /// The statement names an unknown table, column or function.
     #[error("no such {kind}: {name}")]
     Unknown {
+        /// `table`, `column` or `function`.
         kind: &'static str,
+        /// The unknown name.
         name: String,
+        /// The place of the name, if SQLite reports it.
         offset: Option<usize>,
-        /// The names it could have been: published tables, or columns of those that the statement names.
+        /// Candidates: published tables, columns of the tables in the statement, or functions.
         known: Vec<String>,
     },
-    #[error("the statement has {expected} parameters, {given} values were given")]
-    ParameterCount { expected: usize, given: usize },
-    #[error(
-        "parameter {0} is a list or an object; only strings, numbers, booleans and null can be bound"
-    )]
+    /// The number of values differs from the number of parameters.
+    #[error("The statement has {expected} parameters, but {given} values were given")]
+    ParameterCount {
+        /// Number of parameters in the statement.
+        expected: usize,
+        /// Number of given values.
+        given: usize,
+    },
+    /// The value of this parameter, counted from 1, is a list or an object.
+    #[error("Parameter {0} is a list or an object: use a string, number, boolean or null")]
     Parameter(usize),
+    /// The deadline passed.
     #[error("the time limit was reached")]
     Timeout,
+    /// Another thread cancelled the read.
     #[error("cancelled")]
     Cancelled,
+    /// The statement, a value or the memory it needs is too large.
     #[error("{0}")]
     TooLarge(&'static str),
-    /// The statement is right, its values are not: malformed JSON, an integer overflow.
+    /// A value caused an error, for example malformed JSON or an integer overflow.
     #[error("{0}")]
     Failed(String),
-    #[error("the database cannot be read: {0}")]
+    /// SQLite cannot read the file.
+    #[error("cannot read the database: {0}")]
     Unavailable(#[source] rusqlite::Error),
 }
 
-/// A pool of guarded connections to one file. Cheap to open, so it never blocks: `size` only bounds how many are kept.
-pub(crate) struct Readers {
+/// A pool of guarded connections to one file.
+///
+/// Connections are cheap to open, so a read never waits for one. `max_idle` only bounds the number
+/// of idle connections.
+pub(crate) struct ReaderPool {
     path: PathBuf,
-    size: usize,
-    closed: &'static [&'static str],
+    max_idle: usize,
+    closed_tables: &'static [&'static str],
     zone: Tz,
-    idle: Mutex<Vec<Guarded>>,
+    idle: Mutex<Vec<GuardedConnection>>,
 }
 
-impl Readers {
-    /// Readers of the SQLite file at `path`, where nobody reads the tables named in `closed` (lower case). Text in time columns
-    /// that names no offset is local time in `zone`.
-    pub fn new(path: &Path, size: usize, closed: &'static [&'static str], zone: Tz) -> Readers {
-        Readers { path: path.to_owned(), size, closed, zone, idle: Mutex::default() }
+impl ReaderPool {
+    /// A pool for the SQLite file at `path`.
+    ///
+    /// Queries cannot read `closed_tables` (lower-case names). Text in time columns without an
+    /// offset is local time in `zone`.
+    pub fn new(
+        path: &Path,
+        max_idle: usize,
+        closed_tables: &'static [&'static str],
+        zone: Tz,
+    ) -> ReaderPool {
+        ReaderPool { path: path.to_owned(), max_idle, closed_tables, zone, idle: Mutex::default() }
     }
 
-    /// Runs one SELECT and blocks until it has ended, was cancelled or met a limit. `params` are bound to `?1`, `?2`, … in order.
+    /// Runs one SELECT. Blocks until it ends, is cancelled or reaches a limit.
+    ///
+    /// `params` are bound to `?1`, `?2`, … in order.
     pub fn read(
         &self,
-        sql: &str,
+        sql: &TokenizedSql,
         params: &[serde_json::Value],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
-        let mut reader = self.take().map_err(ReadError::Unavailable)?;
-        let mut result = attempt(&mut reader, sql, params, limits, self.zone);
+        let mut reader = self.checkout().map_err(ReadError::Unavailable)?;
+        let mut result = statement::run(&mut reader, sql, params, limits, self.zone);
         if matches!(result, Err(ReadError::Refused(Refusal::Table(_)))) {
-            // The writer may have made the table after this connection last looked.
-            reader.refresh().map_err(ReadError::Unavailable)?;
-            result = attempt(&mut reader, sql, params, limits, self.zone);
+            // The writer may have created the table after this connection loaded the list.
+            reader.reload_tables().map_err(ReadError::Unavailable)?;
+            result = statement::run(&mut reader, sql, params, limits, self.zone);
         }
-        if !reader.immutable && !matches!(result, Err(ReadError::Unavailable(_))) {
-            self.put(reader);
+        if !reader.is_immutable && !matches!(result, Err(ReadError::Unavailable(_))) {
+            self.check_in(reader);
         }
         result
     }
 
-    fn take(&self) -> rusqlite::Result<Guarded> {
-        let idle = lock(&self.idle).pop();
-        idle.map_or_else(|| Guarded::open(&self.path, self.closed, self.zone), Ok)
+    fn checkout(&self) -> rusqlite::Result<GuardedConnection> {
+        let idle = self.idle.lock().pop();
+        match idle {
+            Some(reader) => Ok(reader),
+            None => GuardedConnection::open(&self.path, self.closed_tables, self.zone),
+        }
     }
 
-    fn put(&self, reader: Guarded) {
-        let mut idle = lock(&self.idle);
-        if idle.len() < self.size {
+    fn check_in(&self, reader: GuardedConnection) {
+        let mut idle = self.idle.lock();
+        if idle.len() < self.max_idle {
             idle.push(reader);
         }
     }
-}
-
-/// Why the progress handler stopped a statement.
-#[derive(Clone, Copy, Debug)]
-enum Stop {
-    Deadline,
-    Cancelled,
-    Memory,
-}
-
-fn attempt(
-    reader: &mut Guarded,
-    sql: &str,
-    params: &[serde_json::Value],
-    limits: &ReadLimits,
-    zone: Tz,
-) -> Result<ColumnBatch, ReadError> {
-    let stopped = Arc::new(OnceLock::new());
-    let _running = Running::begin();
-    watch_progress(reader, limits, stopped.clone()).map_err(ReadError::Unavailable)?;
-    reader.watch();
-    let result = run(reader, sql, params, limits, zone);
-    let refusal = reader.unwatch();
-    reader.connection.progress_handler(0, None::<fn() -> bool>).map_err(ReadError::Unavailable)?;
-
-    result.map_err(|failure| match (failure, stopped.get(), refusal) {
-        (_, Some(Stop::Deadline), _) => ReadError::Timeout,
-        (_, Some(Stop::Cancelled), _) => ReadError::Cancelled,
-        (_, Some(Stop::Memory), _) => {
-            ReadError::TooLarge("sorting or collecting its rows needs too much memory")
-        }
-        (_, None, Some(refusal)) => refusal.into(),
-        (Failure::Read(error), ..) => error,
-        (Failure::Prepare(error), ..) => explain_statement(reader, sql, error),
-        (Failure::Run(error), ..) => explain_run(error),
-    })
-}
-
-fn watch_progress(
-    reader: &mut Guarded,
-    limits: &ReadLimits,
-    stopped: Arc<OnceLock<Stop>>,
-) -> rusqlite::Result<()> {
-    let ReadLimits { deadline, cancelled, .. } = limits.clone();
-    let (began, before) = (Instant::now(), memory_used());
-    let stop: Arc<super::functions::Stop> = Arc::new(move || {
-        let taken = || memory_used() - before;
-        let most = || MAX_MEMORY * RUNNING.load(Ordering::Relaxed).max(1);
-        let stop = if cancelled.load(Ordering::Relaxed) {
-            Stop::Cancelled
-        } else if Instant::now() >= deadline {
-            Stop::Deadline
-        } else if taken() > most() && (began.elapsed() > MEMORY_PATIENCE || taken() > 2 * most()) {
-            Stop::Memory
-        } else {
-            return false;
-        };
-        stopped.get_or_init(|| stop);
-        true
-    });
-    super::functions::heed(&stop);
-    reader.connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(move || stop()))
-}
-
-fn memory_used() -> i64 {
-    // SAFETY: it takes nothing, and SQLite's memory counter may be read at any time from any thread.
-    unsafe { ffi::sqlite3_memory_used() }
-}
-
-enum Failure {
-    Prepare(rusqlite::Error),
-    Run(rusqlite::Error),
-    Read(ReadError),
-}
-
-fn run(
-    reader: &Guarded,
-    sql: &str,
-    params: &[serde_json::Value],
-    limits: &ReadLimits,
-    zone: Tz,
-) -> Result<ColumnBatch, Failure> {
-    let mut statement = reader.connection.prepare(sql).map_err(Failure::Prepare)?;
-    if statement.column_count() == 0 || !statement.readonly() {
-        return Err(Failure::Read(ReadError::NoRows));
-    }
-    bind(&mut statement, params)?;
-
-    let trusted = !is_compound(sql);
-    let origins: Vec<_> = statement
-        .columns_with_metadata()
-        .map(|column| origin(column.table_name(), column.origin_name()).filter(|_| trusted))
-        .collect();
-    let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
-    let builder = |column: Column<'_>| {
-        ColumnBuilder::new(column.name(), column.decl_type().filter(|_| trusted), zone)
-    };
-    let mut builders: Vec<_> = statement.columns().map(builder).collect();
-
-    let (mut count, mut bytes, mut cut) = (0, 0, None);
-    let mut rows = statement.raw_query();
-    while let Some(row) = rows.next().map_err(Failure::Run)? {
-        let reached = if count == limits.max_rows {
-            Some(Limit::Rows(limits.max_rows))
-        } else {
-            (bytes >= limits.max_bytes).then_some(Limit::Bytes(limits.max_bytes))
-        };
-        if let Some(limit) = reached {
-            let (more, counted) = count_rest(&mut rows, limits);
-            cut = Some(Truncation { limit, rows: count + 1 + more, counted });
-            break;
-        }
-        for (index, builder) in builders.iter_mut().enumerate() {
-            bytes += builder.push(row.get_ref_unwrap(index));
-            if bytes > limits.max_bytes + ROW_BYTES {
-                return Err(Failure::Read(ReadError::TooLarge("one of its rows is too large")));
-            }
-        }
-        count += 1;
-    }
-    let columns = names
-        .into_iter()
-        .zip(origins)
-        .zip(builders)
-        .map(|((name, origin), builder)| ResultColumn { name, origin, values: builder.finish() })
-        .collect();
-    Ok(ColumnBatch { columns, rows: count, cut })
-}
-
-/// How many rows follow, and whether that is all. Whatever ends the counting, what is to be shown is there already.
-fn count_rest(rows: &mut Rows<'_>, limits: &ReadLimits) -> (usize, bool) {
-    let until = (Instant::now() + COUNTING).min(limits.deadline);
-    let mut count = 0_usize;
-    while let Ok(next) = rows.next() {
-        if next.is_none() {
-            return (count, true);
-        }
-        count += 1;
-        if Instant::now() >= until {
-            break;
-        }
-    }
-    (count, false)
-}
-
-fn bind(statement: &mut Statement<'_>, params: &[serde_json::Value]) -> Result<(), Failure> {
-    let expected = statement.parameter_count();
-    if expected != params.len() {
-        return Err(Failure::Read(ReadError::ParameterCount { expected, given: params.len() }));
-    }
-    for (index, param) in (1..).zip(params) {
-        let value = sql_value(param).ok_or(Failure::Read(ReadError::Parameter(index)))?;
-        statement.raw_bind_parameter(index, value).map_err(Failure::Run)?;
-    }
-    Ok(())
-}
-
-fn sql_value(param: &serde_json::Value) -> Option<Value> {
-    Some(match param {
-        serde_json::Value::Null => Value::Null,
-        serde_json::Value::Bool(value) => Value::Integer(i64::from(*value)),
-        serde_json::Value::Number(number) => number.as_i64().map_or_else(
-            || number.as_f64().map(Value::Real),
-            |value| Some(Value::Integer(value)),
-        )?,
-        serde_json::Value::String(text) => Value::Text(text.clone()),
-        serde_json::Value::Array(_) | serde_json::Value::Object(_) => return None,
-    })
-}
-
-fn origin(table: Option<&str>, column: Option<&str>) -> Option<Origin> {
-    Some(Origin { table: table?.to_owned(), column: column?.to_owned() })
-}
-
-/// Whether columns may be made of those of several SELECTs: SQLite tells the origin and the type in one of them. What IN and EXISTS look for
-/// is shown by nobody.
-fn is_compound(sql: &str) -> bool {
-    let (mut unseen, mut opens_unseen) = (Vec::new(), false);
-    for token in super::lexer::tokens(sql).iter().filter(|token| token.counts()) {
-        let inside_unseen = unseen.last() == Some(&true);
-        if token.is("(") {
-            unseen.push(inside_unseen || opens_unseen);
-        } else if token.is(")") {
-            unseen.pop();
-        } else if !inside_unseen
-            && ["UNION", "EXCEPT", "INTERSECT"].iter().any(|word| token.is_word(word))
-        {
-            return true;
-        }
-        opens_unseen = token.is_word("IN") || token.is_word("EXISTS");
-    }
-    false
-}
-
-/// SQLite's refusal to prepare a statement as the situation it is.
-fn explain_statement(reader: &Guarded, sql: &str, error: rusqlite::Error) -> ReadError {
-    use rusqlite::{Error, ErrorCode};
-    match error {
-        Error::Empty => ReadError::Empty,
-        Error::MultipleStatement => ReadError::SeveralStatements,
-        Error::NulError(_) => ReadError::Syntax {
-            message: "the statement contains a NUL character".to_owned(),
-            offset: sql.find('\0'),
-        },
-        Error::SqlInputError { msg, offset, .. } => {
-            mistake(reader, sql, msg, usize::try_from(offset).ok())
-        }
-        Error::SqliteFailure(code, Some(message)) if code.code == ErrorCode::Unknown => {
-            mistake(reader, sql, message, None)
-        }
-        other => explain_run(other),
-    }
-}
-
-/// What ended a statement that was running.
-fn explain_run(error: rusqlite::Error) -> ReadError {
-    use rusqlite::ErrorCode;
-    match error.sqlite_error_code() {
-        Some(ErrorCode::TooBig) => {
-            ReadError::TooLarge("the statement, or a text or blob in it, is too large")
-        }
-        Some(ErrorCode::OutOfMemory) => ReadError::TooLarge("it needs more memory than there is"),
-        Some(ErrorCode::Unknown | ErrorCode::TypeMismatch | ErrorCode::ParameterOutOfRange) => {
-            ReadError::Failed(error.to_string())
-        }
-        _ => ReadError::Unavailable(error),
-    }
-}
-
-/// SQLITE_ERROR stands for every mistake in a statement; the message tells which.
-fn mistake(reader: &Guarded, sql: &str, message: String, offset: Option<usize>) -> ReadError {
-    let unknown = |kind: &'static str| {
-        Some((kind, message.strip_prefix(&format!("no such {kind}: "))?.to_owned()))
-    };
-    match ["table", "column", "function"].into_iter().find_map(unknown) {
-        Some((kind, name)) => {
-            ReadError::Unknown { kind, name, offset, known: known(reader, sql, kind) }
-        }
-        None => ReadError::Syntax { message, offset },
-    }
-}
-
-fn known(reader: &Guarded, sql: &str, kind: &str) -> Vec<String> {
-    let tables: Vec<String> =
-        reader.tables().into_iter().filter(|table| is_for_queries(table)).collect();
-    if kind == "table" {
-        return tables;
-    }
-    if kind == "function" {
-        return open_functions().map(str::to_owned).collect();
-    }
-    let text = sql.to_ascii_lowercase();
-    let mut columns: Vec<_> = tables
-        .iter()
-        .filter(|table| text.contains(table.as_str()))
-        .filter_map(|table| reader.columns(table).ok())
-        .flatten()
-        .collect();
-    columns.sort();
-    columns.dedup();
-    columns
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-// Package bundle looks at dist/, the folder that Grafana loads, as the bundler leaves it. `go tool mage test` builds it first.
+// Package bundle checks dist/, the folder that Grafana loads, as the bundler writes it.
+// `go tool mage test` builds it first.
 package bundle
 
 import (
@@ -11,7 +12,7 @@ import (
 
 var dist = filepath.Join("..", "..", "dist")
 
-// manifest is what plugin.json says about files and versions.
+// manifest is the part of plugin.json with files and versions.
 type manifest struct {
 	ID   string
 	Info struct {
@@ -25,7 +26,7 @@ func read(t *testing.T, name string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(dist, filepath.FromSlash(name)))
 	if err != nil {
-		t.Fatalf("%v\ngo tool mage build makes it", err)
+		t.Fatalf("%v\nBuild it with go tool mage build.", err)
 	}
 	if len(content) == 0 {
 		t.Errorf("%s is empty", name)
@@ -41,9 +42,9 @@ func theManifest(t *testing.T) (plugin manifest) {
 	return plugin
 }
 
-func TestThePluginSaysWhichVersionItIs(t *testing.T) {
+func TestManifestHasVersionAndDate(t *testing.T) {
 	if left := regexp.MustCompile(`%[A-Z]+%`).FindAll(read(t, "plugin.json"), -1); left != nil {
-		t.Errorf("nobody filled in %q", left)
+		t.Errorf("placeholders left: %q", left)
 	}
 	plugin := theManifest(t)
 	if !regexp.MustCompile(`^\d+\.\d+\.\d+`).MatchString(plugin.Info.Version) {
@@ -54,19 +55,19 @@ func TestThePluginSaysWhichVersionItIs(t *testing.T) {
 	}
 }
 
-func TestEverythingThatThePluginNamesIsThere(t *testing.T) {
+func TestNamedFilesExist(t *testing.T) {
 	plugin := theManifest(t)
 	read(t, "module.js")
 	read(t, plugin.Info.Logos.Small)
 	read(t, plugin.Info.Logos.Large)
 	for _, included := range plugin.Includes {
 		if !json.Valid(read(t, included.Path)) {
-			t.Errorf("%s is no JSON", included.Path)
+			t.Errorf("%s is not JSON", included.Path)
 		}
 	}
 }
 
-func TestEveryProvisionedDashboardIsInThePlugin(t *testing.T) {
+func TestProvisionedDashboardsAreIncluded(t *testing.T) {
 	dashboards, err := filepath.Glob(filepath.Join("..", "..", "provisioning", "dashboards", "*.json"))
 	if err != nil || len(dashboards) == 0 {
 		t.Fatalf("no dashboards: %v", err)
@@ -77,7 +78,7 @@ func TestEveryProvisionedDashboardIsInThePlugin(t *testing.T) {
 	}
 	for _, dashboard := range dashboards {
 		if name := "dashboards/" + filepath.Base(dashboard); !included[name] {
-			t.Errorf("plugin.json does not name %s", name)
+			t.Errorf("missing in plugin.json: %s", name)
 		}
 	}
 }

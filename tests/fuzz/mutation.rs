@@ -1,33 +1,51 @@
-//! Changes that keep most of a statement a statement: words of SQL come, go, and change places. Half of the time bytes change instead, as
-//! the fuzzer does it.
+//! Mutations for the fuzzer that keep most of a statement valid.
+//!
+//! They insert, remove, replace and swap words of SQL. In two of five cases, the fuzzer mutates
+//! bytes instead.
 
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-/// Words, names and pieces with a meaning to SQLite, the guard or the macros.
+/// Words, names and signs with a meaning to SQLite, the guard or the macros.
 #[rustfmt::skip]
 const PIECES: &[&str] = &[
-    "SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "LIMIT", "OFFSET", "WITH", "RECURSIVE", "UNION ALL", "EXCEPT", "VALUES",
-    "AS", "AS MATERIALIZED", "JOIN", "LEFT JOIN", "NATURAL", "USING", "ON", "AND", "OR", "NOT", "IN", "EXISTS", "BETWEEN", "LIKE", "GLOB", "MATCH",
-    "CASE", "WHEN", "THEN", "ELSE", "END", "CAST", "COLLATE NOCASE", "IS NULL", "DISTINCT", "OVER", "PARTITION BY", "ROWS", "UNBOUNDED PRECEDING",
-    "FILTER", "WINDOW", "EXPLAIN QUERY PLAN", "INDEXED BY", "RETURNING", "INSERT INTO", "UPDATE", "DELETE FROM", "DROP TABLE", "ATTACH", "PRAGMA",
+    "SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "LIMIT", "OFFSET", "WITH",
+    "RECURSIVE", "UNION ALL", "EXCEPT", "VALUES",
+    "AS", "AS MATERIALIZED", "JOIN", "LEFT JOIN", "NATURAL", "USING", "ON", "AND", "OR", "NOT",
+    "IN", "EXISTS", "BETWEEN", "LIKE", "GLOB", "MATCH",
+    "CASE", "WHEN", "THEN", "ELSE", "END", "CAST", "COLLATE NOCASE", "IS NULL", "DISTINCT", "OVER",
+    "PARTITION BY", "ROWS", "UNBOUNDED PRECEDING",
+    "FILTER", "WINDOW", "EXPLAIN QUERY PLAN", "INDEXED BY", "RETURNING", "INSERT INTO", "UPDATE",
+    "DELETE FROM", "DROP TABLE", "ATTACH", "PRAGMA",
     "CREATE TEMP TABLE", "VACUUM INTO", "BEGIN", "COMMIT", "REINDEX", "ANALYZE",
-    "heartrate", "daily_sleep", "nights", "days", "samples", "coverage", "baselines", "hypnogram", "oura_raw_documents", "sync_status",
-    "meta", "samples_data", "coverage_data", "sqlite_schema", "sqlite_master", "sqlite_temp_schema", "sqlite_sequence", "sqlite_dbpage", "dbstat",
-    "pragma_table_info", "pragma_database_list", "pragma_function_list", "json_each", "json_tree", "generate_series", "fts5", "main", "temp",
+    "heartrate", "daily_sleep", "nights", "days", "samples", "coverage", "baselines", "hypnogram",
+    "oura_raw_documents", "sync_status",
+    "meta", "samples_data", "coverage_data", "sqlite_schema", "sqlite_master", "sqlite_temp_schema",
+    "sqlite_sequence", "sqlite_dbpage", "dbstat",
+    "pragma_table_info", "pragma_database_list", "pragma_function_list", "json_each", "json_tree",
+    "generate_series", "fts5", "main", "temp",
     "time", "bpm", "source", "day", "score", "value", "payload", "rowid", "name", "sql", "*",
-    "count", "sum", "avg", "median", "percentile", "stddev", "corr", "ewma", "slope", "intercept", "circular_mean", "hms", "local_time", "local_hour",
-    "group_concat", "json_group_array", "zeroblob", "randomblob", "printf", "format", "replace", "hex", "char", "unhex", "substr", "load_extension",
-    "readfile", "writefile", "fts3_tokenizer", "edit", "row_number", "lag", "nth_value", "ntile", "strftime", "unixepoch", "date", "json_extract",
-    "$__time", "$__timeFilter", "$__timeGroup", "$__timeGroupAlias", "$__unixEpochFilter", "$__unixEpochGroup", "$__interval", "$__interval_ms",
-    "$__from", "$__to", "${__from:date:iso}", "${__to:date:seconds}", "${__from:date:YYYY-MM}", "$__searchFilter", "$__dayFilter", "$__dayGroup",
-    "$__localTime", "$__timeFrom()", "$__timeTo()", "$__nonsense", "'5m'", "'-1h'", "'$__interval'", "NULL", "previous", "'week'",
-    "(", ")", ",", ";", ".", "'", "\"", "`", "[", "]", "--", "/*", "*/", "\n", "||", "->", "->>", "=", "<>", "<", "<<", "&", "%", "+", "-", "/",
-    "?", "?1", ":a", "@a", "$a", "#1", "0", "1", "-1", "9223372036854775807", "-9223372036854775808", "1e308", "0x7fffffffffffffff", "1.5",
+    "count", "sum", "avg", "median", "percentile", "stddev", "corr", "ewma", "slope", "intercept",
+    "circular_mean", "hms", "local_time", "local_hour",
+    "group_concat", "json_group_array", "zeroblob", "randomblob", "printf", "format", "replace",
+    "hex", "char", "unhex", "substr", "load_extension",
+    "readfile", "writefile", "fts3_tokenizer", "edit", "row_number", "lag", "nth_value", "ntile",
+    "strftime", "unixepoch", "date", "json_extract",
+    "$__time", "$__timeFilter", "$__timeGroup", "$__timeGroupAlias", "$__unixEpochFilter",
+    "$__unixEpochGroup", "$__interval", "$__interval_ms",
+    "$__from", "$__to", "${__from:date:iso}", "${__to:date:seconds}", "${__from:date:YYYY-MM}",
+    "$__searchFilter", "$__dayFilter", "$__dayGroup",
+    "$__localTime", "$__timeFrom()", "$__timeTo()", "$__nonsense", "'5m'", "'-1h'", "'$__interval'",
+    "NULL", "previous", "'week'",
+    "(", ")", ",", ";", ".", "'", "\"", "`", "[", "]", "--", "/*", "*/", "\n", "||", "->", "->>",
+    "=", "<>", "<", "<<", "&", "%", "+", "-", "/",
+    "?", "?1", ":a", "@a", "$a", "#1", "0", "1", "-1", "9223372036854775807",
+    "-9223372036854775808", "1e308", "0x7fffffffffffffff", "1.5",
     "'x'", "x'00ff'", "''", "'%'", "\u{0}", "ä", "\u{202e}",
 ];
 
+/// Mutates the first `size` bytes of `data` and returns the new size, at most `max_size`.
 pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
     let mut random = SmallRng::seed_from_u64(u64::from(seed));
     let text = match std::str::from_utf8(&data[..size]) {
@@ -37,14 +55,14 @@ pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize
     let mut words: Vec<&str> = text.split_inclusive([' ', '(', ')', ',', '.', '\n']).collect();
     for _ in 0..random.random_range(1..4) {
         let at = random.random_range(0..=words.len());
-        let piece = PIECES.choose(&mut random).expect("there are some");
+        let piece = PIECES.choose(&mut random).expect("PIECES is not empty");
         match random.random_range(0..6) {
             0 if at < words.len() => drop(words.remove(at)),
             1 if at < words.len() => words[at] = piece,
             2 if words.len() > 1 => {
-                let (one, other) =
-                    (random.random_range(0..words.len()), random.random_range(0..words.len()));
-                words.swap(one, other);
+                let first = random.random_range(0..words.len());
+                let second = random.random_range(0..words.len());
+                words.swap(first, second);
             }
             3 if at < words.len() => {
                 let word = words[at];

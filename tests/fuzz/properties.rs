@@ -1,4 +1,5 @@
-//! What must hold for every text that a stranger may send. Each function panics where it does not.
+//! Properties that hold for every text from an untrusted caller. Each function panics if one is
+//! violated.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,11 +10,14 @@ use ringside::query::{Engine, Format, Limits, QueryContext, SqlQuery, expand};
 use ringside::store::Store;
 use ringside::time::Tz;
 
-/// Stands in a table that queries must not see.
+/// A text in a table that queries cannot read.
 const CANARY: &str = "canary-7f3a91";
-/// How long one query may take, and how much longer it may take to end.
+
+/// The time limit of one query.
 const TIMEOUT: Duration = Duration::from_millis(300);
-const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The time in which a query has to end after its time limit.
+const MAX_OVERTIME: Duration = Duration::from_secs(4);
 
 fn context() -> QueryContext {
     QueryContext {
@@ -24,25 +28,28 @@ fn context() -> QueryContext {
     }
 }
 
-/// Expanding ends, in an error or in text; text without a dollar comes out as it went in; what comes out has nothing left to expand, but
-/// for a macro that continues a word, as in `heartrate_$__interval`: what becomes of the two is one word.
-pub fn expands(text: &str) {
+/// Expanding returns an error or a text without macros. Text without a dollar stays unchanged.
+///
+/// A macro that continues a word, as in `heartrate_$__interval`, is an exception: its expansion
+/// forms a new word with the text before.
+pub fn check_expansion(text: &str) {
     let once = expand(text, &context(), Tz::Europe__Vienna);
     if !text.contains('$') {
         assert_eq!(once.as_deref().ok(), Some(text));
     }
-    let continues = |(at, _): (usize, &str)| {
-        text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_')
-    };
     if let Ok(once) = once
-        && !text.match_indices('$').any(continues)
+        && !text.match_indices('$').any(|(at, _)| ends_in_word(&text[..at]))
     {
         let again = expand(&once, &context(), Tz::Europe__Vienna);
-        assert_eq!(again.as_deref().ok(), Some(once.as_str()), "what comes out is expanded again");
+        assert_eq!(again.as_deref().ok(), Some(once.as_str()), "the result contains macros");
     }
 }
 
-/// A small database, and the engine that answers from it.
+fn ends_in_word(text: &str) -> bool {
+    text.ends_with(|last: char| last.is_alphanumeric() || last == '_')
+}
+
+/// A small database, and an engine that reads it.
 pub struct World {
     engine: Engine,
     catalog: Arc<Catalog>,
@@ -53,6 +60,7 @@ pub struct World {
 }
 
 impl World {
+    /// Creates the database in a temporary folder.
     pub fn new() -> World {
         let folder = tempfile::tempdir().expect("a folder for the database");
         let database = folder.path().join("oura.db");
@@ -63,10 +71,13 @@ impl World {
         writer
             .execute_batch(&format!(
                 "INSERT INTO meta (name, value) VALUES ('canary', '{CANARY}');
-                 WITH RECURSIVE counter(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM counter WHERE n < 2000)
-                 INSERT INTO heartrate (time, bpm, source) SELECT 1700000000 + 300 * n, 50 + n % 40, 'awake' FROM counter;
+                 WITH RECURSIVE counter(n) AS
+                     (SELECT 0 UNION ALL SELECT n + 1 FROM counter WHERE n < 2000)
+                 INSERT INTO heartrate (time, bpm, source)
+                 SELECT 1700000000 + 300 * n, 50 + n % 40, 'awake' FROM counter;
                  INSERT INTO daily_sleep (document, time, day, id, score)
-                 SELECT n, 1700002800 + 86400 * n, date('2023-11-15', n || ' days'), 'id-' || n, 60 + n % 30
+                 SELECT n, 1700002800 + 86400 * n, date('2023-11-15', n || ' days'),
+                     'id-' || n, 60 + n % 30
                  FROM (SELECT row_number() OVER () AS n FROM heartrate LIMIT 40);
                  PRAGMA wal_checkpoint(TRUNCATE)"
             ))
@@ -86,36 +97,35 @@ impl World {
         }
     }
 
-    /// The query ends in time; nothing is written, no file is made, and nothing hidden is told, neither in an answer nor in an error.
-    pub fn answers(&self, sql: &str) {
-        let begun = Instant::now();
+    /// The query ends in time, and neither its result nor its error contains hidden text.
+    pub fn check_query(&self, sql: &str) {
+        let started = Instant::now();
         let query = SqlQuery { raw_sql: sql.to_owned(), ..SqlQuery::default() };
-        let told = match self.runtime.block_on(self.engine.run(&query, &context())) {
-            Ok(answer) => {
-                assert!(answer.batch.rows <= 500, "more rows than the limit");
+        let text = match self.runtime.block_on(self.engine.run(&query, &context())) {
+            Ok(result) => {
+                assert!(result.batch.rows <= 500, "more rows than the limit");
                 for format in [Format::Table, Format::TimeSeries] {
-                    // A shape that is no series is an error that says so.
-                    let _ = ringside::frames::frames(&answer, format, "A", &self.catalog);
+                    // An error is fine: not all results are a series.
+                    let _ = ringside::frames::frames(&result, format, "A", &self.catalog);
                 }
-                format!("{:?}", answer.batch)
+                format!("{:?}", result.batch)
             }
             Err(error) => format!("{error} {}", error.hint()),
         };
-        assert!(begun.elapsed() < TIMEOUT + PATIENCE, "it took {:?}", begun.elapsed());
-        assert!(!told.contains(CANARY), "it told what is hidden");
+        let elapsed = started.elapsed();
+        assert!(elapsed < TIMEOUT + MAX_OVERTIME, "the query took {elapsed:?}");
+        assert!(!text.contains(CANARY), "the query returned hidden text");
     }
 
-    /// The files are as they were.
-    pub fn is_untouched(&self) {
+    /// The database is unchanged, and there are no other files.
+    pub fn check_files(&self) {
         assert!(
             std::fs::read(&self.database).expect("the database") == self.bytes,
-            "the database has changed"
+            "the database changed"
         );
-        let files = std::fs::read_dir(self.folder.path())
-            .expect("the folder")
-            .map(|file| file.expect("a file").file_name());
-        let strange: Vec<_> =
-            files.filter(|name| !name.to_string_lossy().starts_with("oura.db")).collect();
-        assert!(strange.is_empty(), "{strange:?}");
+        for file in std::fs::read_dir(self.folder.path()).expect("the folder") {
+            let name = file.expect("a file").file_name();
+            assert!(name.to_string_lossy().starts_with("oura.db"), "unexpected file {name:?}");
+        }
     }
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 )
 
-// metrics is a metrics query over all the days there are.
+// metrics is a metrics query over all days.
 func metrics(refID string, query map[string]any) *pluginv2.DataQuery {
 	query["queryType"] = "metrics"
 	encoded, err := json.Marshal(query)
@@ -24,16 +24,18 @@ func metrics(refID string, query map[string]any) *pluginv2.DataQuery {
 	return overEverything(refID, encoded)
 }
 
-// seen is what a rule sees of an answer: it reads frames by their type with the same library as Grafana's server-side expressions
-// (pkg/expr/dataplane.go), and takes labels to tell values apart. The names of fields are lost on the way.
-type seen struct {
+// ruleInput is the part of a response that an alert rule reads. Rules read frames by their type
+// with the library of Grafana's server-side expressions (pkg/expr/dataplane.go). They distinguish
+// values by labels and ignore the names of fields.
+type ruleInput struct {
 	noData bool
-	// labels of each series or number, and its latest value.
+	// labels and latest have the labels and the latest value of each series or number.
 	labels []string
 	latest []float64
 }
 
-func see(t *testing.T, frames data.Frames) seen {
+// readAsRule reads frames as an alert rule does.
+func readAsRule(t *testing.T, frames data.Frames) ruleInput {
 	t.Helper()
 	kind, err := reader.CanReadBasedOnMeta(frames)
 	var version *sdata.VersionWarning
@@ -41,12 +43,12 @@ func see(t *testing.T, frames data.Frames) seen {
 		t.Fatalf("rules cannot read %v: %v", kind, err)
 	}
 	if kind.Kind() == data.KindNumeric {
-		return seeNumbers(t, frames)
+		return readNumbers(t, frames)
 	}
-	return seeSeries(t, frames)
+	return readSeries(t, frames)
 }
 
-func seeSeries(t *testing.T, frames data.Frames) (s seen) {
+func readSeries(t *testing.T, frames data.Frames) (s ruleInput) {
 	t.Helper()
 	collection, err := timeseries.CollectionReaderFromFrames(frames)
 	if err != nil {
@@ -71,7 +73,7 @@ func seeSeries(t *testing.T, frames data.Frames) (s seen) {
 	return s
 }
 
-func seeNumbers(t *testing.T, frames data.Frames) (s seen) {
+func readNumbers(t *testing.T, frames data.Frames) (s ruleInput) {
 	t.Helper()
 	collection, err := numeric.CollectionReaderFromFrames(frames)
 	if err != nil {
@@ -92,26 +94,29 @@ func seeNumbers(t *testing.T, frames data.Frames) (s seen) {
 	return s
 }
 
-func (s *seen) add(labels data.Labels, value *float64) {
+func (s *ruleInput) add(labels data.Labels, value *float64) {
 	s.labels = append(s.labels, labels.String())
 	if value != nil {
 		s.latest = append(s.latest, *value)
 	}
 }
 
-func TestARuleOnOneMetricSeesOneSeriesWithoutLabels(t *testing.T) {
+func TestRuleOnOneMetricReadsOneSeriesWithoutLabels(t *testing.T) {
 	w := theWorld(t)
-	response := w.plugin.query(t, oura, metrics("A", map[string]any{"metrics": []string{"days.readiness_score"}}))["A"]
-	s := see(t, decode(t, response))
+	query := map[string]any{"metrics": []string{"days.readiness_score"}}
+	response := w.plugin.query(t, oura, metrics("A", query))["A"]
+	s := readAsRule(t, decode(t, response))
 	if s.noData || len(s.labels) != 1 || s.labels[0] != "" || s.latest[0] < 1 || s.latest[0] > 100 {
 		t.Errorf("%+v", s)
 	}
 }
 
-func TestARuleOnSeveralMetricsTellsThemApartByLabels(t *testing.T) {
+func TestRuleOnSeveralMetricsReadsUniqueLabels(t *testing.T) {
 	w := theWorld(t)
-	query := map[string]any{"metrics": []string{"nights.average_hrv", "nights.lowest_heart_rate"}, "baseline": 30}
-	s := see(t, decode(t, w.plugin.query(t, oura, metrics("A", query))["A"]))
+	query := map[string]any{
+		"metrics": []string{"nights.average_hrv", "nights.lowest_heart_rate"}, "baseline": 30,
+	}
+	s := readAsRule(t, decode(t, w.plugin.query(t, oura, metrics("A", query))["A"]))
 	unique := map[string]bool{}
 	for _, labels := range s.labels {
 		unique[labels] = true
@@ -121,69 +126,77 @@ func TestARuleOnSeveralMetricsTellsThemApartByLabels(t *testing.T) {
 	}
 }
 
-func TestARuleOnSQLSeesOneSeriesForEachLabel(t *testing.T) {
+func TestRuleOnSQLReadsOneSeriesPerLabel(t *testing.T) {
 	w := theWorld(t)
-	text := "SELECT $__timeGroup(time, '1d') AS time, source, avg(bpm) AS bpm FROM heartrate WHERE $__timeFilter(time) GROUP BY 1, 2 ORDER BY 1"
-	s := see(t, decode(t, w.plugin.query(t, oura, sql("A", "time_series", text))["A"]))
+	text := `SELECT $__timeGroup(time, '1d') AS time, source, avg(bpm) AS bpm FROM heartrate
+		WHERE $__timeFilter(time) GROUP BY 1, 2 ORDER BY 1`
+	s := readAsRule(t, decode(t, w.plugin.query(t, oura, sql("A", "time_series", text))["A"]))
 	if len(s.labels) < 2 || !strings.HasPrefix(s.labels[0], "source=") {
 		t.Errorf("%q", s.labels)
 	}
 }
 
-func TestARuleOnHRVBelowItsBaselineIsOneNumber(t *testing.T) {
+func TestRuleOnHRVBelowItsBaselineReadsOneNumber(t *testing.T) {
 	w := theWorld(t)
 	text := `SELECT 'average_hrv' AS metric, (value - mean) / deviation AS score FROM baselines
 		WHERE metric = 'average_hrv' AND deviation > 0 ORDER BY day DESC LIMIT 1`
-	s := see(t, decode(t, w.plugin.query(t, oura, sql("A", "table", text))["A"]))
-	if len(s.latest) != 1 || s.latest[0] < -10 || s.latest[0] > 10 || s.labels[0] != "metric=average_hrv" {
+	s := readAsRule(t, decode(t, w.plugin.query(t, oura, sql("A", "table", text))["A"]))
+	if len(s.latest) != 1 || s.latest[0] < -10 || s.latest[0] > 10 ||
+		s.labels[0] != "metric=average_hrv" {
 		t.Errorf("%+v", s)
 	}
 }
 
-func TestARuleOnAStaleSyncSeesOneNumber(t *testing.T) {
+func TestRuleOnAStaleSyncReadsOneNumber(t *testing.T) {
 	w := theWorld(t)
-	s := see(t, decode(t, w.plugin.query(t, oura, sql("A", "table", "SELECT age_seconds FROM sync_status"))["A"]))
+	query := sql("A", "table", "SELECT age_seconds FROM sync_status")
+	s := readAsRule(t, decode(t, w.plugin.query(t, oura, query)["A"]))
 	if len(s.latest) != 1 || s.latest[0] < 0 || s.latest[0] > 3600 {
 		t.Errorf("%+v", s)
 	}
 }
 
-func TestNoDataIsNoDataAndNotAnEmptySeries(t *testing.T) {
+func TestNoDataIsNotAnEmptySeries(t *testing.T) {
 	w := theWorld(t)
 	nothing := []map[string]any{{"column": "source", "value": "nobody"}}
 	answers := w.plugin.query(t, oura,
 		sql("A", "time_series", "SELECT time, bpm FROM heartrate WHERE source = 'nobody'"),
-		sql("B", "table", "SELECT source, count(*) AS rows FROM heartrate WHERE source = 'nobody' GROUP BY 1"),
+		sql("B", "table", `SELECT source, count(*) AS rows FROM heartrate WHERE source = 'nobody'
+			GROUP BY 1`),
 		metrics("C", map[string]any{"metrics": []string{"heartrate.bpm"}, "filters": nothing}),
 	)
 	for refID, response := range answers {
-		if s := see(t, decode(t, response)); !s.noData {
+		if s := readAsRule(t, decode(t, response)); !s.noData {
 			t.Errorf("%s: %+v", refID, s)
 		}
 	}
 }
 
-func TestAnErrorIsTheQuerysOwnAndSaysWhatToDo(t *testing.T) {
+func TestErrorOfOneQueryNamesTheRemedy(t *testing.T) {
 	w := theWorld(t)
 	answers := w.plugin.query(t, oura,
 		metrics("A", map[string]any{"metrics": []string{"days.readines_score"}}),
 		metrics("B", map[string]any{"metrics": []string{"days.readiness_score"}}),
 	)
 	bad := answers["A"]
-	if bad.Status != 400 || !strings.HasPrefix(bad.Error, "no such metric: days.readines_score. Did you mean days.readiness_score") || len(bad.Frames) != 0 {
+	message := "Unknown metric days.readines_score. Did you mean days.readiness_score"
+	if bad.Status != 400 || !strings.HasPrefix(bad.Error, message) || len(bad.Frames) != 0 {
 		t.Errorf("%d %q", bad.Status, bad.Error)
 	}
-	if see(t, decode(t, answers["B"])).noData {
-		t.Error("the good query suffers from the bad one")
+	if readAsRule(t, decode(t, answers["B"])).noData {
+		t.Error("the invalid query affects the valid one")
 	}
 }
 
-func TestMetricsCarryUnitsTitlesAndTheSQLBehindThem(t *testing.T) {
+func TestMetricsHaveUnitsTitlesAndSQL(t *testing.T) {
 	w := theWorld(t)
-	query := map[string]any{"metrics": []string{"nights.average_hrv"}, "aggregate": "median", "every": "week"}
+	query := map[string]any{
+		"metrics": []string{"nights.average_hrv"}, "aggregate": "median", "every": "week",
+	}
 	frame := decode(t, w.plugin.query(t, oura, metrics("A", query))["A"])[0]
 	config := frame.Fields[1].Config
-	if config == nil || config.Unit != "ms" || config.DisplayNameFromDS != "Mean heart rate variability, median" {
+	if config == nil || config.Unit != "ms" ||
+		config.DisplayNameFromDS != "Mean heart rate variability, median" {
 		t.Errorf("%+v", config)
 	}
 	if !strings.Contains(frame.Meta.ExecutedQueryString, "median(\"average_hrv\")") {
@@ -195,7 +208,7 @@ func TestMetricsCarryUnitsTitlesAndTheSQLBehindThem(t *testing.T) {
 	}
 }
 
-func TestAnnotationsHaveTheFieldsThatGrafanaMaps(t *testing.T) {
+func TestAnnotationsHaveTheFieldsOfGrafana(t *testing.T) {
 	w := theWorld(t)
 	encoded := []byte(`{"queryType":"annotations","kinds":["workouts","sleep","tags"]}`)
 	frame := decode(t, w.plugin.query(t, oura, overEverything("Anno", encoded))["Anno"])[0]
@@ -207,7 +220,7 @@ func TestAnnotationsHaveTheFieldsThatGrafanaMaps(t *testing.T) {
 	}
 }
 
-func TestVariablesAreTextAndValue(t *testing.T) {
+func TestVariablesHaveTextAndValue(t *testing.T) {
 	w := theWorld(t)
 	text := "SELECT DISTINCT replace(type, '_', ' ') AS __text, type AS __value FROM sleep ORDER BY 1"
 	frame := decode(t, w.plugin.query(t, oura, sql("A", "table", text))["A"])[0]

@@ -1,7 +1,7 @@
-// Package host calls the built plugin with the code Grafana itself uses: go-plugin, and the client side of its plugin SDK. What they
-// cannot start, call, read or end is wrong in the plugin.
+// Package host runs the built plugin with Grafana's own code: go-plugin, and the client side of its
+// plugin SDK.
 //
-// The binary is $RINGSIDE_BINARY, or target/debug/gpx_oura. Behind it stands the simulator that the same binary contains.
+// The binary is $RINGSIDE_BINARY, or target/debug/gpx_oura. It also contains the simulated Oura.
 package host
 
 import (
@@ -26,13 +26,14 @@ func TestMain(m *testing.M) {
 		return
 	}
 	if _, err := os.Stat(binary); err != nil {
-		fmt.Fprintf(os.Stderr, "there is no binary to test: %v\nBuild it with cargo build, or set RINGSIDE_BINARY.\n", err)
+		fmt.Fprintf(os.Stderr, "no binary to test: %v\n", err)
+		fmt.Fprintln(os.Stderr, "Build it with cargo build, or set RINGSIDE_BINARY.")
 		os.Exit(1)
 	}
 	code := m.Run()
 	shared.close()
-	if told := tattled(); len(told) > 0 {
-		fmt.Fprintf(os.Stderr, "a plugin wrote secrets: %v\n", told)
+	if leaked := leakedSecrets(); len(leaked) > 0 {
+		fmt.Fprintf(os.Stderr, "a plugin wrote secrets: %v\n", leaked)
 		code = 1
 	}
 	os.Exit(code)

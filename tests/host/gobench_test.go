@@ -15,19 +15,21 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// What benches/queries measures of this plugin, done the way a Go plugin does it: database/sql, the SDK's sqlutil, Arrow.
+// The measurements of benches/queries, in the way of a Go plugin: database/sql, the SDK's sqlutil,
+// Arrow.
 
 const (
 	rows       = 1_000_000
 	heartRates = "SELECT time, bpm, source FROM heartrate ORDER BY time LIMIT 1000000"
-	// plainHeartRates has the time as the number it is: the drivers disagree with sqlutil about columns declared TIMESTAMP.
+	// plainHeartRates has the time as a number: the drivers and sqlutil disagree about columns
+	// declared TIMESTAMP.
 	plainHeartRates = "SELECT time + 0 AS at, bpm, source FROM heartrate ORDER BY time LIMIT 1000000"
 )
 
-// tenYears is the file that cargo bench makes and measures.
+// tenYears is the database that cargo bench creates.
 func tenYears(b *testing.B) string {
 	b.Helper()
-	path, err := filepath.Abs(filepath.Join("..", "..", "target", "bench-data", "1", "oura", "oura.db"))
+	path, err := filepath.Abs(filepath.FromSlash("../../target/bench-data/1/oura/oura.db"))
 	if err == nil {
 		_, err = os.Stat(path)
 	}
@@ -37,7 +39,7 @@ func tenYears(b *testing.B) string {
 	return path
 }
 
-func BenchmarkAMillionHeartRatesTheGoWay(b *testing.B) {
+func BenchmarkMillionHeartRatesInGo(b *testing.B) {
 	path := tenYears(b)
 	for name, driver := range map[string]string{"modernc": "sqlite", "mattn": "sqlite3"} {
 		b.Run(name, func(b *testing.B) {
@@ -66,20 +68,24 @@ func BenchmarkAMillionHeartRatesTheGoWay(b *testing.B) {
 	}
 }
 
-func BenchmarkLongToWideTheGoWay(b *testing.B) {
+func BenchmarkLongToWideInGo(b *testing.B) {
 	series := []string{"awake", "rest", "sleep", "session", "workout"}
 	const times = 200_000
-	var moments []time.Time
+	var timestamps []time.Time
 	var labels []string
 	var values []float64
 	for at := range times {
 		for _, label := range series {
-			moments = append(moments, time.Unix(int64(1_600_000_000+300*at), 0))
+			timestamps = append(timestamps, time.Unix(int64(1_600_000_000+300*at), 0))
 			labels = append(labels, label)
 			values = append(values, float64(at%97+len(label)))
 		}
 	}
-	long := data.NewFrame("", data.NewField("time", nil, moments), data.NewField("source", nil, labels), data.NewField("bpm", nil, values))
+	long := data.NewFrame("",
+		data.NewField("time", nil, timestamps),
+		data.NewField("source", nil, labels),
+		data.NewField("bpm", nil, values),
+	)
 	b.Run("alone", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := data.LongToWide(long, nil); err != nil {

@@ -15,11 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/grafana/grafana-plugin-sdk-go/backend/grpcplugin"
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 )
 
-// parentVariable makes the test binary stand in for a Grafana that is about to be killed: it starts the plugin and waits.
+// parentVariable makes the test binary act as a Grafana that is about to be killed: it starts the
+// plugin and waits.
 const parentVariable = "RINGSIDE_TEST_PARENT_OF_PLUGIN"
 
 func parentOfPlugin() bool {
@@ -28,7 +28,7 @@ func parentOfPlugin() bool {
 		return false
 	}
 	command := exec.Command(binary)
-	command.Env = append(environment(dataDir, "http://127.0.0.1:9"), grpcplugin.MagicCookieKey+"="+grpcplugin.MagicCookieValue)
+	command.Env = append(environment(dataDir, unreachable), magicCookie)
 	command.Stdout = os.Stdout
 	if err := command.Run(); err != nil {
 		fmt.Println(err)
@@ -36,7 +36,7 @@ func parentOfPlugin() bool {
 	return true
 }
 
-// socketOf reads the socket's path out of a handshake.
+// socketOf reads the path of the socket from a handshake.
 func socketOf(t *testing.T, handshake string) string {
 	t.Helper()
 	parts := strings.Split(strings.TrimSpace(handshake), "|")
@@ -51,22 +51,22 @@ func isGone(path string) bool {
 	return os.IsNotExist(err)
 }
 
-func TestThePluginEndsByItselfWhenToldTo(t *testing.T) {
-	p := launch(t, t.TempDir(), "http://127.0.0.1:9")
+func TestPluginExitsOnShutdown(t *testing.T) {
+	p := launch(t, t.TempDir(), unreachable)
 	socket := p.ReattachConfig().Addr.String()
 	if info, err := os.Stat(filepath.Dir(socket)); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("the socket's folder: %v %v", info, err)
+		t.Errorf("the folder of the socket: %v %v", info, err)
 	}
 	p.Kill()
 	if !p.Exited() || !isGone(socket) {
-		t.Error("it was killed, or left its socket behind")
+		t.Error("the plugin was killed, or left its socket behind")
 	}
 	if strings.Contains(p.log.String(), "plugin failed to exit gracefully") {
-		t.Error("it had to be killed")
+		t.Error("the plugin had to be killed")
 	}
 }
 
-func TestThePluginEndsByItselfWhenGrafanaIsKilled(t *testing.T) {
+func TestPluginExitsWhenGrafanaIsKilled(t *testing.T) {
 	parent := exec.Command(os.Args[0])
 	dataDir := t.TempDir()
 	parent.Env = append(os.Environ(), parentVariable+"="+dataDir)
@@ -87,19 +87,24 @@ func TestThePluginEndsByItselfWhenGrafanaIsKilled(t *testing.T) {
 	}
 	_ = parent.Wait()
 	if err := await(func() (bool, error) { return isGone(socket), nil }); err != nil {
-		t.Error("the orphan lives on")
+		t.Error("the orphan is still running")
 	}
-	// And its data folder is free.
-	if status := launch(t, dataDir, "http://127.0.0.1:9").call(t, oura, http.MethodGet, "status", nil); status.Code != http.StatusOK {
+	// Its data folder is free again.
+	status := launch(t, dataDir, unreachable).call(t, oura, http.MethodGet, "status", nil)
+	if status.Code != http.StatusOK {
 		t.Errorf("%d %s", status.Code, status.Body)
 	}
 }
 
-func TestAPluginWhoseParentDiedBeforeItBeganEndsWithItsReader(t *testing.T) {
-	// The shell that starts it is gone before it looks who its parent is.
-	shell := exec.Command("sh", "-c", `(sleep 0.3; exec "$0") &`, binary)
-	shell.Env = append(environment(t.TempDir(), "http://127.0.0.1:9"), "PATH="+os.Getenv("PATH"),
-		grpcplugin.MagicCookieKey+"="+grpcplugin.MagicCookieValue)
+func TestOrphanFromTheStartExitsWithItsReader(t *testing.T) {
+	// The plugin starts when the shell before it has exited: its input ends only then.
+	ended, started, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shell := exec.Command("sh", "-c", `(read line <&3; exec "$0" 3<&-) &`, binary)
+	shell.ExtraFiles = []*os.File{ended}
+	shell.Env = append(environment(t.TempDir(), unreachable), "PATH="+os.Getenv("PATH"), magicCookie)
 	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -108,28 +113,31 @@ func TestAPluginWhoseParentDiedBeforeItBeganEndsWithItsReader(t *testing.T) {
 	if err := shell.Run(); err != nil {
 		t.Fatal(err)
 	}
-	if err := in.Close(); err != nil {
-		t.Fatal(err)
+	for _, file := range []*os.File{in, ended, started} {
+		if err := file.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
 	socket := socketOf(t, line)
+	// Time for several of the plugin's checks, which all must find its output read.
 	time.Sleep(2 * time.Second)
 	if isGone(socket) {
-		t.Fatal("it ended though its output is read")
+		t.Fatal("the plugin exited although its output is read")
 	}
 	if err := out.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := await(func() (bool, error) { return isGone(socket), nil }); err != nil {
-		t.Error("the orphan lives on")
+		t.Error("the orphan is still running")
 	}
 }
 
-func TestAnInterruptFromTheTerminalIsForGrafana(t *testing.T) {
-	p := launch(t, t.TempDir(), "http://127.0.0.1:9")
+func TestPluginIgnoresAnInterruptFromTheTerminal(t *testing.T) {
+	p := launch(t, t.TempDir(), unreachable)
 	if err := syscall.Kill(p.ReattachConfig().Pid, syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -138,15 +146,16 @@ func TestAnInterruptFromTheTerminalIsForGrafana(t *testing.T) {
 	}
 }
 
-func TestTwoProcessesOnOneFolderTheSecondSaysSoAndWaits(t *testing.T) {
+func TestSecondProcessOnADataFolderWaitsForTheFirst(t *testing.T) {
 	dataDir := t.TempDir()
-	first := launch(t, dataDir, "http://127.0.0.1:9")
+	first := launch(t, dataDir, unreachable)
 	if status := first.call(t, oura, http.MethodGet, "status", nil); status.Code != http.StatusOK {
 		t.Fatalf("%d %s", status.Code, status.Body)
 	}
-	second := launch(t, dataDir, "http://127.0.0.1:9")
+	second := launch(t, dataDir, unreachable)
 	refused := second.call(t, oura, http.MethodGet, "status", nil)
-	if refused.Code != http.StatusServiceUnavailable || refused.field("error", "code") != "data_folder_locked" {
+	if refused.Code != http.StatusServiceUnavailable ||
+		refused.field("error", "code") != "data_folder_locked" {
 		t.Errorf("%d %s", refused.Code, refused.Body)
 	}
 	first.Kill()
@@ -159,7 +168,7 @@ func TestTwoProcessesOnOneFolderTheSecondSaysSoAndWaits(t *testing.T) {
 	}
 }
 
-func TestWhatIsStoredInAReadOnlyFolderIsShownAndSaysWhyNothingNewComes(t *testing.T) {
+func TestReadOnlyFolderIsServedWithANotice(t *testing.T) {
 	origin, dataDir, before := connected(t, 10)
 	state := func(p *Plugin) (bool, error) {
 		status, err := p.resource(oura, http.MethodGet, "status", nil)
@@ -186,38 +195,46 @@ func TestWhatIsStoredInAReadOnlyFolderIsShownAndSaysWhyNothingNewComes(t *testin
 	if rows := rowsOf(t, response); rows < 9 {
 		t.Errorf("%d days", rows)
 	}
-	if meta := decode(t, response)[0].Meta; meta == nil || len(meta.Notices) == 0 || !strings.Contains(meta.Notices[0].Text, dataDir) {
+	meta := decode(t, response)[0].Meta
+	if meta == nil || len(meta.Notices) == 0 || !strings.Contains(meta.Notices[0].Text, dataDir) {
 		t.Errorf("no notice: %+v", meta)
 	}
 	health := p.health(t, oura)
-	if health.Status != pluginv2.CheckHealthResponse_ERROR || !strings.Contains(health.Message, dataDir+" cannot be written") {
+	if health.Status != pluginv2.CheckHealthResponse_ERROR ||
+		!strings.Contains(health.Message, dataDir+" cannot be written") {
 		t.Errorf("%v %s", health.Status, health.Message)
 	}
 	status := p.call(t, oura, http.MethodGet, "status", nil)
-	if reason, _ := status.field("reason").(string); !strings.Contains(reason, "nothing new comes") {
+	if reason, _ := status.field("reason").(string); !strings.Contains(reason, "Syncing is off") {
 		t.Errorf("%d %s", status.Code, status.Body)
 	}
 	page := map[string]any{"redirectUri": "https://grafana.example/connections/datasources/edit/oura"}
 	for route, body := range map[string]map[string]any{
-		"sync": {}, "backfill?days=3": {}, "oauth/start": page, "oauth/disconnect": {}, "data/delete": {"confirm": "oura"},
+		"sync":             {},
+		"backfill?days=3":  {},
+		"oauth/start":      page,
+		"oauth/disconnect": {},
+		"data/delete":      {"confirm": "oura"},
 	} {
 		refused := p.call(t, oura, http.MethodPost, route, body)
-		if refused.Code != http.StatusServiceUnavailable || refused.field("error", "code") != "data_folder_read_only" {
+		if refused.Code != http.StatusServiceUnavailable ||
+			refused.field("error", "code") != "data_folder_read_only" {
 			t.Errorf("%s: %d %s", route, refused.Code, refused.Body)
 		}
 	}
-	other := p.query(t, Datasource{Org: 1, UID: "new", Role: "Admin"}, sql("A", "table", "SELECT 1"))["A"]
+	unknown := Datasource{Org: 1, UID: "new", Role: "Admin"}
+	other := p.query(t, unknown, sql("A", "table", "SELECT 1"))["A"]
 	if other.Status != http.StatusServiceUnavailable || !strings.Contains(other.Error, dataDir) {
 		t.Errorf("%d %s", other.Status, other.Error)
 	}
 
 	mode("u+w")
 	if err := await(func() (bool, error) { return state(p) }); err != nil {
-		t.Errorf("it does not go on though the folder can be written: %v", err)
+		t.Errorf("the plugin does not recover in the writable folder: %v", err)
 	}
 }
 
-// boundByPermissions is a command that may not write where permissions forbid it, not even when root runs it.
+// boundByPermissions is a command that file permissions bind, even if root runs it.
 func boundByPermissions(program string) *exec.Cmd {
 	if os.Getuid() != 0 {
 		return exec.Command(program)
@@ -225,8 +242,8 @@ func boundByPermissions(program string) *exec.Cmd {
 	return exec.Command("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--", program)
 }
 
-func TestASettingOfTheOperatorThatCannotBeUsedIsAnsweredNotACrash(t *testing.T) {
-	p, err := start(append(environment(t.TempDir(), "http://127.0.0.1:9"), "GF_PLUGIN_QUERY_TIMEOUT=soon"))
+func TestInvalidOperatorSettingIsAnErrorResponse(t *testing.T) {
+	p, err := start(append(environment(t.TempDir(), unreachable), "GF_PLUGIN_QUERY_TIMEOUT=soon"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,24 +254,27 @@ func TestASettingOfTheOperatorThatCannotBeUsedIsAnsweredNotACrash(t *testing.T) 
 	}
 }
 
-func TestAHistoryLoadGoesOnAfterARestartThoughNobodyAsks(t *testing.T) {
+func TestHistoryLoadContinuesAfterARestart(t *testing.T) {
 	origin, dataDir, first := connected(t, days)
 	before := first.metric(t, "ringside_documents")
 	if err := syscall.Kill(first.ReattachConfig().Pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 
-	// Metrics name no data source: they open none.
+	// Reading metrics opens no data source.
 	second := launch(t, dataDir, origin)
 	err := await(func() (bool, error) {
-		return second.metric(t, "ringside_documents") > before && second.metric(t, "ringside_sync_running") == 0, nil
+		running := second.metric(t, "ringside_sync_running")
+		return second.metric(t, "ringside_documents") > before && running == 0, nil
 	})
 	if err != nil {
-		t.Errorf("%v; before %v, now %v\n%s", err, before, second.metric(t, "ringside_documents"), second.log)
+		now := second.metric(t, "ringside_documents")
+		t.Errorf("%v; before %v, now %v\n%s", err, before, now, second.log)
 	}
 }
 
-// metric reads a gauge of the data source from the plugin's metrics, summed over its other labels; -1 where it is not.
+// metric reads a gauge of the data source from the plugin's metrics, summed over its other labels.
+// Returns -1 for a missing gauge.
 func (p *Plugin) metric(t *testing.T, name string) float64 {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -263,7 +283,8 @@ func (p *Plugin) metric(t *testing.T, name string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := regexp.MustCompile(`(?m)^`+name+`\{org="1",uid="oura"[^}]*\} (\S+)$`).FindAllSubmatch(metrics.Metrics.Prometheus, -1)
+	line := regexp.MustCompile(`(?m)^` + name + `\{org="1",uid="oura"[^}]*\} (\S+)$`)
+	found := line.FindAllSubmatch(metrics.Metrics.Prometheus, -1)
 	if found == nil {
 		return -1
 	}

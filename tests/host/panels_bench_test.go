@@ -21,13 +21,14 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 )
 
-// house is a plugin over a copy of ten years, connected to a simulator with another person: a history load brings other data.
-type house struct {
+// benchPlugin is a plugin on a copy of ten years, connected to a simulator with another person, so
+// that a history load writes other data.
+type benchPlugin struct {
 	*Plugin
 	end time.Time
 }
 
-func openHouse(b *testing.B) house {
+func openBenchPlugin(b *testing.B) benchPlugin {
 	b.Helper()
 	folder := b.TempDir()
 	path := filepath.Join(folder, "1", oura.UID, "oura.db")
@@ -41,14 +42,18 @@ func openHouse(b *testing.B) house {
 	if err := connect(plugin, oura); err != nil {
 		b.Fatal(err)
 	}
-	h := house{plugin, end}
-	if err := await(func() (bool, error) { running, err := h.syncing(); return !running, err }); err != nil {
+	h := benchPlugin{plugin, end}
+	err = await(func() (bool, error) {
+		running, err := h.syncing()
+		return !running, err
+	})
+	if err != nil {
 		b.Fatal(err)
 	}
 	return h
 }
 
-// copyDatabase returns the time of the last heart rate.
+// copyDatabase copies a database and returns the time of its last heart rate.
 func copyDatabase(b *testing.B, from, to string) time.Time {
 	b.Helper()
 	source, err := database.Open("sqlite3", "file:"+from+"?mode=ro")
@@ -57,7 +62,8 @@ func copyDatabase(b *testing.B, from, to string) time.Time {
 	}
 	defer source.Close()
 	var last int64
-	if err := source.QueryRow("SELECT CAST(max(time) AS INTEGER) + 0 FROM heartrate").Scan(&last); err != nil {
+	query := "SELECT CAST(max(time) AS INTEGER) + 0 FROM heartrate"
+	if err := source.QueryRow(query).Scan(&last); err != nil {
 		b.Fatal(err)
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
@@ -78,41 +84,48 @@ func copyDatabase(b *testing.B, from, to string) time.Time {
 	if err := out.Close(); err != nil {
 		b.Fatal(err)
 	}
-	// A data source takes no second person, unless it seems to hold nothing.
+	// A data source accepts another person only without documents.
 	copied, err := database.Open("sqlite3", "file:"+to)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer copied.Close()
-	if _, err := copied.Exec("DELETE FROM oura_raw_documents WHERE resource = 'personal_info'; UPDATE collections SET documents = 0"); err != nil {
+	_, err = copied.Exec(`DELETE FROM oura_raw_documents WHERE resource = 'personal_info';
+		UPDATE collections SET documents = 0`)
+	if err != nil {
 		b.Fatal(err)
 	}
 	return time.Unix(last, 0)
 }
 
-func (h house) syncing() (bool, error) {
+func (h benchPlugin) syncing() (bool, error) {
 	status, err := h.resource(oura, http.MethodGet, "status", nil)
 	return status.field("sync", "running") == true, err
 }
 
-// over is a query over the last years, on steps of the given length.
-func (h house) over(years int, step time.Duration, query []byte) *pluginv2.DataQuery {
+// over is a query over the last years with steps of the given length.
+func (h benchPlugin) over(years int, step time.Duration, query []byte) *pluginv2.DataQuery {
 	return &pluginv2.DataQuery{
 		RefId:         "A",
 		MaxDataPoints: 1000,
 		IntervalMS:    step.Milliseconds(),
-		TimeRange:     &pluginv2.TimeRange{FromEpochMS: h.end.AddDate(-years, 0, 0).UnixMilli(), ToEpochMS: h.end.UnixMilli()},
-		Json:          query,
+		TimeRange: &pluginv2.TimeRange{
+			FromEpochMS: h.end.AddDate(-years, 0, 0).UnixMilli(), ToEpochMS: h.end.UnixMilli(),
+		},
+		Json: query,
 	}
 }
 
-// ask returns how long the answer took, and how many bytes of frames it has.
-func (h house) ask(query *pluginv2.DataQuery) (time.Duration, int, error) {
+// ask returns the time of the response and the bytes of its frames.
+func (h benchPlugin) ask(query *pluginv2.DataQuery) (time.Duration, int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	asked := time.Now()
-	answer, err := h.data.QueryData(ctx, &pluginv2.QueryDataRequest{PluginContext: oura.context(), Queries: []*pluginv2.DataQuery{query}})
-	took := time.Since(asked)
+	request := &pluginv2.QueryDataRequest{
+		PluginContext: oura.context(), Queries: []*pluginv2.DataQuery{query},
+	}
+	start := time.Now()
+	answer, err := h.data.QueryData(ctx, request)
+	took := time.Since(start)
 	if err != nil {
 		return took, 0, err
 	}
@@ -127,17 +140,20 @@ func (h house) ask(query *pluginv2.DataQuery) (time.Duration, int, error) {
 	return took, bytes, nil
 }
 
-// quantiles are what the table in docs/performance.md shows.
+// quantiles has the durations for the table in docs/performance.md.
 type quantiles []time.Duration
 
 func (q quantiles) report(b *testing.B, name string) {
 	slices.Sort(q)
-	at := func(share float64) float64 { return float64(q[int(share*float64(len(q)-1)+0.5)].Microseconds()) / 1000 }
+	at := func(share float64) float64 {
+		index := int(share*float64(len(q)-1) + 0.5)
+		return float64(q[index].Microseconds()) / 1000
+	}
 	b.ReportMetric(at(0.5), name+"median-ms")
 	b.ReportMetric(at(0.95), name+"p95-ms")
 }
 
-func measured(b *testing.B, h house, query *pluginv2.DataQuery) {
+func measured(b *testing.B, h benchPlugin, query *pluginv2.DataQuery) {
 	b.Helper()
 	var took quantiles
 	for b.Loop() {
@@ -151,7 +167,9 @@ func measured(b *testing.B, h house, query *pluginv2.DataQuery) {
 }
 
 func sqlQuery(text string) []byte {
-	encoded, err := json.Marshal(map[string]any{"queryType": "sql", "format": "time_series", "rawSql": text})
+	encoded, err := json.Marshal(map[string]any{
+		"queryType": "sql", "format": "time_series", "rawSql": text,
+	})
 	if err != nil {
 		panic(err)
 	}
@@ -159,11 +177,12 @@ func sqlQuery(text string) []byte {
 }
 
 func heartRateBy(table string) []byte {
-	return sqlQuery("SELECT $__timeGroup(time, $__interval) AS time, sum(sum) / sum(count) AS average, min(minimum) AS lowest, " +
-		"max(maximum) AS highest FROM " + table + " WHERE $__timeFilter(time) GROUP BY 1 ORDER BY 1")
+	return sqlQuery("SELECT $__timeGroup(time, $__interval) AS time, " +
+		"sum(sum) / sum(count) AS average, min(minimum) AS lowest, max(maximum) AS highest " +
+		"FROM " + table + " WHERE $__timeFilter(time) GROUP BY 1 ORDER BY 1")
 }
 
-// dashboard is every query of the overview dashboard, by panel.
+// dashboard has the queries of the overview dashboard by panel.
 func dashboard(b *testing.B) map[string]json.RawMessage {
 	b.Helper()
 	content, err := os.ReadFile("../../provisioning/dashboards/oura-overview.json")
@@ -185,20 +204,26 @@ func dashboard(b *testing.B) map[string]json.RawMessage {
 	return queries
 }
 
-// BenchmarkPanels asks a running plugin, one query after the other: the time is that of QueryData over gRPC, from call to answer.
+// BenchmarkPanels sends one query after the other to a running plugin. It measures QueryData over
+// gRPC, from call to response.
 func BenchmarkPanels(b *testing.B) {
-	h := openHouse(b)
+	h := openBenchPlugin(b)
 	for name, target := range dashboard(b) {
 		b.Run("Year/"+name, func(b *testing.B) { measured(b, h, h.over(1, 6*time.Hour, target)) })
 	}
-	b.Run("HeartRate/1year", func(b *testing.B) { measured(b, h, h.over(1, 6*time.Hour, heartRateBy("heartrate_1h"))) })
-	b.Run("HeartRate/10years", func(b *testing.B) { measured(b, h, h.over(10, 24*time.Hour, heartRateBy("heartrate_1d"))) })
+	b.Run("HeartRate/1year", func(b *testing.B) {
+		measured(b, h, h.over(1, 6*time.Hour, heartRateBy("heartrate_1h")))
+	})
+	b.Run("HeartRate/10years", func(b *testing.B) {
+		measured(b, h, h.over(10, 24*time.Hour, heartRateBy("heartrate_1d")))
+	})
 	b.Run("AMillionRows", func(b *testing.B) { millionRows(b, h) })
 }
 
-// millionRows reports how much more memory the process had at most than before, beside the frame it sent.
-func millionRows(b *testing.B, h house) {
-	query := h.over(10, time.Hour, []byte(`{"queryType":"sql","format":"table","rawSql":"`+heartRates+`"}`))
+// millionRows also reports the peak of additional memory as a multiple of the size of the frame.
+func millionRows(b *testing.B, h benchPlugin) {
+	text := `{"queryType":"sql","format":"table","rawSql":"` + heartRates + `"}`
+	query := h.over(10, time.Hour, []byte(text))
 	before := h.memory(b, "VmRSS")
 	var took quantiles
 	frame := 0
@@ -214,12 +239,12 @@ func millionRows(b *testing.B, h house) {
 	b.ReportMetric((h.memory(b, "VmHWM")-before)/float64(frame), "peak/frame")
 }
 
-// memory is one line of the plugin's /proc/<pid>/status, in bytes.
-func (h house) memory(b *testing.B, line string) float64 {
+// memory is one line of the plugin's /proc/<pid>/status in bytes.
+func (h benchPlugin) memory(b *testing.B, line string) float64 {
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.ReattachConfig().Pid))
 	if err != nil {
-		b.Skip("only Linux tells")
+		b.Skip("only Linux reports the memory")
 	}
 	for _, text := range strings.Split(string(status), "\n") {
 		if rest, ok := strings.CutPrefix(text, line+":"); ok {
@@ -230,9 +255,10 @@ func (h house) memory(b *testing.B, line string) float64 {
 	return 0
 }
 
-// BenchmarkSixteenPanelsAtOnce opens a dashboard of sixteen panels again and again, idle and while a history load writes.
+// BenchmarkSixteenPanelsAtOnce opens a dashboard of sixteen panels many times, without and during a
+// history load.
 func BenchmarkSixteenPanelsAtOnce(b *testing.B) {
-	h := openHouse(b)
+	h := openBenchPlugin(b)
 	all := dashboard(b)
 	var queries []*pluginv2.DataQuery
 	for _, target := range all {
@@ -254,7 +280,7 @@ func BenchmarkSixteenPanelsAtOnce(b *testing.B) {
 	})
 }
 
-func (h house) atOnce(b *testing.B, queries []*pluginv2.DataQuery) {
+func (h benchPlugin) atOnce(b *testing.B, queries []*pluginv2.DataQuery) {
 	var mutex sync.Mutex
 	var took quantiles
 	for b.Loop() {

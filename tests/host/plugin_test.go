@@ -18,7 +18,7 @@ import (
 // pluginID is the id in plugin.json.
 const pluginID = "ringside-oura-datasource"
 
-// Plugin is a running plugin, with one client for each of its services.
+// Plugin is a running plugin with one client per service.
 type Plugin struct {
 	*plugin.Client
 	data        grpcplugin.DataClient
@@ -27,7 +27,11 @@ type Plugin struct {
 	log         *transcript
 }
 
-// environment is what Grafana gives a plugin besides the handshake; nothing is inherited.
+// magicCookie proves to the plugin that Grafana starts it.
+const magicCookie = grpcplugin.MagicCookieKey + "=" + grpcplugin.MagicCookieValue
+
+// environment is the environment that Grafana sets for a plugin, without the handshake. The plugin
+// inherits no other variable.
 func environment(dataDir, oura string) []string {
 	return []string{
 		"GF_VERSION=12.4.0",
@@ -38,15 +42,16 @@ func environment(dataDir, oura string) []string {
 	}
 }
 
-// start launches the plugin as Grafana does (pkg/plugins/backendplugin/grpcplugin/client.go) and dispenses its services.
+// start launches the plugin and connects to its services as Grafana does
+// (pkg/plugins/backendplugin/grpcplugin/client.go).
 func start(environment []string) (*Plugin, error) {
 	return startAs(exec.Command(binary), environment)
 }
 
-// startAs is start with a command that becomes the plugin.
+// startAs is start with another command, which becomes the plugin.
 func startAs(command *exec.Cmd, environment []string) (*Plugin, error) {
 	command.Env = environment
-	log := listen()
+	log := newTranscript()
 	client := plugin.NewClient(&plugin.ClientConfig{
 		Cmd: command,
 		HandshakeConfig: plugin.HandshakeConfig{
@@ -63,7 +68,9 @@ func startAs(command *exec.Cmd, environment []string) (*Plugin, error) {
 		},
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		SkipHostEnv:      true,
-		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: log, JSONFormat: true}),
+		Logger: hclog.New(&hclog.LoggerOptions{
+			Level: hclog.Debug, Output: log, JSONFormat: true,
+		}),
 	})
 	started := &Plugin{Client: client, log: log}
 	if err := started.dispense(); err != nil {
@@ -109,7 +116,7 @@ func launch(t *testing.T, dataDir, oura string) *Plugin {
 	return started
 }
 
-// Datasource is what Grafana sends along with each call.
+// Datasource is the data source and the user of a call.
 type Datasource struct {
 	Org  int64
 	UID  string
@@ -135,13 +142,13 @@ func (d Datasource) context() *pluginv2.PluginContext {
 	}
 }
 
-// Answer is what a resource call gave.
+// Answer is the response to a resource call.
 type Answer struct {
 	Code int32
 	Body []byte
 }
 
-// field reads one member of a JSON object; nil where there is none.
+// field reads a member of a JSON object, or nil if it is missing.
 func (a Answer) field(names ...string) any {
 	var value any
 	if json.Unmarshal(a.Body, &value) != nil {
@@ -154,15 +161,21 @@ func (a Answer) field(names ...string) any {
 	return value
 }
 
+func contentType(value string) map[string]*pluginv2.StringList {
+	return map[string]*pluginv2.StringList{"Content-Type": {Values: []string{value}}}
+}
+
 func (p *Plugin) resource(source Datasource, method, url string, body any) (Answer, error) {
-	request := &pluginv2.CallResourceRequest{PluginContext: source.context(), Method: method, Path: url, Url: url}
+	request := &pluginv2.CallResourceRequest{
+		PluginContext: source.context(), Method: method, Path: url, Url: url,
+	}
 	if body != nil {
 		encoded, err := json.Marshal(body)
 		if err != nil {
 			return Answer{}, err
 		}
 		request.Body = encoded
-		request.Headers = map[string]*pluginv2.StringList{"Content-Type": {Values: []string{"application/json"}}}
+		request.Headers = contentType("application/json")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -186,7 +199,7 @@ func (p *Plugin) resource(source Datasource, method, url string, body any) (Answ
 	}
 }
 
-// call is resource for tests that cannot go on without an answer.
+// call is resource for tests that fail without a response.
 func (p *Plugin) call(t *testing.T, source Datasource, method, url string, body any) Answer {
 	t.Helper()
 	answer, err := p.resource(source, method, url, body)

@@ -14,9 +14,11 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 )
 
-// sql is a query over all the days there are.
+// sql is an SQL query over all days.
 func sql(refID, format, text string) *pluginv2.DataQuery {
-	encoded, err := json.Marshal(map[string]any{"refId": refID, "queryType": "sql", "format": format, "rawSql": text})
+	encoded, err := json.Marshal(map[string]any{
+		"refId": refID, "queryType": "sql", "format": format, "rawSql": text,
+	})
 	if err != nil {
 		panic(err)
 	}
@@ -29,23 +31,29 @@ func overEverything(refID string, query []byte) *pluginv2.DataQuery {
 		RefId:         refID,
 		MaxDataPoints: 1000,
 		IntervalMS:    3_600_000,
-		TimeRange:     &pluginv2.TimeRange{FromEpochMS: now.AddDate(0, 0, -days).UnixMilli(), ToEpochMS: now.UnixMilli()},
-		Json:          query,
+		TimeRange: &pluginv2.TimeRange{
+			FromEpochMS: now.AddDate(0, 0, -days).UnixMilli(), ToEpochMS: now.UnixMilli(),
+		},
+		Json: query,
 	}
 }
 
-func (p *Plugin) query(t *testing.T, source Datasource, queries ...*pluginv2.DataQuery) map[string]*pluginv2.DataResponse {
+// query returns the responses by refId.
+func (p *Plugin) query(
+	t *testing.T, source Datasource, queries ...*pluginv2.DataQuery,
+) map[string]*pluginv2.DataResponse {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	response, err := p.data.QueryData(ctx, &pluginv2.QueryDataRequest{PluginContext: source.context(), Queries: queries})
+	request := &pluginv2.QueryDataRequest{PluginContext: source.context(), Queries: queries}
+	response, err := p.data.QueryData(ctx, request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return response.Responses
 }
 
-// decode reads every frame with Grafana's own code.
+// decode reads all frames with Grafana's own code.
 func decode(t *testing.T, response *pluginv2.DataResponse) data.Frames {
 	t.Helper()
 	if response.GetError() != "" {
@@ -67,7 +75,7 @@ func rowsOf(t *testing.T, response *pluginv2.DataResponse) int {
 	return rows
 }
 
-// panel is the part of a dashboard's panel that asks.
+// panel is the part of a dashboard's panel with its queries.
 type panel struct {
 	Title   string            `json:"title"`
 	Type    string            `json:"type"`
@@ -75,7 +83,7 @@ type panel struct {
 	Panels  []panel           `json:"panels"`
 }
 
-func TestEveryQueryOfEveryDashboardIsAnswered(t *testing.T) {
+func TestEveryDashboardQueryReturnsRows(t *testing.T) {
 	w := theWorld(t)
 	files, err := filepath.Glob("../../provisioning/dashboards/*.json")
 	if err != nil || len(files) == 0 {
@@ -98,21 +106,25 @@ func TestEveryQueryOfEveryDashboardIsAnswered(t *testing.T) {
 		if err := json.Unmarshal(content, &dashboard); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		asked := 0
+		queries := 0
 		for _, panel := range flat(dashboard.Panels) {
 			for _, target := range panel.Targets {
-				asked++
-				t.Run(filepath.Base(file)+"/"+panel.Title, func(t *testing.T) { check(t, w, panel.Type == "timeseries", target) })
+				queries++
+				t.Run(filepath.Base(file)+"/"+panel.Title, func(t *testing.T) {
+					check(t, w, panel.Type == "timeseries", target)
+				})
 			}
 		}
 		for _, annotation := range dashboard.Annotations.List {
 			if annotation.Target != nil {
-				asked++
-				t.Run(filepath.Base(file)+"/"+annotation.Name, func(t *testing.T) { check(t, w, true, annotation.Target) })
+				queries++
+				t.Run(filepath.Base(file)+"/"+annotation.Name, func(t *testing.T) {
+					check(t, w, true, annotation.Target)
+				})
 			}
 		}
-		if asked == 0 {
-			t.Errorf("%s asks nothing", file)
+		if queries == 0 {
+			t.Errorf("%s has no query", file)
 		}
 	}
 }
@@ -148,14 +160,16 @@ func names(frame *data.Frame) []string {
 	return all
 }
 
-func TestTheAnswersToOneRequestAreBoundedTogether(t *testing.T) {
-	p, err := start(append(environment(t.TempDir(), "http://127.0.0.1:9"), "GF_PLUGIN_QUERY_MAX_BYTES=1048576"))
+func TestResponsesToOneRequestShareAByteLimit(t *testing.T) {
+	limit := "GF_PLUGIN_QUERY_MAX_BYTES=1048576"
+	p, err := start(append(environment(t.TempDir(), unreachable), limit))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Kill)
 	const rows = 50_000
-	large := fmt.Sprintf("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT %d) SELECT i, 2 * i AS twice FROM n", rows)
+	large := fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT %d)
+		SELECT i, 2 * i AS twice FROM n`, rows)
 	var queries []*pluginv2.DataQuery
 	for _, refID := range []string{"A", "B", "C", "D", "E"} {
 		queries = append(queries, sql(refID, "table", large))
@@ -173,6 +187,6 @@ func TestTheAnswersToOneRequestAreBoundedTogether(t *testing.T) {
 		}
 	}
 	if answered != 2 {
-		t.Errorf("%d of 0.8 MB were answered with room for 2 MiB", answered)
+		t.Errorf("%d responses of 0.8 MB within the limit of 2 MiB", answered)
 	}
 }

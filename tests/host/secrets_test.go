@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// transcript is all that one plugin process wrote on stderr, and what was said about it.
+// transcript is the standard error of one plugin process, with the log entries of go-plugin.
 type transcript struct {
 	mutex sync.Mutex
 	text  bytes.Buffer
@@ -25,43 +25,44 @@ func (t *transcript) String() string {
 	return t.text.String()
 }
 
-// heard has the transcripts of every plugin that these tests started, and the secrets that went through them.
-var heard struct {
-	mutex       sync.Mutex
-	transcripts []*transcript
-	secrets     map[string]string
+// transcripts has the output of every plugin that these tests started, and the secrets to search
+// it for.
+var transcripts struct {
+	mutex   sync.Mutex
+	all     []*transcript
+	secrets map[string]string
 }
 
-// listen gives a transcript to a plugin about to start.
-func listen() *transcript {
-	heard.mutex.Lock()
-	defer heard.mutex.Unlock()
-	begun := &transcript{}
-	heard.transcripts = append(heard.transcripts, begun)
-	return begun
+// newTranscript returns the transcript for a new plugin.
+func newTranscript() *transcript {
+	transcripts.mutex.Lock()
+	defer transcripts.mutex.Unlock()
+	added := &transcript{}
+	transcripts.all = append(transcripts.all, added)
+	return added
 }
 
-// keepSecret has a secret looked for in every transcript, earlier ones included.
-func keepSecret(what, secret string) {
-	heard.mutex.Lock()
-	defer heard.mutex.Unlock()
-	if heard.secrets == nil {
-		heard.secrets = map[string]string{"client secret": clientSecret}
+// addSecret adds a secret to search all transcripts for, including earlier ones.
+func addSecret(name, secret string) {
+	transcripts.mutex.Lock()
+	defer transcripts.mutex.Unlock()
+	if transcripts.secrets == nil {
+		transcripts.secrets = map[string]string{"client secret": clientSecret}
 	}
-	heard.secrets[fmt.Sprintf("%s (%d)", what, len(heard.secrets))] = secret
+	transcripts.secrets[fmt.Sprintf("%s (%d)", name, len(transcripts.secrets))] = secret
 }
 
-// tattled says which secrets any plugin wrote, once all of them have ended.
-func tattled() (told []string) {
-	heard.mutex.Lock()
-	defer heard.mutex.Unlock()
-	for _, transcript := range heard.transcripts {
+// leakedSecrets returns the names of the secrets that a plugin wrote. All plugins must have ended.
+func leakedSecrets() (leaked []string) {
+	transcripts.mutex.Lock()
+	defer transcripts.mutex.Unlock()
+	for _, transcript := range transcripts.all {
 		text := transcript.String()
-		for what, secret := range heard.secrets {
+		for name, secret := range transcripts.secrets {
 			if strings.Contains(text, secret) {
-				told = append(told, what)
+				leaked = append(leaked, name)
 			}
 		}
 	}
-	return told
+	return leaked
 }

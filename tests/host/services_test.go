@@ -15,21 +15,23 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 )
 
-func TestHealthSaysHowMuchIsHereAndCarriesAnObject(t *testing.T) {
+func TestHealthReportsCollectionsAndDetails(t *testing.T) {
 	w := theWorld(t)
 	health := w.plugin.health(t, oura)
-	if health.Status != pluginv2.CheckHealthResponse_OK || !strings.HasPrefix(health.Message, "Connected. ") {
+	if health.Status != pluginv2.CheckHealthResponse_OK ||
+		!strings.HasPrefix(health.Message, "Connected. ") {
 		t.Errorf("status %v: %s", health.Status, health.Message)
 	}
 	var details map[string]any
-	if err := json.Unmarshal(health.JsonDetails, &details); err != nil || details["collections"] == nil {
+	err := json.Unmarshal(health.JsonDetails, &details)
+	if err != nil || details["collections"] == nil {
 		t.Errorf("details %s: %v", health.JsonDetails, err)
 	}
 }
 
 func TestHealthStartsASyncAtMostOnceAMinute(t *testing.T) {
 	w := theWorld(t)
-	// A process of its own: in the other, a test may have pressed the button within this minute.
+	// A separate process: in the shared one, another test may have checked within this minute.
 	p := launch(t, t.TempDir(), w.origin)
 	if err := connect(p, oura); err != nil {
 		t.Fatal(err)
@@ -51,54 +53,60 @@ func TestHealthStartsASyncAtMostOnceAMinute(t *testing.T) {
 	}
 	first := lastRun()
 	if first != before+1 {
-		t.Errorf("the check began no sync: run %v, before it %v", first, before)
+		t.Errorf("the check started no sync: run %v, before it %v", first, before)
 	}
-	triggers := p.call(t, oura, http.MethodPost, "sql", map[string]string{"sql": "SELECT trigger FROM sync_runs ORDER BY run DESC LIMIT 1"})
+	query := map[string]string{"sql": "SELECT trigger FROM sync_runs ORDER BY run DESC LIMIT 1"}
+	triggers := p.call(t, oura, http.MethodPost, "sql", query)
 	if !bytes.Contains(triggers.Body, []byte(`"health"`)) {
-		t.Errorf("the last run is another's: %s", triggers.Body)
+		t.Errorf("the last run has another trigger: %s", triggers.Body)
 	}
 	p.health(t, oura)
 	if second := lastRun(); second != first {
-		t.Errorf("a second check within a minute began run %v", second)
+		t.Errorf("a second check within a minute started run %v", second)
 	}
 }
 
-// health is what Save & test shows.
+// health is the result of Save & test.
 func (p *Plugin) health(t *testing.T, source Datasource) *pluginv2.CheckHealthResponse {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	health, err := p.diagnostics.CheckHealth(ctx, &pluginv2.CheckHealthRequest{PluginContext: source.context()})
+	request := &pluginv2.CheckHealthRequest{PluginContext: source.context()}
+	health, err := p.diagnostics.CheckHealth(ctx, request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return health
 }
 
-func TestHealthOfADataSourceThatNobodyConnectedSaysWhatToDo(t *testing.T) {
+func TestHealthWithoutALoginNamesTheRemedy(t *testing.T) {
 	w := theWorld(t)
 	health := w.plugin.health(t, Datasource{Org: 7, UID: "fresh", Role: "Admin"})
-	if health.Status != pluginv2.CheckHealthResponse_ERROR || !strings.Contains(health.Message, "Press Connect") {
+	if health.Status != pluginv2.CheckHealthResponse_ERROR ||
+		!strings.Contains(health.Message, "Press Connect") {
 		t.Errorf("status %v: %s", health.Status, health.Message)
 	}
 }
 
-func TestMetricsCoverEveryDataSourceWithoutNamingOne(t *testing.T) {
+func TestMetricsCoverAllDataSources(t *testing.T) {
 	w := theWorld(t)
-	request := &pluginv2.CollectMetricsRequest{PluginContext: &pluginv2.PluginContext{PluginId: pluginID}}
+	request := &pluginv2.CollectMetricsRequest{
+		PluginContext: &pluginv2.PluginContext{PluginId: pluginID},
+	}
 	metrics, err := w.plugin.diagnostics.CollectMetrics(context.Background(), request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := string(metrics.Metrics.Prometheus)
-	for _, line := range []string{"ringside_up 1\n", `ringside_connected{org="1",uid="oura"} 1` + "\n"} {
+	lines := []string{"ringside_up 1\n", `ringside_connected{org="1",uid="oura"} 1` + "\n"}
+	for _, line := range lines {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %q in\n%s", line, text)
 		}
 	}
 }
 
-func TestEveryRefIDIsAnsweredAndOneBadQuerySpoilsNoOther(t *testing.T) {
+func TestInvalidQueryLeavesOtherQueriesAlone(t *testing.T) {
 	w := theWorld(t)
 	responses := w.plugin.query(t, oura,
 		sql("good", "table", "SELECT day, sleep_score FROM days ORDER BY day"),
@@ -111,7 +119,8 @@ func TestEveryRefIDIsAnsweredAndOneBadQuerySpoilsNoOther(t *testing.T) {
 	if rows := rowsOf(t, responses["good"]); rows < days-5 {
 		t.Errorf("%d days", rows)
 	}
-	if wrong := responses["typo"]; wrong.Status != 400 || !strings.Contains(wrong.Error, "sleep_score") {
+	wrong := responses["typo"]
+	if wrong.Status != 400 || !strings.Contains(wrong.Error, "sleep_score") {
 		t.Errorf("%d %s", wrong.Status, wrong.Error)
 	}
 	if wrong := responses["write"]; wrong.Status < 400 || wrong.Error == "" || len(wrong.Frames) != 0 {
@@ -119,42 +128,50 @@ func TestEveryRefIDIsAnsweredAndOneBadQuerySpoilsNoOther(t *testing.T) {
 	}
 }
 
-func TestATimeSeriesIsTypedSoThatAlertingTakesIt(t *testing.T) {
+func TestTimeSeriesHasTheTypeForAlerting(t *testing.T) {
 	w := theWorld(t)
-	response := w.plugin.query(t, oura, sql("A", "time_series", "SELECT time, average_hrv FROM nights WHERE $__timeFilter(time) ORDER BY time"))["A"]
+	query := "SELECT time, average_hrv FROM nights WHERE $__timeFilter(time) ORDER BY time"
+	response := w.plugin.query(t, oura, sql("A", "time_series", query))["A"]
 	frames := decode(t, response)
 	if len(frames) != 1 || frames[0].Meta == nil {
 		t.Fatalf("%d frames", len(frames))
 	}
 	frame := frames[0]
-	if frame.RefID != "A" || !strings.HasPrefix(string(frame.Meta.Type), "timeseries-") || frame.Meta.TypeVersion.IsZero() {
+	if frame.RefID != "A" || !strings.HasPrefix(string(frame.Meta.Type), "timeseries-") ||
+		frame.Meta.TypeVersion.IsZero() {
 		t.Errorf("refId %q, type %q %v", frame.RefID, frame.Meta.Type, frame.Meta.TypeVersion)
 	}
 	if frame.TimeSeriesSchema().Type == data.TimeSeriesTypeNot {
-		t.Error("Grafana sees no time series in it")
+		t.Error("Grafana reads no time series")
 	}
-	if !strings.Contains(frame.Meta.ExecutedQueryString, "BETWEEN") && !strings.Contains(frame.Meta.ExecutedQueryString, ">=") {
-		t.Errorf("executed: %s", frame.Meta.ExecutedQueryString)
+	executed := frame.Meta.ExecutedQueryString
+	if !strings.Contains(executed, "BETWEEN") && !strings.Contains(executed, ">=") {
+		t.Errorf("executed: %s", executed)
 	}
 }
 
-func TestOnlyAnAdminChangesAnything(t *testing.T) {
+func TestOnlyAdminsChangeAnything(t *testing.T) {
 	w := theWorld(t)
+	routes := []string{
+		"sync", "backfill", "oauth/start", "oauth/callback", "oauth/disconnect", "data/delete",
+	}
 	for _, role := range []string{"Viewer", "Editor", "None", ""} {
-		for _, route := range []string{"sync", "backfill", "oauth/start", "oauth/callback", "oauth/disconnect", "data/delete"} {
+		for _, route := range routes {
 			answer := w.plugin.call(t, oura.as(role), http.MethodPost, route, map[string]any{})
 			if answer.Code != http.StatusForbidden || answer.field("error", "code") != "admin_only" {
 				t.Errorf("%q POST %s: %d %s", role, route, answer.Code, answer.Body)
 			}
 		}
-		if answer := w.plugin.call(t, oura.as(role), http.MethodGet, "status", nil); answer.Code != http.StatusOK {
+		answer := w.plugin.call(t, oura.as(role), http.MethodGet, "status", nil)
+		if answer.Code != http.StatusOK {
 			t.Errorf("%q GET status: %d %s", role, answer.Code, answer.Body)
 		}
 	}
 }
 
-func TestWhatCannotBeAnsweredIsAnErrorInJSON(t *testing.T) {
+func TestInvalidRequestIsAnErrorInJSON(t *testing.T) {
 	w := theWorld(t)
+	numericHost := "http://127.0.0.1:3000/connections/datasources/edit/oura"
 	for _, wrong := range []struct {
 		method, url string
 		body        any
@@ -170,7 +187,7 @@ func TestWhatCannotBeAnsweredIsAnErrorInJSON(t *testing.T) {
 		{http.MethodPost, "backfill?days=three", map[string]any{}, 400},
 		{http.MethodPost, "backfill", map[string]any{"days": 3, "resources": []string{"nothing"}}, 400},
 		{http.MethodPost, "oauth/start", map[string]string{"redirectUri": "https://evil.example/"}, 400},
-		{http.MethodPost, "oauth/start", map[string]string{"redirectUri": "http://127.0.0.1:3000/connections/datasources/edit/oura"}, 400},
+		{http.MethodPost, "oauth/start", map[string]string{"redirectUri": numericHost}, 400},
 		{http.MethodPost, "oauth/callback", map[string]string{"code": "x", "state": "forged"}, 400},
 		{http.MethodPost, "oauth/callback", map[string]string{"error": "access_denied"}, 400},
 		{http.MethodPost, "data/delete", map[string]string{"confirm": "other"}, 400},
@@ -185,15 +202,20 @@ func TestWhatCannotBeAnsweredIsAnErrorInJSON(t *testing.T) {
 	}
 }
 
-func TestWhatAPageOfAnotherSiteCanSendIsNoRequest(t *testing.T) {
+func TestRequestOfAnotherSiteIsRejected(t *testing.T) {
 	w := theWorld(t)
-	form := map[string]*pluginv2.StringList{"Content-Type": {Values: []string{"application/x-www-form-urlencoded"}}}
-	text := map[string]*pluginv2.StringList{"Content-Type": {Values: []string{"text/plain"}}}
+	form := contentType("application/x-www-form-urlencoded")
+	text := contentType("text/plain")
 	for _, headers := range []map[string]*pluginv2.StringList{form, text, nil} {
 		for _, route := range []string{"sync", "backfill?days=3", "oauth/disconnect", "data/delete"} {
-			stream, err := w.plugin.resources.CallResource(context.Background(), &pluginv2.CallResourceRequest{
-				PluginContext: oura.context(), Method: http.MethodPost, Path: route, Url: route, Headers: headers,
-			})
+			request := &pluginv2.CallResourceRequest{
+				PluginContext: oura.context(),
+				Method:        http.MethodPost,
+				Path:          route,
+				Url:           route,
+				Headers:       headers,
+			}
+			stream, err := w.plugin.resources.CallResource(context.Background(), request)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -204,15 +226,19 @@ func TestWhatAPageOfAnotherSiteCanSendIsNoRequest(t *testing.T) {
 	}
 }
 
-func TestSQLOverHTTPGivesTypedRows(t *testing.T) {
+func TestSQLOverHTTPReturnsTypedRows(t *testing.T) {
 	w := theWorld(t)
-	question := map[string]any{"sql": "SELECT time, day, average_hrv FROM nights WHERE day >= ?1 ORDER BY day LIMIT 2", "params": []string{"2000-01-01"}}
-	answer := w.plugin.call(t, oura.as("Viewer"), http.MethodPost, "sql", question)
+	query := map[string]any{
+		"sql":    "SELECT time, day, average_hrv FROM nights WHERE day >= ?1 ORDER BY day LIMIT 2",
+		"params": []string{"2000-01-01"},
+	}
+	answer := w.plugin.call(t, oura.as("Viewer"), http.MethodPost, "sql", query)
 	var got struct {
 		Columns []struct{ Name, Type string }
 		Rows    [][]any
 	}
-	if err := json.Unmarshal(answer.Body, &got); err != nil || len(got.Rows) != 2 || len(got.Columns) != 3 {
+	err := json.Unmarshal(answer.Body, &got)
+	if err != nil || len(got.Rows) != 2 || len(got.Columns) != 3 {
 		t.Fatalf("%d %s", answer.Code, answer.Body)
 	}
 	if got.Columns[0].Type != "time" || got.Columns[1].Type != "string" {
@@ -220,7 +246,7 @@ func TestSQLOverHTTPGivesTypedRows(t *testing.T) {
 	}
 }
 
-func TestTheSchemaListsWhatCanBeRead(t *testing.T) {
+func TestSchemaListsTablesAndMacros(t *testing.T) {
 	w := theWorld(t)
 	answer := w.plugin.call(t, oura.as("Viewer"), http.MethodGet, "schema", nil)
 	var schema struct {
@@ -230,7 +256,8 @@ func TestTheSchemaListsWhatCanBeRead(t *testing.T) {
 		}
 		Macros []struct{ Name string }
 	}
-	if err := json.Unmarshal(answer.Body, &schema); err != nil || len(schema.Tables) < 19 || len(schema.Macros) == 0 {
+	err := json.Unmarshal(answer.Body, &schema)
+	if err != nil || len(schema.Tables) < 19 || len(schema.Macros) == 0 {
 		t.Fatalf("%d %s", answer.Code, answer.Body)
 	}
 	for _, table := range schema.Tables {
@@ -240,21 +267,23 @@ func TestTheSchemaListsWhatCanBeRead(t *testing.T) {
 	}
 }
 
-func TestAnExportIsADatabase(t *testing.T) {
+func TestExportIsADatabase(t *testing.T) {
 	w := theWorld(t)
-	if refused := w.plugin.call(t, oura.as("Viewer"), http.MethodGet, "export", nil); refused.Code != http.StatusForbidden {
-		t.Errorf("a Viewer took the database: %d", refused.Code)
+	refused := w.plugin.call(t, oura.as("Viewer"), http.MethodGet, "export", nil)
+	if refused.Code != http.StatusForbidden {
+		t.Errorf("a Viewer exported the database: %d", refused.Code)
 	}
 	answer := w.plugin.call(t, oura, http.MethodGet, "export", nil)
-	if answer.Code != http.StatusOK || !bytes.HasPrefix(answer.Body, []byte("SQLite format 3\x00")) || len(answer.Body) < 1<<20 {
+	isDatabase := bytes.HasPrefix(answer.Body, []byte("SQLite format 3\x00"))
+	if answer.Code != http.StatusOK || !isDatabase || len(answer.Body) < 1<<20 {
 		t.Errorf("%d, %d bytes", answer.Code, len(answer.Body))
 	}
 	if left, _ := filepath.Glob(filepath.Join(w.folder, "1", "oura", "export-*")); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
+		t.Errorf("not deleted: %v", left)
 	}
 }
 
-func TestCoverageCanBeNarrowed(t *testing.T) {
+func TestCoverageIsFilteredByCollection(t *testing.T) {
 	w := theWorld(t)
 	answer := w.plugin.call(t, oura, http.MethodGet, "coverage?collection=sleep", nil)
 	rows, _ := answer.field("coverage").([]any)
@@ -268,15 +297,16 @@ func TestCoverageCanBeNarrowed(t *testing.T) {
 	}
 }
 
-func TestTwoDataSourcesInTwoOrganisationsSeeNothingOfEachOther(t *testing.T) {
+func TestOrganisationsAreSeparate(t *testing.T) {
 	w := theWorld(t)
 	other := Datasource{Org: 2, UID: oura.UID, Role: "Admin"}
-	if status := w.plugin.call(t, other, http.MethodGet, "status", nil); status.field("state") != "not_connected" {
+	status := w.plugin.call(t, other, http.MethodGet, "status", nil)
+	if status.field("state") != "not_connected" {
 		t.Errorf("%d %s", status.Code, status.Body)
 	}
 	responses := w.plugin.query(t, other, sql("A", "table", "SELECT day FROM sleep"))
 	if rows := rowsOf(t, responses["A"]); rows != 0 {
-		t.Errorf("%d nights of somebody else", rows)
+		t.Errorf("%d nights of another person", rows)
 	}
 	for _, folder := range []string{"1", "2"} {
 		if _, err := os.Stat(filepath.Join(w.folder, folder, oura.UID, "oura.db")); err != nil {
@@ -285,7 +315,7 @@ func TestTwoDataSourcesInTwoOrganisationsSeeNothingOfEachOther(t *testing.T) {
 	}
 }
 
-func TestACallWithoutADataSourceIsRefusedInWords(t *testing.T) {
+func TestCallWithoutADataSourceIsRejected(t *testing.T) {
 	w := theWorld(t)
 	request := &pluginv2.QueryDataRequest{
 		PluginContext: &pluginv2.PluginContext{OrgId: 1, PluginId: pluginID},
@@ -297,16 +327,16 @@ func TestACallWithoutADataSourceIsRefusedInWords(t *testing.T) {
 	}
 }
 
-func TestTheLogIsWhatGrafanaReads(t *testing.T) {
+func TestLogIsReadableByGrafana(t *testing.T) {
 	w := theWorld(t)
 	for line := range strings.Lines(w.plugin.log.String()) {
 		var entry map[string]any
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
-		// go-plugin logs a line that it cannot read as an entry under the whole line.
+		// go-plugin logs a line that is not an entry as the message of an entry.
 		if message, _ := entry["@message"].(string); strings.HasPrefix(message, "{") {
-			t.Errorf("not read as an entry: %s", message)
+			t.Errorf("not an entry: %s", message)
 		}
 	}
 }

@@ -17,16 +17,20 @@ import (
 
 const (
 	clientID = "host-test"
-	// clientSecret begins as all secrets of the simulator do, codes and tokens too: none of them may be heard.
+	// clientSecret begins as all secrets of the simulator do, including codes and tokens. The
+	// plugin must not write any of them.
 	clientSecret = "simulated-secret"
-	// days is how much of a life the simulator makes up.
+	// unreachable is the URL of an Oura for plugins that never need one.
+	unreachable = "http://127.0.0.1:9"
+	// days is the length of the simulated history.
 	days = 90
 )
 
-// oura is the data source that most tests ask.
+// oura is the data source of most tests.
 var oura = Datasource{Org: 1, UID: "oura", Role: "Admin"}
 
-// world is a simulator and a plugin that has loaded everything from it; made once, when the first test needs it.
+// world is a simulator and a plugin that has loaded its whole history. The first test that needs it
+// starts it.
 type world struct {
 	once      sync.Once
 	err       error
@@ -79,9 +83,10 @@ func (w *world) close() {
 	}
 }
 
-// simulate starts Oura's double, who allows every login, and returns its address.
+// simulate starts a simulated Oura that allows every login, and returns its URL.
 func simulate(arguments ...string) (*exec.Cmd, string, error) {
-	command := exec.Command(binary, append([]string{"simulate", "--listen", "127.0.0.1:0", "--allow"}, arguments...)...)
+	arguments = append([]string{"simulate", "--listen", "127.0.0.1:0", "--allow"}, arguments...)
+	command := exec.Command(binary, arguments...)
 	command.Env = []string{"OURA_CLIENT_ID=" + clientID, "OURA_CLIENT_SECRET=" + clientSecret}
 	command.Stderr = os.Stderr
 	out, err := command.StdoutPipe()
@@ -93,12 +98,12 @@ func simulate(arguments ...string) (*exec.Cmd, string, error) {
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		return command, "", fmt.Errorf("the simulator says nothing: %w", err)
+		return command, "", fmt.Errorf("the simulator writes no URL: %w", err)
 	}
 	return command, strings.TrimSpace(strings.TrimPrefix(line, "listening on ")), nil
 }
 
-// simulated is the address of a double that a test has for itself.
+// simulated is the URL of a simulated Oura for one test.
 func simulated(tb testing.TB, arguments ...string) string {
 	tb.Helper()
 	simulator, origin, err := simulate(arguments...)
@@ -112,7 +117,8 @@ func simulated(tb testing.TB, arguments ...string) string {
 	return origin
 }
 
-// connected is a plugin in a data folder of its own, logged in at a double of its own that makes up so many days; its first sync goes on.
+// connected is a logged-in plugin with its own data folder and its own simulated Oura, which has a
+// history of days. Its first sync is under way.
 func connected(t *testing.T, days int) (origin, dataDir string, p *Plugin) {
 	t.Helper()
 	origin, dataDir = simulated(t, "--days", fmt.Sprint(days)), t.TempDir()
@@ -123,10 +129,11 @@ func connected(t *testing.T, days int) (origin, dataDir string, p *Plugin) {
 	return origin, dataDir, p
 }
 
-// connect logs in as a person does: Connect, Allow, and back to the data source's page.
+// connect logs in as a person does: Connect, Allow, and the redirect to the data source's page.
 func connect(p *Plugin, source Datasource) error {
 	page := "http://grafana.localhost:3000/connections/datasources/edit/" + source.UID
-	start, err := p.resource(source, http.MethodPost, "oauth/start", map[string]string{"redirectUri": page})
+	body := map[string]string{"redirectUri": page}
+	start, err := p.resource(source, http.MethodPost, "oauth/start", body)
 	if err != nil {
 		return err
 	}
@@ -139,9 +146,9 @@ func connect(p *Plugin, source Datasource) error {
 		return err
 	}
 	if !strings.HasPrefix(back.String(), page) {
-		return fmt.Errorf("the login came back to %s", back)
+		return fmt.Errorf("the login redirects to %s", back)
 	}
-	keepSecret("state", back.Query().Get("state"))
+	addSecret("state", back.Query().Get("state"))
 	answer := map[string]string{"code": back.Query().Get("code"), "state": back.Query().Get("state")}
 	callback, err := p.resource(source, http.MethodPost, "oauth/callback", answer)
 	if err != nil {
@@ -153,9 +160,11 @@ func connect(p *Plugin, source Datasource) error {
 	return nil
 }
 
-// allow follows an authorize address to where the browser is sent back to.
+// allow opens an authorize URL and returns the URL that the browser is redirected to.
 func allow(authorize string) (*url.URL, error) {
-	browser := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	browser := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	response, err := browser.Get(authorize)
 	if err != nil {
 		return nil, err
@@ -164,12 +173,13 @@ func allow(authorize string) (*url.URL, error) {
 	return response.Location()
 }
 
-// await asks until the answer is yes.
+// await polls until done returns true.
 func await(done func() (bool, error)) error {
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	deadline := time.Now().Add(time.Minute)
+	for ; time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if ok, err := done(); ok || err != nil {
 			return err
 		}
 	}
-	return errors.New("it did not happen within a minute")
+	return errors.New("the condition does not hold within a minute")
 }

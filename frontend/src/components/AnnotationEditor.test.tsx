@@ -2,7 +2,7 @@ import { act, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import React from 'react';
 
-import type { OuraDataSource } from '../datasource';
+import type { EditorDataSource } from '../schemaSource';
 import type { OuraQuery } from '../types';
 import { AnnotationEditor } from './AnnotationEditor';
 import { SCHEMA } from './fixtures';
@@ -10,12 +10,14 @@ import { selectors } from './selectors';
 
 jest.mock('@grafana/ui', () => ({
   ...jest.requireActual('@grafana/ui'),
-  CodeEditor: ({ value }: { value: string }) => <textarea aria-label="Statement" defaultValue={value} />,
+  CodeEditor: ({ value }: { value: string }) => (
+    <textarea aria-label="Statement" defaultValue={value} />
+  ),
 }));
 
 async function open(query: Partial<OuraQuery>) {
   const onChange = jest.fn();
-  const datasource = { getSchema: () => Promise.resolve(SCHEMA) } as unknown as OuraDataSource;
+  const datasource = { getSchema: () => Promise.resolve(SCHEMA) } as unknown as EditorDataSource;
   await act(async () => {
     render(
       <AnnotationEditor
@@ -29,8 +31,8 @@ async function open(query: Partial<OuraQuery>) {
   return { changed: () => onChange.mock.lastCall?.[0] as OuraQuery };
 }
 
-describe('an annotation', () => {
-  it('marks the kinds of events that are chosen', async () => {
+describe('AnnotationEditor', () => {
+  it('adds a selected event type', async () => {
     const { changed } = await open({ queryType: 'annotations', kinds: ['workouts'] });
     expect(screen.getByText('Workouts')).toBeInTheDocument();
 
@@ -39,7 +41,7 @@ describe('an annotation', () => {
     expect(changed().kinds).toEqual(['workouts', 'rest_mode']);
   });
 
-  it('can be rows of SQL, and goes back to its events', async () => {
+  it('switches to SQL and keeps the event types', async () => {
     const { changed } = await open({ queryType: 'annotations', kinds: ['workouts'] });
     await userEvent.click(screen.getByRole('radio', { name: 'SQL' }));
 
@@ -47,7 +49,7 @@ describe('an annotation', () => {
     expect(changed().rawSql).toContain('AS timeEnd');
   });
 
-  it('that was saved as SQL is shown as SQL', async () => {
+  it('shows a saved SQL query', async () => {
     await open({ queryType: 'sql', rawSql: 'SELECT 7' });
     expect(screen.getByDisplayValue('SELECT 7')).toBeInTheDocument();
   });

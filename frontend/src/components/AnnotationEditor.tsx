@@ -2,6 +2,7 @@ import type { AnnotationSupport, SelectableValue } from '@grafana/data';
 import { type ComboboxOption, Field, MultiCombobox, RadioButtonGroup, Stack } from '@grafana/ui';
 import React, { type ComponentProps } from 'react';
 
+import { capitalize } from '../format';
 import { useSchema } from '../hooks/useSchema';
 import type { OuraQuery, QueryType, SchemaAnnotation } from '../types';
 import { SqlQueryEditor } from './SqlQueryEditor';
@@ -10,25 +11,30 @@ import { selectors } from './selectors';
 type Props = ComponentProps<NonNullable<AnnotationSupport<OuraQuery>['QueryEditor']>>;
 
 const TYPES: Array<SelectableValue<QueryType>> = [
-  { label: 'Events', value: 'annotations', description: 'Choose from a list' },
-  { label: 'SQL', value: 'sql', description: 'Columns time, timeEnd, title, text and tags' },
+  { label: 'Events', value: 'annotations', description: 'Select event types from a list' },
+  {
+    label: 'SQL',
+    value: 'sql',
+    description: 'Returns the columns time, timeEnd, title, text and tags',
+  },
 ];
 
-const WORKOUTS_AS_SQL = `SELECT start_datetime AS time, end_datetime AS timeEnd, activity AS text, intensity AS tags
+const WORKOUTS_SQL = `SELECT start_datetime AS time, end_datetime AS timeEnd,
+  activity AS text, intensity AS tags
 FROM workout
 WHERE $__timeFilter(start_datetime)
 ORDER BY time`;
 
-/** What to mark in every panel: a kind of event, or rows of SQL. */
+/** The query of an annotation: event types, or SQL. */
 export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Props) {
   const schema = useSchema(datasource);
-  const { queryType, kinds = [], rawSql = WORKOUTS_AS_SQL } = query;
+  const { queryType, kinds = [], rawSql = WORKOUTS_SQL } = query;
 
   const change = (part: Partial<OuraQuery>) => {
     onChange({ ...query, ...part });
     onRunQuery();
   };
-  const type = (
+  const typeSwitch = (
     <div data-testid={selectors.query.type}>
       <RadioButtonGroup
         size="sm"
@@ -40,17 +46,30 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
   );
 
   if (queryType !== 'annotations') {
-    return <SqlQueryEditor query={query} schema={schema} onChange={onChange} onRunQuery={onRunQuery} lead={type} />;
+    return (
+      <SqlQueryEditor
+        query={query}
+        schema={schema}
+        onChange={onChange}
+        onRunQuery={onRunQuery}
+        lead={typeSwitch}
+      />
+    );
   }
   return (
     <Stack direction="column" gap={1}>
-      {type}
-      <Field label="Events" description="None are all." htmlFor={selectors.annotation.kinds} noMargin>
+      {typeSwitch}
+      <Field
+        label="Events"
+        description="Leave empty to show all events."
+        htmlFor={selectors.annotation.kinds}
+        noMargin
+      >
         <MultiCombobox
           id={selectors.annotation.kinds}
           data-testid={selectors.annotation.kinds}
-          placeholder="All"
-          options={schema?.annotations.map(eventOption) ?? []}
+          placeholder="All events"
+          options={schema?.annotations.map(toEventOption) ?? []}
           value={schema ? kinds : []}
           width={60}
           isClearable
@@ -61,8 +80,7 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
   );
 }
 
-/** `rest_mode` as *Rest mode*. */
-function eventOption({ name, description }: SchemaAnnotation): ComboboxOption {
-  const words = name.replaceAll('_', ' ');
-  return { value: name, label: words.charAt(0).toUpperCase() + words.slice(1), description };
+/** `rest_mode` becomes *Rest mode*. */
+function toEventOption({ name, description }: SchemaAnnotation): ComboboxOption {
+  return { value: name, label: capitalize(name.replaceAll('_', ' ')), description };
 }

@@ -1,22 +1,29 @@
 import { css } from '@emotion/css';
-import { Badge, type BadgeColor, type CellProps, type Column, InteractiveTable, Text } from '@grafana/ui';
+import {
+  Badge,
+  type BadgeColor,
+  type CellProps,
+  type Column,
+  InteractiveTable,
+  Text,
+} from '@grafana/ui';
 import React from 'react';
 
-import type { CollectionStatus } from '../types';
-import { sentence } from '../words';
+import { COLLECTION_STATES } from '../contract';
+import type { CollectionState, CollectionStatus } from '../types';
+import { capitalize } from '../format';
 import { selectors } from './selectors';
 
-/** The states a collection can be in; one that is not here is shown as it is called. */
-const STATES: Record<string, { text: string; color: BadgeColor }> = {
-  ok: { text: 'OK', color: 'green' },
-  waiting: { text: 'Waiting', color: 'blue' },
-  scope_missing: { text: 'Permission missing', color: 'orange' },
-  membership_ended: { text: 'Membership ended', color: 'orange' },
-  forbidden: { text: 'Refused', color: 'orange' },
-  not_available: { text: 'Not available', color: 'darkgrey' },
-  removed: { text: 'No longer offered', color: 'darkgrey' },
-  app_too_old: { text: 'Oura app too old', color: 'orange' },
-  error: { text: 'Failed', color: 'red' },
+const COLORS: Record<CollectionState, BadgeColor> = {
+  ok: 'green',
+  waiting: 'blue',
+  scope_missing: 'orange',
+  membership_ended: 'orange',
+  forbidden: 'orange',
+  not_available: 'darkgrey',
+  removed: 'darkgrey',
+  app_too_old: 'orange',
+  error: 'red',
 };
 
 const COLUMNS: Array<Column<CollectionStatus>> = [
@@ -27,12 +34,12 @@ const COLUMNS: Array<Column<CollectionStatus>> = [
     sortType: 'number',
     cell: ({ value }: CellProps<CollectionStatus, number>) => value.toLocaleString(),
   },
-  { id: 'lastDay', header: 'Days', sortType: 'string', cell: days },
-  { id: 'state', header: 'State', sortType: 'alphanumeric', cell: state },
-  { id: 'reason', header: '', cell: why },
+  { id: 'lastDay', header: 'Date range', sortType: 'string', cell: dateRange },
+  { id: 'state', header: 'State', sortType: 'alphanumeric', cell: stateBadge },
+  { id: 'reason', header: 'Details', cell: details },
 ];
 
-/** One line per collection: what it holds, and why it holds no more, or how complete it is. */
+/** One row per collection: its documents, dates and state, and the reason or completeness. */
 export function CollectionTable({ collections }: { collections: CollectionStatus[] }) {
   if (collections.length === 0) {
     return null;
@@ -44,18 +51,26 @@ export function CollectionTable({ collections }: { collections: CollectionStatus
   );
 }
 
-function days({ row }: CellProps<CollectionStatus>) {
+function dateRange({ row }: CellProps<CollectionStatus>) {
   const { firstDay, lastDay } = row.original;
-  return <span className={styles.onOneLine}>{firstDay && lastDay ? `${firstDay} – ${lastDay}` : '–'}</span>;
+  return (
+    <span className={styles.nowrap}>{firstDay && lastDay ? `${firstDay} – ${lastDay}` : '–'}</span>
+  );
 }
 
-function state({ value }: CellProps<CollectionStatus, string>) {
-  return <Badge className={styles.onOneLine} {...(STATES[value] ?? { text: value, color: 'darkgrey' })} />;
+function stateBadge({ value }: CellProps<CollectionStatus, CollectionState>) {
+  return (
+    <Badge
+      className={styles.nowrap}
+      text={COLLECTION_STATES[value] ?? value}
+      color={COLORS[value] ?? 'darkgrey'}
+    />
+  );
 }
 
-function why({ row }: CellProps<CollectionStatus>) {
+function details({ row }: CellProps<CollectionStatus>) {
   const { reason, summary } = row.original;
-  return reason ? sentence(reason) : <Text color="secondary">{sentence(summary)}</Text>;
+  return reason ? capitalize(reason) : <Text color="secondary">{capitalize(summary)}</Text>;
 }
 
-const styles = { onOneLine: css({ whiteSpace: 'nowrap' }) };
+const styles = { nowrap: css({ whiteSpace: 'nowrap' }) };

@@ -1,17 +1,22 @@
 import type { DataSourceSettings } from '@grafana/data';
-import { type BackendSrv, type BackendSrvRequest, locationService, setBackendSrv } from '@grafana/runtime';
+import {
+  type BackendSrv,
+  type BackendSrvRequest,
+  locationService,
+  setBackendSrv,
+} from '@grafana/runtime';
 import { act, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import React, { useState } from 'react';
 import { of, throwError } from 'rxjs';
 
-import { leaveFor, redirectOf } from '../navigation';
+import { navigateTo, getRedirect } from '../navigation';
 import { SCOPES } from '../scopes';
 import type { OuraOptions, OuraSecrets, Status } from '../types';
 import { ConfigEditor } from './ConfigEditor';
 import { selectors } from './selectors';
 
-jest.mock('../navigation', () => ({ redirectOf: jest.fn(), leaveFor: jest.fn() }));
+jest.mock('../navigation', () => ({ getRedirect: jest.fn(), navigateTo: jest.fn() }));
 
 type Options = DataSourceSettings<OuraOptions, OuraSecrets>;
 
@@ -75,24 +80,28 @@ const SYNCING: Status = {
   ],
 };
 
-/** The backend: what it answers by `METHOD path`, and what it was asked. */
-function backend(answers: Record<string, unknown>) {
+/** Mocks the backend with responses by `METHOD path`. Records the requests. */
+function backend(responses: Record<string, unknown>) {
   const fetch = jest.fn(({ method = 'GET', url }: BackendSrvRequest) => {
-    const answer = answers[`${method} ${url.replace(RESOURCES, '')}`];
-    return answer instanceof Refusal ? throwError(() => answer) : of({ data: answer });
+    const response = responses[`${method} ${url.replace(RESOURCES, '')}`];
+    return response instanceof ErrorResponse ? throwError(() => response) : of({ data: response });
   });
   const put = jest.fn((_url: string, options: Options) =>
-    Promise.resolve({ datasource: { ...options, version: 2, secureJsonFields: { clientSecret: true } } })
+    Promise.resolve({
+      datasource: { ...options, version: 2, secureJsonFields: { clientSecret: true } },
+    })
   );
   setBackendSrv({ fetch, put } as unknown as BackendSrv);
 
-  const posted = (path: string) => fetch.mock.calls.filter(([r]) => r.url === RESOURCES + path).map(([r]) => r.data);
-  const headers = (path: string) => fetch.mock.calls.find(([r]) => r.url === RESOURCES + path)?.[0].headers;
+  const posted = (path: string) =>
+    fetch.mock.calls.filter(([r]) => r.url === RESOURCES + path).map(([r]) => r.data);
+  const headers = (path: string) =>
+    fetch.mock.calls.find(([r]) => r.url === RESOURCES + path)?.[0].headers;
   return { posted, headers, put };
 }
 
-/** A refused request as Grafana's client throws it. */
-class Refusal {
+/** An error response as Grafana's client throws it. */
+class ErrorResponse {
   constructor(
     readonly status: number,
     readonly data: unknown
@@ -104,86 +113,103 @@ function Page({ options = OPTIONS }: { options?: Options }) {
   return <ConfigEditor options={current} onOptionsChange={setCurrent} />;
 }
 
-const address = () => locationService.getLocation().pathname + locationService.getLocation().search;
+const currentUrl = () =>
+  locationService.getLocation().pathname + locationService.getLocation().search;
 
 beforeEach(() => {
   locationService.push(PAGE);
-  jest.mocked(leaveFor).mockClear();
-  jest.mocked(redirectOf).mockReturnValue({ uri: `http://localhost${PAGE}`, comesBack: true });
+  jest.mocked(navigateTo).mockClear();
+  jest.mocked(getRedirect).mockReturnValue({ uri: `http://localhost${PAGE}`, returnsHere: true });
 });
 
 describe('connecting', () => {
-  it("sends the person to Oura's login, with this page as the address to come back to", async () => {
+  it("opens Oura's login with this page as redirect URI", async () => {
     const { posted, put } = backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: '2026-01-01T00:10:00Z' },
+      'POST /oauth/start': {
+        authorizeUrl: 'https://oura.example/authorize',
+        expiresAt: '2026-01-01T00:10:00Z',
+      },
     });
     render(<Page />);
 
     await userEvent.click(await screen.findByText('Connect'));
 
-    await waitFor(() => expect(leaveFor).toHaveBeenCalledWith('https://oura.example/authorize'));
+    await waitFor(() => expect(navigateTo).toHaveBeenCalledWith('https://oura.example/authorize'));
     expect(posted('/oauth/start')).toEqual([{ redirectUri: `http://localhost${PAGE}` }]);
     expect(put).not.toHaveBeenCalled();
   });
 
-  it('saves what was typed first, and has Grafana use it at once', async () => {
+  it('saves changed settings first and skips their cache', async () => {
     const { headers, put } = backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: '2026-01-01T00:10:00Z' },
+      'POST /oauth/start': {
+        authorizeUrl: 'https://oura.example/authorize',
+        expiresAt: '2026-01-01T00:10:00Z',
+      },
     });
     render(<Page />);
 
     fireEvent.change(screen.getByTestId(config.clientId), { target: { value: 'another' } });
     await userEvent.click(await screen.findByText('Save and connect'));
 
-    await waitFor(() => expect(leaveFor).toHaveBeenCalled());
+    await waitFor(() => expect(navigateTo).toHaveBeenCalled());
     expect(put.mock.calls[0][1].jsonData.clientId).toBe('another');
     expect(headers('/oauth/start')).toEqual({ 'X-Grafana-NoCache': 'true' });
   });
 
-  it('waits for a client ID and a secret', async () => {
+  it('requires a client ID and a client secret', async () => {
     backend({ 'GET /status': { ...NOT_CONNECTED, state: 'not_configured' } });
     render(<Page options={{ ...OPTIONS, secureJsonFields: {} }} />);
 
-    await screen.findByText('Not set up');
+    await screen.findByText('Not configured');
     expect(screen.getByTestId(config.connect)).toHaveAttribute('aria-disabled', 'true');
 
     fireEvent.change(screen.getByTestId(config.clientSecret), { target: { value: 'secret' } });
     expect(screen.getByTestId(config.connect)).not.toHaveAttribute('aria-disabled', 'true');
   });
 
-  it('says what the backend says when it refuses', async () => {
+  it("shows the backend's error and hint", async () => {
     backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/start': new Refusal(403, {
-        error: { code: 'forbidden', message: 'Only an admin may connect.', hint: 'Ask an admin of this organisation.' },
+      'POST /oauth/start': new ErrorResponse(403, {
+        error: {
+          code: 'forbidden',
+          message: 'Only administrators can connect.',
+          hint: 'Ask an administrator of this organization.',
+        },
       }),
     });
     render(<Page />);
 
     await userEvent.click(await screen.findByText('Connect'));
 
-    expect(await screen.findByText('Only an admin may connect.')).toBeInTheDocument();
-    expect(screen.getByText('Ask an admin of this organisation.')).toBeInTheDocument();
-    expect(leaveFor).not.toHaveBeenCalled();
+    expect(await screen.findByText('Only administrators can connect.')).toBeInTheDocument();
+    expect(screen.getByText('Ask an administrator of this organization.')).toBeInTheDocument();
+    expect(navigateTo).not.toHaveBeenCalled();
   });
 });
 
-describe("coming back from Oura's login", () => {
-  it('hands code and state to the backend and takes them out of the address', async () => {
+describe("the redirect from Oura's login", () => {
+  it('sends code and state and removes them from the URL', async () => {
     locationService.push(`${PAGE}?code=c0de&state=st4te&scope=daily&page=settings`);
-    const { posted } = backend({ 'GET /status': SYNCING, 'POST /oauth/callback': { state: 'connected' } });
+    const { posted } = backend({
+      'GET /status': SYNCING,
+      'POST /oauth/callback': { state: 'connected' },
+    });
     render(<Page />);
 
     expect(await screen.findByText('Connected')).toBeInTheDocument();
     expect(posted('/oauth/callback')).toEqual([{ code: 'c0de', state: 'st4te' }]);
-    expect(address()).toBe(`${PAGE}?page=settings`);
+    expect(currentUrl()).toBe(`${PAGE}?page=settings`);
   });
 
-  it('uses an answer once', async () => {
+  it('uses a code once', async () => {
     locationService.push(`${PAGE}?code=c0de&state=st4te`);
-    const { posted } = backend({ 'GET /status': SYNCING, 'POST /oauth/callback': { state: 'connected' } });
+    const { posted } = backend({
+      'GET /status': SYNCING,
+      'POST /oauth/callback': { state: 'connected' },
+    });
     const { unmount } = render(<Page />);
     await screen.findByText('Connected');
     unmount();
@@ -193,128 +219,160 @@ describe("coming back from Oura's login", () => {
     expect(posted('/oauth/callback')).toHaveLength(1);
   });
 
-  it('shows why the backend would not finish', async () => {
+  it('shows why a login failed', async () => {
     locationService.push(`${PAGE}?code=c0de&state=0ld`);
     backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/callback': new Refusal(400, {
-        error: { code: 'expired_state', message: 'The login took too long.', hint: 'Press Connect again.' },
+      'POST /oauth/callback': new ErrorResponse(400, {
+        error: {
+          code: 'expired_state',
+          message: 'The login expired.',
+          hint: 'Select Connect again.',
+        },
       }),
     });
     render(<Page />);
 
-    expect(await screen.findByText('The login took too long.')).toBeInTheDocument();
-    expect(screen.getByText('Press Connect again.')).toBeInTheDocument();
+    expect(await screen.findByText('The login expired.')).toBeInTheDocument();
+    expect(screen.getByText('Select Connect again.')).toBeInTheDocument();
   });
 
-  it('hands over a refused consent, and shows what the backend makes of it', async () => {
+  it("sends a cancelled consent and shows the backend's error", async () => {
     locationService.push(`${PAGE}?error=access_denied&state=st4te`);
     const { posted } = backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/callback': new Refusal(400, {
-        error: { code: 'consent_cancelled', message: 'the consent at Oura was cancelled', hint: 'Press Connect.' },
+      'POST /oauth/callback': new ErrorResponse(400, {
+        error: {
+          code: 'consent_cancelled',
+          message: 'access was not allowed at Oura',
+          hint: 'Select Connect.',
+        },
       }),
     });
     render(<Page />);
 
-    expect(await screen.findByText('The consent at Oura was cancelled')).toBeInTheDocument();
+    expect(await screen.findByText('Access was not allowed at Oura')).toBeInTheDocument();
     expect(posted('/oauth/callback')).toEqual([{ error: 'access_denied', state: 'st4te' }]);
-    expect(address()).toBe(PAGE);
+    expect(currentUrl()).toBe(PAGE);
   });
 });
 
-describe('when Oura could not send the browser back', () => {
+describe('a pasted redirect URL', () => {
   const paste = async (text: string) => {
-    await userEvent.click(screen.getByTestId(config.paste));
+    await userEvent.click(screen.getByTestId(config.redirectUrl));
     await userEvent.paste(text);
   };
   const pasted = `https://grafana.example${PAGE}?code=c0de&state=st4te&scope=daily`;
 
-  it('the pasted address finishes the login', async () => {
-    const { posted } = backend({ 'GET /status': NOT_CONNECTED, 'POST /oauth/callback': { state: 'connected' } });
+  it('finishes the login', async () => {
+    const { posted } = backend({
+      'GET /status': NOT_CONNECTED,
+      'POST /oauth/callback': { state: 'connected' },
+    });
     render(<Page />);
 
-    await userEvent.click(await screen.findByText('The browser did not come back?'));
+    await userEvent.click(await screen.findByText('Not redirected back to Grafana?'));
     await paste(pasted);
     await userEvent.click(screen.getByTestId(config.finish));
 
     expect(posted('/oauth/callback')).toEqual([{ code: 'c0de', state: 'st4te' }]);
   });
 
-  it.each(['an apple a day', `https://grafana.example${PAGE}`, `https://grafana.example${PAGE}?code=c0de`])(
-    'what carries no answer is not taken: %p',
-    async (text) => {
-      const { posted } = backend({ 'GET /status': NOT_CONNECTED });
-      render(<Page />);
+  it.each([
+    'an apple a day',
+    `https://grafana.example${PAGE}`,
+    `https://grafana.example${PAGE}?code=c0de`,
+  ])('is rejected without code and state: %p', async (text) => {
+    const { posted } = backend({ 'GET /status': NOT_CONNECTED });
+    render(<Page />);
 
-      await userEvent.click(await screen.findByText('The browser did not come back?'));
-      expect(screen.queryByText(/There is no code with its state/)).not.toBeInTheDocument();
-      await paste(text);
+    await userEvent.click(await screen.findByText('Not redirected back to Grafana?'));
+    expect(screen.queryByText(/^Invalid redirect URL/)).not.toBeInTheDocument();
+    await paste(text);
 
-      expect(screen.getByText(/There is no code with its state/)).toBeInTheDocument();
-      expect(screen.getByTestId(config.finish)).toBeDisabled();
-      expect(posted('/oauth/callback')).toEqual([]);
-    }
-  );
+    expect(screen.getByText(/^Invalid redirect URL/)).toBeInTheDocument();
+    expect(screen.getByTestId(config.finish)).toBeDisabled();
+    expect(posted('/oauth/callback')).toEqual([]);
+  });
 
-  it('a refused consent is handed over like any answer', async () => {
+  it('can contain a cancelled consent', async () => {
     const { posted } = backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/callback': new Refusal(400, {
-        error: { code: 'consent_cancelled', message: 'the consent at Oura was cancelled', hint: 'Press Connect.' },
+      'POST /oauth/callback': new ErrorResponse(400, {
+        error: {
+          code: 'consent_cancelled',
+          message: 'access was not allowed at Oura',
+          hint: 'Select Connect.',
+        },
       }),
     });
     render(<Page />);
 
-    await userEvent.click(await screen.findByText('The browser did not come back?'));
+    await userEvent.click(await screen.findByText('Not redirected back to Grafana?'));
     await paste(`https://grafana.example${PAGE}?error=access_denied&state=st4te`);
     await userEvent.click(screen.getByTestId(config.finish));
 
     expect(posted('/oauth/callback')).toEqual([{ error: 'access_denied', state: 'st4te' }]);
-    expect(await screen.findByText('The consent at Oura was cancelled')).toBeInTheDocument();
+    expect(await screen.findByText('Access was not allowed at Oura')).toBeInTheDocument();
   });
 
-  it('what the backend says of it is shown', async () => {
+  it("shows the backend's error and hint", async () => {
     backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/callback': new Refusal(400, {
-        error: { code: 'unknown_state', message: 'this login was not begun here', hint: 'Press Connect again.' },
+      'POST /oauth/callback': new ErrorResponse(400, {
+        error: {
+          code: 'unknown_state',
+          message: 'this login was not started here',
+          hint: 'Select Connect again.',
+        },
       }),
     });
     render(<Page />);
 
-    await userEvent.click(await screen.findByText('The browser did not come back?'));
+    await userEvent.click(await screen.findByText('Not redirected back to Grafana?'));
     await paste(pasted);
     await userEvent.click(screen.getByTestId(config.finish));
 
-    expect(await screen.findByText('This login was not begun here')).toBeInTheDocument();
-    expect(screen.getByText('Press Connect again.')).toBeInTheDocument();
+    expect(await screen.findByText('This login was not started here')).toBeInTheDocument();
+    expect(screen.getByText('Select Connect again.')).toBeInTheDocument();
   });
 
-  it('what was said of it is gone with the next login', async () => {
-    jest.mocked(redirectOf).mockReturnValue({ uri: `http://localhost:3000${PAGE}`, comesBack: false });
+  it('has its error cleared by the next login', async () => {
+    jest
+      .mocked(getRedirect)
+      .mockReturnValue({ uri: `http://localhost:3000${PAGE}`, returnsHere: false });
     backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: '2026-01-01T00:10:00Z' },
-      'POST /oauth/callback': new Refusal(400, { error: { code: 'unknown_state', message: 'not begun here' } }),
+      'POST /oauth/start': {
+        authorizeUrl: 'https://oura.example/authorize',
+        expiresAt: '2026-01-01T00:10:00Z',
+      },
+      'POST /oauth/callback': new ErrorResponse(400, {
+        error: { code: 'unknown_state', message: 'unknown state' },
+      }),
     });
     render(<Page />);
 
-    await userEvent.click(await screen.findByText('The browser did not come back?'));
+    await userEvent.click(await screen.findByText('Not redirected back to Grafana?'));
     await paste(pasted);
     await userEvent.click(screen.getByTestId(config.finish));
-    await screen.findByText('Not begun here');
+    await screen.findByText('Unknown state');
     await userEvent.click(screen.getByTestId(config.connect));
 
     expect(await screen.findByRole('link', { name: /login/ })).toBeInTheDocument();
-    expect(screen.queryByText('Not begun here')).not.toBeInTheDocument();
+    expect(screen.queryByText('Unknown state')).not.toBeInTheDocument();
   });
 
-  it('because Grafana has an address that Oura refuses, the login opens beside this page', async () => {
-    jest.mocked(redirectOf).mockReturnValue({ uri: `http://localhost:3000${PAGE}`, comesBack: false });
+  it("follows a login that can't redirect to this page", async () => {
+    jest
+      .mocked(getRedirect)
+      .mockReturnValue({ uri: `http://localhost:3000${PAGE}`, returnsHere: false });
     const { posted } = backend({
       'GET /status': NOT_CONNECTED,
-      'POST /oauth/start': { authorizeUrl: 'https://oura.example/authorize', expiresAt: '2026-01-01T00:10:00Z' },
+      'POST /oauth/start': {
+        authorizeUrl: 'https://oura.example/authorize',
+        expiresAt: '2026-01-01T00:10:00Z',
+      },
     });
     render(<Page />);
     expect(screen.getByDisplayValue(`http://localhost:3000${PAGE}`)).toBeInTheDocument();
@@ -325,19 +383,21 @@ describe('when Oura could not send the browser back', () => {
       'href',
       'https://oura.example/authorize'
     );
-    expect(screen.getByTestId(config.paste)).toBeInTheDocument();
+    expect(screen.getByTestId(config.redirectUrl)).toBeInTheDocument();
     expect(posted('/oauth/start')).toEqual([{ redirectUri: `http://localhost:3000${PAGE}` }]);
-    expect(leaveFor).not.toHaveBeenCalled();
+    expect(navigateTo).not.toHaveBeenCalled();
   });
 });
 
-describe('a connected account', () => {
-  it('shows how far the sync is and what every collection holds', async () => {
+describe('a connected data source', () => {
+  it("shows the sync's progress and every collection", async () => {
     backend({ 'GET /status': SYNCING });
     render(<Page />);
 
     expect(await screen.findByRole('progressbar')).toHaveAttribute('aria-valuenow', '42');
-    expect(screen.getByText('Syncing: 42 %, 1,234 documents so far, about 4 minutes left')).toBeInTheDocument();
+    expect(
+      screen.getByText('Syncing: 42%, 1,234 documents so far, about 4 minutes left')
+    ).toBeInTheDocument();
     const table = within(screen.getByTestId(config.collections));
     expect(table.getByText('2023-01-01 – 2025-12-31')).toBeInTheDocument();
     expect(table.getByText('Permission missing')).toBeInTheDocument();
@@ -348,70 +408,75 @@ describe('a connected account', () => {
   it.each([
     ['membership_ended', 'Membership ended'],
     ['removed', 'No longer offered'],
-  ])('says in words that a collection rests: %s', async (state, words) => {
+  ])('shows a label for the collection state %s', async (state, label) => {
     const [sleep] = SYNCING.collections;
     backend({ 'GET /status': { ...SYNCING, collections: [{ ...sleep, state }] } });
     render(<Page />);
 
-    expect(await screen.findByText(words)).toBeInTheDocument();
+    expect(await screen.findByText(label)).toBeInTheDocument();
   });
 
-  it('says what Oura granted, where Oura said so', async () => {
+  it('shows missing permissions if Oura returned the scopes', async () => {
     backend({ 'GET /status': { ...SYNCING, scopes: SCOPES.slice(1).map(({ scope }) => scope) } });
     const { unmount } = render(<Page />);
-    expect(await screen.findByText('Without permission for: E-mail address')).toBeInTheDocument();
+    expect(await screen.findByText('Missing permissions: E-mail address')).toBeInTheDocument();
     unmount();
 
     backend({ 'GET /status': SYNCING });
     render(<Page />);
     await screen.findByText('Connected');
-    expect(screen.queryByText(/^Without permission|^All permissions/)).not.toBeInTheDocument();
+    expect(screen.queryByText(/^Missing permissions|^All permissions/)).not.toBeInTheDocument();
   });
 
-  it("says which version of Oura's specification it follows, and when it last looked", async () => {
+  it("shows the version of Oura's API and the last check", async () => {
     backend({ 'GET /status': { ...SYNCING, specificationCheckedAt: new Date().toISOString() } });
     render(<Page />);
 
-    expect(await screen.findByText('Oura API 1.43, checked today')).toBeInTheDocument();
+    expect(await screen.findByText('Oura API version 1.43, checked today')).toBeInTheDocument();
   });
 
-  it('says when it was last synced, and why the last sync ended early', async () => {
-    const sync = { ...SYNCING.sync, running: false, failure: 'oura does not answer' };
+  it('shows the last sync and its failure', async () => {
+    const sync = { ...SYNCING.sync, running: false, failure: 'oura does not respond' };
     const lastSync = new Date(Date.now() - 5 * 60_000).toISOString();
     backend({ 'GET /status': { ...SYNCING, sync: { ...sync, lastSync } } });
     render(<Page />);
 
     expect(await screen.findByText(/Last sync 5 minutes ago/)).toBeInTheDocument();
-    expect(screen.getByText('The last sync ended early')).toBeInTheDocument();
-    expect(screen.getByText('Oura does not answer')).toBeInTheDocument();
+    expect(screen.getByText('The last sync didn’t finish')).toBeInTheDocument();
+    expect(screen.getByText('Oura does not respond')).toBeInTheDocument();
   });
 
-  it('says once why a login that is over ended the last sync', async () => {
-    const reason = 'the login at Oura has ended';
-    const sync = { ...SYNCING.sync, running: false, failure: reason, nextSync: '2026-01-01T00:00:00Z' };
+  it('shows an expired login once, not also as a failed sync', async () => {
+    const reason = 'the login at Oura has expired';
+    const sync = {
+      ...SYNCING.sync,
+      running: false,
+      failure: reason,
+      nextSync: '2026-01-01T00:00:00Z',
+    };
     backend({ 'GET /status': { ...SYNCING, state: 'reconnect_needed', reason, sync } });
     render(<Page />);
 
-    expect(await screen.findAllByText('The login at Oura has ended')).toHaveLength(1);
+    expect(await screen.findAllByText('The login at Oura has expired')).toHaveLength(1);
     expect(screen.queryByText(/next/)).not.toBeInTheDocument();
   });
 
-  it('is asked again every two seconds while it syncs', async () => {
+  it('refreshes its status every two seconds during a sync', async () => {
     jest.useFakeTimers();
-    const answers: Record<string, unknown> = { 'GET /status': SYNCING };
-    backend(answers);
+    const responses: Record<string, unknown> = { 'GET /status': SYNCING };
+    backend(responses);
     render(<Page />);
     await act(() => jest.advanceTimersByTimeAsync(0));
     expect(screen.getByRole('progressbar')).toBeInTheDocument();
 
-    answers['GET /status'] = { ...SYNCING, sync: { ...SYNCING.sync, running: false } };
+    responses['GET /status'] = { ...SYNCING, sync: { ...SYNCING.sync, running: false } };
     await act(() => jest.advanceTimersByTimeAsync(2_000));
 
     expect(screen.queryByRole('progressbar')).not.toBeInTheDocument();
     jest.useRealTimers();
   });
 
-  it('is disconnected after a question, and the settings around it are not submitted', async () => {
+  it('disconnects after confirmation, without submitting settings', async () => {
     const { posted } = backend({ 'GET /status': SYNCING, 'POST /oauth/disconnect': {} });
     const submit = jest.fn();
     render(
@@ -423,12 +488,14 @@ describe('a connected account', () => {
     await userEvent.click(await screen.findByTestId(config.disconnect));
     expect(posted('/oauth/disconnect')).toHaveLength(0);
 
-    await userEvent.click(within(await screen.findByRole('dialog')).getByRole('button', { name: 'Disconnect' }));
+    await userEvent.click(
+      within(await screen.findByRole('dialog')).getByRole('button', { name: 'Disconnect' })
+    );
     await waitFor(() => expect(posted('/oauth/disconnect')).toHaveLength(1));
     expect(submit).not.toHaveBeenCalled();
   });
 
-  it('needs no login with demo data', async () => {
+  it('needs no login for demo data', async () => {
     backend({ 'GET /status': SYNCING });
     render(<Page options={{ ...OPTIONS, jsonData: { demo: true, timezone: '' } }} />);
 
@@ -452,12 +519,14 @@ describe('settings', () => {
     await waitFor(() => expect(put.mock.calls[0][1].jsonData.timezone).toBe(timeZone));
   });
 
-  it('ask for all permissions but those unticked, and never for none', async () => {
+  it('request all permissions except unchecked ones, at least one', async () => {
     const { put } = backend({
       'GET /status': NOT_CONNECTED,
       'POST /oauth/start': { authorizeUrl: 'x', expiresAt: '2026-01-01T00:10:00Z' },
     });
-    render(<Page options={{ ...OPTIONS, jsonData: { ...OPTIONS.jsonData, scopes: 'daily spo2' } }} />);
+    render(
+      <Page options={{ ...OPTIONS, jsonData: { ...OPTIONS.jsonData, scopes: 'daily spo2' } }} />
+    );
     await userEvent.click(screen.getByText('Sync settings'));
 
     const permissions = within(screen.getByTestId(config.scopes));
@@ -468,12 +537,12 @@ describe('settings', () => {
     await waitFor(() => expect(put.mock.calls[0][1].jsonData.scopes).toBe('daily'));
   });
 
-  it('say what the shortest time between syncs is', async () => {
+  it('show the minimum sync interval', async () => {
     backend({ 'GET /status': NOT_CONNECTED });
     render(<Page />);
     await userEvent.click(screen.getByText('Sync settings'));
 
-    expect(screen.getByLabelText(/^Sync every/)).toHaveAttribute('min', '5');
-    expect(screen.getByText(/Less than 5 minutes counts as 5\.$/)).toBeInTheDocument();
+    expect(screen.getByLabelText(/^Sync interval/)).toHaveAttribute('min', '5');
+    expect(screen.getByText(/Values below 5 minutes count as 5\.$/)).toBeInTheDocument();
   });
 });

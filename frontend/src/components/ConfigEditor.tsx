@@ -7,13 +7,14 @@ import { useSettings } from '../hooks/useSettings';
 import { useStatus } from '../hooks/useStatus';
 import { Resources } from '../resources';
 import type { OuraOptions, OuraSecrets } from '../types';
-import { Account } from './Account';
-import { Application } from './Application';
+import { ConnectionSection } from './ConnectionSection';
+import { ApplicationSection } from './ApplicationSection';
 import { SyncSettings } from './SyncSettings';
 import { selectors } from './selectors';
 
 type Props = DataSourcePluginOptionsEditorProps<OuraOptions, OuraSecrets>;
 
+/** The configuration page of a data source. */
 export function ConfigEditor(props: Props) {
   const { uid } = props.options;
   const resources = useMemo(() => new Resources(uid), [uid]);
@@ -24,7 +25,11 @@ export function ConfigEditor(props: Props) {
 
   return (
     <Stack direction="column" gap={4}>
-      <Field label="Demo data" description="A synthetic person instead of a login. Nothing is sent to Oura." noMargin>
+      <Field
+        label="Demo data"
+        description="Use generated data instead of an Oura account. No requests are sent to Oura."
+        noMargin
+      >
         <Switch
           data-testid={selectors.config.demo}
           value={demo ?? false}
@@ -32,8 +37,8 @@ export function ConfigEditor(props: Props) {
           onChange={(event) => settings.change({ demo: event.currentTarget.checked })}
         />
       </Field>
-      {!demo && <Application uid={uid} settings={settings} />}
-      <Account settings={settings} status={poll.status} connection={connection} />
+      {!demo && <ApplicationSection uid={uid} settings={settings} />}
+      <ConnectionSection settings={settings} status={poll.status} connection={connection} />
       <SyncSettings settings={settings} />
     </Stack>
   );

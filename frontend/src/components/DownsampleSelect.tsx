@@ -3,11 +3,19 @@ import React from 'react';
 
 import type { Downsample } from '../types';
 
-const WAYS: Array<ComboboxOption<Downsample>> = [
-  { value: 'auto', label: 'Auto', description: 'Lowest and highest, where there are far too many points' },
-  { value: 'off', label: 'Off', description: 'Every point' },
-  { value: 'minmax', label: 'Min–max', description: 'The lowest and the highest of each stretch' },
-  { value: 'lttb', label: 'LTTB', description: 'The points that keep the line’s shape' },
+const OPTIONS: Array<ComboboxOption<Downsample>> = [
+  {
+    value: 'auto',
+    label: 'Auto',
+    description: 'Min–max, if a series has far more points than the panel can show',
+  },
+  { value: 'off', label: 'Off', description: 'Keeps every point' },
+  {
+    value: 'minmax',
+    label: 'Min–max',
+    description: 'Keeps the lowest and highest point of each bucket',
+  },
+  { value: 'lttb', label: 'LTTB', description: 'Keeps the points that preserve the line’s shape' },
 ];
 
 interface Props {
@@ -16,14 +24,14 @@ interface Props {
   onChange: (downsample: Downsample) => void;
 }
 
-/** What becomes of a series with more points than the panel can show. */
+/** The method that thins out a series with more points than the panel can show. */
 export function DownsampleSelect({ id, value, onChange }: Props) {
   return (
     <Combobox
       id={id}
       data-testid={id}
       width={18}
-      options={WAYS}
+      options={OPTIONS}
       value={value}
       onChange={(chosen) => onChange(chosen.value)}
     />

@@ -4,7 +4,7 @@ import { act, fireEvent, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import React, { useState } from 'react';
 
-import type { OuraDataSource } from '../datasource';
+import type { EditorDataSource } from '../schemaSource';
 import { DEFAULT_METRICS, DEFAULT_SQL, type Filter, type OuraQuery, type Schema } from '../types';
 import { QueryEditor } from './QueryEditor';
 import { SCHEMA } from './fixtures';
@@ -13,59 +13,86 @@ import { selectors } from './selectors';
 jest.mock('@grafana/ui', () => ({
   ...jest.requireActual('@grafana/ui'),
   CodeEditor: ({ value, onBlur }: { value: string; onBlur: (text: string) => void }) => (
-    <textarea aria-label="Statement" defaultValue={value} onBlur={(event) => onBlur(event.currentTarget.value)} />
+    <textarea
+      aria-label="Statement"
+      defaultValue={value}
+      onBlur={(event) => onBlur(event.currentTarget.value)}
+    />
   ),
 }));
 
-beforeAll(() => setTemplateSrv({ getVariables: () => [{ name: 'metric' }] } as unknown as TemplateSrv));
+beforeAll(() =>
+  setTemplateSrv({ getVariables: () => [{ name: 'metric' }] } as unknown as TemplateSrv)
+);
 
-async function open(query: Partial<OuraQuery> = {}, frame: Partial<DataFrame> = {}, schema = Promise.resolve(SCHEMA)) {
+async function open(
+  query: Partial<OuraQuery> = {},
+  frame: Partial<DataFrame> = {},
+  schema = Promise.resolve(SCHEMA)
+) {
   const onChange = jest.fn();
   const onRunQuery = jest.fn();
   const getValues = jest.fn(() => Promise.resolve(['awake', 'sleep']));
-  const datasource = { getSchema: () => schema, getValues } as unknown as OuraDataSource;
-  const data = { series: [{ refId: 'A', fields: [], length: 0, ...frame }] } as unknown as PanelData;
+  const datasource = { getSchema: () => schema, getValues } as unknown as EditorDataSource;
+  const data = {
+    series: [{ refId: 'A', fields: [], length: 0, ...frame }],
+  } as unknown as PanelData;
 
   function Panel() {
     const [current, setCurrent] = useState({ refId: 'A', ...query } as OuraQuery);
     onChange.mockImplementation(setCurrent);
     return (
-      <QueryEditor datasource={datasource} query={current} data={data} onChange={onChange} onRunQuery={onRunQuery} />
+      <QueryEditor
+        datasource={datasource}
+        query={current}
+        data={data}
+        onChange={onChange}
+        onRunQuery={onRunQuery}
+      />
     );
   }
   await act(async () => {
     render(<Panel />);
   });
-  return { onChange, onRunQuery, getValues, changed: () => onChange.mock.lastCall?.[0] as OuraQuery };
+  return {
+    onChange,
+    onRunQuery,
+    getValues,
+    changed: () => onChange.mock.lastCall?.[0] as OuraQuery,
+  };
 }
 
-function leaveWith(sql: string) {
+function editSql(sql: string) {
   const editor = screen.getByLabelText('Statement');
   fireEvent.change(editor, { target: { value: sql } });
   fireEvent.blur(editor);
 }
 
 const SQL: Partial<OuraQuery> = { ...DEFAULT_SQL, queryType: 'sql' };
-const METRICS: Partial<OuraQuery> = { ...DEFAULT_METRICS, queryType: 'metrics', metrics: ['nights.average_hrv'] };
+const METRICS: Partial<OuraQuery> = {
+  ...DEFAULT_METRICS,
+  queryType: 'metrics',
+  metrics: ['nights.average_hrv'],
+};
 
 describe('SQL', () => {
-  it('is what a query without a type is', async () => {
+  it('is the type of a query without a type', async () => {
     await open({ rawSql: 'SELECT 7' });
     expect(screen.getByRole('radio', { name: 'SQL' })).toBeChecked();
     expect(screen.getByDisplayValue('SELECT 7')).toBeInTheDocument();
   });
 
-  it('runs as it was written when it is left', async () => {
+  it('runs when a changed editor loses the focus', async () => {
     const { onChange, onRunQuery } = await open(SQL);
-    leaveWith('SELECT 1');
+    editSql('SELECT 1');
 
     expect(onChange).toHaveBeenCalledWith({ ...SQL, refId: 'A', rawSql: 'SELECT 1' });
     expect(onRunQuery).toHaveBeenCalledTimes(1);
   });
 
-  it('runs nothing when it is left as it was', async () => {
+  it('does not run when an unchanged editor loses the focus', async () => {
     const { onRunQuery } = await open({ ...SQL, rawSql: 'SELECT 1' });
-    leaveWith('SELECT 1');
+    editSql('SELECT 1');
 
     expect(onRunQuery).not.toHaveBeenCalled();
   });
@@ -74,13 +101,19 @@ describe('SQL', () => {
     const { onChange, onRunQuery } = await open({ ...SQL, rawSql: 'SELECT ?1', params: [7] });
     await userEvent.click(screen.getByRole('radio', { name: 'Table' }));
 
-    expect(onChange).toHaveBeenCalledWith({ ...SQL, refId: 'A', rawSql: 'SELECT ?1', params: [7], format: 'table' });
+    expect(onChange).toHaveBeenCalledWith({
+      ...SQL,
+      refId: 'A',
+      rawSql: 'SELECT ?1',
+      params: [7],
+      format: 'table',
+    });
     expect(onRunQuery).toHaveBeenCalledTimes(1);
   });
 
-  it('thins out time series as it is told, and tables not at all', async () => {
+  it('offers downsampling for time series but not for tables', async () => {
     const { onChange, onRunQuery } = await open(SQL);
-    await choose(selectors.query.downsample, 'Off');
+    await select(selectors.query.downsample, 'Off');
     expect(onChange).toHaveBeenCalledWith({ ...SQL, refId: 'A', downsample: 'off' });
     expect(onRunQuery).toHaveBeenCalledTimes(1);
 
@@ -88,7 +121,7 @@ describe('SQL', () => {
     expect(screen.getAllByTestId(selectors.query.downsample)).toHaveLength(1);
   });
 
-  it('has tables, macros and functions beside it, and a table is found by its columns', async () => {
+  it('opens a schema reference that is searched by column', async () => {
     await open(SQL);
     await userEvent.click(await screen.findByTestId(selectors.query.reference));
     expect(screen.getByText('$__timeFilter(column)')).toBeInTheDocument();
@@ -101,61 +134,66 @@ describe('SQL', () => {
   });
 });
 
-describe('leaving SQL for the builder', () => {
-  const leave = () => userEvent.click(screen.getByRole('radio', { name: 'Builder' }));
+describe('switching from SQL to the builder', () => {
+  const switchToBuilder = () => userEvent.click(screen.getByRole('radio', { name: 'Builder' }));
 
-  it('asks before what a person wrote would be replaced', async () => {
+  it('asks for confirmation if the SQL was edited', async () => {
     const { onChange, changed } = await open({ ...METRICS, ...SQL, rawSql: 'SELECT 7 AS mine' });
-    await leave();
+    await switchToBuilder();
     expect(onChange).not.toHaveBeenCalled();
 
-    await userEvent.click(await screen.findByRole('button', { name: 'Go to the builder' }));
+    await userEvent.click(await screen.findByRole('button', { name: 'Switch to builder' }));
     expect(changed()).toMatchObject({ queryType: 'metrics', rawSql: 'SELECT 7 AS mine' });
   });
 
-  it('stays when the person thinks better of it', async () => {
+  it('keeps the SQL after Cancel', async () => {
     const { onChange } = await open({ ...SQL, rawSql: 'SELECT 7 AS mine' });
-    await leave();
+    await switchToBuilder();
     await userEvent.click(await screen.findByRole('button', { name: 'Cancel' }));
 
     expect(onChange).not.toHaveBeenCalled();
     expect(screen.queryByRole('dialog')).not.toBeInTheDocument();
   });
 
-  it.each([undefined, '', DEFAULT_SQL.rawSql])('asks nothing when nobody wrote it: %p', async (rawSql) => {
-    const { changed } = await open({ ...METRICS, queryType: 'sql', rawSql });
-    await leave();
+  it.each([undefined, '', DEFAULT_SQL.rawSql])(
+    'does not ask for unedited SQL: %p',
+    async (rawSql) => {
+      const { changed } = await open({ ...METRICS, queryType: 'sql', rawSql });
+      await switchToBuilder();
 
-    expect(changed().queryType).toBe('metrics');
-  });
+      expect(changed().queryType).toBe('metrics');
+    }
+  );
 
-  it('asks nothing when it is still the SQL that the builder made', async () => {
-    const { changed } = await open(METRICS, { meta: { custom: { rawSql: 'SELECT time, average_hrv FROM nights' } } });
+  it('does not ask for SQL that the builder generated', async () => {
+    const { changed } = await open(METRICS, {
+      meta: { custom: { rawSql: 'SELECT time, average_hrv FROM nights' } },
+    });
     await userEvent.click(screen.getByRole('radio', { name: 'SQL' }));
-    await leave();
+    await switchToBuilder();
 
     expect(changed().queryType).toBe('metrics');
   });
 });
 
 describe('the builder', () => {
-  it('is where a new query starts, with metrics that everybody has', async () => {
+  it('opens a new query with default metrics', async () => {
     await open();
     expect(screen.getByRole('radio', { name: 'Builder' })).toBeChecked();
     expect(screen.getByText('days.sleep_score')).toBeInTheDocument();
   });
 
   it.each([
-    ['is on its way', () => new Promise<Schema>(() => {})],
-    ['cannot be had', () => Promise.reject(new Error('no plugin'))],
-  ])('shows what is chosen, and no spinner, while the list %s', async (_, schema) => {
+    ['loads', () => new Promise<Schema>(() => {})],
+    ['is unavailable', () => Promise.reject(new Error('no plugin'))],
+  ])('shows the selection and no spinner while the schema %s', async (_, schema) => {
     await open(METRICS, {}, schema());
 
     expect(screen.getByText('nights.average_hrv')).toBeInTheDocument();
     expect(screen.queryByTestId('spinner')).not.toBeInTheDocument();
   });
 
-  it('offers every metric with its description and unit, and adds the chosen one', async () => {
+  it('offers metrics with description and unit', async () => {
     const { changed, onRunQuery } = await open(METRICS);
     await userEvent.click(screen.getByTestId(selectors.builder.metrics));
     expect(await screen.findByText('Time asleep of time in bed · percent')).toBeInTheDocument();
@@ -167,12 +205,12 @@ describe('the builder', () => {
 
   it("offers the dashboard's variables", async () => {
     const { changed } = await open(METRICS);
-    await choose(selectors.builder.metrics, '\\$metric');
+    await select(selectors.builder.metrics, '\\$metric');
 
     expect(changed().metrics).toEqual(['nights.average_hrv', '$metric']);
   });
 
-  it('keeps what one metric says beside its name', async () => {
+  it("keeps a metric's own options", async () => {
     const lastWeek = { name: 'nights.average_hrv', shift: 7 };
     const { changed } = await open({ ...METRICS, metrics: [lastWeek] });
     await userEvent.click(screen.getByTestId(selectors.builder.metrics));
@@ -188,28 +226,34 @@ describe('the builder', () => {
     [selectors.builder.baseline, '60 days', { baseline: 60 }],
     [selectors.builder.shift, '28 days later', { shift: 28 }],
     [selectors.builder.downsample, 'LTTB', { downsample: 'lttb' }],
-  ])('changes one thing at a time: %s', async (selector, option, part) => {
+  ])('changes one property at a time: %s', async (selector, option, part) => {
     const { onChange } = await open(METRICS);
-    await choose(selector, option);
+    await select(selector, option);
 
     expect(onChange).toHaveBeenCalledTimes(1);
     expect(onChange).toHaveBeenCalledWith({ refId: 'A', ...METRICS, ...part });
   });
 
-  it('aggregates nothing when every value is wanted', async () => {
+  it('disables aggregation for raw values', async () => {
     await open({ ...METRICS, every: 'raw' });
     expect(screen.getByTestId(selectors.builder.aggregate)).toBeDisabled();
   });
 
-  it('goes on as the SQL that it was answered with', async () => {
+  it('switches to the SQL that the backend generated', async () => {
     const custom = { rawSql: 'SELECT time, average_hrv FROM nights', params: ['x'] };
     const { changed } = await open({ ...METRICS, rawSql: 'SELECT 1' }, { meta: { custom } });
     await userEvent.click(screen.getByRole('radio', { name: 'SQL' }));
 
-    expect(changed()).toEqual({ refId: 'A', ...METRICS, ...custom, queryType: 'sql', format: 'time_series' });
+    expect(changed()).toEqual({
+      refId: 'A',
+      ...METRICS,
+      ...custom,
+      queryType: 'sql',
+      format: 'time_series',
+    });
   });
 
-  it('without an answer leaves the SQL as it was, and its own choice for the way back', async () => {
+  it('switches to the previous SQL without a response', async () => {
     const { changed } = await open({ ...METRICS, rawSql: 'SELECT 1' });
     await userEvent.click(screen.getByRole('radio', { name: 'SQL' }));
 
@@ -218,9 +262,13 @@ describe('the builder', () => {
 });
 
 describe('a filter', () => {
-  const filtered = (filter: Filter) => ({ ...METRICS, metrics: ['heartrate.bpm'], filters: [filter] });
+  const filtered = (filter: Filter) => ({
+    ...METRICS,
+    metrics: ['heartrate.bpm'],
+    filters: [filter],
+  });
 
-  it('is about a column of the chosen metrics', async () => {
+  it('starts with a column of the selected metrics', async () => {
     const { changed } = await open({ ...METRICS, metrics: ['heartrate.bpm'] });
     await screen.findByText('heartrate.bpm');
     await userEvent.click(screen.getByTestId(selectors.builder.addFilter));
@@ -228,25 +276,25 @@ describe('a filter', () => {
     expect(changed().filters).toEqual([{ column: 'source', operator: 'is not null' }]);
   });
 
-  it('offers the values that there are', async () => {
+  it("offers the column's values", async () => {
     const { changed, getValues } = await open(filtered({ column: 'source', operator: '=' }));
     await screen.findByTestId(selectors.builder.filter);
-    await choose(selectors.builder.filterValue, 'awake');
+    await select(selectors.builder.filterValue, 'awake');
 
     expect(getValues).toHaveBeenCalledWith('heartrate', 'source');
     expect(changed().filters).toEqual([{ column: 'source', operator: '=', value: 'awake' }]);
   });
 
-  it('takes its value along to another operator', async () => {
+  it('keeps its value when the operator changes', async () => {
     const { changed } = await open(filtered({ column: 'source', operator: '=', value: 'awake' }));
-    await choose(selectors.builder.filterOperator, 'is one of');
+    await select(selectors.builder.filterOperator, 'is one of');
 
     expect(changed().filters).toEqual([{ column: 'source', operator: 'in', values: ['awake'] }]);
   });
 
-  it('without a value has none to take along', async () => {
+  it('stays without a value when the operator changes', async () => {
     const { changed } = await open(filtered({ column: 'source', operator: 'is null' }));
-    await choose(selectors.builder.filterOperator, '>$');
+    await select(selectors.builder.filterOperator, '>$');
 
     expect(Object.keys(changed().filters![0])).toEqual(['column', 'operator']);
   });
@@ -259,7 +307,7 @@ describe('a filter', () => {
   });
 });
 
-async function choose(selector: string, option: string) {
+async function select(selector: string, option: string) {
   await userEvent.click(screen.getByTestId(selector));
   await userEvent.click(await screen.findByRole('option', { name: new RegExp(`^${option}`) }));
 }

@@ -2,8 +2,8 @@ import type { PanelData, QueryEditorProps, SelectableValue } from '@grafana/data
 import { RadioButtonGroup, Stack } from '@grafana/ui';
 import React, { useState } from 'react';
 
-import type { OuraDataSource } from '../datasource';
 import { useSchema } from '../hooks/useSchema';
+import type { EditorDataSource } from '../schemaSource';
 import {
   DEFAULT_METRICS,
   DEFAULT_QUERY,
@@ -13,51 +13,51 @@ import {
   type QueryType,
   type SqlPart,
 } from '../types';
-import { Question } from './Question';
+import { ConfirmDialog } from './ConfirmDialog';
 import { SqlQueryEditor } from './SqlQueryEditor';
 import { MetricsBuilder } from './builder/MetricsBuilder';
 import { selectors } from './selectors';
 
-type Props = QueryEditorProps<OuraDataSource, OuraQuery, OuraOptions>;
+type Props = QueryEditorProps<EditorDataSource, OuraQuery, OuraOptions>;
 
 const TYPES: Array<SelectableValue<QueryType>> = [
-  { label: 'Builder', value: 'metrics', description: 'Choose metrics from a list' },
-  { label: 'SQL', value: 'sql', description: 'One SELECT over tables, views and macros' },
+  { label: 'Builder', value: 'metrics', description: 'Select metrics from a list' },
+  { label: 'SQL', value: 'sql', description: 'Write a SELECT statement' },
 ];
 
-/** A panel's query: metrics chosen from a list, or SQL. */
-export function QueryEditor({ query: given, datasource, data, onChange, onRunQuery }: Props) {
+/** A panel's query: the metrics builder, or SQL. */
+export function QueryEditor({ query: saved, datasource, data, onChange, onRunQuery }: Props) {
   const schema = useSchema(datasource);
-  const query = isNew(given) ? { ...DEFAULT_QUERY, ...given } : given;
-  const [asking, setAsking] = useState(false);
+  const query = isNew(saved) ? { ...DEFAULT_QUERY, ...saved } : saved;
+  const [isConfirming, setConfirming] = useState(false);
   const [builderSql, setBuilderSql] = useState<string>();
 
-  const toSql = () => {
-    const built = builtSql(query, data);
+  const switchToSql = () => {
+    const built = readBuiltSql(query, data);
     setBuilderSql(built.rawSql);
     onChange({ ...query, ...built, queryType: 'sql' });
     onRunQuery();
   };
-  const toBuilder = () => {
+  const switchToBuilder = () => {
     onChange({ ...DEFAULT_METRICS, ...query, queryType: 'metrics' });
     onRunQuery();
   };
-  const toggle = (queryType: QueryType) => {
+  const switchType = (queryType: QueryType) => {
     if (queryType === 'sql') {
-      toSql();
-    } else if (![undefined, '', DEFAULT_SQL.rawSql, builderSql].includes(query.rawSql)) {
-      setAsking(true);
+      switchToSql();
+    } else if (isHandwritten(query, builderSql)) {
+      setConfirming(true);
     } else {
-      toBuilder();
+      switchToBuilder();
     }
   };
-  const type = (
+  const typeSwitch = (
     <div data-testid={selectors.query.type}>
       <RadioButtonGroup
         size="sm"
         options={TYPES}
         value={query.queryType === 'metrics' ? 'metrics' : 'sql'}
-        onChange={toggle}
+        onChange={switchType}
       />
     </div>
   );
@@ -70,25 +70,25 @@ export function QueryEditor({ query: given, datasource, data, onChange, onRunQue
           schema={schema}
           onChange={onChange}
           onRunQuery={onRunQuery}
-          lead={type}
+          lead={typeSwitch}
           withFormat
         />
-        <Question
-          title="Back to the builder"
-          isOpen={asking}
-          answer="Go to the builder"
-          onConfirm={toBuilder}
-          onClose={() => setAsking(false)}
+        <ConfirmDialog
+          title="Switch to the builder?"
+          isOpen={isConfirming}
+          confirmText="Switch to builder"
+          onConfirm={switchToBuilder}
+          onClose={() => setConfirming(false)}
         >
-          The builder cannot read SQL: it goes on with what was chosen there last, and coming back from it brings its
-          own SQL in place of this. To keep what you wrote, copy it first.
-        </Question>
+          The builder can’t parse SQL. It reopens your last builder settings, and switching back to
+          SQL overwrites this query. Copy it first if you want to keep it.
+        </ConfirmDialog>
       </>
     );
   }
   return (
     <Stack direction="column" gap={1}>
-      {type}
+      {typeSwitch}
       <MetricsBuilder
         query={{ ...DEFAULT_METRICS, ...query }}
         schema={schema}
@@ -106,8 +106,16 @@ function isNew({ queryType, rawSql }: OuraQuery): boolean {
   return queryType === undefined && rawSql === undefined;
 }
 
-/** The SQL that the builder's query was answered with, macros and all, for a person to go on from. */
-function builtSql({ refId }: OuraQuery, data?: PanelData): Partial<SqlPart> {
+/** Returns whether the query's SQL differs from the default and from the builder's SQL. */
+function isHandwritten({ rawSql }: OuraQuery, builderSql?: string): boolean {
+  return ![undefined, '', DEFAULT_SQL.rawSql, builderSql].includes(rawSql);
+}
+
+/** Reads the SQL that the backend generated for the builder's query, with its macros. */
+function readBuiltSql({ refId }: OuraQuery, data?: PanelData): Partial<SqlPart> {
   const built = data?.series.find((frame) => frame.refId === refId)?.meta?.custom;
-  return built?.rawSql ? { rawSql: built.rawSql, params: built.params ?? [], format: 'time_series' } : {};
+  if (!built?.rawSql) {
+    return {};
+  }
+  return { rawSql: built.rawSql, params: built.params ?? [], format: 'time_series' };
 }

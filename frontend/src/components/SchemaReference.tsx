@@ -4,9 +4,9 @@ import { Input, useStyles2 } from '@grafana/ui';
 import React, { useState } from 'react';
 
 import type { Schema, SchemaFunction, SchemaMacro, SchemaTable } from '../types';
-import { typeAndUnit } from '../words';
+import { formatTypeAndUnit } from '../format';
 
-/** Everything a query may name, to look up while writing one. */
+/** The tables, macros and functions that a query can use. */
 export function SchemaReference({ schema }: { schema: Schema }) {
   const styles = useStyles2(getStyles);
   const [search, setSearch] = useState('');
@@ -16,15 +16,15 @@ export function SchemaReference({ schema }: { schema: Schema }) {
     <div className={styles.reference}>
       <section>
         <h6>Macros</h6>
-        <Usages of={schema.macros} />
+        <UsageList of={schema.macros} />
         <h6>Functions</h6>
-        <Usages of={schema.functions} />
+        <UsageList of={schema.functions} />
       </section>
       <section>
         <h6>Tables</h6>
         <Input
           aria-label="Search tables and columns"
-          placeholder="Search"
+          placeholder="Search tables and columns"
           value={search}
           onChange={(event) => setSearch(event.currentTarget.value)}
         />
@@ -42,7 +42,7 @@ export function SchemaReference({ schema }: { schema: Schema }) {
                       <code>{column.name}</code>
                     </dt>
                     <dd>
-                      {typeAndUnit(column)} {column.description}
+                      {formatTypeAndUnit(column)} {column.description}
                     </dd>
                   </React.Fragment>
                 ))}
@@ -54,7 +54,7 @@ export function SchemaReference({ schema }: { schema: Schema }) {
   );
 }
 
-function Usages({ of }: { of: Array<SchemaMacro | SchemaFunction> }) {
+function UsageList({ of }: { of: Array<SchemaMacro | SchemaFunction> }) {
   const styles = useStyles2(getStyles);
 
   return (
@@ -72,7 +72,10 @@ function Usages({ of }: { of: Array<SchemaMacro | SchemaFunction> }) {
 }
 
 function mentions({ name, columns }: SchemaTable, needle: string): boolean {
-  return name.toLowerCase().includes(needle) || columns.some((column) => column.name.toLowerCase().includes(needle));
+  return (
+    name.toLowerCase().includes(needle) ||
+    columns.some((column) => column.name.toLowerCase().includes(needle))
+  );
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({

@@ -7,7 +7,7 @@ interface Props {
   children: ReactNode;
 }
 
-/** A headed part of the configuration page. */
+/** A part of the configuration page with a heading. */
 export function Section({ title, description, children }: Props) {
   return (
     <Box>

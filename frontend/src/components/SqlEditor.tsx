@@ -7,14 +7,15 @@ import type { Schema } from '../types';
 interface Props {
   sql: string;
   schema?: Schema;
-  /** The text as it stands when the editor is left or Ctrl/Cmd + Enter is pressed. */
+  /** Called with the text on Ctrl/Cmd + Enter, and when a changed editor loses the focus. */
   onRun: (sql: string) => void;
 }
 
+/** A code editor with completion for the schema. */
 export function SqlEditor({ sql, schema, onRun }: Props) {
   const [mounted, setMounted] = useState<{ editor: MonacoEditor; monaco: Monaco }>();
 
-  // Monaco keeps the action it was given when it was mounted.
+  // Monaco keeps the first action, so the action reads the latest callback from a ref.
   const latestRun = useRef(onRun);
   useEffect(() => {
     latestRun.current = onRun;
@@ -45,7 +46,11 @@ export function SqlEditor({ sql, schema, onRun }: Props) {
       height={160}
       showLineNumbers
       showMiniMap={false}
-      monacoOptions={{ scrollBeyondLastLine: false, fixedOverflowWidgets: true, padding: { top: 6, bottom: 6 } }}
+      monacoOptions={{
+        scrollBeyondLastLine: false,
+        fixedOverflowWidgets: true,
+        padding: { top: 6, bottom: 6 },
+      }}
       onBlur={(text) => {
         if (text !== sql) {
           onRun(text);

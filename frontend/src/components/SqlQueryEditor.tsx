@@ -9,8 +9,12 @@ import { SqlEditor } from './SqlEditor';
 import { selectors } from './selectors';
 
 const FORMATS: Array<SelectableValue<Format>> = [
-  { label: 'Time series', value: 'time_series', description: 'A line per column; needs a column named time' },
-  { label: 'Table', value: 'table', description: 'Rows as they come' },
+  {
+    label: 'Time series',
+    value: 'time_series',
+    description: 'One line per column. Requires a column named time',
+  },
+  { label: 'Table', value: 'table', description: 'Rows as the query returns them' },
 ];
 
 interface Props {
@@ -18,15 +22,22 @@ interface Props {
   schema?: Schema;
   onChange: (query: OuraQuery) => void;
   onRunQuery: () => void;
-  /** Before the other controls. */
+  /** Shown before the other controls. */
   lead?: ReactNode;
-  /** Where rows are always read as a table there is nothing to choose. */
+  /** Whether to offer a format. Annotations and variables always read a table. */
   withFormat?: boolean;
 }
 
-/** A query as SQL, with all that it may name at hand. */
-export function SqlQueryEditor({ query, schema, onChange, onRunQuery, lead, withFormat = false }: Props) {
-  const [reference, setReference] = useState(false);
+/** An SQL query, with its format and a schema reference. */
+export function SqlQueryEditor({
+  query,
+  schema,
+  onChange,
+  onRunQuery,
+  lead,
+  withFormat = false,
+}: Props) {
+  const [isReferenceOpen, setReferenceOpen] = useState(false);
   const { rawSql, params, format, downsample } = { ...DEFAULT_SQL, ...query };
 
   const change = (part: Partial<OuraQuery>) =>
@@ -73,7 +84,7 @@ export function SqlQueryEditor({ query, schema, onChange, onRunQuery, lead, with
           data-testid={selectors.query.run}
           onClick={() => run(rawSql)}
         >
-          Run
+          Run query
         </Button>
         <Button
           size="sm"
@@ -81,15 +92,15 @@ export function SqlQueryEditor({ query, schema, onChange, onRunQuery, lead, with
           fill="text"
           icon="book"
           disabled={!schema}
-          aria-expanded={reference}
+          aria-expanded={isReferenceOpen}
           data-testid={selectors.query.reference}
-          onClick={() => setReference(!reference)}
+          onClick={() => setReferenceOpen(!isReferenceOpen)}
         >
-          Tables, macros, functions
+          Tables, macros and functions
         </Button>
       </Stack>
       <SqlEditor sql={rawSql} schema={schema} onRun={run} />
-      {reference && schema && <SchemaReference schema={schema} />}
+      {isReferenceOpen && schema && <SchemaReference schema={schema} />}
     </Stack>
   );
 }

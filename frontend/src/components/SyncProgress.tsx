@@ -3,26 +3,26 @@ import { dateTimeFormatTimeAgo, type GrafanaTheme2 } from '@grafana/data';
 import { Alert, Stack, Text, useStyles2 } from '@grafana/ui';
 import React from 'react';
 
+import { capitalize, formatDayOrAge, formatTimeLeft } from '../format';
 import type { Status, SyncStatus } from '../types';
-import { sentence, timeLeft, whenSeen } from '../words';
 import { selectors } from './selectors';
 
-/** How far the sync has come or when it last ran, why it ended early, and which of Oura's specifications it follows. */
+/** The sync's progress or last result, its schedule, and the version of Oura's API. */
 export function SyncProgress({ status }: { status: Status }) {
   const { sync, state, reason, specification, specificationCheckedAt } = status;
   const { running, lastSync, nextSync, failure } = sync;
-  const checked = specificationCheckedAt && `checked ${whenSeen(specificationCheckedAt)}`;
+  const checked = specificationCheckedAt && `checked ${formatDayOrAge(specificationCheckedAt)}`;
   const facts = [
     !running && lastSync && `Last sync ${dateTimeFormatTimeAgo(lastSync)}`,
-    !running && nextSync && state === 'connected' && `next ${dateTimeFormatTimeAgo(nextSync)}`,
-    specification && [`Oura API ${specification}`, checked].filter(Boolean).join(', '),
+    !running && nextSync && state === 'connected' && `next sync ${dateTimeFormatTimeAgo(nextSync)}`,
+    specification && [`Oura API version ${specification}`, checked].filter(Boolean).join(', '),
   ];
 
   return (
     <>
       {failure && failure !== reason && (
-        <Alert severity="warning" title="The last sync ended early">
-          {sentence(failure)}
+        <Alert severity="warning" title="The last sync didn’t finish">
+          {capitalize(failure)}
         </Alert>
       )}
       {running && <Progress sync={sync} />}
@@ -35,9 +35,9 @@ function Progress({ sync: { percent, documents, secondsLeft } }: { sync: SyncSta
   const styles = useStyles2(getStyles);
   const rounded = Math.round(percent);
   const facts = [
-    `Syncing: ${rounded} %`,
+    `Syncing: ${rounded}%`,
     `${documents.toLocaleString()} documents so far`,
-    secondsLeft !== null && timeLeft(secondsLeft),
+    secondsLeft !== null && formatTimeLeft(secondsLeft),
   ];
 
   return (

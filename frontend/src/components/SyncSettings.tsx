@@ -1,15 +1,12 @@
 import { CollapsableSection, Field, Input, Stack, TimeZonePicker } from '@grafana/ui';
 import React, { useState } from 'react';
 
+import { DEFAULT_SYNC_INTERVAL_MINUTES, MIN_SYNC_INTERVAL_MINUTES } from '../contract';
 import type { Settings } from '../hooks/useSettings';
-import { Scopes } from './Scopes';
+import { ScopesField } from './ScopesField';
 import { selectors } from './selectors';
 
-/** Both as in the backend: an empty field means the default, and less than the least means the least. */
-const DEFAULT_INTERVAL_MINUTES = 30;
-const LEAST_INTERVAL_MINUTES = 5;
-
-/** What to fetch, how often, and which time zone the days are in. */
+/** The time zone, the schedule, the history and the permissions of the sync. */
 export function SyncSettings({ settings }: { settings: Settings }) {
   const [isOpen, setOpen] = useState(false);
   const { jsonData, change, readOnly } = settings;
@@ -19,12 +16,12 @@ export function SyncSettings({ settings }: { settings: Settings }) {
       <Stack direction="column" gap={2}>
         <Field
           label="Time zone"
-          description="Calendar days and nights are drawn at their local midnight in this zone."
-          htmlFor={selectors.config.timezone}
+          description="Daily values are drawn at midnight in this time zone."
+          htmlFor={selectors.config.timeZone}
           noMargin
         >
           <TimeZonePicker
-            inputId={selectors.config.timezone}
+            inputId={selectors.config.timeZone}
             value={jsonData.timezone ?? 'utc'}
             width={50}
             disabled={readOnly}
@@ -32,26 +29,34 @@ export function SyncSettings({ settings }: { settings: Settings }) {
           />
         </Field>
         <Field
-          label="Sync every"
-          description={`Oura's own data arrives when the app on the phone is opened. Less than ${LEAST_INTERVAL_MINUTES} minutes counts as ${LEAST_INTERVAL_MINUTES}.`}
+          label="Sync interval"
+          description={
+            'Oura receives new data when you open its app on your phone. ' +
+            `Values below ${MIN_SYNC_INTERVAL_MINUTES} minutes count as ${MIN_SYNC_INTERVAL_MINUTES}.`
+          }
           htmlFor={selectors.config.interval}
           noMargin
         >
           <Input
             id={selectors.config.interval}
             type="number"
-            min={LEAST_INTERVAL_MINUTES}
+            min={MIN_SYNC_INTERVAL_MINUTES}
             suffix="minutes"
             width={20}
-            placeholder={String(DEFAULT_INTERVAL_MINUTES)}
+            placeholder={String(DEFAULT_SYNC_INTERVAL_MINUTES)}
             value={jsonData.syncIntervalMinutes ?? ''}
             disabled={readOnly}
-            onChange={(event) => change({ syncIntervalMinutes: wholeNumber(event.currentTarget.value) })}
+            onChange={(event) =>
+              change({ syncIntervalMinutes: wholeNumber(event.currentTarget.value) })
+            }
           />
         </Field>
         <Field
-          label="History from"
-          description="Empty: as far back as there is data."
+          label="History start"
+          description={
+            'First day to import. ' +
+            'Leave empty to import backwards until two consecutive years have no data.'
+          }
           htmlFor={selectors.config.historyStart}
           noMargin
         >
@@ -65,7 +70,11 @@ export function SyncSettings({ settings }: { settings: Settings }) {
           />
         </Field>
         {!jsonData.demo && (
-          <Scopes scopes={jsonData.scopes ?? ''} disabled={readOnly} onChange={(scopes) => change({ scopes })} />
+          <ScopesField
+            scopes={jsonData.scopes ?? ''}
+            disabled={readOnly}
+            onChange={(scopes) => change({ scopes })}
+          />
         )}
       </Stack>
     </CollapsableSection>

@@ -2,10 +2,26 @@ import type { Schema } from '../types';
 
 const plain = { unit: null, description: null };
 
-/** What tests have the backend list. */
+/** A small schema for tests. */
 export const SCHEMA: Schema = {
-  macros: [{ name: '__timeFilter', usage: '$__timeFilter(column)', description: 'keeps the instants in the range' }],
-  functions: [{ name: 'median', usage: 'median(x)', description: 'the middle value' }],
+  specification: '1.43',
+  timezone: 'UTC',
+  series: [],
+  macros: [
+    {
+      name: '__timeFilter',
+      usage: '$__timeFilter(column)',
+      description: 'restricts a time column to the range',
+    },
+  ],
+  functions: [
+    {
+      name: 'median',
+      usage: 'median(x)',
+      description: 'median',
+      example: 'SELECT median(score) FROM daily_sleep',
+    },
+  ],
   sqliteFunctions: ['coalesce'],
   metrics: [
     {
@@ -45,6 +61,10 @@ export const SCHEMA: Schema = {
         { ...plain, name: 'document', type: 'integer' },
       ],
     },
-    { name: 'heartrate', description: 'one row per reading', columns: [{ ...plain, name: 'source', type: 'text' }] },
+    {
+      name: 'heartrate',
+      description: 'one row per reading',
+      columns: [{ ...plain, name: 'source', type: 'text' }],
+    },
   ],
 };

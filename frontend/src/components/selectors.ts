@@ -1,19 +1,19 @@
-/** What tests hold on to. */
+/** Test ids, shared by components and tests. */
 export const selectors = {
   config: {
     demo: 'oura-demo',
-    redirect: 'oura-redirect',
+    redirectUri: 'oura-redirect-uri',
     clientId: 'oura-client-id',
     clientSecret: 'oura-client-secret',
     connect: 'oura-connect',
-    paste: 'oura-paste',
+    redirectUrl: 'oura-redirect-url',
     finish: 'oura-finish',
     disconnect: 'oura-disconnect',
     sync: 'oura-sync',
     state: 'oura-state',
     progress: 'oura-progress',
     collections: 'oura-collections',
-    timezone: 'oura-timezone',
+    timeZone: 'oura-zone',
     interval: 'oura-interval',
     historyStart: 'oura-history-start',
     scopes: 'oura-scopes',

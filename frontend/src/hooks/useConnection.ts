@@ -1,76 +1,81 @@
 import { useState } from 'react';
 
-import type { LoginAnswer } from '../loginAnswer';
-import { leaveFor, redirectOf } from '../navigation';
+import type { LoginRedirect } from '../loginRedirect';
+import { getRedirect, navigateTo } from '../navigation';
 import type { Resources } from '../resources';
-import { useLoginReturn } from './useLoginReturn';
+import { useLoginRedirect } from './useLoginRedirect';
 import type { Settings } from './useSettings';
 import type { StatusPoll } from './useStatus';
 
-/** What a person does with the account, and how it went. */
+/** The user's actions on the connection to Oura, and their outcome. */
 export interface Connection {
-  /** While connecting, syncing or disconnecting is asked for. */
+  /** While a request to connect, sync or disconnect runs. */
   busy: boolean;
-  /** While the backend redeems the answer of a login. */
+  /** While the backend finishes a login. */
   finishing: boolean;
-  /** Of the last action, else of the login that came back, else of the status. */
-  problem?: Error;
-  /** Of a login that was begun and will not come back to this page by itself. */
+  /** The error of the last action, else of the finished login, else of the status. */
+  error?: Error;
+  /** Oura's login page, set while a started login can't redirect to this page. */
   authorizeUrl?: string;
-  /** Saves the settings and begins a login. */
+  /** Saves the settings and starts a login. */
   connect: () => Promise<void>;
-  /** Hands over an answer that did not come by this page's address. */
-  finish: (answer: LoginAnswer) => Promise<void>;
+  /** Finishes a login with the parameters of a pasted redirect URL. */
+  finish: (redirect: LoginRedirect) => Promise<void>;
   sync: () => Promise<void>;
   disconnect: () => Promise<void>;
 }
 
-/** The login at Oura from beginning to end, and what else may be asked for. Every action ends what was said of the one before. */
-export function useConnection(uid: string, resources: Resources, settings: Settings, poll: StatusPoll): Connection {
-  const login = useLoginReturn(resources, poll.refresh);
+/** Connects, syncs and disconnects. Each action clears the error of the previous one. */
+export function useConnection(
+  uid: string,
+  resources: Resources,
+  settings: Settings,
+  poll: StatusPoll
+): Connection {
+  const login = useLoginRedirect(resources, poll.refresh);
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Error>();
+  const [error, setError] = useState<Error>();
   const [authorizeUrl, setAuthorizeUrl] = useState<string>();
 
-  const act = async (action: () => Promise<unknown>) => {
+  const run = async (action: () => Promise<unknown>) => {
     setBusy(true);
-    setProblem(undefined);
-    login.forget();
+    setError(undefined);
+    login.clearError();
     try {
       await action();
       await poll.refresh();
     } catch (error) {
-      setProblem(error instanceof Error ? error : new Error(String(error)));
+      setError(error instanceof Error ? error : new Error(String(error)));
     } finally {
       setBusy(false);
     }
   };
 
-  const begin = async () => {
+  const startLogin = async () => {
     await settings.save();
-    const { uri, comesBack } = redirectOf(uid);
+    const { uri, returnsHere } = getRedirect(uid);
     const { authorizeUrl } = await resources.startLogin(uri);
-    if (comesBack) {
-      leaveFor(authorizeUrl);
+    if (returnsHere) {
+      navigateTo(authorizeUrl);
     } else {
       setAuthorizeUrl(authorizeUrl);
     }
   };
 
-  const finish = async (answer: LoginAnswer) => {
+  const finish = async (redirect: LoginRedirect) => {
     setAuthorizeUrl(undefined);
-    setProblem(undefined);
-    await login.finish(answer);
+    setError(undefined);
+    await login.finish(redirect);
   };
 
   return {
     busy,
     finishing: login.finishing,
-    problem: problem ?? login.problem ?? poll.problem,
+    error: error ?? login.error ?? poll.error,
     authorizeUrl,
-    connect: () => act(begin),
+    connect: () => run(startLogin),
     finish,
-    sync: () => act(resources.sync),
-    disconnect: () => act(resources.disconnect),
+    sync: () => run(resources.sync),
+    disconnect: () => run(resources.disconnect),
   };
 }

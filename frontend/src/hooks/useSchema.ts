@@ -1,13 +1,14 @@
 import { useEffect, useState } from 'react';
 
-import type { OuraDataSource } from '../datasource';
+import type { SchemaSource } from '../schemaSource';
 import type { Schema } from '../types';
 
 /**
- * What queries may name; nothing while it is on its way, or when it cannot be had: a query can be written without it. No control
- * turns meanwhile: Grafana's icons keep a picture that is exchanged while it loads, so that a spinner would stay.
+ * Loads the schema. Returns `undefined` while it loads and after a failure: editors work without
+ * it. They show no spinner, because Grafana's icon component keeps a spinner on the screen if
+ * another icon replaces it too early.
  */
-export function useSchema(datasource: OuraDataSource): Schema | undefined {
+export function useSchema(datasource: SchemaSource): Schema | undefined {
   const [schema, setSchema] = useState<Schema>();
 
   useEffect(() => {

@@ -6,22 +6,24 @@ import type { OuraOptions, OuraSecrets } from '../types';
 
 type Props = DataSourcePluginOptionsEditorProps<OuraOptions, OuraSecrets>;
 
-/** The data source's settings as the page edits them, and whether Grafana has them already. */
+/** The data source's settings on the configuration page, saved or not. */
 export interface Settings {
   jsonData: OuraOptions;
   readOnly: boolean;
   change: (part: Partial<OuraOptions>) => void;
+  /** Whether a client secret is stored or entered. */
   hasSecret: boolean;
   isSecretStored: boolean;
   setSecret: (clientSecret: string) => void;
   resetSecret: () => void;
   unsaved: boolean;
-  /** Does what *Save & test* does, without the test. */
+  /** Saves like *Save & test*, without the test. */
   save: () => Promise<void>;
-  /** Changes when something was saved. */
+  /** Changes with every save. */
   version?: number;
 }
 
+/** Edits Grafana's settings of the data source. A new one gets the browser's time zone. */
 export function useSettings({ options, onOptionsChange }: Props): Settings {
   const { jsonData, secureJsonData, secureJsonFields, version } = options;
   const readOnly = Boolean(options.readOnly);
@@ -32,13 +34,14 @@ export function useSettings({ options, onOptionsChange }: Props): Settings {
     setSaved({ version, jsonData: current });
   }
 
-  const change = (part: Partial<OuraOptions>) => onOptionsChange({ ...options, jsonData: { ...jsonData, ...part } });
+  const change = (part: Partial<OuraOptions>) =>
+    onOptionsChange({ ...options, jsonData: { ...jsonData, ...part } });
 
   useEffect(() => {
     if (!readOnly && jsonData.timezone === undefined) {
       change({ timezone: Intl.DateTimeFormat().resolvedOptions().timeZone });
     }
-    // Only the settings the page was opened with decide.
+    // Run once: only the settings at the first render count.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, []);
 
@@ -48,11 +51,10 @@ export function useSettings({ options, onOptionsChange }: Props): Settings {
     if (!unsaved) {
       return;
     }
-    const answer = await getBackendSrv().put<{ datasource: DataSourceSettings<OuraOptions, OuraSecrets> }>(
-      `/api/datasources/uid/${options.uid}`,
-      options
-    );
-    onOptionsChange({ ...options, ...answer.datasource, secureJsonData: {} });
+    const response = await getBackendSrv().put<{
+      datasource: DataSourceSettings<OuraOptions, OuraSecrets>;
+    }>(`/api/datasources/uid/${options.uid}`, options);
+    onOptionsChange({ ...options, ...response.datasource, secureJsonData: {} });
   };
 
   return {
@@ -61,7 +63,8 @@ export function useSettings({ options, onOptionsChange }: Props): Settings {
     change,
     isSecretStored: Boolean(secureJsonFields?.clientSecret),
     hasSecret: Boolean(secureJsonFields?.clientSecret || secureJsonData?.clientSecret),
-    setSecret: (clientSecret) => onOptionsChange({ ...options, secureJsonData: { ...secureJsonData, clientSecret } }),
+    setSecret: (clientSecret) =>
+      onOptionsChange({ ...options, secureJsonData: { ...secureJsonData, clientSecret } }),
     resetSecret: () =>
       onOptionsChange({
         ...options,

@@ -8,19 +8,22 @@ const POLL_IDLE_MS = 20_000;
 
 export interface StatusPoll {
   status?: Status;
-  problem?: Error;
+  error?: Error;
   refresh: () => Promise<void>;
 }
 
-/** The backend's status, asked again at once when `version` changes, often while a sync runs, and seldom otherwise. */
+/**
+ * Polls the backend's status: often while a sync runs, rarely otherwise, and immediately when
+ * `version` changes. A failed request keeps the previous status.
+ */
 export function useStatus(resources: Resources, version?: number): StatusPoll {
-  const [{ status, problem }, setAnswer] = useState<Omit<StatusPoll, 'refresh'>>({});
+  const [{ status, error }, setResult] = useState<Omit<StatusPoll, 'refresh'>>({});
 
   const refresh = useCallback(
     () =>
       resources.status().then(
-        (status) => setAnswer({ status }),
-        (problem) => setAnswer(({ status }) => ({ status, problem }))
+        (status) => setResult({ status }),
+        (error) => setResult(({ status }) => ({ status, error }))
       ),
     [resources]
   );
@@ -32,7 +35,7 @@ export function useStatus(resources: Resources, version?: number): StatusPoll {
   useEffect(() => {
     const timer = setTimeout(refresh, status?.sync.running ? POLL_SYNCING_MS : POLL_IDLE_MS);
     return () => clearTimeout(timer);
-  }, [refresh, status, problem]);
+  }, [refresh, status, error]);
 
-  return { status, problem, refresh };
+  return { status, error, refresh };
 }

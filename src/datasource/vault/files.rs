@@ -1,4 +1,4 @@
-//! The vault's files: made readable for their owner alone, and whole or not there.
+//! The vault's files: created for their owner only, and atomically.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -7,14 +7,22 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::VaultError;
+use super::error::VaultError;
 use super::seal::{KEY_LENGTH, random_key};
 use crate::store::create_private_folder;
 
+/// The file name of the key that is used without an operator's key.
+pub(super) const KEY_FILE: &str = "vault.key";
 /// `PRAGMA application_id`: "RgVt".
-const APPLICATION: i32 = 0x5267_5674;
-/// `PRAGMA user_version`.
-const VERSION: i32 = 1;
+const APPLICATION_ID: i32 = 0x5267_5674;
+/// The layout version, `PRAGMA user_version`.
+const LAYOUT_VERSION: i32 = 1;
+/// The time that a statement waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The number of attempts to turn on write-ahead logging.
+const MAX_WAL_ATTEMPTS: u32 = 100;
+/// The pause between these attempts.
+const WAL_RETRY_DELAY: Duration = Duration::from_millis(20);
 
 const SCHEMA: &str = "
     CREATE TABLE entries (
@@ -27,24 +35,24 @@ const SCHEMA: &str = "
         PRIMARY KEY (datasource, purpose, name)
     ) STRICT, WITHOUT ROWID";
 
-/// Creates `folder` with 0700; one that exists keeps its mode.
+/// Creates `folder` with mode 0700. An existing folder keeps its mode.
 pub(super) fn create_folder(folder: &Path) -> Result<(), VaultError> {
-    create_private_folder(folder).map_err(|error| VaultError::of_file(folder, &error))
+    create_private_folder(folder).map_err(|error| VaultError::from_io(folder, &error))
 }
 
-/// Opens or creates the database, durable at each commit.
+/// Opens or creates the database. Every commit is durable.
 pub(super) fn open_database(path: &Path) -> Result<Connection, VaultError> {
-    // SQLite gives its -wal and -shm the mode of the database.
-    private()
+    // SQLite creates the -wal and -shm files with the mode of the database.
+    private_options()
         .create(true)
         .append(true)
         .open(path)
-        .and_then(|file| restrict(&file))
-        .map_err(|error| VaultError::of_file(path, &error))?;
-    connect(path).map_err(|error| error.at(path))
+        .and_then(|file| make_private(&file))
+        .map_err(|error| VaultError::from_io(path, &error))?;
+    connect(path).map_err(|error| error.with_path(path))
 }
 
-/// A database of this process alone, gone when it is closed.
+/// Opens a private database in memory.
 pub(super) fn open_memory() -> Result<Connection, VaultError> {
     connect(Path::new(":memory:"))
 }
@@ -54,78 +62,83 @@ fn connect(path: &Path) -> Result<Connection, VaultError> {
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    write_ahead(&connection)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    enable_write_ahead_log(&connection)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "secure_delete", true)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let number = |pragma| transaction.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let tables: i64 =
         transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    match (tables, number("application_id")?, number("user_version")?) {
+    let application_id: i32 =
+        transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let layout_version: i32 =
+        transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match (tables, application_id, layout_version) {
         (0, _, _) => {
             transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "application_id", APPLICATION)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", LAYOUT_VERSION)?;
             transaction.commit()?;
         }
-        (_, APPLICATION, VERSION) => drop(transaction),
-        (_, APPLICATION, found) => {
-            return Err(VaultError::NewerVersion { path: path.to_owned(), found, known: VERSION });
+        (_, APPLICATION_ID, LAYOUT_VERSION) => drop(transaction),
+        (_, APPLICATION_ID, found) => {
+            let known = LAYOUT_VERSION;
+            return Err(VaultError::NewerVersion { path: path.to_owned(), found, known });
         }
         _ => return Err(VaultError::NotAVault { path: path.to_owned() }),
     }
     Ok(connection)
 }
 
-/// Turns on write-ahead logging, which stays with the file. SQLite does not wait for another process that does the same just now.
-fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
-    let turn_on = || connection.pragma_update(None, "journal_mode", "wal");
-    for _ in 0..100 {
-        match turn_on() {
+/// Turns on write-ahead logging, a lasting property of the file.
+///
+/// Retries while another process does the same, because the busy timeout does not apply here.
+fn enable_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
+    for _ in 0..MAX_WAL_ATTEMPTS {
+        match connection.pragma_update(None, "journal_mode", "wal") {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                std::thread::sleep(Duration::from_millis(20))
+                std::thread::sleep(WAL_RETRY_DELAY)
             }
             outcome => return outcome,
         }
     }
-    turn_on()
+    connection.pragma_update(None, "journal_mode", "wal")
 }
 
-/// The key in the file, `None` without a file.
+/// Reads a key file. Returns `None` if it does not exist.
 pub(super) fn read_key(path: &Path) -> Result<Option<[u8; KEY_LENGTH]>, VaultError> {
     match fs::read(path) {
         Ok(bytes) => {
             bytes.try_into().map(Some).map_err(|_| VaultError::NotAKey { path: path.to_owned() })
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(VaultError::of_file(path, &error)),
+        Err(error) => Err(VaultError::from_io(path, &error)),
     }
 }
 
-/// A new key in a new file; if another process makes one at the same time, both get the same.
+/// Creates a key file with a random key. Processes that do this concurrently get the same key.
 pub(super) fn create_key(path: &Path) -> Result<[u8; KEY_LENGTH], VaultError> {
     let key = random_key();
-    publish(path, &key).map_err(|error| VaultError::of_file(path, &error))?;
+    create_atomically(path, &key).map_err(|error| VaultError::from_io(path, &error))?;
     read_key(path)?.ok_or_else(|| VaultError::NotAKey { path: path.to_owned() })
 }
 
-/// Makes `path` appear with all of `bytes` in it, unless it is there already.
-fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Creates `path` with `bytes`, completely or not at all. Leaves an existing file unchanged.
+fn create_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = path.with_extension(format!("key.{}", uuid::Uuid::new_v4()));
-    let mut file = private().create_new(true).write(true).open(&draft)?;
+    let mut file = private_options().create_new(true).write(true).open(&draft)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    // A link fails where a file is, which a rename would replace; but not every file system has links.
-    let published = match fs::hard_link(&draft, path) {
+    // Unlike a rename, a link never replaces an existing file. Not every file system has links.
+    let created = match fs::hard_link(&draft, path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => fs::rename(&draft, path),
         _ => fs::remove_file(&draft),
     };
-    published.inspect_err(|_| drop(fs::remove_file(&draft)))?;
+    created.inspect_err(|_| drop(fs::remove_file(&draft)))?;
     sync_folder(path)
 }
 
-fn private() -> OpenOptions {
+fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -133,12 +146,12 @@ fn private() -> OpenOptions {
 }
 
 #[cfg(unix)]
-fn restrict(file: &File) -> io::Result<()> {
+fn make_private(file: &File) -> io::Result<()> {
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
 }
 
 #[cfg(not(unix))]
-fn restrict(_: &File) -> io::Result<()> {
+fn make_private(_: &File) -> io::Result<()> {
     Ok(())
 }
 

@@ -1,42 +1,44 @@
-//! What a sealed entry is: ciphertext bound to its place, and the mark of the key that opens it.
+//! Sealing: encryption of an entry, bound to its address.
 
 use chacha20poly1305::aead::{Aead, AeadCore, KeyInit, OsRng, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 
-use super::VaultError;
+use super::error::VaultError;
 use crate::oura::Secret;
 
+/// The length of a key in bytes.
 pub(super) const KEY_LENGTH: usize = 32;
 const NONCE_LENGTH: usize = 24;
 
-/// Where an entry belongs.
+/// The address of an entry: the primary key of its row.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct Address<'a> {
     /// `<org>/<uid>`.
     pub(super) datasource: &'a str,
     pub(super) purpose: &'a str,
     pub(super) name: &'a str,
 }
 
-impl Place<'_> {
-    /// What the seal is bound to. Unambiguous: only the last part may contain a bar.
+impl Address<'_> {
+    /// Returns the data to which the seal is bound. It is unambiguous, because only the last part
+    /// may contain a bar.
     fn associated_data(&self) -> Vec<u8> {
         format!("1|{}|{}|{}", self.datasource, self.purpose, self.name).into_bytes()
     }
 }
 
-/// As in the columns `key_id` and `sealed`.
+/// The columns `key_id` and `sealed` of an entry.
 pub(super) struct Sealed {
     pub(super) key_id: Vec<u8>,
     /// The nonce, then the ciphertext with its tag.
     pub(super) bytes: Vec<u8>,
 }
 
-/// Seals and opens with one key.
+/// Seals and opens entries with one key.
 pub(super) struct Sealer {
     cipher: XChaCha20Poly1305,
-    /// Tells entries of another key from entries that were changed; says nothing about the key itself.
+    /// Distinguishes entries of another key from modified entries. It does not reveal the key.
     key_id: [u8; 8],
 }
 
@@ -52,8 +54,9 @@ impl Sealer {
         Sealer { cipher: XChaCha20Poly1305::new(Key::from_slice(&key)), key_id }
     }
 
-    /// The key is a hash of the operator's text, which must be long and random: nothing here slows down guessing.
-    pub(super) fn of_operator(text: &Secret) -> Sealer {
+    /// Hashes the operator's text to a key. The text must be long and random, because a plain hash
+    /// does not slow down guessing.
+    pub(super) fn from_operator_key(text: &Secret) -> Sealer {
         Sealer::new(
             Sha256::new()
                 .chain_update("ringside vault: operator's key\n")
@@ -67,9 +70,9 @@ impl Sealer {
         &self.key_id
     }
 
-    pub(super) fn seal(&self, place: &Place<'_>, value: &[u8]) -> Result<Sealed, VaultError> {
+    pub(super) fn seal(&self, address: &Address<'_>, value: &[u8]) -> Result<Sealed, VaultError> {
         let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
-        let payload = Payload { msg: value, aad: &place.associated_data() };
+        let payload = Payload { msg: value, aad: &address.associated_data() };
         let ciphertext = self
             .cipher
             .encrypt(&nonce, payload)
@@ -77,13 +80,17 @@ impl Sealer {
         Ok(Sealed { key_id: self.key_id.to_vec(), bytes: [nonce.as_slice(), &ciphertext].concat() })
     }
 
-    pub(super) fn open(&self, place: &Place<'_>, sealed: &Sealed) -> Result<Vec<u8>, VaultError> {
+    pub(super) fn open(
+        &self,
+        address: &Address<'_>,
+        sealed: &Sealed,
+    ) -> Result<Vec<u8>, VaultError> {
         if sealed.key_id != self.key_id {
             return Err(VaultError::WrongKey);
         }
         let (nonce, ciphertext) =
             sealed.bytes.split_at_checked(NONCE_LENGTH).ok_or(VaultError::Tampered)?;
-        let payload = Payload { msg: ciphertext, aad: &place.associated_data() };
+        let payload = Payload { msg: ciphertext, aad: &address.associated_data() };
         self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| VaultError::Tampered)
     }
 }

@@ -10,7 +10,7 @@ fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-fn datasource(uid: &str) -> DataSourceKey {
+fn key_of(uid: &str) -> DataSourceKey {
     DataSourceKey::new(1, uid).unwrap()
 }
 
@@ -18,35 +18,35 @@ fn operator(text: &str) -> Option<Secret> {
     Some(Secret::new(text))
 }
 
-/// The database as somebody sees it who has the file and no key.
-fn bare(folder: &TempDir) -> Connection {
+/// Opens the database without a key.
+fn raw_database(folder: &TempDir) -> Connection {
     Connection::open(folder.path().join(DATABASE)).unwrap()
 }
 
 #[test]
-fn what_was_put_is_there_after_a_restart() {
+fn entries_survive_a_restart() {
     let folder = folder();
     let vault = Vault::open(folder.path(), None).unwrap();
-    vault.put(&datasource("a"), Purpose::Grant, "", b"pair").unwrap();
-    vault.put(&datasource("a"), Purpose::Grant, "", b"newer pair").unwrap();
+    vault.put(&key_of("a"), Purpose::Grant, "", b"pair").unwrap();
+    vault.put(&key_of("a"), Purpose::Grant, "", b"newer pair").unwrap();
     drop(vault);
     let vault = Vault::open(folder.path(), None).unwrap();
     assert_eq!(
-        vault.get(&datasource("a"), Purpose::Grant, "").unwrap().as_deref(),
+        vault.get(&key_of("a"), Purpose::Grant, "").unwrap().as_deref(),
         Some(&b"newer pair"[..])
     );
-    assert_eq!(vault.get(&datasource("b"), Purpose::Grant, "").unwrap(), None);
-    assert_eq!(vault.get(&datasource("a"), Purpose::DataSource, "").unwrap(), None);
-    assert_eq!(vault.keys(Purpose::Grant).unwrap(), [datasource("a")]);
-    vault.delete(&datasource("a"), Purpose::Grant, "").unwrap();
+    assert_eq!(vault.get(&key_of("b"), Purpose::Grant, "").unwrap(), None);
+    assert_eq!(vault.get(&key_of("a"), Purpose::DataSource, "").unwrap(), None);
+    assert_eq!(vault.keys(Purpose::Grant).unwrap(), [key_of("a")]);
+    vault.delete(&key_of("a"), Purpose::Grant, "").unwrap();
     assert_eq!(vault.keys(Purpose::Grant).unwrap(), []);
 }
 
 #[test]
-fn nothing_of_a_secret_is_in_the_files() {
+fn files_contain_no_plain_secret() {
     let folder = folder();
     let vault = Vault::open(folder.path(), None).unwrap();
-    vault.put(&datasource("a"), Purpose::DataSource, "", b"planted-secret").unwrap();
+    vault.put(&key_of("a"), Purpose::DataSource, "", b"planted-secret").unwrap();
     for file in fs::read_dir(folder.path()).unwrap() {
         let bytes = fs::read(file.unwrap().path()).unwrap();
         assert!(!bytes.windows(14).any(|window| window == b"planted-secret"));
@@ -55,7 +55,7 @@ fn nothing_of_a_secret_is_in_the_files() {
 
 #[cfg(unix)]
 #[test]
-fn files_are_for_their_owner_alone_even_if_they_were_not() {
+fn files_are_private_to_their_owner() {
     use std::os::unix::fs::PermissionsExt;
     let parent = folder();
     let folder = parent.path().join("data");
@@ -64,7 +64,7 @@ fn files_are_for_their_owner_alone_even_if_they_were_not() {
     assert_eq!(mode(&folder), 0o700);
     fs::set_permissions(folder.join(DATABASE), fs::Permissions::from_mode(0o644)).unwrap();
     let vault = Vault::open(&folder, None).unwrap();
-    vault.put(&datasource("a"), Purpose::Grant, "", b"pair").unwrap();
+    vault.put(&key_of("a"), Purpose::Grant, "", b"pair").unwrap();
     for file in fs::read_dir(&folder).unwrap() {
         let path = file.unwrap().path();
         assert_eq!(mode(&path), 0o600, "{path:?}");
@@ -72,34 +72,34 @@ fn files_are_for_their_owner_alone_even_if_they_were_not() {
 }
 
 #[test]
-fn an_entry_of_another_key_is_told_from_a_changed_one_and_can_be_replaced() {
+fn entry_of_another_key_can_be_replaced() {
     let folder = folder();
-    let key = datasource("a");
+    let key = key_of("a");
     Vault::open(folder.path(), operator("one").as_ref())
         .unwrap()
         .put(&key, Purpose::Grant, "", b"pair")
         .unwrap();
     let vault = Vault::open(folder.path(), operator("two").as_ref()).unwrap();
     assert!(matches!(vault.get(&key, Purpose::Grant, ""), Err(VaultError::WrongKey)));
-    assert!(matches!(vault.take(&key, Purpose::Grant, ""), Err(VaultError::WrongKey)));
-    let former = Vault::open(folder.path(), operator("one").as_ref()).unwrap();
+    assert!(matches!(vault.remove(&key, Purpose::Grant, ""), Err(VaultError::WrongKey)));
+    let first = Vault::open(folder.path(), operator("one").as_ref()).unwrap();
     assert_eq!(
-        former.get(&key, Purpose::Grant, "").unwrap().as_deref(),
+        first.get(&key, Purpose::Grant, "").unwrap().as_deref(),
         Some(&b"pair"[..]),
-        "a failed take leaves the entry"
+        "a failed removal keeps the entry"
     );
     vault.put(&key, Purpose::Grant, "", b"new pair").unwrap();
     assert_eq!(vault.get(&key, Purpose::Grant, "").unwrap().as_deref(), Some(&b"new pair"[..]));
 }
 
 #[test]
-fn a_row_changed_from_outside_does_not_open() {
+fn modified_row_does_not_open() {
     let folder = folder();
-    let key = datasource("a");
+    let key = key_of("a");
     let vault = Vault::open(folder.path(), None).unwrap();
     for change in ["substr(sealed, 1, length(sealed) - 1) || x'00'", "x''", "x'00' || sealed"] {
         vault.put(&key, Purpose::Grant, "", b"pair").unwrap();
-        bare(&folder)
+        raw_database(&folder)
             .execute(&format!("UPDATE entries SET sealed = CAST({change} AS BLOB)"), [])
             .unwrap();
         assert!(
@@ -110,24 +110,26 @@ fn a_row_changed_from_outside_does_not_open() {
 }
 
 #[test]
-fn a_row_moved_to_another_place_does_not_open() {
+fn moved_row_does_not_open() {
     let folder = folder();
     let vault = Vault::open(folder.path(), None).unwrap();
-    let everywhere = [
-        (datasource("a"), Purpose::Grant, "one"),
+    let addresses = [
+        (key_of("a"), Purpose::Grant, "one"),
         (DataSourceKey::new(2, "a").unwrap(), Purpose::Grant, "one"),
-        (datasource("b"), Purpose::Grant, "one"),
-        (datasource("a"), Purpose::DataSource, "one"),
-        (datasource("a"), Purpose::Grant, "two"),
+        (key_of("b"), Purpose::Grant, "one"),
+        (key_of("a"), Purpose::DataSource, "one"),
+        (key_of("a"), Purpose::Grant, "two"),
     ];
-    for (index, (key, purpose, name)) in everywhere.iter().enumerate().skip(1) {
-        vault.put(&everywhere[0].0, Purpose::Grant, "one", b"mine").unwrap();
+    for (index, (key, purpose, name)) in addresses.iter().enumerate().skip(1) {
+        vault.put(&addresses[0].0, Purpose::Grant, "one", b"mine").unwrap();
         vault.put(key, *purpose, name, b"theirs").unwrap();
-        bare(&folder)
+        raw_database(&folder)
             .execute(
-                "UPDATE entries SET sealed = (SELECT sealed FROM entries WHERE datasource = '1/a' AND purpose = 'grant' AND name = 'one')
+                "UPDATE entries SET sealed = (
+                     SELECT sealed FROM entries
+                     WHERE datasource = '1/a' AND purpose = 'grant' AND name = 'one')
                  WHERE datasource = ?1 AND purpose = ?2 AND name = ?3",
-                params![key.to_string(), purpose.word(), name],
+                params![key.to_string(), purpose.as_str(), name],
             )
             .unwrap();
         assert!(
@@ -138,30 +140,30 @@ fn a_row_moved_to_another_place_does_not_open() {
 }
 
 #[test]
-fn of_two_takers_one_gets_it() {
+fn concurrent_removals_return_an_entry_once() {
     let folder = folder();
-    let key = datasource("a");
+    let key = key_of("a");
     for _ in 0..20 {
-        // Two vaults, as two processes would have.
+        // One vault for each of two processes.
         let vaults =
             [Vault::open(folder.path(), None).unwrap(), Vault::open(folder.path(), None).unwrap()];
         vaults[0].put(&key, Purpose::Login, "state", b"login").unwrap();
         let start = Barrier::new(2);
-        let taken = std::thread::scope(|scope| {
-            let takers = vaults.each_ref().map(|vault| {
+        let values = std::thread::scope(|scope| {
+            let removals = vaults.each_ref().map(|vault| {
                 scope.spawn(|| {
                     start.wait();
-                    vault.take(&key, Purpose::Login, "state").unwrap()
+                    vault.remove(&key, Purpose::Login, "state").unwrap()
                 })
             });
-            takers.map(|taker| taker.join().unwrap())
+            removals.map(|removal| removal.join().unwrap())
         });
-        assert_eq!(taken.iter().flatten().count(), 1);
+        assert_eq!(values.iter().flatten().count(), 1);
     }
 }
 
 #[test]
-fn two_processes_that_start_together_agree_on_the_key() {
+fn concurrent_processes_create_one_key() {
     for _ in 0..20 {
         let folder = folder();
         let start = Barrier::new(2);
@@ -172,9 +174,9 @@ fn two_processes_that_start_together_agree_on_the_key() {
         let [one, two] = std::thread::scope(|scope| {
             [scope.spawn(open), scope.spawn(open)].map(|thread| thread.join().unwrap())
         });
-        one.put(&datasource("a"), Purpose::Grant, "", b"pair").unwrap();
+        one.put(&key_of("a"), Purpose::Grant, "", b"pair").unwrap();
         assert_eq!(
-            two.get(&datasource("a"), Purpose::Grant, "").unwrap().as_deref(),
+            two.get(&key_of("a"), Purpose::Grant, "").unwrap().as_deref(),
             Some(&b"pair"[..])
         );
         assert!(
@@ -188,9 +190,9 @@ fn two_processes_that_start_together_agree_on_the_key() {
 }
 
 #[test]
-fn a_new_operators_key_takes_over_the_entries_of_the_key_file() {
+fn operator_key_replaces_the_key_file() {
     let folder = folder();
-    let key = datasource("a");
+    let key = key_of("a");
     Vault::open(folder.path(), None).unwrap().put(&key, Purpose::Grant, "", b"pair").unwrap();
     let vault = Vault::open(folder.path(), operator("one").as_ref()).unwrap();
     assert_eq!(vault.get(&key, Purpose::Grant, "").unwrap().as_deref(), Some(&b"pair"[..]));
@@ -203,55 +205,51 @@ fn a_new_operators_key_takes_over_the_entries_of_the_key_file() {
 }
 
 #[test]
-fn an_entry_that_does_not_open_holds_up_no_rotation() {
+fn unreadable_entry_does_not_stop_a_rotation() {
     let folder = folder();
     let vault = Vault::open(folder.path(), None).unwrap();
-    vault.put(&datasource("a"), Purpose::Grant, "", b"pair").unwrap();
-    vault.put(&datasource("b"), Purpose::Grant, "", b"pair").unwrap();
-    bare(&folder)
+    vault.put(&key_of("a"), Purpose::Grant, "", b"pair").unwrap();
+    vault.put(&key_of("b"), Purpose::Grant, "", b"pair").unwrap();
+    raw_database(&folder)
         .execute("UPDATE entries SET sealed = x'00' WHERE datasource = '1/b'", [])
         .unwrap();
     drop(vault);
     let vault = Vault::open(folder.path(), operator("one").as_ref()).unwrap();
-    assert_eq!(
-        vault.get(&datasource("a"), Purpose::Grant, "").unwrap().as_deref(),
-        Some(&b"pair"[..])
-    );
-    assert!(matches!(vault.get(&datasource("b"), Purpose::Grant, ""), Err(VaultError::WrongKey)));
+    assert_eq!(vault.get(&key_of("a"), Purpose::Grant, "").unwrap().as_deref(), Some(&b"pair"[..]));
+    assert!(matches!(vault.get(&key_of("b"), Purpose::Grant, ""), Err(VaultError::WrongKey)));
 }
 
 #[test]
-fn sweeping_removes_what_has_expired_and_nothing_else() {
+fn only_expired_entries_are_deleted() {
     let folder = folder();
-    let key = datasource("a");
+    let key = key_of("a");
     let vault = Vault::open(folder.path(), None).unwrap();
     vault.put(&key, Purpose::Grant, "", b"pair").unwrap();
     vault.put_until(&key, Purpose::Login, "old", b"login", Instant(99)).unwrap();
     vault.put_until(&key, Purpose::Login, "new", b"login", Instant(101)).unwrap();
-    assert_eq!(vault.sweep(Instant(100)).unwrap(), 1);
+    assert_eq!(vault.delete_expired(Instant(100)).unwrap(), 1);
     assert!(vault.get(&key, Purpose::Login, "new").unwrap().is_some());
     assert!(vault.get(&key, Purpose::Grant, "").unwrap().is_some());
 }
 
 #[test]
-fn what_is_no_vault_is_refused_and_left_alone() {
+fn foreign_and_damaged_files_are_rejected() {
     let text = folder();
     fs::write(
         text.path().join(DATABASE),
-        "this is no database, but it is long enough to be read as one".repeat(20),
+        "this text is long enough for the header of a database".repeat(20),
     )
     .unwrap();
-    assert!(
-        matches!(Vault::open(text.path(), None), Err(VaultError::NotAVault { path }) if path.is_absolute())
-    );
+    let error = Vault::open(text.path(), None).err().unwrap();
+    assert!(matches!(error, VaultError::NotAVault { path } if path.is_absolute()));
 
     let foreign = folder();
-    bare(&foreign).execute_batch("CREATE TABLE dashboards (id)").unwrap();
+    raw_database(&foreign).execute_batch("CREATE TABLE dashboards (id)").unwrap();
     assert!(matches!(Vault::open(foreign.path(), None), Err(VaultError::NotAVault { .. })));
 
     let newer = folder();
     drop(Vault::open(newer.path(), None).unwrap());
-    bare(&newer).pragma_update(None, "user_version", 2).unwrap();
+    raw_database(&newer).pragma_update(None, "user_version", 2).unwrap();
     assert!(matches!(
         Vault::open(newer.path(), None),
         Err(VaultError::NewerVersion { found: 2, known: 1, .. })
@@ -263,7 +261,7 @@ fn what_is_no_vault_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_named() {
+fn error_names_an_unusable_folder() {
     let folder = folder();
     fs::write(folder.path().join("file"), "").unwrap();
     let error = Vault::open(&folder.path().join("file/data"), None).err().unwrap();
@@ -272,12 +270,12 @@ fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn a_full_disk_is_told_as_such_and_the_former_entry_stays() {
+fn full_disk_keeps_the_previous_entry() {
     let folder = folder();
-    let key = datasource("a");
+    let key = key_of("a");
     let vault = Vault::open(folder.path(), None).unwrap();
     vault.put(&key, Purpose::Grant, "", b"pair").unwrap();
-    // The engine's own limit fails in the same way as a file system without space.
+    // SQLite's page limit causes the same error as a full disk.
     vault.state().connection.pragma_update(None, "max_page_count", 1).unwrap();
     assert!(matches!(
         vault.put(&key, Purpose::Grant, "", &[0; 100_000]),
@@ -290,12 +288,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_value_comes_back_from_its_own_place_only(value: Vec<u8>, name in "\\PC{0,20}", other in "\\PC{0,20}") {
-        let sealer = Sealer::of_operator(&Secret::new("key"));
-        let place = Place { datasource: "1/a", purpose: "grant", name: &name };
-        let sealed = sealer.seal(&place, &value).unwrap();
-        prop_assert_eq!(sealer.open(&place, &sealed).unwrap(), value);
-        let elsewhere = Place { name: &other, ..place };
+    fn values_open_only_at_their_own_address(
+        value: Vec<u8>,
+        name in "\\PC{0,20}",
+        other in "\\PC{0,20}",
+    ) {
+        let sealer = Sealer::from_operator_key(&Secret::new("key"));
+        let address = Address { datasource: "1/a", purpose: "grant", name: &name };
+        let sealed = sealer.seal(&address, &value).unwrap();
+        prop_assert_eq!(sealer.open(&address, &sealed).unwrap(), value);
+        let elsewhere = Address { name: &other, ..address };
         prop_assert_eq!(sealer.open(&elsewhere, &sealed).is_ok(), name == other);
     }
 }

@@ -1,9 +1,13 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::lexer;
+use crate::query::{Fill, FillMode, QueryContext};
+use crate::sql::TokenKind;
+use crate::time::Tz;
 
-/// 2023-11-14T22:13:20Z to an hour and a half second later.
+/// An hour and half a second from 2023-11-14T22:13:20Z, in intervals of five minutes.
 fn context() -> QueryContext {
     QueryContext {
         from_ms: 1_700_000_000_000,
@@ -13,13 +17,20 @@ fn context() -> QueryContext {
     }
 }
 
+fn expand(sql: &str, context: &QueryContext, zone: Tz) -> Result<Expanded, MacroError> {
+    super::expand(&tokenize(sql)?, context, zone)
+}
+
+/// Returns the expanded statement, or the error and its offset.
 fn expanded(sql: &str) -> String {
-    expand(sql, &context(), Tz::Europe__Vienna)
-        .map_or_else(|error| format!("{error} at {}", error.offset), |expanded| expanded.sql)
+    match expand(sql, &context(), Tz::Europe__Vienna) {
+        Ok(expanded) => expanded.sql.text().to_owned(),
+        Err(error) => format!("{error} at {}", error.offset),
+    }
 }
 
 #[test]
-fn each_macro_means_what_postgresql_means_by_it() {
+fn each_macro_has_the_meaning_of_postgresql() {
     for (sql, expansion) in [
         ("$__time(t)", "t AS \"time\""),
         ("$__timeEpoch(t)", "t AS \"time\""),
@@ -51,7 +62,7 @@ fn each_macro_means_what_postgresql_means_by_it() {
 }
 
 #[test]
-fn arguments_nest_and_text_is_no_sql() {
+fn arguments_nest_and_text_stays_text() {
     assert_eq!(
         expanded("$__timeFilter(coalesce(a, b))"),
         "coalesce(a, b) BETWEEN 1700000000 AND 1700003600.5"
@@ -77,7 +88,7 @@ fn arguments_nest_and_text_is_no_sql() {
 }
 
 #[test]
-fn a_calendar_day_is_told_from_an_instant_by_its_name() {
+fn columns_named_day_are_compared_as_days() {
     for (sql, expansion) in [
         ("$__timeFilter(day)", "day BETWEEN '2023-11-14' AND '2023-11-15'"),
         ("$__timeFilter(nights.\"day\")", "nights.\"day\" BETWEEN '2023-11-14' AND '2023-11-15'"),
@@ -96,27 +107,31 @@ fn a_calendar_day_is_told_from_an_instant_by_its_name() {
 }
 
 #[test]
-fn what_stands_in_the_expansion_is_found_in_what_was_written() {
-    let sql = "SELECT $__timeGroup(time, '5m') AS time, avg(bpmm) FROM heartrate WHERE $__timeFilter(tim)";
+fn offsets_map_back_to_the_statement_as_written() {
+    let sql = "SELECT $__timeGroup(time, '5m') AS time, avg(bpmm) \
+               FROM heartrate WHERE $__timeFilter(tim)";
     let expanded = expand(sql, &context(), Tz::UTC).unwrap();
     for name in ["bpmm", "FROM"] {
         assert_eq!(
-            expanded.source(expanded.sql.find(name).unwrap()),
+            expanded.source_offset(expanded.sql.text().find(name).unwrap()),
             sql.find(name).unwrap(),
             "{name}"
         );
     }
     assert_eq!(
-        expanded.source(expanded.sql.find("tim BETWEEN").unwrap()),
+        expanded.source_offset(expanded.sql.text().find("tim BETWEEN").unwrap()),
         sql.find("$__timeFilter").unwrap(),
         "a macro as a whole"
     );
 }
 
 #[test]
-fn what_a_macro_becomes_does_not_run_into_what_stands_before_it() {
-    let moonshot = QueryContext { from_ms: -1_000, ..context() };
-    assert_eq!(expand("SELECT 1 -$__timeFrom()", &moonshot, Tz::UTC).unwrap().sql, "SELECT 1 - -1");
+fn an_expansion_does_not_merge_with_the_text_before() {
+    let before_1970 = QueryContext { from_ms: -1_000, ..context() };
+    assert_eq!(
+        expand("SELECT 1 -$__timeFrom()", &before_1970, Tz::UTC).unwrap().sql.text(),
+        "SELECT 1 - -1"
+    );
     assert_eq!(
         expanded("$__timeFilter(time -- in UTC\n)"),
         "time BETWEEN 1700000000 AND 1700003600.5"
@@ -126,60 +141,64 @@ fn what_a_macro_becomes_does_not_run_into_what_stands_before_it() {
 }
 
 #[test]
-fn a_group_in_a_list_of_columns_names_itself_and_elsewhere_not() {
+fn a_time_group_is_named_only_in_a_list_of_columns() {
     let sql = expanded(
-        "SELECT $__timeGroup(t, '1h'), source FROM heartrate GROUP BY $__timeGroup(t, '1h'), source",
+        "SELECT $__timeGroup(t, '1h'), source FROM heartrate \
+         GROUP BY $__timeGroup(t, '1h'), source",
     );
     assert_eq!(sql.matches("AS \"time\"").count(), 1);
     assert!(sql.starts_with("SELECT ((t) - (((t) % 3600) + 3600) % 3600) AS \"time\", source"));
 }
 
 #[test]
-fn what_cannot_be_expanded_says_why_and_where() {
+fn an_invalid_macro_has_a_message_and_a_position() {
     for (sql, message) in [
-        ("SELECT $__timeFliter(t)", "there is no macro $__timeFliter at 7"),
-        ("$__timeFilter()", "wrong arguments: it is written $__timeFilter(column) at 0"),
+        ("SELECT $__timeFliter(t)", "Unknown macro $__timeFliter at 7"),
+        ("$__timeFilter()", "Wrong number of arguments, usage: $__timeFilter(column) at 0"),
         (
             "$__timeGroup(t)",
-            "wrong arguments: it is written $__timeGroup(column, '5m'[, NULL|previous|0]) at 0",
+            "Wrong number of arguments, usage: $__timeGroup(column, '5m'[, NULL|previous|0]) at 0",
         ),
-        ("$__timeFilter(t", "$__timeFilter( is not closed at 0"),
-        ("SELECT ${__from", "${__from is not closed at 7"),
+        ("$__timeFilter(t", "Missing closing bracket: $__timeFilter( at 0"),
+        ("SELECT ${__from", "Missing closing bracket: ${__from at 7"),
         (
             "$__timeGroup(t, '0s')",
-            "'0s' is no interval: write a number and a unit (s, m, h, d, w), such as '5m' at 0",
+            "Invalid interval '0s': use a number and a unit, for example `5m` at 0",
         ),
         (
             "$__timeGroup(t, '-5m')",
-            "'-5m' is no interval: write a number and a unit (s, m, h, d, w), such as '5m' at 0",
+            "Invalid interval '-5m': use a number and a unit, for example `5m` at 0",
         ),
         (
             "$__timeGroup(t, '5m', null)",
-            "null cannot fill gaps: write NULL, previous or a number at 0",
+            "Invalid fill value null: use NULL, previous or a number at 0",
         ),
         (
             "$__dayGroup(day, 'hour')",
-            "hour is no calendar unit: write 'day', 'week', 'month' or 'year' at 0",
+            "Invalid calendar unit hour: use 'day', 'week', 'month' or 'year' at 0",
         ),
         (
             "${__from:date:nonsense}",
-            "date:nonsense is no format of a time: write date, date:iso, date:seconds, or a pattern such as date:YYYY-MM-DD at 0",
+            "Invalid time format date:nonsense: \
+             use date, date:iso, date:seconds, or a pattern such as date:YYYY-MM-DD at 0",
         ),
     ] {
         assert_eq!(expanded(sql), message, "{sql}");
     }
     let deep = format!("{}1{}", "$__time(".repeat(10_000), ")".repeat(10_000));
-    assert!(expanded(&deep).starts_with("macros are nested too deeply"));
+    assert!(
+        expanded(&deep).starts_with("Macros are nested too deeply: at most 8 levels are allowed")
+    );
     assert!(expanded(&" ".repeat(200_000)).contains("longer than 128 KiB"));
     let year = QueryContext { from_ms: 1_700_000_000_000 - 31_536_000_000, ..context() };
     assert_eq!(
-        expand("$__timeGroup(t, '1s', 0)", &year, Tz::UTC).unwrap_err().problem,
-        Problem::Grid
+        expand("$__timeGroup(t, '1s', 0)", &year, Tz::UTC).unwrap_err().kind,
+        MacroErrorKind::Grid
     );
 }
 
 #[test]
-fn a_third_argument_asks_for_a_grid_from_the_beginning_of_a_step() {
+fn the_third_argument_requests_a_grid_of_whole_steps() {
     let fill = |sql: &str| expand(sql, &context(), Tz::UTC).unwrap().fill.unwrap();
     let grid =
         Fill { mode: FillMode::Null, first: 1_699_999_200, last: 1_700_003_600, step: 3_600 };
@@ -219,35 +238,58 @@ fn a_week_begins_on_monday() {
 }
 
 #[test]
-fn a_filtered_column_stays_bare_so_that_its_index_is_used() {
+fn a_filter_uses_the_index_of_its_column() {
     let database = rusqlite::Connection::open_in_memory().unwrap();
-    database.execute_batch("CREATE TABLE heartrate (time TIMESTAMP, bpm INTEGER); CREATE INDEX by_time ON heartrate (time)").unwrap();
+    database
+        .execute_batch(
+            "CREATE TABLE heartrate (time TIMESTAMP, bpm INTEGER);
+             CREATE INDEX by_time ON heartrate (time)",
+        )
+        .unwrap();
     let sql = expanded("EXPLAIN QUERY PLAN SELECT bpm FROM heartrate WHERE $__timeFilter(time)");
     let plan: String = database.query_row(&sql, [], |row| row.get("detail")).unwrap();
     assert_eq!(plan, "SEARCH heartrate USING INDEX by_time (time>? AND time<?)");
 }
 
+/// Fragments of macros, punctuation and text.
+const FRAGMENTS: &str = concat!(
+    r"(\$__[a-zA-Z_]{0,12}|\$__timeGroup\(|\$__timeFilter\(|\$\{__from|",
+    "[(),'\"\\[\\]}:\\-/* \n0-9a-zä]){0,40}"
+);
+
 proptest! {
     #[test]
-    fn expanding_never_panics(sql in "(\\$__[a-zA-Z_]{0,12}|\\$__timeGroup\\(|\\$__timeFilter\\(|\\$\\{__from|[(),'\"\\[\\]}:\\-/* \n0-9a-zä]){0,40}", from in any::<i64>(), to in any::<i64>()) {
+    fn expanding_never_panics(sql in FRAGMENTS, from in any::<i64>(), to in any::<i64>()) {
         let context = QueryContext { from_ms: from, to_ms: to, ..context() };
         let _ = expand(&sql, &context, Tz::Europe__Vienna);
     }
 
     #[test]
-    fn strings_and_comments_come_through_untouched(text in "[a-zA-Z_$(), 0-9]{0,30}") {
+    fn strings_and_comments_stay_unchanged(text in "[a-zA-Z_$(), 0-9]{0,30}") {
         let variables = ["$__searchFilter", "$__interval", "$__from", "$__to"];
         prop_assume!(!variables.iter().any(|variable| text.contains(variable)));
-        for sql in [format!("SELECT '{text}'"), format!("SELECT 1 /* {text} */"), format!("SELECT \"{text}\" -- {text}")] {
+        for sql in [
+            format!("SELECT '{text}'"),
+            format!("SELECT 1 /* {text} */"),
+            format!("SELECT \"{text}\" -- {text}"),
+        ] {
             prop_assert_eq!(expanded(&sql), sql);
         }
     }
 
     #[test]
-    fn what_comes_out_has_no_macros_left(name in prop::sample::select(MACROS.map(|known| known.name).to_vec())) {
-        for sql in [format!("${name}"), format!("${name}()"), format!("${name}(a)"), format!("${name}(a, '1d')")] {
+    fn an_expanded_statement_has_no_macros(
+        name in prop::sample::select(MACROS.map(|known| known.name).to_vec()),
+    ) {
+        for sql in [
+            format!("${name}"),
+            format!("${name}()"),
+            format!("${name}(a)"),
+            format!("${name}(a, '1d')"),
+        ] {
             if let Ok(done) = expand(&sql, &context(), Tz::UTC) {
-                prop_assert!(lexer::tokens(&done.sql).iter().all(|token| token.kind != Kind::Dollar), "{}", done.sql);
+                let has_macro = done.sql.tokens().any(|token| token.kind == TokenKind::Variable);
+                prop_assert!(!has_macro, "{}", done.sql.text());
             }
         }
     }

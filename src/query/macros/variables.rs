@@ -1,136 +1,180 @@
-//! Grafana's own variables: `$__interval`, `${__from}`, `${__to:date:YYYY-MM}`. In panels the browser has replaced them already; alert rules
-//! and public dashboards send them as they were written.
+//! Grafana's variables: `$__interval`, `${__from}`, `${__to:date:YYYY-MM}`.
+//!
+//! In panels the browser has replaced them already. Alert rules and public dashboards send them
+//! as written.
 
-use std::fmt::Write;
+use chrono::{DateTime, Utc};
 
-use super::Problem;
-use crate::query::{QueryContext, interval};
+use super::error::MacroErrorKind;
+use crate::query::context::QueryContext;
+use crate::query::interval;
 use crate::time::Tz;
 
-/// What stands in a search box while nothing was typed into it.
-pub(super) const ANYTHING: &str = "%";
+/// The value of a search box that is empty, for LIKE.
+pub(super) const MATCH_ALL: &str = "%";
 
-/// The names, longest first where one begins like another.
+/// The names of all variables. A name stands before the names that are a prefix of it.
 const NAMES: [&str; 5] = ["__searchFilter", "__interval_ms", "__interval", "__from", "__to"];
 
-/// The value of `${name}` or `${name:format}`, written with its braces. Dates are those of `zone`, ISO 8601 is in UTC.
-pub(super) fn variable(text: &str, context: &QueryContext, zone: Tz) -> Result<String, Problem> {
+/// Returns the value of `${name}` or `${name:format}`. Dates are those of `zone`, ISO 8601 is in
+/// UTC.
+pub(super) fn expand_variable(
+    text: &str,
+    context: &QueryContext,
+    zone: Tz,
+) -> Result<String, MacroErrorKind> {
     let inner = text
         .strip_prefix("${")
         .and_then(|rest| rest.strip_suffix('}'))
-        .ok_or_else(|| Problem::Unclosed(text.to_owned()))?;
-    let (name, format) =
-        inner.split_once(':').map_or((inner, None), |(name, format)| (name, Some(format)));
+        .ok_or_else(|| MacroErrorKind::Unclosed(text.to_owned()))?;
+    let (name, format) = match inner.split_once(':') {
+        Some((name, format)) => (name, Some(format)),
+        None => (inner, None),
+    };
     let milliseconds = match name {
         "__from" => context.from_ms,
         "__to" => context.to_ms,
         "__interval" => return Ok(interval::format(context.interval)),
         "__interval_ms" => return Ok(context.interval.as_millis().to_string()),
-        "__searchFilter" => return Ok(ANYTHING.to_owned()),
-        _ => return Err(Problem::Unknown(text.to_owned())),
+        "__searchFilter" => return Ok(MATCH_ALL.to_owned()),
+        _ => return Err(MacroErrorKind::Unknown(text.to_owned())),
     };
     let Some(format) = format else { return Ok(milliseconds.to_string()) };
-    let moment = chrono::DateTime::from_timestamp_millis(milliseconds).unwrap_or_default();
+    let timestamp = DateTime::from_timestamp_millis(milliseconds).unwrap_or_default();
+    format_timestamp(timestamp, format, zone)
+        .ok_or_else(|| MacroErrorKind::TimeFormat(format.to_owned()))
+}
+
+/// Formats `timestamp` as `date`, `date:iso`, `date:seconds` or `date:<pattern>`. Returns `None`
+/// for an invalid format.
+fn format_timestamp(timestamp: DateTime<Utc>, format: &str, zone: Tz) -> Option<String> {
     match format.split_once(':').unwrap_or((format, "iso")) {
-        ("date", "iso") => Ok(moment.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
-        ("date", "seconds") => Ok(moment.timestamp().to_string()),
+        ("date", "iso") => Some(timestamp.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
+        ("date", "seconds") => Some(timestamp.timestamp().to_string()),
         ("date", pattern) => {
-            let pattern =
-                strftime(pattern).ok_or_else(|| Problem::TimeFormat(format.to_owned()))?;
-            Ok(moment.with_timezone(&zone).format(&pattern).to_string())
+            Some(timestamp.with_timezone(&zone).format(&strftime(pattern)?).to_string())
         }
-        _ => Err(Problem::TimeFormat(format.to_owned())),
+        _ => None,
     }
 }
 
-/// A string is text, but `'${__from:date:iso}'`, `'$__interval'` and `LIKE '$__searchFilter'` can only be written in one.
-pub(super) fn variables_in(
+/// Replaces the variables in a string literal.
+///
+/// Macros in strings stay text, but `'${__from:date:iso}'`, `'$__interval'` and
+/// `LIKE '$__searchFilter'` make no sense outside of a string.
+pub(super) fn expand_variables_in_string(
     string: &str,
     context: &QueryContext,
     zone: Tz,
-) -> Result<String, Problem> {
+) -> Result<String, MacroErrorKind> {
     let mut result = String::with_capacity(string.len());
     let mut rest = string;
     while let Some(at) = rest.find('$') {
-        result.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let length = variable_length(rest);
-        match length {
-            Some(length) if rest.starts_with("${") => {
-                result.push_str(&variable(&rest[..length], context, zone)?)
-            }
-            Some(length) => {
-                result.push_str(&variable(&format!("${{{}}}", &rest[1..length]), context, zone)?)
-            }
-            None => result.push('$'),
+        let (before, dollar) = rest.split_at(at);
+        result.push_str(before);
+        let Some(length) = variable_length(dollar) else {
+            result.push('$');
+            rest = &dollar[1..];
+            continue;
+        };
+        let (variable, after) = dollar.split_at(length);
+        if variable.starts_with("${") {
+            result.push_str(&expand_variable(variable, context, zone)?);
+        } else {
+            result.push_str(&expand_variable(&format!("${{{}}}", &variable[1..]), context, zone)?);
         }
-        rest = &rest[length.unwrap_or(1)..];
+        rest = after;
     }
     result.push_str(rest);
     Ok(result)
 }
 
-/// How long the variable is that `text` begins with, if it begins with one.
+/// Returns the length of the variable at the beginning of `text`, which starts with `$`.
 fn variable_length(text: &str) -> Option<usize> {
-    let is_end = |rest: &str| {
-        !rest.starts_with(|character: char| character.is_alphanumeric() || character == '_')
-    };
     if let Some(inner) = text.strip_prefix("${") {
         NAMES.iter().find(|name| {
             inner.strip_prefix(**name).is_some_and(|rest| rest.starts_with([':', '}']))
         })?;
         return text.find('}').map(|end| end + 1);
     }
-    let name = NAMES.iter().find(|name| text[1..].strip_prefix(**name).is_some_and(is_end))?;
+    let name = NAMES.iter().find(|name| text[1..].strip_prefix(**name).is_some_and(ends_name))?;
     Some(1 + name.len())
 }
 
-/// The pieces of a format as moment.js writes it, and as `strftime` does; the longer of two that begin alike first.
-#[rustfmt::skip]
-const PIECES: [(&str, &str); 27] = [
-    ("YYYY", "%Y"), ("YY", "%y"), ("GGGG", "%G"), ("MMMM", "%B"), ("MMM", "%b"), ("MM", "%m"), ("M", "%-m"), ("DDDD", "%j"), ("DD", "%d"),
-    ("D", "%-d"), ("dddd", "%A"), ("ddd", "%a"), ("E", "%u"), ("WW", "%V"), ("HH", "%H"), ("H", "%-H"), ("hh", "%I"), ("h", "%-I"),
-    ("mm", "%M"), ("m", "%-M"), ("ss", "%S"), ("s", "%-S"), ("A", "%p"), ("a", "%P"), ("ZZ", "%z"), ("Z", "%:z"), ("X", "%s"),
+fn ends_name(rest: &str) -> bool {
+    !rest.starts_with(|character: char| character.is_alphanumeric() || character == '_')
+}
+
+/// The elements of a moment.js pattern and their `strftime` equivalents. An element stands before
+/// the elements that are a prefix of it.
+const ELEMENTS: [(&str, &str); 27] = [
+    ("YYYY", "%Y"),
+    ("YY", "%y"),
+    ("GGGG", "%G"),
+    ("MMMM", "%B"),
+    ("MMM", "%b"),
+    ("MM", "%m"),
+    ("M", "%-m"),
+    ("DDDD", "%j"),
+    ("DD", "%d"),
+    ("D", "%-d"),
+    ("dddd", "%A"),
+    ("ddd", "%a"),
+    ("E", "%u"),
+    ("WW", "%V"),
+    ("HH", "%H"),
+    ("H", "%-H"),
+    ("hh", "%I"),
+    ("h", "%-I"),
+    ("mm", "%M"),
+    ("m", "%-M"),
+    ("ss", "%S"),
+    ("s", "%-S"),
+    ("A", "%p"),
+    ("a", "%P"),
+    ("ZZ", "%z"),
+    ("Z", "%:z"),
+    ("X", "%s"),
 ];
 
-/// `YYYY-MM-DD[T]HH` as `%Y-%m-%dT%H`; nothing for letters that mean nothing here.
+/// Translates a moment.js pattern: `YYYY-MM-DD[T]HH` becomes `%Y-%m-%dT%H`. Returns `None` for an
+/// unsupported pattern.
 fn strftime(pattern: &str) -> Option<String> {
-    // What is written between letters goes into the statement as it is: nothing that means something there.
-    if !pattern
-        .chars()
-        .all(|character| character.is_alphanumeric() || " -/:.,_+%[]".contains(character))
-    {
+    // The result becomes part of the statement, so characters with a meaning in SQL are rejected.
+    let is_allowed =
+        |character: char| character.is_alphanumeric() || " -/:.,_+%[]".contains(character);
+    if !pattern.chars().all(is_allowed) {
         return None;
     }
     let mut result = String::new();
     let mut rest = pattern;
     while let Some(first) = rest.chars().next() {
-        let known = PIECES.iter().find(|(moment, _)| rest.starts_with(moment));
-        let length = match (known, first) {
-            (Some((moment, strftime)), _) => {
-                result.push_str(strftime);
-                moment.len()
+        let element = ELEMENTS.iter().find(|(element, _)| rest.starts_with(element));
+        let length = match (element, first) {
+            (Some((element, directive)), _) => {
+                result.push_str(directive);
+                element.len()
             }
+            // Brackets quote literal text.
             (None, '[') => {
                 let end = rest.find(']').filter(|end| !rest[1..*end].contains('['))?;
                 result.push_str(&rest[1..end].replace('%', "%%"));
                 end + 1
             }
+            (None, ']') => return None,
+            (None, letter) if letter.is_alphabetic() => return None,
             (None, '%') => {
                 result.push_str("%%");
                 1
             }
-            (None, ']') => return None,
-            (None, letter) if letter.is_alphabetic() => return None,
             (None, other) => {
-                // Writing into a string cannot fail.
-                let _ = result.write_char(other);
+                result.push(other);
                 other.len_utf8()
             }
         };
         rest = &rest[length..];
     }
-    // Nothing, or what begins as a macro's name does, would make one of a dollar sign before it.
+    // After a dollar sign, an empty result or a leading underscore would form a new macro.
     (!result.is_empty() && !result.starts_with('_')).then_some(result)
 }
 
@@ -150,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_written_in_the_forms_that_dashboards_use() {
+    fn times_are_formatted_as_dashboards_request() {
         for (format, written) in [
             ("", "1700000000000"),
             (":date", "2023-11-14T22:13:20.000Z"),
@@ -163,7 +207,7 @@ mod tests {
             (":date:GGGG-[W]WW 100%", "2023-W46 100%"),
         ] {
             assert_eq!(
-                variable(&format!("${{__from{format}}}"), &context(), Tz::Europe__Vienna)
+                expand_variable(&format!("${{__from{format}}}"), &context(), Tz::Europe__Vienna)
                     .as_deref(),
                 Ok(written),
                 "{format}"
@@ -179,14 +223,17 @@ mod tests {
             "${__from:date:YYYY]}",
         ] {
             assert!(
-                matches!(variable(unknown, &context(), Tz::UTC), Err(Problem::TimeFormat(_))),
+                matches!(
+                    expand_variable(unknown, &context(), Tz::UTC),
+                    Err(MacroErrorKind::TimeFormat(_))
+                ),
                 "{unknown}"
             );
         }
     }
 
     #[test]
-    fn in_a_string_only_variables_are_replaced() {
+    fn only_variables_are_replaced_in_a_string() {
         for (string, replaced) in [
             ("'$__interval and $__interval_ms'", "'5m and 300000'"),
             ("'$__from' || '${__to:date:seconds}'", "'1700000000000' || '1700003600'"),
@@ -196,7 +243,10 @@ mod tests {
                 "'$__timeFilter(t) $__fromage $5 ${name} ${__from'",
             ),
         ] {
-            assert_eq!(variables_in(string, &context(), Tz::UTC).as_deref(), Ok(replaced));
+            assert_eq!(
+                expand_variables_in_string(string, &context(), Tz::UTC).as_deref(),
+                Ok(replaced)
+            );
         }
     }
 }

@@ -1,57 +1,76 @@
-//! Conditions on columns. Values become parameters; only names that are known reach the SQL.
+//! Conditions on columns. Values become parameters, and only known names reach the SQL.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::metric::Metric;
 use crate::catalog::{Catalog, Kind};
-use crate::query::QueryError;
-use crate::query::nearest::nearest_whole;
+use crate::query::error::QueryError;
+use crate::query::suggest::similar_names;
 
-/// `{"column": "source", "operator": "=", "value": "awake"}`; Grafana's ad-hoc filters say `key`.
+/// A condition: `{"column": "source", "operator": "=", "value": "awake"}`.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Filter {
-    /// A column of every metric that has it, or `table.column`.
+    /// `column`, for every metric that has it, or `table.column`. Grafana's ad-hoc filters call it
+    /// `key`.
     #[serde(alias = "key")]
     pub column: String,
+    /// The comparison.
     #[serde(default)]
     pub operator: Operator,
+    /// The value to compare with.
     #[serde(default)]
+    #[cfg_attr(test, ts(type = "string | number | boolean", optional))]
     pub value: Value,
+    /// The values of a list. If there are any, `value` is ignored.
     #[serde(default)]
+    #[cfg_attr(test, ts(type = "(string | number | boolean)[]", optional))]
     pub values: Vec<Value>,
 }
 
-/// The second names are those of Grafana's ad-hoc filters.
+/// The comparison of a filter. The aliases are those of Grafana's ad-hoc filters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "FilterOperator"))]
 pub enum Operator {
+    /// Equal.
     #[default]
     #[serde(rename = "=")]
     Equal,
+    /// Different, or NULL.
     #[serde(rename = "!=")]
     NotEqual,
+    /// Less.
     #[serde(rename = "<")]
     Less,
+    /// Less or equal.
     #[serde(rename = "<=")]
     AtMost,
+    /// Greater.
     #[serde(rename = ">")]
     Greater,
+    /// Greater or equal.
     #[serde(rename = ">=")]
     AtLeast,
+    /// Equal to a value of the list, which may contain NULL.
     #[serde(rename = "in", alias = "=|")]
     In,
+    /// Different from all values of the list. NULL is different, unless the list contains it.
     #[serde(rename = "not in", alias = "!=|")]
     NotIn,
+    /// SQL's LIKE.
     #[serde(rename = "like")]
     Like,
+    /// NULL.
     #[serde(rename = "is null")]
     IsNull,
+    /// Not NULL.
     #[serde(rename = "is not null")]
     IsNotNull,
 }
 
 impl Operator {
-    /// In SQL. `IS NOT` rather than `<>`: what is absent is different, too.
+    /// Returns the operator in SQL. `IS NOT` rather than `<>`, since NULL counts as different.
     fn sql(self) -> &'static str {
         match self {
             Operator::Equal => "=",
@@ -70,17 +89,17 @@ impl Operator {
 }
 
 impl Filter {
-    /// Every filter must concern at least one of the metrics.
-    pub(super) fn check(
+    /// Validates that at least one of the metrics has the column.
+    pub(super) fn validate(
         &self,
         metrics: &[&Metric<'_>],
         catalog: &Catalog,
     ) -> Result<(), QueryError> {
-        if metrics.iter().any(|metric| self.column_of(metric, catalog).is_some()) {
+        if metrics.iter().any(|metric| self.find_column(metric, catalog).is_some()) {
             return Ok(());
         }
         let mut known: Vec<&str> =
-            metrics.iter().flat_map(|metric| metric.filterable(catalog)).collect();
+            metrics.iter().flat_map(|metric| metric.filter_columns(catalog)).collect();
         known.sort_unstable();
         known.dedup();
         let name = self.column.rsplit('.').next().unwrap_or_default();
@@ -88,71 +107,86 @@ impl Filter {
             kind: "column",
             name: self.column.clone(),
             position: None,
-            nearest: nearest_whole(name, known),
+            similar: similar_names(name, known),
         })
     }
 
-    /// Whether it is about `column` of `metric`'s table, or not about that table at all.
-    pub(super) fn is_about(&self, metric: &Metric<'_>, column: &str) -> bool {
-        let (table, name) = self.column.split_once('.').unwrap_or((metric.table, &self.column));
+    /// Returns whether the filter concerns no other column of the metric's table than `column`.
+    pub(super) fn is_only_about(&self, metric: &Metric<'_>, column: &str) -> bool {
+        let (table, name) = self.qualified_column(metric);
         table != metric.table || name == column
     }
 
-    /// The column of `metric`'s table that this is about, if it is about it.
-    fn column_of<'c>(&self, metric: &Metric<'_>, catalog: &'c Catalog) -> Option<&'c str> {
-        let (table, column) = self.column.split_once('.').unwrap_or((metric.table, &self.column));
-        let known = || metric.filterable(catalog).into_iter().find(|known| *known == column);
-        (table == metric.table).then(known).flatten()
-    }
-
-    /// The condition on the rows of `metric`; its values go to `params`.
+    /// Returns the condition on the rows of `metric`, and adds its values to `params`. `None` if
+    /// the filter does not concern the metric's table.
     pub(super) fn condition(
         &self,
         metric: &Metric<'_>,
         catalog: &Catalog,
         params: &mut Vec<Value>,
     ) -> Option<String> {
-        let column = self.column_of(metric, catalog)?;
-        let operator = self.operator.sql();
-        let kind = catalog.collections.iter().find(|collection| collection.table == metric.table);
-        let kind = kind
+        let column = self.find_column(metric, catalog)?;
+        let kind = catalog
+            .collections
+            .iter()
+            .find(|collection| collection.table == metric.table)
             .and_then(|collection| collection.columns.iter().find(|known| known.name == column))
             .map(|column| column.kind);
-        let mut bind = |value: &Value| {
-            params.push(match (kind, value.as_str()) {
-                // Where values are offered to choose from, yes and no are words. Numbers as text SQLite takes for numbers.
-                (Some(Kind::Boolean), Some("true")) => Value::Bool(true),
-                (Some(Kind::Boolean), Some("false")) => Value::Bool(false),
-                _ => value.clone(),
-            });
-            format!("?{}", params.len())
-        };
+        let operator = self.operator.sql();
         Some(match self.operator {
             Operator::IsNull | Operator::IsNotNull => format!("\"{column}\" {operator}"),
-            Operator::In | Operator::NotIn => {
-                let one =
-                    self.values.is_empty().then_some(&self.value).filter(|value| !value.is_null());
-                let places: Vec<_> = self
-                    .values
-                    .iter()
-                    .filter(|value| !value.is_null())
-                    .chain(one)
-                    .map(&mut bind)
-                    .collect();
-                let list = format!("\"{column}\" {operator} ({})", places.join(", "));
-                // Of what is absent SQL's lists say neither yes nor no.
-                match (self.operator, self.values.iter().any(Value::is_null)) {
-                    (Operator::In, false) => list,
-                    (Operator::In, true) | (_, false) => {
-                        format!("({list} OR \"{column}\" IS NULL)")
-                    }
-                    (_, true) => format!("({list} AND \"{column}\" IS NOT NULL)"),
-                }
+            Operator::In | Operator::NotIn => self.list(column, kind, params),
+            _ => {
+                let value = self.values.first().unwrap_or(&self.value);
+                format!("\"{column}\" {operator} {}", bind(value, kind, params))
             }
-            _ => format!(
-                "\"{column}\" {operator} {}",
-                bind(self.values.first().unwrap_or(&self.value))
-            ),
         })
     }
+
+    /// Returns a condition with IN or NOT IN. SQL's lists never match NULL, so NULL needs a
+    /// condition of its own.
+    fn list(&self, column: &str, kind: Option<Kind>, params: &mut Vec<Value>) -> String {
+        let values = if self.values.is_empty() {
+            std::slice::from_ref(&self.value)
+        } else {
+            self.values.as_slice()
+        };
+        let placeholders: Vec<String> = values
+            .iter()
+            .filter(|value| !value.is_null())
+            .map(|value| bind(value, kind, params))
+            .collect();
+        let list = format!("\"{column}\" {} ({})", self.operator.sql(), placeholders.join(", "));
+        let lists_null = self.values.iter().any(Value::is_null);
+        match (self.operator, lists_null) {
+            (Operator::NotIn, true) => format!("({list} AND \"{column}\" IS NOT NULL)"),
+            (Operator::NotIn, false) | (_, true) => format!("({list} OR \"{column}\" IS NULL)"),
+            (_, false) => list,
+        }
+    }
+
+    /// Returns the column of the metric's table that the filter concerns.
+    fn find_column<'c>(&self, metric: &Metric<'_>, catalog: &'c Catalog) -> Option<&'c str> {
+        let (table, column) = self.qualified_column(metric);
+        if table != metric.table {
+            return None;
+        }
+        metric.filter_columns(catalog).into_iter().find(|known| *known == column)
+    }
+
+    /// Returns table and column. A column without a table is one of the metric's table.
+    fn qualified_column<'f>(&'f self, metric: &Metric<'f>) -> (&'f str, &'f str) {
+        self.column.split_once('.').unwrap_or((metric.table, &self.column))
+    }
+}
+
+/// Adds a value to `params` and returns its placeholder.
+fn bind(value: &Value, kind: Option<Kind>, params: &mut Vec<Value>) -> String {
+    params.push(match (kind, value.as_str()) {
+        // Ad-hoc filters send all values as text. SQLite converts numbers, but not booleans.
+        (Some(Kind::Boolean), Some("true")) => Value::Bool(true),
+        (Some(Kind::Boolean), Some("false")) => Value::Bool(false),
+        _ => value.clone(),
+    });
+    format!("?{}", params.len())
 }

@@ -1,134 +1,89 @@
-//! Where the values of a metric are read: its rows, or the rollups of them.
-
-use std::time::Duration;
+//! The table that a metric's values are read from: its rows, or a rollup of them.
 
 use chrono::Offset;
 
-use super::metric::{Metric, Place};
+use super::aggregate::Aggregate;
+use super::filter::Filter;
+use super::metric::{Metric, MetricKind};
 use super::step::Step;
-use super::{Aggregate, Filter};
-use crate::query::interval;
 use crate::store::Rollup;
 use crate::time::{Day, Tz};
 
-/// One table or view that has a metric's values.
-pub(super) struct Source<'a> {
+/// The table or view that a metric's values are read from.
+pub(super) struct Source {
+    /// Its name.
     pub table: String,
-    pub place: Place<'a>,
-    /// What tells the metric's rows from others of the table, as SQL.
+    /// Conditions in SQL that select the metric's rows.
     pub conditions: Vec<String>,
-    values: Values,
+    /// The value of one point in SQL: of a row if the step is [`Step::Raw`], else of a group.
+    pub value: String,
 }
 
-enum Values {
-    /// One a row: this expression.
-    Each(String),
-    /// Summarized in buckets of time.
-    Buckets,
-}
-
-impl<'a> Source<'a> {
-    /// The one place where a metric's source is chosen: the coarsest rollup that gives the same answer, else the rows.
+impl Source {
+    /// Chooses the coarsest rollup that gives the same result, or else the rows.
     ///
-    /// A rollup knows no single values, and of columns only its key. A bucket counts as a whole, also the one in which the range ends.
-    pub fn of(
-        metric: &Metric<'a>,
+    /// A rollup lacks single values and all columns but its key. A bucket is read as a whole, even
+    /// if the range ends in it.
+    pub fn choose(
+        metric: &Metric<'_>,
         step: &Step,
         aggregate: Aggregate,
         filters: &[Filter],
         zone: Tz,
-    ) -> Source<'a> {
-        let (table, value, series) = match metric.place {
-            Place::Daily(column) | Place::Timed(column) => (metric.table, column, None),
-            Place::Samples(series) => {
-                ("samples", "value", Some(format!("series = '{}'", series.replace('\'', "''"))))
-            }
+    ) -> Source {
+        let (table, value) = match metric.kind {
+            MetricKind::Daily(column) | MetricKind::Timed(column) => (metric.table, column),
+            MetricKind::Samples(_) => ("samples", "value"),
         };
-        let summarized = matches!(
-            aggregate,
-            Aggregate::Avg | Aggregate::Min | Aggregate::Max | Aggregate::Sum | Aggregate::Count
-        );
-        let rollup = seconds(step, metric.place, zone)
-            .filter(|_| summarized)
+        let mut conditions = Vec::new();
+        if let MetricKind::Samples(series) = metric.kind {
+            conditions.push(format!("series = '{}'", series.replace('\'', "''")));
+        }
+        let rollup = max_bucket(step, metric.kind, zone)
             .and_then(|seconds| Rollup::for_step(table, seconds))
             .filter(|rollup| {
                 rollup.value == value
-                    && filters.iter().all(|filter| filter.is_about(metric, rollup.key))
+                    && filters.iter().all(|filter| filter.is_only_about(metric, rollup.key))
             });
-        match rollup {
-            Some(rollup) => Source {
-                table: rollup.table.to_owned(),
-                place: metric.place,
-                conditions: series.into_iter().collect(),
-                values: Values::Buckets,
-            },
-            None => Source {
-                table: table.to_owned(),
-                place: metric.place,
-                conditions: series
-                    .into_iter()
-                    .chain([format!("\"{value}\" IS NOT NULL")])
-                    .collect(),
-                // A bare column of yes and no would be labels.
-                values: Values::Each(if metric.is_boolean {
-                    format!("CAST(\"{value}\" AS INTEGER)")
-                } else {
-                    format!("\"{value}\"")
-                }),
-            },
+        if let (Some(rollup), Some(value)) = (rollup, aggregate.of_buckets()) {
+            let value = value.to_owned();
+            return Source { table: rollup.table.to_owned(), conditions, value };
         }
-    }
-
-    /// The value of a group of rows; without an aggregate, of one row.
-    pub fn value(&self, aggregate: Option<Aggregate>) -> String {
-        let text = match (&self.values, aggregate) {
-            (Values::Each(value), None) => value,
-            (Values::Each(value), Some(aggregate)) => return of_rows(value, aggregate),
-            (Values::Buckets, Some(Aggregate::Min)) => "min(minimum)",
-            (Values::Buckets, Some(Aggregate::Max)) => "max(maximum)",
-            (Values::Buckets, Some(Aggregate::Sum)) => "sum(sum)",
-            (Values::Buckets, Some(Aggregate::Count)) => "sum(count)",
-            (Values::Buckets, _) => "sum(sum) / sum(count)",
+        conditions.push(format!("\"{value}\" IS NOT NULL"));
+        let row_value = if metric.is_boolean {
+            // `frames` turns a bare boolean column into labels.
+            format!("CAST(\"{value}\" AS INTEGER)")
+        } else {
+            format!("\"{value}\"")
         };
-        text.to_owned()
+        let value = match step {
+            Step::Raw => row_value,
+            _ => aggregate.of_rows(&row_value),
+        };
+        Source { table: table.to_owned(), conditions, value }
     }
 }
 
-fn of_rows(value: &str, aggregate: Aggregate) -> String {
-    match aggregate {
-        Aggregate::P10 => format!("percentile({value}, 10)"),
-        Aggregate::P90 => format!("percentile({value}, 90)"),
-        Aggregate::Last => format!("last({value}, time)"),
-        Aggregate::Avg
-        | Aggregate::Min
-        | Aggregate::Max
-        | Aggregate::Sum
-        | Aggregate::Count
-        | Aggregate::Median => {
-            format!("{}({value})", aggregate.word())
-        }
-    }
-}
-
-/// The longest buckets that fill every step without a remainder, in seconds; `None` where buckets cannot stand for rows.
-fn seconds(step: &Step, place: Place<'_>, zone: Tz) -> Option<i64> {
-    let whole = |interval: Duration| {
-        i64::try_from(interval.as_secs())
-            .ok()
-            .filter(|seconds| *seconds > 0 && interval.subsec_nanos() == 0)
-    };
-    match (step, place) {
+/// Returns the longest bucket that fills every step without a remainder, in seconds. `None` if the
+/// step needs rows.
+fn max_bucket(step: &Step, kind: MetricKind<'_>, zone: Tz) -> Option<i64> {
+    match (step, kind) {
         (Step::Raw, _) => None,
-        (Step::Interval(text), _) => interval::parse(text.trim_matches('\'')).and_then(whole),
-        (Step::Calendar(_), Place::Timed(_)) => Some(day_divisor(zone)),
-        // Samples count for the day of their document, which buckets do not know.
+        (Step::Interval(interval), _) => {
+            let duration = interval.duration();
+            let seconds = i64::try_from(duration.as_secs()).ok()?;
+            (seconds > 0 && duration.subsec_nanos() == 0).then_some(seconds)
+        }
+        (Step::Calendar(_), MetricKind::Timed(_)) => Some(day_divisor(zone)),
+        // A sample counts for the day of its document, which a bucket does not store.
         (Step::Calendar(_) | Step::Days(_), _) => None,
     }
 }
 
-/// The longest buckets since 1970 in UTC that no local day of `zone` cuts, in seconds: an hour where clocks differ from UTC by whole hours.
+/// Returns the longest bucket, counted from 1970 in UTC, that never overlaps two local days of
+/// `zone`. In seconds: an hour where the offsets from UTC are whole hours.
 fn day_divisor(zone: Tz) -> i64 {
-    // There are no data from before 2015, and no rules for clocks beyond 2037.
+    // The first ring is from 2015, and time zone rules end in 2037.
     let days =
         (0..23 * 12).filter_map(|month| Day::new(2015 + month / 12, 1 + month as u32 % 12, 1));
     let offsets = days.map(|day| {
@@ -146,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_bucket_lies_in_two_local_days() {
+    fn no_bucket_overlaps_two_local_days() {
         for (zone, seconds) in [
             (Tz::UTC, 86_400),
             (Tz::Europe__Vienna, 3_600),

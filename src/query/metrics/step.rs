@@ -1,121 +1,131 @@
-//! How finely values are grouped.
+//! The step between two points of a metric.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::metric::Place;
-use crate::query::interval;
+use super::metric::MetricKind;
+use crate::query::interval::Interval;
 
-/// As it is asked.
+/// The step that a query requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub enum Every {
-    /// What the panel can show: its interval; for what comes by the day, calendar days or more.
+    /// The panel's interval. At least a calendar day for daily metrics.
     #[default]
     Auto,
-    /// Every value as it is.
+    /// No grouping: every stored value.
     Raw,
-    /// `5m`, `1h`, as it was written.
-    Interval(String),
-    Calendar(Calendar),
+    /// A fixed interval of at least a second, such as `5m`.
+    Interval(Interval),
+    /// A calendar unit.
+    Calendar(CalendarUnit),
 }
 
-/// In the data source's time zone; weeks begin on Monday.
+/// A calendar unit in the data source's time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Calendar {
+pub enum CalendarUnit {
+    /// A day, from midnight to midnight.
     Day,
+    /// A week, which begins on Monday.
     Week,
+    /// A month.
     Month,
+    /// A year.
     Year,
 }
 
-impl TryFrom<String> for Every {
-    type Error = String;
+/// A step that a query cannot use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Invalid step {0:?}: use auto, raw, day, week, month, year, or an interval such as 5m")]
+pub struct InvalidStep(String);
 
-    fn try_from(text: String) -> Result<Every, String> {
-        Ok(match text.as_str() {
-            "" | "auto" => Every::Auto,
-            "raw" => Every::Raw,
-            "day" | "1d" => Every::Calendar(Calendar::Day),
-            "week" | "1w" => Every::Calendar(Calendar::Week),
-            "month" | "1M" => Every::Calendar(Calendar::Month),
-            "year" | "1y" => Every::Calendar(Calendar::Year),
-            _ if interval::parse(&text)
-                .is_some_and(|interval| interval >= Duration::from_secs(1)) =>
-            {
-                Every::Interval(text)
-            }
-            _ => {
-                return Err(format!(
-                    "{text:?} is no step: write auto, raw, 5m, 1h, day, week, month or year"
-                ));
-            }
-        })
+impl TryFrom<String> for Every {
+    type Error = InvalidStep;
+
+    fn try_from(text: String) -> Result<Every, InvalidStep> {
+        match text.as_str() {
+            "" | "auto" => Ok(Every::Auto),
+            "raw" => Ok(Every::Raw),
+            "day" | "1d" => Ok(Every::Calendar(CalendarUnit::Day)),
+            "week" | "1w" => Ok(Every::Calendar(CalendarUnit::Week)),
+            "month" | "1M" => Ok(Every::Calendar(CalendarUnit::Month)),
+            "year" | "1y" => Ok(Every::Calendar(CalendarUnit::Year)),
+            _ => match Interval::parse(&text) {
+                Some(interval) if interval.duration() >= Duration::from_secs(1) => {
+                    Ok(Every::Interval(interval))
+                }
+                _ => Err(InvalidStep(text)),
+            },
+        }
     }
 }
 
-/// As it is answered.
+/// The step that a metric's SQL uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
+    /// Every stored value.
     Raw,
-    /// The second argument of `$__timeGroup`.
-    Interval(String),
-    /// Two calendar days or more, counted from 1970 on.
+    /// A fixed interval, for `$__timeGroup`.
+    Interval(Interval),
+    /// Two or more calendar days, counted from 1970-01-01.
     Days(u64),
-    Calendar(Calendar),
+    /// A calendar unit, for `$__dayGroup`.
+    Calendar(CalendarUnit),
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Step {
-    /// `interval` is the panel's. From a day on, its steps are days of the calendar, which begin at local midnight; of what comes by the day
-    /// all steps are.
-    pub fn of(every: &Every, place: Place<'_>, interval: Duration) -> Step {
+    /// Returns the step for a metric. `panel_interval` is the step of [`Every::Auto`].
+    ///
+    /// Panel intervals of a day or more become calendar units, which begin at local midnight. For
+    /// daily metrics, all steps do.
+    pub fn new(every: &Every, kind: MetricKind<'_>, panel_interval: Duration) -> Step {
         match every {
             Every::Raw => Step::Raw,
-            Every::Interval(text) => match (place, interval::parse(text)) {
-                (Place::Daily(_), Some(interval)) => Step::days(interval),
-                _ => Step::Interval(format!("'{text}'")),
+            Every::Interval(interval) => match kind {
+                MetricKind::Daily(_) => Step::days(interval.duration()),
+                MetricKind::Timed(_) | MetricKind::Samples(_) => Step::Interval(interval.clone()),
             },
             Every::Calendar(unit) => Step::Calendar(*unit),
-            Every::Auto if interval >= 30 * DAY => Step::Calendar(Calendar::Month),
-            Every::Auto if interval >= 7 * DAY => Step::Calendar(Calendar::Week),
-            Every::Auto if interval >= DAY || matches!(place, Place::Daily(_)) => {
-                Step::Calendar(Calendar::Day)
+            Every::Auto if panel_interval >= 30 * DAY => Step::Calendar(CalendarUnit::Month),
+            Every::Auto if panel_interval >= 7 * DAY => Step::Calendar(CalendarUnit::Week),
+            Every::Auto if panel_interval >= DAY || matches!(kind, MetricKind::Daily(_)) => {
+                Step::Calendar(CalendarUnit::Day)
             }
-            Every::Auto => Step::Interval(format!("'{}'", interval::format(interval))),
+            Every::Auto => Step::Interval(Interval::from(panel_interval)),
         }
     }
 
-    /// Whole days, as many as `interval` touches.
+    /// Rounds `interval` up to whole days.
     fn days(interval: Duration) -> Step {
         match interval.as_secs().div_ceil(DAY.as_secs()) {
-            0 | 1 => Step::Calendar(Calendar::Day),
+            0 | 1 => Step::Calendar(CalendarUnit::Day),
             days => Step::Days(days),
         }
     }
 
-    /// Whether points may lie less than `least` apart. What comes by the day does not come more often.
-    pub fn is_shorter(&self, least: Duration, place: Place<'_>) -> bool {
-        match (self, place) {
-            (_, Place::Daily(_)) | (Step::Calendar(_) | Step::Days(_), _) => false,
+    /// Returns whether two points of the metric can be less than `min` apart. Points of daily
+    /// metrics are days apart.
+    pub fn is_shorter_than(&self, min: Duration, kind: MetricKind<'_>) -> bool {
+        match (self, kind) {
+            (_, MetricKind::Daily(_)) | (Step::Calendar(_) | Step::Days(_), _) => false,
             (Step::Raw, _) => true,
-            (Step::Interval(text), _) => {
-                interval::parse(text.trim_matches('\'')).is_none_or(|interval| interval < least)
-            }
+            (Step::Interval(interval), _) => interval.duration() < min,
         }
     }
 }
 
-impl Calendar {
-    /// As `$__dayGroup` calls it.
-    pub fn word(self) -> &'static str {
+impl CalendarUnit {
+    /// Returns the second argument of `$__dayGroup`, without quotes.
+    pub(super) fn name(self) -> &'static str {
         match self {
-            Calendar::Day => "day",
-            Calendar::Week => "week",
-            Calendar::Month => "month",
-            Calendar::Year => "year",
+            CalendarUnit::Day => "day",
+            CalendarUnit::Week => "week",
+            CalendarUnit::Month => "month",
+            CalendarUnit::Year => "year",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! SQLite's own mathematics, which its bundled build leaves out.
+//! SQLite's mathematical functions, which its bundled build omits.
 
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Result};
@@ -8,7 +8,7 @@ use super::{FLAGS, number};
 type Scalar = fn(f64) -> f64;
 type Pair = fn(f64, f64) -> f64;
 
-/// From a number to a number; where there is none (`sqrt(-1)`) the result is NULL.
+/// Functions of one number. An undefined result (`sqrt(-1)`) is NULL.
 const SCALARS: [(&str, Scalar); 14] = [
     ("sqrt", f64::sqrt),
     ("exp", f64::exp),
@@ -26,11 +26,11 @@ const SCALARS: [(&str, Scalar); 14] = [
     ("degrees", f64::to_degrees),
 ];
 
-/// The same of two numbers.
+/// Functions of two numbers. An undefined result is NULL.
 const PAIRS: [(&str, Pair); 4] =
     [("pow", f64::powf), ("power", f64::powf), ("atan2", f64::atan2), ("mod", |x, y| x % y)];
 
-/// The same as scalars, but integers stay as they are.
+/// Functions of one number that return integers unchanged.
 const ROUNDINGS: [(&str, Scalar); 4] =
     [("floor", f64::floor), ("ceil", f64::ceil), ("ceiling", f64::ceil), ("trunc", f64::trunc)];
 

@@ -1,4 +1,6 @@
-//! Statistics over the rows of a group or a window. Rows with a NULL or text among their arguments are left out; too few rows give NULL.
+//! Statistics over the rows of a group or a window.
+//!
+//! Rows with a NULL or text argument are ignored. Too few rows result in NULL.
 
 use std::f64::consts::TAU;
 use std::sync::Arc;
@@ -7,13 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rusqlite::functions::{Aggregate, Context, WindowAggregate};
 use rusqlite::{Connection, Error, Result};
 
-use super::{FLAGS, has_to_end, number};
+use super::{FLAGS, must_stop, number};
 
-/// Over rows of `N` numbers in any order.
+/// Computes a statistic of rows with `N` numbers each. The order of the rows does not matter.
 type Statistic<const N: usize> = fn(&mut [[f64; N]]) -> Result<Option<f64>, &'static str>;
 
-/// Of one column.
-const OF_ONE: [(&str, Statistic<1>); 5] = [
+/// Statistics of one column.
+const ONE_COLUMN: [(&str, Statistic<1>); 5] = [
     ("median", |rows| Ok(quantile(rows, 0.5))),
     ("mad", |rows| Ok(median_deviation(rows))),
     ("variance", |rows| Ok(variance(rows))),
@@ -21,40 +23,41 @@ const OF_ONE: [(&str, Statistic<1>); 5] = [
     ("clock_mean", |rows| Ok(clock_mean(rows))),
 ];
 
-/// Of two. PostgreSQL's regressions take the dependent variable first.
-const OF_TWO: [(&str, Statistic<2>); 4] = [
+/// Statistics of two columns. As in PostgreSQL, the dependent variable of a regression comes first.
+const TWO_COLUMNS: [(&str, Statistic<2>); 4] = [
     ("percentile", percentile),
     ("corr", |rows| Ok(Moments::of(rows).and_then(|moments| moments.correlation()))),
     ("regr_slope", |rows| Ok(Moments::of(rows).and_then(|moments| moments.slope()))),
     ("regr_intercept", |rows| Ok(Moments::of(rows).and_then(|moments| moments.intercept()))),
 ];
 
-/// The most memory that the rows of all groups of one connection may take together, in bytes.
+/// Maximum memory for the rows of all groups on one connection, in bytes.
 const MAX_BYTES: usize = 128 << 20;
 
-/// In a window, a group of more rows than this asks before it computes whether its statement has to end: SQLite itself asks only once in a
-/// while.
-const FEW_ROWS: usize = 1_000;
+/// Window groups with more rows check before each computation whether the statement must stop.
+///
+/// SQLite's own checks are too far apart for large groups.
+const MAX_UNCHECKED_ROWS: usize = 1_000;
 
-/// Seconds.
+/// Seconds per day.
 const DAY: f64 = 86_400.0;
 
 pub(super) fn register(connection: &Connection) -> Result<()> {
-    let taken = Arc::new(AtomicUsize::new(0));
-    for (name, statistic) in OF_ONE {
+    let used_bytes = Arc::new(AtomicUsize::new(0));
+    for (name, statistic) in ONE_COLUMN {
         connection.create_window_function(
             name,
             1,
             FLAGS,
-            Summary { statistic, taken: Arc::clone(&taken) },
+            Summary { statistic, used_bytes: Arc::clone(&used_bytes) },
         )?;
     }
-    for (name, statistic) in OF_TWO {
+    for (name, statistic) in TWO_COLUMNS {
         connection.create_window_function(
             name,
             2,
             FLAGS,
-            Summary { statistic, taken: Arc::clone(&taken) },
+            Summary { statistic, used_bytes: Arc::clone(&used_bytes) },
         )?;
     }
     connection.create_window_function("ewma", 2, FLAGS, WeightedMean)?;
@@ -68,34 +71,34 @@ fn failure(message: impl Into<String>) -> Error {
 
 struct Summary<const N: usize> {
     statistic: Statistic<N>,
-    /// Bytes that groups hold now.
-    taken: Arc<AtomicUsize>,
+    /// Memory of all groups on the connection.
+    used_bytes: Arc<AtomicUsize>,
 }
 
-/// The rows of one group, and the data source that they are on until it is done.
+/// The rows of one group. They count towards `used_bytes` until the group is dropped.
 struct Group<const N: usize> {
     rows: Vec<[f64; N]>,
-    /// Their statistic, once it is known.
+    /// The statistic of the rows, if it is up to date.
     value: Option<Option<f64>>,
-    taken: Arc<AtomicUsize>,
+    used_bytes: Arc<AtomicUsize>,
 }
 
 impl<const N: usize> Group<N> {
     const ROW: usize = size_of::<[f64; N]>();
 
-    fn may_go_on(&self) -> Result<()> {
-        if self.rows.len() > FEW_ROWS && has_to_end() {
-            Err(failure("its time is over"))
+    fn check_stop(&self) -> Result<()> {
+        if self.rows.len() > MAX_UNCHECKED_ROWS && must_stop() {
+            Err(failure("the statement was stopped"))
         } else {
             Ok(())
         }
     }
 
     fn push(&mut self, row: [f64; N]) -> Result<()> {
-        if self.taken.fetch_add(Self::ROW, Ordering::Relaxed) >= MAX_BYTES {
-            self.taken.fetch_sub(Self::ROW, Ordering::Relaxed);
+        if self.used_bytes.fetch_add(Self::ROW, Ordering::Relaxed) >= MAX_BYTES {
+            self.used_bytes.fetch_sub(Self::ROW, Ordering::Relaxed);
             return Err(failure(format!(
-                "its aggregates would hold more than {} MB of values",
+                "its aggregates need more than {} MB of memory",
                 MAX_BYTES >> 20
             )));
         }
@@ -107,7 +110,7 @@ impl<const N: usize> Group<N> {
 
 impl<const N: usize> Drop for Group<N> {
     fn drop(&mut self) {
-        self.taken.fetch_sub(self.rows.len() * Self::ROW, Ordering::Relaxed);
+        self.used_bytes.fetch_sub(self.rows.len() * Self::ROW, Ordering::Relaxed);
     }
 }
 
@@ -123,7 +126,7 @@ impl<const N: usize> Summary<N> {
 
 impl<const N: usize> Aggregate<Group<N>, Option<f64>> for Summary<N> {
     fn init(&self, _: &mut Context<'_>) -> Result<Group<N>> {
-        Ok(Group { rows: Vec::new(), value: None, taken: Arc::clone(&self.taken) })
+        Ok(Group { rows: Vec::new(), value: None, used_bytes: Arc::clone(&self.used_bytes) })
     }
 
     fn step(&self, context: &mut Context<'_>, group: &mut Group<N>) -> Result<()> {
@@ -136,32 +139,32 @@ impl<const N: usize> Aggregate<Group<N>, Option<f64>> for Summary<N> {
 }
 
 impl<const N: usize> WindowAggregate<Group<N>, Option<f64>> for Summary<N> {
-    /// For every row of the window, most of which may have the same.
+    /// Called for each row of the window. Consecutive rows often have the same group.
     fn value(&self, group: Option<&mut Group<N>>) -> Result<Option<f64>> {
         let Some(group) = group else { return Ok(None) };
         if let Some(known) = group.value {
             return Ok(known);
         }
-        group.may_go_on()?;
+        group.check_stop()?;
         let value = (self.statistic)(&mut group.rows).map_err(failure)?;
         group.value = Some(value);
         Ok(value)
     }
 
     fn inverse(&self, context: &mut Context<'_>, group: &mut Group<N>) -> Result<()> {
-        group.may_go_on()?;
-        if let Some(gone) = Self::row(context)
-            && let Some(place) = group.rows.iter().position(|row| row == &gone)
+        group.check_stop()?;
+        if let Some(removed) = Self::row(context)
+            && let Some(index) = group.rows.iter().position(|row| row == &removed)
         {
-            group.rows.remove(place);
+            group.rows.remove(index);
             group.value = None;
-            self.taken.fetch_sub(Group::<N>::ROW, Ordering::Relaxed);
+            self.used_bytes.fetch_sub(Group::<N>::ROW, Ordering::Relaxed);
         }
         Ok(())
     }
 }
 
-/// `ewma(x, weight)`: each row counts `weight`, everything before it the rest.
+/// `ewma(x, weight)`: each row has `weight`, and all rows before it have the rest.
 struct WeightedMean;
 
 impl Aggregate<Option<f64>, Option<f64>> for WeightedMean {
@@ -171,8 +174,9 @@ impl Aggregate<Option<f64>, Option<f64>> for WeightedMean {
 
     fn step(&self, context: &mut Context<'_>, mean: &mut Option<f64>) -> Result<()> {
         let weight = number(context, 1).filter(|weight| *weight > 0.0 && *weight <= 1.0);
-        let weight = weight
-            .ok_or_else(|| failure("the second argument of ewma() is a number above 0, up to 1"))?;
+        let weight = weight.ok_or_else(|| {
+            failure("the second argument of ewma() must be above 0 and at most 1")
+        })?;
         if let Some(value) = number(context, 0) {
             *mean = Some(mean.map_or(value, |mean| mean + weight * (value - mean)));
         }
@@ -190,11 +194,14 @@ impl WindowAggregate<Option<f64>, Option<f64>> for WeightedMean {
     }
 
     fn inverse(&self, _: &mut Context<'_>, _: &mut Option<f64>) -> Result<()> {
-        Err(failure("ewma() remembers every row before: use it OVER (ORDER BY …) without a frame"))
+        Err(failure("ewma() does not support window frames: use OVER (ORDER BY …) only"))
     }
 }
 
-/// `first(x, time)` and `last(x, time)`: whether a row at `time` replaces the one known. Of the same time, `last` takes the later row.
+/// `first(x, time)` and `last(x, time)`.
+///
+/// The function decides whether a row's time replaces the known one. For equal times, `last` uses
+/// the later row.
 struct Extreme(fn(f64, f64) -> bool);
 
 impl Aggregate<Option<(f64, f64)>, Option<f64>> for Extreme {
@@ -220,20 +227,21 @@ impl Aggregate<Option<(f64, f64)>, Option<f64>> for Extreme {
     }
 }
 
-/// Between two values by their distance.
+/// Interpolates linearly between the two nearest values. `share` is from 0 to 1.
 fn quantile<const N: usize>(rows: &mut [[f64; N]], share: f64) -> Option<f64> {
-    // Sorted already but for what came last: in a window, this is called row by row.
+    // In a window, all rows except the newest are sorted already.
     rows.sort_by(|a, b| a[0].total_cmp(&b[0]));
-    let place = share * rows.len().checked_sub(1)? as f64;
-    let (below, above) = (rows[place.floor() as usize][0], rows[place.ceil() as usize][0]);
-    Some(below + (above - below) * place.fract())
+    let position = share * rows.len().checked_sub(1)? as f64;
+    let below = rows[position.floor() as usize][0];
+    let above = rows[position.ceil() as usize][0];
+    Some(below + (above - below) * position.fract())
 }
 
-/// `percentile(x, p)`: `p` is the same in every row.
+/// `percentile(x, p)`. Assumes the same `p` in every row.
 fn percentile(rows: &mut [[f64; 2]]) -> Result<Option<f64>, &'static str> {
     let Some([_, rank]) = rows.first().copied() else { return Ok(None) };
     if !(0.0..=100.0).contains(&rank) {
-        return Err("the second argument of percentile() is a number from 0 to 100");
+        return Err("the second argument of percentile() must be from 0 to 100");
     }
     Ok(quantile(rows, rank / 100.0))
 }
@@ -244,7 +252,7 @@ fn median_deviation(rows: &mut [[f64; 1]]) -> Option<f64> {
     quantile(&mut deviations, 0.5)
 }
 
-/// Of a sample: divided by one less than the count.
+/// Sample variance: the divisor is the count minus one.
 fn variance(rows: &[[f64; 1]]) -> Option<f64> {
     let count = rows.len() as f64;
     let mean = rows.iter().map(|[value]| value).sum::<f64>() / count;
@@ -252,25 +260,29 @@ fn variance(rows: &[[f64; 1]]) -> Option<f64> {
         .then(|| rows.iter().map(|[value]| (value - mean).powi(2)).sum::<f64>() / (count - 1.0))
 }
 
-/// The direction of the sum of all hands on a clock face of 24 hours; there is none where they cancel out.
+/// Circular mean of times of day. `None` if the times cancel each other out.
 fn clock_mean(rows: &[[f64; 1]]) -> Option<f64> {
     let hands = rows.iter().map(|[seconds]| (seconds / DAY * TAU).sin_cos());
     let (sine, cosine) = hands.fold((0.0, 0.0), |sum, hand| (sum.0 + hand.0, sum.1 + hand.1));
     let length = f64::hypot(sine, cosine) / rows.len() as f64;
-    // A millisecond is the precision that can be expected; without it, midnight may turn out as just below 86,400.
+    // Rounded to milliseconds. Otherwise midnight may become a value just below 86,400.
     (length > 1e-9)
         .then(|| ((f64::atan2(sine, cosine) / TAU * DAY * 1e3).round() / 1e3).rem_euclid(DAY))
 }
 
-/// Sums of squares around the means of pairs: of the first number, of the second, and of both.
+/// Sums of squares around the means of pairs.
 struct Moments {
     means: (f64, f64),
+    /// Sum of squares of the first number.
     first: f64,
+    /// Sum of squares of the second number.
     second: f64,
+    /// Sum of products of both numbers.
     both: f64,
 }
 
 impl Moments {
+    /// Returns `None` if there are no rows.
     fn of(rows: &[[f64; 2]]) -> Option<Moments> {
         let count = rows.len() as f64;
         let mean = |place: usize| rows.iter().map(|row| row[place]).sum::<f64>() / count;

@@ -16,7 +16,7 @@ fn value(database: &Connection, expression: &str) -> Result<Value, String> {
 }
 
 #[test]
-fn functions_answer_as_mathematics_does_and_null_where_it_does_not() {
+fn functions_return_null_for_undefined_results() {
     let database = database();
     let group = "FROM (VALUES (4), (1), (NULL), (3.0), (2))";
     for (sql, expected) in [
@@ -37,12 +37,12 @@ fn functions_answer_as_mathematics_does_and_null_where_it_does_not() {
     }
     assert_eq!(
         value(&database, "percentile(1, 101)"),
-        Err("the second argument of percentile() is a number from 0 to 100".to_owned())
+        Err("the second argument of percentile() must be from 0 to 100".to_owned())
     );
 }
 
 #[test]
-fn two_columns_give_a_correlation_and_a_line() {
+fn two_columns_have_a_correlation_and_a_regression() {
     let database = database();
     let line = "FROM (VALUES (1, 5), (2, 7), (NULL, 9), (3, 9))";
     assert_eq!(value(&database, &format!("corr(column1, column2) {line}")), Ok(Value::Real(1.0)));
@@ -59,15 +59,19 @@ fn two_columns_give_a_correlation_and_a_line() {
 }
 
 #[test]
-fn statistics_slide_over_windows_as_if_each_were_asked_alone() {
+fn window_statistics_match_separate_queries() {
     let database = database();
     let rows = "(VALUES (1, 5), (2, 1), (3, NULL), (4, 9), (5, 2), (6, 9), (7, 4))";
     for name in ["median", "mad", "stddev", "clock_mean"] {
         let slid = format!(
-            "SELECT {name}(column2) OVER (ORDER BY column1 ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING) FROM {rows}"
+            "SELECT {name}(column2)
+                    OVER (ORDER BY column1 ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING)
+             FROM {rows}"
         );
         let alone = format!(
-            "SELECT (SELECT {name}(p.column2) FROM {rows} AS p WHERE p.column1 BETWEEN r.column1 - 3 AND r.column1 - 1) FROM {rows} AS r"
+            "SELECT (SELECT {name}(p.column2) FROM {rows} AS p
+                     WHERE p.column1 BETWEEN r.column1 - 3 AND r.column1 - 1)
+             FROM {rows} AS r"
         );
         let all = |sql: &str| -> Vec<Value> {
             database
@@ -83,27 +87,34 @@ fn statistics_slide_over_windows_as_if_each_were_asked_alone() {
 }
 
 #[test]
-fn a_long_window_ends_when_its_statement_has_to() {
+fn long_windows_stop_with_their_statement() {
     let database = database();
-    let means = "max(m) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1500)
-                 SELECT clock_mean(i) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS m FROM n)";
-    let stop: Arc<Stop> = Arc::new(|| true);
-    heed(&stop);
-    assert_eq!(value(&database, means), Err("its time is over".to_owned()));
+    let means = "max(m) FROM (
+                     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1500)
+                     SELECT clock_mean(i)
+                            OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS m
+                     FROM n)";
+    let stop: Arc<StopCheck> = Arc::new(|| true);
+    set_stop_check(&stop);
+    assert_eq!(value(&database, means), Err("the statement was stopped".to_owned()));
     assert_eq!(value(&database, &means.replace("1500", "900")), Ok(Value::Real(450.5)));
     drop(stop);
     assert_eq!(value(&database, means), Ok(Value::Real(750.5)));
 }
 
 #[test]
-fn a_weighted_mean_follows_its_rows() {
+fn weighted_mean_follows_row_order() {
     let database = database();
-    let mut means =
-        database.prepare("SELECT ewma(column2, 0.5) OVER (ORDER BY column1) FROM (VALUES (1, 10), (2, 20), (3, NULL), (4, 0))").unwrap();
+    let mut means = database
+        .prepare(
+            "SELECT ewma(column2, 0.5) OVER (ORDER BY column1)
+             FROM (VALUES (1, 10), (2, 20), (3, NULL), (4, 0))",
+        )
+        .unwrap();
     let means: Vec<f64> =
         means.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
     assert_eq!(means, [10.0, 15.0, 15.0, 7.5]);
-    assert!(value(&database, "ewma(1, 2)").unwrap_err().contains("above 0, up to 1"));
+    assert!(value(&database, "ewma(1, 2)").unwrap_err().contains("above 0 and at most 1"));
 }
 
 #[test]
@@ -121,7 +132,7 @@ fn times_of_day_are_averaged_around_midnight() {
 }
 
 #[test]
-fn first_and_last_go_by_time_and_not_by_row() {
+fn first_and_last_use_time_not_row_order() {
     let database = database();
     let rows = "FROM (VALUES (7, 20), (5, 10), (NULL, 30), (6, 20))";
     assert_eq!(value(&database, &format!("first(column1, column2) {rows}")), Ok(Value::Real(5.0)));
@@ -129,7 +140,7 @@ fn first_and_last_go_by_time_and_not_by_row() {
 }
 
 #[test]
-fn local_time_is_what_the_clock_showed_across_daylight_saving() {
+fn local_time_follows_daylight_saving() {
     let database = database();
     for (sql, expected) in [
         // 2026-03-29: clocks in Vienna go from 2:00 to 3:00 at 01:00 UTC.
@@ -164,7 +175,7 @@ fn local_time_is_what_the_clock_showed_across_daylight_saving() {
 }
 
 #[test]
-fn every_function_listed_is_there_and_no_other() {
+fn listed_functions_match_registered_functions() {
     let database = database();
     let bare = Connection::open_in_memory().unwrap();
     let names = |database: &Connection| -> std::collections::BTreeSet<String> {
@@ -179,13 +190,22 @@ fn every_function_listed_is_there_and_no_other() {
 
 proptest::proptest! {
     #[test]
-    fn text_functions_answer_as_sqlites_own_do(whole in "[abä ]{0,12}", part in "[abä]{0,3}", by in "[xä]{0,2}") {
+    fn text_functions_match_sqlite(
+        whole in "[abä ]{0,12}", part in "[abä]{0,3}", by in "[xä]{0,2}",
+    ) {
         let (own, bounded) = (Connection::open_in_memory().unwrap(), database());
         register_bounded(&bounded, 1_000).unwrap();
-        for expression in ["instr(?1, ?2)", "replace(?1, ?2, ?3)", "trim(?1, ?2)", "ltrim(?1, ?2)", "rtrim(?1, ?2)", "instr(?1, NULL)"] {
+        for expression in [
+            "instr(?1, ?2)", "replace(?1, ?2, ?3)", "trim(?1, ?2)", "ltrim(?1, ?2)",
+            "rtrim(?1, ?2)", "instr(?1, NULL)",
+        ] {
             let answer = |database: &Connection| {
                 let sql = format!("SELECT {expression}, typeof({expression}), ?1 || ?2 || ?3");
-                database.query_row(&sql, [&whole, &part, &by], |row| Ok((row.get::<_, Value>(0)?, row.get::<_, String>(1)?))).unwrap()
+                database
+                    .query_row(&sql, [&whole, &part, &by], |row| {
+                        Ok((row.get::<_, Value>(0)?, row.get::<_, String>(1)?))
+                    })
+                    .unwrap()
             };
             proptest::prop_assert_eq!(answer(&own), answer(&bounded), "{}", expression);
         }

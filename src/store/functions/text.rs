@@ -1,5 +1,6 @@
-//! SQLite's own text functions that take quadratic time, with the same meaning in linear time: no statement is stopped in the middle of a
-//! function, so none may take long.
+//! Linear-time versions of SQLite's text functions that take quadratic time.
+//!
+//! A statement cannot stop within a function, so every function must be fast.
 
 use std::collections::HashSet;
 
@@ -9,25 +10,25 @@ use rusqlite::{Connection, Error, Result, ffi};
 
 use super::FLAGS;
 
-/// Which ends a function trims.
-type Ends = fn(&str, &HashSet<char>) -> (usize, usize);
+/// Returns the number of bytes to trim at the start and at the end.
+type TrimLengths = fn(&str, &HashSet<char>) -> (usize, usize);
 
-const TRIMS: [(&str, Ends); 3] = [
-    ("trim", |text, set| (leading(text, set), trailing(text, set))),
-    ("ltrim", |text, set| (leading(text, set), 0)),
-    ("rtrim", |text, set| (0, trailing(text, set))),
+const TRIMS: [(&str, TrimLengths); 3] = [
+    ("trim", |text, set| (leading_bytes(text, set), trailing_bytes(text, set))),
+    ("ltrim", |text, set| (leading_bytes(text, set), 0)),
+    ("rtrim", |text, set| (0, trailing_bytes(text, set))),
 ];
 
-/// `most`: the longest text that may come out, in bytes.
-pub(super) fn register(connection: &Connection, most: usize) -> Result<()> {
-    for (name, ends) in TRIMS {
+/// Registers the functions. A result with more than `max_bytes` bytes is an error.
+pub(super) fn register(connection: &Connection, max_bytes: usize) -> Result<()> {
+    for (name, trim_lengths) in TRIMS {
         connection.create_scalar_function(name, 2, FLAGS, move |context| {
             let (Some(text), Some(set)) = (text(context, 0), text(context, 1)) else {
                 return Ok(None);
             };
             let set: HashSet<char> = set.chars().collect();
-            let (front, back) = ends(&text, &set);
-            Ok(Some(text.get(front..text.len() - back).unwrap_or_default().to_owned()))
+            let (start, end) = trim_lengths(&text, &set);
+            Ok(Some(text.get(start..text.len() - end).unwrap_or_default().to_owned()))
         })?;
     }
     connection.create_scalar_function("instr", 2, FLAGS, |context| {
@@ -37,7 +38,7 @@ pub(super) fn register(connection: &Connection, most: usize) -> Result<()> {
         Ok(Some(whole.find(&part).map_or(0, |at| whole[..at].chars().count() as i64 + 1)))
     })?;
     connection.create_scalar_function("replace", 3, FLAGS, move |context| {
-        let (Some(whole), Some(part), Some(by)) =
+        let (Some(whole), Some(part), Some(replacement)) =
             (text(context, 0), text(context, 1), text(context, 2))
         else {
             return Ok(Value::Null);
@@ -45,15 +46,15 @@ pub(super) fn register(connection: &Connection, most: usize) -> Result<()> {
         if part.is_empty() {
             return Ok(Value::Text(whole));
         }
-        let found = whole.matches(&part).count();
-        if whole.len() + found * by.len() - found * part.len() > most {
+        let count = whole.matches(&part).count();
+        if whole.len() + count * replacement.len() - count * part.len() > max_bytes {
             return Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_TOOBIG), None));
         }
-        Ok(Value::Text(whole.replace(&part, &by)))
+        Ok(Value::Text(whole.replace(&part, &replacement)))
     })
 }
 
-/// As SQLite makes text of any value: a byte of a blob that is no character stands for itself. `None` for NULL.
+/// Returns an argument as text, or `None` for NULL. Each byte of a blob becomes one character.
 fn text(context: &Context<'_>, argument: usize) -> Option<String> {
     match context.get_raw(argument) {
         ValueRef::Null => None,
@@ -64,12 +65,12 @@ fn text(context: &Context<'_>, argument: usize) -> Option<String> {
     }
 }
 
-/// How many bytes of `set` the text begins with.
-fn leading(text: &str, set: &HashSet<char>) -> usize {
+/// Byte length of the characters of `set` at the start of `text`.
+fn leading_bytes(text: &str, set: &HashSet<char>) -> usize {
     text.len() - text.trim_start_matches(|character| set.contains(&character)).len()
 }
 
-/// How many bytes of `set` the text ends with.
-fn trailing(text: &str, set: &HashSet<char>) -> usize {
+/// Byte length of the characters of `set` at the end of `text`.
+fn trailing_bytes(text: &str, set: &HashSet<char>) -> usize {
     text.len() - text.trim_end_matches(|character| set.contains(&character)).len()
 }

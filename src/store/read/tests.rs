@@ -9,9 +9,9 @@ use super::*;
 
 const CLOSED: &[&str] = &["meta"];
 
-/// A small file of the store's shape: published tables and views over hidden ones.
+/// A small file like the store's: published tables, and a view over an inner table.
 struct File {
-    readers: Readers,
+    readers: ReaderPool,
     path: PathBuf,
     _folder: tempfile::TempDir,
 }
@@ -23,10 +23,12 @@ fn file() -> File {
     writer
         .execute_batch(
             "PRAGMA journal_mode = WAL;
-             CREATE TABLE sleep (document INTEGER PRIMARY KEY, time TIMESTAMP, day DATE, average_hrv INTEGER, efficiency REAL, main BOOLEAN,
+             CREATE TABLE sleep (document INTEGER PRIMARY KEY, time TIMESTAMP, day DATE,
+                                 average_hrv INTEGER, efficiency REAL, main BOOLEAN,
                                  bedtime_start TIMESTAMP, type TEXT);
-             INSERT INTO sleep VALUES (1, 1700000000, '2023-11-14', 40, 91.5, 1, 1700000300, 'long_sleep'),
-                                      (2, 1700086400, '2023-11-15', NULL, 88, 0, NULL, NULL);
+             INSERT INTO sleep
+             VALUES (1, 1700000000, '2023-11-14', 40, 91.5, 1, 1700000300, 'long_sleep'),
+                    (2, 1700086400, '2023-11-15', NULL, 88, 0, NULL, NULL);
              CREATE TABLE heartrate (time TIMESTAMP, bpm INTEGER, source TEXT);
              CREATE INDEX heartrate_time ON heartrate (time);
              CREATE TABLE samples_data (series INTEGER, time TIMESTAMP, value REAL);
@@ -36,7 +38,7 @@ fn file() -> File {
              INSERT INTO meta VALUES ('fingerprint', 'secret')",
         )
         .unwrap();
-    File { readers: Readers::new(&path, 2, CLOSED, Tz::Europe__Vienna), path, _folder: folder }
+    File { readers: ReaderPool::new(&path, 2, CLOSED, Tz::Europe__Vienna), path, _folder: folder }
 }
 
 fn limits() -> ReadLimits {
@@ -50,7 +52,16 @@ fn limits() -> ReadLimits {
 
 impl File {
     fn read(&self, sql: &str) -> Result<ColumnBatch, ReadError> {
-        self.readers.read(sql, &[], &limits())
+        self.read_within(sql, &[], &limits())
+    }
+
+    fn read_within(
+        &self,
+        sql: &str,
+        params: &[serde_json::Value],
+        limits: &ReadLimits,
+    ) -> Result<ColumnBatch, ReadError> {
+        self.readers.read(&TokenizedSql::new(sql), params, limits)
     }
 
     fn error(&self, sql: &str) -> String {
@@ -68,7 +79,7 @@ impl File {
 }
 
 #[test]
-fn a_table_that_views_are_made_of_is_no_secret_and_its_name_is_free() {
+fn inner_tables_are_readable_and_their_names_reusable() {
     let file = file();
     for sql in [
         "SELECT value AS samples_data FROM samples",
@@ -87,7 +98,7 @@ fn a_table_that_views_are_made_of_is_no_secret_and_its_name_is_free() {
 const TIME: DataType = DataType::Timestamp(TimeUnit::Nanosecond, None);
 
 #[test]
-fn columns_have_their_declared_kinds_also_when_empty() {
+fn declared_types_apply_to_empty_results() {
     let file = file();
     let all = [
         DataType::Int64,
@@ -104,7 +115,7 @@ fn columns_have_their_declared_kinds_also_when_empty() {
 }
 
 #[test]
-fn undeclared_columns_take_the_narrowest_kind_that_holds_their_values() {
+fn undeclared_columns_take_the_narrowest_type() {
     let kind =
         |values: &str| file().kinds(&format!("SELECT column1 FROM (VALUES {values})")).remove(0);
     assert_eq!(kind("(NULL), (1), (2)"), DataType::Int64);
@@ -115,7 +126,7 @@ fn undeclared_columns_take_the_narrowest_kind_that_holds_their_values() {
 }
 
 #[test]
-fn mixed_values_keep_what_came_before() {
+fn widening_keeps_earlier_values() {
     let batch =
         file().read("SELECT column1 FROM (VALUES (NULL), (1), (2.5), ('x'), (x'00ff'))").unwrap();
     let values: Vec<_> = batch.columns[0].values.as_string::<i32>().iter().collect();
@@ -127,7 +138,7 @@ fn mixed_values_keep_what_came_before() {
 }
 
 #[test]
-fn a_column_named_time_is_one_whatever_it_counts_in() {
+fn columns_named_time_accept_any_epoch_unit() {
     let file = file();
     let instant = 1_700_000_000_000_000_000;
     for value in [
@@ -154,7 +165,7 @@ fn a_column_named_time_is_one_whatever_it_counts_in() {
 }
 
 #[test]
-fn names_survive_twice_and_origins_are_known_through_views() {
+fn names_may_repeat_and_views_keep_origins() {
     let batch = file()
         .read("SELECT average_hrv AS hrv, average_hrv + 1 AS hrv, value FROM sleep, samples")
         .unwrap();
@@ -177,69 +188,69 @@ fn names_survive_twice_and_origins_are_known_through_views() {
 fn parameters_are_bound_in_order_and_counted() {
     let file = file();
     let batch = file
-        .readers
-        .read("SELECT ?2 + ?1, ?3, ?4", &[json!(1), json!(2), json!("x"), json!(null)], &limits())
+        .read_within(
+            "SELECT ?2 + ?1, ?3, ?4",
+            &[json!(1), json!(2), json!("x"), json!(null)],
+            &limits(),
+        )
         .unwrap();
     assert_eq!(batch.columns[0].values.as_primitive::<Int64Type>().value(0), 3);
     let error = |params: &[serde_json::Value]| {
-        file.readers.read("SELECT ?1", params, &limits()).unwrap_err().to_string()
+        file.read_within("SELECT ?1", params, &limits()).unwrap_err().to_string()
     };
-    assert_eq!(error(&[]), "the statement has 1 parameters, 0 values were given");
+    assert_eq!(error(&[]), "The statement has 1 parameters, but 0 values were given");
     assert_eq!(
         error(&[json!([1])]),
-        "parameter 1 is a list or an object; only strings, numbers, booleans and null can be bound"
+        "Parameter 1 is a list or an object: use a string, number, boolean or null"
     );
 }
 
 #[test]
-fn what_a_stranger_may_not_do_is_refused_and_named() {
+fn forbidden_statements_are_refused_by_name() {
     let file = file();
     let cases = [
-        ("INSERT INTO sleep (document) VALUES (9)", "INSERT is not allowed: queries only read"),
-        ("UPDATE sleep SET day = ''", "UPDATE is not allowed: queries only read"),
-        ("DELETE FROM sleep", "DELETE is not allowed: queries only read"),
-        ("WITH a AS (SELECT 1) DELETE FROM sleep", "DELETE is not allowed: queries only read"),
-        ("DROP TABLE sleep", "DELETE is not allowed: queries only read"),
-        ("CREATE TEMP TABLE t (a)", "INSERT is not allowed: queries only read"),
-        ("ATTACH '/etc/passwd' AS p", "ATTACH is not allowed: queries only read"),
-        ("PRAGMA query_only = OFF", "PRAGMA is not allowed: queries only read"),
-        ("PRAGMA table_list", "PRAGMA is not allowed: queries only read"),
-        ("BEGIN", "a transaction is not allowed: queries only read"),
-        ("VACUUM INTO '/tmp/copy.db'", "this statement returns no rows"),
-        ("SELECT zeroblob(1000000)", "function zeroblob() is not open to queries"),
-        ("SELECT load_extension('x')", "function load_extension() is not open to queries"),
-        ("SELECT fts3_tokenizer('simple')", "function fts3_tokenizer() is not open to queries"),
+        ("INSERT INTO sleep (document) VALUES (9)", "INSERT is not allowed: queries can only read"),
+        ("UPDATE sleep SET day = ''", "UPDATE is not allowed: queries can only read"),
+        ("DELETE FROM sleep", "DELETE is not allowed: queries can only read"),
+        ("WITH a AS (SELECT 1) DELETE FROM sleep", "DELETE is not allowed: queries can only read"),
+        ("DROP TABLE sleep", "DELETE is not allowed: queries can only read"),
+        ("CREATE TEMP TABLE t (a)", "INSERT is not allowed: queries can only read"),
+        ("ATTACH '/etc/passwd' AS p", "ATTACH is not allowed: queries can only read"),
+        ("PRAGMA query_only = OFF", "PRAGMA is not allowed: queries can only read"),
+        ("PRAGMA table_list", "PRAGMA is not allowed: queries can only read"),
+        ("BEGIN", "a transaction is not allowed: queries can only read"),
+        ("VACUUM INTO '/tmp/copy.db'", "the statement returns no rows"),
+        ("SELECT zeroblob(1000000)", "Queries cannot call function zeroblob()"),
+        ("SELECT load_extension('x')", "Queries cannot call function load_extension()"),
+        ("SELECT fts3_tokenizer('simple')", "Queries cannot call function fts3_tokenizer()"),
         (
             "SELECT sqlite_compileoption_get(1)",
-            "function sqlite_compileoption_get() is not open to queries",
+            "Queries cannot call function sqlite_compileoption_get()",
         ),
         ("SELECT readfile('/etc/passwd')", "no such function: readfile"),
         ("SELECT writefile('/tmp/x', 'y')", "no such function: writefile"),
-        ("SELECT * FROM sqlite_schema", "table sqlite_master is not open to queries"),
-        ("SELECT count(*) FROM sqlite_schema", "table sqlite_schema is not open to queries"),
-        (
-            "SELECT * FROM pragma_table_info('sleep')",
-            "table pragma_table_info is not open to queries",
-        ),
+        ("SELECT * FROM sqlite_schema", "Queries cannot read table sqlite_master"),
+        ("SELECT count(*) FROM sqlite_schema", "Queries cannot read table sqlite_schema"),
+        ("SELECT * FROM pragma_table_info('sleep')", "Queries cannot read table pragma_table_info"),
         (
             "SELECT count(*) FROM pragma_database_list",
-            "table pragma_database_list is not open to queries",
+            "Queries cannot read table pragma_database_list",
         ),
-        ("SELECT * FROM dbstat", "table dbstat is not open to queries"),
-        ("SELECT * FROM meta", "table meta is not open to queries"),
-        ("SELECT count(*) FROM \"Meta\"", "table meta is not open to queries"),
-        ("SELECT 1 WHERE EXISTS (SELECT 1 FROM main.meta)", "table meta is not open to queries"),
+        ("SELECT * FROM dbstat", "Queries cannot read table dbstat"),
+        ("SELECT * FROM meta", "Queries cannot read table meta"),
+        ("SELECT count(*) FROM \"Meta\"", "Queries cannot read table meta"),
+        ("SELECT 1 WHERE EXISTS (SELECT 1 FROM main.meta)", "Queries cannot read table meta"),
         (
             "WITH samples AS (SELECT * FROM meta) SELECT * FROM samples",
-            "table meta is not open to queries",
+            "Queries cannot read table meta",
         ),
-        ("SELECT value FROM samples WHERE value IN meta", "table meta is not open to queries"),
-        // SQLite reads such parentheses as parts of a parameter's name, whatever is in them.
-        ("SELECT $a(--), * FROM meta", "table meta is not open to queries"),
-        ("SELECT @a('), * FROM meta WHERE ''<@b(')", "table meta is not open to queries"),
-        ("SELECT 1 FROM \u{feff}meta", "table meta is not open to queries"),
+        ("SELECT value FROM samples WHERE value IN meta", "Queries cannot read table meta"),
+        // SQLite reads such parentheses, with any content, as part of a parameter's name.
+        ("SELECT $a(--), * FROM meta", "Queries cannot read table meta"),
+        ("SELECT @a('), * FROM meta WHERE ''<@b(')", "Queries cannot read table meta"),
+        ("SELECT 1 FROM \u{feff}meta", "Queries cannot read table meta"),
         ("SELECT 1; SELECT 2", "more than one statement"),
-        ("-- nothing", "there is no statement"),
+        ("-- nothing", "no statement found"),
         ("SELECT average_hvr FROM sleep", "no such column: average_hvr"),
         ("SELECT * FROM slep", "no such table: slep"),
         ("SELECT FROM sleep", "near \"FROM\": syntax error"),
@@ -256,7 +267,7 @@ fn what_a_stranger_may_not_do_is_refused_and_named() {
 }
 
 #[test]
-fn what_a_stranger_may_do_works() {
+fn allowed_statements_run() {
     let file = file();
     for (sql, rows) in [
         ("SELECT * FROM samples", 1),
@@ -264,12 +275,14 @@ fn what_a_stranger_may_do_works() {
         ("SELECT value AS \"of samples_data\" FROM samples -- not samples_data", 1),
         ("WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT count(*) FROM b", 1),
         (
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10) SELECT * FROM n",
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10) \
+             SELECT * FROM n",
             10,
         ),
         ("SELECT value FROM json_each('[1, 2, 3]')", 3),
         (
-            "SELECT row_number() OVER (ORDER BY time), lag(average_hrv) OVER (ORDER BY time) FROM sleep",
+            "SELECT row_number() OVER (ORDER BY time), lag(average_hrv) OVER (ORDER BY time) \
+             FROM sleep",
             2,
         ),
         ("VALUES (1), (2)", 2),
@@ -282,7 +295,7 @@ fn what_a_stranger_may_do_works() {
 }
 
 #[test]
-fn a_table_made_after_the_pool_opened_is_found() {
+fn new_tables_are_found_by_open_connections() {
     let file = file();
     assert!(file.read("SELECT 1").is_ok());
     Connection::open(&file.path)
@@ -295,25 +308,25 @@ fn a_table_made_after_the_pool_opened_is_found() {
 const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) ";
 
 #[test]
-fn what_never_ends_ends_at_the_deadline_or_when_cancelled() {
+fn endless_statements_stop_at_deadline_or_cancellation() {
     let file = file();
     let endless = format!("{ENDLESS} SELECT max(i) FROM n");
     let passed = ReadLimits { deadline: Instant::now(), ..limits() };
-    assert!(matches!(file.readers.read(&endless, &[], &passed), Err(ReadError::Timeout)));
+    assert!(matches!(file.read_within(&endless, &[], &passed), Err(ReadError::Timeout)));
     let cancelled = ReadLimits { cancelled: Arc::new(AtomicBool::new(true)), ..limits() };
-    assert!(matches!(file.readers.read(&endless, &[], &cancelled), Err(ReadError::Cancelled)));
-    assert_eq!(file.read("SELECT 1").unwrap().rows, 1, "the connection is as good as before");
+    assert!(matches!(file.read_within(&endless, &[], &cancelled), Err(ReadError::Cancelled)));
+    assert_eq!(file.read("SELECT 1").unwrap().rows, 1, "the connection is still usable");
 }
 
 #[test]
-fn what_collects_without_end_is_stopped_by_memory() {
+fn endless_sorting_is_stopped_by_the_memory_limit() {
     let error =
         file().error(&format!("{ENDLESS} SELECT i, printf('%0200000d', i) FROM n ORDER BY 2"));
-    assert_eq!(error, "sorting or collecting its rows needs too much memory");
+    assert_eq!(error, "sorting or grouping its rows needs too much memory");
 }
 
 #[test]
-fn no_function_outlives_the_deadline() {
+fn functions_stop_at_the_deadline() {
     let long = "printf('%.*c', 200000, 'a')";
     let half = "printf('%.*c', 100000, 'a')";
     let file = file();
@@ -328,32 +341,26 @@ fn no_function_outlives_the_deadline() {
         let begun = Instant::now();
         let deadline = ReadLimits { deadline: begun + Duration::from_millis(300), ..limits() };
         let error = file
-            .readers
-            .read(&format!("{ENDLESS} SELECT sum({expression}) FROM n"), &[], &deadline)
+            .read_within(&format!("{ENDLESS} SELECT sum({expression}) FROM n"), &[], &deadline)
             .unwrap_err();
         assert!(matches!(error, ReadError::Timeout), "{expression}: {error}");
-        // It stops between two instructions, at the latest after a thousand: in this slow build, some seconds.
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "{expression} took {:?}",
-            begun.elapsed()
-        );
+        // The watchdog checks every thousand instructions. In this slow build, these take seconds.
+        assert!(begun.elapsed() < Duration::from_secs(60), "{expression} does not end");
     }
     let error = file.error(&format!("SELECT replace({long}, 'a', {half})"));
     assert_eq!(error, "the statement, or a text or blob in it, is too large");
 }
 
 #[test]
-fn what_a_window_shows_of_all_its_rows_is_computed_once() {
+fn full_window_statistics_are_computed_once() {
     let window = "OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)";
     let sql = format!(
-        "{ENDLESS} SELECT max(m) FROM (SELECT clock_mean(i) {window} AS m FROM (SELECT i FROM n LIMIT 50000))"
+        "{ENDLESS} SELECT max(m) \
+         FROM (SELECT clock_mean(i) {window} AS m FROM (SELECT i FROM n LIMIT 50000))"
     );
-    let deadline = ReadLimits { deadline: Instant::now() + Duration::from_secs(20), ..limits() };
     assert_eq!(
         file()
-            .readers
-            .read(&sql, &[], &deadline)
+            .read_within(&sql, &[], &limits())
             .map(|batch| batch.rows)
             .map_err(|error| error.to_string()),
         Ok(1)
@@ -361,57 +368,59 @@ fn what_a_window_shows_of_all_its_rows_is_computed_once() {
 }
 
 #[test]
-fn a_row_too_large_for_any_answer_is_refused() {
+fn rows_beyond_the_byte_limit_are_refused() {
     let columns = vec!["printf('%.*c', 250000, 'a')"; 300].join(", ");
     assert_eq!(file().error(&format!("SELECT {columns}")), "one of its rows is too large");
     let medians: Vec<String> = (0..60).map(|number| format!("median(i + {number})")).collect();
     let error =
         file().error(&format!("{ENDLESS} SELECT {} FROM n LIMIT 1000000", medians.join(", ")));
-    // SQLite's memory is the process's: beside other tests it may run out first.
+    // SQLite counts memory per process, so other tests may make it run out first.
     let said = [
-        "its aggregates would hold more than 128 MB of values",
-        "sorting or collecting its rows needs too much memory",
+        "its aggregates need more than 128 MB of memory",
+        "sorting or grouping its rows needs too much memory",
     ];
     assert!(said.contains(&error.as_str()), "{error}");
     assert_eq!(file().read("SELECT upper('a'), mod(7, 3), instr('größe', 'ß')").unwrap().rows, 1);
 }
 
 #[test]
-fn a_limit_cuts_and_says_so() {
+fn limits_truncate_and_report_the_total() {
     let file = file();
     let rows = file.read(&format!("{ENDLESS} SELECT i FROM n")).unwrap();
-    let cut = rows.cut.unwrap();
-    assert_eq!((rows.rows, cut.limit, cut.counted), (1_000, Limit::Rows(1_000), false));
-    assert!(cut.rows > 10_000, "{cut:?}");
+    let cut = rows.truncation.unwrap();
+    assert_eq!((rows.rows, cut.limit, cut.is_exact), (1_000, Limit::Rows(1_000), false));
+    assert!(cut.total_rows > 10_000, "{cut:?}");
     let few =
         file.read("SELECT value FROM json_each('[1,2,3]'), (VALUES (1), (2)) LIMIT 5").unwrap();
-    assert_eq!((few.rows, few.cut), (5, None));
+    assert_eq!((few.rows, few.truncation), (5, None));
     let counted = file
-        .readers
-        .read("VALUES (1), (2), (3)", &[], &ReadLimits { max_rows: 2, ..limits() })
+        .read_within("VALUES (1), (2), (3)", &[], &ReadLimits { max_rows: 2, ..limits() })
         .unwrap();
-    assert_eq!(counted.cut, Some(Truncation { limit: Limit::Rows(2), rows: 3, counted: true }));
+    assert_eq!(
+        counted.truncation,
+        Some(Truncation { limit: Limit::Rows(2), total_rows: 3, is_exact: true })
+    );
     let bytes = file.read(&format!("{ENDLESS} SELECT printf('%0200000d', i) FROM n")).unwrap();
-    assert_eq!((bytes.rows, bytes.cut.unwrap().limit), (6, Limit::Bytes(1 << 20)));
+    assert_eq!((bytes.rows, bytes.truncation.unwrap().limit), (6, Limit::Bytes(1 << 20)));
     let exactly = file
-        .readers
-        .read("SELECT * FROM sleep", &[], &ReadLimits { max_rows: 2, ..limits() })
+        .read_within("SELECT * FROM sleep", &[], &ReadLimits { max_rows: 2, ..limits() })
         .unwrap();
-    assert_eq!((exactly.rows, exactly.cut), (2, None));
+    assert_eq!((exactly.rows, exactly.truncation), (2, None));
 }
 
 #[test]
-fn an_expression_too_deep_is_refused_not_followed() {
+fn deep_expressions_are_refused() {
     let error = file().error(&format!("SELECT {}1", "1+".repeat(10_000)));
     assert!(error.contains("Expression tree is too large"), "{error}");
 }
 
 #[test]
-fn a_file_that_is_no_database_is_said_to_be_unreadable() {
+fn invalid_files_are_reported_as_unreadable() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("oura.db");
     std::fs::write(&path, "not a database, but long enough to look at".repeat(100)).unwrap();
-    let error =
-        Readers::new(&path, 1, CLOSED, Tz::UTC).read("SELECT 1", &[], &limits()).unwrap_err();
-    assert!(error.to_string().starts_with("the database cannot be read"), "{error}");
+    let error = ReaderPool::new(&path, 1, CLOSED, Tz::UTC)
+        .read(&TokenizedSql::new("SELECT 1"), &[], &limits())
+        .unwrap_err();
+    assert!(error.to_string().starts_with("cannot read the database"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Any text as a statement with macros.
+//! Fuzzes the expansion of macros.
 #![no_main]
 
 #[path = "../mutation.rs"]
@@ -13,6 +13,6 @@ libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, see
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     if let Ok(text) = std::str::from_utf8(data) {
-        properties::expands(text);
+        properties::check_expansion(text);
     }
 });

@@ -1,4 +1,4 @@
-//! Any text as a query, from the macros through the guard and SQLite to the frames.
+//! Fuzzes a query: macros, guard, SQLite and frames.
 #![no_main]
 
 use std::cell::Cell;
@@ -9,12 +9,12 @@ mod mutation;
 #[allow(dead_code)]
 mod properties;
 
-/// How many queries there are between two looks at the files.
-const LOOK: u32 = 64;
+/// The number of queries between two checks of the files.
+const CHECK_INTERVAL: u32 = 64;
 
 thread_local! {
     static WORLD: properties::World = properties::World::new();
-    static ASKED: Cell<u32> = const { Cell::new(0) };
+    static QUERIES: Cell<u32> = const { Cell::new(0) };
 }
 
 libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
@@ -24,10 +24,10 @@ libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, see
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
     WORLD.with(|world| {
-        world.answers(text);
-        ASKED.set(ASKED.get() + 1);
-        if ASKED.get().is_multiple_of(LOOK) {
-            world.is_untouched();
+        world.check_query(text);
+        QUERIES.set(QUERIES.get() + 1);
+        if QUERIES.get().is_multiple_of(CHECK_INTERVAL) {
+            world.check_files();
         }
     });
 });

@@ -1,7 +1,7 @@
 import { Combobox, type ComboboxOption, IconButton, MultiCombobox, Stack } from '@grafana/ui';
 import React from 'react';
 
-import { type Option, arity, typed } from '../../metrics';
+import { type Option, operandCount, parseValue } from '../../metrics';
 import type { Filter, FilterOperator } from '../../types';
 import { selectors } from '../selectors';
 
@@ -13,10 +13,10 @@ const OPERATORS: Array<ComboboxOption<FilterOperator>> = [
   { value: '>', label: '>' },
   { value: '>=', label: '≥' },
   { value: 'in', label: 'is one of' },
-  { value: 'not in', label: 'is none of' },
-  { value: 'like', label: 'like', description: '% stands for any text' },
-  { value: 'is null', label: 'is absent' },
-  { value: 'is not null', label: 'is there' },
+  { value: 'not in', label: 'is not one of' },
+  { value: 'like', label: 'like', description: '% matches any text' },
+  { value: 'is null', label: 'is null' },
+  { value: 'is not null', label: 'is not null' },
 ];
 
 interface Props {
@@ -27,13 +27,15 @@ interface Props {
   onRemove: () => void;
 }
 
-/** One condition: a column, an operator, and what it compares with. */
+/** One condition: a column, an operator and its values. */
 export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Props) {
   const { column, operator, value, values = [] } = filter;
 
-  const options = async (search: string) => {
+  const loadOptions = async (search: string) => {
     const found = await getValues(column).catch(() => []);
-    return found.filter((text) => text.includes(search)).map((text) => ({ value: text, label: text }));
+    return found
+      .filter((text) => text.includes(search))
+      .map((text) => ({ value: text, label: text }));
   };
 
   return (
@@ -49,50 +51,60 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
       />
       <Combobox
         data-testid={selectors.builder.filterOperator}
+        aria-label="Operator"
         width={16}
         options={OPERATORS}
         value={operator}
-        onChange={(chosen) => onChange(withOperator(filter, chosen.value))}
+        onChange={(chosen) => onChange(setOperator(filter, chosen.value))}
       />
-      {arity(operator) === 'one' && (
+      {operandCount(operator) === 'one' && (
         <Combobox
           key={column}
           data-testid={selectors.builder.filterValue}
+          aria-label="Value"
           width={32}
-          placeholder="Value"
-          options={options}
+          placeholder="Select or enter a value"
+          options={loadOptions}
           value={value === undefined ? null : String(value)}
           createCustomValue
-          onChange={(chosen) => onChange({ ...filter, value: typed(chosen.value) })}
+          onChange={(chosen) => onChange({ ...filter, value: parseValue(chosen.value) })}
         />
       )}
-      {arity(operator) === 'several' && (
+      {operandCount(operator) === 'several' && (
         <MultiCombobox
           key={column}
           data-testid={selectors.builder.filterValue}
+          aria-label="Values"
           width={48}
-          placeholder="Values"
-          options={options}
+          placeholder="Select or enter values"
+          options={loadOptions}
           value={values.map((value) => ({ value: String(value), label: String(value) }))}
           createCustomValue
-          onChange={(chosen) => onChange({ ...filter, values: chosen.map(({ value }) => typed(value)) })}
+          onChange={(chosen) =>
+            onChange({ ...filter, values: chosen.map(({ value }) => parseValue(value)) })
+          }
         />
       )}
-      <IconButton data-testid={selectors.builder.removeFilter} name="times" tooltip="Remove" onClick={onRemove} />
+      <IconButton
+        data-testid={selectors.builder.removeFilter}
+        name="times"
+        tooltip="Remove filter"
+        onClick={onRemove}
+      />
     </Stack>
   );
 }
 
-/** The value goes along where the new operator still compares with one. */
-function withOperator({ column, value, values }: Filter, operator: FilterOperator): Filter {
-  const kept = values ?? (value === undefined ? [] : [value]);
-  switch (arity(operator)) {
+/** Changes a filter's operator. Keeps the values that the new operator compares with. */
+function setOperator({ column, value, values }: Filter, operator: FilterOperator): Filter {
+  const previous = values ?? (value === undefined ? [] : [value]);
+  switch (operandCount(operator)) {
     case 'none':
       return { column, operator };
     case 'one':
-      // Explore never comes to rest over a key that is undefined: its address cannot hold one.
-      return kept.length > 0 ? { column, operator, value: kept[0] } : { column, operator };
+      // Without `value: undefined`: Explore can't store it in its URL and would reload forever.
+      return previous.length > 0 ? { column, operator, value: previous[0] } : { column, operator };
     case 'several':
-      return { column, operator, values: kept };
+      return { column, operator, values: previous };
   }
 }

@@ -1,19 +1,19 @@
 import { Combobox, type ComboboxOption, Field, MultiCombobox, Stack } from '@grafana/ui';
 import React, { useMemo } from 'react';
 
-import { variableNames } from '../../interpolation';
-import { choose, metricOptions, nameOf } from '../../metrics';
+import { listVariableNames } from '../../interpolation';
+import { listMetricOptions, metricName, selectMetrics } from '../../metrics';
 import type { Aggregate, MetricsPart, Schema } from '../../types';
 import { DownsampleSelect } from '../DownsampleSelect';
 import { selectors } from '../selectors';
-import { DaysSelect } from './DaysSelect';
-import { Filters } from './Filters';
+import { DaysField } from './DaysField';
+import { FiltersField } from './FiltersField';
 
 const AGGREGATES: Array<ComboboxOption<Aggregate>> = [
   { value: 'avg', label: 'Average' },
   { value: 'median', label: 'Median' },
-  { value: 'min', label: 'Lowest' },
-  { value: 'max', label: 'Highest' },
+  { value: 'min', label: 'Minimum' },
+  { value: 'max', label: 'Maximum' },
   { value: 'sum', label: 'Sum' },
   { value: 'count', label: 'Count' },
   { value: 'last', label: 'Last' },
@@ -21,13 +21,17 @@ const AGGREGATES: Array<ComboboxOption<Aggregate>> = [
   { value: 'p90', label: '90th percentile' },
 ];
 
-const STEPS: ComboboxOption[] = [
-  { value: 'auto', label: 'Auto', description: 'The panel’s interval; days for what comes by the day' },
-  { value: 'raw', label: 'Raw', description: 'Every value as it is' },
+const INTERVALS: ComboboxOption[] = [
+  {
+    value: 'auto',
+    label: 'Auto',
+    description: 'The panel’s interval, or days for daily metrics',
+  },
+  { value: 'raw', label: 'Raw', description: 'Every stored value, not aggregated' },
   { value: '5m', label: '5 minutes' },
   { value: '1h', label: 'Hour' },
-  { value: 'day', label: 'Day', description: 'Calendar days of the data source’s time zone' },
-  { value: 'week', label: 'Week', description: 'From Monday' },
+  { value: 'day', label: 'Day', description: 'Calendar days in the data source’s time zone' },
+  { value: 'week', label: 'Week', description: 'Starts on Monday' },
   { value: 'month', label: 'Month' },
   { value: 'year', label: 'Year' },
 ];
@@ -35,14 +39,17 @@ const STEPS: ComboboxOption[] = [
 interface Props {
   query: MetricsPart;
   schema?: Schema;
-  /** The values that a column of a table holds. */
+  /** Returns the distinct values of a column. */
   getValues: (table: string, column: string) => Promise<string[]>;
   onChange: (part: Partial<MetricsPart>) => void;
 }
 
-/** Which metrics, over which steps, of which rows, with which windows beside them. */
+/** A metrics query: metrics, aggregation, moving windows and filters. */
 export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
-  const metrics = useMemo(() => (schema ? [...metricOptions(schema), ...variableOptions()] : []), [schema]);
+  const options = useMemo(
+    () => (schema ? [...listMetricOptions(schema), ...listVariableOptions()] : []),
+    [schema]
+  );
 
   return (
     <Stack direction="column" gap={1}>
@@ -51,16 +58,12 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
           id={selectors.builder.metrics}
           data-testid={selectors.builder.metrics}
           placeholder="Search by name or description"
-          options={metrics}
-          value={query.metrics.map(nameOf)}
-          onChange={(chosen) =>
-            onChange({
-              metrics: choose(
-                query.metrics,
-                chosen.map(({ value }) => value)
-              ),
-            })
-          }
+          options={options}
+          value={query.metrics.map(metricName)}
+          onChange={(selected) => {
+            const names = selected.map(({ value }) => value);
+            onChange({ metrics: selectMetrics(query.metrics, names) });
+          }}
         />
       </Field>
       <Stack direction="row" gap={1} wrap="wrap">
@@ -75,37 +78,44 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
             onChange={({ value }) => onChange({ aggregate: value })}
           />
         </Field>
-        <Field label="Every" htmlFor={selectors.builder.every} noMargin>
+        <Field label="Interval" htmlFor={selectors.builder.every} noMargin>
           <Combobox
             id={selectors.builder.every}
             data-testid={selectors.builder.every}
             width={22}
-            options={STEPS}
+            options={INTERVALS}
             value={query.every}
             createCustomValue
             onChange={({ value }) => onChange({ every: value })}
           />
         </Field>
-        <DaysSelect
+        <DaysField
           label="Moving average"
+          tooltip="Averages each value with those of the days before it."
           id={selectors.builder.movingAverage}
-          offered={[7, 14, 30]}
+          suggested={[7, 14, 30]}
           value={query.movingAverage}
           onChange={(movingAverage) => onChange({ movingAverage })}
         />
-        <DaysSelect
+        <DaysField
           label="Baseline"
-          tooltip="The median of the days before, and its band: the median absolute deviation around it."
+          tooltip={
+            'Median of the previous days, ' +
+            'with a band of one median absolute deviation above and below.'
+          }
           id={selectors.builder.baseline}
-          offered={[14, 30, 60, 90]}
+          suggested={[14, 30, 60, 90]}
           value={query.baseline}
           onChange={(baseline) => onChange({ baseline })}
         />
-        <DaysSelect
+        <DaysField
           label="Shift"
-          tooltip="Draws the values later, to compare with another week or year; a negative number draws them earlier."
+          tooltip={
+            'Moves values later, to compare with another week or year. ' +
+            'A negative number moves them earlier.'
+          }
           id={selectors.builder.shift}
-          offered={[1, 7, 28, 364]}
+          suggested={[1, 7, 28, 364]}
           isSigned
           value={query.shift}
           onChange={(shift) => onChange({ shift })}
@@ -118,7 +128,7 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
           />
         </Field>
       </Stack>
-      <Filters
+      <FiltersField
         filters={query.filters}
         metrics={query.metrics}
         schema={schema}
@@ -129,7 +139,7 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
   );
 }
 
-/** The dashboard's variables: one may hold the name of a metric, or several. */
-function variableOptions(): ComboboxOption[] {
-  return variableNames().map((name) => ({ value: name, label: name, group: 'variables' }));
+/** Lists the dashboard's variables. A variable can contain the names of metrics. */
+function listVariableOptions(): ComboboxOption[] {
+  return listVariableNames().map((name) => ({ value: name, label: name, group: 'Variables' }));
 }

@@ -1,0 +1,37 @@
+import { Button, Modal } from '@grafana/ui';
+import React, { type ReactNode } from 'react';
+
+interface Props {
+  title: string;
+  isOpen: boolean;
+  confirmText: string;
+  onConfirm: () => void;
+  /** Called after either button. */
+  onClose: () => void;
+  children: ReactNode;
+}
+
+/**
+ * Asks for confirmation of a destructive action. Grafana's ConfirmModal is a form: submitting it
+ * would also submit the settings page around it.
+ */
+export function ConfirmDialog({ title, isOpen, confirmText, onConfirm, onClose, children }: Props) {
+  const confirm = () => {
+    onClose();
+    onConfirm();
+  };
+
+  return (
+    <Modal title={title} isOpen={isOpen} onDismiss={onClose}>
+      <p>{children}</p>
+      <Modal.ButtonRow>
+        <Button variant="secondary" fill="outline" onClick={onClose}>
+          Cancel
+        </Button>
+        <Button variant="destructive" onClick={confirm}>
+          {confirmText}
+        </Button>
+      </Modal.ButtonRow>
+    </Modal>
+  );
+}

@@ -1,0 +1,47 @@
+//! Dependencies that all data sources of a process share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::oura::{self, Origins, Secret};
+use crate::query::Limits;
+use crate::time::Clock;
+
+/// Dependencies and operator settings that all data sources of a process share.
+#[derive(Clone)]
+pub struct Environment {
+    /// The folder for the vault, the specification and the databases.
+    pub data_dir: PathBuf,
+    /// The addresses of Oura's API and login.
+    pub origins: Origins,
+    /// The HTTP client for Oura.
+    pub http: reqwest::Client,
+    /// The bundled catalogue. A newer specification in the data folder replaces it.
+    pub catalog: Arc<Catalog>,
+    /// The clock for expiry dates, schedules and timestamps.
+    pub clock: Clock,
+    /// The limits of queries.
+    pub limits: Limits,
+    /// The operator's key for the vault. `None` uses a key file in the data folder.
+    pub encryption_key: Option<Secret>,
+    /// Whether syncs start at an interval. `false` syncs on request only.
+    pub scheduled: bool,
+}
+
+impl Environment {
+    /// Creates an environment with the system's clock, the bundled catalogue, the default limits, a
+    /// key file and no schedule. Fails as [`oura::http_client`] does.
+    pub fn at(data_dir: impl Into<PathBuf>, origins: Origins) -> reqwest::Result<Environment> {
+        Ok(Environment {
+            data_dir: data_dir.into(),
+            origins,
+            http: oura::http_client()?,
+            catalog: Arc::new(Catalog::bundled()),
+            clock: Clock::system(),
+            limits: Limits::default(),
+            encryption_key: None,
+            scheduled: false,
+        })
+    }
+}

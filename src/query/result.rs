@@ -1,0 +1,54 @@
+//! The result of a query.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::fill::Fill;
+use super::request::Downsample;
+use crate::store::ColumnBatch;
+
+/// The columns that a query returned, and everything that `frames` needs to present them.
+#[derive(Debug)]
+pub struct QueryResult {
+    /// The rows, by column.
+    pub batch: ColumnBatch,
+    /// The statement that ran, with its macros expanded.
+    pub executed_sql: String,
+    /// The duration of the query, including its time in the queue.
+    pub elapsed: Duration,
+    /// Messages to show with the result, for example that rows are missing.
+    pub notices: Vec<String>,
+    /// The gaps to fill once the rows are a series.
+    pub fill: Option<Fill>,
+    /// The reduction of long series, and the number of points up to which a series stays whole.
+    pub downsample: (Downsample, u64),
+    /// Display overrides, one per column. Empty if no column has any.
+    pub displays: Vec<FieldDisplay>,
+    /// JSON for the frame's `meta.custom`, unchanged.
+    pub custom: Option<serde_json::Value>,
+}
+
+/// Display overrides for a result column: title and labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldDisplay {
+    /// The name in a legend. Without it, the column's own name.
+    pub title: Option<String>,
+    /// Labels that tell series of one frame apart.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl QueryResult {
+    /// Returns a result without notices, gap filling, downsampling or display overrides.
+    pub fn of(batch: ColumnBatch, executed_sql: String) -> QueryResult {
+        QueryResult {
+            batch,
+            executed_sql,
+            elapsed: Duration::ZERO,
+            notices: Vec::new(),
+            fill: None,
+            downsample: (Downsample::Off, 0),
+            displays: Vec::new(),
+            custom: None,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Decides the type and the origin of each result column from SQLite's metadata.
+
+use rusqlite::Statement;
+
+use super::Origin;
+use crate::sql::TokenizedSql;
+
+/// How a column's values are converted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ColumnType {
+    /// Decided by the first value that is not null.
+    Undeclared,
+    Integer,
+    Float,
+    Boolean,
+    Text,
+    /// Times. Numbers are Unix seconds.
+    Seconds,
+    /// Times. Numbers are Unix seconds, milliseconds, microseconds or nanoseconds, by magnitude.
+    AnyEpoch,
+}
+
+/// The name, the origin and the type of a result column.
+pub(super) struct ColumnInfo {
+    pub name: String,
+    pub origin: Option<Origin>,
+    pub column_type: ColumnType,
+}
+
+/// Returns the columns of a prepared statement.
+///
+/// In a compound SELECT, SQLite reports the metadata of one of the SELECTs only. Then the origin
+/// and the declared type are unknown.
+pub(super) fn describe(statement: &Statement<'_>, sql: &TokenizedSql) -> Vec<ColumnInfo> {
+    let is_compound = sql.is_compound();
+    statement
+        .columns()
+        .zip(statement.columns_with_metadata())
+        .map(|(column, metadata)| {
+            let declared = column.decl_type().filter(|_| !is_compound);
+            let origin =
+                metadata.table_name().zip(metadata.origin_name()).filter(|_| !is_compound).map(
+                    |(table, column)| Origin { table: table.to_owned(), column: column.to_owned() },
+                );
+            ColumnInfo {
+                name: column.name().to_owned(),
+                origin,
+                column_type: column_type(column.name(), declared),
+            }
+        })
+        .collect()
+}
+
+/// The type by declaration, for example `TIMESTAMP`, or by a name that Grafana reserves for times.
+fn column_type(name: &str, declared: Option<&str>) -> ColumnType {
+    let declared = declared.map(str::to_ascii_uppercase);
+    let is_named_time = name.eq_ignore_ascii_case("time") || name.eq_ignore_ascii_case("timeend");
+    match declared.as_deref() {
+        Some("TIMESTAMP") => ColumnType::Seconds,
+        _ if is_named_time => ColumnType::AnyEpoch,
+        Some("INTEGER") => ColumnType::Integer,
+        Some("REAL") => ColumnType::Float,
+        Some("BOOLEAN") => ColumnType::Boolean,
+        Some("TEXT" | "DATE" | "JSON") => ColumnType::Text,
+        _ => ColumnType::Undeclared,
+    }
+}

@@ -1,0 +1,8 @@
+//! Interruptions of the program during a history load. In the end, the store equals that of an
+//! undisturbed load, document for document.
+
+mod killed;
+mod network;
+mod no_room;
+mod stopped;
+mod world;

@@ -1,0 +1,16 @@
+//! The integration tests: the whole product against a simulated Oura. One binary, because each
+//! further one would link the whole crate once more.
+
+mod common;
+mod demo;
+mod faults;
+mod hostile;
+#[cfg(unix)]
+mod interruption;
+mod layers;
+mod recorded;
+mod resilience;
+mod secrets;
+#[cfg(target_os = "linux")]
+mod soak;
+mod specification;
