@@ -1,6 +1,7 @@
 //! The integration tests: the whole product against a simulated Oura. One binary, because each
 //! further one would link the whole crate once more.
 
+mod catalog;
 mod common;
 mod demo;
 mod faults;
