@@ -69,3 +69,13 @@ describe('ad-hoc filters', () => {
     expect(setUp().datasource.applyTemplateVariables(query, {}, [AWAKE])).toEqual(query);
   });
 });
+
+it('replaces variables in the step of a metrics query', () => {
+  setTemplateSrv({
+    replace: (text: string, _: unknown, format: (value: string) => string) =>
+      text === '$every' ? format('week') : text,
+  } as unknown as TemplateSrv);
+  const query = { ...DEFAULT_METRICS, refId: 'A', queryType: 'metrics' as const, every: '$every' };
+
+  expect(setUp().datasource.applyTemplateVariables(query, {}).every).toBe('week');
+});

@@ -81,7 +81,13 @@ export class OuraDataSource
         const filters = (query.filters ?? []).map((filter) =>
           interpolateFilter(filter, scopedVars)
         );
-        return { ...query, metrics, filters: [...filters, ...selectFilters(metrics, adHoc)] };
+        const [every] = expandVariables(query.every ?? DEFAULT_METRICS.every, scopedVars);
+        return {
+          ...query,
+          metrics,
+          every,
+          filters: [...filters, ...selectFilters(metrics, adHoc)],
+        };
       }
       case 'annotations':
         return query;

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/grafana/grafana-foundation-sdk/go/common"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
 // The state of the data: fetched, missing, and the reasons.
@@ -29,6 +30,7 @@ func data() *page {
 			queries:     []query{series("data/coverage_by_day")},
 			kind:        cells().Legend(legend()),
 			fields:      nil,
+			mappings:    coverageStates(),
 		}).
 		add(24, 12, panel{
 			title:       "Collections",
@@ -38,6 +40,7 @@ func data() *page {
 			kind:        rows(),
 			fields: []field{
 				named("Collection").width(210),
+				named("State").mapped(collectionStates),
 				named("Documents").unit("locale"),
 				named("Days with data").unit("percent").decimals(0),
 				named("Fetched").unit("dateTimeFromNow"),
@@ -49,6 +52,7 @@ func data() *page {
 			empty:       "No gap in this range",
 			queries:     []query{table("data/gaps")},
 			kind:        rows(),
+			fields:      []field{named("Why").mapped(gapReasons)},
 		}).
 		add(10, 8, panel{
 			title:       "Queue",
@@ -94,4 +98,50 @@ func data() *page {
 			kind:        rows(),
 			fields:      []field{named("Set up").unit("dateTimeAsIso")},
 		})
+}
+
+// Labels of the states in the table `collections`, as on the configuration page.
+var collectionStates = values(
+	value{"ok", "OK", "text"},
+	value{"waiting", "Waiting", neutral},
+	value{"scope_missing", "Permission missing", attention},
+	value{"membership_ended", "Membership ended", attention},
+	value{"forbidden", "Refused", attention},
+	value{"not_available", "Not available", neutral},
+	value{"app_too_old", "Oura app too old", attention},
+	value{"removed", "No longer offered", neutral},
+	value{"error", "Failed", attention},
+)
+
+// Labels of the reasons in the view `coverage`, as on the configuration page.
+var gapReasons = values(
+	value{"not_fetched", "not fetched yet", ""},
+	value{"empty", "without data", ""},
+	value{"scope_missing", "permission missing", ""},
+	value{"membership_ended", "membership ended", ""},
+	value{"refused", "refused", ""},
+	value{"not_available", "not available", ""},
+	value{"app_too_old", "Oura app too old", ""},
+	value{"removed", "no longer offered", ""},
+	value{"failed", "failed", ""},
+	value{"battery_empty", "with an empty ring battery", ""},
+	value{"ring_off", "without a sign of the ring", ""},
+	value{"no_ring_yet", "before the first ring", ""},
+	value{"not_synced", "not synced from the phone yet", ""},
+)
+
+// The numbers of data/coverage_by_day.sql.
+func coverageStates() []dashboard.ValueMapping {
+	state := func(index int32, text, colour string) dashboard.ValueMappingResult {
+		return dashboard.ValueMappingResult{Index: ptr(index), Text: ptr(text), Color: ptr(colour)}
+	}
+	return []dashboard.ValueMapping{{ValueMap: &dashboard.ValueMap{
+		Type: "value",
+		Options: map[string]dashboard.ValueMappingResult{
+			"0": state(0, "Not fetched", attention),
+			"1": state(1, "Empty", "#3D444D"),
+			"2": state(2, "May change", recoveryColour),
+			"3": state(3, "Complete", "#2F6EA8"),
+		},
+	}}}
 }
