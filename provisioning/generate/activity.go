@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 )
 
@@ -32,6 +34,7 @@ func activity() *page {
 			empty:       noActivity,
 			queries:     []query{metrics("$every", "days.steps").aggregate("sum"), metrics("day", "days.steps").mean(7)},
 			kind:        lines().Unit("locale").Decimals(0).Min(0),
+			fields:      stepFields(),
 		}).
 		add(12, 8, panel{
 			title:       "Active energy",
@@ -40,8 +43,8 @@ func activity() *page {
 			queries:     []query{metrics("$every", "daily_activity.active_calories", "daily_activity.target_calories")},
 			kind:        lines().Unit("suffix: kcal").Decimals(0).Min(0),
 			fields: []field{
-				named("Active calories").colour(activityColour).bars(),
-				named("Target calories").colour(neutral).set("custom.lineInterpolation", "stepAfter"),
+				named("daily_activity.active_calories").title("Active energy").colour(activityColour).bars(),
+				named("daily_activity.target_calories").title("Goal").colour(neutral).set("custom.lineInterpolation", "stepAfter"),
 			},
 		}).
 		add(12, 8, panel{
@@ -50,7 +53,7 @@ func activity() *page {
 			empty:       noActivity,
 			queries:     []query{metrics("$every", "days.high_activity_time", "days.medium_activity_time", "days.low_activity_time").aggregate("sum")},
 			kind:        stackedBars().Unit("dthms"),
-			fields:      intensities("activity time"),
+			fields:      intensities("days.%s_activity_time"),
 		}).
 		add(12, 8, panel{
 			title:       "MET minutes",
@@ -59,7 +62,7 @@ func activity() *page {
 			queries: []query{metrics("$every", "daily_activity.high_activity_met_minutes", "daily_activity.medium_activity_met_minutes",
 				"daily_activity.low_activity_met_minutes").aggregate("sum")},
 			kind:   stackedBars().Unit("suffix: MET·min").Decimals(0),
-			fields: intensities("activity met minutes"),
+			fields: intensities("daily_activity.%s_activity_met_minutes"),
 		}).
 		add(12, 7, panel{
 			title:       "Brisk minutes a week",
@@ -78,8 +81,9 @@ func activity() *page {
 			queries:     []query{metrics("$every", "days.sedentary_time", "daily_activity.non_wear_time", "daily_activity.inactivity_alerts")},
 			kind:        lines(),
 			fields: []field{
-				named("Sedentary time").colour(neutral),
-				named("Inactivity alerts").rightAxis().bars().colour(attention),
+				named("days.sedentary_time").title("Sitting").colour(neutral),
+				named("daily_activity.non_wear_time").title("Ring not worn").colour(lowIntensity),
+				named("daily_activity.inactivity_alerts").title("Reminders").rightAxis().bars().colour(attention),
 			},
 		}).
 		add(12, 8, panel{
@@ -135,10 +139,18 @@ func activity() *page {
 		})
 }
 
-func intensities(suffix string) []field {
+func intensities(pattern string) []field {
 	return []field{
-		named("High " + suffix).title("High").colour(highIntensity),
-		named("Medium " + suffix).title("Medium").colour(mediumIntensity),
-		named("Low " + suffix).title("Low").colour(lowIntensity),
+		named(fmt.Sprintf(pattern, "high")).title("High").colour(highIntensity),
+		named(fmt.Sprintf(pattern, "medium")).title("Medium").colour(mediumIntensity),
+		named(fmt.Sprintf(pattern, "low")).title("Low").colour(lowIntensity),
+	}
+}
+
+// Daily steps as bars, and their average as a line.
+func stepFields() []field {
+	return []field{
+		ofQuery("A").title("Steps").colour(activityColour).bars(),
+		ofQuery("B").title("Average of 7 days").colour(neutral),
 	}
 }

@@ -35,7 +35,7 @@ func TestEveryPanelHasTextsAndQueries(t *testing.T) {
 		if panel.Description == nil || !strings.HasSuffix(*panel.Description, ".") {
 			t.Errorf("%s needs a description that is a sentence", *panel.Title)
 		}
-		if panel.FieldConfig.Defaults.NoValue == nil {
+		if *panel.FieldConfig.Defaults.NoValue == "" {
 			t.Errorf("%s needs a text for the case without data", *panel.Title)
 		}
 		if len(panel.Targets) == 0 {

@@ -15,7 +15,7 @@ func heart() *page {
 		with(choice("every", "Each point is", "day", "week", "month")).
 		mark(
 			events("Workouts", "workouts", activityColour),
-			events("Tags", "tags", neutral).on(),
+			events("Tags", "tags", neutral),
 			events("Rest mode (readings differ)", "rest_mode", attention).on(),
 			moves().on(),
 		).
@@ -33,7 +33,7 @@ func heart() *page {
 			empty:       noNight,
 			queries:     []query{series("overview/usual", "$column", "lowest_heart_rate", "$title", "Lowest heart rate")},
 			kind:        lines().Unit("suffix: bpm").Decimals(0),
-			fields:      usual("Lowest heart rate", workoutHeart),
+			fields:      usual("Lowest heart rate", workoutHeart, "suffix: bpm"),
 		}).
 		add(12, 8, panel{
 			title:       "HRV at night",
@@ -41,7 +41,7 @@ func heart() *page {
 			empty:       noNight,
 			queries:     []query{series("overview/usual", "$column", "average_hrv", "$title", "HRV")},
 			kind:        lines().Unit("suffix: ms").Decimals(0),
-			fields:      usual("HRV", sleepColour),
+			fields:      usual("HRV", sleepColour, "suffix: ms"),
 		}).
 		add(16, 8, panel{
 			title: "HRV for training",
@@ -52,9 +52,9 @@ func heart() *page {
 			kind:    lines().Unit("suffix: ms").Decimals(0),
 			fields: []field{
 				named("Mean of 7 nights").title("Geometric mean of 7 nights").colour(sleepColour),
-				named("Upper").colour(neutral).fillTo("Lower"),
-				named("Lower").colour(neutral).noLine(),
-				named("Variation").unit("percent").rightAxis().colour(activityColour).dashed(),
+				named("Upper").unit("suffix: ms").colour(neutral).fillTo("Lower").set("custom.showPoints", "never"),
+				named("Lower").unit("suffix: ms").colour(neutral).noLine().set("custom.showPoints", "never"),
+				named("Variation").unit("percent").rightAxis().colour(activityColour).dashed().set("custom.showPoints", "never"),
 			},
 		}).
 		add(8, 8, panel{
@@ -69,7 +69,7 @@ func heart() *page {
 			description: "Average heart rate by source, in steps that fit the range.",
 			empty:       noHeartRate,
 			queries:     []query{series("heart/by_source")},
-			kind:        lines().Unit("suffix: bpm").Decimals(0).LineWidth(1).ShowPoints(common.VisibilityModeAuto).SpanNulls(common.BoolOrFloat64{Bool: ptr(false)}),
+			kind:        lines().Unit("suffix: bpm").Decimals(0).LineWidth(1).ShowPoints(common.VisibilityModeNever).SpanNulls(common.BoolOrFloat64{Bool: ptr(false)}),
 			fields: []field{
 				named("Sleep").colour(asleepHeart), named("Rest").colour(restingHeart),
 				named("Awake").colour(awakeHeart), named("Workout").colour(workoutHeart),
@@ -102,7 +102,7 @@ func heart() *page {
 			queries:     []query{table("heart/night_curve")},
 			kind: trend.NewPanelBuilder().XField("Hours in bed").Unit("suffix: bpm").Decimals(0).
 				Legend(legend()).Tooltip(tooltip()).LineWidth(2).ShowPoints(common.VisibilityModeNever),
-			fields: append(usual("Last night", workoutHeart), named("Hours in bed").unit("suffix: h").decimals(1)),
+			fields: append(usual("Last night", workoutHeart, "suffix: bpm"), named("Hours in bed").unit("suffix: h").decimals(1)),
 		}).
 		add(12, 8, panel{
 			title:       "When the heart rate is lowest",
@@ -121,7 +121,7 @@ func heart() *page {
 			queries:     []query{series("heart/zones")},
 			kind:        stackedBars().Unit("dthms"),
 			fields: []field{
-				named("Zone 1").colour("#00224E"), named("Zone 2").colour("#575D6D"), named("Zone 3").colour("#8A8779"),
+				named("Zone 1").colour("#2F4B7C"), named("Zone 2").colour("#575D6D"), named("Zone 3").colour("#8A8779"),
 				named("Zone 4").colour("#C4B56C"), named("Zone 5").colour("#FEE838"),
 			},
 		}).
@@ -138,7 +138,7 @@ func heart() *page {
 			empty:       "Oura has no estimate in this range",
 			queries:     []query{metrics("day", "days.vascular_age", "days.pulse_wave_velocity")},
 			kind:        lines(),
-			fields:      []field{named("Pulse wave velocity").rightAxis().colour(neutral)},
+			fields:      []field{named("days.pulse_wave_velocity").title("Pulse wave velocity").rightAxis().colour(neutral), named("days.vascular_age").title("Cardiovascular age").colour(activityColour)},
 		})
 }
 

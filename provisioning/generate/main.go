@@ -48,6 +48,12 @@ func render(page *page) ([]byte, error) {
 		return nil, err
 	}
 	var content bytes.Buffer
+	// The SDK always writes a page size, which shows a pager even for a single page.
+	for _, panel := range sorted["panels"].([]any) {
+		if options, ok := panel.(map[string]any)["options"].(map[string]any); ok {
+			delete(options, "perPage")
+		}
+	}
 	encoder := json.NewEncoder(&content)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")

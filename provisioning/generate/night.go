@@ -45,7 +45,7 @@ func night() *page {
 			empty:       noNight,
 			queries:     []query{series("night/compared", "$series", "sleep.heart_rate", "$title", "Heart rate")},
 			kind:        lines().Unit("suffix: bpm").Decimals(0),
-			fields:      usual("Heart rate", workoutHeart),
+			fields:      usual("Heart rate", workoutHeart, "suffix: bpm"),
 		}).
 		add(24, 7, panel{
 			title:       "HRV",
@@ -53,7 +53,7 @@ func night() *page {
 			empty:       noNight,
 			queries:     []query{series("night/compared", "$series", "sleep.hrv", "$title", "HRV")},
 			kind:        lines().Unit("suffix: ms").Decimals(0),
-			fields:      usual("HRV", sleepColour),
+			fields:      usual("HRV", sleepColour, "suffix: ms"),
 		}).
 		add(24, 5, panel{
 			title:       "Movement",

@@ -9,9 +9,9 @@ import (
 // The last weeks at a glance.
 func overview() *page {
 	scores := []field{
-		named("Sleep score").title("Sleep").colour(sleepColour),
-		named("Readiness score").title("Readiness").colour(readinessColour),
-		named("Activity score").title("Activity").colour(activityColour),
+		named("days.sleep_score").title("Sleep").colour(sleepColour),
+		named("days.readiness_score").title("Readiness").colour(readinessColour),
+		named("days.activity_score").title("Activity").colour(activityColour),
 	}
 	return newPage("oura-overview", "Oura overview", "The last weeks at a glance", "now-30d", "now").
 		with(
@@ -34,10 +34,10 @@ func overview() *page {
 				ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"mean"})).
 				ColorScheme(fixed(neutral)),
 			fields: append(scores,
-				named("Total sleep duration").title("Asleep").unit("dthms").colour(sleepColour),
-				named("Average HRV").title("HRV at night").decimals(0).colour(sleepColour),
-				named("Lowest heart rate").decimals(0).colour(sleepColour),
-				named("Steps").unit("locale").decimals(0).colour(activityColour),
+				named("days.total_sleep_duration").title("Asleep").unit("dthms").colour(sleepColour),
+				named("days.average_hrv").title("HRV at night").decimals(0).colour(sleepColour),
+				named("days.lowest_heart_rate").title("Lowest heart rate").decimals(0).colour(workoutHeart),
+				named("days.steps").title("Steps").unit("locale").decimals(0).colour(activityColour),
 			),
 		}).
 		add(14, 9, panel{
@@ -108,7 +108,7 @@ func overview() *page {
 			empty:       "No night in this range",
 			queries:     []query{series("overview/usual", "$column", "average_hrv", "$title", "HRV")},
 			kind:        lines().Unit("suffix: ms").Decimals(0),
-			fields:      usual("HRV", sleepColour),
+			fields:      usual("HRV", sleepColour, "suffix: ms"),
 		}).
 		add(8, 8, panel{
 			title:       "Lowest heart rate",
@@ -116,7 +116,7 @@ func overview() *page {
 			empty:       "No night in this range",
 			queries:     []query{series("overview/usual", "$column", "lowest_heart_rate", "$title", "Lowest heart rate")},
 			kind:        lines().Unit("suffix: bpm").Decimals(0),
-			fields:      usual("Lowest heart rate", workoutHeart),
+			fields:      usual("Lowest heart rate", workoutHeart, "suffix: bpm"),
 		}).
 		add(12, 8, panel{
 			title:       "Steps",
@@ -124,6 +124,7 @@ func overview() *page {
 			empty:       "No activity in this range",
 			queries:     []query{metrics("day", "days.steps"), metrics("day", "days.steps").mean(7)},
 			kind:        lines().Unit("locale").Decimals(0).Min(0),
+			fields:      stepFields(),
 		}).
 		add(12, 8, panel{
 			title:       "Latest workouts",
@@ -158,12 +159,12 @@ func overview() *page {
 var colouredText = map[string]string{"type": "color-text"}
 
 // A line with its usual range as a band and the middle of the range as a dashed line.
-func usual(name, colour string) []field {
+func usual(name, colour, unit string) []field {
 	return []field{
-		named(name).colour(colour),
-		named("Usual").colour(neutral).dashed().set("custom.showPoints", "never"),
-		named("Upper").colour(neutral).fillTo("Lower").set("custom.showPoints", "never"),
-		named("Lower").colour(neutral).noLine().set("custom.showPoints", "never"),
+		named(name).unit(unit).colour(colour).set("custom.showPoints", "never"),
+		named("Usual").unit(unit).colour(neutral).dashed().set("custom.showPoints", "never"),
+		named("Upper").unit(unit).colour(neutral).fillTo("Lower").set("custom.showPoints", "never"),
+		named("Lower").unit(unit).colour(neutral).noLine().set("custom.showPoints", "never"),
 	}
 }
 

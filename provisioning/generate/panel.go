@@ -44,8 +44,11 @@ func (p panel) build() (dashboard.Panel, error) {
 	if built.FieldConfig == nil {
 		built.FieldConfig = dashboard.NewFieldConfigSource()
 	}
-	if p.empty != "" {
-		built.FieldConfig.Defaults.NoValue = ptr(p.empty)
+	built.FieldConfig.Defaults.NoValue = ptr(p.empty)
+	if built.Type == "table" {
+		// The text for a panel without data is not the text for an empty cell.
+		cell := field{matcher: dashboard.MatcherConfig{Id: "byRegexp", Options: "/.*/"}}.set("noValue", "–")
+		built.FieldConfig.Overrides = append(built.FieldConfig.Overrides, cell.override())
 	}
 	built.FieldConfig.Defaults.Mappings = append(built.FieldConfig.Defaults.Mappings, p.mappings...)
 	for _, field := range p.fields {
@@ -54,14 +57,21 @@ func (p panel) build() (dashboard.Panel, error) {
 	return built, nil
 }
 
-// Display options of one field.
+// Display options of one field, or of all fields of one query.
 type field struct {
-	name       string
+	matcher    dashboard.MatcherConfig
 	properties []dashboard.DynamicConfigValue
 }
 
 // Options of the field with this name.
-func named(name string) field { return field{name: name} }
+func named(name string) field {
+	return field{matcher: dashboard.MatcherConfig{Id: "byName", Options: name}}
+}
+
+// Options of all fields of the query with this letter.
+func ofQuery(letter string) field {
+	return field{matcher: dashboard.MatcherConfig{Id: "byFrameRefID", Options: letter}}
+}
 
 func (f field) set(id string, value any) field {
 	f.properties = append(f.properties[:len(f.properties):len(f.properties)],
@@ -73,9 +83,10 @@ func (f field) title(title string) field { return f.set("displayName", title) }
 func (f field) unit(unit string) field   { return f.set("unit", unit) }
 func (f field) decimals(count int) field { return f.set("decimals", count) }
 func (f field) rightAxis() field         { return f.set("custom.axisPlacement", "right") }
-func (f field) hidden() field {
-	return f.set("custom.hideFrom", map[string]bool{"viz": true, "legend": true, "tooltip": true})
-}
+
+// Hides a column of a table. Links can still read it.
+func (f field) hidden() field { return f.set("custom.hideFrom.viz", true) }
+
 func (f field) width(pixels int) field { return f.set("custom.width", pixels) }
 func (f field) bars() field            { return f.set("custom.drawStyle", "bars").set("custom.fillOpacity", 60) }
 func (f field) dashed() field {
@@ -95,7 +106,7 @@ func (f field) colour(colour string) field {
 
 func (f field) override() dashboard.DashboardFieldConfigSourceOverrides {
 	return dashboard.DashboardFieldConfigSourceOverrides{
-		Matcher:    dashboard.MatcherConfig{Id: "byName", Options: f.name},
+		Matcher:    f.matcher,
 		Properties: f.properties,
 	}
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/heatmap"
 )
@@ -11,7 +14,7 @@ func sleep() *page {
 	return newPage("oura-sleep", "Oura sleep", "How long, when and how well you sleep", "now-90d", "now").
 		with(choice("every", "Each point is", "day", "week", "month")).
 		mark(
-			events("Tags", "tags", neutral).on(),
+			events("Tags", "tags", neutral),
 			events("Naps", "naps", sleepColour),
 			events("Rest mode (readings differ)", "rest_mode", attention).on(),
 			moves().on(),
@@ -86,7 +89,7 @@ func sleep() *page {
 			title:       "Asleep by time of day",
 			description: "One column a night, from noon to noon, naps included. Bright cells are asleep.",
 			empty:       noNight,
-			queries:     []query{series("sleep/raster")},
+			queries:     []query{series("sleep/raster", "$columns", halfHours())},
 			kind: heatmap.NewPanelBuilder().
 				Color(heatmap.NewHeatmapColorOptionsBuilder().
 					Mode(heatmap.HeatmapColorModeScheme).Scheme("Cividis").Steps(32).Min(0).Max(1).Exponent(0.5)).
@@ -140,9 +143,9 @@ func sleep() *page {
 			queries:     []query{metrics("$every", "nights.efficiency", "nights.latency", "nights.restless_periods")},
 			kind:        lines(),
 			fields: []field{
-				named("Efficiency").colour(sleepColour),
-				named("Latency").rightAxis().colour(activityColour),
-				named("Restless periods").rightAxis().colour(neutral),
+				named("nights.efficiency").title("Efficiency").colour(sleepColour),
+				named("nights.latency").title("Time to fall asleep").rightAxis().colour(activityColour),
+				named("nights.restless_periods").title("Restless periods").set("custom.axisPlacement", "hidden").colour(neutral),
 			},
 		}).
 		add(12, 7, panel{
@@ -151,6 +154,11 @@ func sleep() *page {
 			empty:       "Oura has no blood oxygen here: the ring measures it only when it is switched on in the app",
 			queries:     []query{metrics("$every", "days.average_breath", "days.spo2_average", "days.breathing_disturbance_index")},
 			kind:        lines(),
+			fields: []field{
+				named("days.average_breath").title("Breathing rate").colour(sleepColour),
+				named("days.spo2_average").title("Blood oxygen").rightAxis().colour(recoveryColour),
+				named("days.breathing_disturbance_index").title("Breathing disturbance").set("custom.axisPlacement", "hidden").colour(attention),
+			},
 		}).
 		add(12, 7, panel{
 			title:       "Body temperature",
@@ -158,6 +166,10 @@ func sleep() *page {
 			empty:       noNight,
 			queries:     []query{metrics("$every", "days.temperature_deviation", "days.temperature_trend_deviation")},
 			kind:        lines().Unit("celsius").Decimals(2),
+			fields: []field{
+				named("days.temperature_deviation").title("Deviation").colour(activityColour),
+				named("days.temperature_trend_deviation").title("Trend").colour(neutral).dashed(),
+			},
 		}).
 		add(12, 7, panel{
 			title:       "Naps",
@@ -165,6 +177,10 @@ func sleep() *page {
 			empty:       "No nap in this range",
 			queries:     []query{metrics("$every", "nights.naps", "nights.nap_duration")},
 			kind:        lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(60).LineWidth(0),
+			fields: []field{
+				named("nights.naps").title("Naps").colour(neutral),
+				named("nights.nap_duration").title("Time asleep").rightAxis().colour(sleepColour),
+			},
 		}).
 		add(12, 8, panel{
 			title:       "Weekdays",
@@ -226,4 +242,14 @@ func nightLink() []map[string]any {
 		"url": "/d/oura-night?${datasource:queryparam}" +
 			"&from=${__data.fields.from.numeric}&to=${__data.fields.to.numeric}",
 	}}
+}
+
+// One column for each half hour from noon to noon. A heat map draws the first column at the bottom.
+func halfHours() string {
+	columns := make([]string, 0, 48)
+	for slot := 47; slot >= 0; slot-- {
+		columns = append(columns, fmt.Sprintf(`coalesce(max(iif(slot = %d, share, NULL)), 0) AS "%02d:%02d"`,
+			slot, (12+slot/2)%24, slot%2*30))
+	}
+	return strings.Join(columns, ",\n  ")
 }

@@ -38,8 +38,8 @@ func stress() *page {
 			queries:     []query{metrics("$every", "days.stress_high", "days.recovery_high")},
 			kind:        lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(80).LineWidth(0).Unit("dthms"),
 			fields: []field{
-				named("Stress high").title("High stress").colour(stressColour),
-				named("Recovery high").title("High recovery").colour(recoveryColour).set("custom.transform", "negative-Y"),
+				named("days.stress_high").title("High stress").colour(stressColour),
+				named("days.recovery_high").title("High recovery").colour(recoveryColour).set("custom.transform", "negative-Y"),
 			},
 		}).
 		add(8, 8, panel{

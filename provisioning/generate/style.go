@@ -124,7 +124,7 @@ func numbers() *stat.PanelBuilder {
 		TextMode(common.BigValueTextModeValueAndName).
 		JustifyMode(common.BigValueJustifyModeAuto).
 		Orientation(common.VizOrientationAuto).
-		WideLayout(true)
+		WideLayout(false)
 }
 
 // Horizontal bars, one for each row.
@@ -154,7 +154,8 @@ func states() *statetimeline.PanelBuilder {
 		ShowValue(common.VisibilityModeNever).
 		RowHeight(0.9).
 		LineWidth(0).
-		FillOpacity(100)
+		FillOpacity(100).
+		DisablePagination()
 }
 
 // One cell for each value.

@@ -28,9 +28,9 @@ func today() *page {
 				Thresholds(just(bands)).
 				ColorScheme(byThresholds()),
 			fields: []field{
-				named("Sleep score").title("Sleep"),
-				named("Readiness score").title("Readiness"),
-				named("Activity score").title("Activity"),
+				named("days.sleep_score").title("Sleep"),
+				named("days.readiness_score").title("Readiness"),
+				named("days.activity_score").title("Activity"),
 			},
 		}).
 		add(24, 4, panel{
@@ -83,7 +83,7 @@ func today() *page {
 			empty:       noNight,
 			queries:     []query{series("night/compared", "$series", "sleep.heart_rate", "$title", "Heart rate")},
 			kind:        lines().Unit("suffix: bpm").Decimals(0),
-			fields:      usual("Heart rate", workoutHeart),
+			fields:      usual("Heart rate", workoutHeart, "suffix: bpm"),
 		}).
 		add(16, 8, panel{
 			title:       "Heart rate",
