@@ -133,7 +133,7 @@ async fn full_disk_fails_the_sync_and_the_next_one_recovers() {
     let output =
         finished(program(&limit, folder.path(), &simulator, "sync", &["--history-start", &first]))
             .await;
-    assert_contains(&error_output(&output), &["disk", "make room", "Nothing was lost"]);
+    assert_contains(&error_output(&output), &["disk", "Free some space", "Stored data is intact"]);
     assert_eq!(
         crate::common::select(&folder.path().join("1/oura/oura.db"), "PRAGMA integrity_check")[0]
             [0],
