@@ -15,9 +15,9 @@ const LABELS: Record<Scope, string> = {
 };
 
 /** The scopes that cover all of Oura's collections, in the order of the login request. */
-export const SCOPES: Array<{ scope: string; opens: string }> = SCOPE_NAMES.map((scope) => ({
+export const SCOPES: Array<{ scope: string; label: string }> = SCOPE_NAMES.map((scope) => ({
   scope,
-  opens: LABELS[scope],
+  label: LABELS[scope],
 }));
 
 /** Describes the granted scopes. Returns `undefined` if Oura did not return any. */
@@ -25,7 +25,7 @@ export function describeScopes(scopes: string[]): string | undefined {
   if (scopes.length === 0) {
     return undefined;
   }
-  const missing = SCOPES.filter(({ scope }) => !scopes.includes(scope)).map(({ opens }) => opens);
+  const missing = SCOPES.filter(({ scope }) => !scopes.includes(scope)).map(({ label }) => label);
   return missing.length === 0
     ? 'All permissions granted'
     : `Missing permissions: ${missing.join(' · ')}`;

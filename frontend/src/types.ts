@@ -1,4 +1,4 @@
-/** The types of this plugin's frontend. Those shared with the backend come from {@link ./contract}. */
+/** The frontend's types. The types shared with the backend come from {@link ./contract}. */
 import type { DataSourceJsonData } from '@grafana/data';
 import type { DataQuery } from '@grafana/schema';
 

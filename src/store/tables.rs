@@ -149,7 +149,7 @@ fn create_document_table(
     let own_columns = collection
         .columns
         .iter()
-        .map(|column| format!("{} {}", quote_identifier(&column.name), column.kind.declared()));
+        .map(|column| format!("{} {}", quote_identifier(&column.name), column.kind.sqlite_type()));
     let columns: Vec<String> = fixed.chain(own_columns).collect();
     transaction.execute_batch(&format!(
         "DROP TABLE IF EXISTS {table};
@@ -171,7 +171,7 @@ fn create_row_table(transaction: &Transaction, collection: &Collection) -> Resul
     let table = quote_identifier(&collection.table);
     let mut columns = vec!["time TIMESTAMP NOT NULL".to_owned()];
     columns.extend(row_columns(collection).map(|(_, column)| {
-        format!("{} {}", quote_identifier(&column.name), column.kind.declared())
+        format!("{} {}", quote_identifier(&column.name), column.kind.sqlite_type())
     }));
     columns.push("extra JSON".to_owned());
     let key = row_key(collection).join(", ");
@@ -186,7 +186,7 @@ fn create_row_table(transaction: &Transaction, collection: &Collection) -> Resul
         return Ok(transaction.execute_batch(&create)?);
     }
     let widened = |column: &Column| {
-        present.get(&column.name).is_some_and(|declared| declared != column.kind.declared())
+        present.get(&column.name).is_some_and(|declared| declared != column.kind.sqlite_type())
     };
     if row_columns(collection).any(|(_, column)| widened(column)) {
         // SQLite cannot change a column's type in place.
@@ -210,7 +210,7 @@ fn create_row_table(transaction: &Transaction, collection: &Collection) -> Resul
         transaction.execute_batch(&format!(
             "ALTER TABLE {table} ADD COLUMN {} {}",
             quote_identifier(&column.name),
-            column.kind.declared()
+            column.kind.sqlite_type()
         ))?;
     }
     Ok(())

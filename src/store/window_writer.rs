@@ -88,3 +88,22 @@ fn hash_canonically(value: &Value, hasher: &mut Sha256) {
         scalar => hasher.update(serde_json::to_vec(scalar).unwrap_or_default()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Existing databases contain such hashes, so they must not change.
+    #[test]
+    fn stored_hashes_do_not_depend_on_key_order() {
+        for text in [
+            r#"{"a": [1, {"b": 2.5, "c": "x"}], "d": null}"#,
+            r#"{"d":null,"a":[1,{"c":"x","b":2.5}]}"#,
+        ] {
+            assert_eq!(
+                crate::format::hex(&canonical_hash(&serde_json::from_str(text).unwrap())),
+                "6e66acef2b51b227e8dcc6c97234a5be8ce7e56e33f096e1a6803c75429ee082"
+            );
+        }
+    }
+}

@@ -1,10 +1,10 @@
-//! Every version is read completely: nothing is lost in reading, nothing but facts is kept by reducing.
+//! Tests with every version: the catalogue is complete, and reduction keeps exactly the facts.
 
 use std::collections::BTreeSet;
 
 use ringside::catalog::{
     Catalog, CatalogError, Collection, Contract, Encoding, KeyRule, Kind, Series, Storage, Style,
-    reduce, skipped_path,
+    path_skip_reason, reduce,
 };
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ fn version_1_43_has_nineteen_collections_in_four_styles() {
 }
 
 #[test]
-fn the_bundled_catalogue_is_the_newest() {
+fn bundled_catalogue_is_the_newest() {
     assert!(
         include_bytes!("../../src/catalog/openapi.json")[..] == reduced(VERSIONS.last().unwrap())
     );
@@ -58,19 +58,19 @@ fn the_bundled_catalogue_is_the_newest() {
 }
 
 #[test]
-fn versions_differ_in_what_is_known_to_have_changed() {
-    let mut told = String::new();
+fn versions_differ_in_known_changes() {
+    let mut lines = String::new();
     for pair in VERSIONS.windows(2) {
-        told.push_str(&format!("{} → {}\n", pair[0], pair[1]));
+        lines.push_str(&format!("{} → {}\n", pair[0], pair[1]));
         let changes = contract(pair[0]).diff(&contract(pair[1]));
         if changes.is_empty() {
-            told.push_str("  no differences\n");
+            lines.push_str("  no differences\n");
         }
         for change in changes {
-            told.push_str(&format!("  {change}\n"));
+            lines.push_str(&format!("  {change}\n"));
         }
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(lines);
 }
 
 fn contract(version: &str) -> Contract {
@@ -78,7 +78,7 @@ fn contract(version: &str) -> Contract {
 }
 
 #[test]
-fn a_reduced_document_promises_what_the_published_one_does() {
+fn reduction_keeps_the_contract() {
     for version in VERSIONS {
         let Some(published) = published(version) else { continue };
         let changes = Contract::from_openapi(&published).unwrap().diff(&contract(version));
@@ -87,8 +87,14 @@ fn a_reduced_document_promises_what_the_published_one_does() {
 }
 
 #[test]
-fn parameters_values_and_what_may_be_missing_are_differences() {
-    let properties = |score: Value| json!({"id": {"type": "string"}, "mood": {"type": "string", "enum": ["good", "bad"]}, "score": score});
+fn parameters_values_and_presence_are_compared() {
+    let properties = |score: Value| {
+        json!({
+            "id": {"type": "string"},
+            "mood": {"type": "string", "enum": ["good", "bad"]},
+            "score": score,
+        })
+    };
     let mut old = json(&with_collection(
         "aura",
         &["start_date", "end_date"],
@@ -109,22 +115,22 @@ fn parameters_values_and_what_may_be_missing_are_differences() {
     items(&mut new)["properties"]["mood"]["enum"] = json!(["good", "splendid"]);
     new["paths"]["/v2/usercollection/aura"]["get"]["parameters"][0]["required"] = json!(true);
     let read = |document: &Value| Contract::from_openapi(document.to_string().as_bytes()).unwrap();
-    let told: Vec<String> = read(&old).diff(&read(&new)).iter().map(ToString::to_string).collect();
+    let lines: Vec<String> = read(&old).diff(&read(&new)).iter().map(ToString::to_string).collect();
     assert_eq!(
-        told,
+        lines,
         [
-            "~ aura?start_date: now needed",
+            "~ aura?start_date: now required",
             "- aura?end_date",
             "+ aura?latest",
-            "~ aura.id: always there → maybe missing",
+            "~ aura.id: required → optional",
             "~ aura.mood: + splendid - bad",
-            "~ aura.score: always there → always there, maybe null",
+            "~ aura.score: required → required, nullable",
         ]
     );
 }
 
 #[test]
-fn a_difference_is_the_same_backwards() {
+fn reversed_diff_has_reversed_changes() {
     let (old, new) = (contract("1.29"), contract("1.43"));
     let lines = |from: &Contract, to: &Contract| -> BTreeSet<String> {
         from.diff(to).iter().map(ToString::to_string).collect()
@@ -136,20 +142,20 @@ fn a_difference_is_the_same_backwards() {
 }
 
 #[test]
-fn reducing_a_published_document_loses_nothing_that_the_catalogue_reads() {
+fn reduction_keeps_the_catalogue() {
     for version in VERSIONS {
         let Some(published) = published(version) else { continue };
         let before = Catalog::from_openapi(&published).unwrap();
         assert_eq!(Catalog::from_openapi(&reduce(&published, None).unwrap()).unwrap(), before);
         assert!(
             reduce(&published, Some(version)).unwrap() == reduced(version),
-            "the fixture of {version} is not what reducing gives today"
+            "the fixture of {version} differs from the reduced document"
         );
     }
 }
 
 #[test]
-fn reducing_twice_is_reducing_once() {
+fn reduction_is_idempotent() {
     for version in VERSIONS {
         let once = reduced(version);
         assert!(reduce(&once, None).unwrap() == once, "{version}");
@@ -157,7 +163,7 @@ fn reducing_twice_is_reducing_once() {
 }
 
 #[test]
-fn a_reduced_document_has_no_prose() {
+fn reduced_document_has_no_prose() {
     fn walk(value: &Value, names_are_data: bool, found: &mut BTreeSet<String>) {
         match value {
             Value::Object(fields) => {
@@ -190,11 +196,11 @@ fn a_reduced_document_has_no_prose() {
 }
 
 #[test]
-fn every_path_and_field_of_every_version_is_mapped_or_skipped_with_a_reason() {
+fn all_paths_and_fields_are_mapped_or_skipped() {
     for (which, document) in documents() {
         let (catalog, document) = (Catalog::from_openapi(&document).unwrap(), json(&document));
         for (path, item) in document["paths"].as_object().unwrap() {
-            if skipped_path(path).is_some_and(|reason| !reason.is_empty()) {
+            if path_skip_reason(path).is_some_and(|reason| !reason.is_empty()) {
                 continue;
             }
             let Some(collection) =
@@ -219,7 +225,7 @@ fn every_path_and_field_of_every_version_is_mapped_or_skipped_with_a_reason() {
                 let mapped = collection.columns.iter().any(|column| column.path == leaf)
                     || collection.series.iter().any(|series| is_part_of(leaf, series));
                 let skipped =
-                    collection.skipped_field(&leaf[0]).is_some_and(|reason| !reason.is_empty());
+                    collection.field_skip_reason(&leaf[0]).is_some_and(|reason| !reason.is_empty());
                 assert!(
                     mapped || skipped,
                     "{which}: {}.{} is neither mapped nor skipped with a reason",
@@ -231,7 +237,7 @@ fn every_path_and_field_of_every_version_is_mapped_or_skipped_with_a_reason() {
     }
 }
 
-/// Whether the value at the end of `leaf` is the series, or one of the three fields that its points are made of.
+/// Whether the value at the end of `leaf` is the series, or one of the three fields of its points.
 fn is_part_of(leaf: &[String], series: &Series) -> bool {
     match (&series.encoding, leaf.strip_prefix(&series.path[..])) {
         (Encoding::Sample, Some([part])) => {
@@ -242,7 +248,7 @@ fn is_part_of(leaf: &[String], series: &Series) -> bool {
     }
 }
 
-/// The ways to all values that `schema` allows, found without the catalogue's own reader.
+/// Collects the paths of all values that `schema` allows, without the catalogue's own reader.
 fn fields(document: &Value, schema: &Value, path: &mut Vec<String>, leaves: &mut Vec<Vec<String>>) {
     if let Some(reference) = schema["$ref"].as_str() {
         return fields(
@@ -262,7 +268,7 @@ fn fields(document: &Value, schema: &Value, path: &mut Vec<String>, leaves: &mut
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         inner += 1;
         path.push(name.clone());
-        // The envelope is a list; lists within a document are values.
+        // The envelope is a list. Lists in a document are values.
         let property =
             if path.len() == 1 && name == "data" { &property["items"] } else { property };
         fields(document, property, path, leaves);
@@ -279,7 +285,7 @@ fn below_data(leaf: &[String]) -> Option<&[String]> {
 }
 
 #[test]
-fn every_collection_column_and_series_of_every_version_is_described() {
+fn all_collections_and_fields_have_descriptions() {
     for version in VERSIONS {
         for collection in catalog(version).collections {
             assert!(!collection.description.is_empty(), "{version}: {}", collection.name);
@@ -309,7 +315,7 @@ fn every_collection_of_1_43_has_a_scope() {
 }
 
 #[test]
-fn every_number_has_a_unit_or_is_one_that_has_none() {
+fn all_numbers_except_pure_ones_have_units() {
     const PURE: &[&str] = &[
         "score",
         "_score",
@@ -343,7 +349,7 @@ fn every_number_has_a_unit_or_is_one_that_has_none() {
 }
 
 #[test]
-fn digit_strings_are_series_with_all_their_codes() {
+fn digit_texts_are_series_with_codes() {
     let sleep = newest("sleep");
     let stages =
         sleep.series.iter().find(|series| series.name == "sleep.sleep_phase_5_min").unwrap();
@@ -363,15 +369,16 @@ fn digit_strings_are_series_with_all_their_codes() {
     }
 }
 
-/// A document with one collection, whose items have these properties.
+/// Returns a document with one collection with these parameters and properties.
 fn with_collection(name: &str, parameters: &[&str], properties: Value) -> Vec<u8> {
     let parameters: Vec<Value> =
         parameters.iter().map(|name| json!({"name": name, "in": "query"})).collect();
-    let schema = json!({"properties": {"data": {"type": "array", "items": {"type": "object", "properties": properties}}}});
-    let get = json!({"parameters": parameters, "responses": {"200": {"content": {"application/json": {"schema": schema}}}}});
-    json!({"openapi": "3.1.0", "info": {"version": "9.9"}, "paths": {format!("/v2/usercollection/{name}"): {"get": get}}})
-        .to_string()
-        .into_bytes()
+    let items = json!({"type": "object", "properties": properties});
+    let schema = json!({"properties": {"data": {"type": "array", "items": items}}});
+    let content = json!({"application/json": {"schema": schema}});
+    let get = json!({"parameters": parameters, "responses": {"200": {"content": content}}});
+    let paths = json!({format!("/v2/usercollection/{name}"): {"get": get}});
+    json!({"openapi": "3.1.0", "info": {"version": "9.9"}, "paths": paths}).to_string().into_bytes()
 }
 
 fn only(document: &[u8]) -> Collection {
@@ -379,10 +386,13 @@ fn only(document: &[u8]) -> Collection {
 }
 
 #[test]
-fn a_collection_that_nobody_described_is_ingested_all_the_same() {
+fn unknown_collection_is_ingested() {
     let properties = json!({
-        "id": {"type": "string"}, "day": {"type": "string", "format": "date"}, "glow": {"type": ["number", "null"]},
-        "glow_10_min": {"type": "string"}, "aura": {"type": "object", "properties": {"hue": {"type": "integer"}}}
+        "id": {"type": "string"},
+        "day": {"type": "string", "format": "date"},
+        "glow": {"type": ["number", "null"]},
+        "glow_10_min": {"type": "string"},
+        "aura": {"type": "object", "properties": {"hue": {"type": "integer"}}},
     });
     let shine = only(&with_collection("daily_shine", &["start_date", "end_date"], properties));
     assert_eq!(
@@ -399,7 +409,7 @@ fn a_collection_that_nobody_described_is_ingested_all_the_same() {
 }
 
 #[test]
-fn what_a_series_has_beside_its_points_is_a_column() {
+fn other_fields_of_a_series_are_columns() {
     let hrv = json!({"properties": {
         "interval": {"type": "number"}, "items": {"type": "array", "items": {"type": "number"}},
         "timestamp": {"type": "string", "format": "date-time"}, "quality": {"type": "integer"}
@@ -416,15 +426,18 @@ fn what_a_series_has_beside_its_points_is_a_column() {
 }
 
 #[test]
-fn unknown_rows_without_an_id_are_kept_as_rows() {
-    let properties = json!({"timestamp": {"type": "string", "format": "date-time"}, "level": {"type": "number"}});
+fn unknown_rows_without_id_are_rows() {
+    let properties = json!({
+        "timestamp": {"type": "string", "format": "date-time"},
+        "level": {"type": "number"},
+    });
     let glucose =
         only(&with_collection("blood_glucose", &["start_datetime", "end_datetime"], properties));
     assert_eq!((glucose.storage, glucose.key), (Storage::Rows, KeyRule::Fields(vec!["timestamp"])));
 }
 
 #[test]
-fn a_row_key_only_names_what_the_version_has() {
+fn row_key_contains_only_existing_fields() {
     let properties =
         json!({"timestamp": {"type": "string", "format": "date-time"}, "bpm": {"type": "integer"}});
     let heartrate = only(&with_collection("heartrate", &["start_datetime"], properties));
@@ -432,8 +445,13 @@ fn a_row_key_only_names_what_the_version_has() {
 }
 
 #[test]
-fn names_stay_out_of_the_way_of_the_stores_own() {
-    let properties = json!({"time": {"type": "string"}, "Document": {"type": "string"}, "a": {"properties": {"b": {"type": "string"}}}, "a_b": {"type": "string"}});
+fn reserved_names_are_avoided() {
+    let properties = json!({
+        "time": {"type": "string"},
+        "Document": {"type": "string"},
+        "a": {"properties": {"b": {"type": "string"}}},
+        "a_b": {"type": "string"},
+    });
     let nights = only(&with_collection("Nights", &["start_date"], properties));
     assert_eq!(nights.table, "collection_nights");
     let names: BTreeSet<&str> = nights.columns.iter().map(|column| column.name.as_str()).collect();
@@ -441,13 +459,16 @@ fn names_stay_out_of_the_way_of_the_stores_own() {
 }
 
 #[test]
-fn a_type_that_contains_itself_ends_as_json() {
+fn recursive_type_is_json() {
     let mut document = json(&with_collection(
         "tree",
         &["start_date"],
         json!({"root": {"$ref": "#/components/schemas/Node"}}),
     ));
-    document["components"] = json!({"schemas": {"Node": {"properties": {"left": {"$ref": "#/components/schemas/Node"}, "leaf": {"type": "integer"}}}}});
+    document["components"] = json!({"schemas": {"Node": {"properties": {
+        "left": {"$ref": "#/components/schemas/Node"},
+        "leaf": {"type": "integer"},
+    }}}});
     let tree = only(document.to_string().as_bytes());
     let kinds: BTreeSet<(&str, Kind)> =
         tree.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
@@ -455,7 +476,7 @@ fn a_type_that_contains_itself_ends_as_json() {
 }
 
 #[test]
-fn what_is_no_openapi_document_is_refused_with_the_reason() {
+fn invalid_documents_are_rejected() {
     assert!(matches!(Catalog::from_openapi(b"<html>"), Err(CatalogError::Json(_))));
     for nothing in [
         "{}",

@@ -543,6 +543,8 @@ describe('settings', () => {
     await userEvent.click(screen.getByText('Sync settings'));
 
     expect(screen.getByLabelText(/^Sync interval/)).toHaveAttribute('min', '5');
-    expect(screen.getByText(/Values below 5 minutes count as 5\.$/)).toBeInTheDocument();
+    expect(
+      screen.getByText(/The minimum is 5 minutes\. Lower values are raised to it\.$/)
+    ).toBeInTheDocument();
   });
 });

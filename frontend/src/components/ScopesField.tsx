@@ -33,10 +33,10 @@ export function ScopesField({ scopes, disabled, onChange }: Props) {
       noMargin
     >
       <Grid columns={2} gap={1} data-testid={selectors.config.scopes}>
-        {SCOPES.map(({ scope, opens }) => (
+        {SCOPES.map(({ scope, label }) => (
           <div key={scope}>
             <Checkbox
-              label={opens}
+              label={label}
               description={scope}
               value={isRequested(scope)}
               disabled={disabled}

@@ -32,7 +32,7 @@ export function SyncSettings({ settings }: { settings: Settings }) {
           label="Sync interval"
           description={
             'Oura receives new data when you open its app on your phone. ' +
-            `Values below ${MIN_SYNC_INTERVAL_MINUTES} minutes count as ${MIN_SYNC_INTERVAL_MINUTES}.`
+            `The minimum is ${MIN_SYNC_INTERVAL_MINUTES} minutes. Lower values are raised to it.`
           }
           htmlFor={selectors.config.interval}
           noMargin

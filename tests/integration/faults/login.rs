@@ -29,7 +29,7 @@ async fn wrong_client_secret_is_reported() {
     let redirect = allowed(&datasource).await;
     let answer = call(&datasource, USER, "/oauth/callback", json!(redirect)).await;
     assert_eq!((answer.0, &answer.1["error"]["code"]), (400, &json!("wrong_client")));
-    assert_contains(&error_text(&answer), &["client id and secret", "copy both again"]);
+    assert_contains(&error_text(&answer), &["client ID or the client secret", "copy both again"]);
     assert_eq!(datasource.status().unwrap().state, ConnectionState::NotConnected);
 
     // The same data source connects with the right secret.
