@@ -8,6 +8,7 @@ mod faults;
 mod hostile;
 #[cfg(unix)]
 mod interruption;
+mod layers;
 mod recorded;
 mod resilience;
 mod secrets;
