@@ -30,8 +30,9 @@ const (
 	program  = "gpx_oura"
 	dist     = "dist"
 	demoData = "demo-data"
-	// recordings are responses of a real account. They are never part of the repository.
-	recordings = "../shared/oura/recorded"
+	// external has responses of a real account and published documents of Oura. They are never part
+	// of the repository.
+	external = "../shared/oura"
 )
 
 // Build makes the plugin folder dist/: frontend, plugin.json, dashboards and the release binary.
@@ -237,12 +238,12 @@ func testRust() error {
 	if err := timed("cargo test", run); err != nil {
 		return err
 	}
-	if _, err := os.Stat(recordings); err != nil {
-		fmt.Println("ignored: the tests over recorded responses, which need " + recordings)
+	if _, err := os.Stat(external); err != nil {
+		fmt.Println("ignored: tests of recorded and published documents, which need " + external)
 		return nil
 	}
 	return sh.RunWithV(underClippy, "cargo", "test", "--locked", "--test", "integration",
-		"--", "--ignored", "recorded::")
+		"--", "--ignored", "recorded", "published")
 }
 
 var underClippy = map[string]string{

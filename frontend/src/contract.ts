@@ -167,6 +167,8 @@ export type Scope = (typeof SCOPES)[number];
 
 /** An error as the caller receives it. */
 export interface ApiError {
+  /** The party at fault, for Grafana's metrics. */
+  source: ErrorSource;
   /** A stable name for programs, such as `expired_state`. */
   code: string;
   /** The failure and its reason. Starts in lower case. */
@@ -241,6 +243,12 @@ export type DayState = "complete" | "partial" | "empty" | "not_fetched";
 export interface ErrorBody {
   error: ApiError;
 }
+
+/**
+ * The party at fault for an error, as Grafana's metrics and alerts count it.
+ * The names and their meaning are those of `errorSource` in Grafana's plugin protocol.
+ */
+export type ErrorSource = "downstream" | "plugin";
 
 /** Why a day of a collection has no documents: `coverage.reason`. */
 export type GapReason =

@@ -1,4 +1,4 @@
-//! Every error as `{"error": {"code", "message", "hint"}}` with a matching HTTP status.
+//! Every error as `{"error": {"code", "message", "hint", "source"}}` with a matching HTTP status.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::body::Json;
 use crate::datasource::DataSourceError;
+use crate::error_source::ErrorSource;
 use crate::oura::RedirectUriError;
 use crate::query::QueryError;
 
@@ -17,6 +18,9 @@ pub struct ApiError {
     /// The HTTP status.
     #[serde(skip)]
     pub status: u16,
+    /// The party at fault, for Grafana's metrics.
+    #[serde(rename = "source")]
+    pub error_source: ErrorSource,
     /// A stable name for programs, such as `expired_state`.
     #[cfg_attr(test, ts(type = "string"))]
     pub code: &'static str,
@@ -34,14 +38,23 @@ pub(super) struct ErrorBody {
 }
 
 impl ApiError {
-    /// Creates an error.
+    /// Creates an error. Statuses below 500 are the caller's mistake, 502 is a failure at Oura, and
+    /// all others are failures of this plugin.
     pub fn new(
         status: u16,
         code: &'static str,
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> ApiError {
-        ApiError { status, code, message: message.into(), hint: hint.into() }
+        let error_source = match status {
+            ..500 | 502 => ErrorSource::Downstream,
+            _ => ErrorSource::Plugin,
+        };
+        ApiError { status, error_source, code, message: message.into(), hint: hint.into() }
+    }
+
+    fn with_source(self, error_source: ErrorSource) -> ApiError {
+        ApiError { error_source, ..self }
     }
 
     /// Message and hint in one text, for protocols with a single text field.
@@ -69,7 +82,13 @@ impl From<DataSourceError> for ApiError {
 
 impl From<&DataSourceError> for ApiError {
     fn from(error: &DataSourceError) -> ApiError {
-        ApiError::new(error.status(), error.code(), error.to_string(), error.hint())
+        let api_error =
+            ApiError::new(error.status(), error.code(), error.to_string(), error.hint());
+        match error {
+            // Oura did not return the person's identity.
+            DataSourceError::PersonUnknown => api_error.with_source(ErrorSource::Downstream),
+            _ => api_error,
+        }
     }
 }
 
@@ -88,6 +107,7 @@ impl From<QueryError> for ApiError {
 impl From<&QueryError> for ApiError {
     fn from(error: &QueryError) -> ApiError {
         ApiError::new(error.status(), error.code(), error.to_string(), error.hint())
+            .with_source(error.error_source())
     }
 }
 
@@ -108,5 +128,29 @@ impl From<StatusCode> for ApiError {
             _ => ("request", "invalid request", ""),
         };
         ApiError::new(status.as_u16(), code, message, hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oura::oauth::OAuthError;
+
+    #[test]
+    fn source_follows_the_party_at_fault() {
+        let oura_outage = OAuthError::Malformed { detail: "502 Bad Gateway".to_owned() };
+        for (error, source) in [
+            (ApiError::new(400, "bad_query", "", ""), ErrorSource::Downstream),
+            (ApiError::new(500, "internal", "", ""), ErrorSource::Plugin),
+            (DataSourceError::NotConnected.into(), ErrorSource::Downstream),
+            (DataSourceError::PersonUnknown.into(), ErrorSource::Downstream),
+            (DataSourceError::OAuth(oura_outage).into(), ErrorSource::Downstream),
+            (DataSourceError::ReadOnly { reason: String::new() }.into(), ErrorSource::Plugin),
+            (QueryError::Empty.into(), ErrorSource::Downstream),
+            (QueryError::Busy.into(), ErrorSource::Downstream),
+            (QueryError::Unavailable(String::new()).into(), ErrorSource::Plugin),
+        ] {
+            assert_eq!(error.error_source, source, "{error:?}");
+        }
     }
 }

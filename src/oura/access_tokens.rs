@@ -1,13 +1,7 @@
 //! The interface between [`super::Client`] and the owner of a login, and its errors.
 
-use std::future::Future;
-use std::pin::Pin;
-
 use super::oauth::OAuthError;
-use super::{GrantStoreError, Secret};
-
-/// A boxed future, for traits that are used as trait objects.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+use super::{BoxFuture, GrantStoreError, Secret};
 
 /// A source of access tokens for a [`super::Client`].
 pub trait AccessTokens: Send + Sync {

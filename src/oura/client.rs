@@ -16,7 +16,7 @@ use self::token_trust::{Bearer, TokenTrust};
 use super::backoff::Backoff;
 use super::counters::{Counters, RequestCounts, ResponseCount, increment};
 use super::rate_gate::RateGate;
-use super::{AccessTokens, FetchError, Origins, Page, Pages, Range, join_path};
+use super::{AccessTokens, FetchError, Origins, Page, Range, join_path};
 use crate::catalog::Collection;
 use crate::time::Clock;
 
@@ -110,11 +110,6 @@ impl Client {
             }
             increment(&shared.counters.retries);
         }
-    }
-
-    /// Returns a cursor over all pages of `range`.
-    pub fn pages<'a>(&'a self, collection: &'a Collection, range: Range) -> Pages<'a> {
-        Pages::new(self, collection, range)
     }
 
     /// Returns the requests of this client and its clones.

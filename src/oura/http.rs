@@ -1,6 +1,11 @@
 //! The HTTP client for Oura's API and login.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
+
+/// A boxed future, for traits that are used as trait objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The user agent of every request, including the login. Oura rejects requests without one since
 /// API version 1.43.

@@ -27,8 +27,15 @@ pub struct Pages<'a> {
     ended: bool,
 }
 
+impl Client {
+    /// Returns a cursor over all pages of `range`.
+    pub fn pages<'a>(&'a self, collection: &'a Collection, range: Range) -> Pages<'a> {
+        Pages::new(self, collection, range)
+    }
+}
+
 impl<'a> Pages<'a> {
-    pub(super) fn new(client: &'a Client, collection: &'a Collection, range: Range) -> Pages<'a> {
+    fn new(client: &'a Client, collection: &'a Collection, range: Range) -> Pages<'a> {
         Pages {
             client,
             collection,

@@ -9,16 +9,16 @@ use tonic::Status;
 use tower::ServiceExt;
 
 use super::context;
-use super::opening::Opening;
+use super::startup::Startup;
 use crate::api::{self, ApiError, ConfigurationPageOnly};
 
 /// Status and headers come in the first message, the body in as many as it has pieces.
 #[expect(clippy::result_large_err, reason = "a stream of tonic carries its Status")]
 pub async fn answer(
-    opening: &Opening,
+    startup: &Startup,
     request: CallResourceRequest,
 ) -> impl Stream<Item = Result<CallResourceResponse, Status>> + Send + use<> {
-    let response = match routed(opening, request).await {
+    let response = match routed(startup, request).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     };
@@ -35,9 +35,9 @@ pub async fn answer(
     tokio_stream::once(Ok(head)).chain(pieces)
 }
 
-async fn routed(opening: &Opening, request: CallResourceRequest) -> Result<Response, ApiError> {
+async fn routed(startup: &Startup, request: CallResourceRequest) -> Result<Response, ApiError> {
     let caller = context::caller(request.plugin_context.as_ref());
-    let datasource = context::datasource(opening, request.plugin_context.as_ref()).await?;
+    let datasource = context::datasource(startup, request.plugin_context.as_ref()).await?;
     let mut forwarded = http_request(request).map_err(|error| {
         ApiError::new(400, "bad_request", format!("the request cannot be read: {error}"), "")
     })?;

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use super::context;
-use super::opening::Opening;
+use super::startup::Startup;
 use crate::api::ApiError;
 use crate::blocking::blocking;
 use crate::datasource::{
@@ -46,21 +46,21 @@ impl HealthSyncs {
 }
 
 pub async fn answer(
-    opening: &Opening,
+    startup: &Startup,
     syncs: &HealthSyncs,
     context: Option<&PluginContext>,
 ) -> CheckHealthResponse {
-    answer_by(tokio::time::Instant::now() + PATIENCE, opening, syncs, context).await
+    answer_by(tokio::time::Instant::now() + PATIENCE, startup, syncs, context).await
 }
 
 async fn answer_by(
     deadline: tokio::time::Instant,
-    opening: &Opening,
+    startup: &Startup,
     syncs: &HealthSyncs,
     context: Option<&PluginContext>,
 ) -> CheckHealthResponse {
     let looked = async {
-        let datasource = context::datasource(opening, context).await?;
+        let datasource = context::datasource(startup, context).await?;
         let status = look(&datasource, syncs, deadline).await?;
         Ok::<_, ApiError>((status, datasource.read_only_reason().map(str::to_owned)))
     };
@@ -284,7 +284,7 @@ mod tests {
         let environment = Environment::at(folder.path(), Origins::oura()).unwrap();
         // As long as another process has the folder, which is waited for, nothing opens.
         let _other = DataSources::open(environment.clone()).unwrap();
-        let opening = Opening::begin(|| Ok(environment));
+        let startup = Startup::begin(|| Ok(environment));
         let context = PluginContext {
             org_id: 1,
             data_source_instance_settings: Some(DataSourceInstanceSettings {
@@ -295,7 +295,7 @@ mod tests {
         };
         // Waiting for the other process would end with another message.
         let deadline = tokio::time::Instant::now();
-        let health = answer_by(deadline, &opening, &HealthSyncs::default(), Some(&context)).await;
+        let health = answer_by(deadline, &startup, &HealthSyncs::default(), Some(&context)).await;
         assert_eq!(health.status(), HealthStatus::Error);
         assert!(health.message.contains("not ready yet"), "{}", health.message);
     }

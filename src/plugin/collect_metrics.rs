@@ -4,12 +4,12 @@ use grafana_plugin_sdk::pluginv2::CollectMetricsResponse;
 use grafana_plugin_sdk::pluginv2::collect_metrics_response::Payload;
 
 use super::exposition::{Exposition, Family, Kind, Label};
-use super::opening::Opening;
+use super::startup::Startup;
 use crate::datasource::{DataSource, Measures};
 use crate::query::LATENCY_BUCKETS;
 
-pub async fn answer(opening: &Opening) -> CollectMetricsResponse {
-    let datasources = match opening.now() {
+pub async fn answer(startup: &Startup) -> CollectMetricsResponse {
+    let datasources = match startup.now() {
         Some(datasources) => datasources.ready().await,
         None => Vec::new(),
     };

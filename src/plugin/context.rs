@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use grafana_plugin_sdk::pluginv2::PluginContext;
 
-use super::opening::{Opening, Unavailable};
+use super::startup::{Startup, Unavailable};
 use crate::api::{ApiError, Caller, Role};
 use crate::datasource::{DataSource, DataSourceError, DataSourceKey, InvalidUid, Settings};
 use crate::oura::Secret;
@@ -59,11 +59,11 @@ impl From<Refusal> for ApiError {
 
 /// The data source that `context` is about.
 pub async fn datasource(
-    opening: &Opening,
+    startup: &Startup,
     context: Option<&PluginContext>,
 ) -> Result<DataSource, Refusal> {
     let (key, settings, client_secret) = settings_of(context)?;
-    Ok(opening.datasources().await?.datasource(&key, &settings, &client_secret).await?)
+    Ok(startup.datasources().await?.datasource(&key, &settings, &client_secret).await?)
 }
 
 fn settings_of(

@@ -5,14 +5,15 @@ mod check_health;
 mod collect_metrics;
 mod context;
 mod controller;
+mod data_service;
 mod exposition;
 mod hclog;
 pub mod host;
-mod opening;
 mod process;
 mod query_data;
 mod settings;
 mod socket;
+mod startup;
 
 use std::pin::Pin;
 
@@ -21,7 +22,7 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, async_trait};
 
 use check_health::HealthSyncs;
-use opening::Opening;
+use startup::Startup;
 
 pub(crate) use hclog::spoken;
 pub use process::{is_wanted, run};
@@ -30,23 +31,13 @@ pub use settings::{ENCRYPTION_KEY, OperatorSettings, PLUGIN_ID, SettingsError, k
 /// The services that Grafana calls, each answered in the file of its name. Cheap to clone.
 #[derive(Clone)]
 struct Plugin {
-    opening: Opening,
+    startup: Startup,
     health_syncs: HealthSyncs,
 }
 
 impl Plugin {
-    fn new(opening: Opening) -> Plugin {
-        Plugin { opening, health_syncs: HealthSyncs::default() }
-    }
-}
-
-#[async_trait]
-impl proto::data_server::Data for Plugin {
-    async fn query_data(
-        &self,
-        request: Request<proto::QueryDataRequest>,
-    ) -> Result<Response<proto::QueryDataResponse>, Status> {
-        Ok(Response::new(query_data::answer(&self.opening, request.into_inner()).await))
+    fn new(startup: Startup) -> Plugin {
+        Plugin { startup, health_syncs: HealthSyncs::default() }
     }
 }
 
@@ -58,7 +49,7 @@ impl proto::diagnostics_server::Diagnostics for Plugin {
     ) -> Result<Response<proto::CheckHealthResponse>, Status> {
         let context = request.into_inner().plugin_context;
         Ok(Response::new(
-            check_health::answer(&self.opening, &self.health_syncs, context.as_ref()).await,
+            check_health::answer(&self.startup, &self.health_syncs, context.as_ref()).await,
         ))
     }
 
@@ -66,7 +57,7 @@ impl proto::diagnostics_server::Diagnostics for Plugin {
         &self,
         _: Request<proto::CollectMetricsRequest>,
     ) -> Result<Response<proto::CollectMetricsResponse>, Status> {
-        Ok(Response::new(collect_metrics::answer(&self.opening).await))
+        Ok(Response::new(collect_metrics::answer(&self.startup).await))
     }
 }
 
@@ -80,7 +71,7 @@ impl proto::resource_server::Resource for Plugin {
         request: Request<proto::CallResourceRequest>,
     ) -> Result<Response<Self::CallResourceStream>, Status> {
         Ok(Response::new(Box::pin(
-            call_resource::answer(&self.opening, request.into_inner()).await,
+            call_resource::answer(&self.startup, request.into_inner()).await,
         )))
     }
 }

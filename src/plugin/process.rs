@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grafana_plugin_sdk::pluginv2::data_server::DataServer;
 use grafana_plugin_sdk::pluginv2::diagnostics_server::DiagnosticsServer;
 use grafana_plugin_sdk::pluginv2::resource_server::ResourceServer;
 use tokio::io::Interest;
@@ -18,9 +17,10 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
 use super::controller::Controller;
-use super::opening::Opening;
+use super::data_service::DataService;
 use super::settings::OperatorSettings;
 use super::socket::Socket;
+use super::startup::Startup;
 use super::{Plugin, hclog};
 
 /// Grafana's handshake: this variable has this value in a plugin's environment.
@@ -90,13 +90,13 @@ async fn serve(parent: u32) -> Result<(), ProcessError> {
     let sweep = socket.sweep();
     tokio::task::spawn_blocking(sweep);
 
-    let opening = Opening::begin(|| {
+    let startup = Startup::begin(|| {
         let settings = OperatorSettings::from_env()?;
         settings.environment(settings.plugin_data_dir()?, true)
     });
     let (asked, ending) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let mut serving =
-        tokio::spawn(grpc(opening.clone(), Arc::clone(&asked), listener, Arc::clone(&ending)));
+        tokio::spawn(grpc(startup.clone(), Arc::clone(&asked), listener, Arc::clone(&ending)));
     let why = tokio::select! {
         ended = &mut serving => return Ok(ended.unwrap_or(Ok(()))?),
         () = asked.notified() => "Grafana asked",
@@ -107,7 +107,7 @@ async fn serve(parent: u32) -> Result<(), ProcessError> {
     tracing::info!(why, "ending");
     ending.notify_one();
     let accounts_closed = async {
-        if let Some(datasources) = opening.now() {
+        if let Some(datasources) = startup.now() {
             datasources.shutdown().await;
         }
     };
@@ -123,20 +123,21 @@ fn handshake(socket: &Socket) -> std::io::Result<()> {
 }
 
 async fn grpc(
-    opening: Opening,
+    startup: Startup,
     asked: Arc<Notify>,
     listener: tokio::net::UnixListener,
     ending: Arc<Notify>,
 ) -> Result<(), tonic::transport::Error> {
     let (mut reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status(HEALTH_SERVICE, ServingStatus::Serving).await;
-    let plugin = Plugin::new(opening);
+    let data = DataService { startup: startup.clone(), max_request: MAX_REQUEST };
+    let plugin = Plugin::new(startup);
     Server::builder()
         .add_service(health)
         .add_service(Controller { stop: asked })
         .add_service(DiagnosticsServer::new(plugin.clone()).max_decoding_message_size(MAX_REQUEST))
-        .add_service(ResourceServer::new(plugin.clone()).max_decoding_message_size(MAX_REQUEST))
-        .add_service(DataServer::new(plugin).max_decoding_message_size(MAX_REQUEST))
+        .add_service(ResourceServer::new(plugin).max_decoding_message_size(MAX_REQUEST))
+        .add_service(data)
         .serve_with_incoming_shutdown(UnixListenerStream::new(listener), async move {
             ending.notified().await
         })

@@ -1,12 +1,14 @@
 //! The integration tests: the whole product against a simulated Oura. One binary, because each
 //! further one would link the whole crate once more.
 
+mod catalog;
 mod common;
 mod demo;
 mod faults;
 mod hostile;
 #[cfg(unix)]
 mod interruption;
+mod layers;
 mod recorded;
 mod resilience;
 mod secrets;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::common::{at, day, executor, number, replay, report_skip, rows, sync};
+use crate::common::{at, day, executor, external_fixture, number, replay, report_skip, rows, sync};
 use ringside::cli::dashboard::{OVERVIEW, targets};
 use ringside::datasource::DataSourceKey;
 use ringside::oura::Secret;
@@ -16,11 +16,8 @@ use serde_json::Value;
 
 /// The recorded responses of the list routes, by collection.
 fn recorded_responses() -> BTreeMap<String, Value> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/oura/recorded");
-    let files = std::fs::read_dir(&folder)
-        .unwrap_or_else(|error| panic!("no recordings in {}: {error}", folder.display()));
     let mut responses = BTreeMap::new();
-    for file in files {
+    for file in std::fs::read_dir(external_fixture("recorded")).unwrap() {
         let path = file.unwrap().path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let recording: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
@@ -45,7 +42,7 @@ fn skipped_test_is_reported_by_a_passing_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the recordings in ../shared/oura/recorded"]
+#[ignore = "needs the recordings in ../shared/oura"]
 async fn every_recorded_document_is_stored_and_typed() {
     let responses = recorded_responses();
     let folder = tempfile::tempdir().unwrap();
@@ -102,7 +99,7 @@ async fn every_recorded_document_is_stored_and_typed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the recordings in ../shared/oura/recorded"]
+#[ignore = "needs the recordings in ../shared/oura"]
 async fn real_account_has_one_main_sleep_a_night() {
     let responses = recorded_responses();
     let folder = tempfile::tempdir().unwrap();
@@ -140,7 +137,7 @@ async fn real_account_has_one_main_sleep_a_night() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the recordings in ../shared/oura/recorded"]
+#[ignore = "needs the recordings in ../shared/oura"]
 async fn every_dashboard_query_returns_rows_of_a_real_account() {
     let responses = recorded_responses();
     let data_dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,5 @@
 //! Helpers of all integration tests: a data folder, a fixed token, an executor on a store, a replay
 //! of Oura's responses, seeded random numbers, and a report of skipped tests.
-#![allow(dead_code, reason = "the catalogue's tests are a binary of their own and use a part")]
 
 pub mod secret_scanner;
 pub mod truth;
@@ -30,6 +29,16 @@ const SEED: u64 = 20_260_615;
 #[expect(clippy::explicit_write, reason = "the harness captures eprintln!")]
 pub fn report_skip(reason: &str) {
     writeln!(std::io::stderr(), "SKIPPED: {reason}").unwrap();
+}
+
+/// A file or folder next to the repository that is never part of it. Panics if it is missing: tests
+/// that need it are ignored by default.
+pub fn external_fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|folder| folder.join("shared/oura").join(name))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("no shared/oura/{name} next to the repository"))
 }
 
 /// A number from the environment, for a longer proof than the everyday one.

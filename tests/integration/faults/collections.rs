@@ -201,7 +201,7 @@ impl Write for LogBuffer {
 async fn rejected_windows_do_not_count_as_left() {
     let world = World::new(person(), brisk()).await;
     let heartrate = Target::Collection("heartrate".to_owned());
-    let _barrier = world.simulator.faults().hold(heartrate);
+    let barrier = world.simulator.faults().hold(heartrate);
     let redirect = decide_at_oura(
         &start_login(&world.datasource).await,
         "allow",
@@ -225,7 +225,7 @@ async fn rejected_windows_do_not_count_as_left() {
     assert_eq!(windows_left, 2, "the heart rate of the last week, and of the days before");
 
     let world = world.restarted(brisk()).await;
-    world.simulator.faults().clear();
+    barrier.open();
     assert_eq!(sync(&world.datasource).await.failure, None);
     assert!(!world.failing().is_empty());
     assert_eq!(world.datasource.measures().unwrap().windows_waiting.into_values().sum::<u64>(), 0);

@@ -78,9 +78,10 @@ fn any_document(collection: &Collection) -> impl Strategy<Value = Value> + use<>
             .map(|part| series.path.iter().cloned().chain([part.to_owned()]).collect::<Vec<_>>())
     });
     let paths: Vec<Vec<String>> = own.chain(times).chain(nested).collect();
+    let fields = prop::collection::vec((prop::sample::select(paths), any_json()), 0..12);
     prop_oneof![
         1 => any_json(),
-        4 => prop::collection::vec((prop::sample::select(paths), any_json()), 0..12).prop_map(|fields| {
+        4 => fields.prop_map(|fields| {
             let mut document = json!({});
             for (path, value) in fields {
                 put(&mut document, &path, value);

@@ -26,15 +26,15 @@ type State = Option<Result<DataSources, Arc<Unavailable>>>;
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct Opening {
+pub struct Startup {
     state: watch::Receiver<State>,
 }
 
-impl Opening {
+impl Startup {
     /// Opens the data sources in the background, as often as it takes, and resumes their schedules. Calls meanwhile get the last error.
     pub fn begin(
         environment: impl FnOnce() -> Result<Environment, SettingsError> + Send + 'static,
-    ) -> Opening {
+    ) -> Startup {
         let (sender, state) = watch::channel(None);
         tokio::spawn(async move {
             let environment = match environment() {
@@ -58,7 +58,7 @@ impl Opening {
                 tokio::time::sleep(TRY_AGAIN).await;
             }
         });
-        Opening { state }
+        Startup { state }
     }
 
     /// The data sources, as soon as it is known whether they open.

@@ -1,0 +1,94 @@
+//! The gRPC service `pluginv2.Data`, with the error source of each response.
+//!
+//! The messages of `grafana-plugin-sdk` 0.5 lack field 5 of `DataResponse`. Without it, Grafana's
+//! metrics blame the plugin for every mistake in a query. The messages here follow
+//! `proto/backend.proto` of grafana-plugin-sdk-go 0.287.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::http::{Request, Response as HttpResponse};
+use grafana_plugin_sdk::pluginv2::QueryDataRequest;
+use tonic::body::BoxBody;
+use tonic::codec::ProstCodec;
+use tonic::server::{Grpc, NamedService, UnaryService};
+use tonic::{Response, Status};
+
+use super::query_data;
+use super::startup::Startup;
+
+/// The path of the only method in use.
+const QUERY_DATA: &str = "/pluginv2.Data/QueryData";
+
+/// The responses of all queries of a request, by refId.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct QueryDataResponse {
+    #[prost(map = "string, message", tag = "1")]
+    pub responses: HashMap<String, DataResponse>,
+}
+
+/// The response to one query.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct DataResponse {
+    /// Arrow IPC files, one per frame.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub frames: Vec<Vec<u8>>,
+    /// Message and hint. Empty on success.
+    #[prost(string, tag = "2")]
+    pub error: String,
+    /// An HTTP status.
+    #[prost(int32, tag = "4")]
+    pub status: i32,
+    /// `plugin` or `downstream`. Empty on success.
+    #[prost(string, tag = "5")]
+    pub error_source: String,
+}
+
+/// The service. Cheap to clone.
+#[derive(Clone)]
+pub struct DataService {
+    /// The data sources that answer the queries.
+    pub startup: Startup,
+    /// Largest request, in bytes.
+    pub max_request: usize,
+}
+
+impl NamedService for DataService {
+    const NAME: &'static str = "pluginv2.Data";
+}
+
+impl tower::Service<Request<BoxBody>> for DataService {
+    type Response = HttpResponse<BoxBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<BoxBody>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move {
+            if request.uri().path() != QUERY_DATA {
+                return Ok(Status::unimplemented("unknown method").into_http());
+            }
+            let mut grpc =
+                Grpc::new(ProstCodec::default()).max_decoding_message_size(service.max_request);
+            Ok(grpc.unary(service, request).await)
+        })
+    }
+}
+
+impl UnaryService<QueryDataRequest> for DataService {
+    type Response = QueryDataResponse;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Self::Response>, Status>> + Send>>;
+
+    fn call(&mut self, request: tonic::Request<QueryDataRequest>) -> Self::Future {
+        let startup = self.startup.clone();
+        Box::pin(async move {
+            Ok(Response::new(query_data::handle(&startup, request.into_inner()).await))
+        })
+    }
+}
