@@ -1,6 +1,5 @@
 //! The write side: windows in, tables and views out.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -858,68 +857,4 @@ fn coarsest_rollup_that_divides_a_step_is_chosen() {
     assert_eq!(table(7_200), Some("heartrate_1h"));
     assert_eq!(table(7 * 86_400), Some("heartrate_1d"));
     assert_eq!(Rollup::for_step("ring_battery_level", 3_600), None);
-}
-
-/// The modules of the store that `source` imports. `parent` is the path of the store's module.
-fn imported_modules(source: &str, parent: &str) -> BTreeSet<String> {
-    let mut modules = BTreeSet::new();
-    for (at, _) in source.match_indices(parent) {
-        let path = &source[at + parent.len()..];
-        let end = path.find(';').unwrap_or(path.len());
-        let names: Vec<&str> = match path.strip_prefix('{') {
-            Some(list) => list[..end - 1].trim_end_matches('}').split(',').collect(),
-            None => vec![&path[..end]],
-        };
-        for name in names {
-            let name = name.trim().split(|c: char| !c.is_ascii_lowercase() && c != '_').next();
-            modules.extend(name.filter(|name| !name.is_empty()).map(str::to_owned));
-        }
-    }
-    modules
-}
-
-/// Reads the files of the store and returns the imports of each module, without tests.
-fn import_graph() -> BTreeMap<String, BTreeSet<String>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
-    let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut add = |module: &str, path: &Path, parent: &str| {
-        let source = std::fs::read_to_string(path).unwrap();
-        let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
-        graph.entry(module.to_owned()).or_default().extend(imported_modules(code, parent));
-    };
-    for entry in std::fs::read_dir(&root).unwrap() {
-        let path = entry.unwrap().path();
-        let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            if !["mod", "tests"].contains(&module.as_str()) {
-                add(&module, &path, "super::");
-            }
-        } else if module != "views" {
-            for entry in std::fs::read_dir(&path).unwrap() {
-                let path = entry.unwrap().path();
-                if path.file_stem().unwrap() != "tests" {
-                    add(&module, &path, "crate::store::");
-                }
-            }
-        }
-    }
-    graph
-}
-
-#[test]
-fn files_of_the_store_import_each_other_without_cycles() {
-    let mut graph = import_graph();
-    assert!(graph["put"].contains("window_writer") && graph["rows"].contains("rollups"));
-    // Remove modules that import no remaining one, until only cycles are left.
-    loop {
-        let modules: BTreeSet<String> = graph.keys().cloned().collect();
-        let before = graph.len();
-        graph.retain(|module, imports| {
-            imports.iter().any(|import| import != module && modules.contains(import))
-        });
-        if graph.len() == before {
-            break;
-        }
-    }
-    assert_eq!(graph, BTreeMap::new());
 }
