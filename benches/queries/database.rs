@@ -32,7 +32,7 @@ pub static DATABASE: LazyLock<Database> = LazyLock::new(|| {
     let catalog = Arc::new(Catalog::bundled());
     let store = Store::open(&path, catalog.clone(), ZONE).expect("the database opens");
     if store.is_outdated().expect("the database is readable") {
-        store.rebuild().expect("the rebuild succeeds");
+        store.writer().rebuild().expect("the rebuild succeeds");
     }
     let end = unguarded(&path)
         .query_row("SELECT max(time) FROM heartrate", [], |row| row.get(0))

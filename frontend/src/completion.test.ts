@@ -4,9 +4,19 @@ import type { Schema } from './types';
 const plain = { unit: null, description: null };
 
 const SCHEMA: Schema = {
+  specification: '1.43',
+  timezone: 'UTC',
+  series: [],
   metrics: [],
   annotations: [],
-  functions: [{ name: 'median', usage: 'median(x)', description: 'median' }],
+  functions: [
+    {
+      name: 'median',
+      usage: 'median(x)',
+      description: 'median',
+      example: 'SELECT median(score) FROM daily_sleep',
+    },
+  ],
   sqliteFunctions: ['->>', 'coalesce'],
   macros: [
     {

@@ -1,12 +1,19 @@
 /** The parameters that Oura's login appends to the redirect URI (RFC 6749 §4.1.2). */
 
+import type { LoginCallback } from './contract';
+
 /** The parameters that the backend reads: `code` and `state`, or `error`. */
-export const LOGIN_PARAMETERS = ['code', 'state', 'error', 'error_description'] as const;
+export const LOGIN_PARAMETERS: Array<keyof LoginCallback> = [
+  'code',
+  'state',
+  'error',
+  'error_description',
+];
 
 /** Further parameters that a login can append (RFC 6749, RFC 9207). */
 export const OTHER_PARAMETERS = ['scope', 'iss', 'error_uri'];
 
-export type LoginRedirect = Partial<Record<(typeof LOGIN_PARAMETERS)[number], string>>;
+export type LoginRedirect = LoginCallback;
 
 /** Reads the login's parameters. Returns `undefined` without a code and state, or an error. */
 export function parseRedirectParameters(parameters: URLSearchParams): LoginRedirect | undefined {

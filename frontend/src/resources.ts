@@ -2,14 +2,9 @@
 import { type FetchError, getBackendSrv, isFetchError } from '@grafana/runtime';
 import { lastValueFrom } from 'rxjs';
 
+import type { LoginStart, SyncStart } from './contract';
 import type { LoginRedirect } from './loginRedirect';
 import type { Schema, Status } from './types';
-
-export interface LoginStart {
-  authorizeUrl: string;
-  /** RFC 3339. */
-  expiresAt: string;
-}
 
 /** An error response of the backend. */
 export class ResourceError extends Error {
@@ -41,7 +36,7 @@ export class Resources {
   disconnect = () => this.call<void>('POST', 'oauth/disconnect', {});
   /** Runs a SELECT without a time range. Returns rows as arrays. */
   sql = (sql: string) => this.call<{ rows: unknown[][] }>('POST', 'sql', { sql });
-  sync = () => this.call<{ run: number }>('POST', 'sync', {});
+  sync = () => this.call<SyncStart>('POST', 'sync', {});
 
   private async call<T>(method: 'GET' | 'POST', path: string, data?: unknown): Promise<T> {
     const url = `/api/datasources/uid/${this.uid}/resources/${path}`;

@@ -1,17 +1,24 @@
-/** The scopes for all of Oura's collections, in the order of the login's request. */
-export const SCOPES: Array<{ scope: string; opens: string }> = [
-  { scope: 'email', opens: 'E-mail address' },
-  { scope: 'personal', opens: 'Age, height, weight' },
-  { scope: 'daily', opens: 'Sleep, readiness, activity' },
-  { scope: 'heartrate', opens: 'Heart rate around the clock' },
-  { scope: 'workout', opens: 'Workouts' },
-  { scope: 'tag', opens: 'Tags' },
-  { scope: 'session', opens: 'Meditation and breathing sessions' },
-  { scope: 'spo2', opens: 'Blood oxygen' },
-  { scope: 'stress', opens: 'Stress and resilience' },
-  { scope: 'heart_health', opens: 'Cardiovascular age, VO₂ max' },
-  { scope: 'ring_configuration', opens: 'Rings and their battery' },
-];
+import { type Scope, SCOPES as SCOPE_NAMES } from './contract';
+
+const LABELS: Record<Scope, string> = {
+  email: 'E-mail address',
+  personal: 'Age, height, weight',
+  daily: 'Sleep, readiness, activity',
+  heartrate: 'Heart rate around the clock',
+  workout: 'Workouts',
+  tag: 'Tags',
+  session: 'Meditation and breathing sessions',
+  spo2: 'Blood oxygen',
+  stress: 'Stress and resilience',
+  heart_health: 'Cardiovascular age, VO₂ max',
+  ring_configuration: 'Rings and their battery',
+};
+
+/** The scopes that cover all of Oura's collections, in the order of the login request. */
+export const SCOPES: Array<{ scope: string; opens: string }> = SCOPE_NAMES.map((scope) => ({
+  scope,
+  opens: LABELS[scope],
+}));
 
 /** Describes the granted scopes. Returns `undefined` if Oura did not return any. */
 export function describeScopes(scopes: string[]): string | undefined {

@@ -1,4 +1,5 @@
-//! Who calls, and what they may do. The door (plugin or `serve`) decides both and puts them into the request's extensions.
+//! The caller of a route and its role. The entry point (plugin or `serve`) puts both into the
+//! request's extensions.
 
 use axum::async_trait;
 use axum::extract::FromRequestParts;
@@ -6,21 +7,25 @@ use axum::http::request::Parts;
 
 use super::ApiError;
 
+/// The sender of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The login; a pending OAuth state is bound to it.
+    /// The user's login. A pending OAuth state is bound to it.
     pub user: String,
+    /// The caller's permissions.
     pub role: Role,
 }
 
-/// What a caller may do: everyone reads, only an admin changes.
+/// The permissions of a caller: every role reads, only an admin changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
+    /// Reads data, schema and status.
     Reader,
+    /// Reads, changes and exports.
     Admin,
 }
 
-/// A caller who may change things: extracting it from anyone else's request answers 403.
+/// A caller with the role [`Role::Admin`]. For any other caller, extraction fails with 403.
 pub(super) struct Admin(pub Caller);
 
 #[async_trait]
@@ -28,15 +33,9 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, ApiError> {
-        let unknown = || {
-            ApiError::new(
-                401,
-                "unauthenticated",
-                "this request says not who sends it",
-                "Send a token.",
-            )
-        };
-        parts.extensions.get::<Caller>().cloned().ok_or_else(unknown)
+        parts.extensions.get::<Caller>().cloned().ok_or_else(|| {
+            ApiError::new(401, "unauthenticated", "missing credentials", "Send a token.")
+        })
     }
 }
 
@@ -51,8 +50,8 @@ impl<S: Sync> FromRequestParts<S> for Admin {
             Role::Reader => Err(ApiError::new(
                 403,
                 "admin_only",
-                "only an admin may do this",
-                "Ask someone with the role Admin in this organisation, or send the admin token.",
+                "this action requires the role Admin",
+                "Ask an admin of this organization, or send the admin token.",
             )),
         }
     }

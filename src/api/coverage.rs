@@ -1,70 +1,105 @@
-//! `GET coverage`: which days of which collection are here. `?collection=sleep&from=2026-01-01&to=2026-01-31` narrows it.
+//! `GET coverage`: the fetch state of each collection and day.
+//!
+//! `?collection=sleep&from=2026-01-01&to=2026-01-31` narrows it.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ApiError;
-use super::body::{Parameters, Written};
+use super::body::{JsonBytes, Parameters};
 use super::caller::Caller;
+use super::{ALL_TIME, ApiError};
 use crate::catalog::Catalog;
 use crate::datasource::DataSource;
 use crate::frames::{Objects, objects_json};
 use crate::query::SqlQuery;
 use crate::query::suggest::similar_names;
+#[cfg(test)]
+use crate::store::{DayState, GapReason};
 use crate::time::Day;
 
-const COVERAGE: &str = "SELECT collection, day, documents, state, reason, fetched_at FROM coverage
-    WHERE (?1 IS NULL OR collection = ?1) AND (?2 IS NULL OR day >= ?2) AND (?3 IS NULL OR day <= ?3)
+/// The rows of the response; [`CoverageDay`] describes their columns.
+pub(super) const COVERAGE: &str =
+    "SELECT collection, day, documents, state, reason, fetched_at FROM coverage
+    WHERE (?1 IS NULL OR collection = ?1)
+        AND (?2 IS NULL OR day >= ?2)
+        AND (?3 IS NULL OR day <= ?3)
     ORDER BY collection, day";
 
-/// Days are included at both ends.
+/// The parameters of the route. Both ends of the range are included.
 #[derive(Deserialize)]
-pub(super) struct Part {
+pub(super) struct CoverageFilter {
     collection: Option<String>,
     from: Option<Day>,
     to: Option<Day>,
 }
 
+/// The response of `GET coverage`.
 #[derive(Serialize)]
-struct Coverage<'a> {
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(super) struct Coverage<'a> {
+    #[cfg_attr(test, ts(as = "Vec<CoverageDay>"))]
     coverage: Objects<'a>,
+    /// Whether the row limit cut the list.
     truncated: bool,
+}
+
+/// The coverage of one collection on one day.
+#[cfg(test)]
+#[derive(Deserialize, ts_rs::TS)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields exist for the contract and its test")]
+pub(super) struct CoverageDay {
+    collection: String,
+    /// `YYYY-MM-DD`.
+    day: String,
+    documents: u64,
+    state: DayState,
+    /// The reason for a day without data.
+    reason: Option<GapReason>,
+    /// RFC 3339.
+    fetched_at: Option<String>,
 }
 
 pub(super) async fn coverage(
     _: Caller,
     State(datasource): State<DataSource>,
-    Parameters(part): Parameters<Part>,
-) -> Result<Written, ApiError> {
-    let day = |day: Option<Day>| day.map_or(Value::Null, |day| Value::from(day.to_string()));
-    let asked = part.collection.clone();
-    let params =
-        vec![part.collection.map_or(Value::Null, Value::from), day(part.from), day(part.to)];
-    let query = SqlQuery { raw_sql: COVERAGE.to_owned(), params, ..SqlQuery::default() };
-    let answer = datasource.query(&query, &super::schema::EVER).await?;
-    if let Some(name) =
-        asked.filter(|name| answer.batch.rows == 0 && datasource.catalog().get(name).is_none())
+    Parameters(filter): Parameters<CoverageFilter>,
+) -> Result<JsonBytes, ApiError> {
+    let query = SqlQuery {
+        raw_sql: COVERAGE.to_owned(),
+        params: vec![
+            filter.collection.as_deref().map_or(Value::Null, Value::from),
+            day_parameter(filter.from),
+            day_parameter(filter.to),
+        ],
+        ..SqlQuery::default()
+    };
+    let result = datasource.query(&query, &ALL_TIME).await?;
+    let catalog = datasource.catalog();
+    if let Some(name) = filter.collection
+        && result.batch.rows == 0
+        && catalog.get(&name).is_none()
     {
-        return Err(unknown(&name, &datasource.catalog()));
+        return Err(unknown_collection(&name, &catalog));
     }
-    Written::of(&Coverage {
-        coverage: objects_json(&answer),
-        truncated: answer.batch.truncation.is_some(),
+    JsonBytes::serialize(&Coverage {
+        coverage: objects_json(&result),
+        truncated: result.batch.truncation.is_some(),
     })
 }
 
-fn unknown(name: &str, catalog: &Catalog) -> ApiError {
-    let nearest =
-        similar_names(name, catalog.collections.iter().map(|collection| &collection.name));
-    let hint = match nearest.is_empty() {
-        true => "GET status lists the names.".to_owned(),
-        false => format!("Did you mean {}?", nearest.join(" or ")),
+fn day_parameter(day: Option<Day>) -> Value {
+    day.map_or(Value::Null, |day| Value::from(day.to_string()))
+}
+
+fn unknown_collection(name: &str, catalog: &Catalog) -> ApiError {
+    let names = catalog.collections.iter().map(|collection| &collection.name);
+    let nearest = similar_names(name, names);
+    let hint = if nearest.is_empty() {
+        "GET status lists the names.".to_owned()
+    } else {
+        format!("Did you mean {}?", nearest.join(" or "))
     };
-    ApiError::new(
-        404,
-        "unknown_collection",
-        format!("{name:?} is not a collection of Oura's API"),
-        hint,
-    )
+    ApiError::new(404, "unknown_collection", format!("unknown collection {name:?}"), hint)
 }

@@ -1,4 +1,4 @@
-//! The data as a whole: `GET export` takes a copy away, `POST data/delete` ends it.
+//! The whole database: `GET export` downloads a copy, `POST data/delete` deletes everything.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,77 +17,77 @@ use super::body::{Json, Parameters};
 use super::caller::Admin;
 use crate::datasource::DataSource;
 
-/// How much of a copy is in memory at a time: two pieces of this many bytes.
-const PIECE: usize = 256 << 10;
+/// Size of one chunk of a download, in bytes. At most two chunks are in memory.
+const CHUNK_SIZE: usize = 256 << 10;
 
+/// The parameters of `GET export`.
 #[derive(Deserialize)]
-pub(super) struct Export {
-    #[serde(default = "sqlite")]
+pub(super) struct ExportOptions {
+    #[serde(default = "default_format")]
     format: String,
 }
 
-fn sqlite() -> String {
+fn default_format() -> String {
     "sqlite".to_owned()
 }
 
-/// The whole database as a SQLite file.
+/// Returns the whole database as a SQLite file.
 pub(super) async fn export(
     _: Admin,
     State(datasource): State<DataSource>,
-    Parameters(export): Parameters<Export>,
+    Parameters(options): Parameters<ExportOptions>,
 ) -> Result<Response, ApiError> {
-    if export.format != "sqlite" {
-        return Err(ApiError::new(
-            400,
-            "bad_format",
-            format!("{:?} is no export format", export.format),
-            "Use format=sqlite.",
-        ));
+    if options.format != "sqlite" {
+        let message = format!("unknown export format {:?}", options.format);
+        return Err(ApiError::new(400, "bad_format", message, "Use format=sqlite."));
     }
-    let copy = Copy::beside(&datasource.database());
+    let copy = TemporaryCopy::in_folder_of(&datasource.database());
     datasource.export_sqlite(copy.path.clone()).await?;
-    let unreadable = |error: io::Error| {
-        ApiError::new(500, "export", format!("the copy cannot be read: {error}"), "Try again.")
-    };
-    let file = File::open(&copy.path).map_err(unreadable)?;
-    // An open file is read to its end though it has no name any more: however this ends, no copy of health data stays behind.
+    let file = File::open(&copy.path).map_err(|error| {
+        let message = format!("could not read the database copy: {error}");
+        ApiError::new(500, "export", message, "Try again.")
+    })?;
+    // The open file stays readable without its name. However the download ends, no copy of
+    // health data stays on disk.
     drop(copy);
-    let name = format!("attachment; filename=\"oura-{}.db\"", datasource.key().uid());
+    let disposition = format!("attachment; filename=\"oura-{}.db\"", datasource.key().uid());
     let headers =
-        [(CONTENT_TYPE, "application/vnd.sqlite3".to_owned()), (CONTENT_DISPOSITION, name)];
+        [(CONTENT_TYPE, "application/vnd.sqlite3".to_owned()), (CONTENT_DISPOSITION, disposition)];
     Ok((headers, stream(file)).into_response())
 }
 
-/// A file's name in the data source's own private folder; the file is removed when dropped.
-struct Copy {
+/// A file name in the data source's private folder. Dropping it removes the file.
+struct TemporaryCopy {
     path: PathBuf,
 }
 
-impl Copy {
-    fn beside(database: &Path) -> Copy {
-        Copy { path: database.with_file_name(format!("export-{:016x}.db", rand::random::<u64>())) }
+impl TemporaryCopy {
+    fn in_folder_of(database: &Path) -> TemporaryCopy {
+        let name = format!("export-{:016x}.db", rand::random::<u64>());
+        TemporaryCopy { path: database.with_file_name(name) }
     }
 }
 
-impl Drop for Copy {
+impl Drop for TemporaryCopy {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// Reads on a blocking thread, as fast as the other side takes it.
+/// Reads `file` on a blocking thread, at the speed of the receiver.
 fn stream(mut file: File) -> Body {
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(1);
     tokio::task::spawn_blocking(move || {
         loop {
-            let mut piece = Vec::with_capacity(PIECE);
-            let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece);
-            let goes_on = matches!(read, Ok(1..));
-            // The end needs no piece of its own; a reader who went away needs no more.
-            if matches!(read, Ok(0))
-                || sender.blocking_send(read.map(|_| piece.into())).is_err()
-                || !goes_on
-            {
+            let mut chunk = Vec::with_capacity(CHUNK_SIZE);
+            let read = (&mut file).take(CHUNK_SIZE as u64).read_to_end(&mut chunk);
+            let is_last = match read {
+                Ok(0) => return,
+                Ok(_) => false,
+                Err(_) => true,
+            };
+            let receiver_is_gone = sender.blocking_send(read.map(|_| chunk.into())).is_err();
+            if receiver_is_gone || is_last {
                 return;
             }
         }
@@ -95,12 +95,13 @@ fn stream(mut file: File) -> Body {
     Body::from_stream(ReceiverStream::new(receiver))
 }
 
-/// The data source's uid, typed out by whoever wants its data gone.
+/// The body of `POST data/delete`: the data source's uid, as confirmation.
 #[derive(Deserialize)]
 pub(super) struct Confirmation {
     confirm: String,
 }
 
+/// The response of `POST data/delete`.
 #[derive(Serialize)]
 pub(super) struct Deleted {
     state: &'static str,
@@ -113,12 +114,11 @@ pub(super) async fn delete(
 ) -> Result<Json<Deleted>, ApiError> {
     let uid = datasource.key().uid();
     if confirmation.confirm != uid {
-        let hint = format!("Send {{\"confirm\": {uid:?}}}.");
         return Err(ApiError::new(
             400,
             "not_confirmed",
-            "deleting all data needs the data source's uid as confirmation",
-            hint,
+            "deleting all data requires the data source's uid as confirmation",
+            format!("Send {{\"confirm\": {uid:?}}}."),
         ));
     }
     datasource.delete_data().await?;

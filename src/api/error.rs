@@ -1,4 +1,4 @@
-//! Every error as `{"error": {"code", "message", "hint"}}`, with the HTTP status that fits.
+//! Every error as `{"error": {"code", "message", "hint"}}` with a matching HTTP status.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -9,18 +9,32 @@ use crate::datasource::DataSourceError;
 use crate::oura::RedirectUriError;
 use crate::query::QueryError;
 
-/// What goes to the caller. `code` is stable and for programs; `message` says what happened, `hint` what to do (may be empty).
+/// An error as the caller receives it.
 #[derive(Clone, Debug, Serialize, thiserror::Error)]
 #[error("{message}")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ApiError {
+    /// The HTTP status.
     #[serde(skip)]
     pub status: u16,
+    /// A stable name for programs, such as `expired_state`.
+    #[cfg_attr(test, ts(type = "string"))]
     pub code: &'static str,
+    /// The failure and its reason. Starts in lower case.
     pub message: String,
+    /// A remedy, in full sentences. May be empty.
     pub hint: String,
 }
 
+/// The body of an error response.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(super) struct ErrorBody {
+    error: ApiError,
+}
+
 impl ApiError {
+    /// Creates an error.
     pub fn new(
         status: u16,
         code: &'static str,
@@ -30,8 +44,8 @@ impl ApiError {
         ApiError { status, code, message: message.into(), hint: hint.into() }
     }
 
-    /// Message and hint as one text, for places that have only one.
-    pub fn in_words(&self) -> String {
+    /// Message and hint in one text, for protocols with a single text field.
+    pub fn full_text(&self) -> String {
         if self.hint.is_empty() {
             self.message.clone()
         } else {
@@ -42,12 +56,8 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Body {
-            error: ApiError,
-        }
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(Body { error: self })).into_response()
+        (status, Json(ErrorBody { error: self })).into_response()
     }
 }
 
@@ -85,17 +95,17 @@ impl From<StatusCode> for ApiError {
     fn from(status: StatusCode) -> ApiError {
         let (code, message, hint) = match status {
             StatusCode::NOT_FOUND => {
-                ("not_found", "there is no such route", "GET status, for example, is one.")
+                ("not_found", "unknown route", "GET status, for example, is a route.")
             }
             StatusCode::METHOD_NOT_ALLOWED => (
                 "method",
-                "this route takes another method",
-                "What changes something is a POST, the rest a GET.",
+                "method not allowed for this route",
+                "Use POST for routes that change something, and GET for all others.",
             ),
             StatusCode::PAYLOAD_TOO_LARGE => {
-                ("too_large", "the body is larger than 1 MiB", "Send less.")
+                ("too_large", "the request body is larger than 1 MiB", "Send a smaller body.")
             }
-            _ => ("request", "the request cannot be read", ""),
+            _ => ("request", "invalid request", ""),
         };
         ApiError::new(status.as_u16(), code, message, hint)
     }

@@ -1,23 +1,26 @@
-//! `POST oauth/start`, `oauth/callback`, `oauth/disconnect`: the way to Oura and back, for an admin.
+//! `POST oauth/start`, `oauth/callback`, `oauth/disconnect`: the login at Oura, for an admin.
 
 use axum::Extension;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::ApiError;
-use super::body::Json;
+use super::body::{EmptyBody, Json};
 use super::caller::Admin;
-use crate::datasource::{DataSource, LoginStart};
+use crate::datasource::{ConnectionState, DataSource, LoginStart};
 use crate::oura::oauth::is_redirect_error;
 use crate::oura::{RedirectScope, RedirectUri, Secret};
 
-/// In a request's extensions: a login comes back to the data source's page in Grafana and nowhere else.
+/// A request extension: logins may only return to the data source's page in Grafana.
 #[derive(Clone, Copy, Debug)]
 pub struct ConfigurationPageOnly;
 
+/// The body of `POST oauth/start`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Start {
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(super) struct LoginRequest {
+    /// The address that Oura sends the browser back to.
     redirect_uri: String,
 }
 
@@ -25,85 +28,91 @@ pub(super) async fn start(
     Admin(caller): Admin,
     page_only: Option<Extension<ConfigurationPageOnly>>,
     State(datasource): State<DataSource>,
-    Json(start): Json<Start>,
+    Json(request): Json<LoginRequest>,
 ) -> Result<Json<LoginStart>, ApiError> {
     let page = format!("/connections/datasources/edit/{}", datasource.key().uid());
     let scope = match page_only {
         Some(_) => RedirectScope::Page(&page),
         None => RedirectScope::SecureOrLocalhost,
     };
-    let redirect = RedirectUri::parse(&start.redirect_uri, scope)?;
+    let redirect = RedirectUri::parse(&request.redirect_uri, scope)?;
     Ok(Json(super::blocking(move || datasource.start_login(&redirect, &caller.user)).await?))
 }
 
-/// What Oura appended to the redirect address: `code` and `state`, or `error`.
+/// The parameters that Oura appended to the redirect address: `code` and `state`, or `error`.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Callback {
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(super) struct LoginCallback {
+    #[cfg_attr(test, ts(as = "Option<String>", optional))]
     code: Secret,
+    #[cfg_attr(test, ts(as = "Option<String>", optional))]
     state: Secret,
+    #[cfg_attr(test, ts(as = "Option<String>", optional))]
     error: String,
+    #[cfg_attr(test, ts(as = "Option<String>", optional))]
     error_description: String,
 }
 
+/// The response of `oauth/callback` and `oauth/disconnect`.
 #[derive(Serialize)]
 pub(super) struct Connection {
-    state: &'static str,
+    state: ConnectionState,
 }
 
 pub(super) async fn callback(
     Admin(caller): Admin,
     State(datasource): State<DataSource>,
-    Json(callback): Json<Callback>,
+    Json(callback): Json<LoginCallback>,
 ) -> Result<Json<Connection>, ApiError> {
-    match callback.error.as_str() {
-        "" => {}
-        "access_denied" => {
-            return Err(ApiError::new(
-                400,
-                "consent_cancelled",
-                "the consent at Oura was cancelled",
-                "Press Connect and then Allow.",
-            ));
-        }
-        // An answer that Oura sends back at all names no parameter unless it is this one.
-        error
-            if error == "invalid_request"
-                || is_redirect_error(error, &callback.error_description) =>
-        {
-            return Err(datasource.redirect_not_registered(&callback.state, &caller.user).into());
-        }
-        error => {
-            let said = if callback.error_description.is_empty() {
-                error
-            } else {
-                &callback.error_description
-            };
-            return Err(ApiError::new(
-                400,
-                "login_refused",
-                format!("Oura refused the login: {said}"),
-                "Press Connect again.",
-            ));
-        }
+    if !callback.error.is_empty() {
+        return Err(callback.refusal(&datasource, &caller.user));
     }
     if callback.code.is_empty() || callback.state.is_empty() {
         return Err(ApiError::new(
             400,
             "bad_body",
-            "code and state are needed",
+            "missing code or state",
             "Send both as Oura appended them to the redirect address.",
         ));
     }
     datasource.finish_login(&callback.code, &callback.state, &caller.user).await?;
-    Ok(Json(Connection { state: "connected" }))
+    Ok(Json(Connection { state: ConnectionState::Connected }))
+}
+
+impl LoginCallback {
+    /// The error for a login that Oura did not complete.
+    fn refusal(&self, datasource: &DataSource, user: &str) -> ApiError {
+        if self.error == "access_denied" {
+            return ApiError::new(
+                400,
+                "consent_cancelled",
+                "the consent at Oura was cancelled",
+                "Press Connect and then Allow.",
+            );
+        }
+        // Oura uses `invalid_request` in a redirect only for an unregistered redirect address.
+        if self.error == "invalid_request"
+            || is_redirect_error(&self.error, &self.error_description)
+        {
+            return datasource.redirect_not_registered(&self.state, user).into();
+        }
+        let reason =
+            if self.error_description.is_empty() { &self.error } else { &self.error_description };
+        ApiError::new(
+            400,
+            "login_refused",
+            format!("Oura refused the login: {reason}"),
+            "Press Connect again.",
+        )
+    }
 }
 
 pub(super) async fn disconnect(
     _: Admin,
     State(datasource): State<DataSource>,
-    _: Json<super::body::Nothing>,
+    _: Json<EmptyBody>,
 ) -> Result<Json<Connection>, ApiError> {
     datasource.disconnect().await?;
-    Ok(Json(Connection { state: "not_connected" }))
+    Ok(Json(Connection { state: ConnectionState::NotConnected }))
 }

@@ -1,10 +1,12 @@
-//! The resource routes, as one router: the plugin calls it in memory, `serve` mounts it on a port under `/api/`.
+//! The resource routes as one router. The plugin calls it in memory, `serve` mounts it under `/api/`.
 //!
-//! Everyone with a [`Caller`] reads; only an admin changes anything or takes the whole database away. Answers are JSON, errors
-//! `{"error": {"code", "message", "hint"}}`.
+//! Every [`Caller`] reads. Only an admin changes anything or downloads the whole database.
+//! Responses are JSON; errors are `{"error": {"code", "message", "hint"}}`.
 
 mod body;
 mod caller;
+#[cfg(test)]
+mod contract;
 mod coverage;
 mod data;
 mod error;
@@ -12,6 +14,8 @@ mod login;
 mod schema;
 mod sql;
 mod sync;
+
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -25,12 +29,21 @@ pub use login::ConfigurationPageOnly;
 
 use crate::blocking::blocking;
 use crate::datasource::{DataSource, Status};
+use crate::query::QueryContext;
 use body::Json;
 
 /// Largest request body, in bytes.
 const MAX_BODY: usize = 1 << 20;
 
-/// Every route, for one data source. Requests carry a [`Caller`] in their extensions.
+/// The time range of a request without a panel: 1970 to the end of the year 9999.
+const ALL_TIME: QueryContext = QueryContext {
+    from_ms: 0,
+    to_ms: 253_402_300_799_999,
+    interval: Duration::from_secs(60),
+    max_data_points: 1_000,
+};
+
+/// Returns every route, for one data source. Requests carry a [`Caller`] in their extensions.
 pub fn router(datasource: DataSource) -> Router {
     Router::new()
         .route("/status", get(status))

@@ -1,99 +1,105 @@
-//! `GET schema`: everything an editor or a script needs to know to write a query. Columns are asked of the query engine itself, so that
-//! what is listed is what can be read.
-
-use std::time::Duration;
+//! `GET schema`: everything an editor or a script needs to write a query.
+//!
+//! The query engine itself reports the columns, so the list contains exactly the readable ones.
 
 use axum::extract::State;
 use serde::Serialize;
 
-use super::ApiError;
 use super::body::Json;
 use super::caller::Caller;
+use super::{ALL_TIME, ApiError};
 use crate::catalog::{Catalog, Column, Series};
 use crate::datasource::DataSource;
 use crate::frames::json_type;
 use crate::query::annotations::{AnnotationKind, KINDS};
 use crate::query::metrics::{Metric, metrics};
-use crate::query::{MACROS, Macro, QueryContext, SqlQuery};
+use crate::query::{MACROS, Macro, SqlQuery};
 use crate::store::{FUNCTIONS, Function, ResultColumn, SQLITE_FUNCTIONS};
 
-/// No panel asks: the range is all of time, to the end of the year 9999.
-pub(super) const EVER: QueryContext = QueryContext {
-    from_ms: 0,
-    to_ms: 253_402_300_799_999,
-    interval: Duration::from_secs(60),
-    max_data_points: 1_000,
-};
-
-/// The views and tables that stand beside the collections, most useful first.
-const OTHERS: [(&str, &str); 17] = [
-    ("nights", "one row per night: the main sleep, naps summed beside it"),
-    ("days", "one row per calendar day: everything daily side by side"),
+/// The published views and tables beyond the collections, the most useful first.
+const SHARED_TABLES: [(&str, &str); 17] = [
+    ("nights", "one row per night: the main sleep, and the sums of naps"),
+    ("days", "one row per calendar day: all daily values side by side"),
     ("hypnogram", "the stages of main sleeps, every five minutes"),
-    ("samples", "every point of every series, told apart by its series"),
+    ("samples", "every point of every series; the column series holds the name"),
     ("heartrate_5m", "heart rate by 5 minutes and source: minimum, maximum, sum and count"),
     ("heartrate_1h", "heart rate by hour and source: minimum, maximum, sum and count"),
     ("heartrate_1d", "heart rate by UTC day and source: minimum, maximum, sum and count"),
     ("samples_1h", "every series by hour: minimum, maximum, sum and count"),
     ("samples_1d", "every series by UTC day: minimum, maximum, sum and count"),
-    ("baselines", "a value a day and its mean and deviation over the 60 days before"),
+    ("baselines", "daily values with mean and deviation over the previous 60 days"),
     ("coverage", "one row per collection and day: whether it was fetched"),
     ("series", "the names and units of series"),
-    ("collections", "one row per collection: what is here, and how its last sync went"),
-    ("sync_status", "one row: how old the data are"),
+    ("collections", "one row per collection: stored data, and the result of the last sync"),
+    ("sync_status", "one row: the age of the data"),
     ("sync_runs", "one row per sync"),
-    ("sync_windows", "one row per stretch of days that was fetched or waits"),
+    ("sync_windows", "one row per range of days that was fetched or is queued"),
     ("oura_raw_documents", "every document as Oura sent it"),
 ];
 
+/// The response of `GET schema`: the names that a query may use.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(super) struct Schema {
-    /// Of Oura's API: `1.43`.
+    /// The version of Oura's API: `1.43`.
     specification: String,
+    /// The IANA name of the data source's time zone.
     timezone: &'static str,
-    tables: Vec<Table>,
-    series: Vec<SeriesFace>,
-    /// What a metrics query may name.
-    metrics: Vec<MetricFace>,
-    /// What an annotations query may name.
+    tables: Vec<SchemaTable>,
+    series: Vec<SchemaSeries>,
+    /// The metrics of metrics queries.
+    metrics: Vec<SchemaMetric>,
+    /// The kinds of annotations queries.
     annotations: &'static [AnnotationKind],
     macros: &'static [Macro],
-    /// Those that this program adds to SQLite.
+    /// The functions that this program adds to SQLite.
     functions: &'static [Function],
-    /// The names of SQLite's own that queries may call.
+    /// The names of SQLite's own functions and operators that queries may use.
     sqlite_functions: &'static [&'static str],
 }
 
+/// A table or view.
 #[derive(Serialize)]
-struct Table {
+#[cfg_attr(test, derive(ts_rs::TS))]
+struct SchemaTable {
     name: String,
     description: &'static str,
-    columns: Vec<ColumnFace>,
+    columns: Vec<SchemaColumn>,
 }
 
+/// A column of a table or view.
 #[derive(Serialize)]
-struct ColumnFace {
+#[cfg_attr(test, derive(ts_rs::TS))]
+struct SchemaColumn {
     name: String,
+    /// `time`, `integer`, `number`, `string` or `boolean`.
     #[serde(rename = "type")]
     kind: &'static str,
+    /// Grafana's id of the unit: `s`, `celsius`, `suffix: ms`, …
     unit: Option<&'static str>,
     description: Option<&'static str>,
 }
 
+/// A metric that a query may use.
 #[derive(Serialize)]
-struct MetricFace {
+#[cfg_attr(test, derive(ts_rs::TS))]
+struct SchemaMetric {
+    /// `nights.average_hrv`.
     name: String,
-    /// A few words for a person.
+    /// A short display name.
     title: String,
-    /// The table whose columns filters may name.
+    /// The table with the columns for filters.
     table: String,
     unit: Option<&'static str>,
     description: &'static str,
 }
 
+/// A series of samples.
 #[derive(Serialize)]
-struct SeriesFace {
+#[cfg_attr(test, derive(ts_rs::TS))]
+struct SchemaSeries {
+    /// `sleep.heart_rate`.
     name: String,
     unit: Option<&'static str>,
     description: &'static str,
@@ -104,27 +110,26 @@ pub(super) async fn schema(
     State(datasource): State<DataSource>,
 ) -> Result<Json<Schema>, ApiError> {
     let catalog = datasource.catalog();
-    let of_collections = catalog
+    let collection_tables = catalog
         .collections
         .iter()
         .map(|collection| (collection.table.as_str(), collection.description));
-    let mut tables = Vec::with_capacity(OTHERS.len() + catalog.collections.len());
-    for (name, description) in OTHERS.into_iter().chain(of_collections) {
-        let columns = columns(&datasource, &catalog, name).await?;
-        tables.push(Table { name: name.to_owned(), description, columns });
+    let mut tables = Vec::with_capacity(SHARED_TABLES.len() + catalog.collections.len());
+    for (name, description) in SHARED_TABLES.into_iter().chain(collection_tables) {
+        let columns = columns_of(&datasource, &catalog, name).await?;
+        tables.push(SchemaTable { name: name.to_owned(), description, columns });
     }
-    let series = catalog
-        .collections
-        .iter()
-        .flat_map(|collection| &collection.series)
-        .map(series_face)
-        .collect();
     Ok(Json(Schema {
         specification: catalog.version.clone(),
         timezone: datasource.zone().name(),
         tables,
-        series,
-        metrics: metrics(&catalog).iter().map(metric_face).collect(),
+        series: catalog
+            .collections
+            .iter()
+            .flat_map(|collection| &collection.series)
+            .map(SchemaSeries::from)
+            .collect(),
+        metrics: metrics(&catalog).iter().map(SchemaMetric::from).collect(),
         annotations: &KINDS,
         macros: &MACROS,
         functions: &FUNCTIONS,
@@ -132,46 +137,56 @@ pub(super) async fn schema(
     }))
 }
 
-async fn columns(
+async fn columns_of(
     datasource: &DataSource,
     catalog: &Catalog,
     table: &str,
-) -> Result<Vec<ColumnFace>, ApiError> {
+) -> Result<Vec<SchemaColumn>, ApiError> {
     let query =
         SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\" LIMIT 0"), ..SqlQuery::default() };
-    let answer = datasource.query(&query, &EVER).await?;
-    let face = |column: &ResultColumn| {
-        let known = known(catalog, column);
-        ColumnFace {
+    let result = datasource.query(&query, &ALL_TIME).await?;
+    let columns = result.batch.columns.iter();
+    Ok(columns.map(|column| SchemaColumn::new(column, catalog)).collect())
+}
+
+impl SchemaColumn {
+    fn new(column: &ResultColumn, catalog: &Catalog) -> SchemaColumn {
+        let documented = catalog_column(column, catalog);
+        SchemaColumn {
             name: column.name.clone(),
             kind: json_type(column.values.data_type()),
-            unit: known.and_then(|known| known.unit).map(|unit| unit.0),
-            description: known.map(|known| known.description).filter(|text| !text.is_empty()),
+            unit: documented.and_then(|column| column.unit).map(|unit| unit.0),
+            description: documented
+                .map(|column| column.description)
+                .filter(|text| !text.is_empty()),
         }
-    };
-    Ok(answer.batch.columns.iter().map(face).collect())
-}
-
-fn metric_face(metric: &Metric<'_>) -> MetricFace {
-    MetricFace {
-        name: metric.name.clone(),
-        title: metric.title(),
-        table: metric.table.to_owned(),
-        unit: metric.unit,
-        description: metric.description,
     }
 }
 
-fn series_face(series: &Series) -> SeriesFace {
-    SeriesFace {
-        name: series.name.clone(),
-        unit: series.unit.map(|unit| unit.0),
-        description: series.description,
+impl From<&Metric<'_>> for SchemaMetric {
+    fn from(metric: &Metric<'_>) -> SchemaMetric {
+        SchemaMetric {
+            name: metric.name.clone(),
+            title: metric.title(),
+            table: metric.table.to_owned(),
+            unit: metric.unit,
+            description: metric.description,
+        }
     }
 }
 
-/// The catalogue's column that `column` comes from unchanged.
-pub(super) fn known<'a>(catalog: &'a Catalog, column: &ResultColumn) -> Option<&'a Column> {
+impl From<&Series> for SchemaSeries {
+    fn from(series: &Series) -> SchemaSeries {
+        SchemaSeries {
+            name: series.name.clone(),
+            unit: series.unit.map(|unit| unit.0),
+            description: series.description,
+        }
+    }
+}
+
+/// The catalogue's entry for a result column that comes unchanged from a collection.
+fn catalog_column<'a>(column: &ResultColumn, catalog: &'a Catalog) -> Option<&'a Column> {
     let origin = column.origin.as_ref()?;
     catalog.get(&origin.table)?.columns.iter().find(|known| known.name == origin.column)
 }

@@ -1,23 +1,25 @@
-//! `POST sql`: rows as JSON, for scripts and notebooks. The same engine, guard and limits as a panel's query.
+//! `POST sql`: rows as JSON, for scripts and notebooks.
+//!
+//! Engine, guard and limits are the same as for a panel's query.
 
 use std::time::Duration;
 
 use axum::extract::State;
-use chrono::Utc;
 use serde::Deserialize;
 
-use super::ApiError;
-use super::body::{Json, Written};
+use super::body::{Json, JsonBytes};
 use super::caller::Caller;
+use super::{ALL_TIME, ApiError};
 use crate::blocking::blocking;
 use crate::datasource::DataSource;
 use crate::frames::rows_json;
 use crate::query::{QueryContext, SqlQuery};
+use crate::time::Clock;
 
-/// What a panel would say besides its query; without it the range is everything up to now.
+/// A query and its time range, which a panel sends beside the query. Default range: 1970 to now.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Question {
+pub(super) struct SqlRequest {
     #[serde(flatten)]
     query: SqlQuery,
     /// Milliseconds since 1970.
@@ -27,13 +29,13 @@ pub(super) struct Question {
     max_data_points: Option<u64>,
 }
 
-impl Question {
+impl SqlRequest {
     fn context(&self) -> QueryContext {
         QueryContext {
-            from_ms: self.from.unwrap_or(0),
-            to_ms: self.to.unwrap_or_else(|| Utc::now().timestamp_millis()),
-            interval: Duration::from_millis(self.interval_ms.unwrap_or(60_000)),
-            max_data_points: self.max_data_points.unwrap_or(1_000),
+            from_ms: self.from.unwrap_or(ALL_TIME.from_ms),
+            to_ms: self.to.unwrap_or_else(|| Clock::system().now().seconds() * 1_000),
+            interval: self.interval_ms.map_or(ALL_TIME.interval, Duration::from_millis),
+            max_data_points: self.max_data_points.unwrap_or(ALL_TIME.max_data_points),
         }
     }
 }
@@ -41,9 +43,9 @@ impl Question {
 pub(super) async fn sql(
     _: Caller,
     State(datasource): State<DataSource>,
-    Json(question): Json<Question>,
-) -> Result<Written, ApiError> {
-    let answer = datasource.query(&question.query, &question.context()).await?;
+    Json(request): Json<SqlRequest>,
+) -> Result<JsonBytes, ApiError> {
+    let result = datasource.query(&request.query, &request.context()).await?;
     let catalog = datasource.catalog();
-    blocking(move || Written::of(&rows_json(&answer, &catalog))).await
+    blocking(move || JsonBytes::serialize(&rows_json(&result, &catalog))).await
 }

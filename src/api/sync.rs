@@ -1,44 +1,46 @@
-//! `POST sync` and `POST backfill`: 202 with the number of the run that does it.
+//! `POST sync` and `POST backfill`: 202 with the number of the sync run.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::ApiError;
-use super::body::{Json, Nothing, Parameters};
+use super::body::{EmptyBody, Json, Parameters};
 use super::caller::Admin;
 use crate::datasource::{Backfill, DataSource, Trigger};
 
-/// A row of `sync_runs`.
+/// The response of both routes.
 #[derive(Serialize)]
-pub(super) struct Started {
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(super) struct SyncStart {
+    /// The run's key in the table `sync_runs`.
     run: i64,
 }
 
-type Accepted = (StatusCode, Json<Started>);
+type Accepted = (StatusCode, Json<SyncStart>);
 
 fn accepted(run: i64) -> Accepted {
-    (StatusCode::ACCEPTED, Json(Started { run }))
+    (StatusCode::ACCEPTED, Json(SyncStart { run }))
 }
 
 pub(super) async fn sync(
     _: Admin,
     State(datasource): State<DataSource>,
-    _: Json<Nothing>,
+    _: Json<EmptyBody>,
 ) -> Result<Accepted, ApiError> {
     Ok(accepted(datasource.start_sync(Trigger::Manual)?))
 }
 
-/// A backfill as it is asked for, in the address or in the body; the body counts where both name something.
+/// A requested backfill, from the URL's parameters or the body. The body takes precedence.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct BackfillRequest {
     days: Option<u32>,
     offset_days: Option<u32>,
     resources: Option<Names>,
 }
 
-/// `a,b` or `["a", "b"]`.
+/// Collection names: `a,b` or `["a", "b"]`.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Names {
@@ -47,8 +49,8 @@ enum Names {
 }
 
 impl Names {
-    /// Nothing at all names those of the settings.
-    fn each(self) -> Result<Vec<String>, ApiError> {
+    /// Returns the names. An empty list stands for the collections of the settings.
+    fn into_list(self) -> Result<Vec<String>, ApiError> {
         let text = match self {
             Names::List(names) => return Ok(names),
             Names::Text(text) if text.trim().is_empty() => return Ok(Vec::new()),
@@ -60,25 +62,28 @@ impl Names {
             .filter(|name| !name.is_empty())
             .collect();
         if names.is_empty() {
-            let hint =
-                "For example resources=sleep,workout; leave it out for those of the settings.";
             return Err(ApiError::new(
                 400,
                 "no_resources",
-                format!("resources={text} names no collection"),
-                hint,
+                format!("resources={text} contains no collection name"),
+                "For example resources=sleep,workout. Omit it for the collections of the settings.",
             ));
         }
         Ok(names)
     }
 }
 
-impl Wanted {
-    fn or(self, other: Wanted) -> Result<Backfill, ApiError> {
+impl BackfillRequest {
+    /// Fills fields missing in this request with those of `fallback`.
+    fn or(self, fallback: BackfillRequest) -> Result<Backfill, ApiError> {
+        let resources = match self.resources.or(fallback.resources) {
+            Some(names) => names.into_list()?,
+            None => Vec::new(),
+        };
         Ok(Backfill {
-            days: self.days.or(other.days).unwrap_or_default(),
-            offset_days: self.offset_days.or(other.offset_days).unwrap_or_default(),
-            resources: self.resources.or(other.resources).map_or(Ok(Vec::new()), Names::each)?,
+            days: self.days.or(fallback.days).unwrap_or_default(),
+            offset_days: self.offset_days.or(fallback.offset_days).unwrap_or_default(),
+            resources,
         })
     }
 }
@@ -86,10 +91,10 @@ impl Wanted {
 pub(super) async fn backfill(
     _: Admin,
     State(datasource): State<DataSource>,
-    Parameters(address): Parameters<Wanted>,
-    Json(body): Json<Wanted>,
+    Parameters(parameters): Parameters<BackfillRequest>,
+    Json(body): Json<BackfillRequest>,
 ) -> Result<Accepted, ApiError> {
-    let request = body.or(address)?;
+    let request = body.or(parameters)?;
     Ok(accepted(super::blocking(move || datasource.backfill(&request)).await?))
 }
 
@@ -97,60 +102,57 @@ pub(super) async fn backfill(
 mod tests {
     use super::*;
 
-    fn wanted(json: &str) -> Wanted {
+    fn request(json: &str) -> BackfillRequest {
         serde_json::from_str(json).unwrap()
     }
 
     #[test]
-    fn a_backfill_reads_the_same_from_the_address_and_from_the_body() {
+    fn parameters_and_body_are_read_alike() {
         let expected = Backfill {
             days: 30,
             offset_days: 7,
             resources: vec!["sleep".to_owned(), "workout".to_owned()],
         };
-        assert_eq!(
-            wanted(r#"{"days":30,"offset_days":7,"resources":["sleep","workout"]}"#)
-                .or(Wanted::default())
-                .unwrap(),
-            expected
-        );
-        let address = axum::extract::Query::try_from_uri(
+        let body = request(r#"{"days":30,"offset_days":7,"resources":["sleep","workout"]}"#);
+        assert_eq!(body.or(BackfillRequest::default()).unwrap(), expected);
+        let parameters = axum::extract::Query::try_from_uri(
             &"/backfill?days=30&offset_days=7&resources=sleep,%20workout".parse().unwrap(),
         );
-        assert_eq!(Wanted::default().or(address.unwrap().0).unwrap(), expected);
+        assert_eq!(BackfillRequest::default().or(parameters.unwrap().0).unwrap(), expected);
     }
 
     #[test]
-    fn the_body_counts_where_both_say_something() {
-        let backfill =
-            wanted(r#"{"days":3}"#).or(wanted(r#"{"days":9,"resources":"sleep"}"#)).unwrap();
+    fn body_takes_precedence_over_parameters() {
+        let body = request(r#"{"days":3}"#);
+        let parameters = request(r#"{"days":9,"resources":"sleep"}"#);
         assert_eq!(
-            backfill,
+            body.or(parameters).unwrap(),
             Backfill { days: 3, offset_days: 0, resources: vec!["sleep".to_owned()] }
         );
     }
 
     #[test]
-    fn what_names_nothing_is_not_taken_for_everything() {
-        for nothing in ["{}", r#"{"resources":""}"#, r#"{"resources":[]}"#] {
-            assert_eq!(
-                wanted(nothing).or(Wanted::default()).unwrap().resources,
-                Vec::<String>::new(),
-                "{nothing}"
-            );
+    fn empty_resources_stand_for_the_settings() {
+        for empty in ["{}", r#"{"resources":""}"#, r#"{"resources":[]}"#] {
+            let backfill = request(empty).or(BackfillRequest::default()).unwrap();
+            assert_eq!(backfill.resources, Vec::<String>::new(), "{empty}");
         }
-        let refused = wanted(r#"{"resources":" , "}"#).or(Wanted::default()).unwrap_err();
-        assert!(
-            refused.message.contains("names no collection")
-                && refused.hint.contains("resources=sleep,workout"),
-            "{refused:?}"
-        );
-        let misspelt =
-            serde_json::from_str::<Wanted>(r#"{"days":3,"offset":4}"#).unwrap_err().to_string();
-        assert!(
-            misspelt.contains("`offset`")
-                && misspelt.contains("`days`, `offset_days`, `resources`"),
-            "{misspelt}"
-        );
+    }
+
+    #[test]
+    fn resources_without_a_name_are_rejected() {
+        let separators = request(r#"{"resources":" , "}"#);
+        let error = separators.or(BackfillRequest::default()).unwrap_err();
+        assert!(error.message.contains("contains no collection name"), "{error:?}");
+        assert!(error.hint.contains("resources=sleep,workout"), "{error:?}");
+    }
+
+    #[test]
+    fn misspelled_field_is_rejected() {
+        let error = serde_json::from_str::<BackfillRequest>(r#"{"days":3,"offset":4}"#)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("`offset`"), "{error}");
+        assert!(error.contains("`days`, `offset_days`, `resources`"), "{error}");
     }
 }

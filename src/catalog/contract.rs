@@ -1,172 +1,196 @@
-//! What an OpenAPI document promises beside collections and columns: parameters, values, and what may be missing or null.
+//! Parts of an OpenAPI document beyond collections and columns: parameters, permitted values, and
+//! which fields can be missing or null.
 //!
-//! Nothing is stored by it, for live answers keep none of these promises; it is read to see what changed from one version to the next.
+//! Storage does not depend on them, because live responses do not comply. They show the changes from
+//! one version to the next.
 
 use std::collections::BTreeMap;
 
-use super::json::Node;
-use super::openapi::{answer, operations, parameters};
-use super::schema::Resolver;
+use serde_json::Value;
+
+use super::json::{entries, get_text, items, resolve_reference};
+use super::openapi::{operations, parameters, response_schema};
+use super::schema::{MAX_DEPTH, MAX_SCHEMAS, SchemaReader};
 use super::{Catalog, CatalogError, Kind};
 
-/// Deeper schemas than this are not followed; Oura's are about a dozen deep.
-const MAX_DEPTH: usize = 64;
-/// Subschemas looked at below one collection; Oura's largest has some hundreds.
-const MAX_SCHEMAS: usize = 20_000;
+/// The path prefix of an envelope's documents.
+const ENVELOPE_PREFIX: &str = "data[]_";
 
 /// One version of Oura's API as a client sees it.
 pub struct Contract {
     pub(super) catalog: Catalog,
     /// By the collection's path.
-    terms: BTreeMap<String, Terms>,
+    collections: BTreeMap<String, CollectionContract>,
 }
 
-/// What is promised of one collection.
+/// The parameters and fields of one collection.
 #[derive(Default)]
-pub(super) struct Terms {
+pub(super) struct CollectionContract {
     /// In document order.
-    pub parameters: Vec<(String, Parameter)>,
-    /// By the names on the way joined with `_`, as columns are named; the items of a list have `[]` after its name.
-    pub fields: BTreeMap<String, Promise>,
+    pub(super) parameters: Vec<(String, Parameter)>,
+    /// By flattened name, as in columns. The items of a list have `[]` after its name.
+    pub(super) fields: BTreeMap<String, FieldContract>,
 }
 
+/// One query parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Parameter {
-    pub kind: Kind,
-    pub required: bool,
+    pub(super) kind: Kind,
+    pub(super) required: bool,
 }
 
-/// What is promised of one field.
+/// The constraints of one field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Promise {
-    pub presence: Presence,
-    /// The values it may have, in document order; none are any.
-    pub values: Vec<String>,
+pub(super) struct FieldContract {
+    pub(super) presence: Presence,
+    /// The permitted values in document order; empty if all values are permitted.
+    pub(super) values: Vec<String>,
 }
 
-/// Whether a field is there.
+/// Whether a field can be missing or null.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Presence {
+    /// The field is in every document.
     pub required: bool,
+    /// The field can be null.
     pub nullable: bool,
 }
 
 impl Contract {
     /// Reads an OpenAPI 3 document, published or reduced.
     pub fn from_openapi(document: &[u8]) -> Result<Contract, CatalogError> {
-        let catalog = Catalog::from_openapi(document)?;
-        let document: Node = serde_json::from_slice(document)?;
-        let terms = operations(&document)
-            .map(|(path, get)| (path.to_owned(), terms(&document, get)))
+        let document: Value = serde_json::from_slice(document)?;
+        let catalog = Catalog::from_openapi_value(&document)?;
+        let collections = operations(&document)
+            .map(|(path, get)| (path.to_owned(), read_collection(&document, get)))
             .collect();
-        Ok(Contract { catalog, terms })
+        Ok(Contract { catalog, collections })
     }
 
-    pub(super) fn terms(&self, path: &str) -> Option<&Terms> {
-        self.terms.get(path)
+    /// Returns the contract of the collection with this path.
+    pub(super) fn collection(&self, path: &str) -> Option<&CollectionContract> {
+        self.collections.get(path)
     }
 }
 
-fn terms(document: &Node, get: &Node) -> Terms {
-    let mut read = Terms::default();
-    for parameter in parameters(document, get) {
-        let Some(name) = parameter.get("name").and_then(Node::text) else { continue };
-        let kind = parameter
-            .get("schema")
-            .map_or(Kind::Json, |schema| Resolver::new(document).shape(schema).kind());
-        read.parameters.push((
-            name.to_owned(),
-            Parameter { kind, required: parameter.get("required") == Some(&Node::Bool(true)) },
-        ));
+fn read_collection(document: &Value, get: &Value) -> CollectionContract {
+    CollectionContract {
+        parameters: parameters(document, get)
+            .filter_map(|parameter| read_parameter(document, parameter))
+            .collect(),
+        fields: read_fields(document, get),
     }
-    let mut reader =
-        Reader { document, open: Vec::new(), depth: 0, left: MAX_SCHEMAS, fields: BTreeMap::new() };
-    if let Some(schema) = answer(document, get) {
-        reader.schema("", schema);
-    }
-    // Of an envelope only the documents in it are the collection's.
-    const DOCUMENTS: &str = "data[]_";
-    let enveloped = reader.fields.contains_key("data");
-    let within = |(path, promise): (String, Promise)| match path.strip_prefix(DOCUMENTS) {
-        Some(inner) => Some((inner.to_owned(), promise)),
-        None => (!enveloped).then_some((path, promise)),
+}
+
+fn read_parameter(document: &Value, parameter: &Value) -> Option<(String, Parameter)> {
+    let name = get_text(parameter, "name")?;
+    let kind = match parameter.get("schema") {
+        Some(schema) => SchemaReader::new(document).shape(schema).kind(),
+        None => Kind::Json,
     };
-    read.fields = reader.fields.into_iter().filter_map(within).collect();
-    read
+    let required = parameter.get("required") == Some(&Value::Bool(true));
+    Some((name.to_owned(), Parameter { kind, required }))
 }
 
-/// Walks a schema with its references and alternatives.
-struct Reader<'a> {
-    document: &'a Node,
-    /// References being followed: meeting one again is a recursive type.
-    open: Vec<&'a str>,
+fn read_fields(document: &Value, get: &Value) -> BTreeMap<String, FieldContract> {
+    let mut reader = FieldReader {
+        document,
+        open_references: Vec::new(),
+        depth: 0,
+        schemas_left: MAX_SCHEMAS,
+        fields: BTreeMap::new(),
+    };
+    if let Some(schema) = response_schema(document, get) {
+        reader.read("", schema);
+    }
+    if !reader.fields.contains_key("data") {
+        return reader.fields;
+    }
+    let mut fields = BTreeMap::new();
+    for (path, field) in reader.fields {
+        if let Some(inner) = path.strip_prefix(ENVELOPE_PREFIX) {
+            fields.insert(inner.to_owned(), field);
+        }
+    }
+    fields
+}
+
+/// Collects the fields of a schema, its references and its alternatives.
+struct FieldReader<'a> {
+    document: &'a Value,
+    /// The references on the way to the current schema. A repeated one is a recursive type.
+    open_references: Vec<&'a str>,
     depth: usize,
-    left: usize,
-    fields: BTreeMap<String, Promise>,
+    schemas_left: usize,
+    fields: BTreeMap<String, FieldContract>,
 }
 
-impl<'a> Reader<'a> {
-    fn schema(&mut self, path: &str, schema: &'a Node) {
-        if self.depth == MAX_DEPTH || self.left == 0 {
+impl<'a> FieldReader<'a> {
+    fn read(&mut self, path: &str, schema: &'a Value) {
+        if self.depth == MAX_DEPTH || self.schemas_left == 0 {
             return;
         }
-        self.left -= 1;
+        self.schemas_left -= 1;
         self.depth += 1;
-        match schema.get("$ref").and_then(Node::text) {
-            Some(reference) => self.referenced(path, reference),
-            None => self.inline(path, schema),
+        match get_text(schema, "$ref") {
+            Some(reference) => self.read_reference(path, reference),
+            None => self.read_inline(path, schema),
         }
         self.depth -= 1;
     }
 
-    fn referenced(&mut self, path: &str, reference: &'a str) {
-        let Some(target) =
-            self.document.pointer(reference).filter(|_| !self.open.contains(&reference))
-        else {
+    fn read_reference(&mut self, path: &str, reference: &'a str) {
+        if self.open_references.contains(&reference) {
             return;
-        };
-        self.open.push(reference);
-        self.schema(path, target);
-        self.open.pop();
+        }
+        if let Some(target) = resolve_reference(self.document, reference) {
+            self.open_references.push(reference);
+            self.read(path, target);
+            self.open_references.pop();
+        }
     }
 
-    fn inline(&mut self, path: &str, schema: &'a Node) {
-        let listed = schema.get("enum").map(Node::items).unwrap_or_default();
-        let null = Node::Text("null".to_owned());
-        let nullable =
-            schema.get("type").is_some_and(|kind| *kind == null || kind.items().contains(&null))
-                || schema.get("nullable") == Some(&Node::Bool(true))
-                || listed.contains(&Node::Null);
-        if let Some(field) = self.fields.get_mut(path) {
-            field.presence.nullable |= nullable;
-            let values =
-                listed.iter().chain(schema.get("const")).filter(|value| **value != Node::Null);
-            for value in
-                values.map(|value| value.text().map_or_else(|| value.to_string(), str::to_owned))
-            {
-                if !field.values.contains(&value) {
-                    field.values.push(value);
-                }
+    fn read_inline(&mut self, path: &str, schema: &'a Value) {
+        self.add_constraints(path, schema);
+        for keyword in ["anyOf", "oneOf", "allOf"] {
+            for alternative in items(schema, keyword) {
+                self.read(path, alternative);
             }
         }
-        for alternatives in ["anyOf", "oneOf", "allOf"] {
-            for alternative in schema.get(alternatives).map(Node::items).unwrap_or_default() {
-                self.schema(path, alternative);
-            }
-        }
-        let required = schema.get("required").map(Node::items).unwrap_or_default();
-        for (name, property) in schema.get("properties").map(Node::entries).unwrap_or_default() {
+        let required = items(schema, "required");
+        for (name, property) in entries(schema, "properties") {
             let inner = if path.is_empty() { name.clone() } else { format!("{path}_{name}") };
-            let required = required.iter().any(|required| required.text() == Some(name));
-            let promise =
-                Promise { presence: Presence { required, nullable: false }, values: Vec::new() };
-            self.fields.entry(inner.clone()).or_insert(promise).presence.required &= required;
-            self.schema(&inner, property);
+            let is_required = required.iter().any(|required| required.as_str() == Some(name));
+            let presence = Presence { required: is_required, nullable: false };
+            let field = FieldContract { presence, values: Vec::new() };
+            self.fields.entry(inner.clone()).or_insert(field).presence.required &= is_required;
+            self.read(&inner, property);
         }
         if let Some(items) = schema.get("items").filter(|_| !path.is_empty()) {
             let inner = format!("{path}[]");
             self.fields.entry(inner.clone()).or_default();
-            self.schema(&inner, items);
+            self.read(&inner, items);
+        }
+    }
+
+    /// Adds the nullability and the permitted values of `schema` to the field at `path`.
+    fn add_constraints(&mut self, path: &str, schema: &Value) {
+        let Some(field) = self.fields.get_mut(path) else { return };
+        let listed = items(schema, "enum");
+        let has_null_type = get_text(schema, "type") == Some("null")
+            || items(schema, "type").iter().any(|kind| kind.as_str() == Some("null"));
+        field.presence.nullable |= has_null_type
+            || schema.get("nullable") == Some(&Value::Bool(true))
+            || listed.contains(&Value::Null);
+        for value in listed.iter().chain(schema.get("const")) {
+            let text = match value {
+                Value::Null => continue,
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            if !field.values.contains(&text) {
+                field.values.push(text);
+            }
         }
     }
 }

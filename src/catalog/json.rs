@@ -1,187 +1,109 @@
-//! JSON that keeps the order of its keys, which `serde_json::Value` does not: a table's columns follow the document's fields.
+//! Access to OpenAPI documents as `serde_json` values. The crate's feature `preserve_order` keeps the
+//! order of their keys: the columns of a table follow the document's fields.
 
-use std::fmt;
+use std::io;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Number;
+use serde_json::Value;
+use serde_json::ser::{Formatter, Serializer};
 
-/// One JSON value, objects in document order.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Node {
-    Null,
-    Bool(bool),
-    Number(Number),
-    Text(String),
-    List(Vec<Node>),
-    Object(Vec<(String, Node)>),
+/// The length of a line up to which a value is rendered on one line.
+const MAX_LINE_LENGTH: usize = 140;
+
+/// Follows `keys` inwards.
+pub(super) fn get_path<'a>(value: &'a Value, keys: &[&str]) -> Option<&'a Value> {
+    keys.iter().try_fold(value, |value, key| value.get(key))
 }
 
-impl Node {
-    /// The value of `key`; of a key written twice the last counts, as in `serde_json`.
-    pub fn get(&self, key: &str) -> Option<&Node> {
-        self.entries().iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
-    }
-
-    /// Follows `keys` inwards.
-    pub fn at(&self, keys: &[&str]) -> Option<&Node> {
-        keys.iter().try_fold(self, |node, key| node.get(key))
-    }
-
-    /// What a reference such as `#/components/schemas/Sleep` points to within this document.
-    pub fn pointer(&self, reference: &str) -> Option<&Node> {
-        reference
-            .strip_prefix("#/")?
-            .split('/')
-            .try_fold(self, |node, key| node.get(&key.replace("~1", "/").replace("~0", "~")))
-    }
-
-    pub fn text(&self) -> Option<&str> {
-        match self {
-            Node::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The items of a list; of anything else none.
-    pub fn items(&self) -> &[Node] {
-        match self {
-            Node::List(items) => items,
-            _ => &[],
-        }
-    }
-
-    /// The entries of an object; of anything else none.
-    pub fn entries(&self) -> &[(String, Node)] {
-        match self {
-            Node::Object(entries) => entries,
-            _ => &[],
-        }
-    }
-
-    /// JSON text in which whatever fits on a line of 140 is on one line.
-    pub fn render(&self) -> String {
-        let mut text = String::new();
-        self.render_into(&mut text, 0, 0);
-        text.push('\n');
-        text
-    }
-
-    /// Appends this value, whose line is `used` wide already, its inner lines one deeper than `indent`.
-    fn render_into(&self, text: &mut String, indent: usize, used: usize) {
-        let flat = self.to_string();
-        let (open, rows, close) = match self {
-            Node::List(items) => {
-                ('[', items.iter().map(|item| (String::new(), item)).collect(), ']')
-            }
-            Node::Object(entries) => (
-                '{',
-                entries.iter().map(|(key, value)| (format!("{}: ", quoted(key)), value)).collect(),
-                '}',
-            ),
-            _ => (' ', Vec::new(), ' '),
-        };
-        // One more for the comma that may follow.
-        if rows.is_empty() || used + flat.len() < 140 {
-            return text.push_str(&flat);
-        }
-        let last = rows.len() - 1;
-        text.push(open);
-        for (index, (key, value)) in rows.into_iter().enumerate() {
-            text.push_str(&format!("\n{:width$}{key}", "", width = indent + 1));
-            value.render_into(text, indent + 1, indent + 1 + key.len());
-            text.push_str(if index == last { "" } else { "," });
-        }
-        text.push_str(&format!("\n{:indent$}{close}", ""));
-    }
+/// Returns the text of the field `key`.
+pub(super) fn get_text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key)?.as_str()
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+/// Returns the target of a reference such as `#/components/schemas/Sleep` in this document.
+pub(super) fn resolve_reference<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
+    reference
+        .strip_prefix('#')
+        .filter(|path| !path.is_empty())
+        .and_then(|path| document.pointer(path))
 }
 
-/// On one line.
-impl fmt::Display for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Node::Null => f.write_str("null"),
-            Node::Bool(value) => write!(f, "{value}"),
-            Node::Number(value) => write!(f, "{value}"),
-            Node::Text(text) => f.write_str(&quoted(text)),
-            Node::List(items) => {
-                f.write_str("[")?;
-                for (index, item) in items.iter().enumerate() {
-                    write!(f, "{}{item}", if index == 0 { "" } else { ", " })?;
-                }
-                f.write_str("]")
-            }
-            Node::Object(entries) => {
-                f.write_str("{")?;
-                for (index, (key, value)) in entries.iter().enumerate() {
-                    write!(f, "{}{}: {value}", if index == 0 { "" } else { ", " }, quoted(key))?;
-                }
-                f.write_str("}")
-            }
-        }
-    }
+/// Returns the items of the list in the field `key`; empty if there is none.
+pub(super) fn items<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
-    }
+/// Returns the entries of the object in the field `key`, in document order; empty if there is none.
+pub(super) fn entries<'a>(
+    value: &'a Value,
+    key: &str,
+) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
+    value.get(key).and_then(Value::as_object).into_iter().flatten()
 }
 
-struct NodeVisitor;
+/// Renders JSON text with a final line break. Values that fit into 140 columns are on one line.
+pub(super) fn render(value: &Value) -> String {
+    let mut text = String::new();
+    render_into(value, &mut text, 0, 0);
+    text.push('\n');
+    text
+}
 
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
-        Ok(Node::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        Ok(Node::Number(value.into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        Ok(Number::from_f64(value).map_or(Node::Null, Node::Number))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
-        Ok(Node::Text(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Node, E> {
-        Ok(Node::Text(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
-            items.push(item);
+/// Appends `value` to a line of length `used`. Its inner lines are indented by `indent + 1`.
+fn render_into(value: &Value, text: &mut String, indent: usize, used: usize) {
+    let line = render_line(value);
+    let rows: Vec<(String, &Value)> = match value {
+        Value::Array(items) => items.iter().map(|item| (String::new(), item)).collect(),
+        Value::Object(entries) => {
+            let key_text = |key: &String| format!("{}: ", Value::from(key.as_str()));
+            entries.iter().map(|(key, value)| (key_text(key), value)).collect()
         }
-        Ok(Node::List(items))
+        _ => Vec::new(),
+    };
+    // The comparison leaves room for a comma after the value.
+    if rows.is_empty() || used + line.len() < MAX_LINE_LENGTH {
+        text.push_str(&line);
+        return;
+    }
+    let (open, close) = if value.is_array() { ('[', ']') } else { ('{', '}') };
+    let last = rows.len() - 1;
+    text.push(open);
+    for (index, (key, value)) in rows.into_iter().enumerate() {
+        text.push_str(&format!("\n{:width$}{key}", "", width = indent + 1));
+        render_into(value, text, indent + 1, indent + 1 + key.len());
+        text.push_str(if index == last { "" } else { "," });
+    }
+    text.push_str(&format!("\n{:indent$}{close}", ""));
+}
+
+/// Renders `value` on one line, with a space after each comma and colon.
+fn render_line(value: &Value) -> String {
+    let mut line = Vec::new();
+    let mut serializer = Serializer::with_formatter(&mut line, SpacedFormatter);
+    serde::Serialize::serialize(value, &mut serializer).expect("a JSON value is serializable");
+    String::from_utf8(line).expect("JSON is UTF-8")
+}
+
+/// Writes a space after each comma and colon.
+struct SpacedFormatter;
+
+impl Formatter for SpacedFormatter {
+    fn begin_array_value<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        is_first: bool,
+    ) -> io::Result<()> {
+        if is_first { Ok(()) } else { writer.write_all(b", ") }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = access.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Node::Object(entries))
+    fn begin_object_key<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        is_first: bool,
+    ) -> io::Result<()> {
+        if is_first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
     }
 }

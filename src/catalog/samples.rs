@@ -1,29 +1,35 @@
-//! The points of nested series: `{interval, items, timestamp}` objects, and strings with one digit per interval.
+//! Points of nested series: `{interval, items, timestamp}` objects, and texts with one digit per
+//! interval.
 
 use serde_json::Value;
 
-use super::document::{find, stamp};
+use super::document::{find, parse_stamp};
 use super::{Collection, Encoding};
 use crate::time::{Instant, Tz};
 
-/// A day of seconds is 86,400 points; a longer series is no series.
+/// The most points of a series. A day has 86,400 seconds.
 const MAX_POINTS: usize = 100_000;
-/// Seconds between two points, at most: a day.
+/// The longest interval between two points in seconds: a day.
 const MAX_INTERVAL: f64 = 86_400.0;
 
-/// One point of a series: `series` is an index into [`Collection::series`].
+/// One point of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SamplePoint {
+    /// The index of the series in [`Collection::series`].
     pub series: usize,
+    /// The time of the point.
     pub at: Instant,
+    /// The value, in the unit of the series.
     pub value: f64,
 }
 
 impl Collection {
-    /// The points of every series, in order; gaps are left out, and of each series what follows the 100,000th item.
+    /// Returns the points of all series of `document`, in order and without gaps. A series is cut
+    /// after 100,000 items.
     ///
-    /// A sample object starts at its own `timestamp`. A digit string has none: it starts at the document's `timestamp` (`class_5_min` at
-    /// 4:00, while its document is filed under midnight), else at `start_at`.
+    /// A sample object starts at its own `timestamp`. A digit text starts at the document's
+    /// `timestamp`: `class_5_min` at 4:00, while its document is at midnight. Both fall back to
+    /// `start_at`.
     pub fn samples(
         &self,
         document: &Value,
@@ -43,7 +49,7 @@ impl Collection {
                         .into_iter()
                         .flatten()
                         .map(Value::as_f64);
-                    points.extend(placed(series, start, interval, items));
+                    points.extend(place_items(series, start, interval, items));
                 }
                 Encoding::Digits { interval, .. } => {
                     let start = timestamp(document, zone).or(start_at);
@@ -52,7 +58,7 @@ impl Collection {
                         .unwrap_or_default()
                         .chars()
                         .map(|digit| digit.to_digit(10).map(f64::from));
-                    points.extend(placed(series, start, Some((*interval).into()), items));
+                    points.extend(place_items(series, start, Some((*interval).into()), items));
                 }
             }
         }
@@ -61,11 +67,12 @@ impl Collection {
 }
 
 fn timestamp(value: &Value, zone: Tz) -> Option<Instant> {
-    stamp(value.get("timestamp")?, zone).map(|stamp| stamp.at)
+    parse_stamp(value.get("timestamp")?, zone).map(|stamp| stamp.at)
 }
 
-/// Item `i` lies at `start + i * interval`; without a start or a sensible interval there are no points.
-fn placed(
+/// Returns item `i` as a point at `start + i * interval`. Without a start or a valid interval there
+/// are no points.
+fn place_items(
     series: usize,
     start: Option<Instant>,
     interval: Option<f64>,

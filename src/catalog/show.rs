@@ -1,16 +1,16 @@
-//! The catalogue as text for people: `gpx_oura catalog show`, and the snapshot that reviews see.
+//! Text form of the catalogue, for `gpx_oura catalog show` and the snapshot test.
 
 use std::fmt;
 
 use super::{Catalog, Collection, Column, Encoding, KeyRule, Series, Storage, Style, Unit};
 
 impl Style {
-    /// How it is asked for, in words.
-    pub(super) fn words(self) -> &'static str {
+    /// Describes the parameters of a request.
+    pub(super) fn description(self) -> &'static str {
         match self {
             Style::Dates => "by dates",
             Style::Datetimes => "by datetimes",
-            Style::TokenOnly => "all at once",
+            Style::TokenOnly => "without a range",
             Style::Singleton => "one object",
         }
     }
@@ -34,7 +34,7 @@ impl fmt::Display for Catalog {
 impl fmt::Display for Collection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}  {}", self.name, self.description)?;
-        write!(f, "  table {}, {}", self.table, self.style.words())?;
+        write!(f, "  table {}, {}", self.table, self.style.description())?;
         if matches!(self.style, Style::Dates | Style::Datetimes) {
             write!(f, " ({} days at most)", self.max_window_days)?;
         }
@@ -54,7 +54,7 @@ impl fmt::Display for Column {
         row(
             f,
             &self.name,
-            self.kind.declared(),
+            self.kind.sqlite_type(),
             self.unit,
             &format!("{}{sentinel}", self.description),
         )

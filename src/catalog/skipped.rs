@@ -1,35 +1,38 @@
-//! What is deliberately not ingested, each with its reason. Whatever is neither here nor in the catalogue fails a test.
+//! Paths and fields that are deliberately not ingested, each with its reason. A test fails for a path
+//! or field that is neither listed here nor in the catalogue.
 
 use super::{Collection, Storage};
 
-/// Paths that are no collections: a part of the path, and why.
+/// Parts of paths that are not collections, and the reason.
 const PATHS: &[(&str, &str)] = &[
-    ("/v2/sandbox/", "made-up answers for trying the API, not a person's data"),
-    ("/v2/webhook/", "manages notifications; not data"),
-    ("{document_id}", "one document of a collection that is read as a whole"),
+    ("/v2/sandbox/", "synthetic responses for API tests, not a person's data"),
+    ("/v2/webhook/", "management of notifications, not data"),
+    ("{document_id}", "a single document of a collection that is fetched as a whole"),
 ];
 
-/// Top-level fields that become no column: the field, in which storage (none = both), and why.
+/// Top-level fields without a column: the field, its storage (`None` means both) and the reason.
 const FIELDS: &[(&str, Option<Storage>, &str)] = &[
-    ("day", None, "is the `day` column that every table has"),
-    ("timestamp", Some(Storage::Rows), "is the `time` column that every table has"),
-    ("timestamp_unix", None, "repeats `timestamp`; live answers do not carry it"),
-    ("meta", None, "bookkeeping that only version 1.29 had; the payload keeps it"),
+    ("day", None, "stored in the column `day` of every table"),
+    ("timestamp", Some(Storage::Rows), "stored in the column `time` of every table"),
+    ("timestamp_unix", None, "a copy of `timestamp`, missing in live responses"),
+    ("meta", None, "metadata of version 1.29 only, still in the payload"),
 ];
 
-/// Why `path` is no collection, if that is on purpose.
-pub fn skipped_path(path: &str) -> Option<&'static str> {
+/// Returns the reason why `path` is skipped, or `None` if it is a collection.
+pub fn path_skip_reason(path: &str) -> Option<&'static str> {
     PATHS.iter().find(|(part, _)| path.contains(part)).map(|(_, reason)| *reason)
 }
 
 impl Collection {
-    /// Why the top-level field `name` is neither a column nor a series, if that is on purpose.
-    pub fn skipped_field(&self, name: &str) -> Option<&'static str> {
-        skipped_field(name, self.storage)
+    /// Returns the reason why the top-level field `name` is skipped, or `None` if it has a column or
+    /// a series.
+    pub fn field_skip_reason(&self, name: &str) -> Option<&'static str> {
+        field_skip_reason(name, self.storage)
     }
 }
 
-pub(super) fn skipped_field(name: &str, storage: Storage) -> Option<&'static str> {
+/// Returns the reason why the top-level field `name` is skipped in this form of storage.
+pub(super) fn field_skip_reason(name: &str, storage: Storage) -> Option<&'static str> {
     FIELDS
         .iter()
         .find(|(field, only, _)| *field == name && only.is_none_or(|only| only == storage))

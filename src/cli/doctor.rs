@@ -227,8 +227,9 @@ fn database(
     let subject = key.to_string();
     let path = key.database(data_dir);
     let opened = Store::open_existing(&path, Arc::clone(catalog)).and_then(|store| {
-        let problems = store.check()?;
-        let (collections, last_run) = (store.collections()?, store.last_run()?);
+        let problems = store.inspector().check()?;
+        let (collections, last_run) =
+            (store.inspector().collections()?, store.inspector().last_run()?);
         Ok((store, problems, collections, last_run))
     });
     let (store, problems, collections, last_run) = match opened {

@@ -66,7 +66,7 @@ async fn csv(store: &Store, folder: &Path) -> Result<(), Failure> {
         interval: Duration::from_secs(60),
         max_data_points: 1000,
     };
-    for table in store.published()? {
+    for table in store.inspector().published()? {
         let query =
             SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\""), ..SqlQuery::default() };
         let answer = engine.run(&query, &context).await?;

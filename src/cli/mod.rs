@@ -86,7 +86,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn in_words(failure: &Failure) -> String {
     let datasource = failure.downcast_ref::<DataSourceError>().map(ApiError::from);
     let query = failure.downcast_ref::<QueryError>().map(ApiError::from);
-    datasource.or(query).map_or_else(|| failure.to_string(), |error| error.in_words())
+    datasource.or(query).map_or_else(|| failure.to_string(), |error| error.full_text())
 }
 
 #[tokio::main]

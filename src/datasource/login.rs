@@ -26,17 +26,20 @@ use crate::time::{Clock, Instant};
 /// The response of `POST oauth/start`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LoginStart {
     /// The page at Oura to open in the browser.
     pub authorize_url: String,
     /// The end of the login's lifetime.
     #[serde(serialize_with = "crate::time::as_rfc3339")]
+    #[cfg_attr(test, ts(type = "string"))]
     pub expires_at: Instant,
 }
 
 /// Whether a data source has a login at Oura.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ConnectionState {
     /// The settings lack a client id or secret.
     NotConfigured,
@@ -46,6 +49,26 @@ pub enum ConnectionState {
     Connected,
     /// The login has ended, and a user must log in again.
     ReconnectNeeded,
+}
+
+impl ConnectionState {
+    /// Every state.
+    pub const ALL: &'static [ConnectionState] = &[
+        ConnectionState::NotConfigured,
+        ConnectionState::NotConnected,
+        ConnectionState::Connected,
+        ConnectionState::ReconnectNeeded,
+    ];
+
+    /// The text of the interface's badge.
+    pub const fn label(self) -> &'static str {
+        match self {
+            ConnectionState::NotConfigured => "Not configured",
+            ConnectionState::NotConnected => "Not connected",
+            ConnectionState::Connected => "Connected",
+            ConnectionState::ReconnectNeeded => "Reconnect required",
+        }
+    }
 }
 
 /// The login part of a data source: OAuth, tokens, pending logins and the person check.

@@ -67,7 +67,7 @@ pub(super) fn read_measures(
         sync_age_seconds: last_sync.map(|last| now.seconds() - last.seconds()),
         sync_running: status.sync.running,
         token_expires_at: login.grant()?.map(|grant| grant.expires_at),
-        windows_waiting: sync.store().queue_lengths()?,
+        windows_waiting: sync.store().inspector().queue_lengths()?,
         queries_waiting: queries.waiting(),
         answers: sync.client().response_counts(),
         retries: sync.client().request_counts().retries,

@@ -24,7 +24,7 @@ mod notice;
 mod queries;
 mod registry;
 mod rotation;
-mod settings;
+pub(crate) mod settings;
 pub mod specification;
 mod status;
 mod sync_control;

@@ -34,7 +34,7 @@ impl Notices {
     /// Returns the notice for a query result. `None` if the data is current or was never fetched.
     /// Blocks for two small reads.
     pub(super) fn current(&self) -> Option<String> {
-        let collections = self.store.collections().ok()?;
+        let collections = self.store.inspector().collections().ok()?;
         let last_sync = collections.iter().filter_map(|row| row.last_sync).max()?;
         let last_day = collections.iter().filter_map(|row| row.last_day).max();
         if let Some(reason) = self.login.read_only_reason() {

@@ -10,15 +10,16 @@ use crate::oura::oauth::SCOPES;
 use crate::sync;
 use crate::time::{Day, Tz};
 
-const DEFAULT_INTERVAL_MINUTES: u32 = 30;
+pub(crate) const DEFAULT_INTERVAL_MINUTES: u32 = 30;
 /// Shorter intervals fetch no new data, because Oura updates its own every few minutes at best.
-const MIN_INTERVAL_MINUTES: u32 = 5;
+pub(crate) const MIN_INTERVAL_MINUTES: u32 = 5;
 
 /// The settings of a data source, as in its `jsonData`.
 ///
 /// Every field has a default. Unknown fields are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Settings {
     /// The client id of the application registered with Oura.
     pub client_id: String,
@@ -30,6 +31,7 @@ pub struct Settings {
     pub sync_interval_minutes: u32,
     /// The first day to import. `None` imports backwards until two consecutive years have no data.
     #[serde(deserialize_with = "deserialize_optional_day")]
+    #[cfg_attr(test, ts(optional))]
     pub history_start: Option<Day>,
     /// Serves a synthetic person instead of logging in to Oura.
     pub demo: bool,

@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::catalog::{Catalog, CatalogError, Loss, reduce};
+use crate::catalog::{Catalog, CatalogError, UpgradeError, reduce};
 use crate::oura::specification::{PublishedSpecification, SpecificationError, Version, find_newer};
 use crate::oura::{InvalidVersion, Origins};
 use crate::time::{Clock, Instant};
@@ -46,7 +46,7 @@ pub enum CheckError {
         /// The published version.
         version: Version,
         /// The missing parts.
-        source: Loss,
+        source: UpgradeError,
     },
     /// The file cannot be written.
     #[error("{} cannot be written: {source}", path.display())]
@@ -148,7 +148,7 @@ impl Specification {
         let catalog = Catalog::from_openapi(&facts).map_err(unreadable)?;
         let catalog = self
             .bundled
-            .succeeded_by(catalog)
+            .upgrade(catalog)
             .map_err(|source| CheckError::Implausible { version, source })?;
         let facts = serde_json::from_slice(&facts).map_err(|error| unreadable(error.into()))?;
         Ok((Arc::new(catalog), facts))
@@ -178,7 +178,7 @@ fn newer_catalog(document: &RawValue, bundled: &Catalog) -> Option<Catalog> {
     if version_of(&stored).ok()? <= version_of(bundled).ok()? {
         return None;
     }
-    bundled.succeeded_by(stored).ok()
+    bundled.upgrade(stored).ok()
 }
 
 fn version_of(catalog: &Catalog) -> Result<Version, InvalidVersion> {

@@ -7,12 +7,14 @@ use super::gaps::{SUMMARY_DAYS, summarize};
 use super::login::{ConnectionState, Login};
 use super::specification::Specification;
 use super::sync_control::{SyncControl, SyncStatus};
-use crate::store::{CollectionRow, CollectionState, Gap, GapReason, requires_wear};
+use crate::catalog::Recorded;
+use crate::store::{CollectionRow, CollectionState, Gap, GapReason};
 use crate::time::{Day, Instant, as_rfc3339_or_null};
 
 /// The response of `GET status`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Status {
     /// Whether a login exists.
     pub state: ConnectionState,
@@ -26,6 +28,7 @@ pub struct Status {
     pub specification: String,
     /// The last successful check for a newer specification.
     #[serde(serialize_with = "as_rfc3339_or_null")]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub specification_checked_at: Option<Instant>,
     /// Every collection of the specification, by name.
     pub collections: Vec<CollectionStatus>,
@@ -34,6 +37,7 @@ pub struct Status {
 /// The state and extent of a collection.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CollectionStatus {
     /// The collection's name in Oura's API.
     pub name: String,
@@ -45,6 +49,7 @@ pub struct CollectionStatus {
     pub last_day: Option<Day>,
     /// The last successful fetch.
     #[serde(serialize_with = "as_rfc3339_or_null")]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub last_sync: Option<Instant>,
     /// The outcome of the last fetch.
     pub state: CollectionState,
@@ -66,9 +71,13 @@ pub(super) fn read_status(
     let store = sync.store();
     // Data of the present day may still arrive.
     let yesterday = now.day(store.zone()).plus(-1);
-    let gaps = store.gaps(yesterday.plus(1 - SUMMARY_DAYS), yesterday)?;
-    let collections: Vec<CollectionStatus> =
-        store.collections()?.into_iter().map(|row| collection_status(row, &gaps)).collect();
+    let gaps = store.inspector().gaps(yesterday.plus(1 - SUMMARY_DAYS), yesterday)?;
+    let collections: Vec<CollectionStatus> = store
+        .inspector()
+        .collections()?
+        .into_iter()
+        .map(|row| collection_status(row, &gaps))
+        .collect();
     let last_sync = collections.iter().filter_map(|collection| collection.last_sync).max();
     Ok(Status {
         state,
@@ -83,7 +92,7 @@ pub(super) fn read_status(
 
 fn collection_status(row: CollectionRow, all_gaps: &[Gap]) -> CollectionStatus {
     // A day without a workout or a tag is not a gap.
-    let counts_empty_days = requires_wear(&row.name);
+    let counts_empty_days = Recorded::of(&row.name).is_daily();
     let gaps: Vec<&Gap> = all_gaps
         .iter()
         .filter(|gap| gap.collection == row.name)

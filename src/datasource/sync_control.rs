@@ -21,6 +21,7 @@ use crate::time::{Clock, Instant, as_rfc3339_or_null};
 /// A request to fetch days again: `POST backfill`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Backfill {
     /// The number of days, at least 1.
     pub days: u32,
@@ -33,6 +34,7 @@ pub struct Backfill {
 /// The progress and outcome of syncs.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SyncStatus {
     /// Whether a run is requested or in progress.
     pub running: bool,
@@ -46,9 +48,11 @@ pub struct SyncStatus {
     pub seconds_left: Option<u64>,
     /// The last successful fetch of any collection.
     #[serde(serialize_with = "as_rfc3339_or_null")]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub last_sync: Option<Instant>,
     /// The next scheduled run.
     #[serde(serialize_with = "as_rfc3339_or_null")]
+    #[cfg_attr(test, ts(as = "Option<String>"))]
     pub next_sync: Option<Instant>,
     /// Why the last run failed.
     pub failure: Option<String>,
@@ -144,7 +148,7 @@ impl SyncControl {
         if windows.is_empty() {
             return Err(DataSourceError::BeforeAnyRing);
         }
-        self.store.enqueue(&windows, now)?;
+        self.store.writer().enqueue(&windows, now)?;
         Ok(sync.request(Trigger::Backfill))
     }
 
@@ -193,7 +197,7 @@ impl SyncControl {
         let sync = self.running.lock().clone();
         let progress = self.progress().borrow().clone();
         let running = sync.as_ref().is_some_and(|sync| sync.is_running());
-        let last_run = self.store.last_run()?;
+        let last_run = self.store.inspector().last_run()?;
         // A run without a row waits for the store, or failed to begin.
         let has_no_row = progress.run > last_run.as_ref().map_or(0, |run| run.run);
         let last_run = last_run.filter(|_| !(running && has_no_row));
@@ -235,7 +239,7 @@ impl SyncControl {
     /// Replaces the catalogue. Queries use the old tables until the new ones are complete.
     pub(super) async fn set_catalog(&self, catalog: Arc<Catalog>) -> Result<(), DataSourceError> {
         let store = self.store.clone();
-        match blocking(move || store.set_catalog(catalog)).await {
+        match blocking(move || store.writer().set_catalog(catalog)).await {
             // The next process that opens the store uses the new catalogue.
             Ok(()) | Err(StoreError::RebuildsStopped) => Ok(()),
             Err(error) => Err(error.into()),
@@ -251,7 +255,7 @@ impl SyncControl {
         let key = self.key.clone();
         tokio::task::spawn_blocking(move || {
             tracing::info!(datasource = %key, "rebuilding tables");
-            match store.rebuild() {
+            match store.writer().rebuild() {
                 Ok(()) | Err(StoreError::RebuildsStopped) => {}
                 Err(error) => {
                     tracing::error!(datasource = %key, %error, "could not rebuild tables")
@@ -272,13 +276,13 @@ impl SyncControl {
 
     /// Stops rebuilds of tables. The next process that opens the store repeats them.
     pub(super) fn stop_rebuilds(&self) {
-        self.store.stop_rebuilds();
+        self.store.writer().stop_rebuilds();
     }
 
     /// Waits for the present write, so that it cannot block the next process that opens the store.
     pub(super) async fn wait_for_writer(&self) {
         let store = self.store.clone();
-        blocking(move || store.wait_for_writer()).await;
+        blocking(move || store.writer().wait()).await;
     }
 
     /// Writes a consistent copy of the database to `to`, which must not exist.
@@ -290,7 +294,7 @@ impl SyncControl {
     /// Deletes all health data.
     pub(super) async fn delete_all(&self) -> Result<(), DataSourceError> {
         let store = self.store.clone();
-        Ok(blocking(move || store.delete_all()).await?)
+        Ok(blocking(move || store.writer().delete_all()).await?)
     }
 }
 

@@ -293,9 +293,9 @@ mod tests {
             }),
             ..PluginContext::default()
         };
-        let (started, deadline) = (Instant::now(), tokio::time::Instant::now());
+        // Waiting for the other process would end with another message.
+        let deadline = tokio::time::Instant::now();
         let health = answer_by(deadline, &opening, &HealthSyncs::default(), Some(&context)).await;
-        assert!(started.elapsed() < MARGIN * 2, "{:?}", started.elapsed());
         assert_eq!(health.status(), HealthStatus::Error);
         assert!(health.message.contains("not ready yet"), "{}", health.message);
     }

@@ -170,7 +170,7 @@ fn response(outcome: Result<Vec<EncodedFrame>, ApiError>) -> DataResponse {
     match outcome {
         Ok(frames) => DataResponse { frames, status: 200, ..DataResponse::default() },
         Err(error) => DataResponse {
-            error: error.in_words(),
+            error: error.full_text(),
             status: error.status.into(),
             ..DataResponse::default()
         },

@@ -12,6 +12,7 @@ use crate::catalog::Catalog;
 /// An annotations query as the editor sends it. Unknown fields belong to Grafana and are ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AnnotationsQuery {
     /// Names of [`KINDS`]. Empty for all kinds.
     pub kinds: Vec<String>,
@@ -19,6 +20,7 @@ pub struct AnnotationsQuery {
 
 /// A kind of event.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SchemaAnnotation"))]
 pub struct AnnotationKind {
     /// The name in a query.
     pub name: &'static str,

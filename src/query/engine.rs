@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 
@@ -33,10 +34,10 @@ const SLOW_SLOT_PAUSE: Duration = Duration::from_millis(200);
 /// The maximum number of queued queries. The next one is rejected.
 const MAX_WAITING: usize = 64;
 
+type ReadResult = Result<ColumnBatch, ReadError>;
+
 /// Reads one SELECT under limits, and blocks until it ends.
-type Read = dyn Fn(&TokenizedSql, &[serde_json::Value], &ReadLimits) -> Result<ColumnBatch, ReadError>
-    + Send
-    + Sync;
+type Read = dyn Fn(&TokenizedSql, &[Value], &ReadLimits) -> ReadResult + Send + Sync;
 
 /// Runs the queries of one data source. Clones are cheap and share one queue.
 #[derive(Clone)]
@@ -72,14 +73,7 @@ impl Engine {
     /// Returns an engine over any function that reads. `catalog` returns the current catalogue,
     /// which describes the columns.
     pub(crate) fn with_reader(
-        read: impl Fn(
-            &TokenizedSql,
-            &[serde_json::Value],
-            &ReadLimits,
-        ) -> Result<ColumnBatch, ReadError>
-        + Send
-        + Sync
-        + 'static,
+        read: impl Fn(&TokenizedSql, &[Value], &ReadLimits) -> ReadResult + Send + Sync + 'static,
         catalog: impl Fn() -> Arc<Catalog> + Send + Sync + 'static,
         zone: Tz,
         limits: Limits,
@@ -139,9 +133,9 @@ impl Engine {
     async fn read(
         &self,
         sql: &Arc<TokenizedSql>,
-        params: &[serde_json::Value],
+        params: &[Value],
         deadline: Instant,
-    ) -> Result<Result<ColumnBatch, ReadError>, QueryError> {
+    ) -> Result<ReadResult, QueryError> {
         let slot = self.acquire(&self.slots, deadline).await?;
         let mut running = self.start(slot, sql, params, deadline);
         let mut pause = self.slow_query;
@@ -173,7 +167,7 @@ impl Engine {
         &self,
         slot: OwnedSemaphorePermit,
         sql: &Arc<TokenizedSql>,
-        params: &[serde_json::Value],
+        params: &[Value],
         deadline: Instant,
     ) -> Running {
         let slot = Arc::new(Mutex::new(Some(slot)));
@@ -213,7 +207,7 @@ impl Engine {
 
 /// A statement that a blocking thread reads.
 struct Running {
-    result: JoinHandle<Result<ColumnBatch, ReadError>>,
+    result: JoinHandle<ReadResult>,
     /// Freed by the thread when the statement ends, even after the caller went away.
     slot: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
     cancel: CancelOnDrop,
@@ -229,9 +223,7 @@ impl Running {
 }
 
 /// Treats a panic of the blocking thread as unreadable data.
-fn joined(
-    result: Result<Result<ColumnBatch, ReadError>, JoinError>,
-) -> Result<Result<ColumnBatch, ReadError>, QueryError> {
+fn joined(result: Result<ReadResult, JoinError>) -> Result<ReadResult, QueryError> {
     result.map_err(|error| QueryError::Unavailable(error.to_string()))
 }
 

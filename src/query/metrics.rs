@@ -22,6 +22,8 @@ pub use covering::CoveringQuery;
 pub use filter::{Filter, Operator};
 pub use metric::{Metric, metrics};
 pub use plan::Plan;
+#[cfg(test)]
+pub(crate) use planner::{MAX_DAYS, MAX_METRICS};
 pub use query::{MetricChoice, MetricsQuery};
 pub use step::{CalendarUnit, Every, InvalidStep};
 pub(super) use views::find_origin;

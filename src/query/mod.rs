@@ -26,7 +26,7 @@ pub use error::{Position, QueryError};
 pub use fill::{Fill, FillMode};
 pub use limits::Limits;
 pub use macros::{MACROS, Macro, MacroErrorKind};
-pub use request::{Downsample, Format, SqlQuery};
+pub use request::{Downsample, Format, QueryType, SqlQuery};
 pub use result::{FieldDisplay, QueryResult};
 
 use crate::time::Tz;

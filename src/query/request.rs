@@ -2,15 +2,32 @@
 
 use serde::Deserialize;
 
+/// The kind of a query, in its JSON field `queryType`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum QueryType {
+    /// [`SqlQuery`]. Queries without a type are SQL.
+    #[default]
+    #[serde(alias = "")]
+    Sql,
+    /// [`MetricsQuery`](super::metrics::MetricsQuery).
+    Metrics,
+    /// [`AnnotationsQuery`](super::annotations::AnnotationsQuery).
+    Annotations,
+}
+
 /// An SQL query from a panel, a script or an alert rule. Unknown fields belong to Grafana and are
 /// ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SqlQuery {
     /// The statement, with macros.
     #[serde(alias = "sql")]
     pub raw_sql: String,
     /// Values for `?1`, `?2`, … in order: strings, numbers, booleans or null.
+    #[cfg_attr(test, ts(type = "(string | number | boolean | null)[]"))]
     pub params: Vec<serde_json::Value>,
     /// The shape of the resulting frames.
     pub format: Format,
@@ -21,6 +38,7 @@ pub struct SqlQuery {
 /// The shape of the frames that a query returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Format {
     /// Series over time, sorted, with labels.
     TimeSeries,
@@ -32,6 +50,7 @@ pub enum Format {
 /// The reduction of a series that has more points than its panel can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Downsample {
     /// [`Downsample::MinMax`], but only for series with far too many points.
     #[default]

@@ -1,50 +1,90 @@
-//! What can go wrong with the file, in words for a person.
+//! Errors of the database file, for the user.
 
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+/// An error of the database file. `Display` names the file and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The folder of the file cannot be created or opened.
     #[error(
-        "the folder {folder} cannot be used: {detail}. Give the plugin a data folder that its user may write"
+        "The folder {folder} cannot be used: {detail}. Configure a data folder in which the user \
+         of this process can write"
     )]
-    Folder { folder: PathBuf, detail: String },
+    Folder {
+        /// The folder, or the file in it.
+        folder: PathBuf,
+        /// The operating system's message.
+        detail: String,
+    },
+    /// The file has another format, or is damaged.
     #[error(
-        "{path} is not a database, or is damaged. Move it away to start with a new one, or put a backup in its place"
+        "{path} is not a database, or it is damaged. Move it away to start with a new one, or \
+         restore a backup"
     )]
-    NotADatabase { path: PathBuf },
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file has a newer format.
     #[error(
-        "{path} was written by a newer version of this plugin (format {found}, this one knows {known}). Update the plugin"
+        "{path} was written by a newer version of this plugin (format {found}, supported: {known}). \
+         Update the plugin"
     )]
-    Newer { path: PathBuf, found: u32, known: u32 },
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The format of the file.
+        found: u32,
+        /// The latest format that this version supports.
+        known: u32,
+    },
+    /// The file has an older format and is opened read-only.
     #[error(
-        "{path} was written by an older version of this plugin. Start the plugin or `gpx_oura serve` once, which brings it up to date"
+        "{path} was written by an older version of this plugin. Start the plugin or `gpx_oura serve` \
+         once to migrate it"
     )]
-    Older { path: PathBuf },
-    #[error(
-        "the disk is full: nothing was lost, but nothing new can be stored until there is room"
-    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No space is left.
+    #[error("The disk is full. Stored data is intact; syncing resumes once there is free space")]
     DiskFull,
+    /// Writing failed for a reason that SQLite does not report.
     #[error(
-        "the disk does not take what is to be stored ({detail}): it, a quota or the largest size of a file may be exhausted. Nothing was \
-         lost; make room, and the next sync goes on"
+        "The disk rejected a write ({detail}): it may be full, or over a quota or file size limit. \
+         Stored data is intact. Free some space; the next sync continues"
     )]
-    Disk { detail: String },
-    #[error("{path} is the database of another program. Move it away, or name another data folder")]
-    Foreign { path: PathBuf },
+    Disk {
+        /// SQLite's message.
+        detail: String,
+    },
+    /// The file belongs to another application.
     #[error(
-        "the data folder is read-only; stored data can be shown, but nothing new can be stored"
+        "{path} is the database of another program. Move it away, or configure another data folder"
     )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be changed.
+    #[error("The data folder is read-only. You can still query stored data, but syncing is off")]
     ReadOnly,
-    #[error(
-        "{path} cannot be written: {detail}. Name a new file in a folder that exists and that you may write"
-    )]
-    Copy { path: PathBuf, detail: String },
-    /// Whoever opens the file next derives its tables.
-    #[error("tables are not derived anew: the data source is being closed")]
+    /// A copy of the database cannot be written.
+    #[error("{path} cannot be written: {detail}. Choose a new file in a writable folder")]
+    Copy {
+        /// The target of the copy.
+        path: PathBuf,
+        /// The operating system's message.
+        detail: String,
+    },
+    /// The data source is closing. The next opening of the file rebuilds its tables.
+    #[error("Tables are not rebuilt because the data source is closing")]
     RebuildsStopped,
-    #[error("the database failed: {0}")]
+    /// Any other error of SQLite.
+    #[error("Database error: {0}")]
     Database(rusqlite::Error),
 }
 
@@ -53,7 +93,7 @@ impl StoreError {
         StoreError::Folder { folder: folder.to_owned(), detail: error.to_string() }
     }
 
-    /// Gives `path` to an error of opening, where the file itself may be at fault.
+    /// Adds `path` to an error of opening that the file itself may have caused.
     pub(super) fn at(self, path: &Path) -> StoreError {
         match self {
             StoreError::Database(error) => match error.sqlite_error_code() {

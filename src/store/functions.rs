@@ -22,6 +22,7 @@ use crate::time::Tz;
 
 /// A function's documentation, for the query editor and the schema.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SchemaFunction"))]
 pub struct Function {
     /// The name in lower case.
     pub name: &'static str,

@@ -1,48 +1,55 @@
-//! Why there is nothing: the empty days of each collection, by reason.
+//! Days without documents, by collection and reason.
 
-use std::str::FromStr;
-
-use super::{GapReason, Store, StoreError, derive};
+use super::calendar;
+use super::error::StoreError;
+use super::inspector::Inspector;
+use super::state::GapReason;
 use crate::time::Day;
 
-/// The empty days of one collection that have one reason in common.
+/// The days of one collection that have no documents for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
+    /// The collection's name.
     pub collection: String,
-    /// As in the view `coverage`.
+    /// The reason, as in the view `coverage`.
     pub reason: GapReason,
+    /// The number of days.
     pub days: u64,
+    /// The last of them.
     pub last: Day,
 }
 
-impl Store {
-    /// Gaps from `from` to `to`, both included, by collection, the most recent first. Days that no run has seen yet are not fetched.
+impl Inspector {
+    /// Returns the gaps from `from` to `to`, both included, by collection. The most recent gap of a
+    /// collection comes first. Days after the end of the calendar count as not fetched.
     pub fn gaps(&self, from: Day, to: Day) -> Result<Vec<Gap>, StoreError> {
-        let inspector = self.inspector();
-        // A store that is only read, or that no run has begun in since, does not have the last days.
-        let unseen_from =
-            derive::last_calendar_day(&inspector)?.map_or(from, |last| from.max(last.plus(1)));
-        let mut gaps = inspector.prepare_cached(
+        let connection = self.lock();
+        // The calendar ends early in a read-only store, and until the next run begins.
+        let missing_from =
+            calendar::last_day(&connection)?.map_or(from, |last| from.max(last.plus(1)));
+        let mut gaps = connection.prepare_cached(
             "SELECT collection, reason, sum(days), max(last)
              FROM (SELECT collection, reason, count(*) AS days, max(day) AS last FROM coverage
                    WHERE day BETWEEN ?1 AND ?2 AND reason IS NOT NULL GROUP BY collection, reason
                    UNION ALL
-                   SELECT name, 'not_fetched', ?3, ?2 FROM collections
+                   SELECT name, ?4, ?3, ?2 FROM collections
                    WHERE ?3 > 0 AND EXISTS (SELECT 1 FROM coverage_data WHERE resource = name))
              GROUP BY collection, reason ORDER BY collection, max(last) DESC",
         )?;
-        let rows =
-            gaps.query_map((from.to_string(), to.to_string(), unseen_from.until(to) + 1), |row| {
-                Ok((
-                    row.get::<_, String>(0)?,
-                    row.get::<_, GapReason>(1)?,
-                    row.get::<_, u64>(2)?,
-                    row.get::<_, String>(3)?,
-                ))
-            })?;
-        let gap = |(collection, reason, days, last): (String, GapReason, u64, String)| {
-            Some(Gap { collection, reason, days, last: Day::from_str(&last).ok()? })
-        };
-        Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().filter_map(gap).collect())
+        let missing_days = missing_from.until(to) + 1;
+        let mut rows =
+            gaps.query((from.to_string(), to.to_string(), missing_days, GapReason::NotFetched))?;
+        let mut gaps = Vec::new();
+        while let Some(row) = rows.next()? {
+            let last: String = row.get(3)?;
+            let Ok(last) = last.parse() else { continue };
+            gaps.push(Gap {
+                collection: row.get(0)?,
+                reason: row.get(1)?,
+                days: row.get(2)?,
+                last,
+            });
+        }
+        Ok(gaps)
     }
 }

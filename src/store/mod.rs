@@ -1,74 +1,71 @@
-//! One data source's health data in one SQLite file. Raw documents are the truth; typed tables, samples and coverage derive from them.
+//! The health data of one data source in one SQLite file. Raw documents are the source: typed
+//! tables, samples and coverage derive from them.
 //!
-//! Nothing outside this module names SQLite. One writer, a pool of read-only readers, WAL.
+//! A store has three kinds of connections: one [`Writer`], a pool of guarded readers for queries, and
+//! an [`Inspector`] for the program's own small reads. The file uses write-ahead logging, so readers
+//! never wait for the writer.
+//!
+//! No other module names SQLite, except the vault, which is another file. The files of this module
+//! import each other without cycles.
 
+mod calendar;
+mod collections;
 mod derive;
 mod documents;
 mod error;
+mod files;
 mod functions;
 mod gaps;
 mod guard;
+mod inspector;
+mod put;
 mod queue;
 mod read;
 mod read_only;
+mod rebuild;
 mod rollups;
 mod rows;
 mod runs;
 mod schema;
 mod state;
+mod tables;
 #[cfg(test)]
 mod tests;
+mod window;
+mod window_writer;
+mod writer;
 
-pub use documents::WriteStats;
+pub use collections::CollectionRow;
 pub use error::StoreError;
+pub(crate) use files::{create_private_file, create_private_folder};
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
 pub use guard::{MAX_STATEMENT, Refusal, SQLITE_FUNCTIONS};
-pub use queue::{QueuedWindow, Refused, SyncState, Window, requires_wear, settled_through};
+pub use inspector::Inspector;
 pub use read::{ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation};
 pub use rollups::{ROLLUPS, Rollup};
-pub use runs::{CollectionRow, RunEnd, RunRow};
+pub use runs::{RunEnd, RunRow};
 pub use state::{
     CollectionState, DayState, GapReason, RunState, Trigger, UnknownState, WindowReason,
 };
+pub use window::{Arrivals, Coverage, QueuedWindow, Refused, Window, WriteStats};
+pub use writer::Writer;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard, RwLock};
 use rusqlite::Connection;
 
 use crate::catalog::Catalog;
-use crate::sql::{TokenizedSql, quote_identifier};
-use crate::time::Tz;
+use crate::sql::TokenizedSql;
+use crate::time::{Instant, Tz};
+use inspector::CLOSED_TABLES;
 use read::ReaderPool;
 
-/// Tables that no query reads: what the program notes for itself.
-const CLOSED_TABLES: &[&str] = &["meta"];
-
-/// Tables and views that others are made of. They hold nothing that those do not show, so queries may read them, but nobody is pointed to
-/// them: another version may have other ones.
-const INNER_TABLES: &[&str] = &[
-    "samples_data",
-    "samples_1h_data",
-    "samples_1d_data",
-    "coverage_data",
-    "calendar",
-    "charge",
-    "main_sleep",
-];
-
-fn is_for_queries(table: &str) -> bool {
-    !CLOSED_TABLES.iter().chain(INNER_TABLES).any(|inner| *inner == table)
-}
-
-/// How many connections answer queries at once.
+/// The number of connections that answer queries at the same time.
 const READERS: usize = 4;
 
-/// Cheap to clone; clones share the connections.
+/// An open database. Clones share its connections.
 #[derive(Clone)]
 pub struct Store {
     shared: Arc<Shared>,
@@ -76,84 +73,83 @@ pub struct Store {
 
 struct Shared {
     path: PathBuf,
-    /// Changes only while the writer is held.
-    catalog: RwLock<Arc<Catalog>>,
     zone: Tz,
-    /// Whether tables are derived anew no more: see [`Store::stop_rebuilds`].
-    retired: AtomicBool,
-    /// For the store's own questions, which must not wait for a long write.
-    inspector: Mutex<Connection>,
+    inspector: Inspector,
     readers: ReaderPool,
-    /// Closed last: only a connection that may write folds the log into the file and takes it away.
-    writer: Mutex<Connection>,
+    /// Closed last: only a connection that can write merges the log into the file and removes it.
+    writer: Writer,
 }
 
 impl Store {
-    /// Opens or creates the file and migrates it. What derives from raw documents may be older than the catalogue or the zone: ask
-    /// [`Store::is_outdated`], call [`Store::rebuild`].
+    /// Opens or creates the file and migrates it. `zone` is the user's time zone.
+    ///
+    /// The tables may still come from another catalogue, time zone or program version: see
+    /// [`Store::is_outdated`].
     pub fn open(path: &Path, catalog: Arc<Catalog>, zone: Tz) -> Result<Store, StoreError> {
         if let Some(folder) = path.parent() {
             create_private_folder(folder).map_err(|error| StoreError::folder(folder, &error))?;
         }
-        let mut writer = schema::open(path)?;
-        schema::migrate(&mut writer)?;
-        runs::interrupt(&writer)?;
-        derive::move_coverage(&mut writer, &catalog, zone)?;
-        let readers = ReaderPool::new(path, READERS, CLOSED_TABLES, zone);
-        let inspector = schema::open_existing(path)?;
-        let store = Store::over(path, catalog, zone, writer, inspector, readers);
-        if store.was_never_derived()? {
-            store.rebuild()?;
+        let mut connection = schema::open(path)?;
+        schema::migrate(&mut connection)?;
+        runs::interrupt(&connection)?;
+        rebuild::move_coverage(&mut connection, &catalog, zone)?;
+        let store = Store::with_writer(path, catalog, zone, connection)?;
+        if store.inspector().is_underived()? {
+            store.writer().rebuild()?;
         }
         Ok(store)
     }
 
-    /// Opens a file that another process may be writing, for reading alone: nothing is migrated, every change is refused.
+    /// Opens an existing file read-only; another process may write it. Nothing is migrated, and
+    /// every change returns [`StoreError::ReadOnly`].
     pub fn open_existing(path: &Path, catalog: Arc<Catalog>) -> Result<Store, StoreError> {
-        let writer = schema::open_existing(path)?;
-        let zone = derive::zone(&writer)?;
-        let readers = ReaderPool::new(path, READERS, CLOSED_TABLES, zone);
-        let inspector = schema::open_existing(path)?;
-        Ok(Store::over(path, catalog, zone, writer, inspector, readers))
+        let connection = schema::open_existing(path)?;
+        let zone = rebuild::derivation_zone(&connection)?;
+        Store::with_writer(path, catalog, zone, connection)
     }
 
-    fn over(
+    fn with_writer(
         path: &Path,
         catalog: Arc<Catalog>,
         zone: Tz,
-        writer: Connection,
-        inspector: Connection,
-        readers: ReaderPool,
-    ) -> Store {
-        let (catalog, writer, inspector) =
-            (RwLock::new(catalog), Mutex::new(writer), Mutex::new(inspector));
-        let retired = AtomicBool::new(false);
-        Store {
-            shared: Arc::new(Shared {
-                path: path.to_owned(),
-                catalog,
-                zone,
-                retired,
-                writer,
-                inspector,
-                readers,
-            }),
-        }
+        connection: Connection,
+    ) -> Result<Store, StoreError> {
+        let shared = Shared {
+            path: path.to_owned(),
+            zone,
+            inspector: Inspector::new(schema::open_existing(path)?),
+            readers: ReaderPool::new(path, READERS, CLOSED_TABLES, zone),
+            writer: Writer::new(connection, catalog, zone),
+        };
+        Ok(Store { shared: Arc::new(shared) })
     }
 
+    /// The database file.
     pub fn path(&self) -> &Path {
         &self.shared.path
     }
 
+    /// The catalogue of the tables.
     pub fn catalog(&self) -> Arc<Catalog> {
-        Arc::clone(&self.shared.catalog.read())
+        self.shared.writer.catalog()
     }
 
+    /// The user's time zone: it defines the days.
     pub fn zone(&self) -> Tz {
         self.shared.zone
     }
 
-    /// Runs one SELECT under guard, on a reader's connection. Blocks.
+    /// The connection that changes the database.
+    pub fn writer(&self) -> &Writer {
+        &self.shared.writer
+    }
+
+    /// The connection for the program's own small reads.
+    pub fn inspector(&self) -> &Inspector {
+        &self.shared.inspector
+    }
+
+    /// Runs one SELECT under guard on a connection of the pool. Blocks.
     pub fn read(
         &self,
         sql: &TokenizedSql,
@@ -163,107 +159,46 @@ impl Store {
         self.shared.readers.read(sql, params, limits)
     }
 
-    /// The names of every table and view that is there for queries.
-    pub fn published(&self) -> Result<Vec<String>, StoreError> {
-        let inspector = self.inspector();
-        let mut names = inspector.prepare(
-            "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name",
-        )?;
-        let names =
-            names.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-        Ok(names.into_iter().filter(|name| is_for_queries(name)).collect())
+    /// Returns whether another catalogue, time zone or program version derived the tables. If so,
+    /// call [`Writer::rebuild`].
+    pub fn is_outdated(&self) -> Result<bool, StoreError> {
+        self.inspector().is_outdated(&self.catalog(), self.zone())
     }
 
-    /// Whether `collection` has a document with this id, or had it.
-    pub fn has_document(&self, collection: &str, id: &str) -> Result<bool, StoreError> {
-        let inspector = self.inspector();
-        let mut found = inspector.prepare_cached(
-            "SELECT 1 FROM oura_raw_documents WHERE resource = ?1 AND document_id = ?2",
-        )?;
-        Ok(found.exists((collection, id))?)
+    /// Extends the calendar through the local day of `now`, so that days without a successful fetch
+    /// have a row. Waits for the writer only if days are missing.
+    pub fn extend_calendar(&self, now: Instant) -> Result<(), StoreError> {
+        let today = now.day(self.zone());
+        if calendar::last_day(&self.inspector().lock())?.is_none_or(|last| last >= today) {
+            return Ok(());
+        }
+        calendar::extend(&self.writer().lock(), today, self.zone())
     }
 
-    /// Writes a consistent copy of the whole database to `to`, which must not exist; nobody but this user may read it. Syncs may go on
-    /// meanwhile.
+    /// Writes a consistent copy of the database to the new file `to`, which only the current user
+    /// can read. Syncs continue during the copy.
     pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
-        let source = read_only::open(&self.shared.path, Duration::from_secs(10))?.connection;
-        // SQLite writes into a file that is empty, and leaves it its mode.
+        let source = read_only::open(self.path(), schema::LOCK_TIMEOUT)?.connection;
+        // SQLite accepts an empty file as the target, and keeps its mode.
         create_private_file(to)
             .map_err(|error| StoreError::Copy { path: to.to_owned(), detail: error.to_string() })?;
         let copied = source.execute("VACUUM INTO ?1", [to.to_string_lossy()]);
         if copied.is_err() {
-            // What is there is no copy; that it cannot be removed either is not what went wrong.
+            // Report the failed copy, even if the incomplete file cannot be removed.
             let _ = std::fs::remove_file(to);
         }
         copied?;
         Ok(())
     }
 
-    /// Deletes everything, for good: pages are overwritten, the file shrinks. The store stays open and empty.
-    pub fn delete_all(&self) -> Result<(), StoreError> {
-        let mut writer = self.writer();
-        writer.pragma_update(None, "secure_delete", true)?;
-        let transaction = writer.transaction()?;
-        for table in schema::tables(&transaction)? {
-            transaction.execute_batch(&format!("DELETE FROM {}", quote_identifier(&table)))?;
-        }
-        schema::create_derived(&transaction, &self.catalog())?;
-        transaction.commit()?;
-        writer.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
-        Ok(())
-    }
-
-    /// Derives no tables anew from now on; a rebuild under way is broken off and begins again with the next opening. The first half of
-    /// closing, told before [`Store::wait_for_writer`] waits.
-    pub fn stop_rebuilds(&self) {
-        self.shared.retired.store(true, Ordering::Relaxed);
-    }
-
-    /// Waits for the write under way: another `Store` over the same file does not meet it. Blocks.
-    pub fn wait_for_writer(&self) {
-        drop(self.writer());
-    }
-
-    /// Reads every page; what is wrong with the file, nothing if it is whole. Takes seconds for gigabytes.
-    pub fn check(&self) -> Result<Vec<String>, StoreError> {
-        let inspector = self.inspector();
-        let mut check = inspector.prepare("PRAGMA quick_check")?;
-        let said: Vec<String> = check.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        Ok(said.into_iter().filter(|line| line != "ok").collect())
-    }
-
-    /// Size of the database, its write-ahead log included, in bytes.
+    /// The size of the file and its write-ahead log, in bytes.
     pub fn size(&self) -> u64 {
-        let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-        let mut log = self.shared.path.clone().into_os_string();
+        let mut log = self.path().to_owned().into_os_string();
         log.push("-wal");
-        size(&self.shared.path) + size(Path::new(&log))
-    }
-
-    fn inspector(&self) -> MutexGuard<'_, Connection> {
-        self.shared.inspector.lock()
-    }
-
-    /// The write connection. A panic while it was held has rolled its transaction back, so the lock's poison means nothing.
-    fn writer(&self) -> MutexGuard<'_, Connection> {
-        self.shared.writer.lock()
+        file_size(self.path()) + file_size(Path::new(&log))
     }
 }
 
-/// Creates `folder` and its parents, readable by this user alone.
-pub(crate) fn create_private_folder(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// Creates a file where none is, readable by this user alone.
-pub(crate) fn create_private_file(path: &Path) -> std::io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+fn file_size(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }

@@ -1,31 +1,33 @@
-//! Rollups: minimum, maximum, sum and count of a table's values in buckets of time. A long range reads them instead of every row.
+//! Rollups: minimum, maximum, sum and count of a table's values in buckets of time. Queries over a
+//! long range read them instead of every row.
 //!
-//! They derive from what they summarize, each from the next finer one, and change in the same transaction.
+//! Each rollup derives from the next finer one, and changes in the transaction that changes the rows.
 
 use std::ops::Range;
 
 use rusqlite::{Transaction, params_from_iter};
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::sql::quote_identifier;
 use crate::time::Instant;
 
-/// A table of buckets with the columns `time`, the key, `minimum`, `maximum`, `sum` and `count`; the mean is `sum / count`.
+/// A table of buckets with the columns `time`, the key, `minimum`, `maximum`, `sum` and `count`. The
+/// mean is `sum / count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rollup {
-    /// The name queries use.
+    /// The published name of the table.
     pub table: &'static str,
-    /// The table whose rows it summarizes, by the name queries use.
+    /// The published name of the table with the rows.
     pub of: &'static str,
-    /// The column of `of` that is summarized.
+    /// The summarized column of `of`.
     pub value: &'static str,
-    /// The column that keeps rows apart: those of different keys share no bucket.
+    /// The column that separates buckets: rows with different keys share none.
     pub key: &'static str,
-    /// A bucket's length; its `time` is a multiple of it since 1970, UTC.
+    /// A bucket's length in seconds. Its `time` is a multiple of it since 1970 in UTC.
     pub seconds: i64,
 }
 
-/// For each table the finest first, each length a multiple of the one before.
+/// All rollups: for each table the finest first. Each length is a multiple of the previous one.
 pub const ROLLUPS: &[Rollup] = &[
     of_heart_rate("heartrate_5m", 300),
     of_heart_rate("heartrate_1h", 3_600),
@@ -42,16 +44,18 @@ const fn of_samples(table: &'static str, seconds: i64) -> Rollup {
     Rollup { table, of: SAMPLES_TABLE, value: "value", key: "series", seconds }
 }
 
+/// The published name of the table of samples.
 pub(super) const SAMPLES_TABLE: &str = "samples";
 
 impl Rollup {
-    /// The coarsest rollup of `of` whose buckets fill steps of `step` seconds without a remainder; `None` if only rows do.
+    /// Returns the coarsest rollup of `of` with buckets that divide `step` seconds, or `None` if only
+    /// the rows serve.
     pub fn for_step(of: &str, step: i64) -> Option<&'static Rollup> {
         ROLLUPS.iter().rev().find(|rollup| rollup.of == of && step % rollup.seconds == 0)
     }
 }
 
-/// Brings the buckets that `span` touches up to date. `series` restricts it to one series of samples.
+/// Updates the buckets that overlap `span`. `series` restricts it to one series of samples.
 pub(super) fn refresh(
     transaction: &Transaction,
     of: &str,
@@ -68,49 +72,55 @@ pub(super) fn refresh(
             "time >= ?1 AND time < ?2{}",
             if series.is_some() { " AND series = ?3" } else { "" }
         );
-        let table = stored(rollup.table, rollup.of);
+        let table = stored_table(rollup.table, rollup.of);
         transaction
             .prepare_cached(&format!("DELETE FROM {table} WHERE {within}"))?
             .execute(params_from_iter(&values))?;
         transaction
-            .prepare_cached(&summary(rollup, finer, &within))?
+            .prepare_cached(&fill_statement(rollup, finer, &within))?
             .execute(params_from_iter(&values))?;
         finer = Some(rollup);
     }
     Ok(())
 }
 
-/// Derives every rollup of `of` anew.
+/// Fills all rollups of `of` again.
 pub(super) fn rebuild(transaction: &Transaction, of: &str) -> Result<(), StoreError> {
     let mut finer = None;
     for rollup in ROLLUPS.iter().filter(|rollup| rollup.of == of) {
-        transaction.execute(&format!("DELETE FROM {}", stored(rollup.table, rollup.of)), [])?;
-        transaction.execute(&summary(rollup, finer, "TRUE"), [])?;
+        transaction
+            .execute(&format!("DELETE FROM {}", stored_table(rollup.table, rollup.of)), [])?;
+        transaction.execute(&fill_statement(rollup, finer, "TRUE"), [])?;
         finer = Some(rollup);
     }
     Ok(())
 }
 
-/// Fills `rollup` with the buckets of what lies `within`: from the `finer` rollup, else from the rows.
-fn summary(rollup: &Rollup, finer: Option<&Rollup>, within: &str) -> String {
+/// The statement that fills `rollup` from the rows, or from the `finer` rollup if there is one.
+/// `within` is the condition on their time.
+fn fill_statement(rollup: &Rollup, finer: Option<&Rollup>, within: &str) -> String {
     let Rollup { key, seconds, of, .. } = *rollup;
     let value = quote_identifier(rollup.value);
-    let (from, columns) = match finer {
-        Some(finer) => (
-            stored(finer.table, of),
-            "min(minimum), max(maximum), total(sum), sum(count)".to_owned(),
+    let table = stored_table(rollup.table, of);
+    let bucket = format!("time - ((time % {seconds}) + {seconds}) % {seconds}");
+    let source = match finer {
+        Some(finer) => format!(
+            "min(minimum), max(maximum), total(sum), sum(count) FROM {} WHERE {within}",
+            stored_table(finer.table, of)
         ),
-        None => (stored(of, of), format!("min({value}), max({value}), total({value}), count(*)")),
+        None => format!(
+            "min({value}), max({value}), total({value}), count(*) FROM {}
+             WHERE {within} AND {value} IS NOT NULL",
+            stored_table(of, of)
+        ),
     };
-    let present = if finer.is_some() { String::new() } else { format!(" AND {value} IS NOT NULL") };
     format!(
         "INSERT INTO {table} ({key}, time, minimum, maximum, sum, count)
-         SELECT {key}, time - ((time % {seconds}) + {seconds}) % {seconds}, {columns} FROM {from} WHERE {within}{present} GROUP BY 1, 2",
-        table = stored(rollup.table, of),
+         SELECT {key}, {bucket}, {source} GROUP BY 1, 2"
     )
 }
 
-/// The table behind a published name: those of samples know a series by its number.
-fn stored(table: &str, of: &str) -> String {
+/// The table behind a published name. Tables of samples store a series by its number.
+fn stored_table(table: &str, of: &str) -> String {
     if of == SAMPLES_TABLE { format!("{table}_data") } else { table.to_owned() }
 }

@@ -1,4 +1,5 @@
-//! Rows of high rate: straight into their typed table, and out of it when Oura no longer has them.
+//! Storing the rows of a window, such as heart rate: upserts into the typed table, and removal of
+//! rows that Oura no longer returns.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,85 +9,73 @@ use rusqlite::Transaction;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::documents::{self, WindowWriter, WriteStats};
-use super::queue::{Window, day_at};
-use super::schema::{row_columns, row_key};
-use super::{StoreError, derive, rollups};
+use super::calendar::day_at;
+use super::derive::bind;
+use super::error::StoreError;
+use super::tables::{row_columns, row_key};
+use super::window::WriteStats;
+use super::window_writer::WindowWriter;
+use super::{collections, rollups};
 use crate::catalog::{Cell, Collection};
 use crate::sql::quote_identifier;
 use crate::time::{Day, Instant, Tz};
 
+/// The stored form of a missing key column.
+static EMPTY: Cell = Cell::Text(String::new());
+
 impl WindowWriter<'_> {
-    /// Upserts rows whose day lies in the window; the padding around it is another window's.
-    pub(super) fn rows(&self, documents: &[Box<RawValue>]) -> Result<WriteStats, StoreError> {
+    /// Upserts the rows of the window's days. Ignores the others: the range of a request is wider
+    /// than its window.
+    pub(super) fn store_rows(&self, documents: &[Box<RawValue>]) -> Result<WriteStats, StoreError> {
         let collection = self.collection;
-        let columns: Vec<usize> = row_columns(collection).map(|(place, _)| place).collect();
-        let names: Vec<String> = std::iter::once("time".to_owned())
-            .chain(row_columns(collection).map(|(_, column)| quote_identifier(&column.name)))
-            .chain(std::iter::once("extra".to_owned()))
-            .collect();
         let key = row_key(collection);
-        let value_names: Vec<&String> = names.iter().filter(|name| !key.contains(name)).collect();
-        let list = |names: &[&String], form: &dyn Fn(&str) -> String, between: &str| {
-            names.iter().map(|name| form(name)).collect::<Vec<_>>().join(between)
-        };
-        // The condition keeps unchanged rows from being written again, and so from being counted as changed.
-        let mut insert = self.transaction.prepare(&format!(
-            "INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT ({key}) DO UPDATE SET {set} WHERE {differs}",
-            table = quote_identifier(&collection.table),
-            columns = names.join(", "),
-            places = vec!["?"; names.len()].join(", "),
-            key = key.join(", "),
-            set = list(&value_names, &|name| format!("{name} = excluded.{name}"), ", "),
-            differs = list(&value_names, &|name| format!("{}.{name} IS NOT excluded.{name}", quote_identifier(&collection.table)), " OR "),
-        ))?;
-        let Window { from, to, .. } = &self.window.window;
-        let (from, end) = (from.midnight(self.zone), to.plus(1).midnight(self.zone));
+        let columns: Vec<(usize, String)> = row_columns(collection)
+            .map(|(place, column)| (place, quote_identifier(&column.name)))
+            .collect();
         let key_places: Vec<usize> = columns
             .iter()
-            .copied()
-            .zip(&names[1..])
             .filter(|(_, name)| key.contains(name))
-            .map(|(place, _)| place)
+            .map(|(place, _)| *place)
             .collect();
-        let mut stored = WriteStats::default();
+        let extra_parameter = columns.len() + 2;
+        let mut insert = self.transaction.prepare(&upsert_statement(collection, &columns, &key))?;
+        let window = &self.queued.window;
+        let span = window.from.midnight(self.zone)..window.to.plus(1).midnight(self.zone);
+        let mut stats = WriteStats::default();
         let mut seen = HashSet::new();
         for payload in documents {
             let value: Value = serde_json::from_str(payload.get()).unwrap_or(Value::Null);
-            let Some(at) =
-                collection.read(&value, self.zone).ok().and_then(|reading| reading.start_at)
-            else {
-                self.keep_unreadable(payload.get())?;
+            let reading = collection.read(&value, self.zone).ok();
+            let Some(at) = reading.and_then(|reading| reading.start_at) else {
+                self.store_unreadable(payload.get())?;
                 continue;
             };
-            if at < from || at >= end {
+            if !span.contains(&at) {
                 continue;
             }
-            stored.documents += 1;
+            stats.documents += 1;
             let cells = collection.cells(&value, self.zone);
             insert.raw_bind_parameter(1, at.0)?;
-            for (parameter, place) in (2..).zip(&columns) {
-                let is_key = key.contains(&names[parameter - 1]);
-                derive::bind(
-                    &mut insert,
-                    parameter,
-                    if is_key && cells[*place] == Cell::Null { &EMPTY } else { &cells[*place] },
-                )?;
+            for (parameter, (place, name)) in (2..).zip(&columns) {
+                let cell = &cells[*place];
+                let is_missing_key = *cell == Cell::Null && key.contains(name);
+                bind(&mut insert, parameter, if is_missing_key { &EMPTY } else { cell })?;
             }
-            derive::bind(&mut insert, names.len(), &collection.extra(&value))?;
-            stored.changed += insert.raw_execute()? as u64;
+            bind(&mut insert, extra_parameter, &collection.extra(&value))?;
+            stats.changed += insert.raw_execute()? as u64;
             seen.insert(row_hash(at.0, key_places.iter().map(|place| &cells[*place])));
         }
-        stored.deleted = self.take_out_unseen(&key, from..end, &seen)?;
-        if stored.changed + stored.deleted > 0 {
-            rollups::refresh(self.transaction, &collection.table, None, from..end)?;
+        drop(insert);
+        stats.deleted = self.remove_unseen(&key, span.clone(), &seen)?;
+        if stats.changed + stats.deleted > 0 {
+            rollups::refresh(self.transaction, &collection.table, None, span)?;
         }
-        Ok(stored)
+        Ok(stats)
     }
 
-    /// Rows inside the window that did not come any more become raw documents that are marked deleted, so that no row is lost. An answer
-    /// without any row is no reason to believe that all of them have gone.
-    fn take_out_unseen(
+    /// Moves the rows in `span` that are missing from the response to the deleted raw documents. A
+    /// response without rows does not prove that all of them have gone.
+    fn remove_unseen(
         &self,
         key: &[String],
         span: Range<Instant>,
@@ -102,68 +91,115 @@ impl WindowWriter<'_> {
         if seen.is_empty() || known <= seen.len() {
             return Ok(0);
         }
-        let fields: String = row_columns(self.collection)
-            .map(|(_, column)| {
-                format!(
-                    ", '{}', {}",
-                    column.name.replace('\'', "''"),
-                    quote_identifier(&column.name)
-                )
-            })
-            .collect();
-        let timestamp = self.collection.time.start.first().copied().unwrap_or("timestamp");
-        let mut rows = self.transaction.prepare(&format!(
-            "SELECT {}, json_patch(json_object('{timestamp}', strftime('%Y-%m-%dT%H:%M:%SZ', time, 'unixepoch'){fields}), coalesce(extra, '{{}}'))
-             FROM {table} WHERE time >= ?1 AND time < ?2",
-            key.join(", "),
-        ))?;
-        let gone: Vec<(i64, Vec<Cell>, String)> = rows
-            .query_map((span.start.0, span.end.0), |row| {
-                let rest = (1..key.len())
-                    .map(|place| Ok(Cell::Text(row.get(place)?)))
-                    .collect::<rusqlite::Result<Vec<Cell>>>()?;
-                Ok((row.get(0)?, rest, row.get(key.len())?))
-            })?
-            .filter(|row| {
-                row.as_ref()
-                    .map_or(true, |(time, rest, _)| !seen.contains(&row_hash(*time, rest.iter())))
-            })
-            .collect::<Result<_, _>>()?;
-        let wheres: Vec<String> = key
-            .iter()
-            .enumerate()
-            .map(|(place, name)| format!("{name} = ?{}", place + 1))
-            .collect();
+        let unseen = self.unseen_rows(key, span, seen)?;
+        let conditions: Vec<String> =
+            key.iter().zip(1..).map(|(name, number)| format!("{name} = ?{number}")).collect();
         let mut delete = self
             .transaction
-            .prepare(&format!("DELETE FROM {table} WHERE {}", wheres.join(" AND ")))?;
-        for (time, rest, payload) in &gone {
+            .prepare(&format!("DELETE FROM {table} WHERE {}", conditions.join(" AND ")))?;
+        for StoredRow { time, rest_of_key, payload } in &unseen {
             let mut value: Value = serde_json::from_str(payload).unwrap_or(Value::Null);
             if let Some(fields) = value.as_object_mut() {
                 fields.retain(|_, value| !value.is_null());
             }
-            self.keep_deleted(&row_name(*time, rest.iter()), &value)?;
+            self.store_deleted(&row_id(*time, rest_of_key), &value)?;
             delete.raw_bind_parameter(1, time)?;
-            for (parameter, cell) in (2..).zip(rest) {
-                derive::bind(&mut delete, parameter, cell)?;
+            for (parameter, cell) in (2..).zip(rest_of_key) {
+                bind(&mut delete, parameter, cell)?;
             }
             delete.raw_execute()?;
         }
-        Ok(gone.len() as u64)
+        Ok(unseen.len() as u64)
+    }
+
+    /// Reads the rows in `span` that are missing from the response.
+    fn unseen_rows(
+        &self,
+        key: &[String],
+        span: Range<Instant>,
+        seen: &HashSet<u64>,
+    ) -> Result<Vec<StoredRow>, StoreError> {
+        let fields: String = row_columns(self.collection)
+            .map(|(_, column)| {
+                let label = column.name.replace('\'', "''");
+                format!(", '{label}', {}", quote_identifier(&column.name))
+            })
+            .collect();
+        let timestamp = self.collection.time.start.first().copied().unwrap_or("timestamp");
+        let mut rows = self.transaction.prepare(&format!(
+            "SELECT {key}, json_patch(
+                 json_object('{timestamp}',
+                             strftime('%Y-%m-%dT%H:%M:%SZ', time, 'unixepoch'){fields}),
+                 coalesce(extra, '{{}}'))
+             FROM {table} WHERE time >= ?1 AND time < ?2",
+            key = key.join(", "),
+            table = quote_identifier(&self.collection.table),
+        ))?;
+        let mut rows = rows.query((span.start.0, span.end.0))?;
+        let mut unseen = Vec::new();
+        while let Some(row) = rows.next()? {
+            let time = row.get(0)?;
+            let rest_of_key = (1..key.len())
+                .map(|place| Ok(Cell::Text(row.get(place)?)))
+                .collect::<rusqlite::Result<Vec<Cell>>>()?;
+            if !seen.contains(&row_hash(time, rest_of_key.iter())) {
+                unseen.push(StoredRow { time, rest_of_key, payload: row.get(key.len())? });
+            }
+        }
+        Ok(unseen)
     }
 }
 
-/// Counts the rows of each covered day anew: in another zone they lie in other days.
+/// A row of a typed table, as Oura sent it.
+struct StoredRow {
+    time: i64,
+    rest_of_key: Vec<Cell>,
+    payload: String,
+}
+
+/// The statement that inserts a row: `time`, then `columns`, then `extra`. It skips unchanged rows,
+/// so that they do not count as changed.
+fn upsert_statement(
+    collection: &Collection,
+    columns: &[(usize, String)],
+    key: &[String],
+) -> String {
+    let table = quote_identifier(&collection.table);
+    let names: Vec<&str> = std::iter::once("time")
+        .chain(columns.iter().map(|(_, name)| name.as_str()))
+        .chain(std::iter::once("extra"))
+        .collect();
+    let values: Vec<&str> =
+        names.iter().copied().filter(|name| !key.iter().any(|part| part == name)).collect();
+    let assignments: Vec<String> =
+        values.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+    let differences: Vec<String> =
+        values.iter().map(|name| format!("{table}.{name} IS NOT excluded.{name}")).collect();
+    format!(
+        "INSERT INTO {table} ({names}) VALUES ({places})
+         ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE {differences}",
+        names = names.join(", "),
+        places = vec!["?"; names.len()].join(", "),
+        key = key.join(", "),
+        assignments = assignments.join(", "),
+        differences = differences.join(" OR "),
+    )
+}
+
+/// Counts the rows of each covered day again, because another time zone has other days.
 pub(super) fn recount(
     transaction: &Transaction,
     collection: &Collection,
     zone: Tz,
 ) -> Result<(), StoreError> {
-    let mut days = transaction.prepare("SELECT day FROM coverage_data WHERE resource = ?1")?;
-    let days: Vec<Day> =
-        days.query_map([&collection.name], |row| day_at(row, 0))?.collect::<Result<_, _>>()?;
+    let days: Vec<Day> = transaction
+        .prepare("SELECT day FROM coverage_data WHERE resource = ?1")?
+        .query_map([&collection.name], |row| day_at(row, 0))?
+        .collect::<Result<_, _>>()?;
     let mut count = transaction.prepare(&format!(
-        "UPDATE coverage_data SET documents = (SELECT count(*) FROM {} WHERE time >= ?3 AND time < ?4) WHERE resource = ?1 AND day = ?2",
+        "UPDATE coverage_data
+         SET documents = (SELECT count(*) FROM {} WHERE time >= ?3 AND time < ?4)
+         WHERE resource = ?1 AND day = ?2",
         quote_identifier(&collection.table)
     ))?;
     for day in days {
@@ -174,37 +210,32 @@ pub(super) fn recount(
             day.plus(1).midnight(zone).0,
         ))?;
     }
-    let (documents, first, last) = documents::held(transaction, collection)?;
-    let held =
-        "UPDATE collections SET documents = ?2, first_day = ?3, last_day = ?4 WHERE name = ?1";
-    transaction.execute(held, (&collection.name, documents, first, last))?;
-    Ok(())
+    collections::recount(transaction, collection)
 }
 
-/// What a row is known by while a window is stored; 64 bits, so that two of a window's rows are hardly ever taken for one.
-fn row_hash<'a>(time: i64, rest: impl Iterator<Item = &'a Cell>) -> u64 {
+/// A hash of a row's key, to find it among the rows of one window. With 64 bits, a collision within
+/// a window is negligible.
+fn row_hash<'a>(time: i64, rest_of_key: impl Iterator<Item = &'a Cell>) -> u64 {
     let mut hasher = DefaultHasher::new();
     time.hash(&mut hasher);
-    for cell in rest {
+    for cell in rest_of_key {
         match cell {
             Cell::Text(text) => text.hash(&mut hasher),
             Cell::Integer(value) => value.hash(&mut hasher),
             Cell::Real(value) => value.to_bits().hash(&mut hasher),
-            // As it is stored in a key.
+            // A key stores it as an empty text.
             Cell::Null => "".hash(&mut hasher),
         }
     }
     hasher.finish()
 }
 
-/// The name of a row that has gone: its time and the rest of its key.
-fn row_name<'a>(time: i64, rest: impl Iterator<Item = &'a Cell>) -> String {
-    rest.fold(time.to_string(), |name, cell| match cell {
-        Cell::Text(text) => format!("{name} {text}"),
-        Cell::Integer(value) => format!("{name} {value}"),
-        Cell::Real(value) => format!("{name} {value}"),
-        Cell::Null => format!("{name} "),
+/// The document id of a deleted row: its time and the rest of its key.
+fn row_id(time: i64, rest_of_key: &[Cell]) -> String {
+    rest_of_key.iter().fold(time.to_string(), |id, cell| match cell {
+        Cell::Text(text) => format!("{id} {text}"),
+        Cell::Integer(value) => format!("{id} {value}"),
+        Cell::Real(value) => format!("{id} {value}"),
+        Cell::Null => format!("{id} "),
     })
 }
-
-static EMPTY: Cell = Cell::Text(String::new());

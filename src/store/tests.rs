@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     CollectionState, GapReason, QueuedWindow, ROLLUPS, Refused, Rollup, Store, StoreError, Window,
-    WindowReason, WriteStats, settled_through,
+    WindowReason, WriteStats,
 };
 use crate::catalog::Catalog;
 use crate::time::{Day, Instant, Tz};
@@ -38,27 +38,39 @@ fn put(store: &Store, collection: &str, from: &str, to: &str, documents: &[Value
         to: day(to),
         reason: WindowReason::History,
     };
-    store.enqueue(std::slice::from_ref(&window), now()).unwrap();
-    let queued: QueuedWindow =
-        store.waiting().unwrap().into_iter().find(|queued| queued.window == window).unwrap();
+    store.writer().enqueue(std::slice::from_ref(&window), now()).unwrap();
+    let queued: QueuedWindow = store
+        .writer()
+        .waiting()
+        .unwrap()
+        .into_iter()
+        .find(|queued| queued.window == window)
+        .unwrap();
     let documents: Vec<Box<RawValue>> = documents
         .iter()
         .map(|document| RawValue::from_string(document.to_string()).unwrap())
         .collect();
-    store.put_window(&queued, &documents, now()).unwrap()
+    store
+        .writer()
+        .put_window(&queued, &documents, now(), |arrivals| arrivals.today.plus(-7))
+        .unwrap()
 }
 
 fn text(store: &Store, sql: &str) -> String {
-    store.inspector().query_row(sql, [], |row| row.get::<_, rusqlite::types::Value>(0)).map_or_else(
-        |error| error.to_string(),
-        |value| match value {
-            rusqlite::types::Value::Null => "null".to_owned(),
-            rusqlite::types::Value::Integer(value) => value.to_string(),
-            rusqlite::types::Value::Real(value) => value.to_string(),
-            rusqlite::types::Value::Text(value) => value,
-            rusqlite::types::Value::Blob(_) => "blob".to_owned(),
-        },
-    )
+    store
+        .inspector()
+        .lock()
+        .query_row(sql, [], |row| row.get::<_, rusqlite::types::Value>(0))
+        .map_or_else(
+            |error| error.to_string(),
+            |value| match value {
+                rusqlite::types::Value::Null => "null".to_owned(),
+                rusqlite::types::Value::Integer(value) => value.to_string(),
+                rusqlite::types::Value::Real(value) => value.to_string(),
+                rusqlite::types::Value::Text(value) => value,
+                rusqlite::types::Value::Blob(_) => "blob".to_owned(),
+            },
+        )
 }
 
 fn readiness(id: &str, day: &str, score: i64) -> Value {
@@ -251,7 +263,7 @@ fn coverage_tells_empty_days_from_days_never_asked_for_and_days_that_may_change(
     assert_eq!(state("daily_readiness", "2026-11-24"), "partial", "it may still come");
     assert_eq!(state("daily_sleep", "2026-11-12"), "empty");
     assert_eq!(state("daily_sleep", "2026-11-10"), "not_fetched");
-    let held = store.held(now()).unwrap();
+    let held = store.writer().coverage(now(), None).unwrap();
     assert_eq!(held.complete["daily_readiness"], [(day("2026-11-10"), day("2026-11-17"))]);
     assert_eq!(held.first_day, Some(day("2026-11-12")));
 }
@@ -304,7 +316,7 @@ fn coverage_says_why_there_is_nothing() {
         ),
         (CollectionState::Forbidden, "No permission.", "refused"),
     ] {
-        store.refuse("daily_sleep", state, said).unwrap();
+        store.writer().refuse("daily_sleep", state, said).unwrap();
         assert_eq!(reason("daily_sleep", "2026-11-10"), expected);
     }
     let windows = ["2026-11-10", "2026-11-13"].map(|from| Window {
@@ -313,14 +325,15 @@ fn coverage_says_why_there_is_nothing() {
         to: day(from),
         reason: WindowReason::History,
     });
-    store.enqueue(&windows, now()).unwrap();
+    store.writer().enqueue(&windows, now()).unwrap();
     for (queued, said) in store
+        .writer()
         .waiting()
         .unwrap()
         .iter()
         .zip(["2026-11-13: Oura", "2 days from 2026-11-10 to 2026-11-13: Oura"])
     {
-        store.fail_window(queued, true, "Oura answers 500").unwrap();
+        store.writer().fail_window(queued, true, "Oura answers 500").unwrap();
         assert_eq!(
             text(&store, "SELECT reason FROM collections WHERE name = 'daily_sleep'"),
             format!("{said} answers 500")
@@ -330,7 +343,7 @@ fn coverage_says_why_there_is_nothing() {
         (reason("daily_sleep", "2026-11-10"), reason("daily_sleep", "2026-11-11")),
         ("failed".to_owned(), "not_fetched".to_owned())
     );
-    let gaps = store.gaps(day("2026-11-22"), day("2026-11-24")).unwrap();
+    let gaps = store.inspector().gaps(day("2026-11-22"), day("2026-11-24")).unwrap();
     let readiness =
         gaps.iter().filter(|gap| gap.collection == "daily_readiness").collect::<Vec<_>>();
     assert_eq!(
@@ -346,7 +359,7 @@ fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_th
     put(&store, "workout", "2026-11-20", "2026-11-24", &[json!({"id": "w", "day": "2026-11-24"})]);
     put(&store, "personal_info", "2026-11-24", "2026-11-24", &[json!({"id": "p"})]);
     let unseen = |store: &Store| {
-        let gaps = store.gaps(day("2026-11-24"), day("2026-12-06")).unwrap();
+        let gaps = store.inspector().gaps(day("2026-11-24"), day("2026-12-06")).unwrap();
         gaps.into_iter()
             .map(|gap| (gap.collection, gap.reason, gap.days, gap.last))
             .collect::<Vec<_>>()
@@ -357,52 +370,26 @@ fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_th
     assert_eq!(unseen(&read), expected, "also where nothing may be written");
 
     store
+        .writer()
         .begin_run(1, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
         .unwrap();
     let rows = "SELECT count(*) || ' ' || min(day) || ' ' || max(day) || ' ' || max(time) FROM coverage WHERE state = 'not_fetched'";
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
     assert_eq!(unseen(&store), expected, "each day once");
-    store.rebuild().unwrap();
+    store.writer().rebuild().unwrap();
     assert_eq!(unseen(&store), expected);
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
 
     // A clock that was years ahead for one run leaves no days behind.
     store
+        .writer()
         .begin_run(2, super::Trigger::Schedule, day("2036-01-01").midnight(Tz::Europe__Vienna))
         .unwrap();
     store
+        .writer()
         .begin_run(3, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
         .unwrap();
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
-}
-
-#[test]
-fn days_that_a_phone_has_not_brought_yet_stay_open_however_old_they_are() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), Tz::UTC);
-    let complete = |collection: &str| {
-        store.held(now()).unwrap().complete.get(collection).cloned().unwrap_or_default()
-    };
-    // The ring is worn, the phone lies in a drawer since the 5th.
-    put(&store, "daily_readiness", "2026-11-18", "2026-11-24", &[]);
-    put(&store, "daily_readiness", "2026-10-01", "2026-11-17", &[readiness("a", "2026-11-05", 70)]);
-    put(&store, "workout", "2026-10-01", "2026-11-24", &[]);
-    assert_eq!(complete("daily_readiness"), [(day("2026-10-01"), day("2026-10-31"))]);
-    assert_eq!(
-        complete("workout"),
-        [(day("2026-10-01"), day("2026-10-31"))],
-        "what is not made by wearing goes by the rest"
-    );
-
-    // It brings everything; some of it may be on its way still, so the days are asked for once more.
-    let late: Vec<Value> =
-        ["2026-11-10", "2026-11-24"].iter().map(|day| readiness(day, day, 70)).collect();
-    put(&store, "daily_readiness", "2026-11-01", "2026-11-24", &late);
-    assert_eq!(complete("daily_readiness"), [(day("2026-10-01"), day("2026-10-31"))]);
-    put(&store, "daily_readiness", "2026-11-01", "2026-11-24", &late);
-    assert_eq!(complete("daily_readiness"), [(day("2026-10-01"), day("2026-11-17"))]);
-    // A ring that is worn no more is not waited for for ever.
-    assert_eq!(settled_through(day("2027-11-24"), Some(day("2026-11-24"))), day("2027-08-26"));
 }
 
 #[test]
@@ -490,13 +477,15 @@ fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_
         window("sleep", "2026-01-03", WindowReason::Backfill),
         window("workout", "2026-01-04", WindowReason::History),
     ];
-    store.enqueue(&windows, now()).unwrap();
-    for queued in store.waiting().unwrap().iter().filter(|queued| queued.window != windows[0]) {
-        store.fail_window(queued, true, "Oura answers 500").unwrap();
+    store.writer().enqueue(&windows, now()).unwrap();
+    for queued in
+        store.writer().waiting().unwrap().iter().filter(|queued| queued.window != windows[0])
+    {
+        store.writer().fail_window(queued, true, "Oura answers 500").unwrap();
     }
-    store.clear_queue(&["sleep".to_owned()]).unwrap();
+    store.writer().clear_queue(&["sleep".to_owned()]).unwrap();
     let left: Vec<Window> =
-        store.waiting().unwrap().into_iter().map(|queued| queued.window).collect();
+        store.writer().waiting().unwrap().into_iter().map(|queued| queued.window).collect();
     assert_eq!(left, [windows[2].clone(), windows[1].clone()]);
     assert_eq!(text(&store, "SELECT state FROM collections WHERE name = 'sleep'"), "error");
     put(&store, "sleep", "2026-01-09", "2026-01-09", &[]);
@@ -514,28 +503,31 @@ fn what_oura_refuses_waits_no_more_unless_a_person_asked_for_it_and_counts_nowhe
     let asked_for = window("daily_spo2", "2026-01-03", WindowReason::Backfill);
     let [trailing, history] = [WindowReason::Trailing, WindowReason::History]
         .map(|reason| window("daily_spo2", "2026-01-02", reason));
-    store.begin_run(1, super::Trigger::Manual, now()).unwrap();
+    store.writer().begin_run(1, super::Trigger::Manual, now()).unwrap();
     store
+        .writer()
         .enqueue(
             &[trailing, asked_for.clone(), window("sleep", "2026-01-02", WindowReason::History)],
             now(),
         )
         .unwrap();
     let refused = store
+        .writer()
         .refuse("daily_spo2", CollectionState::ScopeMissing, "the scope spo2 is not granted")
         .unwrap();
     assert_eq!(refused, Refused { windows: 2, is_news: true });
     let waiting: Vec<Window> =
-        store.waiting().unwrap().into_iter().map(|queued| queued.window).collect();
+        store.writer().waiting().unwrap().into_iter().map(|queued| queued.window).collect();
     assert_eq!(waiting, [asked_for, Window { collection: "sleep".to_owned(), ..history }]);
     assert_eq!(
-        store.queue_lengths().unwrap().into_values().collect::<Vec<_>>(),
+        store.inspector().queue_lengths().unwrap().into_values().collect::<Vec<_>>(),
         [0, 0, 1],
         "trailing, backfill, history"
     );
-    assert_eq!(store.last_run().unwrap().unwrap().windows, 1);
+    assert_eq!(store.inspector().last_run().unwrap().unwrap().windows, 1);
     assert!(
         !store
+            .writer()
             .refuse("daily_spo2", CollectionState::ScopeMissing, "the scope spo2 is not granted")
             .unwrap()
             .is_news
@@ -555,13 +547,13 @@ fn a_store_that_is_being_closed_derives_nothing_anew_and_the_next_opening_does()
     );
     drop(before);
     let closing = open(folder.path(), Tz::America__New_York);
-    closing.stop_rebuilds();
-    assert!(matches!(closing.rebuild(), Err(StoreError::RebuildsStopped)));
-    closing.wait_for_writer();
+    closing.writer().stop_rebuilds();
+    assert!(matches!(closing.writer().rebuild(), Err(StoreError::RebuildsStopped)));
+    closing.writer().wait();
     assert_eq!(text(&closing, "SELECT count(*) FROM days"), "1", "the old tables stay whole");
     let next = open(folder.path(), Tz::America__New_York);
     assert!(next.is_outdated().unwrap());
-    next.rebuild().unwrap();
+    next.writer().rebuild().unwrap();
     assert!(!next.is_outdated().unwrap());
 }
 
@@ -593,7 +585,7 @@ fn another_time_zone_moves_midnights_and_loses_nothing() {
         "1767571200",
         "the old answers until it is rebuilt"
     );
-    after.rebuild().unwrap();
+    after.writer().rebuild().unwrap();
     assert!(!after.is_outdated().unwrap());
     assert_eq!(text(&after, "SELECT time FROM days WHERE day = '2026-01-05'"), "1767589200");
     assert_eq!(text(&after, "SELECT score FROM daily_readiness"), "70");
@@ -614,7 +606,14 @@ fn in_another_time_zone_days_whose_midnights_left_hours_out_are_open_again_and_r
     put(&before, "heartrate", "2026-02-01", "2026-02-01", &[]);
     put(&before, "daily_sleep", "2026-01-08", "2026-01-20", &[]);
     let covered = |store: &Store, collection: &str| {
-        store.held(now()).unwrap().complete.get(collection).cloned().unwrap_or_default()
+        store
+            .writer()
+            .coverage(now(), None)
+            .unwrap()
+            .complete
+            .get(collection)
+            .cloned()
+            .unwrap_or_default()
     };
     let counted = "SELECT group_concat(day || ' ' || documents) FROM coverage WHERE collection = 'heartrate' AND documents > 0";
     assert_eq!(text(&before, counted), "2026-01-08 1,2026-01-09 1,2026-01-12 1");
@@ -632,7 +631,7 @@ fn in_another_time_zone_days_whose_midnights_left_hours_out_are_open_again_and_r
         [(day("2026-01-08"), day("2026-01-20"))],
         "documents say themselves what day they are of"
     );
-    after.rebuild().unwrap();
+    after.writer().rebuild().unwrap();
     assert_eq!(covered(&after, "heartrate"), left);
     assert_eq!(
         text(&after, counted),
@@ -659,7 +658,7 @@ fn in_another_time_zone_days_whose_midnights_left_hours_out_are_open_again_and_r
 fn every_view_is_there_with_the_bundled_catalogue() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let published = store.published().unwrap();
+    let published = store.inspector().published().unwrap();
     for view in ["baselines", "coverage", "days", "hypnogram", "nights", "samples", "sync_status"] {
         assert!(published.iter().any(|name| name == view), "{view}");
     }
@@ -681,7 +680,7 @@ fn a_collection_that_disappears_from_the_catalogue_keeps_its_documents() {
     let mut catalog = Catalog::bundled();
     catalog.collections.retain(|collection| collection.name != "daily_stress");
     let store = Store::open(&folder.path().join("oura.db"), Arc::new(catalog), Tz::UTC).unwrap();
-    store.rebuild().unwrap();
+    store.writer().rebuild().unwrap();
     assert_eq!(text(&store, "SELECT stress_high FROM daily_stress"), "900");
     assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents"), "1");
 }
@@ -696,10 +695,14 @@ fn a_window_is_cut_into_pieces_that_are_as_much_to_blame() {
         to: day("2026-01-05"),
         reason: WindowReason::History,
     };
-    store.enqueue(&[window], now()).unwrap();
-    store.fail_window(&store.waiting().unwrap()[0], true, "Oura answers 500").unwrap();
-    store.cut_windows(&store.waiting().unwrap(), 3, now()).unwrap();
+    store.writer().enqueue(&[window], now()).unwrap();
+    store
+        .writer()
+        .fail_window(&store.writer().waiting().unwrap()[0], true, "Oura answers 500")
+        .unwrap();
+    store.writer().cut_windows(&store.writer().waiting().unwrap(), 3, now()).unwrap();
     let pieces: Vec<_> = store
+        .writer()
         .waiting()
         .unwrap()
         .into_iter()
@@ -711,9 +714,14 @@ fn a_window_is_cut_into_pieces_that_are_as_much_to_blame() {
     );
     store
         .writer()
+        .lock()
         .execute("UPDATE sync_windows SET from_day = '-0001-03-07' WHERE to_day = '2026-01-05'", [])
         .unwrap();
-    assert_eq!(store.waiting().unwrap().len(), 1, "a window that nobody can read stops nobody");
+    assert_eq!(
+        store.writer().waiting().unwrap().len(),
+        1,
+        "a window that nobody can read stops nobody"
+    );
 }
 
 #[test]
@@ -728,7 +736,7 @@ fn erased_data_is_gone_from_the_file() {
         "2026-01-31",
         &[json!({"id": "t", "day": "2026-01-05", "text": secret})],
     );
-    store.delete_all().unwrap();
+    store.writer().delete_all().unwrap();
     assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents"), "0");
     assert_eq!(text(&store, "SELECT count(*) FROM tag"), "0");
     drop(store);
@@ -753,35 +761,6 @@ fn a_file_that_is_no_database_and_one_of_a_newer_version_are_refused_and_left_al
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
     let error = Store::open(&path, Arc::new(Catalog::bundled()), Tz::UTC).err().unwrap();
     assert!(matches!(error, StoreError::Newer { found: 999, .. }), "{error}");
-}
-
-#[test]
-fn a_run_that_was_interrupted_is_gone_on_with_and_one_that_ended_is_not() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), Tz::UTC);
-    let run = store.next_run().unwrap();
-    store.begin_run(run, super::Trigger::Manual, now()).unwrap();
-    put(&store, "daily_sleep", "2026-11-18", "2026-11-24", &[]);
-    put(&store, "personal_info", "2026-11-24", "2026-11-24", &[json!({"id": "p"})]);
-    assert_eq!(
-        store.held(now()).unwrap().complete.get("daily_sleep"),
-        None,
-        "these days may still change"
-    );
-    drop(store);
-
-    let store = open(folder.path(), Tz::UTC);
-    let held = store.held(now().plus(60)).unwrap();
-    assert_eq!(held.complete["daily_sleep"], [(day("2026-11-18"), day("2026-11-24"))]);
-    assert!(held.fresh.contains("personal_info"));
-    assert_eq!(
-        store.held(now().plus(3 * 3600)).unwrap().complete.get("daily_sleep"),
-        None,
-        "too long ago"
-    );
-
-    store.end_run(run, &super::RunEnd::Done, 2, 2, now().plus(60)).unwrap();
-    assert_eq!(store.held(now().plus(60)).unwrap().complete.get("daily_sleep"), None);
 }
 
 /// Every bucket that the rows themselves give, less every bucket that is kept, and the reverse.
@@ -859,7 +838,7 @@ fn rollups_agree_with_the_rows_whatever_comes_changes_and_goes() {
     put(&store, "sleep", "2026-03-28", "2026-03-29", &[]);
     assert_eq!(text(&store, "SELECT count(*) FROM samples_1h"), "0");
 
-    store.rebuild().unwrap();
+    store.writer().rebuild().unwrap();
     assert_eq!(text(&store, "SELECT sum(sum) FROM heartrate_5m WHERE source = 'rest'"), "66");
     assert_eq!(differing_buckets(&store), "0");
 }

@@ -1,32 +1,49 @@
-//! Which windows are wanted, given what is held. Pure: no clock, no network, no file.
+//! Which windows to fetch, given the stored days. Pure: no clock, no network, no file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::policy::{newest_day, settled_through};
+use super::ranges::PADDING_DAYS;
 use crate::catalog::{Catalog, Collection, Style};
-use crate::store::{SyncState, Window, WindowReason, settled_through};
+use crate::store::{Window, WindowReason};
 use crate::time::Day;
 
-/// No ring is older: nothing is asked for before the year in which the first one came.
+/// The first day that any ring can have recorded: year, month, day.
 const FIRST_RING: (i32, u32, u32) = (2015, 1, 1);
 
-/// How long before the first day with data the history is looked for: two empty years.
+/// How far before the first day with data to look for more, in days: two years.
 const EMPTY_DAYS: i64 = 730;
 
-/// How far beyond a window is asked, in days: see the executor.
-pub(super) const PADDING: i64 = 2;
-
-/// What the person wants to have.
+/// What a sync should fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncScope {
+    /// The local day of the sync.
     pub today: Day,
-    /// The first day wanted; without one, until two empty years.
+    /// The first day to import. `None` imports backwards until two consecutive years have no data.
     pub history_start: Option<Day>,
-    /// Names in any capitals; empty = all.
+    /// The names of the collections, in any capitalisation. Empty means all.
     pub collections: Vec<String>,
 }
 
+/// What is stored and queued.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SyncState {
+    /// Ranges of settled days by collection, sorted and not adjacent. Both ends are included.
+    pub complete: BTreeMap<String, Vec<(Day, Day)>>,
+    /// Windows that must not be planned again: they wait, or this run has stored them.
+    pub claimed: Vec<Window>,
+    /// The days that Oura cannot deliver, by collection. A request that includes one fails.
+    pub unfetchable: BTreeMap<String, BTreeSet<Day>>,
+    /// Collections without days that the interrupted run has stored already.
+    pub fresh: BTreeSet<String>,
+    /// The first day with a document of any collection.
+    pub first_day: Option<Day>,
+    /// The last day with a document, by collection.
+    pub last_days: BTreeMap<String, Day>,
+}
+
 impl SyncScope {
-    /// The names of the collections that are wanted.
+    /// Returns the names of the wanted collections.
     pub fn wanted(&self, catalog: &Catalog) -> Vec<String> {
         catalog
             .collections
@@ -41,58 +58,68 @@ impl SyncScope {
     }
 }
 
-/// Whether `collection` is among those that are `chosen`, by names in any capitals; empty = all.
+/// Whether `chosen` includes `collection`, in any capitalisation. An empty list includes all.
 pub fn wants(chosen: &[String], collection: &str) -> bool {
     chosen.is_empty() || chosen.iter().any(|name| name.eq_ignore_ascii_case(collection))
 }
 
-/// Every window that is wanted and not spoken for: the trailing days, which may still change, and all days not yet complete, newest first.
-/// The neighbours of a day that cannot be had are windows of their own, so that nobody else asks for it as well.
-pub fn plan(catalog: &Catalog, held: &SyncState, scope: &SyncScope) -> Vec<Window> {
+/// Returns the windows to fetch, without the claimed ones: the trailing days, which can still change,
+/// and all days that are not complete. The newest days of a collection come first.
+///
+/// Days near an unfetchable one are windows of their own, so that it fails as few others as possible.
+pub fn plan(catalog: &Catalog, state: &SyncState, scope: &SyncScope) -> Vec<Window> {
     let floor = scope
         .history_start
-        .unwrap_or_else(|| held.first_day.unwrap_or(scope.today).plus(-EMPTY_DAYS));
+        .unwrap_or_else(|| state.first_day.unwrap_or(scope.today).plus(-EMPTY_DAYS));
     let floor = floor.max(first_ring()).min(scope.today);
-    let mut windows = Vec::new();
-    for collection in catalog.collections.iter().filter(|collection| scope.wants(collection)) {
-        let taken = || held.claimed.iter().filter(|window| window.collection == collection.name);
-        if has_no_days(collection) {
-            if taken().next().is_none() && !held.fresh.contains(&collection.name) {
-                windows.push(window(collection, scope.today, scope.today, WindowReason::Trailing));
-            }
-            continue;
+    let wanted = catalog.collections.iter().filter(|collection| scope.wants(collection));
+    wanted.flat_map(|collection| plan_collection(collection, state, floor, scope.today)).collect()
+}
+
+/// The windows of one collection from `floor` to `today`.
+fn plan_collection(
+    collection: &Collection,
+    state: &SyncState,
+    floor: Day,
+    today: Day,
+) -> Vec<Window> {
+    let claimed: Vec<(Day, Day)> = state
+        .claimed
+        .iter()
+        .filter(|window| window.collection == collection.name)
+        .map(|window| (window.from, window.to))
+        .collect();
+    if has_no_days(collection) {
+        if claimed.is_empty() && !state.fresh.contains(&collection.name) {
+            return vec![window(collection, today, today, WindowReason::Trailing)];
         }
-        let complete = held.complete.get(&collection.name).into_iter().flatten().copied();
-        let mut claimed: Vec<(Day, Day)> =
-            complete.chain(taken().map(|window| (window.from, window.to))).collect();
-        claimed.sort_unstable();
-        let trailing_from = settled_through(scope.today, held.newest(collection)).plus(1);
-        let pieces = gaps(&claimed, floor, scope.today)
-            .into_iter()
-            .flat_map(|gap| pieces(gap, held.unfetchable.get(&collection.name)));
-        for (from, to) in pieces.collect::<Vec<_>>().into_iter().rev() {
-            if to >= trailing_from {
-                windows.extend(chunks(
-                    collection,
-                    from.max(trailing_from),
-                    to,
-                    WindowReason::Trailing,
-                ));
-            }
-            if from < trailing_from {
-                windows.extend(chunks(
-                    collection,
-                    from,
-                    to.min(trailing_from.plus(-1)),
-                    WindowReason::History,
-                ));
-            }
+        return Vec::new();
+    }
+    let complete = state.complete.get(&collection.name).into_iter().flatten().copied();
+    let mut taken: Vec<(Day, Day)> = complete.chain(claimed).collect();
+    taken.sort_unstable();
+    let newest = newest_day(&collection.name, &state.last_days);
+    let trailing_from = settled_through(today, newest).plus(1);
+    let pieces: Vec<(Day, Day)> = gaps(&taken, floor, today)
+        .into_iter()
+        .flat_map(|gap| pieces(gap, state.unfetchable.get(&collection.name)))
+        .collect();
+    let mut windows = Vec::new();
+    for (from, to) in pieces.into_iter().rev() {
+        if to >= trailing_from {
+            let from = from.max(trailing_from);
+            windows.extend(chunks(collection, from, to, WindowReason::Trailing));
+        }
+        if from < trailing_from {
+            let to = to.min(trailing_from.plus(-1));
+            windows.extend(chunks(collection, from, to, WindowReason::History));
         }
     }
     windows
 }
 
-/// The windows of a piece of history that is to be fetched again, both days included. None where there were no rings yet.
+/// Returns the windows that fetch the days from `from` to `to` again, both included. Skips days
+/// before the first ring.
 pub fn backfill(catalog: &Catalog, from: Day, to: Day, collections: &[String]) -> Vec<Window> {
     let from = from.max(first_ring());
     if from > to {
@@ -101,9 +128,12 @@ pub fn backfill(catalog: &Catalog, from: Day, to: Day, collections: &[String]) -
     let scope = SyncScope { today: to, history_start: None, collections: collections.to_vec() };
     let wanted = catalog.collections.iter().filter(|collection| scope.wants(collection));
     wanted
-        .flat_map(|collection| match has_no_days(collection) {
-            true => vec![window(collection, to, to, WindowReason::Backfill)],
-            false => chunks(collection, from, to, WindowReason::Backfill),
+        .flat_map(|collection| {
+            if has_no_days(collection) {
+                vec![window(collection, to, to, WindowReason::Backfill)]
+            } else {
+                chunks(collection, from, to, WindowReason::Backfill)
+            }
         })
         .collect()
 }
@@ -121,7 +151,7 @@ fn window(collection: &Collection, from: Day, to: Day, reason: WindowReason) -> 
     Window { collection: collection.name.clone(), from, to, reason }
 }
 
-/// `from..=to` in pieces no longer than the collection allows, newest first.
+/// Splits `from..=to` into windows of the collection's maximum length, newest first.
 fn chunks(collection: &Collection, from: Day, to: Day, reason: WindowReason) -> Vec<Window> {
     let length = i64::from(collection.max_window_days.max(1));
     let count = (from.until(to) + length) / length;
@@ -133,13 +163,14 @@ fn chunks(collection: &Collection, from: Day, to: Day, reason: WindowReason) -> 
         .collect()
 }
 
-/// `from..=to` in pieces: the days near one of `lost` by themselves, those between them together.
+/// Splits `from..=to`: single days near an unfetchable day, and the ranges between them.
 fn pieces((from, to): (Day, Day), unfetchable: Option<&BTreeSet<Day>>) -> Vec<(Day, Day)> {
-    let near = unfetchable
+    let near: BTreeSet<Day> = unfetchable
         .into_iter()
         .flatten()
-        .flat_map(|day| day.plus(-PADDING).through(day.plus(PADDING)));
-    let near: BTreeSet<Day> = near.filter(|day| (from..=to).contains(day)).collect();
+        .flat_map(|day| day.plus(-PADDING_DAYS).through(day.plus(PADDING_DAYS)))
+        .filter(|day| (from..=to).contains(day))
+        .collect();
     let mut pieces = Vec::new();
     let mut next = from;
     for day in near {
@@ -155,12 +186,8 @@ fn pieces((from, to): (Day, Day), unfetchable: Option<&BTreeSet<Day>>) -> Vec<(D
     pieces
 }
 
-/// Whether asking for `day` with the usual padding asks for one of `lost` as well.
-pub(super) fn is_near(day: Day, unfetchable: &BTreeSet<Day>) -> bool {
-    unfetchable.range(day.plus(-PADDING)..=day.plus(PADDING)).next().is_some()
-}
-
-/// What of `floor..=today` none of `taken` (sorted by start, may overlap) covers.
+/// Returns the parts of `floor..=today` outside of all `taken` ranges. These are sorted by their
+/// begin and may overlap.
 fn gaps(taken: &[(Day, Day)], floor: Day, today: Day) -> Vec<(Day, Day)> {
     let mut gaps = Vec::new();
     let mut next = floor;
@@ -181,11 +208,10 @@ fn gaps(taken: &[(Day, Day)], floor: Day, today: Day) -> Vec<(Day, Day)> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::*;
+    use crate::sync::ranges::reaches;
 
     fn day(number: i64) -> Day {
         Day::new(2026, 1, 1).unwrap().plus(number)
@@ -199,7 +225,7 @@ mod tests {
         }
     }
 
-    fn held(complete: &[(i64, i64)], waiting: &[(i64, i64)]) -> SyncState {
+    fn state(complete: &[(i64, i64)], waiting: &[(i64, i64)]) -> SyncState {
         let window = |&(from, to): &(i64, i64)| Window {
             collection: "sleep".to_owned(),
             from: day(from),
@@ -217,8 +243,8 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_store_wants_the_last_week_first_and_then_the_history_newest_first() {
-        let windows = plan(&Catalog::bundled(), &held(&[], &[]), &scope(0, -200));
+    fn empty_store_plans_last_week_then_history_newest_first() {
+        let windows = plan(&Catalog::bundled(), &state(&[], &[]), &scope(0, -200));
         let seen: Vec<_> = windows
             .iter()
             .map(|window| (window.reason, day(0).until(window.from), day(0).until(window.to)))
@@ -233,8 +259,8 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_store_wants_only_the_days_that_may_still_change() {
-        let windows = plan(&Catalog::bundled(), &held(&[(-200, -7)], &[]), &scope(0, -200));
+    fn complete_store_plans_only_trailing_days() {
+        let windows = plan(&Catalog::bundled(), &state(&[(-200, -7)], &[]), &scope(0, -200));
         assert_eq!(windows.len(), 1);
         assert_eq!(
             (windows[0].reason, windows[0].from, windows[0].to),
@@ -243,10 +269,10 @@ mod tests {
     }
 
     #[test]
-    fn a_phone_that_was_silent_for_weeks_is_asked_for_all_of_them() {
-        let mut held = held(&[(-200, -31)], &[]);
-        held.last_days.insert("sleep".to_owned(), day(-26));
-        let windows = plan(&Catalog::bundled(), &held, &scope(0, -200));
+    fn weeks_without_a_phone_sync_are_trailing_days() {
+        let mut state = state(&[(-200, -31)], &[]);
+        state.last_days.insert("sleep".to_owned(), day(-26));
+        let windows = plan(&Catalog::bundled(), &state, &scope(0, -200));
         let seen: Vec<_> = windows
             .iter()
             .map(|window| (window.reason, day(0).until(window.from), day(0).until(window.to)))
@@ -255,25 +281,23 @@ mod tests {
     }
 
     #[test]
-    fn the_neighbours_of_a_day_that_cannot_be_had_are_asked_for_by_themselves() {
-        let mut held = held(&[(-200, -7)], &[(-3, -3)]);
-        held.unfetchable.insert("sleep".to_owned(), BTreeSet::from([day(-3)]));
-        let windows = plan(&Catalog::bundled(), &held, &scope(0, -200));
+    fn neighbours_of_an_unfetchable_day_are_single_windows() {
+        let mut state = state(&[(-200, -7)], &[(-3, -3)]);
+        state.unfetchable.insert("sleep".to_owned(), BTreeSet::from([day(-3)]));
+        let windows = plan(&Catalog::bundled(), &state, &scope(0, -200));
         let seen: Vec<_> = windows
             .iter()
             .map(|window| (day(0).until(window.from), day(0).until(window.to)))
             .collect();
         assert_eq!(seen, [(0, 0), (-1, -1), (-2, -2), (-4, -4), (-5, -5), (-6, -6)]);
-        assert!(
-            is_near(day(-1), &held.unfetchable["sleep"])
-                && !is_near(day(0), &held.unfetchable["sleep"])
-        );
+        assert!(reaches(day(-1), &state.unfetchable["sleep"]));
+        assert!(!reaches(day(0), &state.unfetchable["sleep"]));
     }
 
     #[test]
-    fn nobody_is_asked_for_days_before_the_first_ring() {
+    fn days_before_the_first_ring_are_not_planned() {
         let long_ago = SyncScope { history_start: Day::new(1, 1, 1), ..scope(0, 0) };
-        let earliest = plan(&Catalog::bundled(), &held(&[], &[]), &long_ago)
+        let earliest = plan(&Catalog::bundled(), &state(&[], &[]), &long_ago)
             .into_iter()
             .map(|window| window.from)
             .min();
@@ -287,8 +311,8 @@ mod tests {
     }
 
     #[test]
-    fn days_missed_while_the_machine_was_off_are_wanted() {
-        let windows = plan(&Catalog::bundled(), &held(&[(-200, -40)], &[]), &scope(0, -200));
+    fn days_missed_while_the_machine_was_off_are_planned() {
+        let windows = plan(&Catalog::bundled(), &state(&[(-200, -40)], &[]), &scope(0, -200));
         assert!(windows.contains(&Window {
             collection: "sleep".to_owned(),
             from: day(-39),
@@ -298,17 +322,17 @@ mod tests {
     }
 
     #[test]
-    fn without_a_history_start_two_empty_years_are_looked_at() {
-        let mut held = held(&[], &[]);
-        held.first_day = Some(day(-100));
+    fn default_history_ends_after_two_empty_years() {
+        let mut state = state(&[], &[]);
+        state.first_day = Some(day(-100));
         let scope = SyncScope { history_start: None, ..scope(0, 0) };
         let earliest =
-            plan(&Catalog::bundled(), &held, &scope).into_iter().map(|window| window.from).min();
+            plan(&Catalog::bundled(), &state, &scope).into_iter().map(|window| window.from).min();
         assert_eq!(earliest, Some(day(-100 - EMPTY_DAYS)));
     }
 
     #[test]
-    fn collections_without_days_are_wanted_once_each_time() {
+    fn collections_without_days_are_planned_once_per_run() {
         let mut scope = scope(0, -10);
         scope.collections = vec!["personal_info".to_owned(), "ring_configuration".to_owned()];
         let windows = plan(&Catalog::bundled(), &SyncState::default(), &scope);
@@ -323,17 +347,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_day_is_held_or_waits_or_is_planned_exactly_once(
+        fn every_day_is_complete_claimed_or_planned_once(
             complete in proptest::collection::vec((-400i64..20, 0i64..60), 0..6),
             waiting in proptest::collection::vec((-400i64..5, 0i64..60), 0..4),
-            lost in proptest::collection::btree_set(-400i64..5, 0..4),
+            unfetchable in proptest::collection::btree_set(-400i64..5, 0..4),
             floor in -380i64..0,
         ) {
             let complete: Vec<_> = complete.iter().map(|(from, length)| (*from, from + length)).collect();
             let waiting: Vec<_> = waiting.iter().map(|(from, length)| (*from, from + length)).collect();
-            let mut held = held(&complete, &waiting);
-            held.unfetchable.insert("sleep".to_owned(), lost.iter().map(|number| day(*number)).collect());
-            let windows = plan(&Catalog::bundled(), &held, &scope(0, floor));
+            let mut state = state(&complete, &waiting);
+            state.unfetchable.insert("sleep".to_owned(), unfetchable.iter().map(|number| day(*number)).collect());
+            let windows = plan(&Catalog::bundled(), &state, &scope(0, floor));
             for number in floor..=0 {
                 let claimed = complete.iter().chain(&waiting).any(|(from, to)| (*from..=*to).contains(&number));
                 let planned = windows.iter().filter(|window| (window.from..=window.to).contains(&day(number))).count();

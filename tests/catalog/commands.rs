@@ -6,7 +6,7 @@ use ringside::cli::catalog::{CatalogCommandError, Command, run};
 use super::reduced;
 
 #[test]
-fn reduce_takes_the_version_from_the_files_name_unless_told() {
+fn reduce_reads_the_version_from_the_file_name() {
     let folder = tempfile::tempdir().unwrap();
     let (input, output) =
         (folder.path().join("openapi-7.7.json"), folder.path().join("facts.json"));
@@ -23,7 +23,7 @@ fn reduce_takes_the_version_from_the_files_name_unless_told() {
 }
 
 #[test]
-fn an_error_names_the_file_and_what_is_wrong_with_it() {
+fn errors_name_the_file_and_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let (missing, page) = (folder.path().join("openapi-1.0.json"), folder.path().join("page.html"));
     std::fs::write(&page, "<html>").unwrap();
@@ -43,7 +43,7 @@ fn an_error_names_the_file_and_what_is_wrong_with_it() {
 }
 
 #[test]
-fn diff_says_what_changed_and_when_nothing_did() {
+fn diff_prints_changes_or_no_differences() {
     let fixture = |version: &str| {
         format!("{}/tests/fixtures/openapi/{version}.json", env!("CARGO_MANIFEST_DIR"))
     };

@@ -48,7 +48,7 @@ fn night() -> Value {
 }
 
 #[test]
-fn a_night_belongs_to_its_day_and_lies_between_its_bedtimes() {
+fn sleep_has_its_day_and_bedtimes() {
     let reading = newest("sleep").read(&night(), VIENNA).unwrap();
     assert_eq!((reading.id.as_str(), reading.day), ("2-5daccc", Some(day("2026-03-29"))));
     assert_eq!(reading.start_at, Some(at("2026-03-28T22:10:00Z")));
@@ -57,7 +57,7 @@ fn a_night_belongs_to_its_day_and_lies_between_its_bedtimes() {
 }
 
 #[test]
-fn values_that_stand_for_none_are_null() {
+fn sentinels_and_missing_values_are_null() {
     let (sleep, night) = (newest("sleep"), night());
     for missing in [
         "lowest_heart_rate",
@@ -86,7 +86,7 @@ fn null_items_of_a_series_are_gaps() {
 }
 
 #[test]
-fn digits_lie_from_the_start_of_the_document_and_other_letters_are_gaps() {
+fn digits_start_with_the_document() {
     let start = at("2026-03-28T22:10:00Z");
     let expected =
         [(start, 4.0), (start.plus(300), 4.0), (start.plus(600), 2.0), (start.plus(1200), 1.0)];
@@ -94,7 +94,7 @@ fn digits_lie_from_the_start_of_the_document_and_other_letters_are_gaps() {
 }
 
 #[test]
-fn activity_lies_at_midnight_but_its_classes_begin_at_four() {
+fn activity_classes_start_at_four() {
     let document = json!({"id": "a", "day": "2026-03-29", "timestamp": "2026-03-29T04:00:00.000+02:00", "class_5_min": "05"});
     let activity = newest("daily_activity");
     let reading = activity.read(&document, VIENNA).unwrap();
@@ -107,7 +107,7 @@ fn activity_lies_at_midnight_but_its_classes_begin_at_four() {
 }
 
 #[test]
-fn without_an_id_the_day_identifies_and_without_a_day_the_start() {
+fn missing_id_falls_back_to_day_then_start() {
     let read = |name: &str, document: Value| {
         newest(name).read(&document, VIENNA).map(|reading| reading.id)
     };
@@ -130,7 +130,7 @@ fn without_an_id_the_day_identifies_and_without_a_day_the_start() {
 }
 
 #[test]
-fn a_period_without_a_day_of_its_own_has_the_day_it_starts_on() {
+fn period_without_day_gets_its_start_day() {
     let tag = json!({"id": "t", "start_time": "2024-08-05T20:15:01+02:00", "start_day": "2024-08-05", "end_time": null});
     assert_eq!(newest("enhanced_tag").read(&tag, VIENNA).unwrap().day, Some(day("2024-08-05")));
     let tag = json!({"id": "t", "start_time": "2024-08-05T23:30:00Z"});
@@ -138,7 +138,7 @@ fn a_period_without_a_day_of_its_own_has_the_day_it_starts_on() {
 }
 
 #[test]
-fn a_ring_set_up_in_1970_has_no_time() {
+fn setup_date_of_1970_is_null() {
     let ring = newest("ring_configuration");
     let old = json!({"id": "r", "set_up_at": "1970-01-01T00:00:00+00:00", "size": 11});
     assert_eq!(
@@ -150,7 +150,7 @@ fn a_ring_set_up_in_1970_has_no_time() {
 }
 
 #[test]
-fn a_row_is_the_same_however_its_timestamp_is_written() {
+fn timestamp_format_does_not_change_row_keys() {
     let key = |timestamp: &str, source: &str| {
         newest("heartrate")
             .read(&json!({"bpm": 60, "source": source, "timestamp": timestamp}), VIENNA)
@@ -163,7 +163,7 @@ fn a_row_is_the_same_however_its_timestamp_is_written() {
 }
 
 #[test]
-fn a_row_without_a_time_has_no_key() {
+fn row_without_timestamp_has_no_key() {
     for row in [
         json!({"bpm": 60, "source": "rest"}),
         json!({"timestamp": "soon", "source": "rest"}),
@@ -174,7 +174,7 @@ fn a_row_without_a_time_has_no_key() {
 }
 
 #[test]
-fn fields_that_nobody_declared_are_the_extra_of_a_row() {
+fn unknown_fields_are_stored_in_extra() {
     let heartrate = newest("heartrate");
     let row = json!({"bpm": 60, "source": "rest", "timestamp": "2026-01-01T00:00:00Z", "timestamp_unix": 1, "confidence": 0.5, "note": [1]});
     assert_eq!(heartrate.extra(&row), Cell::Text(r#"{"confidence":0.5,"note":[1]}"#.to_owned()));
@@ -182,7 +182,7 @@ fn fields_that_nobody_declared_are_the_extra_of_a_row() {
 }
 
 #[test]
-fn a_producers_timestamp_may_be_text_or_a_count() {
+fn producer_timestamp_can_be_text_or_number() {
     let battery = newest("ring_battery_level");
     for written in
         [json!("2026-01-01T00:00:00Z"), json!(1_767_225_600), json!(1_767_225_600_000_i64)]
@@ -196,7 +196,7 @@ fn a_producers_timestamp_may_be_text_or_a_count() {
 }
 
 #[test]
-fn a_value_of_another_type_is_kept_as_sqlite_can() {
+fn values_of_another_type_are_stored() {
     let sleep = newest("sleep");
     let text = |text: &str| Cell::Text(text.to_owned());
     for (column, value, expected) in [
@@ -216,7 +216,7 @@ fn a_value_of_another_type_is_kept_as_sqlite_can() {
 }
 
 #[test]
-fn times_and_days_may_be_counts_of_seconds_or_milliseconds() {
+fn times_and_days_can_be_unix_numbers() {
     let sleep = newest("sleep");
     let start = at("2026-03-28T22:10:00Z");
     let mut counted = night();
@@ -247,6 +247,22 @@ fn times_and_days_may_be_counts_of_seconds_or_milliseconds() {
 }
 
 #[test]
+fn key_order_does_not_change_cells() {
+    let heartrate = newest("heartrate");
+    let rest_mode = newest("rest_mode_period");
+    for text in [
+        r#"{"zeta": {"b": 1, "a": [{"d": 2, "c": 3}]}, "alpha": 1}"#,
+        r#"{"alpha": 1, "zeta": {"a": [{"c": 3, "d": 2}], "b": 1}}"#,
+    ] {
+        let document: Value = serde_json::from_str(text).unwrap();
+        let sorted = r#"{"alpha":1,"zeta":{"a":[{"c":3,"d":2}],"b":1}}"#;
+        assert_eq!(heartrate.extra(&document), Cell::Text(sorted.to_owned()));
+        let episodes = cell(&rest_mode, &json!({ "episodes": document }), "episodes");
+        assert_eq!(episodes, Cell::Text(sorted.to_owned()));
+    }
+}
+
+#[test]
 fn lists_are_json() {
     assert_eq!(
         cell(&newest("tag"), &json!({"tags": ["tag_sleep_nap"]}), "tags"),
@@ -255,7 +271,7 @@ fn lists_are_json() {
 }
 
 #[test]
-fn a_series_without_a_sensible_interval_has_no_points() {
+fn series_with_invalid_interval_has_no_points() {
     let session = newest("session");
     for interval in [json!(0), json!(-5), json!(1e300), json!("5"), json!(null)] {
         let document = json!({"id": "s", "motion_count": {"interval": interval, "items": [1, 2], "timestamp": "2026-01-01T00:00:00Z"}});
@@ -264,14 +280,14 @@ fn a_series_without_a_sensible_interval_has_no_points() {
 }
 
 #[test]
-fn an_endless_series_is_cut() {
+fn series_is_cut_after_the_maximum() {
     let items = vec![1; 150_000];
     let document = json!({"id": "s", "motion_count": {"interval": 1, "items": items, "timestamp": "2026-01-01T00:00:00Z"}});
     assert_eq!(points(&newest("session"), &document, "session.motion_count").len(), 100_000);
 }
 
 #[test]
-fn everything_a_real_account_answered_is_read_and_nothing_is_left_over() {
+fn recorded_documents_are_read_completely() {
     let Some(folder) = beside_the_repository("recorded") else { return };
     let mut seen = 0;
     for collection in Catalog::bundled().collections {

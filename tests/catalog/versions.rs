@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ringside::catalog::{
     Catalog, CatalogError, Collection, Contract, Encoding, KeyRule, Kind, Series, Storage, Style,
-    reduce, skipped_path,
+    path_skip_reason, reduce,
 };
 use serde_json::{Value, json};
 
@@ -87,7 +87,7 @@ fn a_reduced_document_promises_what_the_published_one_does() {
 }
 
 #[test]
-fn parameters_values_and_what_may_be_missing_are_differences() {
+fn parameters_values_and_presence_are_compared() {
     let properties = |score: Value| json!({"id": {"type": "string"}, "mood": {"type": "string", "enum": ["good", "bad"]}, "score": score});
     let mut old = json(&with_collection(
         "aura",
@@ -113,18 +113,18 @@ fn parameters_values_and_what_may_be_missing_are_differences() {
     assert_eq!(
         told,
         [
-            "~ aura?start_date: now needed",
+            "~ aura?start_date: now required",
             "- aura?end_date",
             "+ aura?latest",
-            "~ aura.id: always there → maybe missing",
+            "~ aura.id: required → optional",
             "~ aura.mood: + splendid - bad",
-            "~ aura.score: always there → always there, maybe null",
+            "~ aura.score: required → required, nullable",
         ]
     );
 }
 
 #[test]
-fn a_difference_is_the_same_backwards() {
+fn reversed_diff_has_reversed_changes() {
     let (old, new) = (contract("1.29"), contract("1.43"));
     let lines = |from: &Contract, to: &Contract| -> BTreeSet<String> {
         from.diff(to).iter().map(ToString::to_string).collect()
@@ -136,7 +136,7 @@ fn a_difference_is_the_same_backwards() {
 }
 
 #[test]
-fn reducing_a_published_document_loses_nothing_that_the_catalogue_reads() {
+fn reduction_keeps_the_catalogue() {
     for version in VERSIONS {
         let Some(published) = published(version) else { continue };
         let before = Catalog::from_openapi(&published).unwrap();
@@ -149,7 +149,7 @@ fn reducing_a_published_document_loses_nothing_that_the_catalogue_reads() {
 }
 
 #[test]
-fn reducing_twice_is_reducing_once() {
+fn reduction_is_idempotent() {
     for version in VERSIONS {
         let once = reduced(version);
         assert!(reduce(&once, None).unwrap() == once, "{version}");
@@ -157,7 +157,7 @@ fn reducing_twice_is_reducing_once() {
 }
 
 #[test]
-fn a_reduced_document_has_no_prose() {
+fn reduced_document_has_no_prose() {
     fn walk(value: &Value, names_are_data: bool, found: &mut BTreeSet<String>) {
         match value {
             Value::Object(fields) => {
@@ -190,11 +190,11 @@ fn a_reduced_document_has_no_prose() {
 }
 
 #[test]
-fn every_path_and_field_of_every_version_is_mapped_or_skipped_with_a_reason() {
+fn all_paths_and_fields_are_mapped_or_skipped() {
     for (which, document) in documents() {
         let (catalog, document) = (Catalog::from_openapi(&document).unwrap(), json(&document));
         for (path, item) in document["paths"].as_object().unwrap() {
-            if skipped_path(path).is_some_and(|reason| !reason.is_empty()) {
+            if path_skip_reason(path).is_some_and(|reason| !reason.is_empty()) {
                 continue;
             }
             let Some(collection) =
@@ -219,7 +219,7 @@ fn every_path_and_field_of_every_version_is_mapped_or_skipped_with_a_reason() {
                 let mapped = collection.columns.iter().any(|column| column.path == leaf)
                     || collection.series.iter().any(|series| is_part_of(leaf, series));
                 let skipped =
-                    collection.skipped_field(&leaf[0]).is_some_and(|reason| !reason.is_empty());
+                    collection.field_skip_reason(&leaf[0]).is_some_and(|reason| !reason.is_empty());
                 assert!(
                     mapped || skipped,
                     "{which}: {}.{} is neither mapped nor skipped with a reason",
@@ -279,7 +279,7 @@ fn below_data(leaf: &[String]) -> Option<&[String]> {
 }
 
 #[test]
-fn every_collection_column_and_series_of_every_version_is_described() {
+fn all_collections_and_fields_have_descriptions() {
     for version in VERSIONS {
         for collection in catalog(version).collections {
             assert!(!collection.description.is_empty(), "{version}: {}", collection.name);
@@ -309,7 +309,7 @@ fn every_collection_of_1_43_has_a_scope() {
 }
 
 #[test]
-fn every_number_has_a_unit_or_is_one_that_has_none() {
+fn all_numbers_except_pure_ones_have_units() {
     const PURE: &[&str] = &[
         "score",
         "_score",
@@ -343,7 +343,7 @@ fn every_number_has_a_unit_or_is_one_that_has_none() {
 }
 
 #[test]
-fn digit_strings_are_series_with_all_their_codes() {
+fn digit_texts_are_series_with_codes() {
     let sleep = newest("sleep");
     let stages =
         sleep.series.iter().find(|series| series.name == "sleep.sleep_phase_5_min").unwrap();
@@ -379,7 +379,7 @@ fn only(document: &[u8]) -> Collection {
 }
 
 #[test]
-fn a_collection_that_nobody_described_is_ingested_all_the_same() {
+fn unknown_collection_is_ingested() {
     let properties = json!({
         "id": {"type": "string"}, "day": {"type": "string", "format": "date"}, "glow": {"type": ["number", "null"]},
         "glow_10_min": {"type": "string"}, "aura": {"type": "object", "properties": {"hue": {"type": "integer"}}}
@@ -399,7 +399,7 @@ fn a_collection_that_nobody_described_is_ingested_all_the_same() {
 }
 
 #[test]
-fn what_a_series_has_beside_its_points_is_a_column() {
+fn other_fields_of_a_series_are_columns() {
     let hrv = json!({"properties": {
         "interval": {"type": "number"}, "items": {"type": "array", "items": {"type": "number"}},
         "timestamp": {"type": "string", "format": "date-time"}, "quality": {"type": "integer"}
@@ -416,7 +416,7 @@ fn what_a_series_has_beside_its_points_is_a_column() {
 }
 
 #[test]
-fn unknown_rows_without_an_id_are_kept_as_rows() {
+fn unknown_rows_without_id_are_rows() {
     let properties = json!({"timestamp": {"type": "string", "format": "date-time"}, "level": {"type": "number"}});
     let glucose =
         only(&with_collection("blood_glucose", &["start_datetime", "end_datetime"], properties));
@@ -424,7 +424,7 @@ fn unknown_rows_without_an_id_are_kept_as_rows() {
 }
 
 #[test]
-fn a_row_key_only_names_what_the_version_has() {
+fn row_key_contains_only_existing_fields() {
     let properties =
         json!({"timestamp": {"type": "string", "format": "date-time"}, "bpm": {"type": "integer"}});
     let heartrate = only(&with_collection("heartrate", &["start_datetime"], properties));
@@ -432,7 +432,7 @@ fn a_row_key_only_names_what_the_version_has() {
 }
 
 #[test]
-fn names_stay_out_of_the_way_of_the_stores_own() {
+fn reserved_names_are_avoided() {
     let properties = json!({"time": {"type": "string"}, "Document": {"type": "string"}, "a": {"properties": {"b": {"type": "string"}}}, "a_b": {"type": "string"}});
     let nights = only(&with_collection("Nights", &["start_date"], properties));
     assert_eq!(nights.table, "collection_nights");
@@ -441,7 +441,7 @@ fn names_stay_out_of_the_way_of_the_stores_own() {
 }
 
 #[test]
-fn a_type_that_contains_itself_ends_as_json() {
+fn recursive_type_is_json() {
     let mut document = json(&with_collection(
         "tree",
         &["start_date"],
@@ -455,7 +455,7 @@ fn a_type_that_contains_itself_ends_as_json() {
 }
 
 #[test]
-fn what_is_no_openapi_document_is_refused_with_the_reason() {
+fn invalid_documents_are_rejected() {
     assert!(matches!(Catalog::from_openapi(b"<html>"), Err(CatalogError::Json(_))));
     for nothing in [
         "{}",

@@ -9,21 +9,21 @@ import {
 } from '@grafana/ui';
 import React from 'react';
 
-import type { CollectionStatus } from '../types';
+import { COLLECTION_STATES } from '../contract';
+import type { CollectionState, CollectionStatus } from '../types';
 import { capitalize } from '../format';
 import { selectors } from './selectors';
 
-/** Labels of collection states. An unknown state shows its own name. */
-const STATES: Record<string, { text: string; color: BadgeColor }> = {
-  ok: { text: 'OK', color: 'green' },
-  waiting: { text: 'Waiting', color: 'blue' },
-  scope_missing: { text: 'Permission missing', color: 'orange' },
-  membership_ended: { text: 'Membership ended', color: 'orange' },
-  forbidden: { text: 'Refused', color: 'orange' },
-  not_available: { text: 'Not available', color: 'darkgrey' },
-  removed: { text: 'No longer offered', color: 'darkgrey' },
-  app_too_old: { text: 'Oura app too old', color: 'orange' },
-  error: { text: 'Failed', color: 'red' },
+const COLORS: Record<CollectionState, BadgeColor> = {
+  ok: 'green',
+  waiting: 'blue',
+  scope_missing: 'orange',
+  membership_ended: 'orange',
+  forbidden: 'orange',
+  not_available: 'darkgrey',
+  removed: 'darkgrey',
+  app_too_old: 'orange',
+  error: 'red',
 };
 
 const COLUMNS: Array<Column<CollectionStatus>> = [
@@ -58,9 +58,13 @@ function dateRange({ row }: CellProps<CollectionStatus>) {
   );
 }
 
-function stateBadge({ value }: CellProps<CollectionStatus, string>) {
+function stateBadge({ value }: CellProps<CollectionStatus, CollectionState>) {
   return (
-    <Badge className={styles.nowrap} {...(STATES[value] ?? { text: value, color: 'darkgrey' })} />
+    <Badge
+      className={styles.nowrap}
+      text={COLLECTION_STATES[value] ?? value}
+      color={COLORS[value] ?? 'darkgrey'}
+    />
   );
 }
 

@@ -1,6 +1,7 @@
 import { Badge, type BadgeColor, Stack, Text } from '@grafana/ui';
 import React from 'react';
 
+import { CONNECTION_STATES } from '../contract';
 import { capitalize } from '../format';
 import type { Connection } from '../hooks/useConnection';
 import type { Settings } from '../hooks/useSettings';
@@ -14,11 +15,11 @@ import { Section } from './Section';
 import { SyncProgress } from './SyncProgress';
 import { selectors } from './selectors';
 
-const STATES: Record<ConnectionState, { text: string; color: BadgeColor }> = {
-  not_configured: { text: 'Not configured', color: 'darkgrey' },
-  not_connected: { text: 'Not connected', color: 'darkgrey' },
-  connected: { text: 'Connected', color: 'green' },
-  reconnect_needed: { text: 'Reconnect required', color: 'orange' },
+const COLORS: Record<ConnectionState, BadgeColor> = {
+  not_configured: 'darkgrey',
+  not_connected: 'darkgrey',
+  connected: 'green',
+  reconnect_needed: 'orange',
 };
 
 interface Props {
@@ -42,8 +43,8 @@ export function ConnectionSection({ settings, status, connection }: Props) {
         {status && (
           <Badge
             data-testid={selectors.config.state}
-            text={finishing ? 'Connecting…' : STATES[status.state].text}
-            color={finishing ? 'blue' : STATES[status.state].color}
+            text={finishing ? 'Connecting…' : CONNECTION_STATES[status.state]}
+            color={finishing ? 'blue' : COLORS[status.state]}
           />
         )}
         <ConnectionButtons

@@ -1,13 +1,10 @@
 import { CollapsableSection, Field, Input, Stack, TimeZonePicker } from '@grafana/ui';
 import React, { useState } from 'react';
 
+import { DEFAULT_SYNC_INTERVAL_MINUTES, MIN_SYNC_INTERVAL_MINUTES } from '../contract';
 import type { Settings } from '../hooks/useSettings';
 import { ScopesField } from './ScopesField';
 import { selectors } from './selectors';
-
-/** The backend's values: an empty field means the default, and lower values are raised. */
-const DEFAULT_INTERVAL_MINUTES = 30;
-const MIN_INTERVAL_MINUTES = 5;
 
 /** The time zone, the schedule, the history and the permissions of the sync. */
 export function SyncSettings({ settings }: { settings: Settings }) {
@@ -35,7 +32,7 @@ export function SyncSettings({ settings }: { settings: Settings }) {
           label="Sync interval"
           description={
             'Oura receives new data when you open its app on your phone. ' +
-            `Values below ${MIN_INTERVAL_MINUTES} minutes count as ${MIN_INTERVAL_MINUTES}.`
+            `Values below ${MIN_SYNC_INTERVAL_MINUTES} minutes count as ${MIN_SYNC_INTERVAL_MINUTES}.`
           }
           htmlFor={selectors.config.interval}
           noMargin
@@ -43,10 +40,10 @@ export function SyncSettings({ settings }: { settings: Settings }) {
           <Input
             id={selectors.config.interval}
             type="number"
-            min={MIN_INTERVAL_MINUTES}
+            min={MIN_SYNC_INTERVAL_MINUTES}
             suffix="minutes"
             width={20}
-            placeholder={String(DEFAULT_INTERVAL_MINUTES)}
+            placeholder={String(DEFAULT_SYNC_INTERVAL_MINUTES)}
             value={jsonData.syncIntervalMinutes ?? ''}
             disabled={readOnly}
             onChange={(event) =>

@@ -4,6 +4,9 @@ const plain = { unit: null, description: null };
 
 /** A small schema for tests. */
 export const SCHEMA: Schema = {
+  specification: '1.43',
+  timezone: 'UTC',
+  series: [],
   macros: [
     {
       name: '__timeFilter',
@@ -11,7 +14,14 @@ export const SCHEMA: Schema = {
       description: 'restricts a time column to the range',
     },
   ],
-  functions: [{ name: 'median', usage: 'median(x)', description: 'median' }],
+  functions: [
+    {
+      name: 'median',
+      usage: 'median(x)',
+      description: 'median',
+      example: 'SELECT median(score) FROM daily_sleep',
+    },
+  ],
   sqliteFunctions: ['coalesce'],
   metrics: [
     {

@@ -1,7 +1,9 @@
-//! One entry per collection that any version of the API has had.
+//! One entry for each collection of any API version.
 //!
-//! Scopes are those that live accounts have shown to be enforced; some are in no document (`stress`, `ring_configuration`).
+//! The scopes are those that Oura enforces for live accounts. Oura's documents do not mention some
+//! of them (`stress`, `ring_configuration`).
 
+use super::super::Recorded::{self, Always, Occasionally, WhileWorn};
 use super::super::{Kind, Storage, TimeRule};
 use super::fields::{
     ACTIVITY, BATTERY, CARDIOVASCULAR, COMMON, ENHANCED_TAG, HEART_RATE, INTERBEAT, PERSONAL,
@@ -10,20 +12,20 @@ use super::fields::{
 };
 use super::{Facts, Field};
 
-/// A summary of a day: it lies at the day's local midnight, whatever its `timestamp` says.
+/// Daily summaries, at local midnight of their day. Their `timestamp` is ignored.
 pub(super) const DAILY: TimeRule = TimeRule { day: &["day"], start: &[], end: &[] };
 
-/// Something with a beginning and mostly an end.
+/// Periods with a start and, in most cases, an end.
 const PERIOD: TimeRule = TimeRule {
     day: &["day", "start_day"],
     start: &["bedtime_start", "start_datetime", "start_time", "set_up_at"],
     end: &["bedtime_end", "end_datetime", "end_time"],
 };
 
-/// Something at one moment.
+/// Events at a single point in time.
 const POINT: TimeRule = TimeRule { day: &["day"], start: &["timestamp"], end: &[] };
 
-/// For collections yet unknown.
+/// The fallback for unknown collections.
 pub(super) const ANY: TimeRule = TimeRule {
     day: &["day", "start_day"],
     start: &["bedtime_start", "start_datetime", "start_time", "timestamp", "set_up_at"],
@@ -33,6 +35,7 @@ pub(super) const ANY: TimeRule = TimeRule {
 const fn documents(
     name: &'static str,
     scope: Option<&'static str>,
+    recorded: Recorded,
     time: TimeRule,
     description: &'static str,
     fields: &'static [(&'static str, &'static [Field])],
@@ -40,6 +43,7 @@ const fn documents(
     Facts {
         name,
         scope,
+        recorded,
         storage: Storage::Documents,
         key: &[],
         time,
@@ -52,153 +56,184 @@ const fn documents(
 const fn rows(
     name: &'static str,
     scope: Option<&'static str>,
+    recorded: Recorded,
     key: &'static [&'static str],
     description: &'static str,
     fields: &'static [(&'static str, &'static [Field])],
 ) -> Facts {
     let live_only = &[("producer_timestamp", Kind::Instant)];
-    Facts { name, scope, storage: Storage::Rows, key, time: POINT, description, fields, live_only }
+    Facts {
+        name,
+        scope,
+        recorded,
+        storage: Storage::Rows,
+        key,
+        time: POINT,
+        description,
+        fields,
+        live_only,
+    }
 }
 
 pub(super) const COLLECTIONS: &[Facts] = &[
     documents(
         "daily_activity",
         Some("daily"),
+        WhileWorn,
         DAILY,
-        "Movement of each day, from 4:00 to 4:00",
+        "Daily activity, from 4:00 to 4:00",
         &[("", ACTIVITY), ("", COMMON)],
     ),
     documents(
         "daily_cardiovascular_age",
         Some("heart_health"),
+        WhileWorn,
         DAILY,
-        "Age of the arteries as estimated from the pulse wave",
+        "Daily vascular age, estimated from the pulse wave",
         &[("", CARDIOVASCULAR), ("", COMMON)],
     ),
     documents(
         "daily_readiness",
         Some("daily"),
+        WhileWorn,
         DAILY,
-        "Readiness of each day",
+        "Daily readiness",
         &[("", READINESS), ("", COMMON)],
     ),
     documents(
         "daily_resilience",
         Some("stress"),
+        WhileWorn,
         DAILY,
-        "Long-term ability to cope with stress",
+        "Daily resilience: long-term ability to cope with stress",
         &[("", RESILIENCE), ("", COMMON)],
     ),
     documents(
         "daily_sleep",
         Some("daily"),
+        WhileWorn,
         DAILY,
-        "Sleep score of each day; the nights themselves are in sleep",
+        "Daily sleep score. The sleep periods themselves are in sleep",
         &[("", SCORED_SLEEP), ("", COMMON)],
     ),
     documents(
         "daily_spo2",
         Some("spo2"),
+        WhileWorn,
         DAILY,
-        "Blood oxygen during the night of each day",
+        "Daily blood oxygen, measured during the night",
         &[("", SPO2), ("", COMMON)],
     ),
     documents(
         "daily_stress",
         Some("daily"),
+        WhileWorn,
         DAILY,
-        "Time stressed and time recovering of each day",
+        "Daily time with high stress and with high recovery",
         &[("", STRESS), ("", COMMON)],
     ),
     documents(
         "enhanced_tag",
         Some("tag"),
+        Occasionally,
         PERIOD,
-        "Tags of the person: what happened, and when",
+        "Tags that the person entered, with their times",
         &[("", ENHANCED_TAG), ("", COMMON)],
     ),
     rows(
         "heartrate",
         Some("heartrate"),
+        WhileWorn,
         &["timestamp", "source"],
-        "Heart rate around the clock, one row per measurement",
+        "Heart rate, one row per measurement",
         &[("", HEART_RATE), ("", COMMON)],
     ),
     rows(
         "interbeat_interval",
         None,
+        Occasionally,
         &["timestamp", "ibi"],
-        "Time between heart beats; offered by version 1.29 alone",
+        "Time between heartbeats. Only in API version 1.29",
         &[("", INTERBEAT), ("", COMMON)],
     ),
     documents(
         "personal_info",
         Some("personal"),
+        Occasionally,
         ANY,
-        "Who wears the ring",
+        "Age, sex, height and weight of the person",
         &[("", PERSONAL), ("", COMMON)],
     ),
     documents(
         "rest_mode_period",
         Some("daily"),
+        Occasionally,
         PERIOD,
-        "Periods in rest mode",
+        "Rest mode periods",
         &[("", REST_MODE), ("", COMMON)],
     ),
     rows(
         "ring_battery_level",
         Some("ring_configuration"),
+        Always,
         &["timestamp"],
-        "Charge of the ring's battery",
+        "Battery charge of the ring",
         &[("", BATTERY), ("", COMMON)],
     ),
     documents(
         "ring_configuration",
         Some("ring_configuration"),
+        Occasionally,
         PERIOD,
-        "Every ring ever set up; the latest is the current one",
+        "All rings of the person. The one with the latest setup is in use",
         &[("", RING), ("", COMMON)],
     ),
     documents(
         "session",
         Some("session"),
+        Occasionally,
         PERIOD,
-        "Guided and unguided sessions: breathing, meditation, rest",
+        "Sessions: breathing, meditation, rest and others",
         &[("", SESSION), ("", COMMON)],
     ),
     documents(
         "sleep",
         Some("daily"),
+        WhileWorn,
         PERIOD,
-        "Every period of sleep, naps and rejected ones included; the longest long_sleep of a day is its night",
+        "Sleep periods, including naps and rejected periods. The longest long_sleep of a day is its night",
         &[("", SLEEP), ("readiness_", READINESS), ("", COMMON)],
     ),
     documents(
         "sleep_time",
         Some("daily"),
+        Occasionally,
         DAILY,
-        "When to go to bed, as recommended",
+        "Daily recommended bedtime",
         &[("", SLEEP_TIME), ("", COMMON)],
     ),
     documents(
         "tag",
         Some("tag"),
+        Occasionally,
         POINT,
-        "Tags of the old kind; superseded by enhanced_tag",
+        "Tags of the old format, replaced by enhanced_tag",
         &[("", TAG), ("", COMMON)],
     ),
     documents(
         "vO2_max",
         Some("heart_health"),
+        Occasionally,
         DAILY,
-        "Cardio capacity",
+        "Cardio capacity (VO2 max)",
         &[("", VO2_MAX), ("", COMMON)],
     ),
     documents(
         "workout",
         Some("workout"),
+        Occasionally,
         PERIOD,
-        "Workouts, entered or detected",
+        "Workouts, entered or detected automatically",
         &[("", WORKOUT), ("", COMMON)],
     ),
 ];

@@ -1,6 +1,9 @@
-//! Units, sentinels and descriptions of fields by their flattened names, and what digits in strings stand for.
+//! Units, sentinels and descriptions of fields by their flattened names, and the meanings of digit
+//! codes.
 //!
-//! Unit ids are Grafana's (`packages/grafana-data/src/valueFormats/categories.ts`); `suffix:` is its form for all others.
+//! Descriptions appear in the query editor: noun phrases without a final full stop. Unit IDs are
+//! Grafana's (`packages/grafana-data/src/valueFormats/categories.ts`). Grafana's prefix `suffix:`
+//! covers all other units.
 
 use super::super::Unit;
 use super::Field;
@@ -20,329 +23,367 @@ const MET: Unit = Unit("suffix:MET");
 const MET_MINUTES: Unit = Unit("suffix:MET·min");
 const OXYGEN_UPTAKE: Unit = Unit("suffix:ml/kg/min");
 
-/// Shared by most collections.
+/// Fields of most collections.
 pub(super) const COMMON: &[Field] = &[
-    Field::plain("id", "Oura's identifier; stays the same when the document is revised"),
+    Field::plain("id", "Oura's document ID, unchanged by revisions"),
     Field::plain(
         "timestamp",
-        "Moment that Oura files the document under; for a summary of a day use time",
+        "Time that Oura files the document under. Use time for daily summaries",
     ),
-    Field::plain("producer_timestamp", "When the ring or the app made the row, where Oura tells"),
+    Field::plain(
+        "producer_timestamp",
+        "Time of the measurement in the ring or the app, if Oura reports it",
+    ),
 ];
 
 pub(super) const ACTIVITY: &[Field] = &[
-    Field::measured("active_calories", KILOCALORIES, "Energy spent on activity"),
-    Field::measured("average_met_minutes", MET, "Mean intensity over the day"),
-    Field::plain("class_5_min", "Intensity class of every five minutes from 4:00"),
+    Field::measured("active_calories", KILOCALORIES, "Active energy expenditure"),
+    Field::measured("average_met_minutes", MET, "Mean intensity of the day"),
+    Field::plain("class_5_min", "Intensity class per 5 minutes, from 4:00"),
     Field::plain(
         "contributors_meet_daily_targets",
-        "How regularly the daily target was met lately, 1 to 100",
+        "Contribution of recently met daily targets, 1 to 100",
     )
-    .absent_as(0),
-    Field::plain("contributors_move_every_hour", "How well long sitting was avoided, 1 to 100")
-        .absent_as(0),
-    Field::plain("contributors_recovery_time", "Enough easy days between hard ones, 1 to 100")
-        .absent_as(0),
-    Field::plain("contributors_stay_active", "How little of the day was spent inactive, 1 to 100")
-        .absent_as(0),
+    .with_sentinel(0),
+    Field::plain("contributors_move_every_hour", "Contribution of hourly movement, 1 to 100")
+        .with_sentinel(0),
+    Field::plain(
+        "contributors_recovery_time",
+        "Contribution of easy days between hard days, 1 to 100",
+    )
+    .with_sentinel(0),
+    Field::plain("contributors_stay_active", "Contribution of low inactivity, 1 to 100")
+        .with_sentinel(0),
     Field::plain(
         "contributors_training_frequency",
-        "How often there was training lately, 1 to 100",
+        "Contribution of recent training frequency, 1 to 100",
     )
-    .absent_as(0),
-    Field::plain("contributors_training_volume", "How much training there was lately, 1 to 100")
-        .absent_as(0),
+    .with_sentinel(0),
+    Field::plain(
+        "contributors_training_volume",
+        "Contribution of recent training volume, 1 to 100",
+    )
+    .with_sentinel(0),
     Field::measured(
         "equivalent_walking_distance",
         METRES,
-        "Walking distance that would cost the same energy",
+        "Walking distance with the same energy expenditure",
     ),
     Field::measured(
         "high_activity_met_minutes",
         MET_MINUTES,
-        "Intensity times minutes at high intensity",
+        "High-intensity activity, intensity × duration",
     ),
-    Field::measured("high_activity_time", SECONDS, "Time at high intensity"),
+    Field::measured("high_activity_time", SECONDS, "Time in high-intensity activity"),
     Field::plain("inactivity_alerts", "Reminders to move"),
     Field::measured(
         "low_activity_met_minutes",
         MET_MINUTES,
-        "Intensity times minutes at low intensity",
+        "Low-intensity activity, intensity × duration",
     ),
-    Field::measured("low_activity_time", SECONDS, "Time at low intensity"),
+    Field::measured("low_activity_time", SECONDS, "Time in low-intensity activity"),
     Field::measured(
         "medium_activity_met_minutes",
         MET_MINUTES,
-        "Intensity times minutes at medium intensity",
+        "Medium-intensity activity, intensity × duration",
     ),
-    Field::measured("medium_activity_time", SECONDS, "Time at medium intensity"),
-    Field::measured("met", MET, "Intensity, minute by minute"),
-    Field::measured("meters_to_target", METRES, "Distance left to the target; negative beyond it"),
-    Field::measured("non_wear_time", SECONDS, "Time without the ring"),
-    Field::measured("resting_time", SECONDS, "Time at rest, sleep and naps included"),
-    Field::plain("score", "Activity score, 1 to 100"),
-    Field::measured("sedentary_met_minutes", MET_MINUTES, "Intensity times minutes of sitting"),
-    Field::measured("sedentary_time", SECONDS, "Time sitting or standing still"),
-    Field::plain("steps", "Steps taken"),
-    Field::measured("target_calories", KILOCALORIES, "Active energy aimed at"),
-    Field::measured("target_meters", METRES, "Walking distance aimed at"),
+    Field::measured("medium_activity_time", SECONDS, "Time in medium-intensity activity"),
+    Field::measured("met", MET, "Intensity per minute"),
     Field::measured(
-        "total_calories",
-        KILOCALORIES,
-        "Energy spent over the whole day, rest included",
+        "meters_to_target",
+        METRES,
+        "Remaining distance to the target, negative after it is reached",
     ),
+    Field::measured("non_wear_time", SECONDS, "Time without the ring"),
+    Field::measured("resting_time", SECONDS, "Resting time, including sleep and naps"),
+    Field::plain("score", "Activity score, 1 to 100"),
+    Field::measured("sedentary_met_minutes", MET_MINUTES, "Sedentary time, intensity × duration"),
+    Field::measured("sedentary_time", SECONDS, "Sedentary time"),
+    Field::plain("steps", "Step count"),
+    Field::measured("target_calories", KILOCALORIES, "Target for active energy expenditure"),
+    Field::measured("target_meters", METRES, "Target for walking distance"),
+    Field::measured("total_calories", KILOCALORIES, "Total energy expenditure, including rest"),
 ];
 
 pub(super) const CARDIOVASCULAR: &[Field] = &[
     Field::measured(
         "pulse_wave_velocity",
         METRES_PER_SECOND,
-        "Speed of the pulse along the arteries; higher is stiffer",
+        "Speed of the pulse wave along the arteries. Higher values mean stiffer arteries",
     ),
-    Field::measured("vascular_age", YEARS, "Estimated age of the arteries"),
+    Field::measured("vascular_age", YEARS, "Estimated vascular age"),
 ];
 
-/// Of `daily_readiness`, and of `readiness` within a period of sleep.
+/// Fields of `daily_readiness`, and of `readiness` in a sleep period.
 pub(super) const READINESS: &[Field] = &[
     Field::plain(
         "contributors_activity_balance",
-        "Activity of the last weeks against the usual, 1 to 100",
+        "Contribution of recent activity compared to usual, 1 to 100",
     )
-    .absent_as(0),
-    Field::plain("contributors_body_temperature", "Body temperature against the usual, 1 to 100")
-        .absent_as(0),
+    .with_sentinel(0),
+    Field::plain(
+        "contributors_body_temperature",
+        "Contribution of body temperature compared to usual, 1 to 100",
+    )
+    .with_sentinel(0),
     Field::plain(
         "contributors_hrv_balance",
-        "Heart rate variability of late against the usual, 1 to 100",
+        "Contribution of recent heart rate variability compared to usual, 1 to 100",
     )
-    .absent_as(0),
-    Field::plain("contributors_previous_day_activity", "Activity of the day before, 1 to 100")
-        .absent_as(0),
-    Field::plain("contributors_previous_night", "Sleep of the last night, 1 to 100").absent_as(0),
+    .with_sentinel(0),
+    Field::plain(
+        "contributors_previous_day_activity",
+        "Contribution of the previous day's activity, 1 to 100",
+    )
+    .with_sentinel(0),
+    Field::plain(
+        "contributors_previous_night",
+        "Contribution of the previous night's sleep, 1 to 100",
+    )
+    .with_sentinel(0),
     Field::plain(
         "contributors_recovery_index",
-        "How early in the night the heart rate came to rest, 1 to 100",
+        "Contribution of an early resting heart rate at night, 1 to 100",
     )
-    .absent_as(0),
+    .with_sentinel(0),
     Field::plain(
         "contributors_resting_heart_rate",
-        "Resting heart rate against the usual, 1 to 100",
+        "Contribution of resting heart rate compared to usual, 1 to 100",
     )
-    .absent_as(0),
+    .with_sentinel(0),
     Field::plain(
         "contributors_sleep_balance",
-        "Sleep of the last weeks against the need, 1 to 100",
+        "Contribution of recent sleep compared to sleep need, 1 to 100",
     )
-    .absent_as(0),
-    Field::plain("contributors_sleep_regularity", "How regular bedtimes have been, 1 to 100")
-        .absent_as(0),
+    .with_sentinel(0),
+    Field::plain("contributors_sleep_regularity", "Contribution of regular bedtimes, 1 to 100")
+        .with_sentinel(0),
     Field::plain("score", "Readiness score, 1 to 100"),
     Field::measured(
         "temperature_deviation",
         CELSIUS,
-        "Skin temperature against the person's own baseline",
+        "Deviation of skin temperature from the personal baseline",
     ),
-    Field::measured("temperature_trend_deviation", CELSIUS, "The same, smoothed over several days"),
+    Field::measured(
+        "temperature_trend_deviation",
+        CELSIUS,
+        "Deviation of skin temperature from the personal baseline, smoothed over several days",
+    ),
 ];
 
 pub(super) const RESILIENCE: &[Field] = &[
-    Field::plain("contributors_daytime_recovery", "Recovery by day, 0 to 100"),
-    Field::plain("contributors_sleep_recovery", "Recovery by sleep, 0 to 100"),
-    Field::plain("contributors_stress", "Stress by day, 0 to 100; higher is less"),
-    Field::plain("level", "limited, adequate, solid, strong or exceptional"),
+    Field::plain("contributors_daytime_recovery", "Contribution of daytime recovery, 0 to 100"),
+    Field::plain("contributors_sleep_recovery", "Contribution of sleep recovery, 0 to 100"),
+    Field::plain(
+        "contributors_stress",
+        "Contribution of daytime stress, 0 to 100. Higher values mean less stress",
+    ),
+    Field::plain("level", "Resilience level: limited, adequate, solid, strong or exceptional"),
 ];
 
-/// Of `daily_sleep`.
+/// Fields of `daily_sleep`.
 pub(super) const SCORED_SLEEP: &[Field] = &[
-    Field::plain("contributors_deep_sleep", "Amount of deep sleep, 1 to 100").absent_as(0),
-    Field::plain("contributors_efficiency", "Share of the time in bed that was slept, 1 to 100")
-        .absent_as(0),
-    Field::plain("contributors_latency", "Time it took to fall asleep, 1 to 100").absent_as(0),
-    Field::plain("contributors_rem_sleep", "Amount of REM sleep, 1 to 100").absent_as(0),
-    Field::plain("contributors_restfulness", "How undisturbed the sleep was, 1 to 100")
-        .absent_as(0),
-    Field::plain(
-        "contributors_timing",
-        "How well the middle of the sleep lay in the night, 1 to 100",
-    )
-    .absent_as(0),
-    Field::plain("contributors_total_sleep", "Amount of sleep, 1 to 100").absent_as(0),
+    Field::plain("contributors_deep_sleep", "Contribution of deep sleep, 1 to 100")
+        .with_sentinel(0),
+    Field::plain("contributors_efficiency", "Contribution of sleep efficiency, 1 to 100")
+        .with_sentinel(0),
+    Field::plain("contributors_latency", "Contribution of the time to fall asleep, 1 to 100")
+        .with_sentinel(0),
+    Field::plain("contributors_rem_sleep", "Contribution of REM sleep, 1 to 100").with_sentinel(0),
+    Field::plain("contributors_restfulness", "Contribution of undisturbed sleep, 1 to 100")
+        .with_sentinel(0),
+    Field::plain("contributors_timing", "Contribution of sleep timing, 1 to 100").with_sentinel(0),
+    Field::plain("contributors_total_sleep", "Contribution of total sleep, 1 to 100")
+        .with_sentinel(0),
     Field::plain("score", "Sleep score, 1 to 100"),
 ];
 
 pub(super) const SPO2: &[Field] = &[
     Field::plain(
         "breathing_disturbance_index",
-        "How often blood oxygen dropped in the night, 0 to 100",
+        "Frequency of blood oxygen drops during the night, 0 to 100",
     ),
     Field::measured(
         "spo2_percentage_average",
         PERCENT,
-        "Mean blood oxygen saturation of the night",
+        "Mean blood oxygen saturation during the night",
     ),
 ];
 
 pub(super) const STRESS: &[Field] = &[
-    Field::plain("day_summary", "restored, normal or stressful"),
-    Field::measured("recovery_high", SECONDS, "Time in high recovery"),
-    Field::measured("stress_high", SECONDS, "Time in high stress"),
+    Field::plain("day_summary", "Summary of the day: restored, normal or stressful"),
+    Field::measured("recovery_high", SECONDS, "Time with high recovery"),
+    Field::measured("stress_high", SECONDS, "Time with high stress"),
 ];
 
 pub(super) const ENHANCED_TAG: &[Field] = &[
-    Field::plain("comment", "What the person wrote about it"),
-    Field::plain("custom_name", "The person's own name for it, where tag_type_code is custom"),
-    Field::plain("end_day", "Day of the end"),
-    Field::plain("end_time", "End; null for a single moment"),
-    Field::plain("start_day", "Day of the start"),
-    Field::plain("start_time", "Start"),
-    Field::plain("tag_type_code", "Kind of tag, such as tag_generic_party, or custom"),
+    Field::plain("comment", "Comment of the person"),
+    Field::plain("custom_name", "Custom name, if tag_type_code is custom"),
+    Field::plain("end_day", "End day"),
+    Field::plain("end_time", "End time, null for a single point in time"),
+    Field::plain("start_day", "Start day"),
+    Field::plain("start_time", "Start time"),
+    Field::plain("tag_type_code", "Tag type, for example tag_generic_party, or custom"),
 ];
 
 pub(super) const HEART_RATE: &[Field] = &[
     Field::measured("bpm", BEATS_PER_MINUTE, "Heart rate"),
-    Field::plain("source", "awake, rest, sleep, workout, session or live"),
+    Field::plain(
+        "source",
+        "Situation of the measurement: awake, rest, sleep, workout, session or live",
+    ),
 ];
 
 pub(super) const INTERBEAT: &[Field] = &[
-    Field::measured("ibi", MILLISECONDS, "Time since the last beat"),
-    Field::plain("validity", "Code for how far the value can be trusted"),
+    Field::measured("ibi", MILLISECONDS, "Time since the previous beat"),
+    Field::plain("validity", "Reliability code of the value"),
 ];
 
 pub(super) const PERSONAL: &[Field] = &[
     Field::measured("age", YEARS, "Age"),
-    Field::plain("biological_sex", "As entered in the app"),
-    Field::plain("email", "Address of the account"),
+    Field::plain("biological_sex", "Biological sex, as entered in the app"),
+    Field::plain("email", "Email address of the account"),
     Field::measured("height", METRES, "Height"),
     Field::measured("weight", KILOGRAMS, "Weight"),
 ];
 
 pub(super) const REST_MODE: &[Field] = &[
-    Field::plain("end_day", "Last day"),
-    Field::plain("end_time", "End; null while it lasts"),
-    Field::plain("episodes", "Tags given during the period, each with its moment"),
-    Field::plain("start_day", "First day"),
-    Field::plain("start_time", "Start"),
+    Field::plain("end_day", "Last day of the period"),
+    Field::plain("end_time", "End time, null during the period"),
+    Field::plain("episodes", "Tags during the period, each with its time"),
+    Field::plain("start_day", "First day of the period"),
+    Field::plain("start_time", "Start time"),
 ];
 
 pub(super) const BATTERY: &[Field] = &[
-    Field::plain("charging", "Whether the ring was charging"),
-    Field::plain("in_charger", "Whether the ring was on its charger"),
-    Field::measured("level", PERCENT, "Charge of the battery"),
+    Field::plain("charging", "True while the ring charges"),
+    Field::plain("in_charger", "True while the ring is on its charger"),
+    Field::measured("level", PERCENT, "Battery charge"),
 ];
 
 pub(super) const RING: &[Field] = &[
-    Field::plain("color", "Finish"),
-    Field::plain("design", "Shape"),
-    Field::plain("firmware_version", "Version of its software"),
-    Field::plain("hardware_type", "Generation: gen2, gen3, gen4, or5"),
-    // 1970-01-01 stands for an unknown date.
-    Field::plain("set_up_at", "When it was set up").absent_as(0),
-    Field::plain("size", "US ring size"),
+    Field::plain("color", "Color of the ring"),
+    Field::plain("design", "Design of the ring"),
+    Field::plain("firmware_version", "Firmware version of the ring"),
+    Field::plain("hardware_type", "Hardware generation: gen2, gen3, gen4 or or5"),
+    // Oura writes 1970-01-01 for an unknown date.
+    Field::plain("set_up_at", "Time of the setup").with_sentinel(0),
+    Field::plain("size", "Ring size (US)"),
 ];
 
 pub(super) const SESSION: &[Field] = &[
-    Field::plain("end_datetime", "End"),
+    Field::plain("end_datetime", "End time"),
     Field::measured("heart_rate", BEATS_PER_MINUTE, "Heart rate during the session"),
     Field::measured(
         "heart_rate_variability",
         MILLISECONDS,
         "Heart rate variability (RMSSD) during the session",
     ),
-    Field::plain("mood", "How the person felt afterwards: bad, worse, same, good or great"),
-    Field::plain("motion_count", "Movements per interval"),
-    Field::plain("start_datetime", "Start"),
-    Field::plain("type", "breathing, meditation, nap, relaxation, rest or body_status"),
+    Field::plain("mood", "Mood after the session: bad, worse, same, good or great"),
+    Field::plain("motion_count", "Number of movements per interval"),
+    Field::plain("start_datetime", "Start time"),
+    Field::plain(
+        "type",
+        "Session type: breathing, meditation, nap, relaxation, rest or body_status",
+    ),
 ];
 
 pub(super) const SLEEP: &[Field] = &[
     Field::plain(
         "app_sleep_phase_5_min",
-        "Sleep stage of every five minutes as the app draws it; to be dropped by Oura",
+        "Sleep stage per 5 minutes, as shown in the app. Deprecated by Oura",
     ),
     Field::measured("average_breath", BREATHS_PER_MINUTE, "Mean breathing rate"),
     Field::measured(
         "average_heart_rate",
         BEATS_PER_MINUTE,
-        "Mean heart rate, from half-minute values",
+        "Mean heart rate, from 30-second values",
     ),
     Field::measured("average_hrv", MILLISECONDS, "Mean heart rate variability (RMSSD)"),
     Field::measured("awake_time", SECONDS, "Time awake in bed"),
-    Field::plain("bedtime_end", "Getting up"),
-    Field::plain("bedtime_start", "Going to bed"),
+    Field::plain("bedtime_end", "End of the time in bed"),
+    Field::plain("bedtime_start", "Start of the time in bed"),
     Field::measured("deep_sleep_duration", SECONDS, "Time in deep sleep"),
-    Field::measured("efficiency", PERCENT, "Share of the time in bed that was slept"),
-    Field::measured("heart_rate", BEATS_PER_MINUTE, "Heart rate, every five minutes"),
-    Field::measured("hrv", MILLISECONDS, "Heart rate variability (RMSSD), every five minutes"),
-    Field::measured("latency", SECONDS, "Time it took to fall asleep"),
+    Field::measured(
+        "efficiency",
+        PERCENT,
+        "Sleep efficiency: time asleep as a share of the time in bed",
+    ),
+    Field::measured("heart_rate", BEATS_PER_MINUTE, "Heart rate per 5 minutes"),
+    Field::measured("hrv", MILLISECONDS, "Heart rate variability (RMSSD) per 5 minutes"),
+    Field::measured("latency", SECONDS, "Time to fall asleep"),
     Field::measured("light_sleep_duration", SECONDS, "Time in light sleep"),
-    Field::plain("low_battery_alert", "Whether the ring ran low during the night"),
+    Field::plain("low_battery_alert", "True if the battery ran low during the night"),
     Field::measured(
         "lowest_heart_rate",
         BEATS_PER_MINUTE,
-        "Lowest heart rate, from half-minute values",
+        "Lowest heart rate, from 30-second values",
     )
-    .absent_as(255),
-    Field::plain("movement_30_sec", "Movement class of every half minute"),
-    Field::plain("period", "Number of the period within its day"),
-    Field::plain("readiness_score_delta", "What this period did to the readiness score, in points"),
+    .with_sentinel(255),
+    Field::plain("movement_30_sec", "Movement class per 30 seconds"),
+    Field::plain("period", "Sequence number of the period within its day"),
+    Field::plain(
+        "readiness_score_delta",
+        "Effect of this period on the readiness score, in points",
+    ),
     Field::measured("rem_sleep_duration", SECONDS, "Time in REM sleep"),
-    Field::plain("restless_periods", "Times of tossing and turning"),
-    Field::plain("ring_id", "The ring that recorded it; null since version 1.43"),
-    Field::plain("sleep_algorithm_version", "Algorithm that staged the sleep"),
-    Field::plain("sleep_analysis_reason", "What made Oura analyse or revise the period"),
-    Field::plain("sleep_phase_30_sec", "Sleep stage of every half minute"),
-    Field::plain("sleep_phase_5_min", "Sleep stage of every five minutes"),
-    Field::plain("sleep_score_delta", "What this period did to the sleep score, in points"),
-    Field::measured("time_in_bed", SECONDS, "From going to bed to getting up"),
-    Field::measured("total_sleep_duration", SECONDS, "Time asleep: deep, light and REM"),
+    Field::plain("restless_periods", "Number of restless periods"),
+    Field::plain("ring_id", "ID of the recording ring, null since API version 1.43"),
+    Field::plain("sleep_algorithm_version", "Version of the sleep staging algorithm"),
+    Field::plain("sleep_analysis_reason", "Reason for the analysis or revision"),
+    Field::plain("sleep_phase_30_sec", "Sleep stage per 30 seconds"),
+    Field::plain("sleep_phase_5_min", "Sleep stage per 5 minutes"),
+    Field::plain("sleep_score_delta", "Effect of this period on the sleep score, in points"),
+    Field::measured("time_in_bed", SECONDS, "Total time in bed"),
+    Field::measured("total_sleep_duration", SECONDS, "Time asleep: deep, light and REM sleep"),
     Field::plain(
         "type",
-        "long_sleep (over three hours), sleep, late_nap, rest (rejected by the person) or deleted",
+        "Period type: long_sleep (over 3 hours), sleep, late_nap, rest (rejected by the person) or deleted",
     ),
 ];
 
 pub(super) const SLEEP_TIME: &[Field] = &[
-    Field::measured("optimal_bedtime_day_tz", SECONDS, "Offset of the day's time zone from UTC"),
+    Field::measured("optimal_bedtime_day_tz", SECONDS, "UTC offset of the day's time zone"),
     Field::measured(
         "optimal_bedtime_end_offset",
         SECONDS,
-        "End of the window, from midnight; negative is the evening before",
+        "End of the recommended window, relative to midnight. Negative values are in the evening before",
     ),
     Field::measured(
         "optimal_bedtime_start_offset",
         SECONDS,
-        "Start of the window, from midnight; negative is the evening before",
+        "Start of the recommended window, relative to midnight. Negative values are in the evening before",
     ),
-    Field::plain("recommendation", "What to change, such as earlier_bedtime"),
-    Field::plain("status", "Whether there were enough good nights for a recommendation"),
+    Field::plain("recommendation", "Recommended change, for example earlier_bedtime"),
+    Field::plain("status", "Status of the recommendation, for example not_enough_nights"),
 ];
 
 pub(super) const TAG: &[Field] = &[
-    Field::plain("tags", "Codes of the tags"),
-    Field::plain("text", "What the person wrote"),
-    Field::plain("timestamp", "Moment of the tag"),
+    Field::plain("tags", "Tag codes"),
+    Field::plain("text", "Text of the person"),
+    Field::plain("timestamp", "Time of the tag"),
 ];
 
 pub(super) const VO2_MAX: &[Field] =
     &[Field::measured("vo2_max", OXYGEN_UPTAKE, "Estimated maximal oxygen uptake")];
 
 pub(super) const WORKOUT: &[Field] = &[
-    Field::plain("activity", "Kind of sport, such as walking"),
-    Field::measured("calories", KILOCALORIES, "Energy spent"),
-    Field::measured("distance", METRES, "Distance covered, where known"),
-    Field::plain("end_datetime", "End"),
-    Field::plain("intensity", "easy, moderate or hard"),
-    Field::plain("label", "The person's own name for it"),
+    Field::plain("activity", "Sport, for example walking"),
+    Field::measured("calories", KILOCALORIES, "Energy expenditure"),
+    Field::measured("distance", METRES, "Distance, if known"),
+    Field::plain("end_datetime", "End time"),
+    Field::plain("intensity", "Intensity: easy, moderate or hard"),
+    Field::plain("label", "Custom name of the workout"),
     Field::plain(
         "source",
-        "How Oura came to know: manual, autodetected, confirmed or from a heart rate recording",
+        "Origin of the workout: manual, autodetected, confirmed or workout_heart_rate",
     ),
-    Field::plain("start_datetime", "Start"),
+    Field::plain("start_datetime", "Start time"),
 ];
 
 const STAGES: &[(u8, &str)] = &[(1, "deep"), (2, "light"), (3, "rem"), (4, "awake")];
 
-/// By the field's own name.
+/// Digit codes by the field's own name.
 pub(super) const CODES: &[(&str, &[(u8, &str)])] = &[
     ("app_sleep_phase_5_min", STAGES),
     (

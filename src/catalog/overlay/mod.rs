@@ -1,37 +1,42 @@
-//! What the OpenAPI document cannot say: unit, description in our words, scope, key, place in time, sentinels, code tables.
+//! Facts that the OpenAPI document lacks: units, descriptions, scopes, keys, times, sentinels and
+//! digit codes.
 //!
-//! Tables only. A collection or field that is missing here is ingested all the same, without unit and description.
+//! Contains tables only. A collection or field without an entry is still ingested, but has no unit
+//! and no description.
 
 mod collections;
 mod fields;
 
-use super::{Kind, Storage, Style, TimeRule, Unit};
+use super::{Kind, Recorded, Storage, Style, TimeRule, Unit};
 
-/// The tables and views that every store has, whatever the catalogue says: no collection's table may take their place.
+/// The tables and views that every store has. They are reserved: a collection with such a name gets
+/// another table name.
 #[rustfmt::skip]
 pub(crate) const STORE_TABLES: &[&str] = &[
-    "baselines", "calendar", "charge", "collections", "coverage", "coverage_data", "days", "heartrate_1d", "heartrate_1h", "heartrate_5m",
-    "hypnogram", "main_sleep", "meta", "nights", "samples", "samples_1d", "samples_1d_data", "samples_1h", "samples_1h_data",
-    "samples_data", "series", "sync_runs", "sync_status", "sync_windows",
+    "baselines", "calendar", "charge", "collections", "coverage", "coverage_data", "days",
+    "heartrate_1d", "heartrate_1h", "heartrate_5m", "hypnogram", "main_sleep", "meta", "nights",
+    "samples", "samples_1d", "samples_1d_data", "samples_1h", "samples_1h_data", "samples_data",
+    "series", "sync_runs", "sync_status", "sync_windows",
 ];
 
-/// What is known of one collection.
+/// The facts of one collection.
 #[derive(Clone, Copy)]
 pub(super) struct Facts {
     name: &'static str,
     pub scope: Option<&'static str>,
+    pub recorded: Recorded,
     pub storage: Storage,
-    /// Fields that identify a row together; none for documents.
+    /// Fields that together identify a row; empty for documents.
     pub key: &'static [&'static str],
     pub time: TimeRule,
     pub description: &'static str,
-    /// Field tables, and what their names begin with in this collection.
+    /// Field tables, each with the prefix of its field names in this collection.
     fields: &'static [(&'static str, &'static [Field])],
-    /// Top-level fields that live answers have and no document tells of.
+    /// Top-level fields in live responses that no specification mentions.
     pub live_only: &'static [(&'static str, Kind)],
 }
 
-/// What is known of one field, by its flattened name.
+/// The facts of one field, by its flattened name.
 #[derive(Clone, Copy)]
 pub(super) struct Field {
     name: &'static str,
@@ -43,28 +48,30 @@ pub(super) struct Field {
 impl Field {
     const UNKNOWN: Field = Field { name: "", unit: None, description: "", sentinel: None };
 
-    /// A field without a unit: a score, a count, a word.
+    /// A field without a unit: a score, a count or a text.
     const fn plain(name: &'static str, description: &'static str) -> Field {
         Field { name, unit: None, description, sentinel: None }
     }
 
+    /// A field with a unit.
     const fn measured(name: &'static str, unit: Unit, description: &'static str) -> Field {
         Field { name, unit: Some(unit), description, sentinel: None }
     }
 
-    /// The value that Oura writes where there is none.
-    const fn absent_as(self, sentinel: i64) -> Field {
+    /// Adds the value that Oura writes for a missing one.
+    const fn with_sentinel(self, sentinel: i64) -> Field {
         Field { sentinel: Some(sentinel), ..self }
     }
 }
 
 impl Facts {
-    /// The rules for a collection that nobody has described yet.
-    pub fn guessed(name: &str, style: Style, has_id: bool, has_timestamp: bool) -> Facts {
+    /// Guesses the facts of a collection without an entry.
+    pub fn guess(name: &str, style: Style, has_id: bool, has_timestamp: bool) -> Facts {
         let rows = style == Style::Datetimes && has_timestamp && !has_id;
         Facts {
             name: "",
             scope: None,
+            recorded: recorded(name),
             storage: if rows { Storage::Rows } else { Storage::Documents },
             key: if rows { &["timestamp"] } else { &[] },
             time: if name.starts_with("daily_") { collections::DAILY } else { collections::ANY },
@@ -74,7 +81,7 @@ impl Facts {
         }
     }
 
-    /// What is known of the field with this flattened name.
+    /// Returns the facts of the field with this flattened name.
     pub fn field(&self, name: &str) -> Field {
         let found = self.fields.iter().find_map(|(prefix, table)| {
             let rest = name.strip_prefix(prefix)?;
@@ -84,12 +91,22 @@ impl Facts {
     }
 }
 
-/// The facts of the collection called `name` in the path.
+/// Returns the facts of the collection with this name in its path.
 pub(super) fn facts(name: &str) -> Option<Facts> {
     collections::COLLECTIONS.iter().find(|facts| facts.name == name).copied()
 }
 
-/// What the digits of the string `field` stand for.
+/// Returns the days on which the collection `name` gets documents. Removed collections keep their
+/// rule.
+pub(super) fn recorded(name: &str) -> Recorded {
+    match facts(name) {
+        Some(facts) => facts.recorded,
+        None if name.starts_with("daily_") => Recorded::WhileWorn,
+        None => Recorded::Occasionally,
+    }
+}
+
+/// Returns the meanings of the digits in the text field `field`.
 pub(super) fn codes(field: &str) -> &'static [(u8, &'static str)] {
     fields::CODES.iter().find(|(name, _)| *name == field).map_or(&[], |(_, codes)| codes)
 }

@@ -94,10 +94,11 @@ impl PersonCheck {
     }
 
     fn stored_identity(&self) -> Result<StoredIdentity, DataSourceError> {
-        if let Some(person) = self.store.person()? {
+        if let Some(person) = self.store.inspector().person()? {
             return Ok(StoredIdentity::Person(person));
         }
-        if self.store.collections()?.iter().all(|collection| collection.documents == 0) {
+        if self.store.inspector().collections()?.iter().all(|collection| collection.documents == 0)
+        {
             return Ok(StoredIdentity::NoData);
         }
         // An entry that does not open counts as missing.
@@ -133,7 +134,7 @@ impl PersonCheck {
     async fn compare_documents(&self, client: &Client) -> Result<Comparison, DataSourceError> {
         let catalog = self.store.catalog();
         let zone = self.store.zone();
-        let mut rows = self.store.collections()?;
+        let mut rows = self.store.inspector().collections()?;
         rows.sort_by_key(|row| Reverse(row.documents));
         let compared = rows
             .iter()
@@ -152,7 +153,7 @@ impl PersonCheck {
             for document in documents.unwrap_or_default() {
                 let document: Value = serde_json::from_str(document.get()).unwrap_or_default();
                 let Some(id) = document["id"].as_str() else { continue };
-                if self.store.has_document(&collection.name, id)? {
+                if self.store.inspector().has_document(&collection.name, id)? {
                     return Ok(Comparison::Same);
                 }
                 found_unknown = true;

@@ -5,6 +5,7 @@ use serde::Deserialize;
 /// The function that summarizes the values of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Aggregate {
     /// The mean.
     #[default]

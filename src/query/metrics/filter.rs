@@ -10,6 +10,7 @@ use crate::query::suggest::similar_names;
 
 /// A condition: `{"column": "source", "operator": "=", "value": "awake"}`.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Filter {
     /// `column`, for every metric that has it, or `table.column`. Grafana's ad-hoc filters call it
     /// `key`.
@@ -20,14 +21,17 @@ pub struct Filter {
     pub operator: Operator,
     /// The value to compare with.
     #[serde(default)]
+    #[cfg_attr(test, ts(type = "string | number | boolean", optional))]
     pub value: Value,
     /// The values of a list. If there are any, `value` is ignored.
     #[serde(default)]
+    #[cfg_attr(test, ts(type = "(string | number | boolean)[]", optional))]
     pub values: Vec<Value>,
 }
 
 /// The comparison of a filter. The aliases are those of Grafana's ad-hoc filters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "FilterOperator"))]
 pub enum Operator {
     /// Equal.
     #[default]

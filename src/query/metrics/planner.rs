@@ -14,11 +14,11 @@ use crate::sql::quote_identifier;
 use crate::time::Tz;
 
 /// The maximum days of a moving average, a baseline or a shift.
-pub(super) const MAX_DAYS: u16 = 1_000;
+pub(crate) const MAX_DAYS: u16 = 1_000;
 
 /// The maximum number of metrics of one query. A statement has at most 128 KiB, and a metric with a
 /// baseline and a filter takes 2 KiB.
-pub(super) const MAX_METRICS: usize = 50;
+pub(crate) const MAX_METRICS: usize = 50;
 
 impl MetricsQuery {
     /// Validates names, filters and numbers, and returns the SQL with a description of its columns.

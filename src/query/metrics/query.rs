@@ -10,6 +10,7 @@ use crate::query::request::Downsample;
 /// A metrics query. Unknown fields belong to Grafana and are ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct MetricsQuery {
     /// The metrics to draw.
     pub metrics: Vec<MetricChoice>,
@@ -33,6 +34,7 @@ pub struct MetricsQuery {
 /// One metric of a query.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "Json")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(as = "Json", rename = "Metric"))]
 pub struct MetricChoice {
     /// The name of a metric: `sleep.average_hrv`, `days.steps`, or that of a series.
     pub name: String,
@@ -45,9 +47,15 @@ pub struct MetricChoice {
 /// The JSON of a metric: its name, or an object.
 #[derive(Deserialize)]
 #[serde(untagged)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 enum Json {
     Name(String),
-    Object { name: String, aggregate: Option<Aggregate>, shift: Option<i16> },
+    #[cfg_attr(test, ts(optional_fields))]
+    Object {
+        name: String,
+        aggregate: Option<Aggregate>,
+        shift: Option<i16>,
+    },
 }
 
 impl From<Json> for MetricChoice {

@@ -10,6 +10,7 @@ use crate::query::interval::Interval;
 /// The step that a query requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub enum Every {
     /// The panel's interval. At least a calendar day for daily metrics.
     #[default]

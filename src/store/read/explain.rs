@@ -4,7 +4,7 @@ use rusqlite::{Error, ErrorCode};
 
 use super::ReadError;
 use crate::store::guard::{GuardedConnection, allowed_functions};
-use crate::store::is_for_queries;
+use crate::store::inspector::is_for_queries;
 
 /// Classifies an error from preparing the statement `sql`.
 pub(super) fn prepare_error(reader: &GuardedConnection, sql: &str, error: Error) -> ReadError {

@@ -1,6 +1,6 @@
 CREATE VIEW coverage AS
 SELECT collection, day, time, documents, state,
-       -- Why there is nothing; the first that holds.
+       -- Why the day has no documents: the first case that applies.
        CASE WHEN documents > 0 THEN NULL
             WHEN state IN ('not_fetched', 'partial') AND refusal = 'forbidden' THEN 'refused'
             WHEN state IN ('not_fetched', 'partial')
@@ -11,11 +11,12 @@ SELECT collection, day, time, documents, state,
                                AND wrong.from_day <= days.day AND wrong.to_day >= days.day)
                  THEN 'failed'
             WHEN state = 'not_fetched' THEN 'not_fetched'
-            WHEN NOT worn THEN 'empty'
-            -- How far the phone has come, and from when on there was a ring. A battery has its level on a charger, too, or in a drawer.
-            WHEN day > (SELECT max(last_day) FROM collections WHERE name LIKE 'daily~_%' ESCAPE '~' OR name IN ('sleep', 'heartrate'))
+            WHEN NOT daily THEN 'empty'
+            -- The phone's last sync, and the first day with a ring. A battery has a level without being worn, so
+            -- it does not count.
+            WHEN day > (SELECT max(last_day) FROM collections WHERE name IN ({worn}))
                  THEN 'not_synced'
-            WHEN day < (SELECT min(first_day) FROM collections WHERE name LIKE 'daily~_%' ESCAPE '~' OR name IN ('sleep', 'heartrate'))
+            WHEN day < (SELECT min(first_day) FROM collections WHERE name IN ({worn}))
                  THEN 'no_ring_yet'
             WHEN (SELECT level <= 5 AND time > days.time - 7 * 86400 FROM charge WHERE charge.time < days.time + 86400
                   ORDER BY charge.time DESC LIMIT 1)
@@ -32,8 +33,8 @@ FROM (SELECT collections.name AS collection, calendar.day AS day, calendar.time 
                   WHEN coverage_data.documents = 0 THEN 'empty'
                   ELSE 'complete' END AS state,
              collections.state AS refusal,
-             -- What a ring makes by being worn; a day without a workout or a tag is no gap.
-             collections.name LIKE 'daily~_%' ESCAPE '~' OR collections.name IN ('sleep', 'heartrate', 'ring_battery_level') AS worn,
+             -- Recorded every day, so that an empty day is a gap. A day without a workout or a tag is not.
+             collections.name IN ({daily}) AS daily,
              coverage_data.fetched_at AS fetched_at
       FROM collections
       CROSS JOIN calendar

@@ -91,8 +91,8 @@ pub fn executor(
 
 /// Runs one sync to its end.
 pub async fn sync(executor: &Executor) -> (RunEnd, Progress) {
-    let run = executor.store.next_run().unwrap();
-    executor.store.begin_run(run, Trigger::Manual, executor.clock.now()).unwrap();
+    let run = executor.store.inspector().next_run().unwrap();
+    executor.store.writer().begin_run(run, Trigger::Manual, executor.clock.now()).unwrap();
     let progress = watch::Sender::new(Progress::default());
     let stop = watch::Sender::new(false);
     let end = executor.run(run, &progress, stop.subscribe()).await;

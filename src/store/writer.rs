@@ -1,0 +1,71 @@
+//! The write connection. Other files add its operations: the queue, runs, windows, rebuilds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::{Mutex, MutexGuard, RwLock};
+use rusqlite::Connection;
+
+use super::error::StoreError;
+use crate::catalog::Catalog;
+use crate::time::Tz;
+
+/// The only connection that changes the database. Each method runs one transaction, and waits while
+/// another one runs, which can take minutes during a rebuild.
+pub struct Writer {
+    connection: Mutex<Connection>,
+    /// Changes only while `connection` is locked, so that tables and catalogue agree.
+    catalog: RwLock<Arc<Catalog>>,
+    zone: Tz,
+    rebuilds_stopped: AtomicBool,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection, catalog: Arc<Catalog>, zone: Tz) -> Writer {
+        Writer {
+            connection: Mutex::new(connection),
+            catalog: RwLock::new(catalog),
+            zone,
+            rebuilds_stopped: AtomicBool::new(false),
+        }
+    }
+
+    /// Locks the connection. A panic under an earlier lock has rolled its transaction back.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock()
+    }
+
+    pub(super) fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog.read())
+    }
+
+    /// Replaces the catalogue. Call it with the connection locked.
+    pub(super) fn replace_catalog(&self, catalog: Arc<Catalog>) {
+        *self.catalog.write() = catalog;
+    }
+
+    pub(super) fn zone(&self) -> Tz {
+        self.zone
+    }
+
+    /// Stops a running rebuild and rejects later ones. The next opening of the file rebuilds.
+    ///
+    /// Call it before [`Writer::wait`] when closing a store.
+    pub fn stop_rebuilds(&self) {
+        self.rebuilds_stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns [`StoreError::RebuildsStopped`] after [`Writer::stop_rebuilds`].
+    pub(super) fn ensure_rebuilds_run(&self) -> Result<(), StoreError> {
+        if self.rebuilds_stopped.load(Ordering::Relaxed) {
+            return Err(StoreError::RebuildsStopped);
+        }
+        Ok(())
+    }
+
+    /// Waits for the running transaction, so that another `Store` on the same file does not meet it.
+    /// Blocks.
+    pub fn wait(&self) {
+        drop(self.lock());
+    }
+}
