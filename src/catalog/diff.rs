@@ -214,7 +214,7 @@ fn find_parameter<'a>(contract: &'a CollectionContract, name: &str) -> Option<&'
     contract.parameters.iter().find(|(other, _)| other == name).map(|(_, parameter)| parameter)
 }
 
-/// Compares the fields of both versions. Added and removed fields are reported as columns and series.
+/// Compares the fields of both versions. Additions and removals are reported as columns and series.
 fn compare_fields(
     collection: &str,
     old: &CollectionContract,

@@ -88,8 +88,8 @@ impl Collection {
             .collect()
     }
 
-    /// Returns the top-level fields without a column or series as one JSON object; null if there are
-    /// none.
+    /// Returns the top-level fields without a column or series as one JSON object; null if none
+    /// exist.
     pub fn extra(&self, document: &Value) -> Cell {
         let mut extra = Map::new();
         for (name, value) in document.as_object().into_iter().flatten() {

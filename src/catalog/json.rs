@@ -1,5 +1,5 @@
-//! Access to OpenAPI documents as `serde_json` values. The crate's feature `preserve_order` keeps the
-//! order of their keys: the columns of a table follow the document's fields.
+//! Access to OpenAPI documents as `serde_json` values. The crate's feature `preserve_order` keeps
+//! the order of their keys: the columns of a table follow the document's fields.
 
 use std::io;
 

@@ -27,8 +27,8 @@ pub enum CatalogError {
 }
 
 impl Catalog {
-    /// Reads an OpenAPI 3 document, published or reduced. Unknown constructs are left out rather than
-    /// guessed: raw documents are stored completely in any case.
+    /// Reads an OpenAPI 3 document, published or reduced. Leaves out unknown constructs: raw
+    /// documents are stored completely in any case.
     pub fn from_openapi(document: &[u8]) -> Result<Catalog, CatalogError> {
         Catalog::from_openapi_value(&serde_json::from_slice(document)?)
     }

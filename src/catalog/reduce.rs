@@ -39,8 +39,8 @@ const PARAMETER_FACTS: &[&str] = &["name", "in", "required", "schema"];
 const SCHEMAS: &str = "#/components/schemas/";
 
 /// Reduces `document` to an OpenAPI document with the same catalogue. `version` replaces
-/// `info.version`: Oura's documents contain `2.0` in every version, and the API version only in their
-/// file names.
+/// `info.version`: Oura's documents contain `2.0` in every version, and the API version only in
+/// their file names.
 pub fn reduce(document: &[u8], version: Option<&str>) -> Result<Vec<u8>, CatalogError> {
     let document: Value = serde_json::from_slice(document)?;
     let mut paths = BTreeMap::new();

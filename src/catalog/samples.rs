@@ -70,8 +70,8 @@ fn timestamp(value: &Value, zone: Tz) -> Option<Instant> {
     parse_stamp(value.get("timestamp")?, zone).map(|stamp| stamp.at)
 }
 
-/// Returns item `i` as a point at `start + i * interval`. Without a start or a valid interval there
-/// are no points.
+/// Returns item `i` as a point at `start + i * interval`. Returns no points without a start or a
+/// valid interval.
 fn place_items(
     series: usize,
     start: Option<Instant>,

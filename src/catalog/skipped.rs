@@ -1,5 +1,5 @@
-//! Paths and fields that are deliberately not ingested, each with its reason. A test fails for a path
-//! or field that is neither listed here nor in the catalogue.
+//! Paths and fields that are deliberately not ingested, each with its reason. A test fails for a
+//! path or field that is neither listed here nor in the catalogue.
 
 use super::{Collection, Storage};
 
@@ -24,8 +24,8 @@ pub fn path_skip_reason(path: &str) -> Option<&'static str> {
 }
 
 impl Collection {
-    /// Returns the reason why the top-level field `name` is skipped, or `None` if it has a column or
-    /// a series.
+    /// Returns the reason why the top-level field `name` is skipped, or `None` if it has a column
+    /// or a series.
     pub fn field_skip_reason(&self, name: &str) -> Option<&'static str> {
         field_skip_reason(name, self.storage)
     }

@@ -1,4 +1,4 @@
-//! OAuth scopes: their names, and the scope that an error response asks for.
+//! OAuth scopes: their names, and the missing scope of an error response.
 
 /// The scopes that a login requests by default: all that Oura documents.
 pub const SCOPES: &[&str] = &[

@@ -1,10 +1,10 @@
-//! Documents as Oura sends them, good and odd: identity, place in time, cells and samples.
+//! Identity, time, cells and samples of documents, valid and invalid.
 
 use ringside::catalog::{Catalog, Cell, Collection, DocumentError, SamplePoint};
 use ringside::time::{Day, Instant, Stamp, Tz};
 use serde_json::{Value, json};
 
-use super::{beside_the_repository, newest};
+use super::{external_fixture, newest};
 
 const VIENNA: Tz = Tz::Europe__Vienna;
 
@@ -39,10 +39,19 @@ fn points(collection: &Collection, document: &Value, series: &str) -> Vec<(Insta
 
 fn night() -> Value {
     json!({
-        "id": "2-5daccc", "day": "2026-03-29", "bedtime_start": "2026-03-28T23:10:00.000+01:00", "bedtime_end": "2026-03-29T07:40:00+02:00",
-        "average_breath": 14.875, "average_hrv": null, "lowest_heart_rate": 255, "low_battery_alert": false, "efficiency": 91,
-        "readiness": {"score": 80, "temperature_deviation": -0.2, "contributors": {"body_temperature": 0, "previous_night": 77}},
-        "hrv": {"interval": 300.0, "items": [null, null, 31.0, 40, null, 52], "timestamp": "2026-03-28T23:10:00.000+01:00"},
+        "id": "2-5daccc", "day": "2026-03-29",
+        "bedtime_start": "2026-03-28T23:10:00.000+01:00",
+        "bedtime_end": "2026-03-29T07:40:00+02:00",
+        "average_breath": 14.875, "average_hrv": null, "lowest_heart_rate": 255,
+        "low_battery_alert": false, "efficiency": 91,
+        "readiness": {
+            "score": 80, "temperature_deviation": -0.2,
+            "contributors": {"body_temperature": 0, "previous_night": 77},
+        },
+        "hrv": {
+            "interval": 300.0, "items": [null, null, 31.0, 40, null, 52],
+            "timestamp": "2026-03-28T23:10:00.000+01:00",
+        },
         "sleep_phase_5_min": "442?1"
     })
 }
@@ -95,7 +104,10 @@ fn digits_start_with_the_document() {
 
 #[test]
 fn activity_classes_start_at_four() {
-    let document = json!({"id": "a", "day": "2026-03-29", "timestamp": "2026-03-29T04:00:00.000+02:00", "class_5_min": "05"});
+    let document = json!({
+        "id": "a", "day": "2026-03-29",
+        "timestamp": "2026-03-29T04:00:00.000+02:00", "class_5_min": "05",
+    });
     let activity = newest("daily_activity");
     let reading = activity.read(&document, VIENNA).unwrap();
     assert_eq!((reading.start_at, reading.utc_offset), (Some(at("2026-03-28T23:00:00Z")), None));
@@ -131,7 +143,10 @@ fn missing_id_falls_back_to_day_then_start() {
 
 #[test]
 fn period_without_day_gets_its_start_day() {
-    let tag = json!({"id": "t", "start_time": "2024-08-05T20:15:01+02:00", "start_day": "2024-08-05", "end_time": null});
+    let tag = json!({
+        "id": "t", "start_time": "2024-08-05T20:15:01+02:00",
+        "start_day": "2024-08-05", "end_time": null,
+    });
     assert_eq!(newest("enhanced_tag").read(&tag, VIENNA).unwrap().day, Some(day("2024-08-05")));
     let tag = json!({"id": "t", "start_time": "2024-08-05T23:30:00Z"});
     assert_eq!(newest("enhanced_tag").read(&tag, VIENNA).unwrap().day, Some(day("2024-08-06")));
@@ -176,7 +191,10 @@ fn row_without_timestamp_has_no_key() {
 #[test]
 fn unknown_fields_are_stored_in_extra() {
     let heartrate = newest("heartrate");
-    let row = json!({"bpm": 60, "source": "rest", "timestamp": "2026-01-01T00:00:00Z", "timestamp_unix": 1, "confidence": 0.5, "note": [1]});
+    let row = json!({
+        "bpm": 60, "source": "rest", "timestamp": "2026-01-01T00:00:00Z", "timestamp_unix": 1,
+        "confidence": 0.5, "note": [1],
+    });
     assert_eq!(heartrate.extra(&row), Cell::Text(r#"{"confidence":0.5,"note":[1]}"#.to_owned()));
     assert_eq!(heartrate.extra(&json!({"bpm": 60, "producer_timestamp": null})), Cell::Null);
 }
@@ -274,7 +292,9 @@ fn lists_are_json() {
 fn series_with_invalid_interval_has_no_points() {
     let session = newest("session");
     for interval in [json!(0), json!(-5), json!(1e300), json!("5"), json!(null)] {
-        let document = json!({"id": "s", "motion_count": {"interval": interval, "items": [1, 2], "timestamp": "2026-01-01T00:00:00Z"}});
+        let document = json!({"id": "s", "motion_count": {
+            "interval": interval, "items": [1, 2], "timestamp": "2026-01-01T00:00:00Z",
+        }});
         assert_eq!(points(&session, &document, "session.motion_count"), [], "{interval}");
     }
 }
@@ -282,13 +302,15 @@ fn series_with_invalid_interval_has_no_points() {
 #[test]
 fn series_is_cut_after_the_maximum() {
     let items = vec![1; 150_000];
-    let document = json!({"id": "s", "motion_count": {"interval": 1, "items": items, "timestamp": "2026-01-01T00:00:00Z"}});
+    let document = json!({"id": "s", "motion_count": {
+        "interval": 1, "items": items, "timestamp": "2026-01-01T00:00:00Z",
+    }});
     assert_eq!(points(&newest("session"), &document, "session.motion_count").len(), 100_000);
 }
 
 #[test]
 fn recorded_documents_are_read_completely() {
-    let Some(folder) = beside_the_repository("recorded") else { return };
+    let Some(folder) = external_fixture("recorded") else { return };
     let mut seen = 0;
     for collection in Catalog::bundled().collections {
         let Ok(answer) = std::fs::read(folder.join(format!("{}.json", collection.name))) else {

@@ -1,4 +1,5 @@
-//! The catalogue at its door: every known version of Oura's OpenAPI document, and documents of every kind of oddness.
+//! Tests of the catalogue with every known version of Oura's OpenAPI document, and with valid and
+//! invalid documents.
 
 mod commands;
 #[path = "../integration/common/mod.rs"]
@@ -12,10 +13,10 @@ use std::path::{Path, PathBuf};
 use ringside::catalog::{Catalog, Collection};
 use serde_json::Value;
 
-/// Every version that is known, oldest first.
+/// All known versions, oldest first.
 const VERSIONS: &[&str] = &["1.23", "1.27", "1.28", "1.29", "1.34", "1.35", "1.37", "1.43"];
 
-/// The reduced document of `version`.
+/// Returns the reduced document of `version`.
 fn reduced(version: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/openapi")
@@ -31,25 +32,25 @@ fn newest(collection: &str) -> Collection {
     Catalog::bundled().get(collection).unwrap().clone()
 }
 
-/// Material that lies beside the repository on some machines and is never part of it; says so when it is missing.
-fn beside_the_repository(what: &str) -> Option<PathBuf> {
+/// Returns a file next to the repository that is never part of it. Reports missing files.
+fn external_fixture(path: &str) -> Option<PathBuf> {
     let found = Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
-        .map(|folder| folder.join("shared/oura").join(what))
+        .map(|folder| folder.join("shared/oura").join(path))
         .find(|path| path.exists());
     if found.is_none() {
-        common::report_skip(&format!("shared/oura/{what} is not beside the repository"));
+        common::report_skip(&format!("shared/oura/{path} is not next to the repository"));
     }
     found
 }
 
-/// The published document of `version`.
+/// Returns the published document of `version`, if available.
 fn published(version: &str) -> Option<Vec<u8>> {
-    let path = beside_the_repository(&format!("spec/openapi-{version}.json"))?;
+    let path = external_fixture(&format!("spec/openapi-{version}.json"))?;
     Some(std::fs::read(path).unwrap())
 }
 
-/// The reduced documents of all versions, and the published ones that are there.
+/// Returns the reduced documents of all versions, and the available published ones.
 fn documents() -> impl Iterator<Item = (String, Vec<u8>)> {
     VERSIONS.iter().flat_map(|version| {
         let published =

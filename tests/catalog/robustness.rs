@@ -1,4 +1,4 @@
-//! Whatever arrives, nothing panics and what is promised holds.
+//! Property tests: no input panics, and the catalogue's guarantees hold for all of them.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{VERSIONS, json, reduced};
 
-/// Any JSON, with a liking for what fields of documents hold.
+/// Any JSON, with a preference for typical values of document fields.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -59,7 +59,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A document with some of the collection's own fields, filled with anything.
+/// A document with some of the collection's own fields and any values.
 fn any_document(collection: &Collection) -> impl Strategy<Value = Value> + use<> {
     let own = collection
         .columns
@@ -105,7 +105,7 @@ fn a_collection_and_a_document() -> impl Strategy<Value = (Collection, Value)> {
     })
 }
 
-/// `value` with the entries of all its objects in the reverse order, as text.
+/// Renders `value` with the entries of all objects in reverse order.
 fn reordered(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
@@ -135,20 +135,27 @@ proptest! {
         prop_assert_eq!(collection.cells(&document, zone).len(), collection.columns.len());
         let samples = collection.samples(&document, start, zone);
         for pair in samples.windows(2) {
-            prop_assert!(pair[0].series < pair[1].series || (pair[0].series == pair[1].series && pair[0].at <= pair[1].at));
+            let [first, second] = pair else { unreachable!("windows of two") };
+            prop_assert!((first.series, first.at) <= (second.series, second.at));
         }
-        prop_assert!(samples.iter().all(|point| point.series < collection.series.len() && point.value.is_finite()));
+        for point in &samples {
+            prop_assert!(point.series < collection.series.len() && point.value.is_finite());
+        }
     }
 
     #[test]
-    fn what_a_document_is_does_not_depend_on_the_order_of_its_keys((collection, document) in a_collection_and_a_document()) {
+    fn key_order_does_not_matter(
+        (collection, document) in a_collection_and_a_document()
+    ) {
         let other: Value = serde_json::from_str(&reordered(&document)).unwrap();
         prop_assert_eq!(collection.read(&document, Tz::UTC), collection.read(&other, Tz::UTC));
         prop_assert_eq!(collection.cells(&document, Tz::UTC), collection.cells(&other, Tz::UTC));
     }
 
     #[test]
-    fn bytes_that_are_no_document_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn random_bytes_are_an_error(
+        bytes in prop::collection::vec(any::<u8>(), 0..200)
+    ) {
         prop_assert!(Catalog::from_openapi(&bytes).is_err());
     }
 }
@@ -176,14 +183,16 @@ proptest! {
         prop_assert_eq!(contract.is_ok(), read.is_ok());
         let _ = contract.map(|contract| contract.diff(&contract));
         match (read, reduce(text.as_bytes(), None)) {
-            (Ok(catalog), Ok(reduced)) => prop_assert_eq!(Catalog::from_openapi(&reduced).unwrap(), catalog),
+            (Ok(catalog), Ok(reduced)) => {
+                prop_assert_eq!(Catalog::from_openapi(&reduced).unwrap(), catalog)
+            }
             (Ok(_), Err(error)) => prop_assert!(false, "can be read but not reduced: {}", error),
             (Err(_), _) => {}
         }
     }
 }
 
-/// How many values there are in `value`, itself included.
+/// Counts the values in `value`, including itself.
 fn count(value: &Value) -> usize {
     1 + children(value).map(count).sum::<usize>()
 }
@@ -196,7 +205,7 @@ fn children(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
     }
 }
 
-/// Replaces the `target`th value in depth-first order, or takes it out (leaving null where it was the whole).
+/// Replaces value number `target` in depth-first order, or removes it. A removed root becomes null.
 fn damage_at(value: &mut Value, target: &mut usize, replacement: &Option<Value>) -> bool {
     if *target == 0 {
         *value = replacement.clone().unwrap_or_default();
@@ -221,7 +230,7 @@ fn damage_at(value: &mut Value, target: &mut usize, replacement: &Option<Value>)
     }
 }
 
-/// What a store relies on.
+/// Checks the guarantees that the store depends on.
 fn sound(catalog: &Catalog) -> Result<(), TestCaseError> {
     let mut tables = HashSet::new();
     for collection in &catalog.collections {

@@ -1,4 +1,4 @@
-//! Every version is read completely: nothing is lost in reading, nothing but facts is kept by reducing.
+//! Tests with every version: the catalogue is complete, and reduction keeps exactly the facts.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ fn version_1_43_has_nineteen_collections_in_four_styles() {
 }
 
 #[test]
-fn the_bundled_catalogue_is_the_newest() {
+fn bundled_catalogue_is_the_newest() {
     assert!(
         include_bytes!("../../src/catalog/openapi.json")[..] == reduced(VERSIONS.last().unwrap())
     );
@@ -58,19 +58,19 @@ fn the_bundled_catalogue_is_the_newest() {
 }
 
 #[test]
-fn versions_differ_in_what_is_known_to_have_changed() {
-    let mut told = String::new();
+fn versions_differ_in_known_changes() {
+    let mut lines = String::new();
     for pair in VERSIONS.windows(2) {
-        told.push_str(&format!("{} → {}\n", pair[0], pair[1]));
+        lines.push_str(&format!("{} → {}\n", pair[0], pair[1]));
         let changes = contract(pair[0]).diff(&contract(pair[1]));
         if changes.is_empty() {
-            told.push_str("  no differences\n");
+            lines.push_str("  no differences\n");
         }
         for change in changes {
-            told.push_str(&format!("  {change}\n"));
+            lines.push_str(&format!("  {change}\n"));
         }
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(lines);
 }
 
 fn contract(version: &str) -> Contract {
@@ -78,7 +78,7 @@ fn contract(version: &str) -> Contract {
 }
 
 #[test]
-fn a_reduced_document_promises_what_the_published_one_does() {
+fn reduction_keeps_the_contract() {
     for version in VERSIONS {
         let Some(published) = published(version) else { continue };
         let changes = Contract::from_openapi(&published).unwrap().diff(&contract(version));
@@ -88,7 +88,13 @@ fn a_reduced_document_promises_what_the_published_one_does() {
 
 #[test]
 fn parameters_values_and_presence_are_compared() {
-    let properties = |score: Value| json!({"id": {"type": "string"}, "mood": {"type": "string", "enum": ["good", "bad"]}, "score": score});
+    let properties = |score: Value| {
+        json!({
+            "id": {"type": "string"},
+            "mood": {"type": "string", "enum": ["good", "bad"]},
+            "score": score,
+        })
+    };
     let mut old = json(&with_collection(
         "aura",
         &["start_date", "end_date"],
@@ -109,9 +115,9 @@ fn parameters_values_and_presence_are_compared() {
     items(&mut new)["properties"]["mood"]["enum"] = json!(["good", "splendid"]);
     new["paths"]["/v2/usercollection/aura"]["get"]["parameters"][0]["required"] = json!(true);
     let read = |document: &Value| Contract::from_openapi(document.to_string().as_bytes()).unwrap();
-    let told: Vec<String> = read(&old).diff(&read(&new)).iter().map(ToString::to_string).collect();
+    let lines: Vec<String> = read(&old).diff(&read(&new)).iter().map(ToString::to_string).collect();
     assert_eq!(
-        told,
+        lines,
         [
             "~ aura?start_date: now required",
             "- aura?end_date",
@@ -143,7 +149,7 @@ fn reduction_keeps_the_catalogue() {
         assert_eq!(Catalog::from_openapi(&reduce(&published, None).unwrap()).unwrap(), before);
         assert!(
             reduce(&published, Some(version)).unwrap() == reduced(version),
-            "the fixture of {version} is not what reducing gives today"
+            "the fixture of {version} differs from the reduced document"
         );
     }
 }
@@ -231,7 +237,7 @@ fn all_paths_and_fields_are_mapped_or_skipped() {
     }
 }
 
-/// Whether the value at the end of `leaf` is the series, or one of the three fields that its points are made of.
+/// Whether the value at the end of `leaf` is the series, or one of the three fields of its points.
 fn is_part_of(leaf: &[String], series: &Series) -> bool {
     match (&series.encoding, leaf.strip_prefix(&series.path[..])) {
         (Encoding::Sample, Some([part])) => {
@@ -242,7 +248,7 @@ fn is_part_of(leaf: &[String], series: &Series) -> bool {
     }
 }
 
-/// The ways to all values that `schema` allows, found without the catalogue's own reader.
+/// Collects the paths of all values that `schema` allows, without the catalogue's own reader.
 fn fields(document: &Value, schema: &Value, path: &mut Vec<String>, leaves: &mut Vec<Vec<String>>) {
     if let Some(reference) = schema["$ref"].as_str() {
         return fields(
@@ -262,7 +268,7 @@ fn fields(document: &Value, schema: &Value, path: &mut Vec<String>, leaves: &mut
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         inner += 1;
         path.push(name.clone());
-        // The envelope is a list; lists within a document are values.
+        // The envelope is a list. Lists in a document are values.
         let property =
             if path.len() == 1 && name == "data" { &property["items"] } else { property };
         fields(document, property, path, leaves);
@@ -363,15 +369,16 @@ fn digit_texts_are_series_with_codes() {
     }
 }
 
-/// A document with one collection, whose items have these properties.
+/// Returns a document with one collection with these parameters and properties.
 fn with_collection(name: &str, parameters: &[&str], properties: Value) -> Vec<u8> {
     let parameters: Vec<Value> =
         parameters.iter().map(|name| json!({"name": name, "in": "query"})).collect();
-    let schema = json!({"properties": {"data": {"type": "array", "items": {"type": "object", "properties": properties}}}});
-    let get = json!({"parameters": parameters, "responses": {"200": {"content": {"application/json": {"schema": schema}}}}});
-    json!({"openapi": "3.1.0", "info": {"version": "9.9"}, "paths": {format!("/v2/usercollection/{name}"): {"get": get}}})
-        .to_string()
-        .into_bytes()
+    let items = json!({"type": "object", "properties": properties});
+    let schema = json!({"properties": {"data": {"type": "array", "items": items}}});
+    let content = json!({"application/json": {"schema": schema}});
+    let get = json!({"parameters": parameters, "responses": {"200": {"content": content}}});
+    let paths = json!({format!("/v2/usercollection/{name}"): {"get": get}});
+    json!({"openapi": "3.1.0", "info": {"version": "9.9"}, "paths": paths}).to_string().into_bytes()
 }
 
 fn only(document: &[u8]) -> Collection {
@@ -381,8 +388,11 @@ fn only(document: &[u8]) -> Collection {
 #[test]
 fn unknown_collection_is_ingested() {
     let properties = json!({
-        "id": {"type": "string"}, "day": {"type": "string", "format": "date"}, "glow": {"type": ["number", "null"]},
-        "glow_10_min": {"type": "string"}, "aura": {"type": "object", "properties": {"hue": {"type": "integer"}}}
+        "id": {"type": "string"},
+        "day": {"type": "string", "format": "date"},
+        "glow": {"type": ["number", "null"]},
+        "glow_10_min": {"type": "string"},
+        "aura": {"type": "object", "properties": {"hue": {"type": "integer"}}},
     });
     let shine = only(&with_collection("daily_shine", &["start_date", "end_date"], properties));
     assert_eq!(
@@ -417,7 +427,10 @@ fn other_fields_of_a_series_are_columns() {
 
 #[test]
 fn unknown_rows_without_id_are_rows() {
-    let properties = json!({"timestamp": {"type": "string", "format": "date-time"}, "level": {"type": "number"}});
+    let properties = json!({
+        "timestamp": {"type": "string", "format": "date-time"},
+        "level": {"type": "number"},
+    });
     let glucose =
         only(&with_collection("blood_glucose", &["start_datetime", "end_datetime"], properties));
     assert_eq!((glucose.storage, glucose.key), (Storage::Rows, KeyRule::Fields(vec!["timestamp"])));
@@ -433,7 +446,12 @@ fn row_key_contains_only_existing_fields() {
 
 #[test]
 fn reserved_names_are_avoided() {
-    let properties = json!({"time": {"type": "string"}, "Document": {"type": "string"}, "a": {"properties": {"b": {"type": "string"}}}, "a_b": {"type": "string"}});
+    let properties = json!({
+        "time": {"type": "string"},
+        "Document": {"type": "string"},
+        "a": {"properties": {"b": {"type": "string"}}},
+        "a_b": {"type": "string"},
+    });
     let nights = only(&with_collection("Nights", &["start_date"], properties));
     assert_eq!(nights.table, "collection_nights");
     let names: BTreeSet<&str> = nights.columns.iter().map(|column| column.name.as_str()).collect();
@@ -447,7 +465,10 @@ fn recursive_type_is_json() {
         &["start_date"],
         json!({"root": {"$ref": "#/components/schemas/Node"}}),
     ));
-    document["components"] = json!({"schemas": {"Node": {"properties": {"left": {"$ref": "#/components/schemas/Node"}, "leaf": {"type": "integer"}}}}});
+    document["components"] = json!({"schemas": {"Node": {"properties": {
+        "left": {"$ref": "#/components/schemas/Node"},
+        "leaf": {"type": "integer"},
+    }}}});
     let tree = only(document.to_string().as_bytes());
     let kinds: BTreeSet<(&str, Kind)> =
         tree.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();

@@ -60,8 +60,9 @@ pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize
             0 if at < words.len() => drop(words.remove(at)),
             1 if at < words.len() => words[at] = piece,
             2 if words.len() > 1 => {
-                let other = random.random_range(0..words.len());
-                words.swap(random.random_range(0..words.len()), other);
+                let first = random.random_range(0..words.len());
+                let second = random.random_range(0..words.len());
+                words.swap(first, second);
             }
             3 if at < words.len() => {
                 let word = words[at];

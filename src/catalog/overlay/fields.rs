@@ -338,7 +338,8 @@ pub(super) const SLEEP: &[Field] = &[
     Field::measured("total_sleep_duration", SECONDS, "Time asleep: deep, light and REM sleep"),
     Field::plain(
         "type",
-        "Period type: long_sleep (over 3 hours), sleep, late_nap, rest (rejected by the person) or deleted",
+        "Period type: long_sleep (over 3 hours), sleep, late_nap, rest (rejected by the person) or \
+         deleted",
     ),
 ];
 
@@ -347,12 +348,12 @@ pub(super) const SLEEP_TIME: &[Field] = &[
     Field::measured(
         "optimal_bedtime_end_offset",
         SECONDS,
-        "End of the recommended window, relative to midnight. Negative values are in the evening before",
+        "End of the recommended window, relative to midnight. Negative before midnight",
     ),
     Field::measured(
         "optimal_bedtime_start_offset",
         SECONDS,
-        "Start of the recommended window, relative to midnight. Negative values are in the evening before",
+        "Start of the recommended window, relative to midnight. Negative before midnight",
     ),
     Field::plain("recommendation", "Recommended change, for example earlier_bedtime"),
     Field::plain("status", "Status of the recommendation, for example not_enough_nights"),
