@@ -49,8 +49,9 @@ impl<S: Subscriber> Layer<S> for HcLog {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let mut text =
-            line(event.metadata().level(), event.metadata().target(), &Utc::now(), fields);
+        #[expect(clippy::disallowed_methods, reason = "log lines have the real time")]
+        let now = Utc::now();
+        let mut text = line(event.metadata().level(), event.metadata().target(), &now, fields);
         text.push('\n');
         // There is no other place to report that the log failed.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());

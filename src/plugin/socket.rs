@@ -109,6 +109,7 @@ mod tests {
 
     /// Makes a folder as old as an abandoned one.
     fn make_old(folder: &Path) {
+        #[expect(clippy::disallowed_methods, reason = "file times are real times")]
         let long_ago = std::time::SystemTime::now() - 2 * MIN_ABANDONED_AGE;
         std::fs::File::open(folder).unwrap().set_modified(long_ago).unwrap();
     }
