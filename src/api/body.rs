@@ -151,9 +151,9 @@ mod tests {
 
     #[derive(Debug, serde::Deserialize)]
     struct Fields {
-        #[expect(dead_code)]
+        #[expect(dead_code, reason = "the test only parses")]
         days: Option<u32>,
-        #[expect(dead_code)]
+        #[expect(dead_code, reason = "the test only parses")]
         from: Option<crate::time::Day>,
     }
 

@@ -23,7 +23,7 @@ use crate::api::{self, Caller, Role};
 use crate::datasource::{DataSource, DataSourceKey, DataSources, Environment, Settings, Status};
 use crate::format::grouped;
 use crate::oura::{Origins, Secret};
-use crate::plugin::host::{Datasource, Host, PanelQuery};
+use crate::plugin::host::{CallContext, Host, PanelQuery};
 use crate::simulator::{self, Config, Simulator};
 use crate::time::{Clock, Tz};
 
@@ -86,7 +86,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     datasources.shutdown().await;
     drop(datasources);
 
-    let datasource = Datasource {
+    let datasource = CallContext {
         org: key.org(),
         uid: key.uid().to_owned(),
         json_data: serde_json::to_value(&settings)?,
@@ -183,7 +183,7 @@ fn print_collections(status: &Status, days: &HashMap<String, u64>) -> Result<(),
 async fn run_dashboard_queries(
     args: &Args,
     simulator: &Simulator,
-    datasource: &Datasource,
+    datasource: &CallContext,
 ) -> Result<(), Failure> {
     let data_dir = std::path::absolute(&args.data_dir)?;
     let environment = [
@@ -216,7 +216,7 @@ async fn run_dashboard_queries(
 
 async fn measure(
     host: &Host,
-    datasource: &Datasource,
+    datasource: &CallContext,
     target: &Target,
     days: i64,
     repeat: u32,

@@ -6,7 +6,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::plugin::spoken;
+use crate::plugin::log_filter;
 
 /// The names of log levels.
 pub const LEVELS: [&str; 5] = ["off", "error", "warn", "info", "debug"];
@@ -16,7 +16,7 @@ pub fn install(level: LevelFilter) {
     let lines =
         tracing_subscriber::fmt::layer().with_ansi(false).with_target(false).with_writer(|| Lines);
     // Fails only in tests, which may install a subscriber of their own.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(spoken(level))).try_init();
+    let _ = tracing_subscriber::registry().with(lines.with_filter(log_filter(level))).try_init();
 }
 
 /// Standard error. On a terminal, each log line replaces the progress line, which is then printed

@@ -66,7 +66,7 @@ enum Command {
 pub fn main() -> ExitCode {
     memory::return_large_blocks();
     let Some(command) = Cli::parse().command else {
-        if plugin::is_wanted() {
+        if plugin::is_started_by_grafana() {
             return plugin::run();
         }
         // The exit code is the same if the help cannot be printed.

@@ -274,6 +274,7 @@ async fn plain_http_is_for_localhost_by_name() {
 #[tokio::test]
 async fn requests_without_user_agent_are_rejected() {
     let simulator = start(config()).await;
+    #[expect(clippy::disallowed_methods, reason = "the test needs a client without a user agent")]
     let rude = reqwest::Client::new();
     for path in ["/oauth/token", "/v2/usercollection/sleep"] {
         assert_eq!(
