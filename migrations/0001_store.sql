@@ -1,4 +1,5 @@
--- Raw documents are the truth: the typed tables, the samples and the calendar derive from them and from the catalogue.
+-- Raw documents are the source: the typed tables, the samples and the calendar derive from them and
+-- from the catalogue.
 
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
@@ -13,13 +14,13 @@ CREATE TABLE oura_raw_documents (
     start_at      TIMESTAMP,
     end_at        TIMESTAMP,
     utc_offset    INTEGER,
-    payload       JSON NOT NULL,               -- byte for byte as it came
-    hash          BLOB NOT NULL,               -- SHA-256 of the canonical form: reordered keys are no revision
+    payload       JSON NOT NULL,               -- as received, byte for byte
+    hash          BLOB NOT NULL,               -- SHA-256 with sorted keys
     revision      INTEGER NOT NULL,            -- 1 when first seen
     first_seen_at TIMESTAMP NOT NULL,
     changed_at    TIMESTAMP NOT NULL,
     last_seen_at  TIMESTAMP NOT NULL,
-    deleted_at    TIMESTAMP,                   -- no longer returned from inside a completely fetched window
+    deleted_at    TIMESTAMP,                   -- missing from a complete response
     UNIQUE (resource, document_id)
 );
 CREATE INDEX oura_raw_documents_by_day ON oura_raw_documents (resource, day, deleted_at);
@@ -89,5 +90,6 @@ CREATE TABLE sync_windows (
     queued_at TIMESTAMP NOT NULL,
     done_at   TIMESTAMP
 );
-CREATE UNIQUE INDEX sync_windows_waiting ON sync_windows (resource, from_day, to_day) WHERE done_at IS NULL;
+CREATE UNIQUE INDEX sync_windows_waiting ON sync_windows (resource, from_day, to_day)
+    WHERE done_at IS NULL;
 CREATE INDEX sync_windows_done ON sync_windows (done_at) WHERE done_at IS NOT NULL;

@@ -1,5 +1,6 @@
--- Rollups: what lies in each bucket of time, so that a long range reads few rows. `time` is the bucket's begin, a multiple of its length
--- since 1970 in UTC; the mean is sum / count.
+-- Rollups: minimum, maximum, sum and count of the values in each time bucket, so that a long range
+-- reads few rows. `time` is the begin of the bucket, a multiple of its length since 1970 in UTC.
+-- The mean is sum / count.
 
 CREATE TABLE heartrate_5m (
     time    TIMESTAMP NOT NULL,
@@ -51,5 +52,5 @@ CREATE TABLE samples_1d_data (
     PRIMARY KEY (series, time)
 ) WITHOUT ROWID;
 
--- Daily views are asked by time.
+-- Queries select daily views by time.
 CREATE INDEX calendar_by_time ON calendar (time);

@@ -6,7 +6,8 @@
 //! cli → plugin → api → datasource, frames → sync, query → oura, store → catalog → time
 //! ```
 //!
-//! `simulator` stands beside them: Oura's API with a synthetic person behind it, for tests and demo data. `docs/architecture.md` says why.
+//! `simulator` is separate: Oura's API with a synthetic person, for tests and demo data.
+//! `docs/architecture.md` has the reasons.
 
 pub mod api;
 mod blocking;

@@ -103,14 +103,14 @@ export interface SqlQuery {
 }
 
 export const DEFAULT_METRICS_QUERY: MetricsQuery = {
+  "metrics": [],
   "aggregate": "avg",
-  "baseline": 0,
-  "downsample": "auto",
   "every": "auto",
   "filters": [],
-  "metrics": [],
   "movingAverage": 0,
-  "shift": 0
+  "baseline": 0,
+  "shift": 0,
+  "downsample": "auto"
 };
 
 export const MAX_METRICS = 50;

@@ -72,7 +72,7 @@ impl IntoResponse for JsonBytes {
     }
 }
 
-/// Rejects a change whose headers do not declare JSON, with or without a body.
+/// Rejects a change without the content type JSON, with or without a body.
 ///
 /// Grafana identifies callers by a cookie, and a page of another site can make a browser send any
 /// request except one that declares JSON.
@@ -151,9 +151,9 @@ mod tests {
 
     #[derive(Debug, serde::Deserialize)]
     struct Fields {
-        #[expect(dead_code)]
+        #[expect(dead_code, reason = "the test only parses")]
         days: Option<u32>,
-        #[expect(dead_code)]
+        #[expect(dead_code, reason = "the test only parses")]
         from: Option<crate::time::Day>,
     }
 

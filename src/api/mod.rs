@@ -1,4 +1,5 @@
-//! The resource routes as one router. The plugin calls it in memory, `serve` mounts it under `/api/`.
+//! The resource routes as one router. The plugin calls it in memory, `serve` mounts it under
+//! `/api/`.
 //!
 //! Every [`Caller`] reads. Only an admin changes anything or downloads the whole database.
 //! Responses are JSON; errors are `{"error": {"code", "message", "hint"}}`.

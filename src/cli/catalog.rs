@@ -1,36 +1,46 @@
-//! `catalog`: what the program knows of Oura's API, how two versions differ, and how the bundled document is made.
+//! `catalog`: shows a description of Oura's API, compares two of them, or reduces a published one
+//! to the bundled form.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use super::output::stdout;
 use crate::catalog::{Catalog, CatalogError, Contract, reduce};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Reduce a published OpenAPI document to facts, on standard output or into a file.
+    /// Reduce a published OpenAPI document to the bundled form
     Reduce {
+        /// The published document
         input: PathBuf,
-        /// The file to write; standard output without it.
+        /// The file to write [default: standard output]
         #[arg(long, short)]
         output: Option<PathBuf>,
-        /// The version to write into it; by default the one in a file name such as openapi-1.43.json.
+        /// The version to write [default: that of a file name such as openapi-1.43.json]
         #[arg(long)]
         version: Option<String>,
     },
-    /// Print collections, columns, units and series, of the bundled document or another.
-    Show { document: Option<PathBuf> },
-    /// Print what the second document has that the first has not, and the reverse: collections, fields, parameters, values, and what may
-    /// be missing.
-    Diff { a: PathBuf, b: PathBuf },
+    /// Print collections, columns, units and series
+    Show {
+        /// An OpenAPI document [default: the bundled one]
+        document: Option<PathBuf>,
+    },
+    /// Print the differences between two documents
+    Diff {
+        /// The first document
+        a: PathBuf,
+        /// The second document
+        b: PathBuf,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogCommandError {
-    #[error("{} cannot be read: {source}", path.display())]
+    #[error("could not read {}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{} cannot be written: {source}", path.display())]
+    #[error("could not write {}: {source}", path.display())]
     Write { path: PathBuf, source: std::io::Error },
-    #[error("{} is no description of Oura's API: {source}", path.display())]
+    #[error("{} is not a description of Oura's API: {source}", path.display())]
     Document { path: PathBuf, source: CatalogError },
 }
 
@@ -60,14 +70,10 @@ pub fn run(command: Command) -> Result<(), CatalogCommandError> {
     }
 }
 
-/// A reader that has seen enough (`| head`) is no error.
 fn print(text: &str) -> Result<(), CatalogCommandError> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(source) if source.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(CatalogCommandError::Write { path: "standard output".into(), source })
-        }
-        _ => Ok(()),
-    }
+    stdout()
+        .write_all(text.as_bytes())
+        .map_err(|source| CatalogCommandError::Write { path: "standard output".into(), source })
 }
 
 fn open(path: &Path) -> Result<Catalog, CatalogCommandError> {
@@ -89,7 +95,7 @@ fn read(path: &Path) -> Result<Vec<u8>, CatalogCommandError> {
         .map_err(|source| CatalogCommandError::Read { path: path.to_owned(), source })
 }
 
-/// `1.43` of `openapi-1.43.json`: Oura writes the version nowhere else.
+/// Returns `1.43` for `openapi-1.43.json`. Oura states the version only in the file name.
 fn version_in(path: &Path) -> Option<&str> {
     path.file_stem()?.to_str()?.strip_prefix("openapi-")
 }

@@ -4,18 +4,19 @@ use serde_json::Value;
 
 use super::Failure;
 
-/// The dashboard that is provisioned first.
+/// The overview dashboard.
 pub const OVERVIEW: &str = include_str!("../../provisioning/dashboards/oura-overview.json");
 
 /// One query of one panel, annotation or variable.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The title of what asks.
+    /// The title of the panel, or the name of the annotation or variable.
     pub panel: String,
     pub query: Value,
 }
 
-/// Every query of `dashboard` that a data source like this one answers: panels in their order, rows opened, then annotations, then variables.
+/// Returns the queries of `dashboard` for this data source: panels, including those in rows, then
+/// annotations, then variables.
 pub fn targets(dashboard: &str) -> Result<Vec<Target>, Failure> {
     let dashboard: Value = serde_json::from_str(dashboard)?;
     let mut found = Vec::new();
@@ -27,7 +28,7 @@ pub fn targets(dashboard: &str) -> Result<Vec<Target>, Failure> {
         found.extend(target(&variable["name"], &variable["query"]));
     }
     if found.is_empty() {
-        return Err("the dashboard has no queries".into());
+        return Err("the dashboard contains no queries".into());
     }
     Ok(found)
 }
@@ -43,7 +44,7 @@ fn list(values: &Value) -> impl Iterator<Item = &Value> {
     values.as_array().into_iter().flatten()
 }
 
-/// Nothing where `query` is none of ours: Grafana's own annotations, a variable that chooses a data source.
+/// Returns `None` for a query of another kind, such as Grafana's own annotations.
 fn target(title: &Value, query: &Value) -> Option<Target> {
     let ours = query["rawSql"].is_string() || query["queryType"].is_string();
     ours.then(|| Target {
@@ -57,15 +58,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_asks_on_a_dashboard_is_found() {
+    fn every_query_of_a_dashboard_is_found() {
         let asks =
             |sql: &str| serde_json::json!({ "refId": "A", "queryType": "sql", "rawSql": sql });
         let dashboard = serde_json::json!({
             "panels": [
-                { "title": "Sleep", "targets": [asks("1"), { "queryType": "metrics", "metrics": ["days.steps"] }] },
+                {
+                    "title": "Sleep",
+                    "targets": [asks("1"), { "queryType": "metrics", "metrics": ["days.steps"] }],
+                },
                 { "title": "A row", "panels": [{ "title": "Inside", "targets": [asks("2")] }] },
             ],
-            "annotations": { "list": [{ "builtIn": 1, "name": "Grafana's" }, { "name": "Workouts", "target": asks("3") }] },
+            "annotations": { "list": [
+                { "builtIn": 1, "name": "Grafana's" },
+                { "name": "Workouts", "target": asks("3") },
+            ] },
             "templating": { "list": [
                 { "name": "datasource", "type": "datasource", "query": "ringside-oura-datasource" },
                 { "name": "kind", "type": "query", "query": asks("4") },

@@ -1,9 +1,12 @@
-//! `demo`: the whole product with a synthetic person, in one process and its child: a login through the routes a person uses, a history,
-//! then the plugin started the way Grafana does, and the dashboard's queries over its protocol.
+//! `demo`: the whole product with a synthetic person.
+//!
+//! It logs in through the resource routes and imports a history. Then it starts the plugin as
+//! Grafana does, and runs the dashboard's queries over Grafana's protocol.
 
 mod folder;
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -14,39 +17,40 @@ use tower::ServiceExt;
 
 use super::Failure;
 use super::dashboard::{OVERVIEW, Target, targets};
+use super::output::stdout;
 use super::progress::follow;
 use crate::api::{self, Caller, Role};
 use crate::datasource::{DataSource, DataSourceKey, DataSources, Environment, Settings, Status};
 use crate::format::grouped;
 use crate::oura::{Origins, Secret};
-use crate::plugin::host::{Datasource, Host, PanelQuery};
+use crate::plugin::host::{CallContext, Host, PanelQuery};
 use crate::simulator::{self, Config, Simulator};
 use crate::time::{Clock, Tz};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Where to put the data; an earlier demo's data there is deleted, anything else never
+    /// The data folder. Data of an earlier demo in it is deleted, other files are kept
     #[arg(long, default_value = "demo-data")]
     data_dir: PathBuf,
-    /// How many days of history the person has
+    /// Days of history
     #[arg(long, default_value_t = 3 * 365)]
     days: u32,
-    /// Another number, another person
+    /// Seed for the synthetic person
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How often each query is asked
+    /// Runs of each query
     #[arg(long, default_value_t = 15)]
     repeat: u32,
 }
 
-/// The synthetic person's home.
+/// The synthetic person's time zone.
 const ZONE: Tz = Tz::Europe__Vienna;
-/// As wide as a panel on a common screen.
+/// The width of a panel on a common screen.
 const PANEL_PIXELS: i64 = 1000;
 
 pub async fn run(args: Args) -> Result<(), Failure> {
     let start = Instant::now();
-    folder::begin(&args.data_dir)?;
+    folder::prepare(&args.data_dir)?;
     let clock = Clock::system();
     let first_day = clock.now().day(ZONE).plus(1 - i64::from(args.days));
     let config = Config::new(args.seed, first_day, clock.clone());
@@ -57,7 +61,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     };
     let secret = Secret::new(config.client_secret.clone());
     let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into()).await?;
-    eprintln!("A synthetic person with a ring lives at {}", simulator.origin());
+    eprintln!("Simulated Oura API at {}", simulator.origin());
 
     let environment =
         Environment { clock, ..Environment::at(&args.data_dir, Origins::at(&simulator.origin()))? };
@@ -69,19 +73,20 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let run = datasource.status()?.sync.run.unwrap_or_default();
     let progress = follow(&datasource, run).await?;
     let status = datasource.status()?;
-    print_collections(&status, &days_of(&datasource).await?);
+    print_collections(&status, &count_days(&datasource).await?)?;
     let seconds = loading.elapsed().as_secs_f64();
-    println!(
+    writeln!(
+        stdout(),
         "\n{} documents and rows in {seconds:.1} s: {} a second",
         grouped(progress.documents),
         grouped((progress.documents as f64 / seconds) as u64)
-    );
+    )?;
     let database = datasource.database();
     drop(datasource);
     datasources.shutdown().await;
     drop(datasources);
 
-    let datasource = Datasource {
+    let datasource = CallContext {
         org: key.org(),
         uid: key.uid().to_owned(),
         json_data: serde_json::to_value(&settings)?,
@@ -89,31 +94,30 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         login: "demo".to_owned(),
         role: "Viewer".to_owned(),
     };
-    ask_like_grafana(&args, &simulator, &datasource).await?;
+    run_dashboard_queries(&args, &simulator, &datasource).await?;
 
     let size = std::fs::metadata(&database)?.len();
-    println!("\nDatabase   {} ({:.1} MB)", database.display(), size as f64 / 1e6);
-    // As it was called: it need not be on the path.
+    writeln!(stdout(), "\nDatabase   {} ({:.1} MB)", database.display(), size as f64 / 1e6)?;
+    // The program as it was called: it may not be on the path.
     let program = std::env::args().next().unwrap_or_else(|| "gpx_oura".to_owned());
     let data_dir = args.data_dir.display();
-    println!(
-        "Try        {program} query --data-dir {data_dir} \"SELECT * FROM nights ORDER BY day DESC LIMIT 7\""
-    );
+    writeln!(
+        stdout(),
+        "Try        {program} query --data-dir {data_dir} \
+         \"SELECT * FROM nights ORDER BY day DESC LIMIT 7\""
+    )?;
     if let Some(peak) = peak_memory() {
-        println!(
-            "Memory     {:.0} MB at most, the simulator in the same process included",
-            peak as f64 / 1e6
-        );
+        writeln!(stdout(), "Memory     {:.0} MB peak, including the simulator", peak as f64 / 1e6)?;
     }
-    println!("Time       {:.1} s", start.elapsed().as_secs_f64());
+    writeln!(stdout(), "Time       {:.1} s", start.elapsed().as_secs_f64())?;
     Ok(())
 }
 
-/// What a person does in a browser: *Connect*, *Allow*, and back.
+/// Logs in as a user does in a browser: *Connect*, *Allow*, and back.
 async fn log_in(datasource: &DataSource, http: &reqwest::Client) -> Result<(), Failure> {
     let redirect = "http://localhost:3000/connections/datasources/edit/oura";
     let started = call(datasource, "/oauth/start", json!({"redirectUri": redirect})).await?;
-    let authorize_url = started["authorizeUrl"].as_str().ok_or("the login gave no address")?;
+    let authorize_url = started["authorizeUrl"].as_str().ok_or("the login returned no address")?;
     let (code, state) = simulator::consent(http, authorize_url).await?;
     let finished =
         call(datasource, "/oauth/callback", json!({"code": code, "state": state})).await?;
@@ -130,34 +134,39 @@ async fn call(datasource: &DataSource, path: &str, body: Value) -> Result<Value,
     let answer = api::router(datasource.clone()).oneshot(request).await?;
     let succeeded = answer.status().is_success();
     let body: Value = serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 20).await?)?;
-    match succeeded {
-        true => Ok(body),
-        false => Err(complaint(&body).into()),
+    if succeeded { Ok(body) } else { Err(describe_error(&body).into()) }
+}
+
+/// The message and the hint of an error response.
+fn describe_error(body: &Value) -> String {
+    let message = body["error"]["message"].as_str().unwrap_or("the request failed");
+    match body["error"]["hint"].as_str() {
+        None | Some("") => message.to_owned(),
+        Some(hint) => format!("{message}. {hint}"),
     }
 }
 
-/// A refusal's message and what to do about it.
-fn complaint(body: &Value) -> String {
-    let says = |name: &str| body["error"][name].as_str().filter(|text| !text.is_empty());
-    let message = says("message").unwrap_or("the request failed");
-    says("hint").map_or_else(|| message.to_owned(), |hint| format!("{message}. {hint}"))
-}
-
-/// On how many days each collection has something.
-async fn days_of(datasource: &DataSource) -> Result<HashMap<String, u64>, Failure> {
+/// Returns the number of days with data of each collection.
+async fn count_days(datasource: &DataSource) -> Result<HashMap<String, u64>, Failure> {
     let sql = "SELECT collection, count(*) FROM coverage WHERE documents > 0 GROUP BY collection";
     let answer = call(datasource, "/sql", json!({ "sql": sql })).await?;
     Ok(serde_json::from_value::<Vec<(String, u64)>>(answer["rows"].clone())?.into_iter().collect())
 }
 
-fn print_collections(status: &Status, days: &HashMap<String, u64>) {
-    println!(
+fn print_collections(status: &Status, days: &HashMap<String, u64>) -> Result<(), Failure> {
+    writeln!(
+        stdout(),
         "\n{:<26} {:>10}  {:>6}  {:<10}  {:<10}  state",
-        "collection", "documents", "days", "first day", "last day"
-    );
+        "collection",
+        "documents",
+        "days",
+        "first day",
+        "last day"
+    )?;
     for collection in &status.collections {
         let day = |day: Option<crate::time::Day>| day.map_or(String::new(), |day| day.to_string());
-        println!(
+        writeln!(
+            stdout(),
             "{:<26} {:>10}  {:>6}  {:<10}  {:<10}  {}",
             collection.name,
             grouped(collection.documents),
@@ -165,15 +174,16 @@ fn print_collections(status: &Status, days: &HashMap<String, u64>) {
             day(collection.first_day),
             day(collection.last_day),
             collection.reason.as_deref().unwrap_or(collection.state.as_str()),
-        );
+        )?;
     }
+    Ok(())
 }
 
-/// Starts this program as a plugin and asks it the dashboard's queries, for the last 90 days and for everything.
-async fn ask_like_grafana(
+/// Starts this program as a plugin and runs the dashboard's queries, for 90 days and for all time.
+async fn run_dashboard_queries(
     args: &Args,
     simulator: &Simulator,
-    datasource: &Datasource,
+    datasource: &CallContext,
 ) -> Result<(), Failure> {
     let data_dir = std::path::absolute(&args.data_dir)?;
     let environment = [
@@ -184,24 +194,29 @@ async fn ask_like_grafana(
     let binary = std::env::current_exe()?;
     let launching = Instant::now();
     let host = Host::launch(&binary, &environment).await?;
-    println!(
-        "\nThe plugin, started as Grafana does, shook hands after {:.0} ms",
+    writeln!(
+        stdout(),
+        "\nPlugin started as by Grafana, ready after {:.0} ms",
         launching.elapsed().as_secs_f64() * 1e3
-    );
+    )?;
     for (title, days) in [("the last 90 days", 90), ("everything", i64::from(args.days))] {
-        println!("\nThe dashboard's queries over gRPC, {title}, {} times each\n", args.repeat);
-        println!("{:<44} {:>7}  {:>10}  {:>10}", "panel", "rows", "median ms", "p95 ms");
+        writeln!(
+            stdout(),
+            "\nThe dashboard's queries over gRPC, {title}, {} times each\n",
+            args.repeat
+        )?;
+        writeln!(stdout(), "{:<44} {:>7}  {:>10}  {:>10}", "panel", "rows", "median ms", "p95 ms")?;
         for target in targets(OVERVIEW)? {
-            ask(&host, datasource, &target, days, args.repeat).await?;
+            measure(&host, datasource, &target, days, args.repeat).await?;
         }
     }
     host.shutdown().await?;
     Ok(())
 }
 
-async fn ask(
+async fn measure(
     host: &Host,
-    datasource: &Datasource,
+    datasource: &CallContext,
     target: &Target,
     days: i64,
     repeat: u32,
@@ -216,13 +231,14 @@ async fn ask(
         interval_ms: range.as_millis() as i64 / PANEL_PIXELS,
         max_data_points: PANEL_PIXELS,
     };
-    let (mut rows, mut times) = (0, Vec::new());
+    let mut rows = 0;
+    let mut times = Vec::new();
     for _ in 0..repeat.max(1) {
-        let asked = Instant::now();
+        let start = Instant::now();
         let mut answers = host.query(datasource, std::slice::from_ref(&query)).await?;
-        times.push(asked.elapsed());
+        times.push(start.elapsed());
         let answer =
-            answers.remove(&query.ref_id).ok_or("the plugin left a query without an answer")?;
+            answers.remove(&query.ref_id).ok_or("the plugin returned no response for a query")?;
         if let Some(error) = answer.error {
             return Err(format!("{}: {error}", target.panel).into());
         }
@@ -231,15 +247,16 @@ async fn ask(
     times.sort_unstable();
     let quantile =
         |q: f64| times[((times.len() - 1) as f64 * q).round() as usize].as_secs_f64() * 1e3;
-    // An annotation's query is called what the annotation is.
+    // The refId of an annotation's query is the annotation's name.
     let letter = if query.ref_id == target.panel { "annotation" } else { &query.ref_id };
     let name: String = format!("{} {letter}", target.panel).chars().take(44).collect();
-    println!(
+    writeln!(
+        stdout(),
         "{name:<44} {:>7}  {:>10.2}  {:>10.2}",
         grouped(rows as u64),
         quantile(0.5),
         quantile(0.95)
-    );
+    )?;
     Ok(())
 }
 
@@ -247,7 +264,7 @@ fn text(path: &Path) -> Result<String, Failure> {
     Ok(path.to_str().ok_or("the data folder's name is not UTF-8")?.to_owned())
 }
 
-/// The most memory this process has had, in bytes; only Linux says.
+/// Returns the peak memory of this process in bytes. Only known on Linux.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
@@ -259,11 +276,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_told_with_its_remedy() {
-        let refusal = json!({"error": {"code": "x", "message": "the door is locked", "hint": "Turn the key."}});
-        assert_eq!(complaint(&refusal), "the door is locked. Turn the key.");
+    fn error_includes_its_hint() {
+        let refusal = json!({
+            "error": {"code": "x", "message": "the door is locked", "hint": "Turn the key."},
+        });
+        assert_eq!(describe_error(&refusal), "the door is locked. Turn the key.");
         assert_eq!(
-            complaint(&json!({"error": {"message": "the door is locked", "hint": ""}})),
+            describe_error(&json!({"error": {"message": "the door is locked", "hint": ""}})),
             "the door is locked"
         );
     }

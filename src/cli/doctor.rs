@@ -1,11 +1,15 @@
-//! `doctor`: looks at everything a data folder needs to work, changes nothing, and says what to do about what it finds.
+//! `doctor`: checks the data folder, the vault, the databases, the logins and the network.
+//!
+//! It changes nothing, and prints a remedy for every problem.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use url::Url;
 
+use super::output::stdout;
 use crate::catalog::Catalog;
 use crate::datasource::vault::Vault;
 use crate::datasource::{DataSourceKey, StoredLogin, specification, stored_login};
@@ -16,10 +20,10 @@ use crate::time::{Clock, Instant};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The folder that holds the data; Grafana's is called ringside-oura-datasource-data
+    /// The data folder. Grafana's is named ringside-oura-datasource-data
     #[arg(long, env = "RINGSIDE_DATA_DIR", default_value = "ringside-data")]
     data_dir: PathBuf,
-    /// Another origin for Oura's API: a simulator, a proxy
+    /// Origin of Oura's API, for a simulator or a proxy
     #[arg(long, env = "GF_PLUGIN_OURA_URL", value_parser = crate::plugin::origin)]
     oura_url: Option<Url>,
 }
@@ -36,110 +40,115 @@ enum Level {
 struct Finding {
     level: Level,
     subject: String,
-    says: String,
-    /// Empty when all is well.
+    message: String,
+    /// Empty without a problem.
     remedy: String,
 }
 
-/// A clock that is off by more than this, in seconds, makes logins fail.
-const SKEW: i64 = 60;
-/// Data older than this are worth a word, in seconds.
-const STALE: i64 = 2 * 86_400;
+/// Largest clock difference that logins tolerate, in seconds.
+const MAX_CLOCK_SKEW: i64 = 60;
+/// Age of the last sync that causes a warning, in seconds.
+const MAX_SYNC_AGE: i64 = 2 * 86_400;
 
-/// Prints one line for each finding. The exit code is 1 if any of them is a failure.
+/// Prints one line for each finding. The exit code is 1 if one of them is a failure.
 pub async fn run(args: Args) -> ExitCode {
     let clock = Clock::system();
     let key = key_from(ENCRYPTION_KEY);
     let (folder, now) = (args.data_dir.clone(), clock.now());
-    let local = tokio::task::spawn_blocking(move || examine(&folder, key.as_ref(), now)).await;
+    let local = tokio::task::spawn_blocking(move || check_local(&folder, key.as_ref(), now)).await;
     let mut findings = local.unwrap_or_else(|error| {
-        vec![fail("doctor", error.to_string(), "Report this: it is a fault of the program.")]
+        vec![fail("doctor", error.to_string(), "Report this bug of gpx_oura.")]
     });
-    findings.extend(examine_network(args.oura_url.as_ref(), &clock).await);
-    for Finding { level, subject, says, remedy } in &findings {
+    findings.extend(check_network(args.oura_url.as_ref(), &clock).await);
+    for Finding { level, subject, message, remedy } in &findings {
         let level = match level {
             Level::Ok => "ok",
             Level::Warn => "warn",
             Level::Fail => "FAIL",
         };
-        println!("{level:<5} {subject:<20} {says}");
+        line(&format!("{level:<5} {subject:<20} {message}"));
         if !remedy.is_empty() {
-            println!("{:<26} → {remedy}", "");
+            line(&format!("{:<26} → {remedy}", ""));
         }
     }
     let worst = findings.iter().map(|finding| finding.level).max();
     if worst == Some(Level::Fail) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Everything that is on this machine.
-fn examine(data_dir: &Path, key: Option<&Secret>, now: Instant) -> Vec<Finding> {
+fn line(text: &str) {
+    // The exit code reports the findings even if they cannot be printed.
+    let _ = writeln!(stdout(), "{text}");
+}
+
+/// Checks everything on this machine.
+fn check_local(data_dir: &Path, key: Option<&Secret>, now: Instant) -> Vec<Finding> {
     let catalog = specification::catalog(data_dir, Arc::new(Catalog::bundled()));
     let mut findings = vec![ok(
         "version",
         format!("gpx_oura {}, Oura's specification {}", env!("CARGO_PKG_VERSION"), catalog.version),
     )];
     if !data_dir.is_dir() {
-        let says = format!("{} does not exist", data_dir.display());
+        let message = format!("{} does not exist", data_dir.display());
         findings.push(fail(
             "data folder",
-            says,
-            "--data-dir says where to look; Grafana's is called ringside-oura-datasource-data.",
+            message,
+            "Set --data-dir. Grafana's data folder is named ringside-oura-datasource-data.",
         ));
         return findings;
     }
-    findings.push(writable(data_dir));
-    findings.push(lock(data_dir));
-    let vault = vault(data_dir, key, &mut findings);
-    let keys = datasources(data_dir);
+    findings.push(check_writable(data_dir));
+    findings.push(check_lock(data_dir));
+    let vault = check_vault(data_dir, key, &mut findings);
+    let keys = find_datasources(data_dir);
     if keys.is_empty() {
         findings.push(warn(
             "data sources",
-            "none has been opened here".to_owned(),
-            "Save one in Grafana, or run gpx_oura serve.",
+            "none found".to_owned(),
+            "Save a data source in Grafana, or run gpx_oura serve.",
         ));
     }
     for key in keys {
-        database(data_dir, &key, &catalog, now, &mut findings);
+        check_database(data_dir, &key, &catalog, now, &mut findings);
         if let Some(vault) = &vault {
-            findings.push(login(vault, &key, now));
+            findings.push(check_login(vault, &key, now));
         }
     }
     findings
 }
 
-fn writable(data_dir: &Path) -> Finding {
+fn check_writable(data_dir: &Path) -> Finding {
     let probe = data_dir.join(format!("doctor-{:016x}", rand::random::<u64>()));
     let written = std::fs::write(&probe, b"1").and_then(|()| std::fs::remove_file(&probe));
     match written {
         Ok(()) => ok("data folder", data_dir.display().to_string()),
         Err(error) => {
-            let says = format!("{} cannot be written: {error}", data_dir.display());
+            let message = format!("could not write to {}: {error}", data_dir.display());
             fail(
                 "data folder",
-                says,
-                "Let the user that runs Grafana own the folder, and free space if there is none.",
+                message,
+                "Make the user that runs Grafana own the folder. Free disk space if it is full.",
             )
         }
     }
 }
 
-/// One process may use the folder, and that is no fault.
-fn lock(data_dir: &Path) -> Finding {
+/// Reports the process that uses the folder. That is not a problem.
+fn check_lock(data_dir: &Path) -> Finding {
     let path = data_dir.join("lock");
-    let Ok(file) = std::fs::File::open(&path) else { return ok("lock", "never used".to_owned()) };
+    let Ok(file) = std::fs::File::open(&path) else { return ok("lock", "unused".to_owned()) };
     match file.try_lock_shared() {
-        Ok(()) => ok("lock", "free: no process works here now".to_owned()),
+        Ok(()) => ok("lock", "free: no process uses the folder".to_owned()),
         Err(_) => ok(
             "lock",
-            holder(&path).map_or("held by another process".to_owned(), |pid| {
+            lock_holder(&path).map_or("held by another process".to_owned(), |pid| {
                 format!("held by process {pid}")
             }),
         ),
     }
 }
 
-/// The process that holds the lock; only Linux says.
-fn holder(path: &Path) -> Option<String> {
+/// Returns the process that holds the lock. Only known on Linux.
+fn lock_holder(path: &Path) -> Option<String> {
     #[cfg(target_os = "linux")]
     {
         use std::os::linux::fs::MetadataExt;
@@ -158,18 +167,23 @@ fn holder(path: &Path) -> Option<String> {
     }
 }
 
-/// Opens the vault if that makes nothing new: a vault without its key would get another one.
-fn vault(data_dir: &Path, key: Option<&Secret>, findings: &mut Vec<Finding>) -> Option<Arc<Vault>> {
+/// Opens the vault, unless that would change it: a vault without its key would get a new one.
+fn check_vault(
+    data_dir: &Path,
+    key: Option<&Secret>,
+    findings: &mut Vec<Finding>,
+) -> Option<Arc<Vault>> {
     if !Vault::exists(data_dir) {
-        findings.push(warn("vault", "there is none yet".to_owned(), "Connect a data source."));
+        findings.push(warn("vault", "not created yet".to_owned(), "Connect a data source."));
         return None;
     }
-    // With both, opening would seal everything anew, which is the plugin's business.
+    // With both keys, opening would encrypt everything again. The plugin does that.
     let has_key_file = Vault::has_key_file(data_dir);
     let key = if has_key_file { None } else { key };
     if !has_key_file && key.is_none() {
-        let remedy = "Set GF_PLUGIN_ENCRYPTION_KEY to the plugin's encryption_key to have the vault looked at.";
-        findings.push(warn("vault", "its key is not here".to_owned(), remedy));
+        let remedy =
+            "Set GF_PLUGIN_ENCRYPTION_KEY to the plugin's encryption_key to check the vault.";
+        findings.push(warn("vault", "not checked: its key is missing".to_owned(), remedy));
         return None;
     }
     let opened =
@@ -183,14 +197,14 @@ fn vault(data_dir: &Path, key: Option<&Secret>, findings: &mut Vec<Finding>) -> 
             findings.push(match audit.unreadable {
                 0 => ok("vault", format!("{} entries, all readable", audit.readable)),
                 count => {
-                    let says = format!(
-                        "{count} of {} entries do not open with this key",
+                    let message = format!(
+                        "{count} of {} entries could not be decrypted",
                         count + audit.readable
                     );
                     fail(
                         "vault",
-                        says,
-                        "Set the former encryption key again, or connect again. The data stay.",
+                        message,
+                        "Set the previous encryption key again, or connect again. The data stays.",
                     )
                 }
             });
@@ -199,8 +213,8 @@ fn vault(data_dir: &Path, key: Option<&Secret>, findings: &mut Vec<Finding>) -> 
     }
 }
 
-/// Every `<org>/<uid>` with a database.
-fn datasources(data_dir: &Path) -> Vec<DataSourceKey> {
+/// Returns every `<org>/<uid>` with a database.
+fn find_datasources(data_dir: &Path) -> Vec<DataSourceKey> {
     let folders = |path: &Path| -> Vec<PathBuf> {
         let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
@@ -217,7 +231,7 @@ fn datasources(data_dir: &Path) -> Vec<DataSourceKey> {
     keys
 }
 
-fn database(
+fn check_database(
     data_dir: &Path,
     key: &DataSourceKey,
     catalog: &Arc<Catalog>,
@@ -237,7 +251,8 @@ fn database(
         Err(error) => return findings.push(fail(&subject, error.to_string(), "")),
     };
     if let Some(problem) = problems.first() {
-        let remedy = "Stop the plugin, move the file away and put a backup in its place; without one, everything is fetched again.";
+        let remedy = "Stop the plugin, and replace the file with a backup. Without a \
+                      backup, remove the file: the next sync fetches everything again.";
         findings.push(fail(&subject, format!("{} is damaged: {problem}", path.display()), remedy));
     }
     let documents: u64 = collections.iter().map(|row| row.documents).sum();
@@ -253,7 +268,7 @@ fn database(
         findings.push(fail(
             &subject,
             format!("the last sync failed: {message}"),
-            "The schedule tries again; see the login below.",
+            "The next scheduled sync retries it. See the login below.",
         ));
     }
     match collections.iter().filter_map(|row| row.last_sync).max() {
@@ -262,11 +277,11 @@ fn database(
             "never synced".to_owned(),
             "Press Connect in the data source's settings.",
         )),
-        Some(last) if now.seconds() - last.seconds() > STALE => {
+        Some(last) if now.seconds() - last.seconds() > MAX_SYNC_AGE => {
             findings.push(warn(
                 &subject,
                 format!("last synced {last}"),
-                "Is Grafana running, and the data source connected?",
+                "Check that Grafana is running and the data source is connected.",
             ));
         }
         Some(last) => findings.push(ok(&subject, format!("last synced {last}"))),
@@ -280,7 +295,7 @@ fn database(
     }
 }
 
-fn login(vault: &Arc<Vault>, key: &DataSourceKey, now: Instant) -> Finding {
+fn check_login(vault: &Arc<Vault>, key: &DataSourceKey, now: Instant) -> Finding {
     let subject = key.to_string();
     let again = "Connect again in the data source's settings.";
     match stored_login(vault, key) {
@@ -289,21 +304,21 @@ fn login(vault: &Arc<Vault>, key: &DataSourceKey, now: Instant) -> Finding {
             warn(&subject, "login: none".to_owned(), "Press Connect in the data source's settings.")
         }
         Ok(Some(StoredLogin { end_reason: Some(reason), .. })) => {
-            fail(&subject, format!("login: it has ended ({reason})"), again)
+            fail(&subject, format!("login: ended ({reason})"), again)
         }
         Ok(Some(StoredLogin { grant, .. }))
             if grant.refresh_token.is_none() && grant.expires_at <= now =>
         {
-            fail(&subject, "login: it has ended".to_owned(), again)
+            fail(&subject, "login: ended".to_owned(), again)
         }
         Ok(Some(StoredLogin { grant, .. })) => ok(
             &subject,
-            format!("login: the token is good until {}, then it is renewed", grant.expires_at),
+            format!("login: the token expires at {} and is then refreshed", grant.expires_at),
         ),
     }
 }
 
-async fn examine_network(oura_url: Option<&Url>, clock: &Clock) -> Vec<Finding> {
+async fn check_network(oura_url: Option<&Url>, clock: &Clock) -> Vec<Finding> {
     let origins = oura_url.map_or_else(Origins::oura, Origins::at);
     let http = match oura::http_client() {
         Ok(http) => http,
@@ -311,39 +326,40 @@ async fn examine_network(oura_url: Option<&Url>, clock: &Clock) -> Vec<Finding> 
     };
     match oura::probe(&http, &origins, clock).await {
         Err(detail) => {
-            let remedy = "Check this machine's network, name service and proxy; api.ouraring.com must be reachable over HTTPS.";
-            vec![fail("Oura", format!("{} does not answer: {detail}", origins.api), remedy)]
+            let remedy = "Check the network, DNS and proxy of this machine. It must reach \
+                          api.ouraring.com over HTTPS.";
+            vec![fail("Oura", format!("{} is not reachable: {detail}", origins.api), remedy)]
         }
-        Ok(skew) => vec![ok("Oura", format!("{} answers", origins.api)), time(skew)],
+        Ok(skew) => vec![ok("Oura", format!("{} is reachable", origins.api)), check_clock(skew)],
     }
 }
 
-fn time(skew: Option<i64>) -> Finding {
+fn check_clock(skew: Option<i64>) -> Finding {
     match skew {
-        None => ok("clock", "Oura does not say what time it is".to_owned()),
-        Some(skew) if skew.abs() > SKEW => {
+        None => ok("clock", "not checked: Oura did not send its time".to_owned()),
+        Some(skew) if skew.abs() > MAX_CLOCK_SKEW => {
             let direction = if skew > 0 { "ahead of" } else { "behind" };
-            let says = format!("{} seconds {direction} Oura's", skew.abs());
+            let message = format!("{} seconds {direction} Oura's clock", skew.abs());
             fail(
                 "clock",
-                says,
-                "Set this machine's clock right, with NTP for good; logins fail otherwise.",
+                message,
+                "Correct the clock of this machine, best with NTP. Logins fail otherwise.",
             )
         }
-        Some(_) => ok("clock", "right to the minute".to_owned()),
+        Some(_) => ok("clock", "correct to the minute".to_owned()),
     }
 }
 
-fn ok(subject: &str, says: String) -> Finding {
-    Finding { level: Level::Ok, subject: subject.to_owned(), says, remedy: String::new() }
+fn ok(subject: &str, message: String) -> Finding {
+    Finding { level: Level::Ok, subject: subject.to_owned(), message, remedy: String::new() }
 }
 
-fn warn(subject: &str, says: String, remedy: &str) -> Finding {
-    Finding { level: Level::Warn, subject: subject.to_owned(), says, remedy: remedy.to_owned() }
+fn warn(subject: &str, message: String, remedy: &str) -> Finding {
+    Finding { level: Level::Warn, subject: subject.to_owned(), message, remedy: remedy.to_owned() }
 }
 
-fn fail(subject: &str, says: String, remedy: &str) -> Finding {
-    Finding { level: Level::Fail, subject: subject.to_owned(), says, remedy: remedy.to_owned() }
+fn fail(subject: &str, message: String, remedy: &str) -> Finding {
+    Finding { level: Level::Fail, subject: subject.to_owned(), message, remedy: remedy.to_owned() }
 }
 
 #[cfg(test)]
@@ -356,71 +372,71 @@ mod tests {
     use crate::oura::oauth::Grant;
     use crate::time::Tz;
 
-    fn look(folder: &Path, key: Option<&str>) -> Vec<Finding> {
-        examine(folder, key.map(Secret::new).as_ref(), Instant(1_800_000_000))
+    fn check(folder: &Path, key: Option<&str>) -> Vec<Finding> {
+        check_local(folder, key.map(Secret::new).as_ref(), Instant(1_800_000_000))
     }
 
     fn worst(findings: &[Finding]) -> Level {
         findings.iter().map(|finding| finding.level).max().unwrap()
     }
 
-    fn says(findings: &[Finding], level: Level, text: &str) -> bool {
-        findings.iter().any(|finding| finding.level == level && finding.says.contains(text))
+    fn has(findings: &[Finding], level: Level, text: &str) -> bool {
+        findings.iter().any(|finding| finding.level == level && finding.message.contains(text))
     }
 
-    fn with_a_store(folder: &Path) -> PathBuf {
+    fn create_store(folder: &Path) -> PathBuf {
         let path = DataSourceKey::single().database(folder);
         Store::open(&path, Arc::new(Catalog::bundled()), Tz::UTC).unwrap();
         path
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_a_failure_and_an_empty_one_is_not() {
+    fn missing_folder_is_a_failure_and_empty_folder_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(says(&look(&folder.path().join("nowhere"), None), Level::Fail, "does not exist"));
-        let findings = look(folder.path(), None);
+        assert!(has(&check(&folder.path().join("nowhere"), None), Level::Fail, "does not exist"));
+        let findings = check(folder.path(), None);
         assert_eq!(worst(&findings), Level::Warn);
-        assert!(says(&findings, Level::Warn, "none has been opened here"));
+        assert!(has(&findings, Level::Warn, "none found"));
         assert!(
             std::fs::read_dir(folder.path()).unwrap().next().is_none(),
-            "looking leaves nothing behind"
+            "the check created a file"
         );
     }
 
     #[test]
-    fn a_database_that_is_damaged_is_found() {
+    fn damaged_database_is_a_failure() {
         let folder = tempfile::tempdir().unwrap();
-        let path = with_a_store(folder.path());
-        assert!(says(&look(folder.path(), None), Level::Ok, "0 documents"));
+        let path = create_store(folder.path());
+        assert!(has(&check(folder.path(), None), Level::Ok, "0 documents"));
         let mut bytes = std::fs::read(&path).unwrap();
         let (from, to) = (bytes.len() / 4, bytes.len() - 4096);
         bytes[from..to].fill(0xa5);
         std::fs::write(&path, bytes).unwrap();
         let _ = std::fs::remove_file(path.with_extension("db-wal"));
-        assert_eq!(worst(&look(folder.path(), None)), Level::Fail);
+        assert_eq!(worst(&check(folder.path(), None)), Level::Fail);
     }
 
     #[test]
-    fn a_vault_is_looked_at_without_making_it_another_key() {
+    fn vault_check_creates_no_key() {
         let folder = tempfile::tempdir().unwrap();
-        with_a_store(folder.path());
+        create_store(folder.path());
         let vault = Vault::open(folder.path(), Some(&Secret::new("right"))).unwrap();
         vault.put(&DataSourceKey::single(), Purpose::DataSource, "settings", b"{}").unwrap();
         drop(vault);
-        assert!(says(&look(folder.path(), None), Level::Warn, "its key is not here"));
-        assert!(says(&look(folder.path(), Some("right")), Level::Ok, "1 entries, all readable"));
-        assert!(says(
-            &look(folder.path(), Some("wrong")),
+        assert!(has(&check(folder.path(), None), Level::Warn, "not checked: its key is missing"));
+        assert!(has(&check(folder.path(), Some("right")), Level::Ok, "1 entries, all readable"));
+        assert!(has(
+            &check(folder.path(), Some("wrong")),
             Level::Fail,
-            "1 of 1 entries do not open"
+            "1 of 1 entries could not be decrypted"
         ));
         assert!(!folder.path().join("vault.key").exists());
     }
 
     #[test]
-    fn a_login_that_is_over_is_a_failure_though_its_token_has_not_expired() {
+    fn ended_login_is_a_failure_with_a_valid_token() {
         let folder = tempfile::tempdir().unwrap();
-        with_a_store(folder.path());
+        create_store(folder.path());
         let vault = Arc::new(Vault::open(folder.path(), None).unwrap());
         let login = SealedGrant::new(vault, DataSourceKey::single());
         let grant = Grant {
@@ -431,19 +447,15 @@ mod tests {
             backend: LoginBackend::Legacy,
         };
         login.save(&grant).unwrap();
-        assert!(says(&look(folder.path(), None), Level::Ok, "the token is good until"));
+        assert!(has(&check(folder.path(), None), Level::Ok, "the token expires at"));
         login.mark_ended("Oura no longer accepts its refresh token").unwrap();
-        assert!(says(
-            &look(folder.path(), None),
-            Level::Fail,
-            "it has ended (Oura no longer accepts"
-        ));
+        assert!(has(&check(folder.path(), None), Level::Fail, "ended (Oura no longer accepts"));
     }
 
     #[test]
-    fn a_clock_that_is_more_than_a_minute_off_is_a_failure() {
+    fn clock_skew_above_a_minute_is_a_failure() {
         assert_eq!(
-            [None, Some(59), Some(-60), Some(61), Some(-3600)].map(|skew| time(skew).level),
+            [None, Some(59), Some(-60), Some(61), Some(-3600)].map(|skew| check_clock(skew).level),
             [Level::Ok, Level::Ok, Level::Ok, Level::Fail, Level::Fail]
         );
     }

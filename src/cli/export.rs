@@ -1,4 +1,4 @@
-//! `export`: everything, as a copy of the database or as CSV files that this user alone may read.
+//! `export`: all data, as a copy of the database or as CSV files. Only this user may read them.
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::local::Folder;
+use super::output::stdout;
 use super::query::write_csv;
 use crate::query::{Engine, Limits, QueryContext, SqlQuery};
 use crate::store::{Store, create_private_file, create_private_folder};
@@ -16,21 +17,22 @@ use crate::store::{Store, create_private_file, create_private_folder};
 pub struct ExportArgs {
     #[command(flatten)]
     folder: Folder,
-    /// The file (sqlite) or folder (csv) to write; it must not exist
+    /// The file (sqlite) or folder (csv) to write. It must not exist
     to: PathBuf,
-    #[arg(long, value_enum, default_value_t = Form::Sqlite)]
-    format: Form,
+    /// The format of the export
+    #[arg(long, value_enum, default_value_t = Format::Sqlite)]
+    format: Format,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Form {
-    /// A whole, consistent database
+enum Format {
+    /// A consistent copy of the database
     Sqlite,
-    /// A folder with one file for each table and view
+    /// A folder with one file per table and view
     Csv,
 }
 
-/// A table that does not fit into memory as columns is not one of Oura's.
+/// Limits for one whole table in memory.
 const LIMITS: Limits = Limits {
     timeout: Duration::from_secs(3600),
     max_rows: usize::MAX,
@@ -41,24 +43,18 @@ const LIMITS: Limits = Limits {
 pub async fn run(args: ExportArgs) -> Result<(), Failure> {
     let store = args.folder.store()?;
     if args.to.exists() {
-        return Err(format!("{} exists already", args.to.display()).into());
+        return Err(format!("{} already exists; choose a new name", args.to.display()).into());
     }
     match args.format {
-        Form::Sqlite => store.copy_to(&args.to)?,
-        Form::Csv => csv(&store, &args.to).await?,
+        Format::Sqlite => store.copy_to(&args.to)?,
+        Format::Csv => csv(&store, &args.to).await?,
     }
-    println!("{}", args.to.display());
+    writeln!(stdout(), "{}", args.to.display())?;
     Ok(())
 }
 
 async fn csv(store: &Store, folder: &Path) -> Result<(), Failure> {
-    let unusable = |path: &Path, error: std::io::Error| {
-        format!(
-            "{} cannot be written: {error}. Name a new folder in a place that you may write",
-            path.display()
-        )
-    };
-    create_private_folder(folder).map_err(|error| unusable(folder, error))?;
+    create_private_folder(folder).map_err(|error| not_writable(folder, error))?;
     let engine = Engine::new(store.clone(), store.zone(), LIMITS);
     let context = QueryContext {
         from_ms: 0,
@@ -69,13 +65,17 @@ async fn csv(store: &Store, folder: &Path) -> Result<(), Failure> {
     for table in store.inspector().published()? {
         let query =
             SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\""), ..SqlQuery::default() };
-        let answer = engine.run(&query, &context).await?;
+        let result = engine.run(&query, &context).await?;
         let path = folder.join(format!("{table}.csv"));
         let mut file =
-            BufWriter::new(create_private_file(&path).map_err(|error| unusable(&path, error))?);
-        write_csv(&answer.batch, &mut file)?;
+            BufWriter::new(create_private_file(&path).map_err(|error| not_writable(&path, error))?);
+        write_csv(&result.batch, &mut file)?;
         file.flush()?;
-        eprintln!("{table}: {} rows", answer.batch.rows);
+        eprintln!("{table}: {} rows", result.batch.rows);
     }
     Ok(())
+}
+
+fn not_writable(path: &Path, error: std::io::Error) -> String {
+    format!("could not write {}: {error}. Choose a new folder that you may write", path.display())
 }

@@ -1,4 +1,4 @@
-//! What the commands without Grafana share: which data folder, which application, which Oura.
+//! The options that commands share: data folder, application at Oura, and Oura's address.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,24 +18,24 @@ use crate::plugin::{ENCRYPTION_KEY, key_from};
 use crate::store::Store;
 use crate::time::{Day, Tz};
 
-/// The folder with the data, and whose.
+/// The data folder, and a data source in it.
 #[derive(Args, Clone, Debug)]
 pub struct Folder {
-    /// The folder that holds the data; Grafana's is called ringside-oura-datasource-data
+    /// The data folder. Grafana's is named ringside-oura-datasource-data
     #[arg(long, env = "RINGSIDE_DATA_DIR", default_value = "ringside-data")]
     pub data_dir: PathBuf,
-    /// Organisation and uid of the data source, as in its folder's name
+    /// Organization and uid of the data source, as in its folder's path
     #[arg(long, default_value_t = DataSourceKey::single())]
     pub datasource: DataSourceKey,
 }
 
 impl Folder {
-    /// The store, for reading beside whatever process writes it.
+    /// Opens the store for reading. Another process may write it at the same time.
     pub fn store(&self) -> Result<Store, Failure> {
         let path = self.datasource.database(&self.data_dir);
         if !path.exists() {
             return Err(format!(
-                "there is no {}; --data-dir and --datasource say where to look",
+                "no database found at {}; set --data-dir and --datasource",
                 path.display()
             )
             .into());
@@ -44,43 +44,45 @@ impl Folder {
         Ok(Store::open_existing(&path, catalog)?)
     }
 
-    /// The zone that the stored days begin in; of what cannot be read, its opening will say why.
+    /// The time zone of the stored days. UTC if the store cannot be read; opening it reports why.
     fn zone(&self) -> Tz {
         self.store().map_or(Tz::UTC, |store| store.zone())
     }
 }
 
-/// The application registered with Oura, and how to sync. What is not given stays as it was the last time.
+/// The application registered with Oura, and the sync settings. Omitted options keep their
+/// previous values.
 #[derive(Args, Clone, Debug)]
 pub struct Application {
     #[command(flatten)]
     pub folder: Folder,
-    /// The application's client id, from its page at Oura
+    /// Client id of the application, from its page at Oura [default: the previous one]
     #[arg(long, env = "OURA_CLIENT_ID")]
     pub client_id: Option<String>,
-    /// Only from the environment: a command line can be seen by every user of the machine
+    /// Only from the environment: every user of the machine can see a command line
     #[arg(skip = std::env::var("OURA_CLIENT_SECRET").unwrap_or_default())]
     pub client_secret: String,
-    /// Another origin for Oura's API and login: a simulator, a proxy
+    /// Origin of Oura's API and login, for a simulator or a proxy
     #[arg(long, env = "GF_PLUGIN_OURA_URL", value_parser = crate::plugin::origin)]
     pub oura_url: Option<Url>,
-    /// The first day wanted; if it was never given, until two empty years
+    /// First day to import (YYYY-MM-DD). Default: import backwards until two consecutive years have
+    /// no data
     #[arg(long)]
     pub history_start: Option<Day>,
-    /// IANA name of the time zone in which days begin; UTC if it was never given
+    /// IANA name of the time zone in which days begin [default: the previous one, or UTC]
     #[arg(long, env = "RINGSIDE_TIMEZONE")]
     pub timezone: Option<String>,
-    /// Minutes between syncs; 30 if it was never given
+    /// Minutes between syncs [default: the previous value, or 30]
     #[arg(long)]
     pub sync_interval: Option<u32>,
-    /// The least that is logged on standard error; without it, `info` while serving and `warn` else
-    #[arg(long, env = "RINGSIDE_LOG", value_parser = PossibleValuesParser::new(log::LEVELS).try_map(|level| level.parse::<LevelFilter>()))]
+    /// Lowest level of log lines on standard error [default: info for serve, otherwise warn]
+    #[arg(long, env = "RINGSIDE_LOG", value_parser = level_parser())]
     pub log_level: Option<LevelFilter>,
 }
 
 impl Application {
-    /// Opens the data folder, which no other process may use meanwhile, and the data source in it. A schedule can begin where nothing can
-    /// be written: then stored data can be read.
+    /// Opens the data folder and a data source in it. No other process may use the folder.
+    /// With a schedule, a read-only folder is opened for reading.
     pub async fn open(&self, scheduled: bool) -> Result<(DataSources, DataSource), Failure> {
         log::install(self.log_level.unwrap_or(if scheduled {
             LevelFilter::INFO
@@ -99,7 +101,7 @@ impl Application {
             DataSources::open(environment)?
         };
         let (settings, secret) = match datasources.stored_settings(&self.folder.datasource)? {
-            Some(remembered) => remembered,
+            Some(stored) => stored,
             None => (
                 Settings { timezone: self.folder.zone().name().to_owned(), ..Settings::default() },
                 Secret::default(),
@@ -111,20 +113,27 @@ impl Application {
             Secret::new(self.client_secret.clone())
         };
         let datasource = datasources
-            .datasource(&self.folder.datasource, &self.changed(settings), &secret)
+            .datasource(&self.folder.datasource, &self.override_settings(settings), &secret)
             .await?;
         Ok((datasources, datasource))
     }
 
-    /// `settings` with what was given on the command line instead of what was.
-    fn changed(&self, settings: Settings) -> Settings {
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+    /// Returns `settings` with the values of the command line.
+    fn override_settings(&self, settings: Settings) -> Settings {
         Settings {
-            client_id: given(&self.client_id).unwrap_or(settings.client_id),
-            timezone: given(&self.timezone).unwrap_or(settings.timezone),
+            client_id: non_empty(&self.client_id).unwrap_or(settings.client_id),
+            timezone: non_empty(&self.timezone).unwrap_or(settings.timezone),
             sync_interval_minutes: self.sync_interval.unwrap_or(settings.sync_interval_minutes),
             history_start: self.history_start.or(settings.history_start),
             ..settings
         }
     }
+}
+
+fn non_empty(text: &Option<String>) -> Option<String> {
+    text.clone().filter(|text| !text.trim().is_empty())
+}
+
+fn level_parser() -> impl TypedValueParser<Value = LevelFilter> {
+    PossibleValuesParser::new(log::LEVELS).try_map(|level| level.parse::<LevelFilter>())
 }

@@ -1,4 +1,4 @@
-//! The log of the commands that sync: plain lines on standard error.
+//! The log of the commands: plain lines on standard error.
 
 use std::io::{IsTerminal, Write};
 
@@ -6,28 +6,29 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::plugin::spoken;
+use crate::plugin::log_filter;
 
-/// What a level can be called.
+/// The names of log levels.
 pub const LEVELS: [&str; 5] = ["off", "error", "warn", "info", "debug"];
 
-/// Sends this process's log to standard error from now on.
+/// Sends the log of this process to standard error.
 pub fn install(level: LevelFilter) {
     let lines =
         tracing_subscriber::fmt::layer().with_ansi(false).with_target(false).with_writer(|| Lines);
-    // A second subscriber is a test's: it was there first and stays.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(spoken(level))).try_init();
+    // Fails only in tests, which may install a subscriber of their own.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(log_filter(level))).try_init();
 }
 
-/// Standard error, where a line that shows progress may stand: it makes room, and is written anew below.
+/// Standard error. On a terminal, each log line replaces the progress line, which is then printed
+/// again below.
 struct Lines;
 
 impl Write for Lines {
     fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
         let mut stderr = std::io::stderr().lock();
-        let room: &[u8] = if stderr.is_terminal() { b"\r\x1b[K" } else { b"" };
-        // Nobody can be told that the log is gone.
-        let _ = stderr.write_all(&[room, text].concat());
+        let clear_line: &[u8] = if stderr.is_terminal() { b"\r\x1b[K" } else { b"" };
+        // There is no other place to report that the log failed.
+        let _ = stderr.write_all(&[clear_line, text].concat());
         Ok(text.len())
     }
 

@@ -1,17 +1,20 @@
-//! How this process asks for memory.
+//! Settings of the memory allocator.
 
-/// Blocks from this size on are the system's again as soon as they are freed, in bytes.
+/// Freed blocks of at least this size return to the system at once, in bytes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LARGE: libc::c_int = 1 << 20;
 
-/// Keeps what one large answer needed from staying with the process. glibc raises the size from which it does so itself to that of the
-/// largest block it has seen freed, and keeps an arena for each thread: a few large answers later ten times their memory is held.
+/// Makes freed large blocks return to the system at once.
+///
+/// By default, glibc raises this threshold to the size of the largest freed block, and keeps an
+/// arena per thread. After a few large responses, the process then holds ten times their memory.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn return_large_blocks() {
-    // SAFETY: mallopt may be called at any time; called first thing, no other thread allocates meanwhile.
+    // SAFETY: mallopt may be called at any time. This is the first call of `main`, so no other
+    // thread allocates at the same time.
     unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
 }
 
-/// Other allocators give large blocks back by themselves.
+/// Does nothing: other allocators return large blocks by themselves.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn return_large_blocks() {}

@@ -1,4 +1,5 @@
-//! The commands. With Grafana's handshake cookie in the environment and no command: the plugin.
+//! The commands. Without a command, and with Grafana's handshake cookie in the environment, the
+//! process is the plugin.
 
 pub mod catalog;
 pub mod dashboard;
@@ -8,6 +9,7 @@ mod export;
 mod local;
 mod log;
 mod memory;
+mod output;
 mod progress;
 mod query;
 mod serve;
@@ -26,7 +28,7 @@ use crate::query::QueryError;
 
 /// Your Oura ring's history in Grafana.
 ///
-/// Grafana starts this program by itself, as a data source plugin; the commands work without Grafana.
+/// Grafana starts this program as a data source plugin. The commands work without Grafana.
 #[derive(Debug, Parser)]
 #[command(name = "gpx_oura", version)]
 struct Cli {
@@ -36,54 +38,55 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// See all of it work with a synthetic person: login, three years of history, Grafana's protocol, the dashboard's queries
+    /// Try everything with a synthetic person: login, history, and the dashboard's queries
     Demo(demo::Args),
-    /// Serve SQL and everything else over HTTP, and keep the data current
+    /// Serve the API over HTTP, and sync on a schedule
     Serve(serve::Args),
-    /// Pretend to be Oura, for tests and trials
+    /// Run a simulated Oura API and login, for tests and trials
     Simulate(simulate::Args),
-    /// Fetch what is missing, once
+    /// Fetch missing data once
     Sync(sync::SyncArgs),
-    /// Fetch a piece of history again
+    /// Fetch a range of days again
     Backfill(sync::BackfillArgs),
-    /// Run one SELECT
+    /// Run one SELECT statement
     Query(query::QueryArgs),
-    /// Write everything to a SQLite file or to CSV files
+    /// Export all data to a SQLite file or to CSV files
     Export(export::ExportArgs),
-    /// Show what the program knows of Oura's API
+    /// Show, compare or reduce descriptions of Oura's API
     #[command(subcommand)]
     Catalog(catalog::Command),
-    /// Look for what is wrong, and say what to do about it
+    /// Diagnose the data folder, the login and the network
     Doctor(doctor::Args),
-    /// Change the key that tokens and secrets are sealed with
+    /// Change the encryption key of stored tokens and secrets
     #[command(subcommand)]
     Vault(vault::Command),
 }
 
+/// Runs the command of the command line, or the plugin.
 pub fn main() -> ExitCode {
     memory::return_large_blocks();
     let Some(command) = Cli::parse().command else {
-        if plugin::is_wanted() {
+        if plugin::is_started_by_grafana() {
             return plugin::run();
         }
-        // Whether help can be printed changes nothing about the exit.
+        // The exit code is the same if the help cannot be printed.
         let _ = Cli::command().print_help();
         return ExitCode::from(2);
     };
     match run(command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("gpx_oura: {}", in_words(&error));
+            eprintln!("gpx_oura: {}", describe(&error));
             ExitCode::FAILURE
         }
     }
 }
 
-/// What went wrong, in words that are printed as they are.
+/// Why a command failed, as text for the user.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// With what can be done about it.
-fn in_words(failure: &Failure) -> String {
+/// Returns the message, with a hint if there is one.
+fn describe(failure: &Failure) -> String {
     let datasource = failure.downcast_ref::<DataSourceError>().map(ApiError::from);
     let query = failure.downcast_ref::<QueryError>().map(ApiError::from);
     datasource.or(query).map_or_else(|| failure.to_string(), |error| error.full_text())
@@ -111,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_where_oura_cannot_be_is_refused_by_every_command_that_takes_one() {
+    fn invalid_oura_url_is_rejected_by_every_command() {
         for command in ["serve", "sync", "doctor"] {
             for address in ["ftp://x/", "file:///etc", "oura"] {
                 let error = Cli::try_parse_from(["gpx_oura", command, "--oura-url", address])

@@ -1,4 +1,4 @@
-//! A sync on the terminal: one line that moves, or a line every few seconds where nobody watches.
+//! The progress of a sync: one updated line on a terminal, otherwise a line every few seconds.
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -7,10 +7,11 @@ use super::Failure;
 use crate::datasource::{DataSource, Progress};
 use crate::format::grouped;
 
-/// Follows the run until it ends. A run that failed is an error; what it brought before is stored.
+/// Follows the run until it ends. A failed run is an error; the data it fetched before is stored.
 pub async fn follow(datasource: &DataSource, run: i64) -> Result<Progress, Failure> {
     let mut receiver = datasource.progress();
-    let (start, terminal) = (Instant::now(), std::io::stderr().is_terminal());
+    let start = Instant::now();
+    let terminal = std::io::stderr().is_terminal();
     let pause = if terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
     let mut shown = Instant::now();
     loop {
@@ -46,7 +47,7 @@ fn show(progress: &Progress, start: Instant, terminal: bool, ended: bool) {
         minutes(elapsed),
     );
     let mut stderr = std::io::stderr().lock();
-    // Nobody can be told that the terminal is gone.
+    // There is no other place to report that the terminal is gone.
     let _ = match (terminal, ended) {
         (true, false) => write!(stderr, "\r\x1b[K{line}"),
         (true, true) => writeln!(stderr, "\r\x1b[K{line}"),

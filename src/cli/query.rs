@@ -1,12 +1,16 @@
-//! `query`: one SELECT on the data folder, beside whatever process writes it.
+//! `query`: runs one SELECT on the data folder. Another process may write it at the same time.
+
+use std::io::{BufWriter, Write};
+use std::time::Duration;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::local::Folder;
-use crate::catalog::Catalog;
-use crate::query::{Engine, Limits, QueryContext, QueryResult, SqlQuery};
+use super::output::stdout;
+use crate::frames::rows_json;
+use crate::query::{Engine, Limits, QueryContext, SqlQuery};
 use crate::store::ColumnBatch;
 use crate::time::{Clock, Day};
 
@@ -14,22 +18,26 @@ use crate::time::{Clock, Day};
 pub struct QueryArgs {
     #[command(flatten)]
     folder: Folder,
-    /// One SELECT, with Grafana's macros if wanted
+    /// One SELECT statement. Grafana's macros are allowed
     sql: String,
-    /// The range that the macros stand for: its first day
+    /// First day of the time range for macros [default: 30 days ago]
     #[arg(long)]
     from: Option<Day>,
-    /// The range's last day
+    /// Last day of the time range for macros [default: today]
     #[arg(long)]
     to: Option<Day>,
+    /// Output format
     #[arg(long, value_enum, default_value_t = Output::Table)]
     output: Output,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Output {
+    /// Aligned columns
     Table,
+    /// RFC 4180 with a header
     Csv,
+    /// One JSON object, as POST sql returns it
     Json,
 }
 
@@ -37,56 +45,48 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
     let store = args.folder.store()?;
     let zone = store.zone();
     let today = Clock::system().now().day(zone);
-    let (from, to) = (args.from.unwrap_or(today.plus(-30)), args.to.unwrap_or(today));
+    let from = args.from.unwrap_or(today.plus(-30));
+    let to = args.to.unwrap_or(today);
     let context = QueryContext {
         from_ms: from.midnight(zone).seconds() * 1000,
         to_ms: to.plus(1).midnight(zone).seconds() * 1000,
-        interval: std::time::Duration::from_secs(60),
+        interval: Duration::from_secs(60),
         max_data_points: 1000,
     };
     let engine = Engine::new(store.clone(), zone, Limits::default());
     let query = SqlQuery { raw_sql: args.sql, ..SqlQuery::default() };
-    let answer = engine.run(&query, &context).await?;
-    let mut out = std::io::stdout().lock();
+    let result = engine.run(&query, &context).await?;
+    let mut out = BufWriter::new(stdout());
     match args.output {
-        Output::Table => write_table(&answer.batch, &mut out)?,
-        Output::Csv => write_csv(&answer.batch, &mut out)?,
-        Output::Json => print_json(&answer, &store.catalog())?,
+        Output::Table => write_table(&result.batch, &mut out)?,
+        Output::Csv => write_csv(&result.batch, &mut out)?,
+        Output::Json => {
+            serde_json::to_writer(&mut out, &rows_json(&result, &store.catalog()))?;
+            writeln!(out)?;
+        }
     }
-    for notice in &answer.notices {
+    out.flush()?;
+    for notice in &result.notices {
         eprintln!("{notice}");
     }
     Ok(())
 }
 
-fn print_json(answer: &QueryResult, catalog: &Catalog) -> Result<(), Failure> {
-    serde_json::to_writer(std::io::stdout().lock(), &crate::frames::rows_json(answer, catalog))?;
-    println!();
-    Ok(())
-}
-
-/// RFC 4180, with a header; nulls are empty.
-pub fn write_csv(batch: &ColumnBatch, out: &mut impl std::io::Write) -> Result<(), Failure> {
-    let names: Vec<String> = batch.columns.iter().map(|column| csv_field(&column.name)).collect();
-    writeln!(out, "{}", names.join(","))?;
-    for_each_row(batch, |cells| {
-        let cells: Vec<String> = cells.iter().map(|cell| csv_field(cell)).collect();
-        Ok(writeln!(out, "{}", cells.join(","))?)
-    })
-}
-
-fn csv_field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
+/// Writes RFC 4180 with a header. Nulls are empty.
+pub fn write_csv(batch: &ColumnBatch, out: &mut impl Write) -> Result<(), Failure> {
+    let mut csv = csv::WriterBuilder::new().from_writer(out);
+    if batch.columns.is_empty() {
+        return Ok(());
     }
+    csv.write_record(batch.columns.iter().map(|column| &column.name))?;
+    for_each_row(batch, |cells| Ok(csv.write_record(cells)?))?;
+    Ok(csv.flush()?)
 }
 
-/// Columns as wide as their widest cell.
-fn write_table(batch: &ColumnBatch, out: &mut impl std::io::Write) -> Result<(), Failure> {
-    let mut lines =
-        vec![batch.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>()];
+/// Writes columns as wide as their widest cell.
+fn write_table(batch: &ColumnBatch, out: &mut impl Write) -> Result<(), Failure> {
+    let header: Vec<String> = batch.columns.iter().map(|column| column.name.clone()).collect();
+    let mut lines = vec![header];
     for_each_row(batch, |cells| {
         lines.push(cells.to_vec());
         Ok(())
@@ -95,10 +95,8 @@ fn write_table(batch: &ColumnBatch, out: &mut impl std::io::Write) -> Result<(),
         .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
         .collect();
     for line in &lines {
-        let padded = |(cell, width): (&String, &usize)| {
-            format!("{cell}{}", " ".repeat(width - cell.chars().count()))
-        };
-        let cells: Vec<String> = line.iter().zip(&widths).map(padded).collect();
+        let cells: Vec<String> =
+            line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         writeln!(out, "{}", cells.join("  ").trim_end())?;
     }
     Ok(())
@@ -106,7 +104,7 @@ fn write_table(batch: &ColumnBatch, out: &mut impl std::io::Write) -> Result<(),
 
 fn for_each_row(
     batch: &ColumnBatch,
-    mut each: impl FnMut(&[String]) -> Result<(), Failure>,
+    mut write: impl FnMut(&[String]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let options = FormatOptions::default().with_timestamp_format(Some("%Y-%m-%dT%H:%M:%SZ"));
     let columns = batch
@@ -120,7 +118,7 @@ fn for_each_row(
         for column in &columns {
             cells.push(column.value(row).try_to_string()?);
         }
-        each(&cells)?;
+        write(&cells)?;
     }
     Ok(())
 }

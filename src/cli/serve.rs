@@ -1,5 +1,7 @@
-//! `serve`: the resource routes on a port, under `/api/`, and the schedule. For Grafana Cloud, notebooks and scripts.
+//! `serve`: the resource routes on a port, under `/api/`, and scheduled syncs. For Grafana Cloud,
+//! notebooks and scripts.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use tokio::net::TcpListener;
 
 use super::Failure;
 use super::local::Application;
+use super::output::stdout;
 use crate::api::{self, ApiError, Caller, Role};
 use crate::oura::Secret;
 
@@ -23,13 +26,14 @@ pub struct Args {
     /// The address to listen on
     #[arg(long, default_value = "127.0.0.1:8787")]
     listen: SocketAddr,
-    /// Listen on an address that other machines can reach. Tokens and health data then cross the network as they are: put a proxy with
-    /// TLS in front
+    /// Allow an address that other machines can reach.
+    ///
+    /// Tokens and health data then cross the network unencrypted: put a TLS proxy in front.
     #[arg(long)]
     expose: bool,
 }
 
-/// The bearer tokens that callers show, as hashes.
+/// The hashes of the bearer tokens.
 #[derive(Clone)]
 struct Tokens {
     read: [u8; 32],
@@ -39,20 +43,22 @@ struct Tokens {
 pub async fn run(args: Args) -> Result<(), Failure> {
     let tokens = Arc::new(Tokens::from_environment()?);
     if !args.listen.ip().is_loopback() && !args.expose {
-        return Err(
-            format!("{} can be reached from other machines; if that is wanted, say --expose (and read its help)", args.listen).into()
-        );
+        return Err(format!(
+            "other machines can reach {}; add --expose if you want that (see serve --help)",
+            args.listen
+        )
+        .into());
     }
     let listener = TcpListener::bind(args.listen)
         .await
-        .map_err(|error| format!("{} cannot be listened on: {error}", args.listen))?;
+        .map_err(|error| format!("could not listen on {}: {error}", args.listen))?;
     let (datasources, datasource) = args.application.open(true).await?;
     let router = router(api::router(datasource), tokens);
     if let Some(why) = datasources.read_only_reason() {
-        eprintln!("gpx_oura: {why}. Then start serve again");
+        eprintln!("gpx_oura: {why}. Then restart serve");
     }
-    println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, router).with_graceful_shutdown(stopped()).await?;
+    writeln!(stdout(), "listening on http://{}", listener.local_addr()?)?;
+    axum::serve(listener, router).with_graceful_shutdown(wait_for_stop()).await?;
     datasources.shutdown().await;
     Ok(())
 }
@@ -62,17 +68,19 @@ fn router(routes: Router, tokens: Arc<Tokens>) -> Router {
     Router::new().nest("/api", api).fallback(async || ApiError::from(StatusCode::NOT_FOUND))
 }
 
-/// Puts the caller that the bearer token stands for into the request, or turns it away.
+/// Adds the caller of the bearer token to the request. Rejects a request without a valid token.
 async fn identify(State(tokens): State<Arc<Tokens>>, mut request: Request, next: Next) -> Response {
-    let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Some(caller) = shown.and_then(bearer).and_then(|token| tokens.caller(token)) else {
+    let credentials =
+        request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some(caller) = credentials.and_then(bearer_token).and_then(|token| tokens.caller(token))
+    else {
         return (
             StatusCode::UNAUTHORIZED,
             [(header::WWW_AUTHENTICATE, "Bearer")],
             ApiError::new(
                 401,
                 "unauthenticated",
-                "this needs a token",
+                "missing or invalid token",
                 "Send the header Authorization: Bearer <token>.",
             ),
         )
@@ -82,8 +90,8 @@ async fn identify(State(tokens): State<Arc<Tokens>>, mut request: Request, next:
     next.run(request).await
 }
 
-/// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110 §11.1).
-fn bearer(credentials: &str) -> Option<&str> {
+/// Returns the token of `Bearer <token>`. The scheme is case-insensitive (RFC 9110 §11.1).
+fn bearer_token(credentials: &str) -> Option<&str> {
     let (scheme, token) = credentials.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
@@ -95,24 +103,28 @@ impl Tokens {
             match token.len() {
                 16.. => Ok(Secret::new(token)),
                 _ => Err(format!(
-                    "{name} must be set, to 16 characters or more; `openssl rand -hex 32` makes a good one"
+                    "set {name} to at least 16 characters; `openssl rand -hex 32` creates a token"
                 )),
             }
         };
-        let (read, admin) = (token("RINGSIDE_READ_TOKEN")?, token("RINGSIDE_ADMIN_TOKEN")?);
+        let read = token("RINGSIDE_READ_TOKEN")?;
+        let admin = token("RINGSIDE_ADMIN_TOKEN")?;
         if read == admin {
-            return Err("RINGSIDE_READ_TOKEN and RINGSIDE_ADMIN_TOKEN must differ: who may read may not change".into());
+            return Err("RINGSIDE_READ_TOKEN and RINGSIDE_ADMIN_TOKEN must differ".into());
         }
         Ok(Tokens { read: hash(read.reveal()), admin: hash(admin.reveal()) })
     }
 
-    /// Hashes are compared, so that the time it takes says nothing about the token.
+    /// Returns the caller of a token. Compares hashes, so that the duration reveals nothing about
+    /// the token.
     fn caller(&self, token: &str) -> Option<Caller> {
-        let shown = hash(token);
-        let role = match () {
-            () if shown == self.admin => Role::Admin,
-            () if shown == self.read => Role::Reader,
-            () => return None,
+        let hash = hash(token);
+        let role = if hash == self.admin {
+            Role::Admin
+        } else if hash == self.read {
+            Role::Reader
+        } else {
+            return None;
         };
         Some(Caller { user: format!("{role:?}").to_lowercase(), role })
     }
@@ -122,8 +134,8 @@ fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// Ctrl-C, or a polite end by whoever started this.
-async fn stopped() {
+/// Waits for Ctrl-C or SIGTERM.
+async fn wait_for_stop() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -135,7 +147,7 @@ async fn stopped() {
             return;
         }
     }
-    // Without signals the process ends when it is killed.
+    // Without signal handling, the process ends when it is killed.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }
@@ -151,8 +163,8 @@ mod tests {
 
     async fn ask(path: &str, authorization: &str) -> (u16, serde_json::Value) {
         let tokens = Tokens { read: hash("read"), admin: hash("admin") };
-        let routes =
-            Router::new().route("/who", get(async |caller: Caller| format!("{:?}", caller.user)));
+        let routes = Router::new()
+            .route("/caller", get(async |caller: Caller| format!("{:?}", caller.user)));
         let request = Request::get(path)
             .header(header::AUTHORIZATION, authorization)
             .body(Body::empty())
@@ -166,18 +178,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_says_who_calls_whatever_the_case_of_its_scheme() {
+    async fn token_identifies_the_caller_in_any_case_of_the_scheme() {
         for scheme in ["Bearer", "bearer", "BEARER"] {
-            assert_eq!(ask("/api/who", &format!("{scheme} admin")).await, (200, "admin".into()));
+            assert_eq!(ask("/api/caller", &format!("{scheme} admin")).await, (200, "admin".into()));
         }
-        assert_eq!(ask("/api/who", "Bearer  read").await, (200, "reader".into()));
+        assert_eq!(ask("/api/caller", "Bearer  read").await, (200, "reader".into()));
         for wrong in ["Basic admin", "Bearer", "Beareradmin", "Bearer other", ""] {
-            assert_eq!(ask("/api/who", wrong).await.0, 401, "{wrong}");
+            assert_eq!(ask("/api/caller", wrong).await.0, 401, "{wrong}");
         }
     }
 
     #[tokio::test]
-    async fn what_is_not_there_says_so_in_json_outside_the_routes_too() {
+    async fn unknown_path_is_a_json_error() {
         for path in ["/", "/api", "/favicon.ico", "/apis/status"] {
             let (status, body) = ask(path, "Bearer read").await;
             assert_eq!(

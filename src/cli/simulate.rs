@@ -1,45 +1,59 @@
-//! `gpx_oura simulate`: Oura's API and login on a port, with a synthetic person behind it.
+//! `simulate`: Oura's API and login on a port, with the data of a synthetic person.
 
 use std::io::Write;
 use std::net::SocketAddr;
 
 use clap::builder::PossibleValuesParser;
 
+use super::output::stdout;
 use crate::oura::oauth::SCOPES;
 use crate::simulator::{Config, Consent, Fault, Registration, SECRET_MARK, Simulator};
 use crate::time::{Clock, Tz};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The address to listen on; port 0 takes any free one
+    /// The address to listen on. Port 0 chooses a free port
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Another number, another person
+    /// Seed for the synthetic person
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many days of history there are
+    /// Days of history
     #[arg(long, default_value_t = 1095)]
     days: u32,
+    /// Client id of the registered application
     #[arg(long, env = "OURA_CLIENT_ID", default_value = "simulated-client")]
     client_id: String,
-    #[arg(long, env = "OURA_CLIENT_SECRET", default_value = SECRET_MARK, hide_env_values = true)]
+    /// Client secret of the registered application
+    #[arg(
+        long,
+        env = "OURA_CLIENT_SECRET",
+        default_value = SECRET_MARK,
+        hide_env_values = true
+    )]
     client_secret: String,
-    /// Allow every login without asking
+    /// Grant every login without a consent page
     #[arg(long)]
     allow: bool,
-    /// Allow every login without asking, but only these scopes, as in daily,heartrate
-    #[arg(long, value_name = "SCOPES", value_delimiter = ',', value_parser = PossibleValuesParser::new(SCOPES), conflicts_with = "allow")]
+    /// Grant every login without a consent page, but only these scopes, for example daily,heartrate
+    #[arg(
+        long,
+        value_name = "SCOPES",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(SCOPES),
+        conflicts_with = "allow"
+    )]
     allow_only: Vec<String>,
-    /// The application is registered at the new portal: only that login knows it
+    /// Register the application at the new portal only
     #[arg(long)]
     portal: bool,
-    /// How many seconds an access token is good for
+    /// Lifetime of an access token in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     token_lifetime: u32,
-    /// Requests allowed in a number of seconds, as in 5000/300; no limit by default
+    /// Rate limit, for example 5000/300 [default: no limit]
     #[arg(long, value_name = "REQUESTS/SECONDS", value_parser = rate_limit)]
     rate_limit: Option<(usize, i64)>,
-    /// Something that goes wrong, as in collection=sleep,status=500,times=3; may be repeated
+    /// A fault to inject, for example collection=sleep,status=500,times=3. May be repeated
     #[arg(long = "fault")]
     faults: Vec<Fault>,
 }
@@ -50,7 +64,7 @@ fn rate_limit(text: &str) -> Result<(usize, i64), String> {
         .and_then(|(requests, seconds)| Some((requests.parse().ok()?, seconds.parse().ok()?)));
     parts
         .filter(|(_, seconds)| *seconds > 0)
-        .ok_or_else(|| "write it as 5000/300: requests in seconds".to_owned())
+        .ok_or_else(|| "use requests/seconds, for example 5000/300".to_owned())
 }
 
 impl Args {
@@ -74,11 +88,11 @@ impl Args {
     }
 }
 
-/// Serves until Ctrl-C. The first line on stdout says where.
+/// Serves until Ctrl-C. The first line on stdout contains the address.
 pub async fn run(args: Args) -> std::io::Result<()> {
     let listen = args.listen;
     let simulator = Simulator::start(args.config(), listen).await?;
-    let mut stdout = std::io::stdout();
+    let mut stdout = stdout();
     writeln!(stdout, "listening on {}", simulator.origin().as_str().trim_end_matches('/'))?;
     stdout.flush()?;
     tokio::signal::ctrl_c().await
@@ -102,8 +116,8 @@ mod tests {
     }
 
     #[test]
-    fn limits_lifetimes_and_partial_consent_can_be_ordered() {
-        let ordered = config(&[
+    fn options_set_limits_lifetimes_and_consent() {
+        let configured = config(&[
             "--rate-limit",
             "60/30",
             "--token-lifetime",
@@ -112,8 +126,11 @@ mod tests {
             "daily,tag",
         ])
         .unwrap();
-        assert_eq!((ordered.rate_limit, ordered.token_lifetime), (Some((60, 30)), 90));
-        assert_eq!(ordered.consent, Consent::AllowOnly(vec!["daily".to_owned(), "tag".to_owned()]));
+        assert_eq!((configured.rate_limit, configured.token_lifetime), (Some((60, 30)), 90));
+        assert_eq!(
+            configured.consent,
+            Consent::AllowOnly(vec!["daily".to_owned(), "tag".to_owned()])
+        );
         let plain = config(&[]).unwrap();
         assert_eq!(
             (plain.rate_limit, plain.token_lifetime, plain.consent),
@@ -122,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn invalid_options_are_rejected() {
         for arguments in [
             ["--rate-limit", "60"],
             ["--rate-limit", "60/0"],

@@ -1,9 +1,12 @@
-//! `sync` and `backfill`: once, with progress, without Grafana.
+//! `sync` and `backfill`: one sync run with progress, without Grafana.
+
+use std::io::Write;
 
 use clap::Args;
 
 use super::Failure;
 use super::local::Application;
+use super::output::stdout;
 use super::progress::follow;
 use crate::datasource::{Backfill, DataSource, Trigger};
 use crate::format::grouped;
@@ -19,13 +22,13 @@ pub struct SyncArgs {
 pub struct BackfillArgs {
     #[command(flatten)]
     application: Application,
-    /// How many days
+    /// Number of days to fetch
     #[arg(long)]
     days: u32,
-    /// How many days before today the last of them is
+    /// Days between the last fetched day and today
     #[arg(long, default_value_t = 0)]
     offset_days: u32,
-    /// Collections, separated by commas; those of the settings if not given
+    /// Collections, separated by commas [default: those of the settings]
     #[arg(long, value_delimiter = ',')]
     resources: Vec<String>,
 }
@@ -48,33 +51,36 @@ pub async fn backfill(args: BackfillArgs) -> Result<(), Failure> {
     ended
 }
 
-/// Follows the run, then says which collections did not come and why.
+/// Follows the run, then prints the incomplete collections and their reasons.
 async fn watch(datasource: &DataSource, run: i64) -> Result<(), Failure> {
     let progress = follow(datasource, run).await?;
     let status = datasource.status()?;
-    println!(
+    writeln!(
+        stdout(),
         "{} documents and rows with {} requests",
         grouped(progress.documents),
         grouped(progress.requests)
-    );
-    let unwell: Vec<_> = status
+    )?;
+    let incomplete: Vec<_> = status
         .collections
         .iter()
         .filter(|collection| collection.state != CollectionState::Ok)
         .collect();
-    for collection in &unwell {
-        println!(
+    for collection in &incomplete {
+        writeln!(
+            stdout(),
             "{}: {}",
             collection.name,
             collection.reason.as_deref().unwrap_or(collection.state.as_str())
-        );
+        )?;
     }
-    // What Oura refuses is nobody's failure; what went wrong is.
-    match unwell.iter().filter(|collection| collection.state == CollectionState::Error).count() {
+    // A collection that Oura refuses is not a failure.
+    match incomplete.iter().filter(|collection| collection.state == CollectionState::Error).count()
+    {
         0 => Ok(()),
-        1 => Err("one collection could not be fetched whole; the next sync tries again".into()),
+        1 => Err("one collection could not be fetched completely; the next sync retries it".into()),
         count => Err(format!(
-            "{count} collections could not be fetched whole; the next sync tries again"
+            "{count} collections could not be fetched completely; the next sync retries them"
         )
         .into()),
     }

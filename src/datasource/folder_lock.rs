@@ -37,7 +37,8 @@ impl FolderLock {
                 Ok(()) => return Ok(FolderLock { _file: file }),
                 Err(TryLockError::Error(error)) => return Err(unusable(error)),
                 Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_TIMEOUT => {
-                    std::thread::sleep(RETRY_DELAY)
+                    #[expect(clippy::disallowed_methods, reason = "opens on a blocking thread")]
+                    std::thread::sleep(RETRY_DELAY);
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(DataSourceError::Locked { folder: folder.to_owned() });

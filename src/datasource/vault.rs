@@ -87,7 +87,9 @@ impl Vault {
             (None, None) => Sealer::new(files::create_key(&key_path)?),
         };
         let mut state = State { connection, sealer };
-        if let (Some(_), Some(key)) = (operator_key, file_key) {
+        if operator_key.is_some()
+            && let Some(key) = file_key
+        {
             state.reseal(&Sealer::new(key))?;
             fs::remove_file(&key_path).map_err(|error| VaultError::from_io(&key_path, &error))?;
         }

@@ -1,7 +1,9 @@
-//! `CallResource`: a request that Grafana forwards, answered by the routes of [`crate::api`] in memory.
+//! `CallResource`: a forwarded HTTP request, served in memory by the routes of [`crate::api`].
+
+use std::collections::HashMap;
 
 use axum::body::Body;
-use axum::http::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::{self, HeaderMap};
 use axum::response::{IntoResponse, Response};
 use grafana_plugin_sdk::pluginv2::{CallResourceRequest, CallResourceResponse, StringList};
 use tokio_stream::{Stream, StreamExt};
@@ -12,34 +14,34 @@ use super::context;
 use super::startup::Startup;
 use crate::api::{self, ApiError, ConfigurationPageOnly};
 
-/// Status and headers come in the first message, the body in as many as it has pieces.
-#[expect(clippy::result_large_err, reason = "a stream of tonic carries its Status")]
-pub async fn answer(
+/// Serves the request. The first message has status and headers, the others have the body.
+#[expect(clippy::result_large_err, reason = "tonic defines the stream's error type")]
+pub async fn handle(
     startup: &Startup,
     request: CallResourceRequest,
 ) -> impl Stream<Item = Result<CallResourceResponse, Status>> + Send + use<> {
-    let response = match routed(startup, request).await {
+    let response = match route(startup, request).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     };
     let (parts, body) = response.into_parts();
     let head = CallResourceResponse {
         code: parts.status.as_u16().into(),
-        headers: lists(&parts.headers),
+        headers: header_lists(&parts.headers),
         ..Default::default()
     };
-    let pieces = body.into_data_stream().map(|piece| match piece {
+    let chunks = body.into_data_stream().map(|chunk| match chunk {
         Ok(body) => Ok(CallResourceResponse { body, ..Default::default() }),
         Err(error) => Err(Status::internal(error.to_string())),
     });
-    tokio_stream::once(Ok(head)).chain(pieces)
+    tokio_stream::once(Ok(head)).chain(chunks)
 }
 
-async fn routed(startup: &Startup, request: CallResourceRequest) -> Result<Response, ApiError> {
+async fn route(startup: &Startup, request: CallResourceRequest) -> Result<Response, ApiError> {
     let caller = context::caller(request.plugin_context.as_ref());
     let datasource = context::datasource(startup, request.plugin_context.as_ref()).await?;
     let mut forwarded = http_request(request).map_err(|error| {
-        ApiError::new(400, "bad_request", format!("the request cannot be read: {error}"), "")
+        ApiError::new(400, "bad_request", format!("invalid request: {error}"), "")
     })?;
     api::check_change(forwarded.method(), forwarded.headers())?;
     forwarded.extensions_mut().insert(caller);
@@ -50,7 +52,8 @@ async fn routed(startup: &Startup, request: CallResourceRequest) -> Result<Respo
     }
 }
 
-/// Grafana's `url` is the path below the data source's resources, with the query and without a leading slash.
+/// Converts Grafana's request. Its `url` is the path below the data source's resources, with the
+/// query and without a leading slash.
 fn http_request(request: CallResourceRequest) -> Result<http::Request<Body>, http::Error> {
     let address = if request.url.is_empty() { &request.path } else { &request.url };
     let mut built = http::Request::builder()
@@ -64,11 +67,13 @@ fn http_request(request: CallResourceRequest) -> Result<http::Request<Body>, htt
     built.body(Body::from(request.body))
 }
 
-fn lists(headers: &HeaderMap) -> std::collections::HashMap<String, StringList> {
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let list =
-        |name: &HeaderName| StringList { values: headers.get_all(name).iter().map(text).collect() };
-    headers.keys().map(|name| (name.to_string(), list(name))).collect()
+fn header_lists(headers: &HeaderMap) -> HashMap<String, StringList> {
+    let mut lists: HashMap<String, StringList> = HashMap::new();
+    for (name, value) in headers {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        lists.entry(name.to_string()).or_default().values.push(value);
+    }
+    lists
 }
 
 #[cfg(test)]
@@ -86,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_is_read_with_and_without_slash_and_query() {
+    fn url_is_read_with_and_without_slash_and_query() {
         assert_eq!(forwarded("status", "status"), "/status");
         assert_eq!(
             forwarded("/coverage?collection=sleep&from=2026-01-01", "coverage"),
@@ -97,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_none_is_an_error_not_a_panic() {
+    fn invalid_url_is_an_error() {
         let request = CallResourceRequest {
             method: "GE T".to_owned(),
             url: "a b".to_owned(),

@@ -1,4 +1,5 @@
-//! `CheckHealth`, behind *Save & test*: starts a sync on a connected data source and says what there is, within ten seconds.
+//! `CheckHealth`, behind *Save & test*: starts a sync on a connected data source, and returns its
+//! status within ten seconds.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,25 +20,25 @@ use crate::datasource::{
 use crate::format::grouped;
 use crate::store::CollectionState;
 
-/// How long to wait for a sync: a person looks at a spinner meanwhile.
-const PATIENCE: Duration = Duration::from_secs(8);
-/// What may come on top of it, whatever the data source is busy with.
-const MARGIN: Duration = Duration::from_secs(1);
+/// Maximum wait for the sync, because the user looks at a spinner.
+const SYNC_TIMEOUT: Duration = Duration::from_secs(8);
+/// Maximum time for everything else, added to [`SYNC_TIMEOUT`].
+const STATUS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Anybody may press the button as often as they like; Oura is asked this often at most.
-const BETWEEN_SYNCS: Duration = Duration::from_secs(60);
+/// Minimum time between two syncs that health checks start: every user may press the button.
+const MIN_SYNC_INTERVAL: Duration = Duration::from_secs(60);
 
-/// When a health check last started a sync. Cheap to clone.
+/// The time of the last sync that a health check started, by data source. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct HealthSyncs {
     started: Arc<Mutex<HashMap<DataSourceKey, Instant>>>,
 }
 
 impl HealthSyncs {
-    /// Whether it is time for another one; if so, this is it.
-    fn due(&self, key: &DataSourceKey) -> bool {
+    /// Returns whether another sync is due. If so, records it as started.
+    fn take_turn(&self, key: &DataSourceKey) -> bool {
         let mut started = self.started.lock();
-        let due = started.get(key).is_none_or(|at| at.elapsed() >= BETWEEN_SYNCS);
+        let due = started.get(key).is_none_or(|at| at.elapsed() >= MIN_SYNC_INTERVAL);
         if due {
             started.insert(key.clone(), Instant::now());
         }
@@ -45,26 +46,30 @@ impl HealthSyncs {
     }
 }
 
-pub async fn answer(
+/// Checks the health of a data source.
+pub async fn handle(
     startup: &Startup,
     syncs: &HealthSyncs,
     context: Option<&PluginContext>,
 ) -> CheckHealthResponse {
-    answer_by(tokio::time::Instant::now() + PATIENCE, startup, syncs, context).await
+    check_until(tokio::time::Instant::now() + SYNC_TIMEOUT, startup, syncs, context).await
 }
 
-async fn answer_by(
+async fn check_until(
     deadline: tokio::time::Instant,
     startup: &Startup,
     syncs: &HealthSyncs,
     context: Option<&PluginContext>,
 ) -> CheckHealthResponse {
-    let looked = async {
+    let check = async {
         let datasource = context::datasource(startup, context).await?;
-        let status = look(&datasource, syncs, deadline).await?;
+        let status = sync_and_read(&datasource, syncs, deadline).await?;
         Ok::<_, ApiError>((status, datasource.read_only_reason().map(str::to_owned)))
     };
-    match tokio::time::timeout_at(deadline + MARGIN, looked).await.unwrap_or_else(|_| Err(busy())) {
+    match tokio::time::timeout_at(deadline + STATUS_TIMEOUT, check)
+        .await
+        .unwrap_or_else(|_| Err(busy()))
+    {
         Ok((status, Some(why))) => response(HealthStatus::Error, why, details(&status)),
         Ok((status, None)) => report(&status),
         Err(error) => response(
@@ -75,37 +80,37 @@ async fn answer_by(
     }
 }
 
-/// What was begun goes on without the one who asked.
+/// The error for a check that times out. The work it started continues.
 fn busy() -> ApiError {
     let message =
-        "the data source is busy with its changed settings or a newer version, and not ready yet";
-    ApiError::new(503, "busy", message, "Press Save & test again in a minute; nothing is lost.")
+        "the data source is not ready yet: it is applying changed settings or a newer version";
+    ApiError::new(503, "busy", message, "Press Save & test again in a minute. No data is lost.")
 }
 
-/// The status, after the sync this check started if there was one to start and it ended before `deadline`.
-async fn look(
+/// Starts a sync if one is due, waits for it until `deadline`, and returns the status.
+async fn sync_and_read(
     datasource: &DataSource,
     syncs: &HealthSyncs,
     deadline: tokio::time::Instant,
 ) -> Result<Status, DataSourceError> {
-    let status = status_of(datasource).await?;
+    let status = read_status(datasource).await?;
     if status.state != ConnectionState::Connected {
         return Ok(status);
     }
     let mut progress = datasource.progress();
-    if syncs.due(datasource.key()) {
+    if syncs.take_turn(datasource.key()) {
         let run = datasource.start_sync(Trigger::Health)?;
-        // A sync that takes longer goes on, and the message says how far it is.
+        // A longer sync continues, and the message contains its progress.
         let _ = tokio::time::timeout_at(
             deadline,
             progress.wait_for(|progress| progress.run >= run && progress.finished),
         )
         .await;
     }
-    status_of(datasource).await
+    read_status(datasource).await
 }
 
-async fn status_of(datasource: &DataSource) -> Result<Status, DataSourceError> {
+async fn read_status(datasource: &DataSource) -> Result<Status, DataSourceError> {
     let datasource = datasource.clone();
     blocking(move || datasource.status()).await
 }
@@ -115,31 +120,32 @@ fn details(status: &Status) -> serde_json::Value {
 }
 
 fn report(status: &Status) -> CheckHealthResponse {
-    let details = details(status);
-    match status.state {
-        ConnectionState::NotConfigured => response(
-            HealthStatus::Error,
-            "The client id or the client secret is missing. Enter both from the application's page at Oura, and save.".to_owned(),
-            details,
-        ),
+    let error = match status.state {
+        ConnectionState::NotConfigured => {
+            "Missing client id or client secret. Copy both from the application's page at Oura, \
+             and save."
+                .to_owned()
+        }
         ConnectionState::NotConnected => {
-            response(HealthStatus::Error, "Not connected to Oura yet. Press Connect to log in.".to_owned(), details)
+            "Not connected to Oura yet. Press Connect to log in.".to_owned()
         }
         ConnectionState::ReconnectNeeded => {
             let reason = status.reason.as_deref().unwrap_or("Oura no longer accepts the login");
-            response(HealthStatus::Error, format!("{reason}. The data so far stay; press Connect to log in again."), details)
+            format!("{reason}. Stored data stays. Press Connect to log in again.")
         }
         ConnectionState::Connected => match &status.sync.failure {
             Some(failure) if !status.sync.running => {
-                response(HealthStatus::Error, format!("Connected, but the last sync failed: {failure}"), details)
+                format!("Connected, but the last sync failed: {failure}")
             }
-            _ => response(HealthStatus::Ok, connected(status), details),
+            _ => return response(HealthStatus::Ok, summarize(status), details(status)),
         },
-    }
+    };
+    response(HealthStatus::Error, error, details(status))
 }
 
-/// `Connected. 21,400 documents from 2023-11-25 to 2026-11-24; 19 of 19 collections up to date.` and what is not.
-fn connected(status: &Status) -> String {
+/// `Connected. 21,400 documents from 2023-11-25 to 2026-11-24; 19 of 19 collections up to date.`,
+/// and the unavailable collections.
+fn summarize(status: &Status) -> String {
     let collections = &status.collections;
     let documents: u64 = collections.iter().map(|collection| collection.documents).sum();
     let first = collections.iter().filter_map(|collection| collection.first_day).min();
@@ -156,15 +162,15 @@ fn connected(status: &Status) -> String {
     if status.sync.running {
         text += &format!(" A sync is running, {:.0} % done.", status.sync.percent);
     }
-    let failing: Vec<String> = collections.iter().filter_map(trouble).collect();
-    if !failing.is_empty() {
-        text += &format!(" Not available: {}.", failing.join("; "));
+    let unavailable: Vec<String> = collections.iter().filter_map(describe_trouble).collect();
+    if !unavailable.is_empty() {
+        text += &format!(" Not available: {}.", unavailable.join("; "));
     }
     text
 }
 
-/// `heartrate (scope_missing: …)`, for a collection that Oura does not give.
-fn trouble(collection: &CollectionStatus) -> Option<String> {
+/// `heartrate (the scope heartrate is missing)`, for a collection that is not available.
+fn describe_trouble(collection: &CollectionStatus) -> Option<String> {
     let (name, state) = (&collection.name, collection.state);
     state.is_trouble().then(|| match &collection.reason {
         Some(reason) => format!("{name} ({})", reason.trim_end_matches('.')),
@@ -233,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connected_data_source_says_how_much_it_holds_and_what_oura_keeps_back() {
+    fn connected_message_has_totals_and_unavailable_collections() {
         let collections = vec![
             collection("sleep", CollectionState::Ok, 1_400, None),
             collection("workout", CollectionState::Ok, 20_000, None),
@@ -248,8 +254,8 @@ mod tests {
         assert_eq!(health.status(), HealthStatus::Ok);
         assert_eq!(
             health.message,
-            "Connected. 21,400 documents from 2023-11-25 to 2026-11-24; 2 of 3 collections up to date. \
-             Not available: vO2_max (the scope heart_health is missing)."
+            "Connected. 21,400 documents from 2023-11-25 to 2026-11-24; \
+             2 of 3 collections up to date. Not available: vO2_max (the scope heart_health is missing)."
         );
         assert!(
             serde_json::from_slice::<serde_json::Value>(&health.json_details).unwrap().is_object()
@@ -257,11 +263,11 @@ mod tests {
     }
 
     #[test]
-    fn a_data_source_that_is_not_connected_says_what_to_do() {
+    fn unconnected_message_has_a_remedy() {
         for (state, remedy) in [
-            (ConnectionState::NotConfigured, "Enter both"),
+            (ConnectionState::NotConfigured, "Copy both"),
             (ConnectionState::NotConnected, "Press Connect"),
-            (ConnectionState::ReconnectNeeded, "press Connect"),
+            (ConnectionState::ReconnectNeeded, "Press Connect"),
         ] {
             let health = report(&status(state, Vec::new()));
             assert_eq!(health.status(), HealthStatus::Error);
@@ -270,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sync_that_failed_is_an_error_with_its_reason() {
+    fn failed_sync_is_an_error_with_its_reason() {
         let mut status = status(ConnectionState::Connected, Vec::new());
         status.sync.failure = Some("Oura answered 500".to_owned());
         assert!(report(&status).message.ends_with("failed: Oura answered 500"));
@@ -279,10 +285,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_data_source_that_is_not_ready_yet_says_so_in_time() {
+    async fn unready_data_source_is_reported_in_time() {
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment::at(folder.path(), Origins::oura()).unwrap();
-        // As long as another process has the folder, which is waited for, nothing opens.
+        // The other process holds the folder, so the data source does not open.
         let _other = DataSources::open(environment.clone()).unwrap();
         let startup = Startup::begin(|| Ok(environment));
         let context = PluginContext {
@@ -295,18 +301,18 @@ mod tests {
         };
         // Waiting for the other process would end with another message.
         let deadline = tokio::time::Instant::now();
-        let health = answer_by(deadline, &startup, &HealthSyncs::default(), Some(&context)).await;
+        let health = check_until(deadline, &startup, &HealthSyncs::default(), Some(&context)).await;
         assert_eq!(health.status(), HealthStatus::Error);
         assert!(health.message.contains("not ready yet"), "{}", health.message);
     }
 
     #[test]
-    fn the_button_starts_a_sync_at_most_once_a_minute_for_each_data_source() {
+    fn sync_starts_at_most_once_a_minute_per_data_source() {
         let (syncs, one, two) = (
             HealthSyncs::default(),
             DataSourceKey::new(1, "a").unwrap(),
             DataSourceKey::new(2, "a").unwrap(),
         );
-        assert!(syncs.due(&one) && !syncs.due(&one) && syncs.due(&two));
+        assert!(syncs.take_turn(&one) && !syncs.take_turn(&one) && syncs.take_turn(&two));
     }
 }

@@ -1,4 +1,6 @@
-//! `CollectMetrics`: this process as Prometheus sees it, on `/metrics/plugins/<id>`. The call names no data source: all are reported.
+//! `CollectMetrics`: Prometheus metrics of this process and all its data sources.
+//!
+//! Grafana serves them on `/metrics/plugins/<id>`.
 
 use grafana_plugin_sdk::pluginv2::CollectMetricsResponse;
 use grafana_plugin_sdk::pluginv2::collect_metrics_response::Payload;
@@ -8,8 +10,9 @@ use super::startup::Startup;
 use crate::datasource::{DataSource, Measures};
 use crate::query::LATENCY_BUCKETS;
 
-pub async fn answer(startup: &Startup) -> CollectMetricsResponse {
-    let datasources = match startup.now() {
+/// Returns the metrics in Prometheus' text format.
+pub async fn handle(startup: &Startup) -> CollectMetricsResponse {
+    let datasources = match startup.opened() {
         Some(datasources) => datasources.ready().await,
         None => Vec::new(),
     };
@@ -18,13 +21,13 @@ pub async fn answer(startup: &Startup) -> CollectMetricsResponse {
     CollectMetricsResponse { metrics: Some(Payload { prometheus: text.into_bytes() }) }
 }
 
-/// The two labels that every sample of a data source has.
+/// The labels `org` and `uid` of a data source's samples.
 type Source<'a> = [Label<'a>; 2];
 
-/// Writes what one data source has of a family: nothing, a sample or many.
+/// Writes the samples of one data source in a family.
 type Writer = fn(&mut Family<'_>, &Source<'_>, &Measures);
 
-/// One row for each family of the data sources.
+/// The families of data sources.
 const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
     (
         "ringside_connected",
@@ -37,7 +40,7 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
     (
         "ringside_token_expiry_timestamp_seconds",
         Kind::Gauge,
-        "When the access token expires.",
+        "Expiry of the access token.",
         |family, source, measures| {
             optional(family, source, measures.token_expires_at.map(|at| at.seconds()));
         },
@@ -45,7 +48,7 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
     (
         "ringside_requests_total",
         Kind::Counter,
-        "Requests to Oura's API, by HTTP status; none without an answer.",
+        "Requests to Oura's API by HTTP status; none without a response.",
         |family, source, measures| {
             for answer in &measures.answers {
                 let status = answer.status.map_or("none".to_owned(), |status| status.to_string());
@@ -59,16 +62,21 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
     (
         "ringside_retries_total",
         Kind::Counter,
-        "Requests to Oura's API that repeated an earlier one.",
+        "Retried requests to Oura's API.",
         |family, source, measures| {
             family.sample(source, measures.retries as f64);
         },
     ),
-    ("ringside_documents", Kind::Gauge, "Documents and rows kept.", |family, source, measures| {
-        for (collection, documents) in &measures.documents {
-            family.sample(&with(source, &[("collection", collection)]), *documents as f64);
-        }
-    }),
+    (
+        "ringside_documents",
+        Kind::Gauge,
+        "Stored documents and rows.",
+        |family, source, measures| {
+            for (collection, documents) in &measures.documents {
+                family.sample(&with(source, &[("collection", collection)]), *documents as f64);
+            }
+        },
+    ),
     (
         "ringside_collections",
         Kind::Gauge,
@@ -82,7 +90,7 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
     (
         "ringside_last_sync_timestamp_seconds",
         Kind::Gauge,
-        "When a collection was last synced.",
+        "Time of the last successful fetch.",
         |family, source, measures| {
             optional(family, source, measures.last_sync.map(|at| at.seconds()));
         },
@@ -90,7 +98,7 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
     (
         "ringside_sync_age_seconds",
         Kind::Gauge,
-        "Time since a collection was last synced.",
+        "Time since the last successful fetch.",
         |family, source, measures| {
             optional(family, source, measures.sync_age_seconds);
         },
@@ -98,7 +106,7 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
     (
         "ringside_sync_running",
         Kind::Gauge,
-        "Whether a sync is under way.",
+        "Whether a sync is running.",
         |family, source, measures| {
             family.sample(source, measures.sync_running.into());
         },
@@ -106,25 +114,20 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
     (
         "ringside_sync_windows_waiting",
         Kind::Gauge,
-        "Windows of time waiting to be fetched.",
+        "Queued windows, by reason.",
         |family, source, measures| {
             for (reason, count) in &measures.windows_waiting {
                 family.sample(&with(source, &[("reason", reason.as_str())]), *count as f64);
             }
         },
     ),
-    (
-        "ringside_queries_waiting",
-        Kind::Gauge,
-        "Queries waiting for their turn.",
-        |family, source, measures| {
-            family.sample(source, measures.queries_waiting as f64);
-        },
-    ),
+    ("ringside_queries_waiting", Kind::Gauge, "Queued queries.", |family, source, measures| {
+        family.sample(source, measures.queries_waiting as f64);
+    }),
     (
         "ringside_queries_total",
         Kind::Counter,
-        "Queries, by outcome: ok, or the code of the error.",
+        "Queries by outcome: ok, or the error code.",
         |family, source, measures| {
             for (outcome, count) in &measures.queries.outcomes {
                 family.sample(&with(source, &[("outcome", outcome)]), *count as f64);
@@ -134,7 +137,7 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
     (
         "ringside_query_limits_total",
         Kind::Counter,
-        "Queries that met a limit.",
+        "Queries that reached a limit.",
         |family, source, measures| {
             for (limit, count) in &measures.queries.limits {
                 family.sample(&with(source, &[("limit", limit)]), *count as f64);
@@ -144,7 +147,7 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
     (
         "ringside_query_duration_seconds",
         Kind::Histogram,
-        "How long queries took, waiting included.",
+        "Duration of queries, including time in the queue.",
         |family, source, measures| {
             let queries = &measures.queries;
             family.histogram(
@@ -159,7 +162,7 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
     (
         "ringside_database_bytes",
         Kind::Gauge,
-        "Size of the database, its log included.",
+        "Size of the database, including its write-ahead log.",
         |family, source, measures| {
             family.sample(source, measures.database_bytes as f64);
         },
@@ -178,7 +181,7 @@ fn optional(family: &mut Family<'_>, source: &Source<'_>, value: Option<i64>) {
 
 fn exposition(datasources: &[DataSource]) -> String {
     let mut exposition = Exposition::default();
-    exposition.family("ringside_up", Kind::Gauge, "Whether the plugin answers.").sample(&[], 1.0);
+    exposition.family("ringside_up", Kind::Gauge, "Whether the plugin responds.").sample(&[], 1.0);
     let build = [("version", env!("CARGO_PKG_VERSION"))];
     exposition
         .family("ringside_build_info", Kind::Gauge, "The program's version.")
@@ -212,14 +215,14 @@ fn exposition(datasources: &[DataSource]) -> String {
     exposition.finish()
 }
 
-/// Only Linux says.
+/// Returns the resident memory in bytes. Only known on Linux.
 fn resident_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
 }
 
-/// Only Linux says.
+/// Returns the number of open file descriptors. Only known on Linux.
 fn open_files() -> Option<usize> {
     Some(std::fs::read_dir("/proc/self/fd").ok()?.count())
 }
@@ -251,8 +254,8 @@ mod tests {
         datasources
     }
 
-    /// Name and labels of every sample with its value, after checking that the text is what Prometheus accepts.
-    fn parsed(text: &str) -> HashMap<String, f64> {
+    /// Checks that Prometheus accepts the text. Returns each sample's value by name and labels.
+    fn parse(text: &str) -> HashMap<String, f64> {
         let (mut samples, mut families, mut open) = (HashMap::new(), Vec::new(), ("", ""));
         let mut lines = text.lines();
         while let Some(line) = lines.next() {
@@ -293,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_data_source_is_reported_with_what_its_queries_did() {
+    async fn every_data_source_reports_its_queries() {
         let folder = tempfile::tempdir().unwrap();
         let datasources = datasources(folder.path()).await;
         let context = QueryContext {
@@ -308,7 +311,7 @@ mod tests {
                 .query(&SqlQuery { raw_sql: sql.to_owned(), ..SqlQuery::default() }, &context)
                 .await;
         }
-        let samples = parsed(&tokio::task::spawn_blocking(move || exposition(&all)).await.unwrap());
+        let samples = parse(&tokio::task::spawn_blocking(move || exposition(&all)).await.unwrap());
         let value = |series: &str| samples.get(series).copied();
         assert_eq!(value("ringside_up"), Some(1.0));
         assert_eq!(value(r#"ringside_connected{org="3",uid="one"}"#), Some(0.0));

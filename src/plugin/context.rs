@@ -1,4 +1,4 @@
-//! Who asks, and about which data source: what Grafana sends with every call.
+//! The caller and the data source of a call, from the context that Grafana sends with it.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::api::{ApiError, Caller, Role};
 use crate::datasource::{DataSource, DataSourceError, DataSourceKey, InvalidUid, Settings};
 use crate::oura::Secret;
 
-/// Why a call gets no data source.
+/// The reason that a call has no usable data source.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    #[error("this call is about no data source")]
+pub enum ContextError {
+    #[error("the call contains no data source")]
     NoDatasource,
     #[error(transparent)]
     Uid(#[from] InvalidUid),
-    #[error("the data source's settings cannot be read: {0}")]
+    #[error("invalid data source settings: {0}")]
     Settings(#[source] serde_json::Error),
     #[error(transparent)]
     Unavailable(#[from] Arc<Unavailable>),
@@ -24,30 +24,30 @@ pub enum Refusal {
     DataSource(#[from] DataSourceError),
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> ApiError {
-        let message = refusal.to_string();
-        match &refusal {
-            Refusal::NoDatasource => {
-                ApiError::new(400, "no_datasource", message, "Ask a data source, not the plugin.")
+impl From<ContextError> for ApiError {
+    fn from(error: ContextError) -> ApiError {
+        let message = error.to_string();
+        match &error {
+            ContextError::NoDatasource => {
+                ApiError::new(400, "no_datasource", message, "Call a data source, not the plugin.")
             }
-            Refusal::Uid(_) => {
+            ContextError::Uid(_) => {
                 ApiError::new(400, "bad_uid", message, "Give the data source another uid.")
             }
-            Refusal::Settings(_) => ApiError::new(
+            ContextError::Settings(_) => ApiError::new(
                 400,
                 "bad_settings",
                 message,
                 "Save the data source's settings again.",
             ),
-            Refusal::DataSource(error) => ApiError::from(error),
-            Refusal::Unavailable(reason) => match reason.as_ref() {
+            ContextError::DataSource(error) => ApiError::from(error),
+            ContextError::Unavailable(reason) => match reason.as_ref() {
                 Unavailable::DataSources(error) => ApiError::from(error),
                 Unavailable::Settings(_) => ApiError::new(
                     503,
                     "operator_settings",
                     message,
-                    "Correct it in Grafana's configuration and restart Grafana.",
+                    "Correct the setting in Grafana's configuration, and restart Grafana.",
                 ),
                 Unavailable::Panicked => {
                     ApiError::new(503, "not_opened", message, "Restart Grafana.")
@@ -57,31 +57,32 @@ impl From<Refusal> for ApiError {
     }
 }
 
-/// The data source that `context` is about.
+/// Opens the data source of a call.
 pub async fn datasource(
     startup: &Startup,
     context: Option<&PluginContext>,
-) -> Result<DataSource, Refusal> {
-    let (key, settings, client_secret) = settings_of(context)?;
+) -> Result<DataSource, ContextError> {
+    let (key, settings, client_secret) = parse_settings(context)?;
     Ok(startup.datasources().await?.datasource(&key, &settings, &client_secret).await?)
 }
 
-fn settings_of(
+fn parse_settings(
     context: Option<&PluginContext>,
-) -> Result<(DataSourceKey, Settings, Secret), Refusal> {
-    let context = context.ok_or(Refusal::NoDatasource)?;
-    let instance = context.data_source_instance_settings.as_ref().ok_or(Refusal::NoDatasource)?;
+) -> Result<(DataSourceKey, Settings, Secret), ContextError> {
+    let context = context.ok_or(ContextError::NoDatasource)?;
+    let instance =
+        context.data_source_instance_settings.as_ref().ok_or(ContextError::NoDatasource)?;
     let key = DataSourceKey::new(context.org_id, &instance.uid)?;
     let settings = match instance.json_data.as_slice() {
         b"" | b"null" => Settings::default(),
-        json => serde_json::from_slice(json).map_err(Refusal::Settings)?,
+        json => serde_json::from_slice(json).map_err(ContextError::Settings)?,
     };
     let client_secret =
         instance.decrypted_secure_json_data.get("clientSecret").cloned().unwrap_or_default();
     Ok((key, settings, Secret::new(client_secret)))
 }
 
-/// The caller of a resource. Whoever is not an admin of the organisation only reads; a role that is not known here is no admin.
+/// Returns the caller of a resource. Only the role Admin changes anything; all others read.
 pub fn caller(context: Option<&PluginContext>) -> Caller {
     let user = context.and_then(|context| context.user.as_ref());
     let role = match user.map(|user| user.role.as_str()) {
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_admin_of_the_organisation_may_change_anything() {
+    fn only_the_role_admin_is_an_admin() {
         let role = |role| caller(Some(&context("{}", role))).role;
         assert_eq!(role(Some("Admin")), Role::Admin);
         for other in
@@ -129,9 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn a_data_source_is_found_by_organisation_and_uid() {
+    fn context_has_key_settings_and_secret() {
         let (key, settings, secret) =
-            settings_of(Some(&context(r#"{"clientId":"id","unknown":1}"#, None))).unwrap();
+            parse_settings(Some(&context(r#"{"clientId":"id","unknown":1}"#, None))).unwrap();
         assert_eq!(
             (key.to_string().as_str(), settings.client_id.as_str(), secret.reveal()),
             ("2/oura", "id", "s3cret")
@@ -139,11 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn a_call_without_usable_settings_says_what_is_wrong_with_them() {
-        assert!(matches!(settings_of(None), Err(Refusal::NoDatasource)));
-        assert!(matches!(settings_of(Some(&PluginContext::default())), Err(Refusal::NoDatasource)));
-        let error = settings_of(Some(&context(r#"{"collections":7}"#, None))).unwrap_err();
+    fn invalid_settings_are_reported() {
+        assert!(matches!(parse_settings(None), Err(ContextError::NoDatasource)));
+        assert!(matches!(
+            parse_settings(Some(&PluginContext::default())),
+            Err(ContextError::NoDatasource)
+        ));
+        let error = parse_settings(Some(&context(r#"{"collections":7}"#, None))).unwrap_err();
         assert!(error.to_string().contains("invalid type"), "{error}");
-        assert!(settings_of(Some(&context("", None))).is_ok());
+        assert!(parse_settings(Some(&context("", None))).is_ok());
     }
 }

@@ -1,4 +1,5 @@
-//! `plugin.GRPCController`: how Grafana asks a plugin to end before it kills it two seconds later.
+//! `plugin.GRPCController`: Grafana's request to shut down. Grafana kills the process two seconds
+//! later.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,17 +12,18 @@ use tonic::codec::ProstCodec;
 use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Response, Status};
 
-/// go-plugin's `plugin.Empty`.
+/// The message `plugin.Empty` of go-plugin.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Empty {}
 
 /// The gRPC service `plugin.GRPCController` with its one method `Shutdown(Empty) → Empty`.
 #[derive(Clone)]
 pub struct Controller {
-    /// Notified when Grafana asks.
+    /// Notified by the request.
     pub stop: Arc<Notify>,
 }
 
+/// The path of the method.
 pub const SHUTDOWN: &str = "/plugin.GRPCController/Shutdown";
 
 impl NamedService for Controller {
@@ -42,7 +44,7 @@ impl tower::Service<Request<BoxBody>> for Controller {
         let controller = self.clone();
         Box::pin(async move {
             if request.uri().path() != SHUTDOWN {
-                return Ok(Status::unimplemented("only Shutdown is served here").into_http());
+                return Ok(Status::unimplemented("unknown method").into_http());
             }
             Ok(Grpc::new(ProstCodec::default()).unary(controller, request).await)
         })

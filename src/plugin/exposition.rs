@@ -1,33 +1,35 @@
-//! Prometheus' text format, version 0.0.4: families of samples, each with its help and type.
+//! Prometheus' text format, version 0.0.4: families of samples with help and type.
 
 use std::fmt::Write;
 
-/// What a family's numbers do.
+/// The type of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Only grows; its name ends with `_total`.
+    /// A number that only grows. The family's name ends with `_total`.
     Counter,
+    /// A number that goes up and down.
     Gauge,
+    /// Counts by upper bound.
     Histogram,
 }
 
 /// A label's name and value.
 pub type Label<'a> = (&'static str, &'a str);
 
-/// The text as it grows, family by family.
+/// The text of all families so far.
 #[derive(Default)]
 pub struct Exposition {
     text: String,
 }
 
-/// The family that is being written.
+/// The current family.
 pub struct Family<'a> {
     text: &'a mut String,
     name: &'static str,
 }
 
 impl Exposition {
-    /// Begins a family. All its samples must follow before the next one begins.
+    /// Begins a family. Its samples must precede the next family.
     pub fn family(&mut self, name: &'static str, kind: Kind, help: &str) -> Family<'_> {
         let kind = match kind {
             Kind::Counter => "counter",
@@ -40,17 +42,20 @@ impl Exposition {
         Family { text: &mut self.text, name }
     }
 
+    /// Returns the text.
     pub fn finish(self) -> String {
         self.text
     }
 }
 
 impl Family<'_> {
+    /// Writes a sample.
     pub fn sample(&mut self, labels: &[Label<'_>], value: f64) {
         self.line("", labels, value);
     }
 
-    /// A histogram: how many were at most each of `ends`, how many there were, and their sum.
+    /// Writes a histogram: the cumulative counts for the upper bounds `ends`, the total count and
+    /// the sum of all values.
     pub fn histogram(
         &mut self,
         labels: &[Label<'_>],
@@ -70,14 +75,14 @@ impl Family<'_> {
 
     fn line(&mut self, suffix: &str, labels: &[Label<'_>], value: f64) {
         let labels: Vec<String> =
-            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escape(value))).collect();
         let labels =
             if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let _ = writeln!(self.text, "{}{suffix}{labels} {value}", self.name);
     }
 }
 
-fn escaped(value: &str) -> String {
+fn escape(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 

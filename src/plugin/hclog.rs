@@ -1,6 +1,7 @@
-//! Log lines as Grafana reads them from a plugin's standard error: hclog's JSON, one object a line.
+//! Log lines in hclog's JSON, one object a line: Grafana reads them from standard error.
 //!
-//! Grafana takes `@message`, `@level` and `@timestamp` for strings without looking, and splits lines of 64 KiB: both are upheld here.
+//! Grafana expects `@message`, `@level` and `@timestamp` to be strings without checking, and splits
+//! lines of 64 KiB. Lines here respect both.
 
 use std::fmt;
 use std::io::Write;
@@ -13,26 +14,28 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Longest text of one value, in bytes.
-const MAX_TEXT: usize = 8 << 10;
-/// Longest line, newline included, in bytes.
+/// Maximum length of one value, in bytes.
+const MAX_VALUE: usize = 8 << 10;
+/// Maximum length of a line in bytes, including the newline.
 const MAX_LINE: usize = 60 << 10;
 
-/// What is logged when this crate is at `level`: libraries speak up from `warn` on.
-pub fn spoken(level: LevelFilter) -> Targets {
+/// Returns a filter for this crate's `level`. Libraries log from `warn` on.
+pub fn log_filter(level: LevelFilter) -> Targets {
     Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_target(env!("CARGO_PKG_NAME"), level)
 }
 
-/// Sends this process's log and its panics to standard error. `GF_PLUGIN_LOG_LEVEL` sets this crate's level, `info` without it.
+/// Sends the log and the panics of this process to standard error.
+///
+/// `GF_PLUGIN_LOG_LEVEL` sets this crate's level. Default: `info`.
 pub fn install() {
     let level = std::env::var("GF_PLUGIN_LOG_LEVEL")
         .ok()
         .and_then(|level| level.trim().parse().ok())
         .unwrap_or(LevelFilter::INFO);
-    // A second subscriber is a test's: it was there first and stays.
-    let _ = tracing_subscriber::registry().with(HcLog.with_filter(spoken(level))).try_init();
+    // Fails only in tests, which may install a subscriber of their own.
+    let _ = tracing_subscriber::registry().with(HcLog.with_filter(log_filter(level))).try_init();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
@@ -46,15 +49,16 @@ impl<S: Subscriber> Layer<S> for HcLog {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let mut text =
-            line(event.metadata().level(), event.metadata().target(), &Utc::now(), fields);
+        #[expect(clippy::disallowed_methods, reason = "log lines have the real time")]
+        let now = Utc::now();
+        let mut text = line(event.metadata().level(), event.metadata().target(), &now, fields);
         text.push('\n');
-        // Nobody can be told that the log is gone.
+        // There is no other place to report that the log failed.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
 }
 
-/// One line, without its end.
+/// Formats one line without its newline.
 fn line(level: &Level, module: &str, at: &chrono::DateTime<Utc>, fields: Fields) -> String {
     let head = |message: &str| {
         Map::from_iter([
@@ -70,7 +74,7 @@ fn line(level: &Level, module: &str, at: &chrono::DateTime<Utc>, fields: Fields)
     if text.len() < MAX_LINE {
         text
     } else {
-        Value::Object(head("a log line was too long and is left out")).to_string()
+        Value::Object(head("a log line was omitted because it was too long")).to_string()
     }
 }
 
@@ -99,7 +103,7 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, Value::from(shortened(value)));
+        self.put(field, Value::from(shorten(value)));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
@@ -119,11 +123,11 @@ impl Visit for Fields {
     }
 }
 
-fn shortened(text: &str) -> String {
-    if text.len() <= MAX_TEXT {
+fn shorten(text: &str) -> String {
+    if text.len() <= MAX_VALUE {
         text.to_owned()
     } else {
-        format!("{}…", &text[..text.floor_char_boundary(MAX_TEXT)])
+        format!("{}…", &text[..text.floor_char_boundary(MAX_VALUE)])
     }
 }
 
@@ -131,7 +135,7 @@ fn shortened(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn written(message: &str, others: impl IntoIterator<Item = (String, Value)>) -> Value {
+    fn format_line(message: &str, others: impl IntoIterator<Item = (String, Value)>) -> Value {
         let at = chrono::DateTime::from_timestamp(1_795_489_348, 120_000_000).unwrap();
         let fields = Fields { message: message.to_owned(), others: others.into_iter().collect() };
         let text = line(&Level::WARN, "ringside::sync", &at, fields);
@@ -140,8 +144,8 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_keys_that_grafana_expects_as_strings() {
-        let line = written("a \"quoted\"\nmessage", [("documents".to_owned(), Value::from(7))]);
+    fn line_has_the_keys_that_grafana_expects() {
+        let line = format_line("a \"quoted\"\nmessage", [("documents".to_owned(), Value::from(7))]);
         assert_eq!(line["@message"], "a \"quoted\"\nmessage");
         assert_eq!(line["@level"], "warn");
         assert_eq!(line["@timestamp"], "2026-11-24T03:02:28.120000Z");
@@ -149,9 +153,9 @@ mod tests {
     }
 
     #[test]
-    fn no_line_grows_beyond_what_grafana_reads_at_once() {
+    fn line_length_is_limited() {
         let many = (0..100).map(|n| (format!("field{n}"), Value::from("x".repeat(1 << 10))));
-        assert_eq!(written("short", many)["@level"], "warn");
-        assert!(shortened(&"ä".repeat(MAX_TEXT)).len() <= MAX_TEXT + '…'.len_utf8());
+        assert_eq!(format_line("short", many)["@level"], "warn");
+        assert!(shorten(&"ä".repeat(MAX_VALUE)).len() <= MAX_VALUE + '…'.len_utf8());
     }
 }

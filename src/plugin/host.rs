@@ -1,4 +1,5 @@
-//! The other side of the protocol: starts a plugin the way Grafana does and calls it. For the demo and the tests.
+//! The other side of the protocol: starts a plugin as Grafana does, and calls it. For the demo and
+//! tests.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,52 +25,53 @@ use super::controller::{Empty, SHUTDOWN};
 use super::process::COOKIE;
 use crate::oura::Secret;
 
-/// Grafana waits this long for the handshake.
-const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(60);
-/// And this long for the end, before it kills.
-const END_PATIENCE: Duration = Duration::from_secs(2);
-/// Largest answer, in bytes; Grafana's own limit.
-const MAX_ANSWER: usize = (1 << 31) - 1;
+/// Grafana's limit for the handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Grafana's limit for a shutdown, before it kills the process.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Largest response, in bytes: Grafana's own limit.
+const MAX_RESPONSE: usize = (1 << 31) - 1;
 
-/// A running plugin; dropping it kills it.
+/// A running plugin. Dropping it kills the process.
 pub struct Host {
     child: Child,
-    /// Read by nobody, but open: a plugin whose output has no reader ends.
+    /// Open but unread: a plugin ends when its output has no reader.
     _out: Lines<BufReader<ChildStdout>>,
     channel: Channel,
 }
 
+/// A failed call or start of a plugin.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
-    #[error("the plugin cannot be started: {0}")]
+    #[error("could not start the plugin: {0}")]
     Start(#[source] std::io::Error),
-    #[error("the plugin printed no handshake within a minute, or ended before it")]
+    #[error("the plugin ended or printed no handshake within a minute")]
     NoHandshake,
-    #[error("the plugin's handshake is {0:?}, not 1|2|unix|<socket>|grpc")]
+    #[error("invalid handshake {0:?}: expected 1|2|unix|<socket>|grpc")]
     Handshake(String),
-    #[error("the plugin's socket cannot be reached: {0}")]
+    #[error("could not connect to the plugin: {0}")]
     Connect(#[from] tonic::transport::Error),
     #[error("the call failed: {0}")]
     Call(#[from] tonic::Status),
-    #[error("the plugin sent no answer for {0}")]
-    NoAnswer(String),
-    #[error("a frame cannot be read: {0}")]
+    #[error("the plugin returned no response for {0}")]
+    NoResponse(String),
+    #[error("invalid frame: {0}")]
     Frame(#[from] ArrowError),
-    #[error("the plugin's end cannot be waited for: {0}")]
+    #[error("could not wait for the plugin's end: {0}")]
     Wait(#[source] std::io::Error),
     #[error("the plugin did not end within two seconds")]
     StillRunning,
 }
 
-/// What Grafana sends with every call: which data source, and who asks.
+/// The data source and the user of a call, which Grafana sends with each one.
 #[derive(Clone, Debug)]
-pub struct Datasource {
+pub struct CallContext {
     pub org: i64,
     pub uid: String,
     pub json_data: serde_json::Value,
     pub client_secret: Secret,
     pub login: String,
-    /// `Admin`, `Editor`, `Viewer`, `None`.
+    /// The user's role: `Admin`, `Editor`, `Viewer` or `None`.
     pub role: String,
 }
 
@@ -86,11 +88,11 @@ pub struct PanelQuery {
     pub max_data_points: i64,
 }
 
-/// The answer to one query.
+/// The response to one query.
 #[derive(Debug)]
-pub struct PanelAnswer {
+pub struct QueryOutcome {
     pub frames: Vec<Frame>,
-    /// In words for a person.
+    /// Message and hint.
     pub error: Option<String>,
     pub status: i32,
 }
@@ -98,7 +100,7 @@ pub struct PanelAnswer {
 /// A decoded data frame.
 #[derive(Debug)]
 pub struct Frame {
-    /// `name`, `refId`, `meta`, as the schema carries them.
+    /// The schema's metadata: `name`, `refId` and `meta`.
     pub metadata: HashMap<String, String>,
     pub batches: Vec<RecordBatch>,
 }
@@ -111,25 +113,27 @@ impl Frame {
         Ok(Frame { metadata, batches: reader.collect::<Result<_, _>>()? })
     }
 
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 }
 
-/// The answer to a resource call.
+/// The response to a resource call.
 #[derive(Debug)]
-pub struct ResourceAnswer {
+pub struct ResourceResponse {
     pub status: i32,
     pub body: Vec<u8>,
 }
 
-impl ResourceAnswer {
-    /// The body as JSON; null where it is none.
+impl ResourceResponse {
+    /// Parses the body. Returns null if it is not JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
 
+/// The result of *Save & test*.
 #[derive(Debug)]
 pub struct Health {
     pub ok: bool,
@@ -138,7 +142,7 @@ pub struct Health {
 }
 
 impl Host {
-    /// Starts `binary` with nothing in its environment but the handshake's variables and `environment`.
+    /// Starts `binary`. Its environment contains only the handshake's variables and `environment`.
     pub async fn launch(
         binary: &Path,
         environment: &[(String, String)],
@@ -159,7 +163,7 @@ impl Host {
         }
         let out = child.stdout.take().ok_or(HostError::NoHandshake)?;
         let mut lines = BufReader::new(out).lines();
-        let line = match tokio::time::timeout(HANDSHAKE_PATIENCE, lines.next_line()).await {
+        let line = match tokio::time::timeout(HANDSHAKE_TIMEOUT, lines.next_line()).await {
             Ok(Ok(Some(line))) => line,
             _ => return Err(HostError::NoHandshake),
         };
@@ -171,57 +175,58 @@ impl Host {
             let socket = socket.clone();
             async move { UnixStream::connect(socket).await.map(TokioIo::new) }
         });
-        // The address only has to look like one: the connector goes to the socket.
+        // A placeholder address: the connector uses the socket.
         let channel =
             Endpoint::from_static("http://plugin").connect_with_connector(connector).await?;
         Ok(Host { child, _out: lines, channel })
     }
 
+    /// Returns the process id while the plugin runs.
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Asks several queries in one call, as a panel does. Answers by refId.
+    /// Runs several queries in one call, as a panel does. Returns the outcomes by refId.
     pub async fn query(
         &self,
-        datasource: &Datasource,
+        datasource: &CallContext,
         queries: &[PanelQuery],
-    ) -> Result<HashMap<String, PanelAnswer>, HostError> {
+    ) -> Result<HashMap<String, QueryOutcome>, HostError> {
         let request = proto::QueryDataRequest {
             plugin_context: Some(datasource.context()),
             queries: queries.iter().map(PanelQuery::message).collect(),
             ..Default::default()
         };
         let mut client =
-            DataClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER);
+            DataClient::new(self.channel.clone()).max_decoding_message_size(MAX_RESPONSE);
         let mut responses = client.query_data(request).await?.into_inner().responses;
-        let mut answers = HashMap::with_capacity(queries.len());
+        let mut outcomes = HashMap::with_capacity(queries.len());
         for query in queries {
             let response = responses
                 .remove(&query.ref_id)
-                .ok_or_else(|| HostError::NoAnswer(query.ref_id.clone()))?;
+                .ok_or_else(|| HostError::NoResponse(query.ref_id.clone()))?;
             let frames = response
                 .frames
                 .iter()
                 .map(|bytes| Frame::decode(bytes))
                 .collect::<Result<_, _>>()?;
             let error = Some(response.error).filter(|error| !error.is_empty());
-            answers.insert(
+            outcomes.insert(
                 query.ref_id.clone(),
-                PanelAnswer { frames, error, status: response.status },
+                QueryOutcome { frames, error, status: response.status },
             );
         }
-        Ok(answers)
+        Ok(outcomes)
     }
 
     /// Calls a route below the data source's resources: `status`, `coverage?collection=sleep`.
     pub async fn resource(
         &self,
-        datasource: &Datasource,
+        datasource: &CallContext,
         method: &str,
         path: &str,
         body: Option<&serde_json::Value>,
-    ) -> Result<ResourceAnswer, HostError> {
+    ) -> Result<ResourceResponse, HostError> {
         let json = || proto::StringList { values: vec!["application/json".to_owned()] };
         let request = proto::CallResourceRequest {
             plugin_context: Some(datasource.context()),
@@ -232,21 +237,21 @@ impl Host {
             body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default().into(),
         };
         let mut client =
-            ResourceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER);
-        let mut pieces = client.call_resource(request).await?.into_inner();
-        let mut answer: Option<ResourceAnswer> = None;
-        while let Some(piece) = pieces.next().await {
-            let piece = piece?;
-            answer
-                .get_or_insert_with(|| ResourceAnswer { status: piece.code, body: Vec::new() })
+            ResourceClient::new(self.channel.clone()).max_decoding_message_size(MAX_RESPONSE);
+        let mut chunks = client.call_resource(request).await?.into_inner();
+        let mut response: Option<ResourceResponse> = None;
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk?;
+            response
+                .get_or_insert_with(|| ResourceResponse { status: chunk.code, body: Vec::new() })
                 .body
-                .extend_from_slice(&piece.body);
+                .extend_from_slice(&chunk.body);
         }
-        answer.ok_or_else(|| HostError::NoAnswer(path.to_owned()))
+        response.ok_or_else(|| HostError::NoResponse(path.to_owned()))
     }
 
-    /// *Save & test*.
-    pub async fn health(&self, datasource: &Datasource) -> Result<Health, HostError> {
+    /// Runs *Save & test*.
+    pub async fn health(&self, datasource: &CallContext) -> Result<Health, HostError> {
         let request = proto::CheckHealthRequest {
             plugin_context: Some(datasource.context()),
             ..Default::default()
@@ -260,7 +265,7 @@ impl Host {
         })
     }
 
-    /// Prometheus' text format.
+    /// Returns the metrics in Prometheus' text format.
     pub async fn metrics(&self) -> Result<String, HostError> {
         let response = DiagnosticsClient::new(self.channel.clone())
             .collect_metrics(proto::CollectMetricsRequest::default())
@@ -269,7 +274,7 @@ impl Host {
         Ok(String::from_utf8_lossy(&payload.prometheus).into_owned())
     }
 
-    /// Asks the plugin to end and waits as long as Grafana would.
+    /// Requests a shutdown, and waits for it for the time that Grafana allows.
     pub async fn shutdown(mut self) -> Result<ExitStatus, HostError> {
         let mut grpc = tonic::client::Grpc::new(self.channel.clone());
         grpc.ready().await?;
@@ -277,14 +282,14 @@ impl Host {
         let _: tonic::Response<Empty> =
             grpc.unary(tonic::Request::new(Empty {}), path, ProstCodec::default()).await?;
         drop((grpc, self.channel));
-        match tokio::time::timeout(END_PATIENCE, self.child.wait()).await {
+        match tokio::time::timeout(SHUTDOWN_TIMEOUT, self.child.wait()).await {
             Ok(ended) => ended.map_err(HostError::Wait),
             Err(_) => Err(HostError::StillRunning),
         }
     }
 }
 
-impl Datasource {
+impl CallContext {
     fn context(&self) -> proto::PluginContext {
         let settings = proto::DataSourceInstanceSettings {
             uid: self.uid.clone(),
@@ -328,7 +333,7 @@ impl PanelQuery {
     }
 }
 
-/// Brings a plugin's warnings and errors into this process's own log.
+/// Forwards the plugin's log lines to the log of this process.
 async fn forward_log(log: impl AsyncRead + Unpin) {
     let mut lines = BufReader::new(log).lines();
     while let Ok(Some(line)) = lines.next_line().await {

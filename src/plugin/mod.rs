@@ -1,4 +1,6 @@
-//! Grafana's plugin protocol: handshake, gRPC services, one handler per file; and [`host`], which starts a plugin the way Grafana does.
+//! Grafana's plugin protocol: handshake, gRPC services, and one handler per file.
+//!
+//! [`host`] is the other side: it starts a plugin as Grafana does.
 
 mod call_resource;
 mod check_health;
@@ -24,11 +26,12 @@ use tonic::{Request, Response, Status, async_trait};
 use check_health::HealthSyncs;
 use startup::Startup;
 
-pub(crate) use hclog::spoken;
-pub use process::{is_wanted, run};
+pub(crate) use hclog::log_filter;
+pub use process::{is_started_by_grafana, run};
 pub use settings::{ENCRYPTION_KEY, OperatorSettings, PLUGIN_ID, SettingsError, key_from, origin};
 
-/// The services that Grafana calls, each answered in the file of its name. Cheap to clone.
+/// The services that Grafana calls. Each method has a handler in the file of its name. Cheap to
+/// clone.
 #[derive(Clone)]
 struct Plugin {
     startup: Startup,
@@ -49,7 +52,7 @@ impl proto::diagnostics_server::Diagnostics for Plugin {
     ) -> Result<Response<proto::CheckHealthResponse>, Status> {
         let context = request.into_inner().plugin_context;
         Ok(Response::new(
-            check_health::answer(&self.startup, &self.health_syncs, context.as_ref()).await,
+            check_health::handle(&self.startup, &self.health_syncs, context.as_ref()).await,
         ))
     }
 
@@ -57,7 +60,7 @@ impl proto::diagnostics_server::Diagnostics for Plugin {
         &self,
         _: Request<proto::CollectMetricsRequest>,
     ) -> Result<Response<proto::CollectMetricsResponse>, Status> {
-        Ok(Response::new(collect_metrics::answer(&self.startup).await))
+        Ok(Response::new(collect_metrics::handle(&self.startup).await))
     }
 }
 
@@ -71,7 +74,7 @@ impl proto::resource_server::Resource for Plugin {
         request: Request<proto::CallResourceRequest>,
     ) -> Result<Response<Self::CallResourceStream>, Status> {
         Ok(Response::new(Box::pin(
-            call_resource::answer(&self.startup, request.into_inner()).await,
+            call_resource::handle(&self.startup, request.into_inner()).await,
         )))
     }
 }

@@ -1,4 +1,4 @@
-//! The process as Grafana starts it: one handshake line on standard output, gRPC on a socket, and an end that leaves nothing behind.
+//! The plugin process: a handshake line on standard output, gRPC on a socket, and a clean exit.
 
 use std::io::Write;
 use std::os::unix::process::parent_id;
@@ -23,54 +23,55 @@ use super::socket::Socket;
 use super::startup::Startup;
 use super::{Plugin, hclog};
 
-/// Grafana's handshake: this variable has this value in a plugin's environment.
+/// Grafana's handshake cookie: a variable and its value.
 pub const COOKIE: (&str, &str) = ("grafana_plugin_type", "datasource");
 
-/// go-plugin's protocol 1, Grafana's plugin protocol 2.
+/// The protocol version of go-plugin, and that of Grafana's plugins.
 const PROTOCOL: &str = "1|2";
 
-/// The service whose health go-plugin asks for.
+/// The service name in go-plugin's health check.
 const HEALTH_SERVICE: &str = "plugin";
 
-/// Largest request, in bytes. Alert rules and expressions batch queries, and tonic's own limit is 4 MiB.
+/// Largest request, in bytes. Alert rules and expressions batch queries, and tonic's default is
+/// 4 MiB.
 const MAX_REQUEST: usize = 64 << 20;
 
-/// Grafana kills what has not ended two seconds after it was told to.
-const FAREWELL: Duration = Duration::from_millis(1_500);
+/// Maximum duration of a shutdown. Grafana kills the process after two seconds.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// How often to look whether the parent is still there: nothing tells an orphan that it is one.
-const PARENT_CHECK: Duration = Duration::from_secs(1);
+/// Interval of the check for the parent process: an orphan receives no signal.
+const PARENT_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
 enum ProcessError {
-    #[error("the socket for Grafana cannot be opened: {0}")]
+    #[error("could not open the socket: {0}")]
     Socket(#[source] std::io::Error),
-    #[error("the handshake cannot be written: {0}")]
+    #[error("could not write the handshake: {0}")]
     Handshake(#[source] std::io::Error),
-    #[error("signals cannot be received: {0}")]
+    #[error("could not install signal handlers: {0}")]
     Signals(#[source] std::io::Error),
-    #[error("gRPC ended: {0}")]
+    #[error("the gRPC server failed: {0}")]
     Serve(#[from] tonic::transport::Error),
 }
 
-/// Whether Grafana started this process.
-pub fn is_wanted() -> bool {
+/// Returns whether Grafana started this process.
+pub fn is_started_by_grafana() -> bool {
     std::env::var(COOKIE.0).is_ok_and(|value| value == COOKIE.1)
 }
 
-/// Runs until Grafana asks it to end, ends itself, or is gone.
+/// Runs the plugin until Grafana requests its end, or is gone.
 pub fn run() -> ExitCode {
     let parent = parent_id();
     hclog::install();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            tracing::error!(%error, "no runtime");
+            tracing::error!(%error, "could not start the async runtime");
             return ExitCode::FAILURE;
         }
     };
     let outcome = runtime.block_on(serve(parent));
-    // A query on a blocking thread does not hold the process back: reads can be cut off at any time.
+    // Queries on blocking threads do not delay the exit: reads may stop at any time.
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -83,8 +84,9 @@ pub fn run() -> ExitCode {
 
 async fn serve(parent: u32) -> Result<(), ProcessError> {
     let (socket, listener) = Socket::bind().map_err(ProcessError::Socket)?;
-    // An interrupt from the terminal reaches the whole process group; it is for Grafana, which then tells us.
-    let _swallowed = signal(SignalKind::interrupt()).map_err(ProcessError::Signals)?;
+    // Ctrl-C in a terminal reaches the whole process group. Grafana handles it, and then requests
+    // a shutdown.
+    let _ignored_interrupt = signal(SignalKind::interrupt()).map_err(ProcessError::Signals)?;
     let mut terminated = signal(SignalKind::terminate()).map_err(ProcessError::Signals)?;
     handshake(&socket).map_err(ProcessError::Handshake)?;
     let sweep = socket.sweep();
@@ -94,37 +96,44 @@ async fn serve(parent: u32) -> Result<(), ProcessError> {
         let settings = OperatorSettings::from_env()?;
         settings.environment(settings.plugin_data_dir()?, true)
     });
-    let (asked, ending) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let mut serving =
-        tokio::spawn(grpc(startup.clone(), Arc::clone(&asked), listener, Arc::clone(&ending)));
+    let shutdown_requested = Arc::new(Notify::new());
+    let ending = Arc::new(Notify::new());
+    let mut serving = tokio::spawn(serve_grpc(
+        startup.clone(),
+        Arc::clone(&shutdown_requested),
+        listener,
+        Arc::clone(&ending),
+    ));
     let why = tokio::select! {
         ended = &mut serving => return Ok(ended.unwrap_or(Ok(()))?),
-        () = asked.notified() => "Grafana asked",
-        _ = terminated.recv() => "terminated",
-        () = orphaned(parent) => "the parent is gone",
-        () = unread() => "nobody reads what this process prints",
+        () = shutdown_requested.notified() => "Grafana requested it",
+        _ = terminated.recv() => "SIGTERM",
+        () = wait_until_orphaned(parent) => "the parent process is gone",
+        () = wait_until_unread() => "standard output has no reader",
     };
-    tracing::info!(why, "ending");
+    tracing::info!(why, "shutting down");
     ending.notify_one();
-    let accounts_closed = async {
-        if let Some(datasources) = startup.now() {
+    let close_data_sources = async {
+        if let Some(datasources) = startup.opened() {
             datasources.shutdown().await;
         }
     };
-    let _ = tokio::time::timeout(FAREWELL, async { tokio::join!(serving, accounts_closed) }).await;
+    let _ =
+        tokio::time::timeout(SHUTDOWN_TIMEOUT, async { tokio::join!(serving, close_data_sources) })
+            .await;
     Ok(())
 }
 
-/// `1|2|unix|<path>|grpc`, the first thing on standard output.
+/// Writes `1|2|unix|<path>|grpc`, the first line on standard output.
 fn handshake(socket: &Socket) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{PROTOCOL}|unix|{}|grpc", socket.path().display())?;
     out.flush()
 }
 
-async fn grpc(
+async fn serve_grpc(
     startup: Startup,
-    asked: Arc<Notify>,
+    shutdown_requested: Arc<Notify>,
     listener: tokio::net::UnixListener,
     ending: Arc<Notify>,
 ) -> Result<(), tonic::transport::Error> {
@@ -134,7 +143,7 @@ async fn grpc(
     let plugin = Plugin::new(startup);
     Server::builder()
         .add_service(health)
-        .add_service(Controller { stop: asked })
+        .add_service(Controller { stop: shutdown_requested })
         .add_service(DiagnosticsServer::new(plugin.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(ResourceServer::new(plugin).max_decoding_message_size(MAX_REQUEST))
         .add_service(data)
@@ -144,10 +153,12 @@ async fn grpc(
         .await
 }
 
-/// Resolves when the pipe behind standard output has no reader any more. Whoever starts a plugin reads it for as long as it lives
-/// (go-plugin's client.go, `Start`). This tells of a parent that died before its id could be asked: the one who took its place stays.
-async fn unread() {
-    // SAFETY: it is file descriptor 1 for as long as the process lives, and nobody closes that.
+/// Waits until the pipe of standard output has no reader.
+///
+/// A host reads it until the plugin ends (go-plugin's client.go, `Start`). This detects a parent
+/// that died before its id was read: the id is then that of another process, which stays.
+async fn wait_until_unread() {
+    // SAFETY: standard output is file descriptor 1, and this process never closes it.
     let registered =
         unsafe { AsyncFd::register_with_interest(std::io::stdout(), Interest::WRITABLE) };
     if let Ok(out) = registered {
@@ -156,17 +167,17 @@ async fn unread() {
             .await
             .is_ok_and(|guard| !guard.ready().is_write_closed())
         {
-            tokio::time::sleep(PARENT_CHECK).await;
+            tokio::time::sleep(PARENT_CHECK_INTERVAL).await;
         }
         return;
     }
-    // A file has no reader.
+    // Standard output is a file, which has no reader.
     std::future::pending().await
 }
 
-/// Resolves when `parent` is this process's parent no more.
-async fn orphaned(parent: u32) {
+/// Waits until `parent` is no longer the parent of this process.
+async fn wait_until_orphaned(parent: u32) {
     while parent_id() == parent {
-        tokio::time::sleep(PARENT_CHECK).await;
+        tokio::time::sleep(PARENT_CHECK_INTERVAL).await;
     }
 }

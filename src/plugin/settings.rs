@@ -1,6 +1,8 @@
-//! What the operator sets for the whole process: `[plugin.ringside-oura-datasource]` in Grafana's ini, `GF_PLUGIN_…` in the environment.
+//! The operator's settings for the whole process.
 //!
-//! Only here may anybody choose where Oura is: a data source's own settings never hold a host.
+//! They come from `[plugin.ringside-oura-datasource]` in Grafana's configuration, or from
+//! `GF_PLUGIN_…` in the environment. Only these can change Oura's address: the settings of a data source never
+//! contain a host.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,33 +13,37 @@ use crate::datasource::Environment;
 use crate::oura::{Origins, Secret};
 use crate::query::Limits;
 
-/// The plugin's id at Grafana.
+/// The plugin's id in Grafana.
 pub const PLUGIN_ID: &str = "ringside-oura-datasource";
 
-/// The variable that holds the key of the vault.
+/// The variable with the encryption key of the vault.
 pub const ENCRYPTION_KEY: &str = "GF_PLUGIN_ENCRYPTION_KEY";
 
-/// Everything has a default.
+/// The operator's settings. Each has a default.
 #[derive(Clone, Debug, Default)]
 pub struct OperatorSettings {
+    /// The data folder. See [`OperatorSettings::plugin_data_dir`] for the default.
     pub data_dir: Option<PathBuf>,
+    /// The key of the vault. Default: a key file in the data folder.
     pub encryption_key: Option<Secret>,
-    /// Another origin for Oura's API and login.
+    /// The origin of Oura's API and login, for a simulator or a proxy.
     pub oura_url: Option<Url>,
+    /// The limits of one query.
     pub limits: Limits,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    #[error("{variable}={value:?} cannot be used: {expected}")]
+    #[error("invalid setting {variable}={value:?}: {expected}")]
     Value { variable: &'static str, value: String, expected: &'static str },
-    #[error("no data folder is set, and none can be derived from the program's own path")]
+    #[error("missing setting data_dir, and the program's path has no folder for a default")]
     NoDataFolder,
-    #[error("the HTTP client cannot be made: {0}")]
+    #[error("could not create the HTTP client: {0}")]
     Http(#[from] reqwest::Error),
 }
 
 impl OperatorSettings {
+    /// Reads the settings from the environment.
     pub fn from_env() -> Result<OperatorSettings, SettingsError> {
         OperatorSettings::read(|variable| std::env::var(variable).ok())
     }
@@ -52,7 +58,7 @@ impl OperatorSettings {
                 _ => Err(SettingsError::Value {
                     variable: name,
                     value,
-                    expected: "it must be a whole number, at least 1",
+                    expected: "use a whole number of at least 1",
                 }),
             },
         };
@@ -70,7 +76,8 @@ impl OperatorSettings {
         })
     }
 
-    /// What data sources in `data_dir` share. `scheduled`: whether syncs happen by themselves.
+    /// Returns the environment of the data sources in `data_dir`. `scheduled` enables scheduled
+    /// syncs.
     pub fn environment(
         &self,
         data_dir: PathBuf,
@@ -86,8 +93,8 @@ impl OperatorSettings {
         })
     }
 
-    /// The data folder of a plugin: the operator's, else `<id>-data` beside the plugins folder. Never in the plugin's own folder, whose
-    /// files its signature covers.
+    /// Returns the data folder of a plugin. Default: `<id>-data` next to the plugins folder,
+    /// because a signature covers all files in the plugin's own folder.
     pub fn plugin_data_dir(&self) -> Result<PathBuf, SettingsError> {
         if let Some(folder) = &self.data_dir {
             return Ok(folder.clone());
@@ -98,12 +105,13 @@ impl OperatorSettings {
     }
 }
 
-/// An encryption key from the environment, which may come from a file that ends with a line break.
+/// Reads an encryption key from the environment. Trims it, because it may come from a file with a
+/// line break at its end.
 pub fn key_from(variable: &str) -> Option<Secret> {
     std::env::var(variable).ok().and_then(trimmed).map(Secret::new)
 }
 
-/// An empty setting counts as not set.
+/// Returns the trimmed text, or `None` for an empty setting.
 fn trimmed(text: String) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
@@ -117,15 +125,15 @@ fn oura_url(value: String) -> Result<Url, SettingsError> {
     })
 }
 
-/// Where Oura is said to be; what it must be instead if it cannot be there.
+/// Parses an address of Oura. Returns the expected form as the error.
 pub fn origin(text: &str) -> Result<Url, &'static str> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-        _ => Err("it must be an address such as http://127.0.0.1:8080"),
+        _ => Err("use an address such as http://127.0.0.1:8080"),
     }
 }
 
-/// `500ms`, `30s`, `2m`; a bare number is seconds.
+/// Parses `500ms`, `30s` or `2m`. A number without a unit is seconds.
 fn duration(value: String) -> Result<Duration, SettingsError> {
     let (number, unit) =
         value.split_at(value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len()));
@@ -145,7 +153,7 @@ fn duration(value: String) -> Result<Duration, SettingsError> {
         _ => Err(SettingsError::Value {
             variable: "GF_PLUGIN_QUERY_TIMEOUT",
             value,
-            expected: "it must be a duration such as 30s, 500ms or 2m",
+            expected: "use a duration such as 30s, 500ms or 2m",
         }),
     }
 }
@@ -161,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn without_variables_everything_has_its_default() {
+    fn missing_variables_have_defaults() {
         let settings = settings(&[("GF_PLUGIN_DATA_DIR", "  ")]).unwrap();
         assert!(
             settings.data_dir.is_none()
@@ -172,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_read_with_their_units() {
+    fn limits_have_units() {
         for (text, milliseconds) in [("30s", 30_000), ("500ms", 500), ("2m", 120_000), ("7", 7_000)]
         {
             assert_eq!(
@@ -184,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_cannot_be_used_is_named() {
+    fn invalid_setting_is_named() {
         for (variable, value) in [
             ("GF_PLUGIN_QUERY_TIMEOUT", "soon"),
             ("GF_PLUGIN_QUERY_TIMEOUT", "0s"),

@@ -1,4 +1,6 @@
-//! The data sources of this process. They open behind the handshake, which must not wait for a disk; calls wait for them instead.
+//! The data sources of this process, opened in the background.
+//!
+//! The handshake must not wait for a disk. Calls wait instead.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,30 +10,32 @@ use tokio::sync::watch;
 use super::settings::SettingsError;
 use crate::datasource::{DataSourceError, DataSources, Environment};
 
-/// A data folder that cannot be used now may be usable later: an orphaned process lets go of it, a person mends its permissions.
-const TRY_AGAIN: Duration = Duration::from_secs(2);
+/// Pause between two attempts. A data folder can become usable later: an orphaned process ends, or
+/// an operator corrects permissions.
+const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Why there are no data sources.
+/// The reason that the data sources could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum Unavailable {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
     DataSources(#[from] DataSourceError),
-    #[error("the datasources could not be opened; the log says why")]
+    #[error("the data sources could not be opened; see the plugin's log")]
     Panicked,
 }
 
 type State = Option<Result<DataSources, Arc<Unavailable>>>;
 
-/// Cheap to clone.
+/// A handle on the data sources. Cheap to clone.
 #[derive(Clone)]
 pub struct Startup {
     state: watch::Receiver<State>,
 }
 
 impl Startup {
-    /// Opens the data sources in the background, as often as it takes, and resumes their schedules. Calls meanwhile get the last error.
+    /// Opens the data sources in the background and resumes their schedules. Retries until the data
+    /// folder is writable. Until then, calls return the last error.
     pub fn begin(
         environment: impl FnOnce() -> Result<Environment, SettingsError> + Send + 'static,
     ) -> Startup {
@@ -50,18 +54,18 @@ impl Startup {
                 {
                     Ok(Ok(datasources)) => match datasources.read_only_reason() {
                         None => return resume(&sender, datasources).await,
-                        Some(why) => read_meanwhile(&sender, why, &datasources),
+                        Some(why) => publish_read_only(&sender, why, &datasources),
                     },
                     Ok(Err(error)) => publish(&sender, Err(error.into())),
                     Err(_) => return publish(&sender, Err(Unavailable::Panicked)),
                 }
-                tokio::time::sleep(TRY_AGAIN).await;
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
         });
         Startup { state }
     }
 
-    /// The data sources, as soon as it is known whether they open.
+    /// Returns the data sources after the first attempt to open them.
     pub async fn datasources(&self) -> Result<DataSources, Arc<Unavailable>> {
         match self.state.clone().wait_for(Option::is_some).await.as_deref() {
             Ok(Some(state)) => state.clone(),
@@ -69,8 +73,8 @@ impl Startup {
         }
     }
 
-    /// The data sources, if they are open already.
-    pub fn now(&self) -> Option<DataSources> {
+    /// Returns the data sources if they are open.
+    pub fn opened(&self) -> Option<DataSources> {
         self.state.borrow().clone().and_then(Result::ok)
     }
 }
@@ -81,20 +85,21 @@ fn publish(sender: &watch::Sender<State>, outcome: Result<DataSources, Unavailab
     if let Err(error) = &outcome
         && known != Some(error.to_string())
     {
-        tracing::error!(%error, "no data source can be served");
+        tracing::error!(%error, "the data sources could not be opened");
     }
     sender.send_replace(Some(outcome.map_err(Arc::new)));
 }
 
-/// Lets stored data be read until the folder can be written. Those that are read already stay as they are.
-fn read_meanwhile(sender: &watch::Sender<State>, why: &str, datasources: &DataSources) {
+/// Serves stored data read-only until the folder is writable. Data sources that are served already
+/// stay.
+fn publish_read_only(sender: &watch::Sender<State>, why: &str, datasources: &DataSources) {
     sender.send_if_modified(|state| {
-        let reads_already = matches!(state, Some(Ok(_)));
-        if !reads_already {
+        let is_open = matches!(state, Some(Ok(_)));
+        if !is_open {
             tracing::error!("{why}");
             *state = Some(Ok(datasources.clone()));
         }
-        !reads_already
+        !is_open
     });
 }
 
@@ -103,7 +108,7 @@ async fn resume(sender: &watch::Sender<State>, datasources: DataSources) {
     match datasources.resume().await {
         Ok(count) => tracing::info!(datasources = count, "ready"),
         Err(error) => {
-            tracing::error!(%error, "schedules cannot go on before Grafana's next request")
+            tracing::error!(%error, "schedules resume with the next request from Grafana")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Movement by day: workouts, and `daily_activity` with its metabolic equivalents minute by minute.
+//! Workouts, and `daily_activity` with metabolic equivalents per minute.
 
 use serde_json::json;
 
@@ -8,14 +8,14 @@ use super::person::{Document, Person, WEIGHT, sample, stamp};
 use super::sports::{Sport, Training, WALKING};
 use crate::time::{Day, Instant};
 
-/// A workout, or a walk that the ring noticed by itself.
+/// A workout, or a walk that the ring detected.
 pub(super) struct Workout {
     pub sport: &'static Sport,
     pub start: Instant,
     pub minutes: i64,
-    /// How hard it was taken, around 1.
+    /// Relative intensity, around 1.
     pub effort: f64,
-    noticed: bool,
+    is_detected: bool,
 }
 
 impl Workout {
@@ -28,17 +28,17 @@ impl Workout {
     }
 }
 
-/// Where a day's walks may begin, in minutes after midnight.
+/// Ranges of minutes after midnight in which walks may start.
 const WALKS: [(i64, i64); 4] = [(475, 500), (745, 790), (905, 960), (1195, 1260)];
 
 impl Person {
-    /// Everything done on `life`'s day while awake, by start, without overlap.
+    /// Workouts and walks of a day, sorted by start. They do not overlap.
     pub fn workouts(&self, life: &LifeDay) -> Vec<Workout> {
         let mut noise = self.noise(life.day, "workouts");
         let bed = self.awake_until(life);
         let training = life.training.map(|Training { sport, minutes, start }| {
             let effort = noise.uniform(0.92, 1.08);
-            Workout { sport, start: life.at(start), minutes, effort, noticed: false }
+            Workout { sport, start: life.at(start), minutes, effort, is_detected: false }
         });
         let mut walks = Vec::new();
         for (earliest, latest) in WALKS {
@@ -47,7 +47,7 @@ impl Person {
                 if noise.chance(0.15) { noise.whole(26, 60) } else { noise.whole(10, 25) };
             let effort = noise.uniform(0.85, 1.2);
             if noise.chance(if life.fever > 0.3 { 0.08 } else { 0.5 + 0.14 * life.season }) {
-                walks.push(Workout { sport: &WALKING, start, minutes, effort, noticed: true });
+                walks.push(Workout { sport: &WALKING, start, minutes, effort, is_detected: true });
             }
         }
         if let Some(training) = &training {
@@ -70,7 +70,7 @@ impl Person {
         workouts
     }
 
-    /// When the person goes to bed after `life`'s day.
+    /// When the person goes to bed at the end of the day.
     pub fn awake_until(&self, life: &LifeDay) -> Instant {
         self.life
             .day(life.day.plus(1))
@@ -78,7 +78,7 @@ impl Person {
             .max(life.wake)
     }
 
-    /// When the ring sits in its charger this evening.
+    /// When the ring is charged this evening.
     pub fn charging(&self, life: &LifeDay) -> Option<std::ops::Range<Instant>> {
         let start = life.at(1215 + self.noise(life.day, "charging").whole(0, 40));
         (life.charges
@@ -96,7 +96,9 @@ pub(super) fn workout(person: &Person, day: Day, _: Instant) -> Vec<Document> {
         let metres = workout.sport.speed.map(|speed| {
             speed * workout.effort * workout.minutes as f64 * noise.uniform(0.95, 1.05)
         });
-        let tracked = !workout.noticed || noise.chance(0.5);
+        let tracked = !workout.is_detected || noise.chance(0.5);
+        let is_brisk_walk = workout.is_detected && workout.effort > 1.1;
+        let intensity = if is_brisk_walk { "moderate" } else { workout.sport.intensity };
         let confirmed = if noise.chance(0.7) { "confirmed" } else { "autodetected" };
         let body = json!({
             "id": person.id("workout", day, ordinal),
@@ -106,20 +108,20 @@ pub(super) fn workout(person: &Person, day: Day, _: Instant) -> Vec<Document> {
             "distance": metres.filter(|_| tracked),
             "start_datetime": stamp(workout.start, life.zone),
             "end_datetime": stamp(workout.end(), life.zone),
-            "intensity": if workout.noticed && workout.effort > 1.1 { "moderate" } else { workout.sport.intensity },
-            "label": (!workout.noticed && noise.chance(0.1)).then_some("with friends"),
-            "source": if workout.noticed { confirmed } else { "workout_heart_rate" },
+            "intensity": intensity,
+            "label": (!workout.is_detected && noise.chance(0.1)).then_some("with friends"),
+            "source": if workout.is_detected { confirmed } else { "workout_heart_rate" },
         });
         let mut document = Document::new(day, workout.start, workout.end().plus(20 * 60), &body);
-        // Now and then the person says that this was no walk.
+        // Sometimes the person deletes a detected walk.
         document.until =
-            (workout.noticed && noise.chance(0.03)).then(|| workout.end().plus(30 * 3600));
+            (workout.is_detected && noise.chance(0.03)).then(|| workout.end().plus(30 * 3600));
         document
     };
     person.workouts(life).into_iter().enumerate().map(describe).collect()
 }
 
-/// Classes of a minute, as `class_5_min` codes them.
+/// Activity class of a minute, in the order of the codes in `class_5_min`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Class {
     NonWear,
@@ -131,17 +133,17 @@ enum Class {
 }
 
 const MINUTES: i64 = 1440;
-/// Activity days begin at 04:00 local time.
-const BEGINNING: i64 = 240;
+/// Start of an activity day: 04:00 local time, in minutes.
+const DAY_START: i64 = 240;
 
-/// The activity of `day` as far as it has come at `now`.
+/// The activity of `day` up to `now`.
 pub(super) fn daily_activity(person: &Person, day: Day, now: Instant) -> Vec<Document> {
     let Some(life) = person.day(day) else { return Vec::new() };
-    // Of days without the ring, Oura keeps the first.
+    // Oura has a document for the first day without the ring, but not for later ones.
     if !life.worn && !person.life.day(day.plus(-1)).is_some_and(|before| before.worn) {
         return Vec::new();
     }
-    let start = life.at(BEGINNING);
+    let start = life.at(DAY_START);
     let minutes = ((now.seconds() - start.seconds()).div_euclid(60)).clamp(0, MINUTES);
     let (met, classes, steps) = by_minute(person, life, minutes);
     let seconds = |class: Class| classes.iter().filter(|&&c| c == class).count() as i64 * 60;
@@ -164,14 +166,20 @@ pub(super) fn daily_activity(person: &Person, day: Day, now: Instant) -> Vec<Doc
     let mean = met.iter().sum::<f64>() / met.len().max(1) as f64;
     let target = (person.readiness(life).score / 10.0).round() as i64 * 50;
     let walked = active * 16;
+    let score = life
+        .worn
+        .then(|| person.score_at(activity_score(life, active, target), day, "activity", now));
+    let class_5_min: String =
+        classes.chunks(5).map(|five| char::from(b'0' + most_frequent(five) as u8)).collect();
+    let met_items: Vec<_> = met.iter().map(|&met| Some(met)).collect();
     let body = json!({
         "id": person.id("daily_activity", day, 0),
         "day": day.to_string(),
         "timestamp": stamp(start, life.zone),
-        "score": life.worn.then(|| person.settling(activity_score(life, active, target), day, "activity", now)),
+        "score": score,
         "contributors": contributors(person, life, active, target),
-        "class_5_min": classes.chunks(5).map(|five| (b'0' + most(five) as u8) as char).collect::<String>(),
-        "met": sample(60.0, &met.iter().map(|&met| Some(met)).collect::<Vec<_>>(), start, life.zone),
+        "class_5_min": class_5_min,
+        "met": sample(60.0, &met_items, start, life.zone),
         "average_met_minutes": (mean * 32.0).round() / 32.0,
         "steps": steps,
         "active_calories": active,
@@ -195,20 +203,25 @@ pub(super) fn daily_activity(person: &Person, day: Day, now: Instant) -> Vec<Doc
     vec![Document::new(day, start, start.plus(900), &body)]
 }
 
-fn most(five: &[Class]) -> Class {
+/// The most frequent class.
+fn most_frequent(five: &[Class]) -> Class {
     let count = |class: &Class| five.iter().filter(|c| *c == class).count();
     five.iter().copied().max_by_key(|class| (count(class), *class)).unwrap_or(Class::NonWear)
 }
 
-/// Metabolic equivalents (one decimal) and class of each minute since 04:00, and the steps taken.
+/// Metabolic equivalents (one decimal) and class of each minute since 04:00, and the number of
+/// steps.
 fn by_minute(person: &Person, life: &LifeDay, minutes: i64) -> (Vec<f64>, Vec<Class>, i64) {
     let mut noise = person.noise(life.day, "minutes");
     let workouts = person.workouts(life);
     let dozes: Vec<_> = person.dozes(life).iter().map(Doze::span).collect();
-    let (bed, charging, start) =
-        (person.awake_until(life), person.charging(life), life.at(BEGINNING));
-    let (mut met, mut classes, mut steps) = (Vec::new(), Vec::new(), 0.0);
-    // Moving about comes in spells, more of them on free days and in summer, few with a fever.
+    let bed = person.awake_until(life);
+    let charging = person.charging(life);
+    let start = life.at(DAY_START);
+    let mut met = Vec::new();
+    let mut classes = Vec::new();
+    let mut steps = 0.0;
+    // Movement clusters in time. Free days and summer have more of it, fever has less.
     let lazy = 0.45 - if life.free { 0.2 } else { 0.0 } - 0.08 * life.season + 1.2 * life.fever;
     let mut bustle = 0.0_f64;
     for minute in 0..minutes {

@@ -1,4 +1,4 @@
-//! `/v2/usercollection/…`: lists and single documents, to a bearer of a token with the right scope.
+//! `/v2/usercollection/…`: lists and single documents. Requests need a token with the right scope.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use super::consent::Parameters;
 use super::{Oura, ring};
 use crate::time::{Day, Instant, Stamp, Tz};
 
+/// The routes of the API.
 pub(super) fn routes() -> Router<Arc<Oura>> {
     Router::new()
         .route("/v2/usercollection/:collection", routing::get(list))
@@ -22,13 +23,14 @@ pub(super) fn routes() -> Router<Arc<Oura>> {
         .route("/v2/static/json/:file", routing::get(specification))
 }
 
-/// Documents of a page.
+/// Maximum number of documents per page.
 const PAGE: usize = 1000;
-/// The longest range of the collections of rows, in seconds.
-const LONGEST: i64 = 30 * 86_400;
+/// Maximum range of row collections, in seconds.
+const MAX_RANGE: i64 = 30 * 86_400;
+/// Seconds per day.
 const DAY: i64 = 86_400;
 
-/// `{"detail": …}` with a status.
+/// An error response: `{"detail": …}` with a status.
 #[derive(Debug)]
 pub(super) struct Refusal(pub StatusCode, pub Value);
 
@@ -37,6 +39,7 @@ impl Refusal {
         Refusal(status, detail.into().into())
     }
 
+    /// The token lacks the scope `name`.
     pub fn scope(name: &str) -> Refusal {
         Refusal::new(
             StatusCode::UNAUTHORIZED,
@@ -44,6 +47,7 @@ impl Refusal {
         )
     }
 
+    /// The membership is inactive.
     pub fn membership() -> Refusal {
         Refusal::new(StatusCode::FORBIDDEN, "The subscription to Oura has expired.")
     }
@@ -64,7 +68,7 @@ async fn list(
     let collection =
         Collection::named(&name).ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "Not Found"))?;
     let now = oura.config.clock.now();
-    let scopes = bearer(&oura, &headers, collection, now)?;
+    let scopes = authorize(&oura, &headers, collection, now)?;
     if collection.range == Range::Single {
         return Ok(Json(ring::personal_info(&oura.person, &scopes, now)).into_response());
     }
@@ -75,10 +79,10 @@ async fn list(
             let (window, cursor) = read_token(token, collection)?;
             (window, Some(cursor))
         }
-        None => (window(&oura, collection, &parameters, now)?, None),
+        None => (resolve_window(&oura, collection, &parameters, now)?, None),
     };
-    // Making a thousand documents takes long enough to be no business of an I/O thread.
-    let made = tokio::task::spawn_blocking(move || {
+    // Generating a thousand documents is too slow for an async thread.
+    let task = tokio::task::spawn_blocking(move || {
         let (documents, next) = page(
             &oura.person,
             collection,
@@ -93,13 +97,13 @@ async fn list(
         let token = next.map(|cursor| write_token(collection, window, cursor));
         format!(r#"{{"data":[{}],"next_token":{}}}"#, texts.join(","), json!(token))
     });
-    let body = made
+    let body = task
         .await
         .map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-/// The OpenAPI document of a version, to anybody.
+/// The OpenAPI document of a version. Needs no token.
 async fn specification(
     State(oura): State<Arc<Oura>>,
     Path(file): Path<String>,
@@ -123,7 +127,7 @@ async fn single(
     let collection = Collection::named(&name).filter(|collection| collection.has_documents());
     let collection = collection.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "Not Found"))?;
     let now = oura.config.clock.now();
-    bearer(&oura, &headers, collection, now)?;
+    authorize(&oura, &headers, collection, now)?;
     let found = oura.person.day_of_id(collection.name, &id).and_then(|day| {
         let documents = collection.on(&oura.person, day, now);
         documents.into_iter().find(|document| document.text.contains(&format!(r#""id":"{id}""#)))
@@ -133,8 +137,8 @@ async fn single(
     Ok(([(header::CONTENT_TYPE, "application/json")], document.text).into_response())
 }
 
-/// The scopes of the request's token, if it is good for `collection`.
-fn bearer(
+/// Returns the scopes of the request's token, if it may read `collection`.
+fn authorize(
     oura: &Oura,
     headers: &HeaderMap,
     collection: &Collection,
@@ -154,8 +158,8 @@ fn bearer(
     }
 }
 
-/// The window that a request's parameters mean. Parameters of another style are ignored, as Oura does.
-fn window(
+/// Resolves a request's range. Parameters of other range types are ignored, as at Oura.
+fn resolve_window(
     oura: &Oura,
     collection: &Collection,
     parameters: &Parameters,
@@ -165,10 +169,10 @@ fn window(
     let window = match collection.range {
         Range::All | Range::Single => Window::Days(oura.person.first_day, today),
         Range::Datetimes => {
-            let end = bound(parameters, "end_datetime")?.map_or(now, |bound| bound.at);
+            let end = parse_bound(parameters, "end_datetime")?.map_or(now, |bound| bound.at);
             let start =
-                bound(parameters, "start_datetime")?.map_or(end.plus(-DAY), |bound| bound.at);
-            if end.seconds() - start.seconds() > LONGEST {
+                parse_bound(parameters, "start_datetime")?.map_or(end.plus(-DAY), |bound| bound.at);
+            if end.seconds() - start.seconds() > MAX_RANGE {
                 return Err(Refusal::new(
                     StatusCode::BAD_REQUEST,
                     "The time range must not be longer than 30 days.",
@@ -177,38 +181,40 @@ fn window(
             Window::Instants(start, end)
         }
         Range::UtcStart => {
-            let end =
-                bound(parameters, "end_date")?.map_or(today.midnight(Tz::UTC), |bound| bound.at);
-            let start = bound(parameters, "start_date")?.map_or(end.plus(-DAY), |bound| bound.at);
+            let end = parse_bound(parameters, "end_date")?
+                .map_or(today.midnight(Tz::UTC), |bound| bound.at);
+            let start =
+                parse_bound(parameters, "start_date")?.map_or(end.plus(-DAY), |bound| bound.at);
             Window::Instants(start, end)
         }
         Range::DaysThrough | Range::DaysBefore => {
-            let end = bound(parameters, "end_date")?.unwrap_or_else(|| Bound::day(today));
+            let end = parse_bound(parameters, "end_date")?.unwrap_or_else(|| Bound::day(today));
             let start =
-                bound(parameters, "start_date")?.map_or(end.day.plus(-1), |bound| bound.day);
+                parse_bound(parameters, "start_date")?.map_or(end.day.plus(-1), |bound| bound.day);
             if start > end.day {
-                return Err(order());
+                return Err(wrong_order());
             }
-            // An end with a time of day takes its day in; a mere date does so only where the end is included.
+            // An end with a time includes its day. A date does so only if the range includes its
+            // end.
             let included = collection.range == Range::DaysThrough || end.within_day;
             Window::Days(start, if included { end.day } else { end.day.plus(-1) })
         }
     };
     match window {
-        Window::Instants(start, end) if start > end => Err(order()),
+        Window::Instants(start, end) if start > end => Err(wrong_order()),
         window => Ok(window),
     }
 }
 
-fn order() -> Refusal {
+fn wrong_order() -> Refusal {
     Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "Start date must be before end date")
 }
 
-/// One end of a range as asked: a date, or a date and a time.
+/// One end of a requested range: a date, or a date and a time.
 struct Bound {
     day: Day,
     at: Instant,
-    /// Whether it lies after the midnight of its day.
+    /// Whether the time is after midnight of its day.
     within_day: bool,
 }
 
@@ -218,7 +224,8 @@ impl Bound {
     }
 }
 
-fn bound(parameters: &Parameters, name: &str) -> Result<Option<Bound>, Refusal> {
+/// Parses a parameter as a bound. `None` if it is missing.
+fn parse_bound(parameters: &Parameters, name: &str) -> Result<Option<Bound>, Refusal> {
     let Some(text) = parameters.get(name) else { return Ok(None) };
     if let Ok(day) = text.parse::<Day>() {
         return Ok(Some(Bound::day(day)));
@@ -233,13 +240,13 @@ fn bound(parameters: &Parameters, name: &str) -> Result<Option<Bound>, Refusal> 
         }]);
         Refusal(StatusCode::UNPROCESSABLE_ENTITY, detail)
     })?;
-    // The date as written, whatever the offset.
+    // The date as written, without conversion to UTC.
     let local = stamp.at.plus(stamp.offset.unwrap_or(0).into());
     let day = local.day(Tz::UTC);
     Ok(Some(Bound { day, at: stamp.at, within_day: local > day.midnight(Tz::UTC) }))
 }
 
-/// A token holds the whole request, so that it works alone.
+/// A token contains the whole range, so it works without the other parameters.
 fn write_token(collection: &Collection, window: Window, cursor: Cursor) -> String {
     let (kind, from, to) = match window {
         Window::Days(from, to) => ("days", from.to_string(), to.to_string()),

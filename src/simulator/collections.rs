@@ -1,30 +1,32 @@
-//! The collections of `/v2/usercollection/`: what makes their documents, which scope they need, and what their ranges mean.
+//! The collections of `/v2/usercollection/`: their documents, scopes and ranges.
 
 use super::person::{Document, Person};
 use super::{activity, daily, heartrate, moments, ring, sleep};
 use crate::time::{Day, Instant, Tz};
 
+/// A collection.
 pub(super) struct Collection {
     pub name: &'static str,
     pub range: Range,
-    /// What a token needs for it; `None` for what every token may read.
+    /// The scope that a token needs. `None` if any token may read the collection.
     pub scope: Option<&'static str>,
-    /// The documents of one day as they stand at an instant, in order.
+    /// Generates the documents of a day at an instant, in order.
     documents: fn(&Person, Day, Instant) -> Vec<Document>,
 }
 
-/// What a request's range means: measured, not documented.
+/// The meaning of a request's range. Measured at Oura, because the documentation does not say.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Range {
-    /// `start_date` … `end_date`, by `day`, the end included.
+    /// From `start_date` to `end_date` by `day`. The end is included.
     DaysThrough,
-    /// The same with the end excluded.
+    /// From `start_date` to `end_date` by `day`. The end is excluded.
     DaysBefore,
-    /// `start_date` … `end_date`, the end excluded, by the start's date in UTC, although `day` is local.
+    /// From `start_date` to `end_date` by the UTC date of the start, although `day` is local. The
+    /// end is excluded.
     UtcStart,
-    /// `start_datetime` … `end_datetime`, at most 30 days.
+    /// From `start_datetime` to `end_datetime`, at most 30 days.
     Datetimes,
-    /// No range: everything there is.
+    /// No range. Requests return all documents.
     All,
     /// A single object instead of a list.
     Single,
@@ -74,15 +76,16 @@ pub(super) static COLLECTIONS: [Collection; 19] = [
 ];
 
 impl Collection {
+    /// The collection with this name.
     pub fn named(name: &str) -> Option<&'static Collection> {
         COLLECTIONS.iter().find(|collection| collection.name == name)
     }
 
-    /// What Oura has of `day` at `now`, in order.
+    /// The documents of `day` that exist at `now`, in order.
     pub fn on(&self, person: &Person, day: Day, now: Instant) -> Vec<Document> {
         let mut documents = (self.documents)(person, day, now);
-        // A ring is set up at Oura itself; everything else comes by the phone.
-        if let Some(until) = person.silent_until(day).filter(|_| self.range != All) {
+        // All documents except rings arrive through the phone.
+        if let Some(until) = person.offline_until(day).filter(|_| self.range != All) {
             documents.iter_mut().for_each(|document| document.since = document.since.max(until));
         }
         documents.retain(|document| {
@@ -91,13 +94,13 @@ impl Collection {
         documents
     }
 
-    /// Whether documents are known by an identifier and can be asked for one by one.
+    /// Whether documents have an id and can be requested individually.
     pub fn has_documents(&self) -> bool {
         !matches!(self.range, Datetimes | Single)
     }
 }
 
-/// What a request asks for, its dates resolved.
+/// The resolved range of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Window {
     /// Both ends included.
@@ -114,7 +117,10 @@ impl Window {
         }
     }
 
-    /// The days whose documents may lie inside: a person's day begins on the evening before and may be half a world off UTC.
+    /// The days that may have documents in the range.
+    ///
+    /// A day's documents start on the evening before, and its zone may differ from UTC by half a
+    /// day.
     fn days(self) -> (Day, Day) {
         match self {
             Window::Days(first, last) => (first, last),
@@ -125,14 +131,15 @@ impl Window {
     }
 }
 
-/// Where a page begins: a day, and how many of its documents came before.
+/// The start of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
     pub day: Day,
+    /// Number of the day's documents on earlier pages.
     pub skip: usize,
 }
 
-/// Documents of `window`, oldest first, at most `size`, and where the rest begins.
+/// Returns at most `size` documents of `window`, oldest first, and the start of the next page.
 pub(super) fn page(
     person: &Person,
     collection: &Collection,
@@ -143,17 +150,17 @@ pub(super) fn page(
 ) -> (Vec<Document>, Option<Cursor>) {
     let (first, last) = window.days();
     let (first, last) = (first.max(person.first_day), last.min(person.life.today(now).plus(1)));
-    let begin = cursor.unwrap_or(Cursor { day: first, skip: 0 });
+    let start = cursor.unwrap_or(Cursor { day: first, skip: 0 });
     let mut page = Vec::new();
-    for day in begin.day.max(first).through(last) {
-        let skip = if day == begin.day { begin.skip } else { 0 };
+    for day in start.day.max(first).through(last) {
+        let skip = if day == start.day { start.skip } else { 0 };
         let documents = collection.on(person, day, now);
         let mut wanted =
             documents.into_iter().filter(|document| window.contains(document)).skip(skip);
         page.extend(wanted.by_ref().take(size - page.len()));
         if wanted.next().is_some() {
             let taken = page.iter().rev().take_while(|document| document.day == day).count();
-            let before = if day == begin.day { begin.skip } else { 0 };
+            let before = if day == start.day { start.skip } else { 0 };
             return (page, Some(Cursor { day, skip: before + taken }));
         }
     }

@@ -1,4 +1,4 @@
-//! The page where the person allows an application to read, and the endpoints of both logins behind it (RFC 6749, RFC 7636, RFC 7009).
+//! The consent page and the endpoints of both logins (RFC 6749, RFC 7636, RFC 7009).
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::{Consent, Oura, Registration};
 
 /// The paths of one login.
 struct Paths {
-    of: Registration,
+    login: Registration,
     authorize: &'static str,
     token: &'static str,
     revoke: &'static str,
@@ -25,55 +25,65 @@ struct Paths {
 
 const LOGINS: [Paths; 2] = [
     Paths {
-        of: Registration::Legacy,
+        login: Registration::Legacy,
         authorize: "/oauth/authorize",
         token: "/oauth/token",
         revoke: "/oauth/revoke",
     },
     Paths {
-        of: Registration::Portal,
+        login: Registration::Portal,
         authorize: "/oauth/v2/ext/oauth-authorize",
         token: "/oauth/v2/ext/oauth-token",
         revoke: "/oauth/v2/ext/oauth-revoke",
     },
 ];
 
-/// Of the page; light or dark as the person's system is.
+/// The page's style. Follows the system's light or dark theme.
 const STYLE: &str = "
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; background: light-dark(#f4f5f7, #16181d) }
+:root {
+  color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif;
+  background: light-dark(#f4f5f7, #16181d)
+}
 body { margin: 0; min-height: 100vh; display: grid; place-items: center }
-main { max-width: 26rem; margin: 1rem; padding: 2rem; border-radius: 12px; background: light-dark(#fff, #22252b);
-  box-shadow: 0 1px 8px #0003 }
+main {
+  max-width: 26rem; margin: 1rem; padding: 2rem; border-radius: 12px;
+  background: light-dark(#fff, #22252b); box-shadow: 0 1px 8px #0003
+}
 h1 { margin: 0; font-size: 1.4rem }
 fieldset { border: 0; margin: 1rem 0; padding: 0 }
 label { display: block; padding: 0.2rem 0 }
 input, button { accent-color: #5b5fc7; font: inherit }
-button { padding: 0.5rem 1.5rem; border: 1px solid #8886; border-radius: 8px; background: none; cursor: pointer }
+button {
+  padding: 0.5rem 1.5rem; border: 1px solid #8886; border-radius: 8px; background: none;
+  cursor: pointer
+}
 button[value=allow] { border-color: #5b5fc7; background: #5b5fc7; color: #fff }
 ";
 
+/// The routes of both logins.
 pub(super) fn routes() -> Router<Arc<Oura>> {
-    LOGINS.iter().fold(Router::new(), |router, login| {
-        let of = login.of;
+    LOGINS.iter().fold(Router::new(), |router, paths| {
+        let login = paths.login;
         router
-            .route(login.authorize, routing::get(ask).post(decide))
+            .route(paths.authorize, routing::get(show_page).post(decide))
             .route(
-                login.token,
-                routing::post(move |state, headers, body| token(of, state, headers, body)),
+                paths.token,
+                routing::post(move |state, headers, body| token(login, state, headers, body)),
             )
-            .route(login.revoke, routing::post(revoke))
+            .route(paths.revoke, routing::post(revoke))
     })
 }
 
-/// Parameters of a query string or a form, in order; names may repeat.
+/// Parameters of a query string or a form, in order. Names may repeat.
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
+    /// Parses a query string or a form.
     pub fn parse(text: &str) -> Parameters {
         Parameters(url::form_urlencoded::parse(text.as_bytes()).into_owned().collect())
     }
 
-    /// The first value; an empty one counts as none.
+    /// The first non-empty value of a parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.all(name).find(|value| !value.is_empty())
     }
@@ -83,17 +93,18 @@ impl Parameters {
     }
 }
 
+/// An OAuth error response.
 fn refused(status: StatusCode, error: &str, description: &str) -> Response {
     (status, Json(json!({ "error": error, "error_description": description }))).into_response()
 }
 
-/// A GET of the authorize page: the person is asked, or their answer is known beforehand.
-async fn ask(State(oura): State<Arc<Oura>>, RawQuery(query): RawQuery) -> Response {
+/// Shows the consent page, or responds at once if the settings decide.
+async fn show_page(State(oura): State<Arc<Oura>>, RawQuery(query): RawQuery) -> Response {
     let parameters = Parameters::parse(&query.unwrap_or_default());
-    if let Some(objection) = objection(&oura, &parameters) {
-        return objection;
+    if let Some(error) = invalid_request(&oura, &parameters) {
+        return error;
     }
-    // Naming no scope asks for all.
+    // Without the parameter, the application requests all scopes.
     let scopes = parameters.get("scope").map_or(SCOPES.to_vec(), |asked| {
         known_scopes(&asked.split_whitespace().collect::<Vec<_>>())
     });
@@ -113,11 +124,11 @@ async fn ask(State(oura): State<Arc<Oura>>, RawQuery(query): RawQuery) -> Respon
     }
 }
 
-/// The person pressed a button.
+/// Handles a button of the consent page.
 async fn decide(State(oura): State<Arc<Oura>>, body: String) -> Response {
     let form = Parameters::parse(&body);
-    if let Some(objection) = objection(&oura, &form) {
-        return objection;
+    if let Some(error) = invalid_request(&oura, &form) {
+        return error;
     }
     if form.get("decision") != Some("allow") {
         return send_back(&oura, &form, &[("error", "access_denied")]);
@@ -126,30 +137,32 @@ async fn decide(State(oura): State<Arc<Oura>>, body: String) -> Response {
     allow(&oura, &form, known_scopes(&ticked))
 }
 
-/// An unknown client or address is told to the person, everything else to the application (RFC 6749 §4.1.2.1).
-fn objection(oura: &Oura, parameters: &Parameters) -> Option<Response> {
+/// Checks an authorization request. Returns the error response if it is invalid.
+///
+/// An unknown client or redirect URI is shown to the person. Other errors go to the application
+/// (RFC 6749 §4.1.2.1).
+fn invalid_request(oura: &Oura, parameters: &Parameters) -> Option<Response> {
     let bad = |description| Some(refused(StatusCode::BAD_REQUEST, "invalid_request", description));
     if parameters.get("client_id") != Some(&oura.config.client_id) {
-        return Some(refused(
-            StatusCode::BAD_REQUEST,
-            "invalid_client",
-            "The client is not known.",
-        ));
+        return Some(refused(StatusCode::BAD_REQUEST, "invalid_client", "The client is unknown."));
     }
     let Some(redirect) = parameters.get("redirect_uri") else {
         return bad("The parameter redirect_uri is missing.");
     };
     let registered = &oura.config.redirect_uris;
-    let taken =
+    let is_allowed =
         Url::parse(redirect).is_ok_and(|url| can_be_registered(&url, oura.config.registered_at));
-    if !taken || !(registered.is_empty() || registered.iter().any(|uri| uri == redirect)) {
-        return bad("The redirect address is not one of the application's.");
+    if !is_allowed || !(registered.is_empty() || registered.iter().any(|uri| uri == redirect)) {
+        return bad("The redirect URI is not registered for the application.");
     }
     let code = parameters.get("response_type") == Some("code");
     (!code).then(|| send_back(oura, parameters, &[("error", "unsupported_response_type")]))
 }
 
-/// Without TLS, the portal takes `localhost` by that name alone, the older login any host but the loopback's numbers.
+/// Whether a redirect URI can be registered.
+///
+/// Without TLS, the portal accepts only the name `localhost`. The legacy login accepts any host
+/// except loopback addresses.
 fn can_be_registered(address: &Url, at: Registration) -> bool {
     match (address.scheme(), address.host()) {
         ("https", Some(_)) | ("http", Some(Host::Domain("localhost"))) => true,
@@ -184,21 +197,21 @@ fn prefixed(scopes: &[&str]) -> String {
     scopes.iter().map(|scope| format!("{SCOPE_PREFIX}{scope}")).collect::<Vec<_>>().join(" ")
 }
 
-/// Who answers for the portal (RFC 9207).
+/// The issuer of the portal's responses (RFC 9207).
 const ISSUER: &str = "https://moi.ouraring.com/oauth/v2/ext/oauth-anonymous";
 
-/// To the application's address, with its state; the portal says who it is.
-fn send_back(oura: &Oura, parameters: &Parameters, answer: &[(&str, &str)]) -> Response {
+/// Redirects to the application with its state. The portal adds its issuer.
+fn send_back(oura: &Oura, parameters: &Parameters, result: &[(&str, &str)]) -> Response {
     let Some(Ok(mut address)) = parameters.get("redirect_uri").map(Url::parse) else {
         return refused(
             StatusCode::BAD_REQUEST,
             "invalid_request",
-            "The redirect address is not a URL.",
+            "The redirect URI is not a URL.",
         );
     };
     address
         .query_pairs_mut()
-        .extend_pairs(answer)
+        .extend_pairs(result)
         .extend_pairs(parameters.get("state").map(|state| ("state", state)));
     if oura.config.registered_at == Registration::Portal {
         address.query_pairs_mut().append_pair("iss", ISSUER);
@@ -212,19 +225,22 @@ fn page(parameters: &Parameters, scopes: &[&str]) -> String {
     let hidden = |(name, value): &(String, String)| {
         format!(r#"<input type="hidden" name="{}" value="{}">"#, escape(name), escape(value))
     };
-    let tick = |scope: &&str| {
+    let checkbox = |scope: &&str| {
         format!(
-            r#"<label><input type="checkbox" name="granted" value="{scope}" checked> {scope}</label>"#
+            r#"<label><input type="checkbox" name="granted" value="{scope}" checked>
+ {scope}</label>"#
         )
     };
     format!(
-        r#"<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Allow access</title><style>{STYLE}</style>
-<main><h1>A simulated ring</h1><p>An application asks to read the data of a person who does not exist.</p>
+        r#"<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>Allow access</title><style>{STYLE}</style>
+<main><h1>Simulated ring</h1>
+<p>An application requests access to the data of a synthetic person.</p>
 <form method="post">{}<fieldset>{}</fieldset>
-<button name="decision" value="allow">Allow</button> <button name="decision" value="cancel">Cancel</button></form></main></html>"#,
+<button name="decision" value="allow">Allow</button>
+<button name="decision" value="cancel">Cancel</button></form></main></html>"#,
         parameters.0.iter().map(hidden).collect::<String>(),
-        scopes.iter().map(tick).collect::<String>(),
+        scopes.iter().map(checkbox).collect::<String>(),
     )
 }
 
@@ -238,12 +254,12 @@ async fn token(
     let form = Parameters::parse(&body);
     let grant_type = form.get("grant_type").unwrap_or_default();
     if login != oura.config.registered_at {
-        // How Oura turns away an application of its other login.
+        // Oura rejects an application of its other login with these errors.
         return match (login, grant_type) {
             (Registration::Legacy, "refresh_token") => {
-                refused(StatusCode::BAD_REQUEST, "invalid_request", "The request is not valid.")
+                refused(StatusCode::BAD_REQUEST, "invalid_request", "The request is invalid.")
             }
-            _ => refused(StatusCode::UNAUTHORIZED, "invalid_client", "The client is not known."),
+            _ => refused(StatusCode::UNAUTHORIZED, "invalid_client", "The client is unknown."),
         };
     }
     let (id, secret) = client(&headers, &form);
@@ -258,10 +274,8 @@ async fn token(
     let expires_at = now.plus(oura.config.token_lifetime);
     let outcome = match grant_type {
         "authorization_code" => {
-            let (code, redirect) = (
-                form.get("code").unwrap_or_default(),
-                form.get("redirect_uri").unwrap_or_default(),
-            );
+            let code = form.get("code").unwrap_or_default();
+            let redirect = form.get("redirect_uri").unwrap_or_default();
             let outcome =
                 oura.login().exchange(code, redirect, form.get("code_verifier"), expires_at, now);
             outcome.map_err(|refusal| (refusal, Violation::CodeReused))
@@ -278,7 +292,7 @@ async fn token(
             return refused(
                 StatusCode::BAD_REQUEST,
                 "unsupported_grant_type",
-                "This kind of grant is not offered.",
+                "The grant type is not supported.",
             );
         }
     };
@@ -300,13 +314,13 @@ async fn token(
             refused(
                 StatusCode::BAD_REQUEST,
                 "invalid_grant",
-                "The code or token is not valid, was used, or has expired.",
+                "The code or token is invalid, already used, or expired.",
             )
         }
     }
 }
 
-/// The client's id and secret: from the header (HTTP Basic) or from the form.
+/// The client id and secret, from the header (HTTP Basic) or from the form.
 fn client(headers: &HeaderMap, form: &Parameters) -> (String, String) {
     let basic = headers
         .get(header::AUTHORIZATION)
@@ -332,18 +346,19 @@ fn client(headers: &HeaderMap, form: &Parameters) -> (String, String) {
     }
 }
 
-/// The token comes in the address (`access_token`, Oura's own way) or in the form (`token`).
+/// Revokes a token. It is in the URL (`access_token`, as at Oura) or in the form (`token`).
 async fn revoke(
     State(oura): State<Arc<Oura>>,
     RawQuery(query): RawQuery,
     body: String,
 ) -> Response {
-    let (query, form) = (Parameters::parse(&query.unwrap_or_default()), Parameters::parse(&body));
+    let query = Parameters::parse(&query.unwrap_or_default());
+    let form = Parameters::parse(&body);
     match query.get("access_token").or(form.get("token")).or(form.get("access_token")) {
         Some(token) => {
             oura.login().revoke(token);
             StatusCode::OK.into_response()
         }
-        None => refused(StatusCode::BAD_REQUEST, "invalid_request", "There is no token to revoke."),
+        None => refused(StatusCode::BAD_REQUEST, "invalid_request", "The token is missing."),
     }
 }

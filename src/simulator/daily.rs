@@ -1,4 +1,5 @@
-//! The daily summaries beside activity: readiness, sleep, stress, resilience, blood oxygen, arteries, VO₂ max.
+//! Daily summaries except activity: readiness, sleep, stress, resilience, SpO₂, cardiovascular age
+//! and VO₂ max.
 
 use serde_json::json;
 
@@ -7,7 +8,7 @@ use super::person::{Document, Person};
 use super::scores::cents;
 use crate::time::{Day, Instant};
 
-/// How long after waking the app has shown the night.
+/// Seconds from waking until the app has the night's results.
 const AFTER_WAKING: i64 = 30 * 60;
 
 pub(super) fn daily_readiness(person: &Person, day: Day, now: Instant) -> Vec<Document> {
@@ -17,7 +18,7 @@ pub(super) fn daily_readiness(person: &Person, day: Day, now: Instant) -> Vec<Do
         "id": person.id("daily_readiness", day, 0),
         "day": day.to_string(),
         "timestamp": format!("{day}T00:00:00+00:00"),
-        "score": person.settling(readiness.score, day, "readiness", now),
+        "score": person.score_at(readiness.score, day, "readiness", now),
         "contributors": readiness.contributors(),
         "temperature_deviation": cents(life.temperature),
         "temperature_trend_deviation": cents(life.temperature_trend),
@@ -32,13 +33,13 @@ pub(super) fn daily_sleep(person: &Person, day: Day, now: Instant) -> Vec<Docume
         "id": person.id("daily_sleep", day, 0),
         "day": day.to_string(),
         "timestamp": format!("{day}T00:00:00+00:00"),
-        "score": person.settling(sleep.score, day, "sleep", now),
+        "score": person.score_at(sleep.score, day, "sleep", now),
         "contributors": sleep.contributors(),
     });
     vec![Document::new(day, life.wake, life.wake.plus(AFTER_WAKING), &body)]
 }
 
-/// Seconds of high stress and of recovery, in quarters of an hour; today's grow.
+/// Seconds of high stress and recovery in steps of 15 minutes. Today's values grow during the day.
 pub(super) fn daily_stress(person: &Person, day: Day, now: Instant) -> Vec<Document> {
     let Some(life) = person.day(day).filter(|life| life.worn) else { return Vec::new() };
     let mut noise = person.noise(day, "daily_stress");
@@ -67,7 +68,7 @@ pub(super) fn daily_resilience(person: &Person, day: Day, _: Instant) -> Vec<Doc
         return Vec::new();
     };
     let mut noise = person.noise(day, "daily_resilience");
-    // Two weeks decide, so that the level does not jump from day to day.
+    // An average over two weeks keeps the level stable.
     let fortnight: Vec<_> = (0..14).filter_map(|back| person.life.day(day.plus(-back))).collect();
     let mean = |figure: fn(&super::life::LifeDay) -> f64| {
         fortnight.iter().map(|life| figure(life)).sum::<f64>() / fortnight.len() as f64
@@ -90,12 +91,16 @@ pub(super) fn daily_resilience(person: &Person, day: Day, _: Instant) -> Vec<Doc
         "id": person.id("daily_resilience", day, 0),
         "day": day.to_string(),
         "level": level,
-        "contributors": { "sleep_recovery": tenths(sleep), "daytime_recovery": tenths(daytime), "stress": tenths(stress) },
+        "contributors": {
+            "sleep_recovery": tenths(sleep),
+            "daytime_recovery": tenths(daytime),
+            "stress": tenths(stress),
+        },
     });
     vec![Document::new(day, life.wake, life.wake.plus(AFTER_WAKING), &body)]
 }
 
-/// Some documents have no content: without a value, or without even a place for it.
+/// In some documents the average is null, or the whole object is null.
 pub(super) fn daily_spo2(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     let Some(life) = person.night(day) else { return Vec::new() };
     let mut noise = person.noise(day, "daily_spo2");
@@ -118,7 +123,7 @@ pub(super) fn daily_spo2(person: &Person, day: Day, _: Instant) -> Vec<Document>
     vec![Document::new(day, life.wake, life.wake.plus(AFTER_WAKING), &body)]
 }
 
-/// The one collection whose documents have no `id`.
+/// The only collection with documents without `id`.
 pub(super) fn daily_cardiovascular_age(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     let Some(life) = person.night(day).filter(|_| person.first_day.until(day) >= 14) else {
         return Vec::new();
@@ -134,7 +139,7 @@ pub(super) fn daily_cardiovascular_age(person: &Person, day: Day, _: Instant) ->
     vec![Document::new(day, life.wake, life.wake.plus(AFTER_WAKING), &body)]
 }
 
-/// After a run now and then.
+/// Estimated after some runs.
 pub(super) fn vo2_max(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     let Some(life) = person.day(day).filter(|life| life.worn) else { return Vec::new() };
     let Some(training) = life

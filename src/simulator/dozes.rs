@@ -1,4 +1,4 @@
-//! Sleep by day: naps, late naps, and going back to bed on a lazy morning.
+//! Sleep outside the night: naps, late naps, and a second sleep in the morning.
 
 use std::ops::Range;
 
@@ -7,13 +7,13 @@ use super::night::Plan;
 use super::person::Person;
 use crate::time::{Day, Instant};
 
-/// A stretch of sleep outside the night.
+/// A period of sleep outside the night.
 pub(super) struct Doze {
     pub plan: Plan,
-    /// As `type` says it.
+    /// The value of `type`.
     pub label: &'static str,
-    /// The sleep day it counts for.
-    pub of: Day,
+    /// The sleep day that it belongs to.
+    pub sleep_day: Day,
 }
 
 impl Doze {
@@ -23,7 +23,7 @@ impl Doze {
 }
 
 impl Person {
-    /// The dozes that begin on `life`'s day, by start: one at most before the evening.
+    /// The dozes that start on a day, in order. At most one starts before the evening.
     pub fn dozes(&self, life: &LifeDay) -> Vec<Doze> {
         if !life.worn || life.day < self.first_day {
             return Vec::new();
@@ -32,7 +32,7 @@ impl Person {
         by_day.into_iter().chain(self.late_nap(life)).collect()
     }
 
-    /// Back to bed for more than three hours: a second long sleep on one day.
+    /// A second sleep of more than three hours in the morning.
     fn lie_in(&self, life: &LifeDay) -> Option<Doze> {
         let mut noise = self.noise(life.day, "lie-in");
         let plan = Plan {
@@ -40,7 +40,11 @@ impl Person {
             ..Plan::short(life, life.wake.plus(3000), noise.whole(11_000, 11_900))
         };
         let lazy = life.free && life.night_worn && life.training.is_none();
-        (lazy && noise.chance(0.04)).then_some(Doze { plan, label: "long_sleep", of: life.day })
+        (lazy && noise.chance(0.04)).then_some(Doze {
+            plan,
+            label: "long_sleep",
+            sleep_day: life.day,
+        })
     }
 
     fn nap(&self, life: &LifeDay) -> Option<Doze> {
@@ -52,10 +56,10 @@ impl Person {
         let time = life.training.is_none_or(|training| training.start > 1000)
             && start > life.wake.plus(3 * 3600);
         let fits = plan.start.plus(plan.in_bed + 3600) < self.awake_until(life);
-        (time && fits && noise.chance(chance)).then_some(Doze { plan, label, of: life.day })
+        (time && fits && noise.chance(chance)).then_some(Doze { plan, label, sleep_day: life.day })
     }
 
-    /// A nap that ends after 18:00 counts for the next day.
+    /// A nap that ends after 18:00. It belongs to the next day.
     fn late_nap(&self, life: &LifeDay) -> Option<Doze> {
         let mut noise = self.noise(life.day, "late nap");
         let plan = Plan::short(life, life.at(noise.whole(1045, 1060)), noise.whole(2700, 4200));
@@ -64,7 +68,7 @@ impl Person {
         (time && fits && noise.chance(0.06)).then_some(Doze {
             plan,
             label: "late_nap",
-            of: life.day.plus(1),
+            sleep_day: life.day.plus(1),
         })
     }
 }

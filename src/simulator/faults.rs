@@ -1,4 +1,4 @@
-//! Bad manners on order: which requests go wrong, how, and how often.
+//! Configurable faults: which requests fail, how, and how often.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,100 +11,124 @@ use super::life::beginning;
 use super::noise::Noise;
 use crate::time::Day;
 
-/// One kind of misbehaviour on some of the requests.
+/// One kind of misbehaviour on some requests.
 ///
-/// Written as `collection=sleep,status=500,times=3` or `path=/oauth/token,delay=250,after=1`: where (`collection` or `path`, a prefix;
-/// nothing for every request), what ([`Misbehaviour`]), and when (`after`, `times`, `probability`, `day`).
+/// The text form is `collection=sleep,status=500,times=3` or `path=/oauth/token,delay=250,after=1`.
+/// It consists of the target (`collection`, or `path` as a prefix; by default every request), the
+/// [`Misbehaviour`], and the conditions (`after`, `times`, `probability`, `day`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
+    /// The affected requests.
     pub on: Target,
+    /// The effect on them.
     pub does: Misbehaviour,
-    /// Requests to let pass first.
+    /// Number of requests that succeed first.
     pub after: u32,
-    /// How many requests go wrong; `None` for all.
+    /// Maximum number of failures. `None` for all requests.
     pub times: Option<u32>,
-    /// Of each request that could go wrong.
+    /// Probability of the fault per request, from 0 to 1.
     pub probability: f64,
-    /// Only requests whose range holds this day.
+    /// Limits the fault to requests with this day in their range.
     pub day: Option<Day>,
 }
 
-/// The requests a fault may hit.
+/// The requests that a fault affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
+    /// All requests.
     Everything,
+    /// Requests for this collection.
     Collection(String),
-    /// Every path that begins so.
+    /// Requests to paths with this prefix.
     Path(String),
 }
 
+/// The effect of a fault. Each variant starts with its text form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Misbehaviour {
-    /// `status=500`, with `retry_after=2` for the header of a 429.
-    Status { status: u16, retry_after: Option<u64> },
-    /// `scope`: the 401 that names the collection's scope.
+    /// `status=500`: responds with this status. `retry_after=2` sets the header of a 429.
+    Status {
+        /// From 200 to 599.
+        status: u16,
+        /// Seconds in the header `Retry-After`.
+        retry_after: Option<u64>,
+    },
+    /// `scope`: responds with 401 and the name of the collection's scope.
     ScopeMissing,
-    /// `membership_expired`: 403.
+    /// `membership_expired`: responds with 403, as for an inactive membership.
     MembershipExpired,
-    /// `half_body`: the connection is cut in the middle of the answer.
+    /// `half_body`: closes the connection in the middle of the response.
     HalfBody,
-    /// `invalid_json`.
+    /// `invalid_json`: damages the JSON of the response.
     InvalidJson,
-    /// `unknown_field`: every document has one more.
+    /// `unknown_field`: adds a field to every document.
     UnknownField,
-    /// `wrong_type`: every value of a document that was a number is a text, and the other way round, at any depth. Days and timestamps
-    /// are seconds since 1970 then.
+    /// `wrong_type`: swaps numbers and text in every document, at any depth. Days and timestamps
+    /// become seconds since 1970.
     WrongType,
-    /// `wrong_shape`: `data` is an object instead of a list.
+    /// `wrong_shape`: returns `data` as an object instead of a list.
     WrongShape,
-    /// `drip=20`: the answer comes in small pieces, so many milliseconds apart.
+    /// `drip=20`: sends the response in small pieces, with this many milliseconds between them.
     Drip(Duration),
-    /// `delay=250`: the answer begins so many milliseconds late.
+    /// `delay=250`: delays the response by this many milliseconds.
     Delay(Duration),
-    /// `endless_pages`: the same `next_token` for ever.
+    /// `endless_pages`: returns the first page with a `next_token` on every request.
     EndlessPages,
-    /// `shuffled`: documents out of order.
+    /// `shuffled`: returns the documents out of order.
     Shuffled,
-    /// `duplicated`: every document twice.
+    /// `duplicated`: returns every document twice.
     Duplicated,
-    /// `longest_range=10`: 400 for a range of more days.
+    /// `longest_range=10`: responds with 400 to a range of more days.
     LongestRange(i64),
 }
 
 impl Fault {
-    /// Does so on every request to `target`.
+    /// A fault on every request to `target`.
     pub fn new(target: Target, does: Misbehaviour) -> Fault {
         Fault { on: target, does, after: 0, times: None, probability: 1.0, day: None }
     }
 
-    /// Every request for `name`.
+    /// A fault on every request for a collection.
     pub fn on_collection(name: &str, does: Misbehaviour) -> Fault {
         Fault::new(Target::Collection(name.to_owned()), does)
     }
 
-    /// Every request to a path beginning with `path`.
+    /// A fault on every request to a path with this prefix.
     pub fn on_path(path: &str, does: Misbehaviour) -> Fault {
         Fault::new(Target::Path(path.to_owned()), does)
     }
 
-    /// At most `count` times.
+    /// Limits the fault to `count` requests.
     pub fn times(self, count: u32) -> Fault {
         Fault { times: Some(count), ..self }
     }
 
-    /// Only where the range holds `day`.
+    /// Limits the fault to requests with `day` in their range.
     pub fn on_day(self, day: Day) -> Fault {
         Fault { day: Some(day), ..self }
     }
 
-    /// Only once `count` requests went well.
+    /// Lets `count` requests succeed first.
     pub fn after(self, count: u32) -> Fault {
         Fault { after: count, ..self }
+    }
+
+    fn matches(&self, path: &str, range: Option<(Day, Day)>) -> bool {
+        let has_day = |day| range.is_some_and(|(from, to)| (from..=to).contains(&day));
+        self.on.covers(path) && self.day.is_none_or(has_day)
+    }
+
+    /// Whether the range is short enough for [`Misbehaviour::LongestRange`].
+    fn allows(&self, range: Option<(Day, Day)>) -> bool {
+        match (&self.does, range) {
+            (Misbehaviour::LongestRange(days), Some((from, to))) => from.until(to) < *days,
+            _ => false,
+        }
     }
 }
 
 impl Misbehaviour {
-    /// Whether it takes the answer, or a part of it, from the one who asked; others only delay or disguise it.
+    /// Whether it withholds or damages the response. Other faults only delay or change it.
     pub(super) fn spoils(&self) -> bool {
         use Misbehaviour::*;
         matches!(
@@ -133,8 +157,8 @@ impl Target {
     }
 }
 
-/// Words without a value.
-const PLAIN: [(&str, Misbehaviour); 9] = [
+/// Text forms without a value.
+const WITHOUT_VALUE: [(&str, Misbehaviour); 9] = [
     ("scope", Misbehaviour::ScopeMissing),
     ("membership_expired", Misbehaviour::MembershipExpired),
     ("half_body", Misbehaviour::HalfBody),
@@ -146,13 +170,17 @@ const PLAIN: [(&str, Misbehaviour); 9] = [
     ("duplicated", Misbehaviour::Duplicated),
 ];
 
+/// Why the text form of a fault is invalid.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum FaultError {
-    #[error("{0:?} says nothing about a fault; one looks like collection=sleep,status=500,times=3")]
+    /// A part of the text is unknown.
+    #[error("unknown setting {0:?}: write a fault like collection=sleep,status=500,times=3")]
     Word(String),
-    #[error("{0:?} is no value for {1}")]
+    /// The value (first) of a setting (second) is invalid.
+    #[error("invalid value {0:?} for {1}")]
     Value(String, String),
-    #[error("a fault needs to do something: status=500, delay=250, half_body, …")]
+    /// The text contains no misbehaviour.
+    #[error("the fault has no effect: add status=500, delay=250, half_body, …")]
     Nothing,
 }
 
@@ -164,7 +192,8 @@ impl FromStr for Fault {
             value.parse().map_err(|_| FaultError::Value(value.to_owned(), key.to_owned()))
         }
         let mut fault = Fault::new(Target::Everything, Misbehaviour::EndlessPages);
-        let (mut does, mut wait) = (None, None);
+        let mut does = None;
+        let mut retry_seconds = None;
         for word in text.split(',').map(str::trim) {
             let (key, value) = word.split_once('=').unwrap_or((word, ""));
             match key {
@@ -173,9 +202,9 @@ impl FromStr for Fault {
                 "after" => fault.after = number(key, value)?,
                 "times" => fault.times = Some(number(key, value)?),
                 "probability" => fault.probability = number(key, value)?,
-                "retry_after" => wait = Some(number(key, value)?),
+                "retry_after" => retry_seconds = Some(number(key, value)?),
                 "status" => {
-                    // HTTP has three digits; below 200 nothing is an answer.
+                    // Statuses below 200 are not final responses.
                     let status =
                         number(key, value).ok().filter(|status| (200..600).contains(status));
                     let status = status
@@ -192,34 +221,36 @@ impl FromStr for Fault {
                 }
                 "endless_pages" => does = Some(Misbehaviour::EndlessPages),
                 _ => {
-                    let plain = PLAIN.iter().find(|(name, _)| *name == word);
-                    does = Some(plain.ok_or_else(|| FaultError::Word(word.to_owned()))?.1.clone());
+                    let known = WITHOUT_VALUE.iter().find(|(name, _)| *name == word);
+                    does = Some(known.ok_or_else(|| FaultError::Word(word.to_owned()))?.1.clone());
                 }
             }
         }
         if let Some(Misbehaviour::Status { retry_after, .. }) = &mut does {
-            *retry_after = wait;
+            *retry_after = retry_seconds;
         }
         fault.does = does.ok_or(FaultError::Nothing)?;
         Ok(fault)
     }
 }
 
-/// The faults in force, which may change while requests come in. Clones are the same set.
+/// The active faults. They can change while requests arrive. Clones share the same faults.
 #[derive(Clone)]
-pub struct Faults(Arc<Mutex<Armed>>);
+pub struct Faults(Arc<Mutex<State>>);
 
-struct Armed {
-    faults: Vec<(Fault, Tally)>,
+struct State {
+    faults: Vec<(Fault, Counts)>,
     held: Vec<Held>,
     chance: Noise,
 }
 
-/// How many requests a fault could have hit, and how many it has hit.
+/// Counts of one fault.
 #[derive(Default)]
-struct Tally {
-    seen: u32,
-    struck: u32,
+struct Counts {
+    /// Requests that match the fault.
+    matched: u32,
+    /// Requests that failed.
+    failed: u32,
 }
 
 /// Requests that wait at a [`Barrier`].
@@ -231,7 +262,7 @@ struct Held {
     opened: watch::Receiver<()>,
 }
 
-/// A barrier before the answers to some requests. Opening or dropping it lets them pass.
+/// Delays the responses to some requests until it is opened or dropped.
 pub struct Barrier {
     arrived: watch::Receiver<usize>,
     _closed: watch::Sender<()>,
@@ -240,11 +271,11 @@ pub struct Barrier {
 impl Barrier {
     /// Waits until `count` requests have arrived here.
     pub async fn wait_for_arrivals(&mut self, count: usize) {
-        // An error means that the simulator is gone, with its requests.
+        // An error means that the simulator has stopped.
         let _ = self.arrived.wait_for(|arrived| *arrived >= count).await;
     }
 
-    /// Lets the requests pass, now and from now on.
+    /// Lets all waiting and future requests pass.
     pub fn open(self) {}
 }
 
@@ -252,63 +283,62 @@ impl Faults {
     pub(super) fn new(seed: u64, faults: Vec<Fault>) -> Faults {
         let chance = Noise::new(seed, beginning(), "faults");
         let set =
-            Faults(Arc::new(Mutex::new(Armed { faults: Vec::new(), held: Vec::new(), chance })));
+            Faults(Arc::new(Mutex::new(State { faults: Vec::new(), held: Vec::new(), chance })));
         faults.into_iter().for_each(|fault| set.add(fault));
         set
     }
 
+    /// Adds a fault.
     pub fn add(&self, fault: Fault) {
-        self.armed().faults.push((fault, Tally::default()));
+        self.state().faults.push((fault, Counts::default()));
     }
 
+    /// Removes all faults.
     pub fn clear(&self) {
-        self.armed().faults.clear();
+        self.state().faults.clear();
     }
 
-    /// Holds every request to `target` back until the barrier opens. [`Faults::clear`] does not
-    /// open it.
+    /// Delays every request to `target` until the barrier opens. [`Faults::clear`] does not open
+    /// it.
     pub fn hold(&self, target: Target) -> Barrier {
         let (closed, opened) = watch::channel(());
         let (arrived, arrivals) = watch::channel(0);
-        self.armed().held.push(Held { on: target, arrived, opened });
+        self.state().held.push(Held { on: target, arrived, opened });
         Barrier { arrived: arrivals, _closed: closed }
     }
 
-    /// Returns once no barrier holds requests to `path`.
+    /// Waits until no barrier delays requests to `path`.
     pub(super) async fn pass_barriers(&self, path: &str) {
         let held: Vec<Held> =
-            self.armed().held.iter().filter(|held| held.on.covers(path)).cloned().collect();
+            self.state().held.iter().filter(|held| held.on.covers(path)).cloned().collect();
         for mut held in held {
             held.arrived.send_modify(|arrived| *arrived += 1);
-            // Nothing is ever sent: the error says that the barrier is gone.
+            // No value is ever sent. The error means that the barrier is open.
             let _ = held.opened.changed().await;
         }
     }
 
-    /// What goes wrong with this request.
-    pub(super) fn strike(&self, path: &str, range: Option<(Day, Day)>) -> Vec<Misbehaviour> {
-        let mut armed = self.armed();
-        let Armed { faults, chance, .. } = &mut *armed;
-        let mut strikes = Vec::new();
-        let meant = |fault: &Fault| {
-            let held = |day| range.is_some_and(|(from, to)| (from..=to).contains(&day));
-            fault.on.covers(path) && fault.day.is_none_or(held)
-        };
-        for (fault, tally) in faults.iter_mut().filter(|(fault, _)| meant(fault)) {
-            tally.seen += 1;
-            let due =
-                tally.seen > fault.after && fault.times.is_none_or(|times| tally.struck < times);
-            // Short ranges are what it wants.
-            let fits = matches!((&fault.does, range), (Misbehaviour::LongestRange(most), Some((from, to))) if from.until(to) < *most);
-            if due && !fits && (fault.probability >= 1.0 || chance.chance(fault.probability)) {
-                tally.struck += 1;
-                strikes.push(fault.does.clone());
+    /// Returns the misbehaviours that apply to this request, and counts them.
+    pub(super) fn apply(&self, path: &str, range: Option<(Day, Day)>) -> Vec<Misbehaviour> {
+        let mut state = self.state();
+        let State { faults, chance, .. } = &mut *state;
+        let mut misbehaviours = Vec::new();
+        for (fault, counts) in faults.iter_mut().filter(|(fault, _)| fault.matches(path, range)) {
+            counts.matched += 1;
+            let is_due = counts.matched > fault.after
+                && fault.times.is_none_or(|times| counts.failed < times);
+            if is_due
+                && !fault.allows(range)
+                && (fault.probability >= 1.0 || chance.chance(fault.probability))
+            {
+                counts.failed += 1;
+                misbehaviours.push(fault.does.clone());
             }
         }
-        strikes
+        misbehaviours
     }
 
-    fn armed(&self) -> MutexGuard<'_, Armed> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock()
     }
 }

@@ -1,12 +1,14 @@
-//! `heartrate`: every five minutes at night, in bursts by day, every five seconds in workouts and sessions. Well over a thousand rows a day, so they are
-//! written as text directly.
+//! `heartrate`: every five minutes at night, in bursts by day, every five seconds in workouts and
+//! sessions.
+//!
+//! A day has more than a thousand rows, so the rows are formatted directly as text.
 
 use super::dozes::Doze;
 use super::night::SPAN;
-use super::person::{Document, Person, names_its_producer};
+use super::person::{Document, Person, has_producer_timestamp};
 use crate::time::{Day, Instant, Tz};
 
-/// The rows from the bedtime before `day` to the bedtime after it, in order.
+/// The rows from the bedtime before `day` to the bedtime after it, in time order.
 pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     let Some(life) = person.day(day) else { return Vec::new() };
     let mut noise = person.noise(day, "heartrate");
@@ -29,7 +31,8 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
         return writer.rows;
     }
 
-    let (end, charging) = (person.awake_until(life), person.charging(life));
+    let end = person.awake_until(life);
+    let charging = person.charging(life);
     let workouts = person.workouts(life);
     let dozes: Vec<_> = person.dozes(life).iter().map(Doze::span).collect();
     let mut at = life.wake.plus(noise.whole(60, 900));
@@ -46,11 +49,11 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
             let mut pulse = 84.0;
             let rows = workout.minutes * 12;
             for row in 0..rows {
-                // Heart rate follows effort with a lag of about a minute, and drifts upward.
+                // The heart rate follows the effort with a lag of about a minute, and drifts up.
                 let drift = 6.0 * row as f64 / rows as f64;
                 pulse += (goal + drift - pulse) * 0.06 + noise.normal(1.1);
                 at = workout.start.plus(row * 5);
-                // The ring's own burst may meet the workout's rows.
+                // A burst may overlap with the rows of a workout.
                 if noise.chance(0.004) {
                     writer.row(at, (pulse - 9.0).max(60.0), "awake");
                 }
@@ -60,7 +63,7 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
             continue;
         }
         if let Some(session) = session.take_if(|session| session.start <= at.plus(600)) {
-            // A workout may have lasted until the session had begun.
+            // A workout may end after the start of the session.
             at = at.max(session.start);
             while at < session.end && next.peek().is_none_or(|workout| at < workout.start) {
                 if !in_charger(at) {
@@ -74,16 +77,16 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
         calm = 0.8 * calm + noise.normal(3.0);
         let resting = noise.chance(0.12) || dozes.iter().any(|doze| doze.contains(&at));
         let level = life.pulse + if resting { 8.0 } else { 17.0 + 9.0 * life.stress } + calm;
-        // Now and then the person looks at the app, which shows the beats as they come.
+        // Sometimes the person opens the app, which shows the live heart rate.
         let source = match (resting, noise.chance(0.006)) {
             (true, _) => "rest",
             (false, true) => "live",
             (false, false) => "awake",
         };
         for _ in 0..noise.whole(6, 18) {
-            let begun = next.peek().is_some_and(|workout| at >= workout.start)
+            let has_started = next.peek().is_some_and(|workout| at >= workout.start)
                 || session.as_ref().is_some_and(|session| at >= session.start);
-            if at >= end || begun {
+            if at >= end || has_started {
                 break;
             }
             if !in_charger(at) {
@@ -96,20 +99,21 @@ pub(super) fn heartrate(person: &Person, day: Day, _: Instant) -> Vec<Document> 
     writer.rows
 }
 
-/// Seconds between two decisions on whether rows come late.
-const LATE_BLOCK: i64 = 6 * 3600;
+/// Seconds of rows that share one delay.
+const DELAY_BLOCK: i64 = 6 * 3600;
 
+/// Formats rows as JSON.
 struct RowWriter<'a> {
     person: &'a Person,
     day: Day,
     rows: Vec<Document>,
-    /// Whether timestamps have milliseconds and `Z`, as some answers do.
+    /// Whether timestamps have milliseconds and `Z`, as on some days at Oura.
     millis: bool,
-    names_producer: bool,
-    /// The UTC midnight last written, and its date.
+    has_producer: bool,
+    /// The UTC midnight of the last row, and its date as text.
     date: (Instant, String),
-    /// The quarter of a day last written, and the seconds by which its rows come late.
-    late: (i64, i64),
+    /// The last delay block, and the extra delay of its rows in seconds.
+    delay: (i64, i64),
 }
 
 impl<'a> RowWriter<'a> {
@@ -119,24 +123,24 @@ impl<'a> RowWriter<'a> {
             day,
             rows: Vec::with_capacity(1500),
             millis,
-            names_producer: names_its_producer(day),
+            has_producer: has_producer_timestamp(day),
             date: (Instant(i64::MIN), String::new()),
-            late: (i64::MIN, 0),
+            delay: (i64::MIN, 0),
         }
     }
 
-    /// Rows reach Oura after ten minutes, and now and then only hours later, when younger ones are there already.
-    fn reaches_oura(&mut self, at: Instant) -> Instant {
-        let block = at.seconds().div_euclid(LATE_BLOCK);
-        if self.late.0 != block {
-            let begin = Instant(block * LATE_BLOCK);
+    /// When a row appears at Oura: after ten minutes, and sometimes hours later, after newer rows.
+    fn arrival(&mut self, at: Instant) -> Instant {
+        let block = at.seconds().div_euclid(DELAY_BLOCK);
+        if self.delay.0 != block {
+            let begin = Instant(block * DELAY_BLOCK);
             let mut noise = self
                 .person
                 .noise(begin.day(Tz::UTC), &format!("late rows {}", block.rem_euclid(4)));
-            let late = if noise.chance(0.08) { noise.whole(3600, 5 * 3600) } else { 0 };
-            self.late = (block, late);
+            let delay = if noise.chance(0.08) { noise.whole(3600, 5 * 3600) } else { 0 };
+            self.delay = (block, delay);
         }
-        at.plus(600 + self.late.1)
+        at.plus(600 + self.delay.1)
     }
 
     fn row(&mut self, at: Instant, bpm: f64, source: &str) {
@@ -149,14 +153,14 @@ impl<'a> RowWriter<'a> {
         let zone = if self.millis { ".000Z" } else { "+00:00" };
         let stamp = format!("{}T{hour:02}:{minute:02}:{second:02}{zone}", self.date.1);
         let bpm = bpm.round() as i64;
-        let producer = if self.names_producer {
+        let producer = if self.has_producer {
             format!(r#","producer_timestamp":"{stamp}""#)
         } else {
             String::new()
         };
         let text =
             format!(r#"{{"bpm":{bpm},"source":"{source}","timestamp":"{stamp}"{producer}}}"#);
-        let since = self.reaches_oura(at);
+        let since = self.arrival(at);
         self.rows.push(Document { day: self.day, at, since, until: None, text });
     }
 }

@@ -1,29 +1,33 @@
-//! What the simulator was asked, for those who want to know afterwards.
+//! A journal of the simulator's requests, for tests.
 
 use std::collections::BTreeMap;
 
 use crate::time::Instant;
 
-/// One request and its answer.
+/// A request and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
+    /// When the simulator responded.
     pub at: Instant,
+    /// The HTTP method.
     pub method: String,
+    /// The path without the query string.
     pub path: String,
     /// The query string as sent, without the question mark.
     pub query: String,
+    /// The response's HTTP status.
     pub status: u16,
-    /// Whether a fault took the answer, or a part of it, from the one who asked.
+    /// Whether a fault withheld or damaged the response.
     pub spoilt: bool,
 }
 
 impl Request {
-    /// The collection that was asked for, unless the path is another.
+    /// The requested collection, or `None` for other paths.
     pub fn collection(&self) -> Option<&str> {
         self.path.strip_prefix("/v2/usercollection/")?.split('/').next()
     }
 
-    /// The value of a parameter of the query string, decoded.
+    /// The decoded value of a query parameter.
     pub fn parameter(&self, name: &str) -> Option<String> {
         url::form_urlencoded::parse(self.query.as_bytes())
             .find(|(key, _)| key == name)
@@ -31,15 +35,18 @@ impl Request {
     }
 }
 
-/// Something a well-behaved client never does.
+/// A mistake of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Violation {
+    /// The client used a refresh token twice.
     RefreshTokenReused,
+    /// The client used an authorization code twice.
     CodeReused,
+    /// The request has no `User-Agent`.
     NoUserAgent,
 }
 
-/// A copy of everything asked so far.
+/// The requests and violations so far.
 #[derive(Clone, Debug, Default)]
 pub struct Journal {
     requests: Vec<Request>,
@@ -47,12 +54,12 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Every request in the order of its answer.
+    /// All requests in the order of the responses.
     pub fn log(&self) -> &[Request] {
         &self.requests
     }
 
-    /// How many requests each path had.
+    /// Number of requests by path.
     pub fn by_path(&self) -> BTreeMap<&str, usize> {
         self.requests.iter().fold(BTreeMap::new(), |mut counts, request| {
             *counts.entry(request.path.as_str()).or_default() += 1;
@@ -60,20 +67,22 @@ impl Journal {
         })
     }
 
+    /// Number of requests to `path`.
     pub fn count(&self, path: &str) -> usize {
         self.requests.iter().filter(|request| request.path == path).count()
     }
 
-    /// How many requests got this status.
+    /// Number of responses with `status`.
     pub fn count_status(&self, status: u16) -> usize {
         self.requests.iter().filter(|request| request.status == status).count()
     }
 
+    /// Number of violations of this kind.
     pub fn violations(&self, of: Violation) -> usize {
         self.violations.get(&of).copied().unwrap_or_default()
     }
 
-    /// Adds a request; the answer is its number.
+    /// Adds a request. Returns the number of requests so far.
     pub(super) fn record(&mut self, request: Request) -> usize {
         self.requests.push(request);
         self.requests.len()

@@ -1,7 +1,8 @@
-//! What the person lives through, day by day: where they are, when they sleep, train, drink and fall ill, and what that does to the body.
+//! The person's life day by day: location, sleep, training, alcohol and illness, with their effects
+//! on the body.
 //!
-//! Everything Oura would say is derived from these days, which is why it hangs together. The series always begins at the same calendar
-//! day, so a day looks the same whenever the ring was set up.
+//! All documents are derived from these days, so they are consistent with each other. The life
+//! always starts on the same calendar day, so a day does not depend on when the ring was set up.
 
 use chrono::{Datelike, Offset};
 
@@ -10,123 +11,130 @@ use super::noise::Noise;
 use super::sports::Training;
 use crate::time::{Day, Instant, Tz};
 
-/// One day of the latent series. Figures about the body are those of the night that ended this morning.
+/// One day of the life. Body measurements are from the night that ended this morning.
 #[derive(Clone, Debug)]
 pub(super) struct LifeDay {
     pub day: Day,
     pub zone: Tz,
-    /// −1 in midwinter … 1 in midsummer.
+    /// From −1 in midwinter to 1 in midsummer.
     pub season: f64,
+    /// Whether the person does not work: weekends, holidays and trips.
     pub free: bool,
-    /// Whether the ring was on the finger by day, and in the night before.
+    /// Whether the ring was worn during the day.
     pub worn: bool,
+    /// Whether the ring was worn in the night before.
     pub night_worn: bool,
 
     pub bedtime: Instant,
     pub wake: Instant,
-    /// Share of the time in bed that was slept, and shares of deep and REM in the sleep.
+    /// Share of the time in bed spent asleep. `deep` and `rem` are shares of the sleep.
     pub efficiency: f64,
     pub deep: f64,
     pub rem: f64,
-    /// Seconds until asleep.
+    /// Seconds until the person falls asleep.
     pub latency: f64,
-    /// Hours of sleep missing from the last nights.
+    /// Hours of sleep missing from recent nights.
     pub debt: f64,
 
-    /// RMSSD in ms: the night's mean and its short and long averages.
+    /// RMSSD in ms: the night's mean, and its short and long moving averages.
     pub hrv: f64,
     pub hrv_week: f64,
     pub hrv_usual: f64,
-    /// Lowest heart rate of the night and its long average.
+    /// Lowest heart rate of the night, and its long moving average.
     pub pulse: f64,
     pub pulse_usual: f64,
-    /// Deviation of the skin temperature in °C, and its average over some days.
+    /// Deviation of the skin temperature in °C, and its moving average.
     pub temperature: f64,
     pub temperature_trend: f64,
     pub breath: f64,
-    /// °C of fever; 0 when well.
+    /// Fever in °C. 0 when healthy.
     pub fever: f64,
 
     pub training: Option<Training>,
-    /// Of the day: 0 none … about 1.3 a race. Averages over a week and six weeks.
+    /// Training load: 0 for none, about 1.3 for a race. `fatigue` is its average over a week,
+    /// `fitness` over six weeks.
     pub load: f64,
     pub fatigue: f64,
     pub fitness: f64,
-    /// 0 calm … 1.
+    /// From 0 (calm) to 1.
     pub stress: f64,
-    /// Alcoholic drinks in the evening.
+    /// Number of alcoholic drinks in the evening.
     pub drinks: i64,
-    /// Charge of the ring in the morning, percent; and whether it is charged this evening.
+    /// Battery level of the ring in the morning in percent. `charges`: whether it is charged
+    /// tonight.
     pub battery: f64,
     pub charges: bool,
 }
 
+/// All days of a person.
 pub(super) struct Life {
     days: Vec<LifeDay>,
 }
 
-/// The first day of every life; also the day of draws that belong to no day.
+/// The first day of every life. Random draws without a day use it too.
 pub(super) fn beginning() -> Day {
-    Day::new(2010, 1, 1).expect("a day of the calendar")
+    Day::new(2010, 1, 1).expect("the date exists")
 }
 
-/// How many days a life lasts: until the end of 2045.
+/// Number of days in a life: until the end of 2045.
 const DAYS: i64 = 36 * 365 + 9;
 
 impl Life {
+    /// Generates the life of `seed`.
     pub fn new(seed: u64) -> Life {
         let first = beginning();
         let mut state = State::new(seed, first);
-        Life { days: first.through(first.plus(DAYS - 1)).map(|day| state.live(day)).collect() }
+        Life { days: first.through(first.plus(DAYS - 1)).map(|day| state.next_day(day)).collect() }
     }
 
-    /// The day, unless it lies outside the life.
+    /// The day, or `None` outside the life.
     pub fn day(&self, day: Day) -> Option<&LifeDay> {
         let index = usize::try_from(self.days[0].day.until(day)).ok()?;
         self.days.get(index)
     }
 
-    /// The zone the person is in on `day`.
+    /// The person's time zone on `day`.
     pub fn zone(&self, day: Day) -> Tz {
         self.day(day).map_or(Tz::UTC, |life| life.zone)
     }
 
-    /// The calendar day the person lives at `now`.
+    /// The person's local calendar day at `now`.
     pub fn today(&self, now: Instant) -> Day {
         now.day(self.zone(now.day(Tz::UTC)))
     }
 }
 
 impl LifeDay {
-    /// When the clock on the wall shows `minutes` after midnight.
+    /// The instant when local time is `minutes` after midnight.
     pub fn at(&self, minutes: i64) -> Instant {
         let midnight = self.day.midnight(self.zone);
         let at = midnight.plus(minutes * 60);
-        // On a day when the clocks change, the hours since midnight are not what they show.
+        // Corrects for a change of the clocks since midnight.
         at.plus(offset(midnight, self.zone) - offset(at, self.zone))
     }
 }
 
-/// Seconds by which a clock in `zone` is ahead of UTC.
+/// The offset of `zone` from UTC in seconds.
 pub(super) fn offset(at: Instant, zone: Tz) -> i64 {
     at.utc().with_timezone(&zone).offset().fix().local_minus_utc().into()
 }
 
-/// What one day leaves to the next.
+/// State that one day passes to the next.
 struct State {
     seed: u64,
     previous: LifeDay,
-    /// Slow wandering of the body's baseline, of the workload and of the appetite for sport, each about −1 … 1.
+    /// Slow random walks of the body's baseline, the workload and the motivation for sport. Each is
+    /// about −1 to 1.
     drift: f64,
     workload: f64,
     appetite: f64,
-    /// Hours by which the body is behind local time.
+    /// Hours by which the body clock is behind local time.
     jetlag: f64,
     illness: Option<Illness>,
     /// Days since the last illness.
     well_for: i64,
-    /// Days that the ring stays in a drawer.
-    drawer: i64,
+    /// Number of days until the ring is worn again.
+    unworn_days: i64,
 }
 
 struct Illness {
@@ -180,11 +188,12 @@ impl State {
             jetlag: 0.0,
             illness: None,
             well_for: 100,
-            drawer: 0,
+            unworn_days: 0,
         }
     }
 
-    fn live(&mut self, day: Day) -> LifeDay {
+    /// Generates the next day.
+    fn next_day(&mut self, day: Day) -> LifeDay {
         let mut noise = Noise::new(self.seed, day, "life");
         let before = self.previous.clone();
         let abroad = trip(self.seed, day);
@@ -194,7 +203,7 @@ impl State {
         let weekday = day.date().weekday().num_days_from_monday();
         let free = weekday >= 5 || abroad.is_some() || holiday(day);
 
-        // Travel: the clock jumps, the body follows an hour and a half a day.
+        // Travel: the time zone changes at once, the body clock adapts by 1.5 hours a day.
         let shift =
             (day.midnight(before.zone).seconds() - day.midnight(zone).seconds()) as f64 / 3600.0;
         self.jetlag = if shift == 0.0 {
@@ -206,10 +215,10 @@ impl State {
         self.drift = 0.985 * self.drift + noise.normal(0.07);
         self.workload = 0.96 * self.workload + noise.normal(0.14);
         self.appetite = 0.97 * self.appetite + noise.normal(0.12);
-        let fever = self.fall_ill(season, &mut noise);
-        let (worn, night_worn) = self.wear(shift, &mut noise);
+        let fever = self.update_illness(season, &mut noise);
+        let (worn, night_worn) = self.update_wear(shift, &mut noise);
 
-        // The night that ends this morning.
+        // The night that ended this morning.
         let evening = before.drinks as f64;
         let late = if free { 50.0 } else { 0.0 }
             + 18.0 * evening.min(4.0)
@@ -241,7 +250,8 @@ impl State {
         let slept = in_bed / 60.0 * efficiency;
         let debt = (0.82 * before.debt + 7.3 - slept).clamp(-1.5, 6.0);
 
-        // The body: fitness raises HRV and lowers the pulse, everything hard does the opposite.
+        // The body: fitness raises HRV and lowers the pulse. Strain, alcohol and illness do the
+        // opposite.
         let form = (before.fitness - 0.3) / 0.15;
         let burden = 0.085 * evening.min(6.0)
             + 0.26 * excess
@@ -333,8 +343,8 @@ impl State {
         life
     }
 
-    /// An illness now and then, mostly in winter; returns today's fever.
-    fn fall_ill(&mut self, season: f64, noise: &mut Noise) -> f64 {
+    /// Starts or continues an occasional illness, mostly in winter. Returns today's fever in °C.
+    fn update_illness(&mut self, season: f64, noise: &mut Noise) -> f64 {
         let start = noise.chance(0.0042 - 0.0032 * season) && self.well_for > 45;
         if self.illness.is_none() && start {
             self.illness =
@@ -354,17 +364,19 @@ impl State {
         fever
     }
 
-    /// Whether the ring is worn this day and was in the night before: it is forgotten for one night or, with its battery empty, for longer.
-    fn wear(&mut self, shift: f64, noise: &mut Noise) -> (bool, bool) {
+    /// Returns whether the ring is worn today, and whether it was worn last night.
+    ///
+    /// The person sometimes forgets it for a night, or for days after the battery is empty.
+    fn update_wear(&mut self, shift: f64, noise: &mut Noise) -> (bool, bool) {
         let forgotten = noise.chance(0.012);
-        // Flying far east leaves no night to speak of.
+        // A flight far to the east leaves too little night to record.
         let flight = shift > 6.0;
-        if self.drawer > 0 {
-            self.drawer -= 1;
-            return (self.drawer == 0, false);
+        if self.unworn_days > 0 {
+            self.unworn_days -= 1;
+            return (self.unworn_days == 0, false);
         }
         if noise.chance(0.0035) {
-            self.drawer = noise.whole(3, 12);
+            self.unworn_days = noise.whole(3, 12);
             return (false, true);
         }
         (true, !forgotten && !flight)

@@ -1,4 +1,4 @@
-//! Grants: authorization codes, token pairs that rotate, and who may read what. No HTTP here.
+//! Grants: authorization codes, rotating token pairs and their scopes. Contains no HTTP.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,10 +9,12 @@ use sha2::{Digest, Sha256};
 
 use crate::time::Instant;
 
-/// How every secret of the simulator begins, tokens and codes included: who looks for secrets that were said looks for this.
+/// Prefix of every secret of the simulator, tokens and codes included.
+///
+/// Tests search all output for this prefix to find leaked secrets.
 pub const SECRET_MARK: &str = "simulated-secret";
 
-/// Everything a person can be asked for; other names are dropped without a word.
+/// All scopes. Unknown scopes in a request are ignored.
 pub(super) const SCOPES: [&str; 11] = [
     "email",
     "personal",
@@ -27,13 +29,13 @@ pub(super) const SCOPES: [&str; 11] = [
     "ring_configuration",
 ];
 
-/// The prefix that granted scopes come back with, and may be asked with.
+/// Prefix of granted scopes in responses. Requests may use it, too.
 pub(super) const SCOPE_PREFIX: &str = "extapi:";
 
-/// An authorization code is good for ten minutes.
-const CODE_LIFE: i64 = 600;
+/// Lifetime of an authorization code in seconds.
+const CODE_LIFETIME: i64 = 600;
 
-/// What an authorization request fixed.
+/// The parameters of an authorization request that the token request must match.
 #[derive(Clone, Debug)]
 pub(super) struct Authorization {
     pub redirect_uri: String,
@@ -48,6 +50,7 @@ pub(super) enum Challenge {
     S256(String),
 }
 
+/// An access token and a refresh token.
 #[derive(Debug)]
 pub(super) struct Pair {
     pub access: String,
@@ -55,7 +58,7 @@ pub(super) struct Pair {
     pub scopes: Vec<&'static str>,
 }
 
-/// Why a code or a refresh token is refused; all are `invalid_grant` to the client.
+/// Why a code or a refresh token is rejected. The client receives `invalid_grant` for all reasons.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     Unknown,
@@ -65,12 +68,14 @@ pub(super) enum Refusal {
     WrongVerifier,
 }
 
+/// All codes and tokens.
 #[derive(Default)]
 pub(super) struct Login {
     codes: HashMap<String, (Authorization, Instant)>,
     spent_codes: HashSet<String>,
-    /// By access token; by refresh token its access token.
+    /// By access token.
     access: HashMap<String, Access>,
+    /// The access token of each refresh token.
     refresh: HashMap<String, String>,
     spent_refresh: HashSet<String>,
 }
@@ -81,13 +86,14 @@ struct Access {
 }
 
 impl Login {
+    /// Issues an authorization code.
     pub fn authorize(&mut self, authorization: Authorization, now: Instant) -> String {
         let code = token();
-        self.codes.insert(code.clone(), (authorization, now.plus(CODE_LIFE)));
+        self.codes.insert(code.clone(), (authorization, now.plus(CODE_LIFETIME)));
         code
     }
 
-    /// A pair for a code, once.
+    /// Exchanges a code for a token pair. Each code works once.
     pub fn exchange(
         &mut self,
         code: &str,
@@ -107,13 +113,15 @@ impl Login {
         if redirect_uri != authorization.redirect_uri {
             return Err(Refusal::OtherRedirect);
         }
-        if !authorization.challenge.is_none_or(|challenge| challenge.met_by(verifier)) {
+        if !authorization.challenge.is_none_or(|challenge| challenge.is_met_by(verifier)) {
             return Err(Refusal::WrongVerifier);
         }
         Ok(self.issue(authorization.scopes, expires_at))
     }
 
-    /// A new pair for a refresh token, which ends with it. Its access token ends too if `ends_access`.
+    /// Exchanges a refresh token for a new pair. Each refresh token works once.
+    ///
+    /// `ends_access` also revokes its access token.
     pub fn refresh(
         &mut self,
         refresh: &str,
@@ -132,6 +140,7 @@ impl Login {
         Ok(self.issue(scopes, expires_at))
     }
 
+    /// Issues a token pair.
     pub fn issue(&mut self, scopes: Vec<&'static str>, expires_at: Instant) -> Pair {
         let pair = Pair { access: token(), refresh: token(), scopes: scopes.clone() };
         self.access.insert(pair.access.clone(), Access { scopes, expires_at });
@@ -139,20 +148,20 @@ impl Login {
         pair
     }
 
-    /// Ends the grant that an access or refresh token belongs to.
+    /// Revokes the grant of an access or refresh token.
     pub fn revoke(&mut self, token: &str) {
         let access = self.refresh.get(token).cloned().unwrap_or_else(|| token.to_owned());
         self.access.remove(&access);
         self.refresh.retain(|_, of| *of != access);
     }
 
-    /// Ends every grant, as a person does on Oura's own page.
+    /// Revokes every grant, as a person can do on Oura's page.
     pub fn revoke_all(&mut self) {
         self.access.clear();
         self.refresh.clear();
     }
 
-    /// What a token may read, if it is good.
+    /// The scopes of an access token, if it is valid.
     pub fn scopes(&self, access: &str, now: Instant) -> Option<Vec<&'static str>> {
         self.access
             .get(access)
@@ -162,7 +171,7 @@ impl Login {
 }
 
 impl Challenge {
-    fn met_by(&self, verifier: Option<&str>) -> bool {
+    fn is_met_by(&self, verifier: Option<&str>) -> bool {
         let Some(verifier) = verifier else { return false };
         match self {
             Challenge::Plain(challenge) => challenge == verifier,
@@ -173,7 +182,7 @@ impl Challenge {
     }
 }
 
-/// The names among `asked` that are scopes, with or without the prefix.
+/// The known scopes among `asked`, with or without the prefix.
 pub(super) fn known_scopes(asked: &[&str]) -> Vec<&'static str> {
     let named = |scope: &str| {
         asked.iter().any(|asked| asked.strip_prefix(SCOPE_PREFIX).unwrap_or(asked) == scope)
@@ -181,6 +190,7 @@ pub(super) fn known_scopes(asked: &[&str]) -> Vec<&'static str> {
     SCOPES.into_iter().filter(|scope| named(scope)).collect()
 }
 
+/// A new random token.
 fn token() -> String {
     let mut bytes = [0; 24];
     rand::rng().fill_bytes(&mut bytes);

@@ -1,7 +1,9 @@
-//! Oura's API and login with a synthetic person behind it, bad manners included. For the demo, the tests and the benchmarks.
+//! A simulator of Oura's API and login, with the data of a synthetic person and configurable
+//! faults. The demo, the tests and the benchmarks use it.
 //!
-//! A [`life`] is a series of days with all that happens to a body; documents are made from it when asked for, by day, so ten years cost
-//! nothing until read. A document depends on the seed, its day and the clock alone.
+//! A [`life`] is a series of days with the person's sleep, training and health. Documents are
+//! generated from it on request, day by day, so ten years of data cost nothing until they are read.
+//! A document depends only on the seed, its day and the clock.
 
 mod activity;
 mod api;
@@ -43,53 +45,67 @@ use crate::time::{Clock, Day, Instant, Tz};
 use collections::{Collection, Range, Window};
 use person::Person;
 
-/// Who is simulated, from when, and by which clock.
+/// Settings of a simulator.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Seed of the synthetic person.
     pub seed: u64,
     /// The day the ring was set up: the first day with data.
     pub first_day: Day,
+    /// The current time. Later documents do not exist yet.
     pub clock: Clock,
+    /// The registered application's client id.
     pub client_id: String,
+    /// The registered application's client secret.
     pub client_secret: String,
-    /// What the person answers when an application asks.
+    /// The person's response on the consent page.
     pub consent: Consent,
-    /// Where the application was registered: the other login turns it away.
+    /// The login at which the application is registered. The other login rejects it.
     pub registered_at: Registration,
-    /// The application's addresses; empty accepts any.
+    /// The application's redirect URIs. Empty accepts any.
     pub redirect_uris: Vec<String>,
-    /// Seconds that an access token is good for.
+    /// Lifetime of an access token in seconds.
     pub token_lifetime: i64,
-    /// Whether a renewal ends the access token before it, or leaves it to expire.
+    /// Whether a refresh revokes the previous access token. Otherwise it expires normally.
     pub renewal_ends_access: bool,
-    /// Requests allowed in a number of seconds; `None` for no limit.
+    /// Maximum number of requests in a number of seconds. `None` for no limit.
     pub rate_limit: Option<(usize, i64)>,
+    /// Faults from the start. [`Simulator::faults`] changes them later.
     pub faults: Vec<Fault>,
-    /// Stretches of days, both ends included, on which the phone sends nothing: whatever belongs to them is at Oura from the midnight
-    /// after the last of them, all at once. Long after, nothing tells that they were.
+    /// Ranges of days, both ends included, on which the phone is offline. All their documents
+    /// arrive at the midnight after the last day.
     pub phone_offline: Vec<(Day, Day)>,
     /// The published specifications: version and OpenAPI document.
     pub specifications: Vec<(String, Vec<u8>)>,
 }
 
+/// How the person responds to a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Consent {
-    /// A page with buttons and a tick for each scope; with `auto=1` in the address, the answer is yes.
+    /// Shows a page with a checkbox per scope. With `auto=1` in the URL, allows all scopes at once.
     Ask,
+    /// Allows all requested scopes without a page.
     Allow,
-    /// All other scopes are unticked.
+    /// Allows only these scopes without a page.
     AllowOnly(Vec<String>),
+    /// Denies access without a page.
     Cancel,
 }
 
+/// One of Oura's two logins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Registration {
+    /// The original login.
     Legacy,
+    /// The login of the developer portal.
     Portal,
 }
 
 impl Config {
-    /// A person who asks before allowing, an application registered at the legacy login, tokens for a day, and no limits.
+    /// Default settings.
+    ///
+    /// The person uses the consent page, the application is registered at the legacy login, access
+    /// tokens last a day, and there are no rate limits and no faults.
     pub fn new(seed: u64, first_day: Day, clock: Clock) -> Config {
         Config {
             seed,
@@ -113,7 +129,7 @@ impl Config {
     }
 }
 
-/// A running simulator; dropping it stops it.
+/// A running simulator. Dropping it stops it.
 pub struct Simulator {
     address: SocketAddr,
     oura: Arc<Oura>,
@@ -121,7 +137,7 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Listens on `address` (port 0 = any) and serves until dropped.
+    /// Listens on `address` and serves until dropped. Port 0 selects any free port.
     pub async fn start(config: Config, address: SocketAddr) -> std::io::Result<Simulator> {
         let listener = tokio::net::TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -130,7 +146,7 @@ impl Simulator {
         let router = server::router(oura.clone());
         tokio::spawn(async move {
             let serving = axum::serve(listener, router).with_graceful_shutdown(async {
-                // An error says that the sender is gone, which is the signal.
+                // Dropping the sender is the signal to stop, and causes an error here.
                 let _ = stopped.await;
             });
             if let Err(error) = serving.await {
@@ -140,26 +156,26 @@ impl Simulator {
         Ok(Simulator { address, oura, _stop: stop })
     }
 
-    /// `http://127.0.0.1:41234/`
+    /// The simulator's URL: `http://127.0.0.1:41234/`.
     pub fn origin(&self) -> url::Url {
         url::Url::parse(&format!("http://{}/", self.address))
             .expect("a socket address is a host and a port")
     }
 
-    /// The faults in force, to be changed at any time.
+    /// The active faults. They can change at any time.
     pub fn faults(&self) -> Faults {
         self.oura.faults.clone()
     }
 
-    /// Everything asked so far.
+    /// A copy of the journal of all requests so far.
     pub fn requests(&self) -> Journal {
         self.oura.journal().clone()
     }
 
-    /// Waits until `condition` holds for the requests answered so far.
+    /// Waits until `condition` is true for the requests answered so far.
     pub async fn wait_until(&self, condition: impl Fn(&Journal) -> bool) {
         let mut answered = self.oura.answered.subscribe();
-        // The sender cannot be gone: this simulator holds it.
+        // The simulator holds the sender, so this never fails.
         let _ = answered.wait_for(|_| condition(&self.oura.journal())).await;
     }
 
@@ -168,8 +184,11 @@ impl Simulator {
         let _ = self.oura.answered.subscribe().wait_for(|answered| *answered >= count).await;
     }
 
-    /// What a complete fetch of `collection` holds now of the days from `from` to `to`, both included: documents by `day` (rows by their
-    /// UTC date, rest mode by its first day, rings all), oldest first. Empty for a collection that does not exist.
+    /// Returns the documents that a complete fetch of `collection` returns now, oldest first.
+    ///
+    /// The range from `from` to `to` includes both days. Documents belong to their `day`, rows to
+    /// their UTC date, and rest mode to its first day. Rings are always included. Empty for an
+    /// unknown collection.
     pub fn truth(&self, collection: &str, from: Day, to: Day) -> Vec<serde_json::Value> {
         let now = self.oura.config.clock.now();
         let person = &self.oura.person;
@@ -189,35 +208,35 @@ impl Simulator {
             .collect()
     }
 
-    /// A token with `scopes`, without a login.
+    /// Issues an access token with `scopes` without a login.
     pub fn access_token(&self, scopes: &[&str]) -> String {
         let scopes = login::SCOPES.into_iter().filter(|scope| scopes.contains(scope)).collect();
         let expires_at = self.oura.config.clock.now().plus(self.oura.config.token_lifetime);
         self.oura.login().issue(scopes, expires_at).access
     }
 
-    /// Ends every grant, as the person can at Oura.
+    /// Revokes every grant, as the person can do at Oura.
     pub fn revoke_all(&self) {
         self.oura.login().revoke_all();
     }
 }
 
-/// The state behind the routes.
+/// The state shared by the routes.
 struct Oura {
     config: Config,
     person: Person,
     login: Mutex<login::Login>,
     journal: Mutex<Journal>,
-    /// How many requests the journal has.
+    /// Number of requests in the journal.
     answered: watch::Sender<usize>,
     faults: Faults,
-    turnstile: Mutex<Turnstile>,
+    rate_limiter: Mutex<RateLimiter>,
 }
 
-/// Counts the requests of one period of the rate limit.
-struct Turnstile {
-    begun: Instant,
-    passed: usize,
+/// The current period of the rate limit.
+struct RateLimiter {
+    period_start: Instant,
+    requests: usize,
 }
 
 impl Oura {
@@ -231,7 +250,7 @@ impl Oura {
             journal: Mutex::default(),
             answered: watch::Sender::default(),
             faults: Faults::new(config.seed, config.faults.clone()),
-            turnstile: Mutex::new(Turnstile { begun: config.clock.now(), passed: 0 }),
+            rate_limiter: Mutex::new(RateLimiter { period_start: config.clock.now(), requests: 0 }),
             config,
         }
     }
@@ -244,15 +263,15 @@ impl Oura {
         self.journal.lock()
     }
 
-    /// The seconds to wait when the limit is reached; `None` lets the request pass.
-    fn turnstile(&self, now: Instant) -> Option<u64> {
-        let (most, seconds) = self.config.rate_limit?;
-        let mut turnstile = self.turnstile.lock();
-        if now.seconds() - turnstile.begun.seconds() >= seconds {
-            *turnstile = Turnstile { begun: now, passed: 0 };
+    /// Counts a request. Returns the seconds to wait if it exceeds the rate limit.
+    fn check_rate_limit(&self, now: Instant) -> Option<u64> {
+        let (max_requests, seconds) = self.config.rate_limit?;
+        let mut limiter = self.rate_limiter.lock();
+        if now.seconds() - limiter.period_start.seconds() >= seconds {
+            *limiter = RateLimiter { period_start: now, requests: 0 };
         }
-        turnstile.passed += 1;
-        let left = turnstile.begun.plus(seconds).seconds() - now.seconds();
-        (turnstile.passed > most).then(|| left.unsigned_abs().max(1))
+        limiter.requests += 1;
+        let left = limiter.period_start.plus(seconds).seconds() - now.seconds();
+        (limiter.requests > max_requests).then(|| left.unsigned_abs().max(1))
     }
 }

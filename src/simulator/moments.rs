@@ -1,4 +1,4 @@
-//! What the person tells the app: tags, sessions, rest mode.
+//! The person's entries in the app: tags, sessions and rest mode.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ struct Tag {
     comment: &'static str,
 }
 
-/// What was tagged on a day. Alcohol is nearly always owned up to.
+/// The tags of a day. Alcohol is nearly always tagged.
 fn tags(person: &Person, life: &LifeDay) -> Vec<Tag> {
     let mut noise = person.noise(life.day, "tags");
     let weekend = life.free && life.drinks >= 4;
@@ -61,7 +61,7 @@ pub(super) fn enhanced_tag(person: &Person, day: Day, _: Instant) -> Vec<Documen
     tags(person, life).into_iter().enumerate().map(describe).collect()
 }
 
-/// The same in the older form, whose times are local and without an offset.
+/// The same tags in the old form: local times without an offset.
 pub(super) fn tag(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     let Some(life) = person.day(day) else { return Vec::new() };
     let describe = |(ordinal, tag): (usize, Tag)| {
@@ -79,7 +79,7 @@ pub(super) fn tag(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     old.filter(|(_, tag)| tag.code != "custom").map(describe).collect()
 }
 
-/// Kinds of sessions, their minutes, and whether they measure the heart.
+/// Session types with their duration in minutes, and whether they measure the heart.
 const SESSIONS: [(&str, (i64, i64), bool); 4] = [
     ("breathing", (4, 8), false),
     ("meditation", (10, 25), true),
@@ -87,11 +87,13 @@ const SESSIONS: [(&str, (i64, i64), bool); 4] = [
     ("body_status", (10, 13), true),
 ];
 
-/// A session, and whether it measures the heart.
+/// A breathing or meditation session.
 pub(super) struct Session {
     pub start: Instant,
+    /// Seconds.
     pub length: i64,
     kind: &'static str,
+    /// Whether the session measures the heart.
     pub heart: bool,
 }
 
@@ -102,7 +104,7 @@ impl Session {
 }
 
 impl Person {
-    /// The session of `life`'s day, if there was one; `noise` goes on to what it brought.
+    /// The session of a day, if any. The caller uses the rest of `noise` for its measurements.
     pub fn session(&self, life: &LifeDay, noise: &mut Noise) -> Option<Session> {
         let start = life.at(noise.whole(1255, 1300)).plus(noise.whole(0, 59));
         let &(kind, minutes, heart) = noise.pick(&SESSIONS);
@@ -152,7 +154,9 @@ pub(super) fn session(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     vec![Document::new(day, start, end.plus(120), &body)]
 }
 
-/// Rest mode begins with a fever and ends when it has passed; open while it lasts. Sometimes it is switched on and off at once.
+/// Rest mode starts with a fever and ends after it. It has no end while the fever lasts.
+///
+/// Sometimes the person switches it on by mistake, and off at once.
 pub(super) fn rest_mode_period(person: &Person, day: Day, now: Instant) -> Vec<Document> {
     let Some(life) = person.day(day) else { return Vec::new() };
     let feverish = |life: &LifeDay| life.fever > 0.4;

@@ -1,13 +1,14 @@
-//! What the ring records while its owner lies in bed: stages, movement, heart rate, HRV.
+//! The ring's recording of a period in bed: sleep stages, movement, heart rate and HRV.
 
 use super::life::LifeDay;
 use super::noise::Noise;
 use super::person::Person;
 use crate::time::{Day, Instant};
 
-/// How a stretch in bed is meant to come out.
+/// Parameters of a period in bed.
 pub(super) struct Plan {
     pub start: Instant,
+    /// Seconds.
     pub in_bed: i64,
     pub efficiency: f64,
     pub deep: f64,
@@ -16,31 +17,36 @@ pub(super) struct Plan {
     pub latency: f64,
     pub pulse: f64,
     pub hrv: f64,
-    /// How far the heart rate lies above its minimum at the beginning.
+    /// Heart rate above its minimum at the start.
     pub excitement: f64,
 }
 
-/// How it came out. Stage codes: `1` deep, `2` light, `3` REM, `4` awake; movement: `1` none … `4` active.
+/// The recording of a period in bed.
+///
+/// Stage codes: `1` deep, `2` light, `3` REM, `4` awake. Movement codes: from `1` none to `4`
+/// active.
 pub(super) struct Recording {
     pub start: Instant,
     pub in_bed: i64,
-    /// Per 30 s.
+    /// One code per 30 s. `movement` too.
     pub stages: Vec<u8>,
     pub movement: Vec<u8>,
-    /// Per 300 s.
+    /// One value per 300 s. `hrv` too.
     pub pulse: Vec<Option<f64>>,
     pub hrv: Vec<Option<f64>>,
     pub latency: i64,
 }
 
+/// Seconds per stage and movement code.
 pub(super) const EPOCH: i64 = 30;
+/// Seconds per heart rate and HRV value.
 pub(super) const SPAN: i64 = 300;
 const DEEP: u8 = b'1';
 const LIGHT: u8 = b'2';
 const REM: u8 = b'3';
 const AWAKE: u8 = b'4';
 
-/// How deep sleep and REM are spread over the cycles of a night.
+/// Distribution of deep sleep and REM over the cycles of a night.
 const DEEP_BY_CYCLE: [f64; 6] = [0.40, 0.29, 0.17, 0.09, 0.04, 0.01];
 const REM_BY_CYCLE: [f64; 6] = [0.06, 0.15, 0.21, 0.24, 0.20, 0.14];
 
@@ -56,9 +62,8 @@ impl Person {
 }
 
 impl Plan {
-    /// Lying down outside the night.
+    /// A short period in bed outside the night.
     pub fn short(life: &LifeDay, start: Instant, in_bed: i64) -> Plan {
-        let (pulse, hrv) = (life.pulse + 9.0, life.hrv * 0.7);
         Plan {
             start,
             in_bed,
@@ -66,8 +71,8 @@ impl Plan {
             deep: 0.08,
             rem: 0.0,
             latency: 300.0,
-            pulse,
-            hrv,
+            pulse: life.pulse + 9.0,
+            hrv: life.hrv * 0.7,
             excitement: 2.0,
         }
     }
@@ -95,7 +100,7 @@ impl Recording {
         let latency = ((plan.latency / EPOCH as f64).round() as usize).min(epochs / 3);
         let stages = stages(epochs, latency, plan, noise);
         let movement = stages.iter().map(|&stage| movement(stage, noise)).collect();
-        let (pulse, hrv) = hearts(&stages, plan, noise);
+        let (pulse, hrv) = heart_series(&stages, plan, noise);
         Recording {
             start: plan.start,
             in_bed: plan.in_bed,
@@ -107,33 +112,33 @@ impl Recording {
         }
     }
 
-    /// Seconds of one stage.
-    fn of(&self, stage: u8) -> i64 {
+    /// Seconds in one stage.
+    fn seconds_in(&self, stage: u8) -> i64 {
         self.stages.iter().filter(|&&s| s == stage).count() as i64 * EPOCH
     }
 
     pub fn deep(&self) -> i64 {
-        self.of(DEEP)
+        self.seconds_in(DEEP)
     }
 
     pub fn light(&self) -> i64 {
-        self.of(LIGHT)
+        self.seconds_in(LIGHT)
     }
 
     pub fn rem(&self) -> i64 {
-        self.of(REM)
+        self.seconds_in(REM)
     }
 
     pub fn asleep(&self) -> i64 {
         self.deep() + self.light() + self.rem()
     }
 
-    /// Percent of the time in bed, at least 1.
+    /// Sleep as a percentage of the time in bed, at least 1.
     pub fn efficiency(&self) -> i64 {
         (self.asleep() * 100 / self.in_bed).max(1)
     }
 
-    /// The stages by 5 minutes: in each the one that fills most of it.
+    /// The most frequent stage of each five minutes.
     pub fn stages_5_min(&self) -> String {
         let most = |epochs: &[u8]| {
             let count = |stage: u8| epochs.iter().filter(|&&s| s == stage).count();
@@ -151,7 +156,10 @@ impl Recording {
     }
 }
 
-/// Falls asleep, goes through cycles of light, deep, light, REM, and wakes up in between as often as the efficiency says.
+/// Generates the stages.
+///
+/// The person falls asleep, repeats cycles of light, deep, light and REM sleep, and wakes up in
+/// between. The efficiency decides how often.
 fn stages(epochs: usize, latency: usize, plan: &Plan, noise: &mut Noise) -> Vec<u8> {
     let asleep = ((plan.in_bed as f64 * plan.efficiency / EPOCH as f64) as usize)
         .min(epochs - latency.min(epochs - 1) - 1);
@@ -178,16 +186,16 @@ fn stages(epochs: usize, latency: usize, plan: &Plan, noise: &mut Noise) -> Vec<
 
     let mut awake = epochs - latency - sleep.len();
     let mut stages = vec![AWAKE; latency];
-    // Bouts of waking, each put before some epoch of sleep; what is left is lying awake in the morning.
-    let mut bouts = Vec::new();
+    // Awake periods are inserted at random places. The rest of the awake time is in the morning.
+    let mut awake_periods = Vec::new();
     while awake > 4 && !sleep.is_empty() {
         let length = (noise.whole(1, 16) as usize).min(awake - 1);
-        bouts.push((noise.whole(1, sleep.len() as i64) as usize, length));
+        awake_periods.push((noise.whole(1, sleep.len() as i64) as usize, length));
         awake -= length;
     }
-    bouts.sort_unstable();
+    awake_periods.sort_unstable();
     let mut done = 0;
-    for (at, length) in bouts {
+    for (at, length) in awake_periods {
         stages.extend_from_slice(&sleep[done..at]);
         stages.extend(std::iter::repeat_n(AWAKE, length));
         done = at;
@@ -198,7 +206,7 @@ fn stages(epochs: usize, latency: usize, plan: &Plan, noise: &mut Noise) -> Vec<
 }
 
 fn movement(stage: u8, noise: &mut Noise) -> u8 {
-    // Probability of lying still, of restlessness and of tossing; the rest is activity.
+    // Probabilities of no movement, restlessness and tossing. The rest is activity.
     let [still, restless, tossing] = match stage {
         DEEP => [0.97, 0.03, 0.0],
         REM => [0.86, 0.12, 0.02],
@@ -212,12 +220,20 @@ fn movement(stage: u8, noise: &mut Noise) -> u8 {
         .count() as u8
 }
 
-/// Heart rate falls to its minimum in the second half of the night and rises before waking; HRV does the opposite.
-fn hearts(stages: &[u8], plan: &Plan, noise: &mut Noise) -> (Vec<Option<f64>>, Vec<Option<f64>>) {
+/// Generates heart rate and HRV.
+///
+/// The heart rate falls to its minimum in the second half of the night, and rises before waking.
+/// HRV does the opposite.
+fn heart_series(
+    stages: &[u8],
+    plan: &Plan,
+    noise: &mut Noise,
+) -> (Vec<Option<f64>>, Vec<Option<f64>>) {
     let spans = (plan.in_bed / SPAN) as usize;
     let gaps = [noise.whole(0, 2) as usize, spans.saturating_sub(noise.whole(1, 2) as usize)];
-    let (mut wander, mut pulse, mut hrv) =
-        (0.0, Vec::with_capacity(spans), Vec::with_capacity(spans));
+    let mut wander = 0.0;
+    let mut pulse = Vec::with_capacity(spans);
+    let mut hrv = Vec::with_capacity(spans);
     for span in 0..spans {
         let at = span as f64 / spans as f64;
         let stage = stages[(span * 10 + 5).min(stages.len() - 1)];

@@ -1,23 +1,24 @@
-//! The synthetic person as the documents see them: a life, when the ring came, and how documents are identified and revised.
+//! The synthetic person: their life, their ring, and the ids and revisions of documents.
 
 use super::life::{Life, LifeDay, beginning};
 use super::noise::{Noise, number};
 use crate::time::{Day, Instant, Tz};
 
+/// The synthetic person.
 pub(super) struct Person {
     pub seed: u64,
     /// The day the ring was set up.
     pub first_day: Day,
     pub life: Life,
-    /// Stretches of days, both ends included, on which the phone sent nothing to Oura.
+    /// Ranges of days, both ends included, on which the phone was offline.
     pub phone_offline: Vec<(Day, Day)>,
 }
 
-/// Body mass in kg: energy and the profile agree on it.
+/// Body mass in kg, for the profile and for energy.
 pub(super) const WEIGHT: f64 = 74.5;
 
-/// Rows older than this have no `producer_timestamp`, as those of real accounts.
-pub(super) fn names_its_producer(day: Day) -> bool {
+/// Whether rows of `day` have `producer_timestamp`. Older rows of real accounts lack it.
+pub(super) fn has_producer_timestamp(day: Day) -> bool {
     Day::new(2025, 6, 1).is_some_and(|first| day >= first)
 }
 
@@ -25,17 +26,18 @@ pub(super) fn names_its_producer(day: Day) -> bool {
 #[derive(Clone, Debug)]
 pub(super) struct Document {
     pub day: Day,
-    /// Where it lies in time: what the collection is ordered by.
+    /// The document's time. The collection is sorted by it.
     pub at: Instant,
-    /// When Oura has it, and when it is gone again.
+    /// When the document appears at Oura.
     pub since: Instant,
+    /// When the document disappears.
     pub until: Option<Instant>,
-    /// JSON.
+    /// The document as JSON.
     pub text: String,
 }
 
 impl Document {
-    /// A document that Oura has from `since` on.
+    /// A document that appears at Oura at `since`.
     pub fn new(day: Day, at: Instant, since: Instant, body: &serde_json::Value) -> Document {
         Document { day, at, since, until: None, text: body.to_string() }
     }
@@ -46,40 +48,45 @@ impl Person {
         Person { seed, first_day, life: Life::new(seed), phone_offline: Vec::new() }
     }
 
-    /// When the phone next speaks to Oura after a silent `day`: the morning after the stretch. `None` on other days.
-    pub fn silent_until(&self, day: Day) -> Option<Instant> {
-        let stretches = self.phone_offline.iter().filter(|(from, to)| (*from..=*to).contains(&day));
-        let next = stretches.map(|(_, to)| to.plus(1)).max()?;
+    /// When an offline phone connects again: the midnight after the range that contains `day`.
+    ///
+    /// `None` if the phone is online on `day`.
+    pub fn offline_until(&self, day: Day) -> Option<Instant> {
+        let ranges = self.phone_offline.iter().filter(|(from, to)| (*from..=*to).contains(&day));
+        let next = ranges.map(|(_, to)| to.plus(1)).max()?;
         Some(next.midnight(self.life.zone(next)))
     }
 
+    /// Random numbers for one purpose on one day.
     pub fn noise(&self, day: Day, purpose: &str) -> Noise {
         Noise::new(self.seed, day, purpose)
     }
 
-    /// The day, if the ring was there already.
+    /// The day, if the ring was set up by then.
     pub fn day(&self, day: Day) -> Option<&LifeDay> {
         (day >= self.first_day).then(|| self.life.day(day)).flatten()
     }
 
-    /// The day, if the night that ended on it was recorded.
+    /// The day, if the ring recorded the night that ended on it.
     pub fn night(&self, day: Day) -> Option<&LifeDay> {
         self.day(day).filter(|life| life.night_worn && day > self.first_day)
     }
 
-    /// How many days `day` lies back at `now`: documents change until it is two.
+    /// Number of days from `day` to `now`. Documents change until they are two days old.
     pub fn age(&self, day: Day, now: Instant) -> i64 {
         day.until(self.life.today(now))
     }
 
-    /// A score as Oura says it at `now`: recomputed on the day itself and the next, settled after.
-    pub fn settling(&self, score: f64, day: Day, purpose: &str, now: Instant) -> i64 {
+    /// Returns a score at `now`. Oura recomputes it on its day and on the next, then it is final.
+    pub fn score_at(&self, score: f64, day: Day, purpose: &str, now: Instant) -> i64 {
         let age = self.age(day, now);
         let wobble = if age >= 2 { 0 } else { self.noise(day.plus(age), purpose).whole(-3, 3) };
         (score.round() as i64 + wobble).clamp(1, 100)
     }
 
-    /// The identifier of the `ordinal`th document of `collection` on `day`: a version 4 UUID in form, from which the day can be read back.
+    /// Returns the id of the `ordinal`th document of `collection` on `day`.
+    ///
+    /// The id has the form of a version 4 UUID. [`Person::day_of_id`] recovers the day.
     pub fn id(&self, collection: &str, day: Day, ordinal: usize) -> String {
         let mut noise = self.noise(day, collection);
         let tail = (0..=ordinal).map(|_| noise.bits()).last().unwrap_or_default();
@@ -89,7 +96,7 @@ impl Person {
         format!("{head:08x}-{a:04x}-4{b:03x}-{c:04x}-{:012x}", noise.bits() >> 16)
     }
 
-    /// The day that an identifier of `collection` was made for; nonsense for one that was not.
+    /// Returns the day of an id of `collection`. For any other id, the day is arbitrary.
     pub fn day_of_id(&self, collection: &str, id: &str) -> Option<Day> {
         let head = u32::from_str_radix(id.get(..8)?, 16).ok()?;
         let days = head.wrapping_mul(ID_FACTOR_INVERSE) ^ self.id_mask(collection);
@@ -104,11 +111,12 @@ impl Person {
     }
 }
 
-/// An odd factor scatters the day's number over 32 bits; the other undoes it (their product is 1 modulo 2³²).
+/// An odd factor that scatters a day number over 32 bits. Its inverse modulo 2³² recovers the
+/// number.
 const ID_FACTOR: u32 = 0x9e37_79b1;
 const ID_FACTOR_INVERSE: u32 = inverse(ID_FACTOR);
 
-/// Newton's iteration doubles the correct bits each time.
+/// The inverse of an odd number modulo 2³². Each step of Newton's method doubles the correct bits.
 const fn inverse(odd: u32) -> u32 {
     let mut guess = odd;
     let mut round = 0;
@@ -119,22 +127,24 @@ const fn inverse(odd: u32) -> u32 {
     guess
 }
 
-/// Local time with its offset, `2026-03-29T07:30:00+02:00`.
+/// Formats local time with its offset: `2026-03-29T07:30:00+02:00`.
 pub(super) fn stamp(at: Instant, zone: Tz) -> String {
     at.utc().with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
-/// The same with milliseconds, as samples begin.
+/// Formats local time with milliseconds and offset, as in samples.
 pub(super) fn stamp_millis(at: Instant, zone: Tz) -> String {
     at.utc().with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S.000%:z").to_string()
 }
 
-/// `{interval, items, timestamp}`.
+/// Returns a sample series: `{interval, items, timestamp}`. `interval` is in seconds.
 pub(super) fn sample(
     interval: f64,
     items: &[Option<f64>],
     start: Instant,
     zone: Tz,
 ) -> serde_json::Value {
-    serde_json::json!({ "interval": interval, "items": items, "timestamp": stamp_millis(start, zone) })
+    serde_json::json!({
+        "interval": interval, "items": items, "timestamp": stamp_millis(start, zone),
+    })
 }

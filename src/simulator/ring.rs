@@ -1,15 +1,15 @@
-//! The rings themselves, their charge, and whose they are.
+//! Rings, their battery level, and the person's profile.
 
 use serde_json::{Value, json};
 
 use super::life::beginning;
-use super::person::{Document, Person, WEIGHT, names_its_producer};
+use super::person::{Document, Person, WEIGHT, has_producer_timestamp};
 use crate::time::{Day, Instant, Tz};
 
-/// Days after the first on which a newer ring came.
+/// Number of days until the person got a newer ring.
 const UPGRADE: i64 = 500;
 
-/// Every ring ever set up, oldest first; the first was set up before anybody kept the date.
+/// All rings, oldest first. The date of the first ring is unknown, as for old rings at Oura.
 pub(super) fn ring_configuration(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     let morning = |day: Day| day.midnight(person.life.zone(day)).plus(9 * 3600 + 1717);
     let rings = [
@@ -42,11 +42,12 @@ pub(super) fn ring_configuration(person: &Person, day: Day, _: Instant) -> Vec<D
     rings.into_iter().enumerate().map(describe).filter(|ring| ring.day == day).collect()
 }
 
-/// `ring_battery_level`: a row every few hours, and every ten minutes in the charger.
+/// `ring_battery_level`: one row every few hours, and every ten minutes in the charger.
 pub(super) fn ring_battery_level(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     let Some(life) = person.day(day).filter(|life| life.worn) else { return Vec::new() };
     let mut noise = person.noise(day, "battery");
-    let (end, charging) = (person.awake_until(life), person.charging(life));
+    let end = person.awake_until(life);
+    let charging = person.charging(life);
     let mut level = life.battery;
     let mut at = life.wake.plus(noise.whole(300, 1500));
     let mut rows = Vec::new();
@@ -60,7 +61,7 @@ pub(super) fn ring_battery_level(person: &Person, day: Day, _: Instant) -> Vec<D
             "charging": if noise.chance(0.05) { Value::Null } else { json!(in_charger && !full) },
             "in_charger": in_charger,
         });
-        if names_its_producer(day) {
+        if has_producer_timestamp(day) {
             body["producer_timestamp"] = stamp.into();
         }
         rows.push(Document::new(day, at, at.plus(900), &body));
@@ -81,7 +82,7 @@ pub(super) fn ring_battery_level(person: &Person, day: Day, _: Instant) -> Vec<D
     rows
 }
 
-/// `personal_info` as far as `scopes` allow: the id always.
+/// `personal_info` with the fields that `scopes` allow. The id is always included.
 pub(super) fn personal_info(person: &Person, scopes: &[&str], now: Instant) -> Value {
     let mut body = json!({ "id": person.id("personal_info", beginning(), 0) });
     if scopes.contains(&"personal") {

@@ -1,4 +1,7 @@
-//! Readiness and sleep as Oura scores them: contributors from 1 to 100 out of the body's figures, and a score out of the contributors.
+//! Readiness and sleep scores.
+//!
+//! Contributors from 1 to 100 are computed from the day's measurements. The score is their weighted
+//! mean.
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +15,7 @@ pub(super) struct Score {
 }
 
 impl Score {
-    /// The weighted mean of contributors given as (name, weight, value).
+    /// The weighted mean of contributors. `parts` are (name, weight, value).
     fn of(parts: &[(&'static str, f64, f64)]) -> Score {
         let bounded = |value: f64| value.round().clamp(1.0, 100.0);
         let weights: f64 = parts.iter().map(|(_, weight, _)| weight).sum();
@@ -24,6 +27,7 @@ impl Score {
         }
     }
 
+    /// The contributors as a JSON object.
     pub fn contributors(&self) -> Value {
         self.contributors
             .iter()
@@ -32,6 +36,7 @@ impl Score {
             .into()
     }
 
+    /// Replaces the value of a contributor. The score does not change.
     pub fn set(&mut self, name: &str, value: f64) {
         for contributor in self.contributors.iter_mut().filter(|(n, _)| *n == name) {
             contributor.1 = value;
@@ -40,7 +45,7 @@ impl Score {
 }
 
 impl Person {
-    /// Readiness on the morning of `life`'s day.
+    /// The readiness on the morning of a day.
     pub fn readiness(&self, life: &LifeDay) -> Score {
         let mut noise = self.noise(life.day, "readiness");
         let before = self.life.day(life.day.plus(-1));
@@ -74,7 +79,7 @@ impl Person {
         ])
     }
 
-    /// Sleep in the night that ended on `life`'s day.
+    /// The score of the night that ended on a day.
     pub fn sleep_score(&self, life: &LifeDay) -> Score {
         let mut noise = self.noise(life.day, "daily_sleep");
         let hours =
@@ -94,7 +99,7 @@ impl Person {
     }
 }
 
-/// Rounded to hundredths.
+/// Rounds to hundredths.
 pub(super) fn cents(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }

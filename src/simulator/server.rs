@@ -1,4 +1,4 @@
-//! What happens to every request before and after its handler: manners are checked, faults strike, and all of it is written down.
+//! The middleware of every request: checks the client, applies faults and records the journal.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -23,16 +23,18 @@ use super::noise::Noise;
 use super::{Oura, api, consent};
 use crate::time::{Day, Instant, Stamp, Tz};
 
+/// The router of the whole simulator.
 pub(super) fn router(oura: Arc<Oura>) -> Router {
     let missing = || async { Refusal::new(StatusCode::NOT_FOUND, "Not Found") };
     let routes = consent::routes().merge(api::routes()).fallback(missing);
-    routes.layer(from_fn_with_state(oura.clone(), gate)).with_state(oura)
+    routes.layer(from_fn_with_state(oura.clone(), record)).with_state(oura)
 }
 
-async fn gate(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Response {
+/// Responds to a request and records it.
+async fn record(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
     let method = request.method().to_string();
-    let (mut response, spoilt) = answer(&oura, request, next).await;
+    let (mut response, spoilt) = respond(&oura, request, next).await;
     let date = oura.config.clock.now().http_date();
     response
         .headers_mut()
@@ -55,8 +57,8 @@ async fn gate(State(oura): State<Arc<Oura>>, request: Request, next: Next) -> Re
     response
 }
 
-/// The answer, and whether a fault spoilt it.
-async fn answer(oura: &Oura, mut request: Request, next: Next) -> (Response, bool) {
+/// Returns the response, and whether a fault withheld or damaged it.
+async fn respond(oura: &Oura, mut request: Request, next: Next) -> (Response, bool) {
     if !request.headers().contains_key(header::USER_AGENT) {
         oura.journal().violated(Violation::NoUserAgent);
         return (
@@ -64,15 +66,15 @@ async fn answer(oura: &Oura, mut request: Request, next: Next) -> (Response, boo
             false,
         );
     }
-    if let Some(wait) = oura.turnstile(oura.config.clock.now()) {
+    if let Some(wait) = oura.check_rate_limit(oura.config.clock.now()) {
         return (too_many(oura, wait), false);
     }
     let path = request.uri().path().to_owned();
     oura.faults.pass_barriers(&path).await;
-    let strikes = oura.faults.strike(&path, range(request.uri()));
+    let misbehaviours = oura.faults.apply(&path, range(request.uri()));
     let mut refusal = None;
-    for strike in &strikes {
-        match strike {
+    for misbehaviour in &misbehaviours {
+        match misbehaviour {
             Misbehaviour::Delay(delay) => tokio::time::sleep(*delay).await,
             Misbehaviour::Status { status: 429, retry_after } => {
                 refusal = Some(too_many(oura, retry_after.unwrap_or(1)))
@@ -103,7 +105,7 @@ async fn answer(oura: &Oura, mut request: Request, next: Next) -> (Response, boo
             Misbehaviour::MembershipExpired => {
                 refusal = Some(Refusal::membership().into_response())
             }
-            // Whichever page is asked for, it is the first.
+            // Every request returns the first page.
             Misbehaviour::EndlessPages => *request.uri_mut() = without_token(request.uri()),
             _ => {}
         }
@@ -112,10 +114,11 @@ async fn answer(oura: &Oura, mut request: Request, next: Next) -> (Response, boo
         Some(refusal) => refusal,
         None => next.run(request).await,
     };
-    (spoil(response, &strikes).await, strikes.iter().any(Misbehaviour::spoils))
+    let is_damaged = misbehaviours.iter().any(Misbehaviour::spoils);
+    (change_body(response, &misbehaviours).await, is_damaged)
 }
 
-/// The days that are asked for, both included.
+/// The requested days, both included.
 fn range(uri: &Uri) -> Option<(Day, Day)> {
     let parameters: Vec<_> =
         url::form_urlencoded::parse(uri.query()?.as_bytes()).into_owned().collect();
@@ -128,7 +131,7 @@ fn range(uri: &Uri) -> Option<(Day, Day)> {
     Some((day("start")?, day("end")?))
 }
 
-/// The address of the first page.
+/// The URL without `next_token`.
 fn without_token(uri: &Uri) -> Uri {
     let parameters = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
         .filter(|(name, _)| name != "next_token");
@@ -137,15 +140,16 @@ fn without_token(uri: &Uri) -> Uri {
     format!("{}?{query}", uri.path()).parse().unwrap_or_else(|_| uri.clone())
 }
 
-/// What the documentation says the limit is: requests, and seconds.
+/// The documented rate limit: requests, and seconds.
 const DOCUMENTED_LIMIT: (usize, i64) = (5000, 300);
 
+/// A 429 response with Oura's headers.
 fn too_many(oura: &Oura, wait: u64) -> Response {
-    let (most, seconds) = oura.config.rate_limit.unwrap_or(DOCUMENTED_LIMIT);
+    let (max_requests, seconds) = oura.config.rate_limit.unwrap_or(DOCUMENTED_LIMIT);
     let reset = oura.config.clock.now().seconds().saturating_add_unsigned(wait);
     let headers = [
         (header::RETRY_AFTER, wait.to_string()),
-        (HeaderName::from_static("x-ratelimit-limit"), most.to_string()),
+        (HeaderName::from_static("x-ratelimit-limit"), max_requests.to_string()),
         (HeaderName::from_static("x-ratelimit-window"), seconds.to_string()),
         (HeaderName::from_static("x-ratelimit-reset"), reset.to_string()),
         (HeaderName::from_static("x-ratelimit-tier"), "token".to_owned()),
@@ -158,78 +162,84 @@ fn too_many(oura: &Oura, wait: u64) -> Response {
         .into_response()
 }
 
-/// Does to a finished answer what the faults say.
-async fn spoil(response: Response, strikes: &[Misbehaviour]) -> Response {
-    let touches_body = |strike: &&Misbehaviour| {
+/// Applies the faults that change the body.
+async fn change_body(response: Response, misbehaviours: &[Misbehaviour]) -> Response {
+    let changes_body = |misbehaviour: &&Misbehaviour| {
         use Misbehaviour::*;
         !matches!(
-            strike,
+            misbehaviour,
             Status { .. } | LongestRange(_) | ScopeMissing | MembershipExpired | Delay(_)
         )
     };
-    let strikes: Vec<&Misbehaviour> = strikes.iter().filter(touches_body).collect();
-    if strikes.is_empty() {
+    let misbehaviours: Vec<&Misbehaviour> = misbehaviours.iter().filter(changes_body).collect();
+    if misbehaviours.is_empty() {
         return response;
     }
     let (mut parts, body) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     let mut text = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    for strike in &strikes {
-        text = match strike {
-            Misbehaviour::UnknownField => change(&text, |page| {
+    for misbehaviour in &misbehaviours {
+        text = match misbehaviour {
+            Misbehaviour::UnknownField => change_json(&text, |page| {
                 each_document(page, |document| document["brand_new"] = json!({ "value": 1 }))
             }),
-            Misbehaviour::WrongType => change(&text, |page| each_document(page, swap_types)),
-            Misbehaviour::WrongShape => change(&text, unlist),
+            Misbehaviour::WrongType => change_json(&text, |page| each_document(page, swap_types)),
+            Misbehaviour::WrongShape => change_json(&text, list_to_object),
             Misbehaviour::Shuffled => {
-                change(&text, |page| documents(page, |documents| documents.reverse()))
+                change_json(&text, |page| documents(page, |documents| documents.reverse()))
             }
-            Misbehaviour::Duplicated => change(&text, |page| {
+            Misbehaviour::Duplicated => change_json(&text, |page| {
                 documents(page, |documents| documents.extend(documents.clone()))
             }),
-            Misbehaviour::EndlessPages => change(&text, |page| page["next_token"] = json!("again")),
+            Misbehaviour::EndlessPages => {
+                change_json(&text, |page| page["next_token"] = json!("again"))
+            }
             Misbehaviour::InvalidJson => Bytes::from([b"{\"data\": [}".as_slice(), &text].concat()),
             _ => text,
         };
     }
-    let cut = strikes.contains(&&Misbehaviour::HalfBody);
-    let pause = strikes.iter().find_map(|strike| match strike {
+    let pause = misbehaviours.iter().find_map(|misbehaviour| match misbehaviour {
         Misbehaviour::Drip(pause) => Some(*pause),
         _ => None,
     });
-    let body = match (cut, pause) {
-        (true, _) => half(text),
-        (false, Some(pause)) => drip(text, pause),
-        (false, None) => Body::from(text),
+    let body = if misbehaviours.contains(&&Misbehaviour::HalfBody) {
+        first_half(text)
+    } else if let Some(pause) = pause {
+        drip(text, pause)
+    } else {
+        Body::from(text)
     };
     Response::from_parts(parts, body)
 }
 
-fn change(text: &Bytes, how: impl FnOnce(&mut Value)) -> Bytes {
+/// Applies `change` to a JSON body. Returns other bodies unchanged.
+fn change_json(text: &Bytes, change: impl FnOnce(&mut Value)) -> Bytes {
     let Ok(mut value) = serde_json::from_slice(text) else { return text.clone() };
-    how(&mut value);
+    change(&mut value);
     Bytes::from(value.to_string())
 }
 
-fn documents(page: &mut Value, how: impl FnOnce(&mut Vec<Value>)) {
+/// Applies `change` to the list of documents.
+fn documents(page: &mut Value, change: impl FnOnce(&mut Vec<Value>)) {
     if let Some(documents) = page.get_mut("data").and_then(Value::as_array_mut) {
-        how(documents);
+        change(documents);
     }
 }
 
-fn each_document(page: &mut Value, how: impl Fn(&mut Value)) {
+/// Applies `change` to every document, or to a single object.
+fn each_document(page: &mut Value, change: impl Fn(&mut Value)) {
     match page.get("data") {
-        Some(_) => documents(page, |documents| documents.iter_mut().for_each(how)),
-        None => how(page),
+        Some(_) => documents(page, |documents| documents.iter_mut().for_each(change)),
+        None => change(page),
     }
 }
 
-/// Numbers become texts and texts numbers, at any depth; a truth becomes a list.
+/// Swaps numbers and text at any depth. A boolean becomes a list.
 fn swap_types(value: &mut Value) {
     *value = match value.take() {
         Value::Number(number) => json!(number.to_string()),
         Value::String(text) => json!(as_number(&text)),
-        Value::Bool(truth) => json!([truth]),
+        Value::Bool(value) => json!([value]),
         Value::Null => Value::Null,
         mut nested => {
             nested
@@ -243,7 +253,7 @@ fn swap_types(value: &mut Value) {
     };
 }
 
-/// Seconds since 1970 of what is a time or a day; of anything else a number that no other text is likely to have.
+/// Seconds since 1970 of a timestamp or a day. For other text, a number that is probably unique.
 fn as_number(text: &str) -> i64 {
     let time = Stamp::parse(text, Tz::UTC).map(|stamp| stamp.at);
     let time = time.or_else(|_| text.parse().map(|day: Day| day.midnight(Tz::UTC)));
@@ -253,24 +263,25 @@ fn as_number(text: &str) -> i64 {
     )
 }
 
-/// The list as an object, its documents by their places.
-fn unlist(page: &mut Value) {
+/// Converts the list to an object. The keys are the positions.
+fn list_to_object(page: &mut Value) {
     if let Some(Value::Array(documents)) = page.get_mut("data").map(Value::take) {
         page["data"] = documents
             .into_iter()
             .enumerate()
-            .map(|(place, document)| (place.to_string(), document))
+            .map(|(index, document)| (index.to_string(), document))
             .collect();
     }
 }
 
-/// The first half, then the connection breaks.
-fn half(text: Bytes) -> Body {
+/// Sends the first half, then closes the connection.
+fn first_half(text: Bytes) -> Body {
     let pieces = [
         Ok(text.slice(..text.len() / 2)),
         Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
     ];
-    // Yielding before the break lets the first half be sent; else the answer would not even begin.
+    // Yielding before the error lets the server send the first half. Otherwise the response would
+    // not start.
     Body::from_stream(tokio_stream::iter(pieces).then(async |piece| {
         if piece.is_err() {
             tokio::task::yield_now().await;
@@ -279,13 +290,13 @@ fn half(text: Bytes) -> Body {
     }))
 }
 
-/// In sixteen pieces.
+/// Sends sixteen pieces with pauses.
 fn drip(text: Bytes, pause: Duration) -> Body {
     let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, Infallible>>(1);
     tokio::spawn(async move {
         for piece in text.chunks((text.len() / 16).max(1)) {
             tokio::time::sleep(pause).await;
-            // The reader may have gone.
+            // The client may have closed the connection.
             if sender.send(Ok(Bytes::copy_from_slice(piece))).await.is_err() {
                 return;
             }

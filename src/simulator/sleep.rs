@@ -1,6 +1,6 @@
-//! `sleep`: one document for each stretch in bed, the false ones included; `sleep_time`.
+//! `sleep`, with one document per period in bed, and `sleep_time`.
 //!
-//! Oura's sleep day runs from 18:00 to 18:00: what an evening holds before the night belongs to the next morning's day.
+//! Oura's sleep day lasts from 18:00 to 18:00, so a period in the evening belongs to the next day.
 
 use serde_json::{Value, json};
 
@@ -11,12 +11,13 @@ use super::person::{Document, Person, sample, stamp};
 use super::scores::cents;
 use crate::time::{Day, Instant};
 
-/// A stretch in bed on its way to a document.
-struct Stretch {
+/// A period in bed.
+struct Period {
     recording: Recording,
     kind: Kind,
-    /// As `type` says it.
+    /// The value of `type`.
     label: &'static str,
+    /// The value of `sleep_analysis_reason`.
     reason: &'static str,
 }
 
@@ -24,11 +25,11 @@ struct Stretch {
 enum Kind {
     Main,
     Nap,
-    /// Lying still, taken for sleep: no heart rate, sentinels instead of figures.
+    /// Wakefulness that Oura detected as sleep: no heart rate, and sentinels instead of values.
     False,
 }
 
-/// The documents of `day` as they stand at `now`, by bedtime.
+/// The documents of `day` at `now`, sorted by bedtime.
 pub(super) fn sleep(person: &Person, day: Day, now: Instant) -> Vec<Document> {
     let (Some(life), Some(evening)) = (person.day(day), person.life.day(day.plus(-1))) else {
         return Vec::new();
@@ -36,8 +37,8 @@ pub(super) fn sleep(person: &Person, day: Day, now: Instant) -> Vec<Document> {
     let dozes = [evening, life]
         .into_iter()
         .flat_map(|life| person.dozes(life))
-        .filter(|doze| doze.of == day);
-    let dozes = dozes.map(|doze| Stretch {
+        .filter(|doze| doze.sleep_day == day);
+    let dozes = dozes.map(|doze| Period {
         recording: Recording::new(
             &doze.plan,
             &mut person.noise(doze.plan.start.day(evening.zone), doze.label),
@@ -47,19 +48,19 @@ pub(super) fn sleep(person: &Person, day: Day, now: Instant) -> Vec<Document> {
         reason: "foreground_sleep_analysis",
     });
     let nights =
-        [false_start(person, evening, life, now), main(person, day, now)].into_iter().flatten();
-    let mut stretches: Vec<Stretch> = dozes.chain(nights).collect();
-    stretches.sort_by_key(|stretch| stretch.recording.start);
-    let documents = stretches.iter().enumerate();
-    documents.map(|(period, stretch)| document(person, life, period, stretch, now)).collect()
+        [false_sleep(person, evening, life, now), main(person, day, now)].into_iter().flatten();
+    let mut periods: Vec<Period> = dozes.chain(nights).collect();
+    periods.sort_by_key(|period| period.recording.start);
+    let documents = periods.iter().enumerate();
+    documents.map(|(index, period)| document(person, life, index, period, now)).collect()
 }
 
-fn main(person: &Person, day: Day, now: Instant) -> Option<Stretch> {
+fn main(person: &Person, day: Day, now: Instant) -> Option<Period> {
     let mut recording = person.main_night(day)?;
     let mut noise = person.noise(day, "bedtime edit");
     let edited = noise.chance(0.07);
     if edited && person.age(day, now) < 1 {
-        // As the ring took it: the person read on in bed, and says so tomorrow.
+        // The ring's recording includes reading in bed. The person corrects this on the next day.
         let epochs = noise.whole(40, 90);
         recording.in_bed += epochs * super::night::EPOCH;
         recording.stages.extend((0..epochs).map(|_| b'4'));
@@ -73,16 +74,11 @@ fn main(person: &Person, day: Day, now: Instant) -> Option<Stretch> {
         (false, true) => "background_sleep_analysis",
         (false, false) => "foreground_sleep_analysis",
     };
-    Some(Stretch { recording, kind: Kind::Main, label: "long_sleep", reason })
+    Some(Period { recording, kind: Kind::Main, label: "long_sleep", reason })
 }
 
-/// An hour on the sofa before bed, on the evening before `life`'s day.
-fn false_start(
-    person: &Person,
-    evening: &LifeDay,
-    life: &LifeDay,
-    now: Instant,
-) -> Option<Stretch> {
+/// A period on the sofa that Oura detects as sleep, on the evening before a day.
+fn false_sleep(person: &Person, evening: &LifeDay, life: &LifeDay, now: Instant) -> Option<Period> {
     let mut noise = person.noise(evening.day, "false start");
     let start = evening.at(noise.whole(1170, 1330)).plus(noise.whole(0, 59));
     let in_bed = noise.whole(930, 2400);
@@ -93,14 +89,14 @@ fn false_start(
     {
         return None;
     }
-    let asked = person.age(life.day, now) >= 1;
+    let is_confirmed = person.age(life.day, now) >= 1;
     let label = match noise.whole(0, 19) {
-        0 if asked => "deleted",
-        1 if asked => "rest",
+        0 if is_confirmed => "deleted",
+        1 if is_confirmed => "rest",
         _ => "sleep",
     };
     let plan = Plan { efficiency: noise.uniform(0.03, 0.3), ..Plan::short(life, start, in_bed) };
-    Some(Stretch {
+    Some(Period {
         recording: Recording::new(&plan, &mut noise),
         kind: Kind::False,
         label,
@@ -111,16 +107,18 @@ fn false_start(
 fn document(
     person: &Person,
     life: &LifeDay,
-    period: usize,
-    stretch: &Stretch,
+    index: usize,
+    period: &Period,
     now: Instant,
 ) -> Document {
-    let Stretch { recording, kind, label, reason } = stretch;
-    let (zone, start, end) = (life.zone, recording.start, recording.start.plus(recording.in_bed));
-    // Stretches come and go with what the person says of them: the identifier hangs on the bedtime, not on the period.
+    let Period { recording, kind, label, reason } = period;
+    let zone = life.zone;
+    let start = recording.start;
+    let end = start.plus(recording.in_bed);
+    // The person may delete periods, so the id depends on the bedtime and not on the index.
     let ordinal = (start.seconds() / 60).rem_euclid(977) as usize;
     let mut noise = person.noise(life.day, label);
-    let felt = *kind != Kind::False;
+    let is_real = *kind != Kind::False;
     let mean = |items: &[Option<f64>]| {
         let known: Vec<f64> = items.iter().copied().flatten().collect();
         (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
@@ -129,27 +127,32 @@ fn document(
     let pulse = mean(&recording.pulse).map(|mean| eighths(mean - 0.2));
     let lowest = recording.pulse.iter().flatten().fold(255.0_f64, |low, &bpm| low.min(bpm));
     let text = |codes: &[u8]| codes.iter().map(|&code| code as char).collect::<String>();
-    let written =
-        Written::new(recording, &mut person.noise(life.day, &format!("lengths {ordinal}")));
-    // How much a stretch added to the day's scores.
+    let series =
+        PublishedSeries::new(recording, &mut person.noise(life.day, &format!("lengths {ordinal}")));
+    // The period's contribution to the day's scores.
     let delta = |noise: &mut Noise| match kind {
         Kind::Main => Some(0),
         Kind::Nap => Some(noise.whole(0, 6)),
         Kind::False => None,
     };
+    let breath_error = if is_real { 0.0 } else { noise.uniform(0.5, 5.0) };
     let body = json!({
         "id": person.id("sleep", life.day, ordinal),
         "day": life.day.to_string(),
         "bedtime_start": stamp(start, zone),
         "bedtime_end": stamp(end, zone),
         "type": label,
-        "period": period,
-        "average_breath": eighths(life.breath + if felt { 0.0 } else { noise.uniform(0.5, 5.0) }),
-        "average_heart_rate": if felt { pulse } else { Some(eighths(life.pulse + noise.uniform(12.0, 24.0))) },
-        "average_hrv": if felt { mean(&recording.hrv).map(|mean| mean.round() as i64) } else { None },
-        "lowest_heart_rate": if felt { lowest as i64 - i64::from(lowest < 255.0) } else { 255 },
-        "heart_rate": felt.then(|| sample(300.0, &written.pulse, start, zone)),
-        "hrv": felt.then(|| sample(300.0, &written.hrv, start, zone)),
+        "period": index,
+        "average_breath": eighths(life.breath + breath_error),
+        "average_heart_rate": if is_real {
+            pulse
+        } else {
+            Some(eighths(life.pulse + noise.uniform(12.0, 24.0)))
+        },
+        "average_hrv": mean(&recording.hrv).filter(|_| is_real).map(|mean| mean.round() as i64),
+        "lowest_heart_rate": if is_real { lowest as i64 - i64::from(lowest < 255.0) } else { 255 },
+        "heart_rate": is_real.then(|| sample(300.0, &series.pulse, start, zone)),
+        "hrv": is_real.then(|| sample(300.0, &series.hrv, start, zone)),
         "deep_sleep_duration": recording.deep(),
         "light_sleep_duration": recording.light(),
         "rem_sleep_duration": recording.rem(),
@@ -157,13 +160,13 @@ fn document(
         "awake_time": recording.in_bed - recording.asleep(),
         "time_in_bed": recording.in_bed,
         "efficiency": recording.efficiency(),
-        "latency": if felt { recording.latency } else { 0 },
-        "restless_periods": if felt { recording.restless() } else { recording.restless() / 8 },
+        "latency": if is_real { recording.latency } else { 0 },
+        "restless_periods": recording.restless() / if is_real { 1 } else { 8 },
         "low_battery_alert": life.battery < 15.0,
-        "movement_30_sec": text(&written.movement),
+        "movement_30_sec": text(&series.movement),
         "sleep_phase_30_sec": text(&recording.stages),
-        "sleep_phase_5_min": written.stages,
-        "app_sleep_phase_5_min": written.stages,
+        "sleep_phase_5_min": series.stages,
+        "app_sleep_phase_5_min": series.stages,
         "sleep_algorithm_version": "v2",
         "sleep_analysis_reason": reason,
         "readiness": readiness(person, life, *kind, now),
@@ -174,18 +177,21 @@ fn document(
     Document::new(life.day, start, end.plus(25 * 60), &body)
 }
 
-/// The series of a recording as Oura writes them: not all as long as the time in bed says, for which nobody knows a reason.
-struct Written {
+/// The series of a recording as Oura publishes them.
+///
+/// Their lengths often differ from the time in bed. The reason is unknown.
+struct PublishedSeries {
     movement: Vec<u8>,
     stages: String,
     pulse: Vec<Option<f64>>,
     hrv: Vec<Option<f64>>,
 }
 
-impl Written {
-    /// How often lengths differ is what a real account showed: movement has one too few in half of the nights, or one too many; the
-    /// stages have one too few now and then; heart rate and HRV have an item for a last, incomplete span in a third, both or neither.
-    fn new(recording: &Recording, noise: &mut Noise) -> Written {
+impl PublishedSeries {
+    /// The frequencies are those of a real account. In half of the nights, `movement` has one item
+    /// less, rarely one more. Sometimes the stages have one item less. In a third of the nights,
+    /// heart rate and HRV both have an item for an incomplete last span.
+    fn new(recording: &Recording, noise: &mut Noise) -> PublishedSeries {
         let mut movement = recording.movement.clone();
         match noise.uniform(0.0, 1.0) {
             short if short < 0.48 => drop(movement.pop()),
@@ -196,22 +202,23 @@ impl Written {
         if noise.chance(0.06) {
             stages.pop();
         }
-        let (mut pulse, mut hrv) = (recording.pulse.clone(), recording.hrv.clone());
+        let mut pulse = recording.pulse.clone();
+        let mut hrv = recording.hrv.clone();
         if pulse.len() < stages.len() && noise.chance(0.33) {
             pulse.push(None);
             hrv.push(None);
         }
-        Written { movement, stages, pulse, hrv }
+        PublishedSeries { movement, stages, pulse, hrv }
     }
 }
 
-/// The readiness inside a sleep document: complete in the main sleep, with zeros for what a short one cannot know.
+/// The readiness in a sleep document. In short periods, unknown contributors are 0.
 fn readiness(person: &Person, life: &LifeDay, kind: Kind, now: Instant) -> Value {
     let mut score = person.readiness(life);
     if kind == Kind::Main {
         return json!({
             "contributors": score.contributors(),
-            "score": person.settling(score.score, life.day, "readiness", now),
+            "score": person.score_at(score.score, life.day, "readiness", now),
             "temperature_deviation": cents(life.temperature),
             "temperature_trend_deviation": cents(life.temperature_trend),
         });
@@ -230,7 +237,7 @@ fn readiness(person: &Person, life: &LifeDay, kind: Kind, now: Instant) -> Value
     })
 }
 
-/// When to go to bed; on some days Oura says nothing.
+/// The recommended bedtime. Some days have none.
 pub(super) fn sleep_time(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     let Some(life) = person.night(day) else { return Vec::new() };
     let mut noise = person.noise(day, "sleep_time");
@@ -241,17 +248,24 @@ pub(super) fn sleep_time(person: &Person, day: Day, _: Instant) -> Vec<Document>
     let quarter = |seconds: f64| (seconds / 900.0).round() as i64 * 900;
     let window = optimal.then(|| {
         let start = quarter(-4500.0 + 900.0 * life.season);
-        json!({ "day_tz": offset(life.bedtime, life.zone), "start_offset": start, "end_offset": start + 2700 })
+        json!({
+            "day_tz": offset(life.bedtime, life.zone),
+            "start_offset": start,
+            "end_offset": start + 2700,
+        })
     });
+    let recommendation = if optimal {
+        "follow_optimal_bedtime"
+    } else if life.efficiency < 0.82 {
+        "improve_efficiency"
+    } else {
+        "earlier_bedtime"
+    };
     let body = json!({
         "id": person.id("sleep_time", day, 0),
         "day": day.to_string(),
         "optimal_bedtime": window,
-        "recommendation": match optimal {
-            true => "follow_optimal_bedtime",
-            false if life.efficiency < 0.82 => "improve_efficiency",
-            false => "earlier_bedtime",
-        },
+        "recommendation": recommendation,
         "status": if optimal { "optimal_found" } else { "only_recommended_found" },
     });
     vec![Document::new(day, life.wake, life.wake.plus(30 * 60), &body)]

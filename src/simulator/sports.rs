@@ -1,10 +1,11 @@
-//! What the person trains, and what each sport asks of a body.
+//! The person's training plan, and the properties of each sport.
 
 use chrono::Datelike;
 
 use super::noise::{Noise, number};
 use crate::time::Day;
 
+/// A planned training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Training {
     pub sport: &'static Sport,
@@ -13,15 +14,17 @@ pub(super) struct Training {
     pub start: i64,
 }
 
+/// A sport.
 #[derive(Debug, PartialEq)]
 pub(super) struct Sport {
     pub name: &'static str,
+    /// Metabolic equivalents.
     pub met: f64,
-    /// Metres a minute; none for sports that go nowhere.
+    /// Metres per minute. `None` for sports without a distance.
     pub speed: Option<f64>,
-    /// Steps a minute.
+    /// Steps per minute.
     pub cadence: f64,
-    /// Load an hour.
+    /// Training load per hour.
     pub strain: f64,
     pub intensity: &'static str,
 }
@@ -48,7 +51,10 @@ static YOGA: Sport = sport("yoga", 2.6, None, 2.0, 0.1, "easy");
 static HIKING: Sport = sport("hiking", 5.6, Some(66.0), 92.0, 0.32, "moderate");
 
 impl Training {
-    /// A week has its plan; season and `mood` (around 1) decide what becomes of it, and every fourth week is an easy one.
+    /// Returns the training of a day, if any.
+    ///
+    /// Each weekday has a planned sport. The season and `mood` (around 1) decide the probability.
+    /// Every fourth week is easy.
     pub fn planned(day: Day, season: f64, mood: f64, noise: &mut Noise) -> Option<Training> {
         let weekday = day.date().weekday().num_days_from_monday();
         let (sport, chance, minutes) = match weekday {

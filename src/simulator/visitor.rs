@@ -1,28 +1,30 @@
-//! The person at the consent page, pressing *Allow*.
+//! Consent without a browser, for tests and the demo.
 
 use url::Url;
 
-/// Opens `authorize_url` as a browser would, allows everything, and returns `(code, state)` from where the browser is sent back to.
-/// Works only at a simulator: nobody else consents without being asked.
+/// Opens `authorize_url`, allows all scopes, and returns `(code, state)` from the redirect.
+///
+/// Works only with a simulator. Oura's page requires a person.
 pub async fn consent(
     http: &reqwest::Client,
     authorize_url: &str,
 ) -> Result<(String, String), String> {
     let mut url = Url::parse(authorize_url).map_err(|error| error.to_string())?;
     url.query_pairs_mut().append_pair("auto", "1");
-    let answer = http.get(url).send().await.map_err(|error| error.to_string())?;
-    let location =
-        answer.headers().get(reqwest::header::LOCATION).and_then(|location| location.to_str().ok());
-    let back = location
+    let response = http.get(url).send().await.map_err(|error| error.to_string())?;
+    let location = response
+        .headers()
+        .get(reqwest::header::LOCATION)
+        .and_then(|location| location.to_str().ok());
+    let redirect = location
         .and_then(|location| Url::parse(location).ok())
-        .ok_or_else(|| format!("no way back: {}", answer.status()))?;
+        .ok_or_else(|| format!("the simulator did not redirect: {}", response.status()))?;
     let parameter = |name: &str| {
-        back.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        redirect.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     };
     match (parameter("code"), parameter("state")) {
         (Some(code), Some(state)) => Ok((code, state)),
-        _ => {
-            Err(parameter("error").unwrap_or_else(|| "neither code nor state came back".to_owned()))
-        }
+        _ => Err(parameter("error")
+            .unwrap_or_else(|| "the redirect contains no code and state".to_owned())),
     }
 }

@@ -30,8 +30,8 @@ struct Known {
 }
 
 impl WindowWriter<'_> {
-    /// Stores the response to a window of documents. Returns the changes, and the days whose number
-    /// of documents may differ from before.
+    /// Stores the response to a window of documents. Returns the changes, and the days with a
+    /// possibly different number of documents.
     pub(super) fn store_documents(
         &self,
         documents: &[Box<RawValue>],

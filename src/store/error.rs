@@ -29,8 +29,8 @@ pub enum StoreError {
     },
     /// The file has a newer format.
     #[error(
-        "{path} was written by a newer version of this plugin (format {found}, supported: {known}). \
-         Update the plugin"
+        "{path} was written by a newer version of this plugin (format {found}, supported: \
+         {known}). Update the plugin"
     )]
     Newer {
         /// The file.
@@ -42,8 +42,8 @@ pub enum StoreError {
     },
     /// The file has an older format and is opened read-only.
     #[error(
-        "{path} was written by an older version of this plugin. Start the plugin or `gpx_oura serve` \
-         once to migrate it"
+        "{path} was written by an older version of this plugin. Start the plugin or \
+         `gpx_oura serve` once to migrate it"
     )]
     Older {
         /// The file.

@@ -1,9 +1,9 @@
 //! The health data of one data source in one SQLite file. Raw documents are the source: typed
 //! tables, samples and coverage derive from them.
 //!
-//! A store has three kinds of connections: one [`Writer`], a pool of guarded readers for queries, and
-//! an [`Inspector`] for the program's own small reads. The file uses write-ahead logging, so readers
-//! never wait for the writer.
+//! A store has three kinds of connections: one [`Writer`], a pool of guarded readers for queries,
+//! and an [`Inspector`] for the program's own small reads. The file uses write-ahead logging, so
+//! readers never wait for the writer.
 //!
 //! No other module names SQLite, except the vault, which is another file. The files of this module
 //! import each other without cycles.
@@ -100,8 +100,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens an existing file read-only; another process may write it. Nothing is migrated, and
-    /// every change returns [`StoreError::ReadOnly`].
+    /// Opens an existing file read-only; another process may write it. Skips migrations.
+    /// Every change returns [`StoreError::ReadOnly`].
     pub fn open_existing(path: &Path, catalog: Arc<Catalog>) -> Result<Store, StoreError> {
         let connection = schema::open_existing(path)?;
         let zone = rebuild::derivation_zone(&connection)?;

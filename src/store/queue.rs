@@ -1,5 +1,5 @@
-//! The table `sync_windows`: the queue of windows. It survives the process, so that a sync continues
-//! after a restart.
+//! The table `sync_windows`: the queue of windows. It survives the process, so that a sync
+//! continues after a restart.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,8 +22,8 @@ use crate::time::{Day, Instant};
 const HISTORY: i64 = 7 * 86_400;
 
 impl Writer {
-    /// Returns the covered days at `now`. Days with a later fetch time do not count as complete: the
-    /// clock has been set back since.
+    /// Returns the covered days at `now`. Days with a later fetch time do not count as complete:
+    /// the clock has been set back since.
     ///
     /// `resumed_since`: when an interrupted run began that the current one continues. Days fetched
     /// since then count as complete, even if they can still change.
@@ -286,7 +286,8 @@ fn queued_window(row: &Row) -> rusqlite::Result<Option<QueuedWindow>> {
     Ok(Some(QueuedWindow { id: row.get(0)?, window, attempts: row.get(5)? }))
 }
 
-/// Reads a window's reason. Only another version writes other texts: such a window counts as history.
+/// Reads a window's reason. Only another version writes other texts: such a window counts as
+/// history.
 fn reason_at(row: &Row, column: usize) -> WindowReason {
     row.get(column).unwrap_or(WindowReason::History)
 }

@@ -20,7 +20,8 @@ use crate::time::{Day, Instant, Tz};
 /// tables or views: the next opening then rebuilds.
 const DERIVATION: u32 = 4;
 
-/// The name in `meta` of the time zone of the covered days, if it changed since the first derivation.
+/// The name in `meta` of the time zone of the covered days, if it changed since the first
+/// derivation.
 const COVERED_IN: &str = "covered_in";
 
 impl Inspector {
@@ -47,8 +48,8 @@ impl Inspector {
 impl Writer {
     /// Derives all tables in one transaction. Readers see the old tables until it commits.
     ///
-    /// After [`Writer::stop_rebuilds`] it returns [`StoreError::RebuildsStopped`] and leaves the old
-    /// tables.
+    /// After [`Writer::stop_rebuilds`] it returns [`StoreError::RebuildsStopped`] and leaves the
+    /// old tables.
     pub fn rebuild(&self) -> Result<(), StoreError> {
         let connection = self.lock();
         self.rebuild_with(connection, self.catalog())
@@ -60,8 +61,8 @@ impl Writer {
         self.rebuild_with(self.lock(), catalog)
     }
 
-    /// Deletes all data of the user: overwrites the pages and shrinks the file. The store stays open
-    /// and empty.
+    /// Deletes all data of the user: overwrites the pages and shrinks the file. The store stays
+    /// open and empty.
     pub fn delete_all(&self) -> Result<(), StoreError> {
         let mut connection = self.lock();
         connection.pragma_update(None, "secure_delete", true)?;

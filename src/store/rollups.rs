@@ -1,7 +1,8 @@
 //! Rollups: minimum, maximum, sum and count of a table's values in buckets of time. Queries over a
 //! long range read them instead of every row.
 //!
-//! Each rollup derives from the next finer one, and changes in the transaction that changes the rows.
+//! Each rollup derives from the next finer one, and changes in the transaction that changes the
+//! rows.
 
 use std::ops::Range;
 
@@ -11,8 +12,8 @@ use super::error::StoreError;
 use crate::sql::quote_identifier;
 use crate::time::Instant;
 
-/// A table of buckets with the columns `time`, the key, `minimum`, `maximum`, `sum` and `count`. The
-/// mean is `sum / count`.
+/// A table of buckets with the columns `time`, the key, `minimum`, `maximum`, `sum` and `count`.
+/// The mean is `sum / count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rollup {
     /// The published name of the table.
@@ -48,8 +49,8 @@ const fn of_samples(table: &'static str, seconds: i64) -> Rollup {
 pub(super) const SAMPLES_TABLE: &str = "samples";
 
 impl Rollup {
-    /// Returns the coarsest rollup of `of` with buckets that divide `step` seconds, or `None` if only
-    /// the rows serve.
+    /// Returns the coarsest rollup of `of` with buckets that divide `step` seconds, or `None` if
+    /// only the rows serve.
     pub fn for_step(of: &str, step: i64) -> Option<&'static Rollup> {
         ROLLUPS.iter().rev().find(|rollup| rollup.of == of && step % rollup.seconds == 0)
     }

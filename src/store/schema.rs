@@ -20,39 +20,41 @@ const MIGRATIONS: &[&str] = &[
 
 /// Opens the file at `path` for writing, or creates it. Rejects databases of other applications.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
-    let connect = || -> Result<Connection, StoreError> {
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(LOCK_TIMEOUT)?;
-        if version(&connection)? == 0 && !is_blank(&connection)? {
-            return Err(StoreError::Foreign { path: path.to_owned() });
-        }
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
-        connection.pragma_update(None, "cache_size", -16_000)?;
-        // The log can grow during a long transaction. It shrinks to this size afterwards.
-        connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
-        connection.set_prepared_statement_cache_capacity(64);
-        functions::register(&connection)?;
-        Ok(connection)
-    };
-    connect().map_err(|error| error.at(path))
+    connect(path).map_err(|error| error.at(path))
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(LOCK_TIMEOUT)?;
+    if version(&connection)? == 0 && !is_blank(&connection)? {
+        return Err(StoreError::Foreign { path: path.to_owned() });
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "cache_size", -16_000)?;
+    // The log can grow during a long transaction. It shrinks to this size afterwards.
+    connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    functions::register(&connection)?;
+    Ok(connection)
 }
 
 /// Opens a file of exactly this format read-only.
 pub(super) fn open_existing(path: &Path) -> Result<Connection, StoreError> {
-    let connect = || -> Result<Connection, StoreError> {
-        let connection = read_only::open(path, LOCK_TIMEOUT)?.connection;
-        let found = version(&connection)?;
-        let known = MIGRATIONS.len() as u32;
-        if found > known {
-            return Err(StoreError::Newer { path: path.to_owned(), found, known });
-        }
-        if found < known {
-            return Err(StoreError::Older { path: path.to_owned() });
-        }
-        Ok(connection)
-    };
-    connect().map_err(|error| error.at(path))
+    connect_read_only(path).map_err(|error| error.at(path))
+}
+
+fn connect_read_only(path: &Path) -> Result<Connection, StoreError> {
+    let connection = read_only::open(path, LOCK_TIMEOUT)?.connection;
+    let found = version(&connection)?;
+    let known = MIGRATIONS.len() as u32;
+    if found > known {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+    }
+    if found < known {
+        return Err(StoreError::Older { path: path.to_owned() });
+    }
+    Ok(connection)
 }
 
 /// Applies the missing migrations, each in a transaction.

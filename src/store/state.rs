@@ -1,7 +1,8 @@
-//! The states of collections, runs, windows and days, as SQLite, the API and the interface share them.
+//! The states of collections, runs, windows and days, as SQLite, the API and the interface share
+//! them.
 //!
-//! Each type has one text form. The tables, the view `coverage`, the JSON answers, the metrics and the
-//! browser use exactly these texts, because dashboards and alert rules compare them.
+//! Each type has one text form. The tables, the view `coverage`, the JSON answers, the metrics and
+//! the browser use exactly these texts, because dashboards and alert rules compare them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -189,7 +190,7 @@ impl CollectionState {
         matches!(self, CollectionState::Ok | CollectionState::Waiting | CollectionState::Error)
     }
 
-    /// Whether a user should be told about it: refused or failed.
+    /// Whether the user should know about it: refused or failed.
     pub const fn is_trouble(self) -> bool {
         self.is_refusal() || matches!(self, CollectionState::Error)
     }

@@ -10,9 +10,9 @@ use super::state::CollectionState;
 use crate::catalog::{Catalog, Collection, Column, KeyRule, Recorded, Storage};
 use crate::sql::quote_identifier;
 
-/// The views in order of creation: (name, definition). A definition may use earlier views. A view is
-/// skipped if the catalogue lacks one of its tables. Of two definitions of a name, the first valid
-/// one counts.
+/// The views in order of creation: (name, definition). A definition may use earlier views. A view
+/// is skipped if the catalogue lacks one of its tables. Of two definitions of a name, the first
+/// valid one counts.
 const VIEWS: &[(&str, &str)] = &[
     ("charge", "CREATE VIEW charge AS SELECT time, level FROM ring_battery_level"),
     ("charge", "CREATE VIEW charge AS SELECT NULL AS time, NULL AS level WHERE FALSE"),
@@ -33,7 +33,8 @@ const VIEWS: &[(&str, &str)] = &[
     ("load", include_str!("views/load.sql")),
 ];
 
-/// Additional indexes: (table, statement). Every document table also has indexes by day and by time.
+/// Additional indexes: (table, statement). Every document table also has indexes by day and by
+/// time.
 const INDEXES: &[(&str, &str)] = &[(
     "sleep",
     "CREATE INDEX sleep_by_length
@@ -119,7 +120,9 @@ fn create_views(transaction: &Transaction) -> Result<(), StoreError> {
         transaction.execute_batch(&with_recording_lists(transaction, definition)?)?;
         // SQLite checks a view only when a statement uses it.
         if let Err(error) = transaction.prepare(&format!("SELECT * FROM {name}")) {
-            tracing::warn!(view = name, %error, "The catalogue lacks a table of this view: skipped");
+            tracing::warn!(
+                view = name, %error, "skipped a view: the catalogue lacks one of its tables"
+            );
             transaction.execute_batch(&format!("DROP VIEW {name}"))?;
         }
     }

@@ -1,4 +1,4 @@
-//! The write side at its door: windows in, what queries see out.
+//! The write side: windows in, tables and views out.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,12 +25,12 @@ fn now() -> Instant {
     day("2026-11-24").midnight(Tz::UTC).plus(12 * 3600)
 }
 
-/// One of a single day.
+/// A window of a single day.
 fn window(collection: &str, on: &str, reason: WindowReason) -> Window {
     Window { collection: collection.to_owned(), from: day(on), to: day(on), reason }
 }
 
-/// Queues a window and stores `documents` as its answer.
+/// Queues a window and stores `documents` as its response.
 fn put(store: &Store, collection: &str, from: &str, to: &str, documents: &[Value]) -> WriteStats {
     let window = Window {
         collection: collection.to_owned(),
@@ -75,17 +75,19 @@ fn text(store: &Store, sql: &str) -> String {
 
 fn readiness(id: &str, day: &str, score: i64) -> Value {
     json!({"id": id, "day": day, "score": score, "timestamp": format!("{day}T00:00:00+00:00"),
-           "contributors": {"hrv_balance": 80, "body_temperature": 0}, "temperature_deviation": -0.1})
+           "contributors": {"hrv_balance": 80, "body_temperature": 0},
+           "temperature_deviation": -0.1})
 }
 
 fn night(id: &str, day: &str, start: &str, hrv: &[Option<f64>]) -> Value {
-    json!({"id": id, "day": day, "bedtime_start": start, "bedtime_end": start, "type": "long_sleep", "time_in_bed": 3600,
-           "total_sleep_duration": 3000, "lowest_heart_rate": 255, "period": 0, "low_battery_alert": false,
+    json!({"id": id, "day": day, "bedtime_start": start, "bedtime_end": start, "type": "long_sleep",
+           "time_in_bed": 3600, "total_sleep_duration": 3000, "lowest_heart_rate": 255, "period": 0,
+           "low_battery_alert": false,
            "hrv": {"interval": 300.0, "items": hrv, "timestamp": start}})
 }
 
 #[test]
-fn a_document_that_changes_gets_a_revision_and_one_that_does_not_gets_none() {
+fn only_changed_documents_get_a_revision() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let first = put(
@@ -115,7 +117,7 @@ fn a_document_that_changes_gets_a_revision_and_one_that_does_not_gets_none() {
 }
 
 #[test]
-fn a_document_gone_from_inside_its_window_is_marked_and_comes_back_if_it_returns() {
+fn missing_document_is_marked_deleted_until_it_returns() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let (a, b) = (readiness("a", "2026-01-05", 70), readiness("b", "2026-01-06", 80));
@@ -126,11 +128,7 @@ fn a_document_gone_from_inside_its_window_is_marked_and_comes_back_if_it_returns
         1
     );
     assert_eq!(text(&store, "SELECT group_concat(score) FROM daily_readiness"), "80");
-    assert_eq!(
-        text(&store, "SELECT count(*) FROM oura_raw_documents"),
-        "2",
-        "nothing is ever removed"
-    );
+    assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents"), "2", "raw documents stay");
     put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[a, b]);
     assert_eq!(
         text(
@@ -146,7 +144,7 @@ fn a_document_gone_from_inside_its_window_is_marked_and_comes_back_if_it_returns
 }
 
 #[test]
-fn a_document_outside_its_window_is_kept_and_none_there_is_missed() {
+fn documents_outside_the_window_stay() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[readiness("a", "2026-02-01", 70)]);
@@ -155,7 +153,7 @@ fn a_document_outside_its_window_is_kept_and_none_there_is_missed() {
 }
 
 #[test]
-fn samples_follow_their_document_and_gaps_are_no_samples() {
+fn samples_follow_their_document() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let start = "2026-01-04T23:00:00+01:00";
@@ -166,7 +164,8 @@ fn samples_follow_their_document_and_gaps_are_no_samples() {
         "2026-01-31",
         &[night("n", "2026-01-05", start, &[None, Some(40.0), Some(42.0)])],
     );
-    let all = "SELECT group_concat((time - 1767564000) || '=' || value) FROM samples WHERE series = 'sleep.hrv'";
+    let all = "SELECT group_concat((time - 1767564000) || '=' || value) FROM samples
+               WHERE series = 'sleep.hrv'";
     assert_eq!(text(&store, all), "300=40.0,600=42.0");
     put(
         &store,
@@ -179,7 +178,7 @@ fn samples_follow_their_document_and_gaps_are_no_samples() {
 }
 
 #[test]
-fn sentinels_are_null_in_tables_and_untouched_in_the_raw_document() {
+fn sentinels_are_null_only_in_typed_tables() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     put(&store, "daily_readiness", "2026-01-01", "2026-01-31", &[readiness("a", "2026-01-05", 70)]);
@@ -195,10 +194,12 @@ fn sentinels_are_null_in_tables_and_untouched_in_the_raw_document() {
 }
 
 #[test]
-fn heart_rate_keeps_two_sources_at_one_time_and_the_last_value_of_each() {
+fn heart_rate_has_one_value_per_time_and_source() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let row = |bpm: i64, source: Value, time: &str| json!({"bpm": bpm, "source": source, "timestamp": time, "mood": "new"});
+    fn row(bpm: i64, source: Value, time: &str) -> Value {
+        json!({"bpm": bpm, "source": source, "timestamp": time, "mood": "new"})
+    }
     let rows = [
         row(60, json!("awake"), "2026-01-05T10:00:00+00:00"),
         row(90, json!("workout"), "2026-01-05T10:00:00Z"),
@@ -209,7 +210,7 @@ fn heart_rate_keeps_two_sources_at_one_time_and_the_last_value_of_each() {
     assert_eq!(
         put(&store, "heartrate", "2026-01-01", "2026-01-28", &rows).documents,
         4,
-        "the last is another window's"
+        "the last row lies outside the window"
     );
     assert_eq!(
         text(&store, "SELECT group_concat(source || bpm) FROM heartrate"),
@@ -220,7 +221,7 @@ fn heart_rate_keeps_two_sources_at_one_time_and_the_last_value_of_each() {
 }
 
 #[test]
-fn what_makes_no_sense_is_kept_as_it_came() {
+fn invalid_documents_are_stored_as_received() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     put(
@@ -238,7 +239,7 @@ fn what_makes_no_sense_is_kept_as_it_came() {
 }
 
 #[test]
-fn coverage_tells_empty_days_from_days_never_asked_for_and_days_that_may_change() {
+fn coverage_separates_empty_partial_and_unfetched_days() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     put(
@@ -260,7 +261,7 @@ fn coverage_tells_empty_days_from_days_never_asked_for_and_days_that_may_change(
     assert_eq!(state("daily_readiness", "2026-11-12"), "complete");
     assert_eq!(state("daily_readiness", "2026-11-13"), "empty");
     assert_eq!(state("daily_readiness", "2026-11-23"), "partial");
-    assert_eq!(state("daily_readiness", "2026-11-24"), "partial", "it may still come");
+    assert_eq!(state("daily_readiness", "2026-11-24"), "partial", "today can still change");
     assert_eq!(state("daily_sleep", "2026-11-12"), "empty");
     assert_eq!(state("daily_sleep", "2026-11-10"), "not_fetched");
     let held = store.writer().coverage(now(), None).unwrap();
@@ -269,10 +270,12 @@ fn coverage_tells_empty_days_from_days_never_asked_for_and_days_that_may_change(
 }
 
 #[test]
-fn coverage_says_why_there_is_nothing() {
+fn coverage_has_the_reason_for_each_gap() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let level = |time: &str, level: i64| json!({"timestamp": time, "level": level, "charging": false, "in_charger": false});
+    fn level(time: &str, level: i64) -> Value {
+        json!({"timestamp": time, "level": level, "charging": false, "in_charger": false})
+    }
     let levels = [
         level("2026-11-10T08:00:00Z", 40),
         level("2026-11-11T08:00:00Z", 4),
@@ -295,17 +298,17 @@ fn coverage_says_why_there_is_nothing() {
             ),
         )
     };
-    assert_eq!(reason("daily_readiness", "2026-11-10"), "null", "there is something");
+    assert_eq!(reason("daily_readiness", "2026-11-10"), "null", "the day has a document");
     assert_eq!(reason("daily_readiness", "2026-11-12"), "battery_empty");
     assert_eq!(reason("daily_readiness", "2026-11-20"), "ring_off");
-    assert_eq!(reason("daily_sleep", "2026-11-14"), "empty", "the ring was there");
+    assert_eq!(reason("daily_sleep", "2026-11-14"), "empty", "the ring sent a battery level");
     assert_eq!(reason("daily_readiness", "2026-11-09"), "no_ring_yet");
     assert_eq!(
         reason("daily_readiness", "2026-11-24"),
         "not_synced",
-        "nothing of any kind is newer than the 22nd"
+        "no collection has data after November 22"
     );
-    assert_eq!(reason("workout", "2026-11-12"), "empty", "nobody works out on every day");
+    assert_eq!(reason("workout", "2026-11-12"), "empty", "a day without a workout is normal");
     assert_eq!(reason("daily_sleep", "2026-11-10"), "not_fetched");
     for (state, said, expected) in [
         (CollectionState::ScopeMissing, "the scope daily is missing", "scope_missing"),
@@ -353,7 +356,7 @@ fn coverage_says_why_there_is_nothing() {
 }
 
 #[test]
-fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_them() {
+fn days_since_the_last_sync_count_as_not_fetched() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::Europe__Vienna);
     put(&store, "workout", "2026-11-20", "2026-11-24", &[json!({"id": "w", "day": "2026-11-24"})]);
@@ -367,20 +370,21 @@ fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_th
     let expected = [("workout".to_owned(), GapReason::NotFetched, 12, day("2026-12-06"))];
     assert_eq!(unseen(&store), expected);
     let read = Store::open_existing(store.path(), Arc::new(Catalog::bundled())).unwrap();
-    assert_eq!(unseen(&read), expected, "also where nothing may be written");
+    assert_eq!(unseen(&read), expected, "also in a read-only store");
 
     store
         .writer()
         .begin_run(1, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
         .unwrap();
-    let rows = "SELECT count(*) || ' ' || min(day) || ' ' || max(day) || ' ' || max(time) FROM coverage WHERE state = 'not_fetched'";
+    let rows = "SELECT count(*) || ' ' || min(day) || ' ' || max(day) || ' ' || max(time)
+                FROM coverage WHERE state = 'not_fetched'";
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
-    assert_eq!(unseen(&store), expected, "each day once");
+    assert_eq!(unseen(&store), expected, "each day counts once");
     store.writer().rebuild().unwrap();
     assert_eq!(unseen(&store), expected);
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
 
-    // A clock that was years ahead for one run leaves no days behind.
+    // Days that a wrong clock added are removed.
     store
         .writer()
         .begin_run(2, super::Trigger::Schedule, day("2036-01-01").midnight(Tz::Europe__Vienna))
@@ -393,7 +397,7 @@ fn days_since_the_last_sync_are_not_fetched_whether_or_not_a_run_has_begun_in_th
 }
 
 #[test]
-fn no_collection_can_take_the_place_of_a_table_of_the_stores_own() {
+fn names_of_the_stores_tables_are_reserved() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let names = text(
@@ -415,28 +419,32 @@ fn no_collection_can_take_the_place_of_a_table_of_the_stores_own() {
 }
 
 #[test]
-fn a_row_that_oura_no_longer_has_is_kept_as_a_deleted_document_and_can_return() {
+fn missing_row_becomes_a_deleted_document_and_can_return() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let beat = |time: &str, source: &str, bpm: i64| json!({"timestamp": time, "bpm": bpm, "source": source, "strap": "left"});
+    fn beat(time: &str, source: &str, bpm: i64) -> Value {
+        json!({"timestamp": time, "bpm": bpm, "source": source, "strap": "left"})
+    }
     let [awake, workout] =
         ["awake", "workout"].map(|source| beat("2026-01-05T10:00:00Z", source, 120));
     let other = beat("2026-01-05T10:05:00Z", "awake", 80);
     put(&store, "heartrate", "2026-01-01", "2026-01-09", &[awake.clone(), other.clone()]);
-    // It was a workout after all.
+    // Oura files the beat under another source.
     let stored = put(&store, "heartrate", "2026-01-01", "2026-01-09", &[workout, other.clone()]);
     assert_eq!((stored.changed, stored.deleted), (1, 1));
     assert_eq!(
         text(
             &store,
-            "SELECT group_concat(source || ' ' || bpm, ', ') FROM (SELECT * FROM heartrate ORDER BY time)"
+            "SELECT group_concat(source || ' ' || bpm, ', ')
+             FROM (SELECT * FROM heartrate ORDER BY time)"
         ),
         "workout 120, awake 80"
     );
     assert_eq!(text(&store, "SELECT max(maximum) FROM heartrate_1d WHERE source = 'awake'"), "80");
     let kept = text(
         &store,
-        "SELECT payload FROM oura_raw_documents WHERE resource = 'heartrate' AND deleted_at IS NOT NULL",
+        "SELECT payload FROM oura_raw_documents
+         WHERE resource = 'heartrate' AND deleted_at IS NOT NULL",
     );
     assert_eq!(serde_json::from_str::<Value>(&kept).unwrap(), awake);
 
@@ -445,12 +453,12 @@ fn a_row_that_oura_no_longer_has_is_kept_as_a_deleted_document_and_can_return() 
     assert_eq!(
         put(&store, "heartrate", "2026-01-01", "2026-01-09", &[]).deleted,
         0,
-        "an empty answer is no proof"
+        "an empty response proves no deletion"
     );
 }
 
 #[test]
-fn a_document_that_comes_with_another_days_window_counts_for_its_own() {
+fn neighbouring_days_are_counted_again() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let documents = |day: &str| {
@@ -460,15 +468,11 @@ fn a_document_that_comes_with_another_days_window_counts_for_its_own() {
     assert_eq!(documents("2026-01-10"), "0 empty");
     put(&store, "daily_readiness", "2026-01-11", "2026-01-20", &[readiness("b", "2026-01-10", 70)]);
     assert_eq!(documents("2026-01-10"), "1 complete");
-    assert_eq!(
-        documents("2026-01-09"),
-        "1 complete",
-        "its neighbour lies outside of what was asked for"
-    );
+    assert_eq!(documents("2026-01-09"), "1 complete", "the previous day stays as it was");
 }
 
 #[test]
-fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_itself() {
+fn backfill_and_failed_windows_survive_planning() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let windows = [
@@ -492,12 +496,12 @@ fn what_waits_is_planned_anew_but_for_what_a_person_asked_for_or_what_failed_by_
     assert_eq!(
         text(&store, "SELECT state FROM collections WHERE name = 'sleep'"),
         "error",
-        "another window waits that failed"
+        "another failed window waits"
     );
 }
 
 #[test]
-fn what_oura_refuses_waits_no_more_unless_a_person_asked_for_it_and_counts_nowhere() {
+fn refused_collection_keeps_only_backfill_windows() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let asked_for = window("daily_spo2", "2026-01-03", WindowReason::Backfill);
@@ -535,7 +539,7 @@ fn what_oura_refuses_waits_no_more_unless_a_person_asked_for_it_and_counts_nowhe
 }
 
 #[test]
-fn a_store_that_is_being_closed_derives_nothing_anew_and_the_next_opening_does() {
+fn closing_store_rejects_rebuilds_until_the_next_opening() {
     let folder = tempfile::tempdir().unwrap();
     let before = open(folder.path(), Tz::UTC);
     put(
@@ -550,7 +554,7 @@ fn a_store_that_is_being_closed_derives_nothing_anew_and_the_next_opening_does()
     closing.writer().stop_rebuilds();
     assert!(matches!(closing.writer().rebuild(), Err(StoreError::RebuildsStopped)));
     closing.writer().wait();
-    assert_eq!(text(&closing, "SELECT count(*) FROM days"), "1", "the old tables stay whole");
+    assert_eq!(text(&closing, "SELECT count(*) FROM days"), "1", "the old tables stay intact");
     let next = open(folder.path(), Tz::America__New_York);
     assert!(next.is_outdated().unwrap());
     next.writer().rebuild().unwrap();
@@ -558,7 +562,7 @@ fn a_store_that_is_being_closed_derives_nothing_anew_and_the_next_opening_does()
 }
 
 #[test]
-fn another_time_zone_moves_midnights_and_loses_nothing() {
+fn new_time_zone_moves_midnights_and_keeps_all_data() {
     let folder = tempfile::tempdir().unwrap();
     let before = open(folder.path(), Tz::UTC);
     put(
@@ -583,7 +587,7 @@ fn another_time_zone_moves_midnights_and_loses_nothing() {
     assert_eq!(
         text(&after, "SELECT time FROM days WHERE day = '2026-01-05'"),
         "1767571200",
-        "the old answers until it is rebuilt"
+        "the old midnights until the rebuild"
     );
     after.writer().rebuild().unwrap();
     assert!(!after.is_outdated().unwrap());
@@ -593,8 +597,7 @@ fn another_time_zone_moves_midnights_and_loses_nothing() {
 }
 
 #[test]
-fn in_another_time_zone_days_whose_midnights_left_hours_out_are_open_again_and_rows_count_for_their_new_days()
- {
+fn new_time_zone_reopens_incomplete_days() {
     let folder = tempfile::tempdir().unwrap();
     let before = open(folder.path(), Tz::Pacific__Kiritimati);
     let beats: Vec<Value> =
@@ -615,28 +618,25 @@ fn in_another_time_zone_days_whose_midnights_left_hours_out_are_open_again_and_r
             .cloned()
             .unwrap_or_default()
     };
-    let counted = "SELECT group_concat(day || ' ' || documents) FROM coverage WHERE collection = 'heartrate' AND documents > 0";
+    let counted = "SELECT group_concat(day || ' ' || documents) FROM coverage
+                   WHERE collection = 'heartrate' AND documents > 0";
     assert_eq!(text(&before, counted), "2026-01-08 1,2026-01-09 1,2026-01-12 1");
     drop(before);
 
     let after = open(folder.path(), Tz::Etc__GMTPlus12);
     let left = [(day("2026-01-08"), day("2026-01-18"))];
-    assert_eq!(
-        covered(&after, "heartrate"),
-        left,
-        "before the tables are derived anew: nothing waits for that"
-    );
+    assert_eq!(covered(&after, "heartrate"), left, "before the rebuild");
     assert_eq!(
         covered(&after, "daily_sleep"),
         [(day("2026-01-08"), day("2026-01-20"))],
-        "documents say themselves what day they are of"
+        "documents contain their day"
     );
     after.writer().rebuild().unwrap();
     assert_eq!(covered(&after, "heartrate"), left);
     assert_eq!(
         text(&after, counted),
         "2026-01-11 1",
-        "the first two lie on the 7th, which nobody asked for"
+        "the first two lie on January 7, which is not covered"
     );
     assert_eq!(
         text(
@@ -647,15 +647,20 @@ fn in_another_time_zone_days_whose_midnights_left_hours_out_are_open_again_and_r
     );
     let row = text(
         &after,
-        "SELECT documents || ' ' || first_day || ' ' || last_day FROM collections WHERE name = 'heartrate'",
+        "SELECT documents || ' ' || first_day || ' ' || last_day FROM collections
+         WHERE name = 'heartrate'",
     );
     assert_eq!(row, "1 2026-01-11 2026-01-11");
     drop(after);
-    assert_eq!(covered(&open(folder.path(), Tz::Etc__GMTPlus12), "heartrate"), left, "once");
+    assert_eq!(
+        covered(&open(folder.path(), Tz::Etc__GMTPlus12), "heartrate"),
+        left,
+        "reopening happens once"
+    );
 }
 
 #[test]
-fn every_view_is_there_with_the_bundled_catalogue() {
+fn bundled_catalogue_has_every_view() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let published = store.inspector().published().unwrap();
@@ -666,7 +671,7 @@ fn every_view_is_there_with_the_bundled_catalogue() {
 }
 
 #[test]
-fn a_collection_that_disappears_from_the_catalogue_keeps_its_documents() {
+fn removed_collection_keeps_its_documents() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     put(
@@ -686,7 +691,7 @@ fn a_collection_that_disappears_from_the_catalogue_keeps_its_documents() {
 }
 
 #[test]
-fn a_window_is_cut_into_pieces_that_are_as_much_to_blame() {
+fn pieces_of_a_cut_window_inherit_its_attempts() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let window = Window {
@@ -717,18 +722,14 @@ fn a_window_is_cut_into_pieces_that_are_as_much_to_blame() {
         .lock()
         .execute("UPDATE sync_windows SET from_day = '-0001-03-07' WHERE to_day = '2026-01-05'", [])
         .unwrap();
-    assert_eq!(
-        store.writer().waiting().unwrap().len(),
-        1,
-        "a window that nobody can read stops nobody"
-    );
+    assert_eq!(store.writer().waiting().unwrap().len(), 1, "an unreadable window is skipped");
 }
 
 #[test]
-fn erased_data_is_gone_from_the_file() {
+fn deleted_data_is_overwritten_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
-    let secret = "a comment nobody should find";
+    let secret = "a deleted secret comment";
     put(
         &store,
         "tag",
@@ -747,7 +748,7 @@ fn erased_data_is_gone_from_the_file() {
 }
 
 #[test]
-fn a_file_that_is_no_database_and_one_of_a_newer_version_are_refused_and_left_alone() {
+fn foreign_and_newer_files_are_rejected_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("oura.db");
     std::fs::write(&path, "this is a letter to my grandmother, not a database\n".repeat(100))
@@ -763,14 +764,17 @@ fn a_file_that_is_no_database_and_one_of_a_newer_version_are_refused_and_left_al
     assert!(matches!(error, StoreError::Newer { found: 999, .. }), "{error}");
 }
 
-/// Every bucket that the rows themselves give, less every bucket that is kept, and the reverse.
+/// The number of buckets that differ between the rows and the stored rollups.
 fn differing_buckets(store: &Store) -> String {
     let differing = ROLLUPS.iter().map(|Rollup { table, of, value, key, seconds }| {
         let fresh = format!(
-            "SELECT {key}, time / {seconds} * {seconds}, min({value}), max({value}), total({value}), count({value}) FROM {of} GROUP BY 1, 2"
+            "SELECT {key}, time / {seconds} * {seconds}, min({value}), max({value}),
+                    total({value}), count({value}) FROM {of} GROUP BY 1, 2"
         );
         let kept = format!("SELECT {key}, time, minimum, maximum, sum, count FROM {table}");
-        format!("SELECT * FROM ({fresh} EXCEPT {kept}) UNION ALL SELECT * FROM ({kept} EXCEPT {fresh})")
+        format!(
+            "SELECT * FROM ({fresh} EXCEPT {kept}) UNION ALL SELECT * FROM ({kept} EXCEPT {fresh})"
+        )
     });
     text(
         store,
@@ -779,8 +783,10 @@ fn differing_buckets(store: &Store) -> String {
 }
 
 #[test]
-fn rollups_agree_with_the_rows_whatever_comes_changes_and_goes() {
-    let beat = |time: &str, bpm: i64, source: &str| json!({"timestamp": time, "bpm": bpm, "source": source});
+fn rollups_agree_with_the_rows_after_every_change() {
+    fn beat(time: &str, bpm: i64, source: &str) -> Value {
+        json!({"timestamp": time, "bpm": bpm, "source": source})
+    }
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::Europe__Vienna);
     let rows = [
@@ -844,7 +850,7 @@ fn rollups_agree_with_the_rows_whatever_comes_changes_and_goes() {
 }
 
 #[test]
-fn a_step_is_answered_by_the_coarsest_rollup_that_divides_it() {
+fn coarsest_rollup_that_divides_a_step_is_chosen() {
     let table = |step| Rollup::for_step("heartrate", step).map(|rollup| rollup.table);
     assert_eq!(table(60), None);
     assert_eq!(table(600), Some("heartrate_5m"));

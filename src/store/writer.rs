@@ -63,8 +63,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Waits for the running transaction, so that another `Store` on the same file does not meet it.
-    /// Blocks.
+    /// Waits for the running transaction, so that another `Store` on the same file does not meet
+    /// it. Blocks.
     pub fn wait(&self) {
         drop(self.lock());
     }

@@ -5,14 +5,15 @@ use FetchErrorKind as Kind;
 use crate::oura::FetchErrorKind;
 use crate::store::{CollectionState, GapReason};
 
-/// What a failed fetch changes in the rest of the run.
+/// The effect of a failed fetch on the rest of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureAction {
     /// Oura refuses the collection. Its windows leave the run, and the next run requests it again.
     Refuse,
     /// The collection rests until the next run. Many such collections in a row are an outage.
     Rest,
-    /// As [`FailureAction::Rest`], but a window that failed in earlier runs may itself be the cause.
+    /// As [`FailureAction::Rest`], but a window that failed in earlier runs may itself be the
+    /// cause.
     Suspect,
     /// The range is too long: the run tries shorter windows.
     Shorten,

@@ -1,7 +1,7 @@
 //! Keeping the store complete and current: planning windows, fetching them, and the schedule.
 //!
-//! The planner is a pure function. The policy decides when days are settled and windows suspect. The
-//! executor runs one sync, and the schedule starts the runs one at a time.
+//! The planner is a pure function. The policy decides when days are settled and windows suspect.
+//! The executor runs one sync, and the schedule starts the runs one at a time.
 
 mod executor;
 mod failure;

@@ -14,7 +14,7 @@ const FIRST_RING: (i32, u32, u32) = (2015, 1, 1);
 /// How far before the first day with data to look for more, in days: two years.
 const EMPTY_DAYS: i64 = 730;
 
-/// What a sync should fetch.
+/// The days and collections that a sync should fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncScope {
     /// The local day of the sync.
@@ -25,7 +25,7 @@ pub struct SyncScope {
     pub collections: Vec<String>,
 }
 
-/// What is stored and queued.
+/// The stored days and the queued windows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncState {
     /// Ranges of settled days by collection, sorted and not adjacent. Both ends are included.
@@ -63,10 +63,11 @@ pub fn wants(chosen: &[String], collection: &str) -> bool {
     chosen.is_empty() || chosen.iter().any(|name| name.eq_ignore_ascii_case(collection))
 }
 
-/// Returns the windows to fetch, without the claimed ones: the trailing days, which can still change,
-/// and all days that are not complete. The newest days of a collection come first.
+/// Returns the windows to fetch, without the claimed ones: the trailing days, which can still
+/// change, and all days that are not complete. The newest days of a collection come first.
 ///
-/// Days near an unfetchable one are windows of their own, so that it fails as few others as possible.
+/// Days near an unfetchable one are windows of their own, so that it fails as few others as
+/// possible.
 pub fn plan(catalog: &Catalog, state: &SyncState, scope: &SyncScope) -> Vec<Window> {
     let floor = scope
         .history_start
@@ -353,15 +354,23 @@ mod tests {
             unfetchable in proptest::collection::btree_set(-400i64..5, 0..4),
             floor in -380i64..0,
         ) {
-            let complete: Vec<_> = complete.iter().map(|(from, length)| (*from, from + length)).collect();
-            let waiting: Vec<_> = waiting.iter().map(|(from, length)| (*from, from + length)).collect();
+            let range = |(from, days): &(i64, i64)| (*from, from + days);
+            let complete: Vec<_> = complete.iter().map(range).collect();
+            let waiting: Vec<_> = waiting.iter().map(range).collect();
             let mut state = state(&complete, &waiting);
-            state.unfetchable.insert("sleep".to_owned(), unfetchable.iter().map(|number| day(*number)).collect());
+            let unfetchable = unfetchable.iter().map(|number| day(*number)).collect();
+            state.unfetchable.insert("sleep".to_owned(), unfetchable);
             let windows = plan(&Catalog::bundled(), &state, &scope(0, floor));
             for number in floor..=0 {
-                let claimed = complete.iter().chain(&waiting).any(|(from, to)| (*from..=*to).contains(&number));
-                let planned = windows.iter().filter(|window| (window.from..=window.to).contains(&day(number))).count();
-                prop_assert_eq!(planned, usize::from(!claimed), "day {}", number);
+                let is_claimed = complete
+                    .iter()
+                    .chain(&waiting)
+                    .any(|(from, to)| (*from..=*to).contains(&number));
+                let planned = windows
+                    .iter()
+                    .filter(|window| (window.from..=window.to).contains(&day(number)))
+                    .count();
+                prop_assert_eq!(planned, usize::from(!is_claimed), "day {}", number);
             }
             for window in &windows {
                 prop_assert!(window.from <= window.to);

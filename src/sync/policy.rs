@@ -7,8 +7,8 @@ use crate::catalog::Recorded;
 use crate::store::{Arrivals, QueuedWindow};
 use crate::time::{Day, Instant};
 
-/// The number of days before the newest one that can still change. They stay partial and are fetched
-/// again.
+/// The number of days before the newest one that can still change. They stay partial and are
+/// fetched again.
 const TRAILING_DAYS: i64 = 7;
 
 /// The usual delay of the newest document in days: a day's summary arrives when the day is over.
@@ -42,8 +42,8 @@ pub fn settled_after(arrivals: &Arrivals) -> Day {
 }
 
 /// Returns the last day that the phone has synced for `collection`: its own last day if the ring
-/// records it every day. For other collections, the last day of any daily one counts, because a week
-/// without a workout proves nothing.
+/// records it every day. For other collections, the last day of any daily one counts, because a
+/// week without a workout proves nothing.
 pub(super) fn newest_day(collection: &str, last_days: &BTreeMap<String, Day>) -> Option<Day> {
     if Recorded::of(collection).is_daily() {
         return last_days.get(collection).copied();

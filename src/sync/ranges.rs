@@ -26,8 +26,8 @@ pub(super) fn padded(collection: &Collection, window: &Window, zone: Tz) -> Rang
     instants(window, zone, PADDING_SECONDS)
 }
 
-/// The shortest range that reliably holds the days of `window`. It serves for a day next to one that
-/// Oura cannot deliver.
+/// The shortest range that reliably holds the days of `window`. It serves for a day next to one
+/// that Oura cannot deliver.
 pub(super) fn tight(collection: &Collection, window: &Window, zone: Tz) -> Range {
     if collection.style != Style::Dates {
         return instants(window, zone, 1);
@@ -42,9 +42,9 @@ pub(super) fn single_day(day: Day) -> Range {
     Range { from: day.midnight(Tz::UTC), to: day.plus(1).midnight(Tz::UTC).plus(-1) }
 }
 
-/// Whether Oura compares a range with the day under which it files the documents. Then a range holds
-/// all documents of a day or none. It holds for summaries of days and for nights. Oura may compare
-/// others by their begin.
+/// Whether Oura compares a range with the day under which it files the documents. Then a range
+/// holds all documents of a day or none. It holds for summaries of days and for nights. Oura may
+/// compare others by their begin.
 pub(super) fn is_filed_by_day(collection: &Collection) -> bool {
     collection.style == Style::Dates
         && (collection.time.start.is_empty() || collection.name == "sleep")

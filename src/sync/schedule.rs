@@ -237,7 +237,8 @@ impl Shared {
         }
     }
 
-    /// The schedule's task: performs requested runs, and requests one when the interval has elapsed.
+    /// The schedule's task: performs requested runs, and requests one when the interval has
+    /// elapsed.
     async fn run_schedule(self: Arc<Self>) {
         let mut stop = self.stop.subscribe();
         let mut failures = 0;
@@ -267,7 +268,8 @@ impl Shared {
         }
     }
 
-    /// Whether the last run sent requests and stored no window. The usual cause is a broken network.
+    /// Whether the last run sent requests and stored no window. The usual cause is a broken
+    /// network.
     fn stored_no_window(&self) -> bool {
         let progress = self.progress.borrow();
         progress.requests > 0 && progress.windows_done == 0
@@ -304,8 +306,8 @@ impl Shared {
     }
 }
 
-/// Returns the seconds between two syncs: the interval, or longer after failures. It is shorter in a
-/// morning without last night's sleep, if the last night is at most three days ago.
+/// Returns the seconds between two syncs: the interval, or longer after failures. It is shorter in
+/// a morning without last night's sleep, if the last night is at most three days ago.
 fn wait(interval: i64, failures: u32, now: Instant, zone: Tz, last_night: Option<Day>) -> i64 {
     if failures > 0 {
         return (FIRST_RETRY << (failures - 1).min(16)).min(MAX_RETRY_INTERVALS * interval);

@@ -1,4 +1,4 @@
-//! What one run has learned so far: which windows are stored, and which collections rest.
+//! The memory of one run: its stored windows, and the collections and windows that rest.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -6,7 +6,7 @@ use super::{policy, ranges};
 use crate::store::{CollectionState, QueuedWindow, Window};
 use crate::time::Day;
 
-/// The memory of one run.
+/// The facts that one run has gathered so far.
 #[derive(Default)]
 pub(super) struct RunTracker {
     /// The number of wanted collections.

@@ -1,6 +1,11 @@
 //! The integration tests: the whole product against a simulated Oura. One binary, because each
 //! further one would link the whole crate once more.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests act as clients of their own, and read the real time"
+)]
+
 mod catalog;
 mod common;
 mod demo;

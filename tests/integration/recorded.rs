@@ -9,7 +9,7 @@ use crate::common::{at, day, executor, external_fixture, number, replay, report_
 use ringside::cli::dashboard::{OVERVIEW, targets};
 use ringside::datasource::DataSourceKey;
 use ringside::oura::Secret;
-use ringside::plugin::host::{Datasource, Host, PanelQuery};
+use ringside::plugin::host::{CallContext, Host, PanelQuery};
 use ringside::store::RunEnd;
 use ringside::time::Clock;
 use serde_json::Value;
@@ -149,7 +149,7 @@ async fn every_dashboard_query_returns_rows_of_a_real_account() {
     let environment =
         [("GF_PLUGIN_DATA_DIR".to_owned(), data_dir.path().to_str().unwrap().to_owned())];
     let host = Host::launch(Path::new(env!("CARGO_BIN_EXE_gpx_oura")), &environment).await.unwrap();
-    let datasource = Datasource {
+    let datasource = CallContext {
         org: 1,
         uid: "oura".to_owned(),
         json_data: serde_json::json!({"timezone": "Europe/Vienna"}),

@@ -1,40 +1,44 @@
-//! The demo's data folder, begun anew each time: what an earlier demo stored is of another person, or of fewer days.
+//! The demo's data folder, emptied for each demo: the data of an earlier demo may be that of another
+//! person, or of fewer days.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// In a folder that a demo made; what holds it and nothing but a demo's files may be emptied.
+/// The file that marks a demo's folder. Only a marked folder without other files may be emptied.
 const MARK: &str = "demo";
 
-/// Everything that a demo leaves in its folder, or in the beginnings of its names.
-const LEFT: [&str; 5] = [MARK, "lock", "vault.", "specification.json", "1"];
+/// The files of a demo: names, or prefixes that contain a dot.
+const DEMO_FILES: [&str; 5] = [MARK, "lock", "vault.", "specification.json", "1"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     #[error(
-        "{} holds {name:?}, which no demo left there, and nothing is deleted. Name another folder with --data-dir, or remove this one \
-         yourself", folder.display()
+        "{} contains {name:?}, which is not a demo's file. Choose another folder with --data-dir, or \
+         remove this one yourself",
+        folder.display()
     )]
     Strange { folder: PathBuf, name: String },
-    #[error("another process uses {}. End it, or name another folder with --data-dir", .0.display())]
+    #[error("another process uses {}. End it, or choose another folder with --data-dir", .0.display())]
     Used(PathBuf),
-    #[error("{} cannot be used: {source}. Name another folder with --data-dir", folder.display())]
+    #[error("could not use {}: {source}. Choose another folder with --data-dir", folder.display())]
     Unusable { folder: PathBuf, source: io::Error },
 }
 
-/// Makes `folder` an empty one for a demo, marked as such. Only an earlier demo's files are deleted, and only if there is nothing else.
-pub fn begin(folder: &Path) -> Result<(), FolderError> {
+/// Creates or empties the demo's folder, and marks it. Deletes only files of an earlier demo, and
+/// only in a folder without other files.
+pub fn prepare(folder: &Path) -> Result<(), FolderError> {
     let unusable = |source: io::Error| FolderError::Unusable { folder: folder.to_owned(), source };
     crate::store::create_private_folder(folder).map_err(unusable)?;
     let names = names(folder).map_err(unusable)?;
     let is_a_demos = names.iter().any(|name| name == MARK);
-    // What is under an organisation must be the demo's one data source.
-    let others = match is_a_demos && names.iter().any(|name| name == "1") {
-        true => self::names(&folder.join("1")).map_err(unusable)?,
-        false => Vec::new(),
+    // The organization's folder must contain only the demo's data source.
+    let others = if is_a_demos && names.iter().any(|name| name == "1") {
+        self::names(&folder.join("1")).map_err(unusable)?
+    } else {
+        Vec::new()
     };
-    let strange = names.iter().find(|name| !is_a_demos || !is_left(name));
+    let strange = names.iter().find(|name| !is_a_demos || !is_demo_file(name));
     if let Some(name) = strange.or_else(|| others.iter().find(|name| *name != "oura")) {
         return Err(FolderError::Strange { folder: folder.to_owned(), name: name.clone() });
     }
@@ -48,7 +52,8 @@ pub fn begin(folder: &Path) -> Result<(), FolderError> {
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         },
     };
-    // The mark goes last and comes first: whatever interrupts this, the folder is known for a demo's.
+    // The mark is written first and removed last, so that an interrupted demo leaves a marked
+    // folder.
     fs::write(folder.join(MARK), "A demo's data: the next demo deletes it.\n").map_err(unusable)?;
     for name in names.iter().filter(|name| *name != MARK) {
         let path = folder.join(name);
@@ -59,8 +64,8 @@ pub fn begin(folder: &Path) -> Result<(), FolderError> {
     Ok(())
 }
 
-fn is_left(name: &str) -> bool {
-    LEFT.iter().any(|left| name == *left || left.contains('.') && name.starts_with(left))
+fn is_demo_file(name: &str) -> bool {
+    DEMO_FILES.iter().any(|left| name == *left || left.contains('.') && name.starts_with(left))
 }
 
 fn names(folder: &Path) -> io::Result<Vec<String>> {
@@ -96,7 +101,7 @@ mod tests {
         ]);
         for folder in [nothing.path(), &nothing.path().join("new"), earlier.path()] {
             let _ = fs::remove_dir(nothing.path().join("new"));
-            begin(folder).unwrap();
+            prepare(folder).unwrap();
             assert_eq!(names(folder).unwrap(), [MARK]);
             fs::remove_file(folder.join(MARK)).unwrap();
         }
@@ -112,7 +117,7 @@ mod tests {
             &["demo", "2/oura/oura.db"],
         ] {
             let folder = with(files);
-            let error = begin(folder.path()).unwrap_err();
+            let error = prepare(folder.path()).unwrap_err();
             assert!(
                 matches!(error, FolderError::Strange { .. })
                     && error.to_string().contains("--data-dir"),
@@ -127,7 +132,7 @@ mod tests {
         let folder = with(&["demo", "lock", "1/oura/oura.db"]);
         let held = File::open(folder.path().join("lock")).unwrap();
         held.lock().unwrap();
-        assert!(matches!(begin(folder.path()), Err(FolderError::Used(_))));
+        assert!(matches!(prepare(folder.path()), Err(FolderError::Used(_))));
         assert!(folder.path().join("1/oura/oura.db").exists());
     }
 }

@@ -97,7 +97,8 @@ fn enable_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
     for _ in 0..MAX_WAL_ATTEMPTS {
         match connection.pragma_update(None, "journal_mode", "wal") {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                std::thread::sleep(WAL_RETRY_DELAY)
+                #[expect(clippy::disallowed_methods, reason = "opens on a blocking thread")]
+                std::thread::sleep(WAL_RETRY_DELAY);
             }
             outcome => return outcome,
         }

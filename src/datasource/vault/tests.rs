@@ -42,6 +42,47 @@ fn entries_survive_a_restart() {
     assert_eq!(vault.keys(Purpose::Grant).unwrap(), []);
 }
 
+/// The layout, names and seals of version 0.1.0. An independent implementation of the cipher made
+/// the sealed bytes, with a key of 32 bytes 7.
+const VERSION_0_1_0: &str = "
+    PRAGMA application_id = 1382504052;
+    PRAGMA user_version = 1;
+    CREATE TABLE entries (
+        datasource TEXT NOT NULL,
+        purpose    TEXT NOT NULL,
+        name       TEXT NOT NULL,
+        key_id     BLOB NOT NULL,
+        sealed     BLOB NOT NULL,
+        expires_at INTEGER,
+        PRIMARY KEY (datasource, purpose, name)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO entries (datasource, purpose, name, key_id, sealed) VALUES
+        ('1/oura', 'account', 'settings', x'eba1ea5d672d0450',
+         CAST(x'010101010101010101010101010101010101010101010101' ||
+         x'c2117739a0828aecd0960baccfc0f90349c2075dfdca1d25' AS BLOB)),
+        ('1/oura', 'grant', 'oura', x'eba1ea5d672d0450',
+         CAST(x'020202020202020202020202020202020202020202020202' ||
+         x'aad0698e45eb639a9bb829f52c523e740b3d7d1c' AS BLOB)),
+        ('1/oura', 'login', 'state', x'eba1ea5d672d0450',
+         CAST(x'030303030303030303030303030303030303030303030303' ||
+         x'e8692c721b7207cbab1996d1ef02200adeee2fd3e3' AS BLOB));";
+
+#[test]
+fn vault_of_version_0_1_0_is_readable() {
+    let folder = folder();
+    fs::write(folder.path().join(KEY_FILE), [7; 32]).unwrap();
+    raw_database(&folder).execute_batch(VERSION_0_1_0).unwrap();
+    let vault = Vault::open(folder.path(), None).unwrap();
+    for (purpose, name, value) in [
+        (Purpose::DataSource, "settings", "settings"),
+        (Purpose::Grant, "oura", "pair"),
+        (Purpose::Login, "state", "login"),
+    ] {
+        let stored = vault.get(&key_of("oura"), purpose, name).unwrap().unwrap();
+        assert_eq!(stored, value.as_bytes(), "{purpose:?}");
+    }
+}
+
 #[test]
 fn files_contain_no_plain_secret() {
     let folder = folder();

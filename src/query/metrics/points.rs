@@ -43,7 +43,7 @@ impl Points<'_> {
             self.time_of(&self.bucket()),
             self.source.value,
             quote_identifier(name),
-            self.from_and_where(),
+            self.source_and_conditions(),
             self.group_by(),
         )
     }
@@ -57,7 +57,7 @@ impl Points<'_> {
             "SELECT {} AS bucket{day_column}, {} AS value\n{}{}",
             self.bucket(),
             self.source.value,
-            self.from_and_where(),
+            self.source_and_conditions(),
             self.group_by(),
         );
         let (order, units_per_day) = match self.step {
@@ -109,7 +109,7 @@ impl Points<'_> {
         if self.step == Step::Raw { "" } else { "\nGROUP BY 1" }
     }
 
-    fn from_and_where(&self) -> String {
+    fn source_and_conditions(&self) -> String {
         let mut conditions = vec![self.range()];
         conditions.extend_from_slice(&self.conditions);
         format!("FROM \"{}\"\nWHERE {}", self.source.table, conditions.join("\n  AND "))

@@ -471,7 +471,7 @@ async fn view_columns_have_the_origin_that_sqlite_reports() {
 async fn days_begin_at_local_midnight_and_weeks_are_whole() {
     let (store, _folder) = store();
     let days = run(&store, json!({ "metrics": ["days.steps"] })).await;
-    assert_eq!(times(&days), (9..16).map(|number| midnight(number)).collect::<Vec<_>>());
+    assert_eq!(times(&days), (9..16).map(midnight).collect::<Vec<_>>());
     // From 03-11 to 03-18. Both weeks begin on a Monday before, and the first is complete.
     let at = |number| midnight(number) * 1_000;
     let context = QueryContext { from_ms: at(11), to_ms: at(18), ..context() };

@@ -8,7 +8,7 @@ use crate::simulator::collections::COLLECTIONS;
 use crate::time::Tz;
 
 #[tokio::test]
-async fn every_collection_answers_and_keeps_its_envelope() {
+async fn every_collection_responds_in_its_format() {
     let reader = Reader::of(config()).await;
     for collection in &COLLECTIONS {
         let body = reader.json(collection.name).await;
@@ -25,7 +25,7 @@ async fn every_collection_answers_and_keeps_its_envelope() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_range_is_included_in_some_collections_and_not_in_others() {
+async fn range_ends_are_inclusive_or_exclusive_by_collection() {
     let reader = Reader::of(config()).await;
     let both = ["2025-03-10", "2025-03-11"];
     for (name, days) in
@@ -47,7 +47,7 @@ async fn the_end_of_a_range_is_included_in_some_collections_and_not_in_others() 
 }
 
 #[tokio::test]
-async fn workouts_are_filtered_by_their_start_in_utc_although_days_are_local() {
+async fn workouts_are_filtered_by_utc_start() {
     let reader = Reader::of(config()).await;
     let mut local_day_differs = 0;
     for first in day("2026-06-01").through(day("2026-06-30")) {
@@ -65,7 +65,7 @@ async fn workouts_are_filtered_by_their_start_in_utc_although_days_are_local() {
 }
 
 #[tokio::test]
-async fn pages_joined_are_the_whole_truth_with_the_token_alone_or_beside_the_dates() {
+async fn joined_pages_contain_all_documents() {
     let reader = Reader::of(config()).await;
     let (from, to) = (day("2026-02-01"), day("2026-02-09"));
     let range =
@@ -90,7 +90,7 @@ async fn pages_joined_are_the_whole_truth_with_the_token_alone_or_beside_the_dat
 }
 
 #[tokio::test]
-async fn rows_are_asked_for_by_datetime_and_for_at_most_thirty_days() {
+async fn row_ranges_are_datetimes_of_at_most_thirty_days() {
     let reader = Reader::of(config()).await;
     for name in ["heartrate", "ring_battery_level"] {
         let long = reader
@@ -125,7 +125,7 @@ async fn rows_are_asked_for_by_datetime_and_for_at_most_thirty_days() {
 }
 
 #[tokio::test]
-async fn bad_dates_are_refused_and_say_where() {
+async fn invalid_dates_are_rejected_by_name() {
     let reader = Reader::of(config()).await;
     let garbage = reader.get("sleep?start_date=yesterday&end_date=2026-01-01").await;
     assert_eq!(garbage.status(), 422);
@@ -134,7 +134,7 @@ async fn bad_dates_are_refused_and_say_where() {
 }
 
 #[tokio::test]
-async fn a_single_document_is_found_by_its_id() {
+async fn documents_are_found_by_id() {
     let reader = Reader::of(config()).await;
     for collection in
         COLLECTIONS.iter().filter(|c| c.has_documents() && c.name != "daily_cardiovascular_age")
@@ -148,7 +148,7 @@ async fn a_single_document_is_found_by_its_id() {
 }
 
 #[tokio::test]
-async fn a_stranger_and_an_expired_token_are_refused() {
+async fn missing_and_expired_tokens_are_rejected() {
     let mut reader = Reader::of(Config { token_lifetime: 0, ..config() }).await;
     assert_eq!(reader.get("sleep").await.status(), 401);
     reader.token = "nonsense".to_owned();
@@ -156,7 +156,7 @@ async fn a_stranger_and_an_expired_token_are_refused() {
 }
 
 #[tokio::test]
-async fn beyond_the_rate_limit_a_client_is_told_how_long_to_wait() {
+async fn rate_limit_response_contains_the_wait() {
     let reader = Reader::of(Config { rate_limit: Some((2, 300)), ..config() }).await;
     for status in [200, 200, 429] {
         let response = reader.get("personal_info").await;
@@ -180,7 +180,7 @@ fn header<'a>(response: &'a reqwest::Response, name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test]
-async fn an_error_can_be_traced() {
+async fn errors_have_a_trace_id() {
     let reader = Reader::of(config()).await;
     let traces = [reader.get("nothing").await, reader.get("sleep?next_token=garbage").await].map(
         |response| {
@@ -193,7 +193,7 @@ async fn an_error_can_be_traced() {
 }
 
 #[tokio::test]
-async fn days_of_a_silent_phone_come_when_it_speaks_again() {
+async fn offline_days_arrive_when_the_phone_reconnects() {
     let today = super::at(super::NOW).day(Tz::UTC);
     let asked = format!("daily_readiness?start_date={}&end_date={today}", today.plus(-20));
     let all = Reader::of(config()).await.days(&asked).await;

@@ -1,4 +1,4 @@
-//! The person: shapes that always hold, and what is followed by what.
+//! Tests of the person's documents: their consistency, and causes with their effects.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -17,7 +17,7 @@ fn now() -> Instant {
     clock(super::NOW).now()
 }
 
-/// Everything of a collection over two years.
+/// All documents of a collection in two years.
 fn all(name: &str) -> Vec<Value> {
     known(&PERSON, name, day("2024-11-01"), day("2026-10-31"), now())
 }
@@ -50,14 +50,14 @@ fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The day and the one before it, for each recorded night.
+/// Each day with a recorded night, and the day before.
 fn nights() -> impl Iterator<Item = (&'static LifeDay, &'static LifeDay)> {
     let days = day("2023-12-15").through(day("2026-11-01"));
     days.filter_map(|day| Some((PERSON.life.day(day.plus(-1))?, PERSON.night(day)?)))
 }
 
 #[test]
-fn the_parts_of_a_night_add_up() {
+fn parts_of_a_night_add_up() {
     let sleep = all("sleep");
     for night in &sleep {
         let slept = int(night, "deep_sleep_duration")
@@ -98,7 +98,7 @@ fn the_parts_of_a_night_add_up() {
 }
 
 #[test]
-fn the_series_of_a_night_are_as_long_as_measured_one_more_or_less() {
+fn night_series_have_the_measured_length_differences() {
     let mut off = BTreeMap::<(&str, i64), usize>::new();
     let sleep = all("sleep");
     for night in &sleep {
@@ -134,7 +134,7 @@ fn the_series_of_a_night_are_as_long_as_measured_one_more_or_less() {
 }
 
 #[test]
-fn days_hold_several_stretches_of_sleep_false_ones_with_sentinels_among_them() {
+fn days_have_several_sleep_periods_some_false() {
     let sleep = all("sleep");
     let types: BTreeSet<_> = sleep.iter().map(|night| text(night, "type")).collect();
     assert_eq!(types, BTreeSet::from(["deleted", "late_nap", "long_sleep", "rest", "sleep"]));
@@ -163,7 +163,7 @@ fn days_hold_several_stretches_of_sleep_false_ones_with_sentinels_among_them() {
 }
 
 #[test]
-fn a_day_of_activity_has_all_its_seconds_and_plausible_sums() {
+fn activity_covers_the_day_with_plausible_sums() {
     let activity = all("daily_activity");
     for day in &activity {
         let times =
@@ -194,7 +194,7 @@ fn a_day_of_activity_has_all_its_seconds_and_plausible_sums() {
 }
 
 #[test]
-fn heart_rate_rows_are_in_order_dense_in_workouts_and_sometimes_share_a_second() {
+fn heart_rate_rows_are_ordered_and_dense_in_workouts() {
     let rows = |first: &str, last: &str| {
         let window = Window::Instants(day(first).midnight(Tz::UTC), day(last).midnight(Tz::UTC));
         let collection =
@@ -224,7 +224,7 @@ fn heart_rate_rows_are_in_order_dense_in_workouts_and_sometimes_share_a_second()
 }
 
 #[test]
-fn rows_of_a_session_lie_within_it() {
+fn session_rows_are_within_the_session() {
     let sessions: Vec<(i64, i64)> = all("session")
         .iter()
         .map(|session| (at(session, "start_datetime"), at(session, "end_datetime")))
@@ -242,7 +242,7 @@ fn rows_of_a_session_lie_within_it() {
 }
 
 #[test]
-fn rows_name_their_producer_only_in_a_part_of_the_life() {
+fn only_recent_rows_have_a_producer_timestamp() {
     for (first, last, named) in
         [("2025-03-01", "2025-03-10", false), ("2026-03-01", "2026-03-10", true)]
     {
@@ -262,7 +262,7 @@ fn rows_name_their_producer_only_in_a_part_of_the_life() {
 }
 
 #[test]
-fn some_heart_rates_arrive_hours_after_younger_ones() {
+fn some_heart_rates_arrive_after_newer_ones() {
     let key = |row: &Value| (text(row, "timestamp").to_owned(), text(row, "source").to_owned());
     let mut late = 0;
     for morning in day("2026-03-01").through(day("2026-04-10")) {
@@ -285,7 +285,7 @@ fn some_heart_rates_arrive_hours_after_younger_ones() {
     assert!(late > 100, "{late}");
 }
 
-/// Heart rates of `[first, last)` in UTC as they stand at `now`.
+/// Heart rate rows of `[first, last)` in UTC at `now`.
 fn rows_between(first: &str, last: &str, now: Instant) -> Vec<Value> {
     let window = Window::Instants(day(first).midnight(Tz::UTC), day(last).midnight(Tz::UTC));
     let collection = COLLECTIONS.iter().find(|collection| collection.name == "heartrate").unwrap();
@@ -297,7 +297,7 @@ fn rows_between(first: &str, last: &str, now: Instant) -> Vec<Value> {
 }
 
 #[test]
-fn alcohol_lowers_the_nights_hrv_and_raises_its_pulse() {
+fn alcohol_lowers_hrv_and_raises_the_pulse() {
     let tagged: BTreeSet<_> = all("enhanced_tag")
         .iter()
         .filter(|tag| tag["tag_type_code"] == "tag_generic_alcohol")
@@ -319,7 +319,7 @@ fn alcohol_lowers_the_nights_hrv_and_raises_its_pulse() {
 }
 
 #[test]
-fn a_hard_workout_lowers_the_next_mornings_readiness() {
+fn hard_workouts_lower_the_next_readiness() {
     let readiness = |hard: bool| {
         let sober = nights().filter(|(before, life)| {
             before.drinks == 0 && life.fever == 0.0 && before.fever == 0.0
@@ -339,7 +339,7 @@ fn a_hard_workout_lowers_the_next_mornings_readiness() {
 }
 
 #[test]
-fn a_fever_shows_in_temperature_readiness_and_rest_mode() {
+fn fever_affects_temperature_readiness_and_rest_mode() {
     let readiness = known(&PERSON, "daily_readiness", PERSON.first_day, day("2026-11-20"), now());
     let ill = |document: &&Value| PERSON.life.day(day(text(document, "day"))).unwrap().fever > 0.6;
     let deviation = |document: &Value| document["temperature_deviation"].as_f64().unwrap();
@@ -356,7 +356,7 @@ fn a_fever_shows_in_temperature_readiness_and_rest_mode() {
 }
 
 #[test]
-fn the_year_has_seasons_the_week_has_weekends_and_the_person_moves() {
+fn life_has_seasons_weekends_and_a_move() {
     let load = |summer: bool| {
         mean(nights().filter(|(_, life)| (life.season > 0.5) == summer).map(|(_, life)| life.load))
     };
@@ -382,7 +382,7 @@ fn the_year_has_seasons_the_week_has_weekends_and_the_person_moves() {
 }
 
 #[test]
-fn a_day_is_the_same_whoever_asks_and_whenever_the_ring_came() {
+fn days_do_not_depend_on_the_ring_setup() {
     let later = Person::new(7, day("2025-06-01"));
     for name in ["sleep", "daily_activity", "workout", "daily_readiness"] {
         let month =
@@ -394,7 +394,7 @@ fn a_day_is_the_same_whoever_asks_and_whenever_the_ring_came() {
 }
 
 #[test]
-fn identifiers_belong_to_one_document() {
+fn document_ids_are_unique() {
     for collection in
         COLLECTIONS.iter().filter(|c| c.has_documents() && c.name != "daily_cardiovascular_age")
     {
@@ -435,40 +435,41 @@ fn recent_documents_change_and_settle_after_two_days() {
     assert!(vanished > 0);
 }
 
-/// A person whose phone was silent on ten days, seen on the `later`th day after the first of them, and one whose phone never is.
-fn silent_and_spoken(name: &str, later: i64) -> [Vec<Value>; 2] {
+/// The documents of a person with a phone that was offline for ten days, and of a person with a
+/// phone that never was. `later` is the number of days since the phone went offline.
+fn offline_and_online(name: &str, later: i64) -> [Vec<Value>; 2] {
     let (from, to) = (day("2026-02-05"), day("2026-02-14"));
-    let silent = Person { phone_offline: vec![(from, to)], ..Person::new(7, day("2023-11-20")) };
+    let offline = Person { phone_offline: vec![(from, to)], ..Person::new(7, day("2023-11-20")) };
     let on = clock(&format!("{}T10:00:00-05:00", from.plus(later))).now();
-    [&silent, &*PERSON].map(|person| known(person, name, from.plus(-5), to.plus(5), on))
+    [&offline, &*PERSON].map(|person| known(person, name, from.plus(-5), to.plus(5), on))
 }
 
 #[test]
-fn a_silent_phone_delivers_its_days_together_and_nothing_tells_afterwards() {
+fn offline_days_arrive_together_and_then_look_normal() {
     for name in
         COLLECTIONS.iter().map(|collection| collection.name).filter(|name| *name != "personal_info")
     {
-        let [silent, spoken] = silent_and_spoken(name, -1);
+        let [silent, spoken] = offline_and_online(name, -1);
         assert_eq!(silent, spoken, "{name}: the days to come say nothing yet");
-        let [silent, _] = silent_and_spoken(name, 9);
+        let [silent, _] = offline_and_online(name, 9);
         let within = |document: &&Value| {
             let days = ["day", "start_day"].iter().find_map(|field| document[field].as_str());
             days.is_some_and(|day| ("2026-02-05".."2026-02-15").contains(&day))
         };
         assert_eq!(silent.iter().find(within), None, "{name}: on the last of the days");
         for later in [10, 11, 12, 60] {
-            let [silent, spoken] = silent_and_spoken(name, later);
+            let [silent, spoken] = offline_and_online(name, later);
             assert_eq!(silent, spoken, "{name}: {later} days after the first");
         }
     }
-    let [silent, spoken] = silent_and_spoken("daily_readiness", 9);
+    let [silent, spoken] = offline_and_online("daily_readiness", 9);
     assert_eq!(spoken.len(), silent.len() + 10);
-    let [silent, spoken] = silent_and_spoken("heartrate", 9);
+    let [silent, spoken] = offline_and_online("heartrate", 9);
     assert!(silent.len() + 8_000 < spoken.len(), "{} {}", silent.len(), spoken.len());
 }
 
 #[test]
-fn today_exists_as_far_as_it_has_come() {
+fn today_ends_at_the_current_time() {
     let today = |name: &str, time: &str| {
         let day = day("2026-02-17");
         known(&PERSON, name, day, day, clock(&format!("{day}T{time}-05:00")).now())
@@ -486,7 +487,7 @@ fn today_exists_as_far_as_it_has_come() {
 }
 
 #[test]
-fn nobody_sleeps_twice_at_once_or_lives_backwards() {
+fn sleep_periods_never_overlap() {
     for seed in 0..5 {
         let person = Person::new(seed, day("2022-01-01"));
         for (name, begin, end) in [

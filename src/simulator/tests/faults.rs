@@ -10,7 +10,7 @@ use crate::simulator::{Fault, FaultError, Misbehaviour};
 const NIGHTS: &str = "sleep?start_date=2026-03-01&end_date=2026-03-08";
 
 #[test]
-fn a_fault_is_written_in_words() {
+fn faults_have_a_text_form() {
     let parsed: Fault = "collection=sleep,status=429,retry_after=2,times=3".parse().unwrap();
     let meant =
         Fault::on_collection("sleep", Misbehaviour::Status { status: 429, retry_after: Some(2) })
@@ -28,7 +28,7 @@ fn a_fault_is_written_in_words() {
 }
 
 #[tokio::test]
-async fn statuses_strike_their_collection_as_often_as_ordered() {
+async fn status_faults_apply_the_configured_number_of_times() {
     let reader = Reader::of(config()).await;
     reader.simulator.faults().add("collection=sleep,status=500,after=1,times=2".parse().unwrap());
     reader.simulator.faults().add("collection=workout,scope".parse().unwrap());
@@ -77,7 +77,7 @@ async fn bodies_are_cut_or_broken() {
 }
 
 #[tokio::test]
-async fn documents_are_changed_repeated_or_never_end() {
+async fn documents_can_be_changed_repeated_or_endless() {
     let reader = Reader::of(config()).await;
     let good = reader.json(NIGHTS).await["data"].as_array().unwrap().clone();
     let order = async |fault: &str| {

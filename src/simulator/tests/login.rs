@@ -91,7 +91,7 @@ fn text<'a>(body: &'a Value, field: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn a_code_becomes_a_pair_that_reads_what_its_scopes_allow_and_names_what_they_do_not() {
+async fn token_pairs_allow_only_their_scopes() {
     for (registered_at, [page, token]) in
         [(Registration::Legacy, LEGACY), (Registration::Portal, PORTAL)]
     {
@@ -114,7 +114,7 @@ async fn a_code_becomes_a_pair_that_reads_what_its_scopes_allow_and_names_what_t
 }
 
 #[tokio::test]
-async fn a_code_is_good_once_with_its_verifier_and_its_client() {
+async fn codes_work_once_with_their_verifier_and_client() {
     let simulator = start(config()).await;
     let [page, token] = LEGACY;
     let unverified = code(&simulator, page).await;
@@ -136,7 +136,7 @@ async fn a_code_is_good_once_with_its_verifier_and_its_client() {
 }
 
 #[tokio::test]
-async fn a_code_expires_after_ten_minutes() {
+async fn codes_expire_after_ten_minutes() {
     let simulator = start(config()).await;
     let code = code(&simulator, LEGACY[0]).await;
     let asked = super::clock(super::NOW).now();
@@ -151,7 +151,7 @@ async fn a_code_expires_after_ten_minutes() {
 }
 
 #[tokio::test]
-async fn refreshing_rotates_and_a_spent_token_is_dead() {
+async fn refresh_rotates_tokens_and_rejects_used_ones() {
     let simulator = start(config()).await;
     let code = code(&simulator, LEGACY[0]).await;
     let (_, first) = exchange(&simulator, LEGACY[1], &code, VERIFIER).await;
@@ -171,7 +171,7 @@ async fn refreshing_rotates_and_a_spent_token_is_dead() {
 }
 
 #[tokio::test]
-async fn the_legacy_login_turns_a_portal_application_away() {
+async fn legacy_login_rejects_portal_applications() {
     let simulator = start(Config { registered_at: Registration::Portal, ..config() }).await;
     let code = code(&simulator, LEGACY[0]).await;
     assert_eq!(exchange(&simulator, LEGACY[1], &code, VERIFIER).await.0, 401);
@@ -183,7 +183,7 @@ async fn the_legacy_login_turns_a_portal_application_away() {
 }
 
 #[tokio::test]
-async fn the_person_is_asked_and_may_untick_or_cancel() {
+async fn consent_page_supports_unticking_and_cancelling() {
     let simulator = start(Config { consent: Consent::Ask, ..config() }).await;
     let page = browser()
         .get(authorize(&simulator, LEGACY[0], &[]))
@@ -216,7 +216,7 @@ async fn the_person_is_asked_and_may_untick_or_cancel() {
 }
 
 #[tokio::test]
-async fn a_person_who_unticks_or_refuses_does_so_without_being_shown_a_page() {
+async fn configured_consent_skips_the_page() {
     let only = Consent::AllowOnly(vec!["daily".to_owned()]);
     for (consent, parameter, value) in
         [(only, "scope", "extapi:daily"), (Consent::Cancel, "error", "access_denied")]
@@ -229,7 +229,7 @@ async fn a_person_who_unticks_or_refuses_does_so_without_being_shown_a_page() {
 }
 
 #[tokio::test]
-async fn only_registered_addresses_are_returned_to() {
+async fn only_registered_redirect_uris_are_used() {
     let simulator =
         start(Config { redirect_uris: vec!["https://grafana.example/".to_owned()], ..config() })
             .await;
@@ -272,8 +272,9 @@ async fn plain_http_is_for_localhost_by_name() {
 }
 
 #[tokio::test]
-async fn nothing_is_answered_without_a_user_agent() {
+async fn requests_without_user_agent_are_rejected() {
     let simulator = start(config()).await;
+    #[expect(clippy::disallowed_methods, reason = "the test needs a client without a user agent")]
     let rude = reqwest::Client::new();
     for path in ["/oauth/token", "/v2/usercollection/sleep"] {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The simulator as its users meet it: over HTTP, and by what it says is true.
+//! Tests of the simulator over HTTP, and of its documents.
 
 mod api;
 mod body;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Config, Consent, Simulator, login::SCOPES};
 use crate::time::{Clock, Day, Instant, Stamp, Tz};
 
-/// Noon in UTC, when the person in New York has just got up.
+/// Noon in UTC. The person in New York has just got up.
 const NOW: &str = "2026-11-20T12:00:00Z";
 
 fn day(text: &str) -> Day {
@@ -21,7 +21,7 @@ fn at(text: &str) -> Instant {
     Stamp::parse(text, Tz::UTC).unwrap().at
 }
 
-/// A clock that stands at `text`.
+/// A clock that stands still at `text`.
 fn clock(text: &str) -> Clock {
     Clock::starting_at(at(text), 0.0)
 }
@@ -34,7 +34,7 @@ async fn start(config: Config) -> Simulator {
     Simulator::start(config, "127.0.0.1:0".parse().unwrap()).await.unwrap()
 }
 
-/// A client with manners, which follows no redirect.
+/// A client with a user agent that follows no redirects.
 fn browser() -> reqwest::Client {
     reqwest::Client::builder()
         .user_agent("test")
@@ -43,7 +43,7 @@ fn browser() -> reqwest::Client {
         .unwrap()
 }
 
-/// Reads from a simulator with a token for everything.
+/// Reads from a simulator with a token for all scopes.
 struct Reader {
     simulator: Simulator,
     http: reqwest::Client,

@@ -7,10 +7,14 @@ WITH measured AS (
     UNION ALL SELECT 'total_sleep_duration', day, time, total_sleep_duration FROM nights
     UNION ALL SELECT 'steps', day, time, steps FROM days
 ), windowed AS (
-    SELECT metric, day, time, value, avg(value) OVER past AS mean, avg(value * value) OVER past AS mean_square
+    SELECT metric, day, time, value, avg(value) OVER past AS mean,
+           avg(value * value) OVER past AS mean_square
     FROM measured WHERE value IS NOT NULL
-    -- Sixty days back and one: midnights, give or take what daylight saving moves them.
-    WINDOW past AS (PARTITION BY metric ORDER BY time RANGE BETWEEN 5191200 PRECEDING AND 43200 PRECEDING)
+    -- The previous 60 midnights, without the day itself. Two hours allow for daylight saving.
+    WINDOW past AS (PARTITION BY metric ORDER BY time
+                    RANGE BETWEEN 5191200 PRECEDING AND 43200 PRECEDING)
 )
--- The values are of several columns: + takes from them the unit of one.
-SELECT metric, day, time, +value AS value, mean, sqrt(max(mean_square - mean * mean, 0)) AS deviation FROM windowed
+-- The values come from columns with different units. The + removes the unit of the first one.
+SELECT metric, day, time, +value AS value, mean,
+       sqrt(max(mean_square - mean * mean, 0)) AS deviation
+FROM windowed

@@ -1,15 +1,17 @@
 CREATE VIEW days AS
 SELECT calendar.day AS day, calendar.time AS time,
-       daily_readiness.score AS readiness_score, daily_sleep.score AS sleep_score, daily_activity.score AS activity_score,
+       daily_readiness.score AS readiness_score, daily_sleep.score AS sleep_score,
+       daily_activity.score AS activity_score,
        daily_readiness.temperature_deviation, daily_readiness.temperature_trend_deviation,
-       steps, active_calories, total_calories, equivalent_walking_distance, high_activity_time, medium_activity_time,
-       low_activity_time, sedentary_time, resting_time,
+       steps, active_calories, total_calories, equivalent_walking_distance, high_activity_time,
+       medium_activity_time, low_activity_time, sedentary_time, resting_time,
        stress_high, recovery_high, daily_stress.day_summary AS stress_summary,
        daily_spo2.spo2_percentage_average AS spo2_average, breathing_disturbance_index,
        daily_resilience.level AS resilience_level, vascular_age, pulse_wave_velocity,
-       (SELECT newest.vo2_max FROM vo2_max AS newest WHERE newest.day = calendar.day ORDER BY newest.time DESC LIMIT 1) AS vo2_max,
-       main_sleep.total_sleep_duration, main_sleep.efficiency, main_sleep.average_hrv, main_sleep.average_heart_rate,
-       main_sleep.lowest_heart_rate, main_sleep.average_breath
+       (SELECT newest.vo2_max FROM vo2_max AS newest WHERE newest.day = calendar.day
+        ORDER BY newest.time DESC LIMIT 1) AS vo2_max,
+       main_sleep.total_sleep_duration, main_sleep.efficiency, main_sleep.average_hrv,
+       main_sleep.average_heart_rate, main_sleep.lowest_heart_rate, main_sleep.average_breath
 FROM calendar
 LEFT JOIN daily_readiness ON daily_readiness.day = calendar.day
 LEFT JOIN daily_sleep ON daily_sleep.day = calendar.day
@@ -19,5 +21,6 @@ LEFT JOIN daily_spo2 ON daily_spo2.day = calendar.day
 LEFT JOIN daily_resilience ON daily_resilience.day = calendar.day
 LEFT JOIN daily_cardiovascular_age ON daily_cardiovascular_age.day = calendar.day
 LEFT JOIN main_sleep ON main_sleep.day = calendar.day
-WHERE coalesce(daily_readiness.document, daily_sleep.document, daily_activity.document, daily_stress.document, daily_spo2.document,
-               daily_resilience.document, daily_cardiovascular_age.document, main_sleep.document) IS NOT NULL
+WHERE coalesce(daily_readiness.document, daily_sleep.document, daily_activity.document,
+               daily_stress.document, daily_spo2.document, daily_resilience.document,
+               daily_cardiovascular_age.document, main_sleep.document) IS NOT NULL

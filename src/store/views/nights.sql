@@ -1,11 +1,13 @@
 CREATE VIEW nights AS
-SELECT calendar.day AS day, calendar.time AS time, main_sleep.document AS document, bedtime_start, bedtime_end, time_in_bed,
-       total_sleep_duration, deep_sleep_duration, rem_sleep_duration, light_sleep_duration, awake_time, efficiency, latency,
+SELECT calendar.day AS day, calendar.time AS time, main_sleep.document AS document,
+       bedtime_start, bedtime_end, time_in_bed, total_sleep_duration, deep_sleep_duration,
+       rem_sleep_duration, light_sleep_duration, awake_time, efficiency, latency,
        restless_periods, average_heart_rate, lowest_heart_rate, average_hrv, average_breath,
        readiness_score, readiness_temperature_deviation AS temperature_deviation,
-       -- The casts give these columns a type, as others have one: '1' equals 1.
+       -- The casts declare a type, so that comparisons with text work as for other columns.
        CAST((SELECT count(*) FROM sleep AS nap
-        WHERE nap.day = calendar.day AND nap.document <> main_sleep.document AND nap.type IN ('sleep', 'late_nap', 'long_sleep')
+        WHERE nap.day = calendar.day AND nap.document <> main_sleep.document
+          AND nap.type IN ('sleep', 'late_nap', 'long_sleep')
           AND nap.total_sleep_duration > 0) AS INTEGER) AS naps,
        CAST((SELECT coalesce(sum(nap.total_sleep_duration), 0) FROM sleep AS nap
         WHERE nap.day = calendar.day AND nap.document <> main_sleep.document

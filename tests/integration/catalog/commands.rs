@@ -35,7 +35,7 @@ fn errors_name_the_file_and_the_reason() {
     let error = run(Command::Diff { a: page.clone(), b: missing }).unwrap_err();
     assert!(
         error.to_string().starts_with(&format!(
-            "{} is no description of Oura's API: the document is not JSON",
+            "{} is not a description of Oura's API: the document is not JSON",
             page.display()
         )),
         "{error}"

@@ -133,7 +133,7 @@ async fn full_disk_fails_the_sync_and_the_next_one_recovers() {
     let output =
         finished(program(&limit, folder.path(), &simulator, "sync", &["--history-start", &first]))
             .await;
-    assert_contains(&error_output(&output), &["disk", "make room", "Nothing was lost"]);
+    assert_contains(&error_output(&output), &["disk", "Free some space", "Stored data is intact"]);
     assert_eq!(
         crate::common::select(&folder.path().join("1/oura/oura.db"), "PRAGMA integrity_check")[0]
             [0],
@@ -439,7 +439,7 @@ async fn write_ahead_log_is_read_from_a_read_only_folder() {
     drop(read_only);
     std::fs::remove_file(left.join("oura.db-shm")).unwrap();
     let read_only = ReadOnly::make(killed.path());
-    assert_contains(&error_output(&ask().await), &["oura.db", "may write"]);
+    assert_contains(&error_output(&ask().await), &["oura.db", "can write"]);
     drop(read_only);
 }
 
@@ -485,7 +485,7 @@ async fn export_to_an_unusable_path_names_it() {
         .await;
         assert_contains(
             &error_output(&output),
-            &[to.to_str().unwrap(), "cannot be written", "Name a new"],
+            &[to.to_str().unwrap(), "cannot be written", "Choose a new"],
         );
     }
 }
