@@ -66,7 +66,7 @@ func data() *page {
 			description: "Documents that Oura changed after the first fetch, by day.",
 			empty:       "No revision in this range",
 			queries:     []query{series("data/revisions")},
-			kind: lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(70).LineWidth(0).Legend(noLegend()).
+			kind: lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(70).LineWidth(0).Min(0).Decimals(0).Legend(noLegend()).
 				ColorScheme(fixed(neutral)),
 		}).
 		add(16, 7, panel{

@@ -244,11 +244,12 @@ func nightLink() []map[string]any {
 	}}
 }
 
-// One column for each half hour from noon to noon. A heat map draws the first column at the bottom.
+// One column for each half hour from noon to noon. A heat map draws the first column at the bottom,
+// and sorts names that start with a number.
 func halfHours() string {
 	columns := make([]string, 0, 48)
 	for slot := 47; slot >= 0; slot-- {
-		columns = append(columns, fmt.Sprintf(`coalesce(max(iif(slot = %d, share, NULL)), 0) AS "%02d:%02d"`,
+		columns = append(columns, fmt.Sprintf(`coalesce(max(iif(slot = %d, share, NULL)), 0) AS "· %02d:%02d"`,
 			slot, (12+slot/2)%24, slot%2*30))
 	}
 	return strings.Join(columns, ",\n  ")

@@ -20,7 +20,7 @@ func stress() *page {
 			description: "Number of days that Oura summarises as restored, normal or stressful.",
 			empty:       noStress,
 			queries:     []query{table("stress/days")},
-			kind:        horizontalBars().Max(0).FieldMinMax(true),
+			kind:        horizontalBars().Min(0).ColorScheme(fixed(neutral)),
 			fields:      []field{named("Day").mapped(stressDays)},
 		}).
 		add(16, 6, panel{

@@ -134,9 +134,12 @@ func horizontalBars() *bargauge.PanelBuilder {
 		DisplayMode(common.BarGaugeDisplayModeBasic).
 		ValueMode(common.BarGaugeValueModeText).
 		ReduceOptions(common.NewReduceDataOptionsBuilder().Values(true).Calcs([]string{"lastNotNull"})).
-		ShowUnfilled(true).
-		Min(0).
-		Max(100)
+		ShowUnfilled(true)
+}
+
+// Horizontal bars of scores, from 0 to 100 in the colours of Oura's bands.
+func scoreBars() *bargauge.PanelBuilder {
+	return horizontalBars().Min(0).Max(100).Thresholds(just(bands)).ColorScheme(byThresholds())
 }
 
 func rows() *grafanatable.PanelBuilder {
@@ -154,6 +157,7 @@ func states() *statetimeline.PanelBuilder {
 		ShowValue(common.VisibilityModeNever).
 		RowHeight(0.9).
 		LineWidth(0).
+		ColorScheme(fixed(neutral)).
 		FillOpacity(100).
 		DisablePagination()
 }
@@ -166,6 +170,7 @@ func cells() *statushistory.PanelBuilder {
 		ShowValue(common.VisibilityModeNever).
 		RowHeight(0.9).
 		LineWidth(0).
+		ColorScheme(fixed(neutral)).
 		FillOpacity(100)
 }
 

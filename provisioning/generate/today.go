@@ -60,14 +60,14 @@ func today() *page {
 			description: "Oura's contributors of the readiness score, the lowest first.",
 			empty:       "Oura has no readiness score yet",
 			queries:     []query{table("today/readiness")},
-			kind:        horizontalBars().Thresholds(just(bands)).ColorScheme(byThresholds()),
+			kind:        scoreBars(),
 		}).
 		add(7, 9, panel{
 			title:       "Sleep",
 			description: "Oura's contributors of the sleep score, the lowest first.",
 			empty:       "Oura has no sleep score yet",
 			queries:     []query{table("today/sleep")},
-			kind:        horizontalBars().Thresholds(just(bands)).ColorScheme(byThresholds()),
+			kind:        scoreBars(),
 		}).
 		add(24, 4, panel{
 			title:       "Sleep stages",
