@@ -1,8 +1,20 @@
-//! The queries of a provisioned dashboard, as its panels, annotations and variables send them.
+//! The queries of the provisioned dashboards, as panels, annotations and variables send them.
 
 use serde_json::Value;
 
 use super::Failure;
+
+/// Every provisioned dashboard as JSON, in the order of the links on each of them.
+pub const DASHBOARDS: [&str; 8] = [
+    include_str!("../../provisioning/dashboards/oura-today.json"),
+    OVERVIEW,
+    include_str!("../../provisioning/dashboards/oura-sleep.json"),
+    include_str!("../../provisioning/dashboards/oura-night.json"),
+    include_str!("../../provisioning/dashboards/oura-heart.json"),
+    include_str!("../../provisioning/dashboards/oura-activity.json"),
+    include_str!("../../provisioning/dashboards/oura-stress.json"),
+    include_str!("../../provisioning/dashboards/oura-data.json"),
+];
 
 /// The overview dashboard.
 pub const OVERVIEW: &str = include_str!("../../provisioning/dashboards/oura-overview.json");
@@ -12,7 +24,14 @@ pub const OVERVIEW: &str = include_str!("../../provisioning/dashboards/oura-over
 pub struct Target {
     /// The title of the panel, or the name of the annotation or variable.
     pub panel: String,
+    /// The query as Grafana saves it, with the default values of the dashboard's variables.
     pub query: Value,
+}
+
+/// Returns the title of `dashboard`.
+pub fn title(dashboard: &str) -> Result<String, Failure> {
+    let dashboard: Value = serde_json::from_str(dashboard)?;
+    Ok(dashboard["title"].as_str().unwrap_or_default().to_owned())
 }
 
 /// Returns the queries of `dashboard` for this data source: panels, including those in rows, then
@@ -30,7 +49,25 @@ pub fn targets(dashboard: &str) -> Result<Vec<Target>, Failure> {
     if found.is_empty() {
         return Err("the dashboard contains no queries".into());
     }
+    for variable in list(&dashboard["templating"]["list"]) {
+        let name = variable["name"].as_str().unwrap_or_default();
+        if let Some(value) = variable["current"]["value"].as_str() {
+            found.iter_mut().for_each(|target| replace(&mut target.query, name, value));
+        }
+    }
     Ok(found)
+}
+
+/// Replaces `$name` in every text of `query`.
+fn replace(query: &mut Value, name: &str, value: &str) {
+    match query {
+        Value::String(text) => *text = text.replace(&format!("${name}"), value),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, name, value)),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(|field| replace(field, name, value));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 fn collect(container: &Value, found: &mut Vec<Target>) {
@@ -84,6 +121,16 @@ mod tests {
             .map(|target| target.panel)
             .collect();
         assert_eq!(found, ["Sleep", "Sleep", "Inside", "Workouts", "kind"]);
-        assert!(targets(OVERVIEW).unwrap().iter().any(|target| target.panel == "Workouts"));
+    }
+
+    #[test]
+    fn provisioned_dashboards_contain_no_variable_without_a_value() {
+        for dashboard in DASHBOARDS {
+            for Target { panel, query } in targets(dashboard).unwrap() {
+                let sql = query["rawSql"].as_str().unwrap_or_default().replace("$__", "");
+                let every = query["every"].as_str().unwrap_or_default();
+                assert!(!sql.contains('$') && !every.contains('$'), "{panel}: {sql} {every}");
+            }
+        }
     }
 }

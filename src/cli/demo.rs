@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::Failure;
-use super::dashboard::{OVERVIEW, Target, targets};
+use super::dashboard::{DASHBOARDS, OVERVIEW, Target, targets, title};
 use super::output::stdout;
 use super::progress::follow;
 use crate::api::{self, Caller, Role};
@@ -199,19 +199,56 @@ async fn run_dashboard_queries(
         "\nPlugin started as by Grafana, ready after {:.0} ms",
         launching.elapsed().as_secs_f64() * 1e3
     )?;
-    for (title, days) in [("the last 90 days", 90), ("everything", i64::from(args.days))] {
+    for (range, days) in [("the last 90 days", 90), ("everything", i64::from(args.days))] {
         writeln!(
             stdout(),
-            "\nThe dashboard's queries over gRPC, {title}, {} times each\n",
+            "\nThe overview's queries over gRPC, {range}, {} times each\n",
             args.repeat
         )?;
         writeln!(stdout(), "{:<44} {:>7}  {:>10}  {:>10}", "panel", "rows", "median ms", "p95 ms")?;
         for target in targets(OVERVIEW)? {
-            measure(&host, datasource, &target, days, args.repeat).await?;
+            let timing = measure(&host, datasource, &target, days, args.repeat).await?;
+            writeln!(
+                stdout(),
+                "{:<44} {:>7}  {:>10.2}  {:>10.2}",
+                timing.name,
+                grouped(timing.rows as u64),
+                timing.quantile(0.5),
+                timing.quantile(0.95)
+            )?;
         }
+    }
+    writeln!(stdout(), "\nEvery dashboard's queries over gRPC, the last 90 days, once each\n")?;
+    writeln!(stdout(), "{:<20} {:>7}  {:>10}  slowest", "dashboard", "queries", "sum ms")?;
+    for dashboard in DASHBOARDS {
+        let mut timings = Vec::new();
+        for target in targets(dashboard)? {
+            timings.push(measure(&host, datasource, &target, 90, 1).await?);
+        }
+        timings.sort_by(|one, other| one.times.cmp(&other.times));
+        let sum: f64 = timings.iter().map(|timing| timing.quantile(0.5)).sum();
+        let slowest = timings.last().map_or("", |timing| &timing.name);
+        let name = title(dashboard)?;
+        writeln!(stdout(), "{name:<20} {:>7}  {sum:>10.1}  {slowest}", timings.len())?;
     }
     host.shutdown().await?;
     Ok(())
+}
+
+/// The duration of one query, and the number of rows in its response.
+struct Timing {
+    name: String,
+    rows: usize,
+    /// In ascending order.
+    times: Vec<Duration>,
+}
+
+impl Timing {
+    /// Returns a quantile of the durations in milliseconds.
+    fn quantile(&self, quantile: f64) -> f64 {
+        let index = ((self.times.len() - 1) as f64 * quantile).round() as usize;
+        self.times[index].as_secs_f64() * 1e3
+    }
 }
 
 async fn measure(
@@ -220,7 +257,7 @@ async fn measure(
     target: &Target,
     days: i64,
     repeat: u32,
-) -> Result<(), Failure> {
+) -> Result<Timing, Failure> {
     let now = Clock::system().now().seconds() * 1000;
     let range = Duration::from_secs(days.unsigned_abs() * 86_400);
     let query = PanelQuery {
@@ -245,19 +282,10 @@ async fn measure(
         rows = answer.frames.iter().map(|frame| frame.rows()).sum();
     }
     times.sort_unstable();
-    let quantile =
-        |q: f64| times[((times.len() - 1) as f64 * q).round() as usize].as_secs_f64() * 1e3;
     // The refId of an annotation's query is the annotation's name.
     let letter = if query.ref_id == target.panel { "annotation" } else { &query.ref_id };
     let name: String = format!("{} {letter}", target.panel).chars().take(44).collect();
-    writeln!(
-        stdout(),
-        "{name:<44} {:>7}  {:>10.2}  {:>10.2}",
-        grouped(rows as u64),
-        quantile(0.5),
-        quantile(0.95)
-    )?;
-    Ok(())
+    Ok(Timing { name, rows, times })
 }
 
 fn text(path: &Path) -> Result<String, Failure> {

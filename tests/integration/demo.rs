@@ -38,7 +38,8 @@ fn each_demo_starts_from_an_empty_folder() {
         let sleep = line(&out, "daily_sleep");
         let (documents, days): (u32, u32) = (sleep[1].parse().unwrap(), sleep[2].parse().unwrap());
         assert_eq!(documents, days, "one document a day");
-        assert!(out.contains("\nWorkouts "), "the query of the annotation has rows:\n{out}");
+        assert!(out.contains("\nWorkouts "), "no query of the annotation:\n{out}");
+        assert!(out.contains("\nOura data "), "no queries of the last dashboard:\n{out}");
         days_stored.push(days);
     }
     assert!(
