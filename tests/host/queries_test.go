@@ -182,7 +182,8 @@ func TestResponsesToOneRequestShareAByteLimit(t *testing.T) {
 			if found := rowsOf(t, response); found != rows {
 				t.Errorf("%s: %d rows", refID, found)
 			}
-		case response.Status != 422 || !strings.Contains(response.Error, "more than 2 MiB together"):
+		case response.Status != 422 ||
+			!strings.Contains(response.Error, "the responses to this request exceed 2 MiB"):
 			t.Errorf("%s: %d %s", refID, response.Status, response.Error)
 		}
 	}
