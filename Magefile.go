@@ -55,7 +55,7 @@ func Test() {
 
 // Lint checks the style of the Rust, Go and TypeScript code.
 func Lint() {
-	mg.SerialDeps(formatRust, lintRust, lintGo, lintFrontend)
+	mg.SerialDeps(Prose, formatRust, lintRust, lintGo, lintFrontend)
 }
 
 // Prose checks the language of comments, texts and documents.
@@ -69,8 +69,14 @@ func Prose() error {
 		return err
 	}
 	arguments := []string{"tool", "-modfile=.vale/go.mod", "vale", "--output=line"}
-	arguments = append(arguments, "docs", "src", "tests", "benches", "Magefile.go", "frontend/src")
-	return sh.RunV("go", append(append(arguments, documents...), components)...)
+	arguments = append(arguments, "docs", "src", "tests", "benches", "provisioning", "Magefile.go",
+		"frontend/src", components)
+	return step("prose", "go", append(arguments, documents...)...)
+}
+
+// Dashboards writes provisioning/dashboards from its source in provisioning/generate.
+func Dashboards() error {
+	return sh.RunV("go", "run", "./provisioning/generate")
 }
 
 // Demo shows the whole product with a synthetic person.
@@ -184,7 +190,7 @@ func bundle() error {
 
 // testRest runs the steps that do not need the binary, one after the other.
 func testRest() {
-	mg.SerialDeps(lintGo, lintFrontend, testFrontend, testBundle)
+	mg.SerialDeps(Prose, lintGo, testDashboards, lintFrontend, testFrontend, testBundle)
 }
 
 // testBinary runs the steps of the Rust code and of the plugin.
@@ -206,7 +212,7 @@ func lintRust() error {
 }
 
 func lintGo() error {
-	unformatted, err := sh.Output("gofmt", "-l", "Magefile.go", "tests")
+	unformatted, err := sh.Output("gofmt", "-l", "Magefile.go", "provisioning", "tests")
 	if err != nil {
 		return err
 	}
@@ -271,6 +277,11 @@ func testPlugin(profile string, arguments ...string) error {
 func testFrontend() error {
 	mg.Deps(nodeModules)
 	return step("jest", "npm", "--prefix", "frontend", "run", "test:ci")
+}
+
+// testDashboards checks the dashboards against their source.
+func testDashboards() error {
+	return step("dashboard tests", "go", "test", "./provisioning/...")
 }
 
 // testBundle builds the frontend and checks that the plugin folder is complete.

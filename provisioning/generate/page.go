@@ -94,7 +94,7 @@ func (p *page) build() (dashboard.Dashboard, error) {
 	return built, nil
 }
 
-// Dashboards whose time range means the same thing, so that a link keeps it.
+// The dashboards, and whether a link keeps the time range: Today and Night have ranges of their own.
 var linked = []struct {
 	uid, title string
 	keepTime   bool

@@ -235,7 +235,7 @@ func stageColours() []field {
 	}
 }
 
-// Opens the night of a table's row, whose range is in the hidden columns `from` and `to`.
+// Opens the night of a table's row. Its range is in the hidden columns `from` and `to`.
 func nightLink() []map[string]any {
 	return []map[string]any{{
 		"title": "Open the night",

@@ -17,7 +17,7 @@ use crate::query::{MACROS, Macro, SqlQuery};
 use crate::store::{FUNCTIONS, Function, ResultColumn, SQLITE_FUNCTIONS};
 
 /// The published views and tables beyond the collections, the most useful first.
-const SHARED_TABLES: [(&str, &str); 17] = [
+const SHARED_TABLES: [(&str, &str); 22] = [
     ("nights", "one row per night: the main sleep, and the sums of naps"),
     ("days", "one row per calendar day: all daily values side by side"),
     ("hypnogram", "the stages of main sleeps, every five minutes"),
@@ -28,6 +28,26 @@ const SHARED_TABLES: [(&str, &str); 17] = [
     ("samples_1h", "every series by hour: minimum, maximum, sum and count"),
     ("samples_1d", "every series by UTC day: minimum, maximum, sum and count"),
     ("baselines", "daily values with mean and deviation over the previous 60 days"),
+    (
+        "sleep_times",
+        "one row per night: bedtime and waking by the wearer's clock, in seconds from midnight",
+    ),
+    (
+        "sleep_debt",
+        "one row per night: time asleep with naps, own need, and missing sleep in seconds",
+    ),
+    (
+        "sleep_timing",
+        "one row per night: deviation of the middle of sleep, and social jet lag, in seconds",
+    ),
+    (
+        "sleep_regularity",
+        "one row per day: sleep regularity index over 7 and 28 nights, at most 100",
+    ),
+    (
+        "training_load",
+        "one row per day before the newest: MET minutes as load, fatigue and fitness",
+    ),
     ("coverage", "one row per collection and day: whether it was fetched"),
     ("series", "the names and units of series"),
     ("collections", "one row per collection: stored data, and the result of the last sync"),

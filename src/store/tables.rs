@@ -30,7 +30,7 @@ const VIEWS: &[(&str, &str)] = &[
     ("sleep_debt", include_str!("views/sleep_debt.sql")),
     ("sleep_timing", include_str!("views/sleep_timing.sql")),
     ("sleep_regularity", include_str!("views/sleep_regularity.sql")),
-    ("load", include_str!("views/load.sql")),
+    ("training_load", include_str!("views/training_load.sql")),
 ];
 
 /// Additional indexes: (table, statement). Every document table also has indexes by day and by

@@ -664,7 +664,20 @@ fn bundled_catalogue_has_every_view() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     let published = store.inspector().published().unwrap();
-    for view in ["baselines", "coverage", "days", "hypnogram", "nights", "samples", "sync_status"] {
+    for view in [
+        "baselines",
+        "coverage",
+        "days",
+        "hypnogram",
+        "nights",
+        "samples",
+        "sleep_debt",
+        "sleep_regularity",
+        "sleep_times",
+        "sleep_timing",
+        "sync_status",
+        "training_load",
+    ] {
         assert!(published.iter().any(|name| name == view), "{view}");
     }
     assert!(!published.iter().any(|name| name.ends_with("_data") || name == "meta"));

@@ -40,7 +40,7 @@ func TestQueryMistakeIsDownstream(t *testing.T) {
 	}
 }
 
-// Queries read stored data, so an outage of Oura fails none of them. It fails a login.
+// Queries read stored data, so they succeed during an outage of Oura. A login fails.
 func TestOuraOutageIsDownstream(t *testing.T) {
 	p := launch(t, t.TempDir(), unreachable)
 	page := "http://grafana.localhost:3000/connections/datasources/edit/" + oura.UID

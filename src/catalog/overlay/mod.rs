@@ -16,7 +16,8 @@ pub(crate) const STORE_TABLES: &[&str] = &[
     "baselines", "calendar", "charge", "collections", "coverage", "coverage_data", "days",
     "heartrate_1d", "heartrate_1h", "heartrate_5m", "hypnogram", "main_sleep", "meta", "nights",
     "samples", "samples_1d", "samples_1d_data", "samples_1h", "samples_1h_data", "samples_data",
-    "series", "sync_runs", "sync_status", "sync_windows",
+    "series", "sleep_debt", "sleep_regularity", "sleep_times", "sleep_timing", "sync_runs",
+    "sync_status", "sync_windows", "training_load",
 ];
 
 /// The facts of one collection.

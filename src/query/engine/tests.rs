@@ -305,13 +305,21 @@ async fn every_example_of_a_function_runs() {
 
 #[tokio::test]
 async fn a_time_range_uses_an_index_in_every_table_and_view() {
-    /// Queries that read a whole table: a baseline needs all days before it, and raw documents
-    /// and samples have no index by day alone.
-    const READ_WHOLE: [&str; 4] = [
+    /// Queries that read a whole table: views with windows need all days before a day, and raw
+    /// documents and samples have no index by day alone.
+    const READ_WHOLE: [&str; 12] = [
         "baselines WHERE $__dayFilter(day)",
         "baselines WHERE $__timeFilter(time)",
         "oura_raw_documents WHERE $__dayFilter(day)",
         "samples WHERE $__dayFilter(day)",
+        "sleep_debt WHERE $__dayFilter(day)",
+        "sleep_debt WHERE $__timeFilter(time)",
+        "sleep_regularity WHERE $__dayFilter(day)",
+        "sleep_regularity WHERE $__timeFilter(time)",
+        "sleep_timing WHERE $__dayFilter(day)",
+        "sleep_timing WHERE $__timeFilter(time)",
+        "training_load WHERE $__dayFilter(day)",
+        "training_load WHERE $__timeFilter(time)",
     ];
     let (store, _folder) = store();
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());

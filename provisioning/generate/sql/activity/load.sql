@@ -4,7 +4,7 @@ SELECT
   acute AS "Fatigue, 7 days",
   chronic AS "Fitness, 28 days",
   chronic - acute AS "Form"
-FROM load
+FROM training_load
 WHERE
   $__timeFilter(time)
   AND since > 28

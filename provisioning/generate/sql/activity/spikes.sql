@@ -1,5 +1,5 @@
 SELECT time, acute / nullif(chronic, 0) AS "Fatigue against fitness"
-FROM load
+FROM training_load
 WHERE
   $__timeFilter(time)
   AND since > 28

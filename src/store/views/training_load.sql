@@ -1,4 +1,4 @@
-CREATE VIEW load AS
+CREATE VIEW training_load AS
 -- Load is MET minutes at medium and high intensity. Today is left out: its activity is not complete.
 SELECT day, time, load,
        ewma(load, 0.25) OVER (ORDER BY day) AS acute,
