@@ -62,6 +62,11 @@ enum Command {
     Vault(vault::Command),
 }
 
+/// Returns the definition of all commands and options.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command of the command line, or the plugin.
 pub fn main() -> ExitCode {
     memory::return_large_blocks();

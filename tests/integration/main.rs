@@ -9,6 +9,7 @@
 mod catalog;
 mod common;
 mod demo;
+mod documents;
 mod faults;
 mod hostile;
 #[cfg(unix)]
