@@ -58,10 +58,12 @@ func overview() *page {
 			description: "Averages of this range and of the range of the same length before it.",
 			empty:       "No data in this range",
 			queries:     []query{table("overview/compared")},
-			kind:        rows().Decimals(1),
+			kind:        rows(),
 			fields: []field{
-				named("Metric").width(170),
-				named("Change").unit("percent").
+				named("Metric").width(165),
+				named("This range").unit("locale").width(95),
+				named("Range before").unit("locale").width(110),
+				named("Change").unit("percent").decimals(1).width(85).
 					set("custom.cellOptions", map[string]string{"type": "color-text"}).
 					steps(from(attention, step(-5, "text"), step(5, optimal))),
 				named("Days").decimals(0).width(60),

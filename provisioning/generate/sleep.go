@@ -44,8 +44,8 @@ func sleep() *page {
 			kind:    lines().Unit("suffix: h").Decimals(1).Min(0),
 			fields: []field{
 				named("Asleep, naps included").colour(sleepColour).bars(),
-				named("Mean of 7 nights").title("Average of 7 nights").colour(optimal),
-				named("Need").colour(neutral).dashed(),
+				named("Mean of 7 nights").title("Average of 7 nights").colour(optimal).set("custom.showPoints", "never"),
+				named("Need").colour(neutral).dashed().set("custom.showPoints", "never"),
 			},
 		}).
 		add(8, 8, panel{
@@ -87,7 +87,7 @@ func sleep() *page {
 		}).
 		add(24, 9, panel{
 			title:       "Asleep by time of day",
-			description: "One column a night, from noon to noon, naps included. Bright cells are asleep.",
+			description: "One column a night, from noon to noon, naps included. Filled cells are asleep.",
 			empty:       noNight,
 			queries:     []query{series("sleep/raster", "$columns", halfHours())},
 			kind: heatmap.NewPanelBuilder().

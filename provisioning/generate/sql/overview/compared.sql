@@ -5,17 +5,17 @@ WITH span AS (
   FROM days, span
   WHERE day BETWEEN date($__dayFrom(), '-' || length || ' days') AND $__dayTo()
 ), measured AS (
-  SELECT 1 AS place, 'Sleep score' AS metric, is_now, sleep_score AS value FROM both
-  UNION ALL SELECT 2, 'Readiness score', is_now, readiness_score FROM both
-  UNION ALL SELECT 3, 'Activity score', is_now, activity_score FROM both
-  UNION ALL SELECT 4, 'Hours asleep', is_now, total_sleep_duration / 3600.0 FROM both
-  UNION ALL SELECT 5, 'HRV at night, ms', is_now, average_hrv FROM both
-  UNION ALL SELECT 6, 'Lowest heart rate, bpm', is_now, lowest_heart_rate FROM both
-  UNION ALL SELECT 7, 'Steps', is_now, steps FROM both
+  SELECT 1 AS place, 'Sleep score' AS metric, is_now, sleep_score AS value, 0 AS digits FROM both
+  UNION ALL SELECT 2, 'Readiness score', is_now, readiness_score, 0 FROM both
+  UNION ALL SELECT 3, 'Activity score', is_now, activity_score, 0 FROM both
+  UNION ALL SELECT 4, 'Hours asleep', is_now, total_sleep_duration / 3600.0, 1 FROM both
+  UNION ALL SELECT 5, 'HRV at night, ms', is_now, average_hrv, 0 FROM both
+  UNION ALL SELECT 6, 'Lowest heart rate, bpm', is_now, lowest_heart_rate, 0 FROM both
+  UNION ALL SELECT 7, 'Steps', is_now, steps, 0 FROM both
 )
 SELECT metric AS "Metric",
-  avg(iif(is_now, value, NULL)) AS "This range",
-  avg(iif(is_now, NULL, value)) AS "Range before",
+  round(avg(iif(is_now, value, NULL)), digits) AS "This range",
+  round(avg(iif(is_now, NULL, value)), digits) AS "Range before",
   100.0 * (avg(iif(is_now, value, NULL)) / avg(iif(is_now, NULL, value)) - 1) AS "Change",
   count(iif(is_now, value, NULL)) AS "Days"
 FROM measured
