@@ -21,6 +21,7 @@ const copies = new CopyWebpackPlugin({
     { from: path.join(top, 'README.md'), noErrorOnMissing: true },
     { from: path.join(top, 'provisioning/dashboards/*.json'), to: 'dashboards/[name][ext]' },
     { from: 'img', to: 'img' },
+    { from: path.join(top, 'docs/img/*.png'), to: 'img/[name][ext]' },
   ],
 });
 
