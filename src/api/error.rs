@@ -4,7 +4,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::body::Json;
 use crate::datasource::DataSourceError;
 use crate::error_source::ErrorSource;
 use crate::oura::RedirectUriError;
@@ -70,7 +69,7 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(ErrorBody { error: self })).into_response()
+        (status, axum::Json(ErrorBody { error: self })).into_response()
     }
 }
 

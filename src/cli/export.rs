@@ -77,5 +77,5 @@ async fn csv(store: &Store, folder: &Path) -> Result<(), Failure> {
 }
 
 fn not_writable(path: &Path, error: std::io::Error) -> String {
-    format!("could not write {}: {error}. Choose a new folder that you may write", path.display())
+    format!("{} cannot be written: {error}. Choose a new, writable folder", path.display())
 }

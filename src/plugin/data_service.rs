@@ -1,10 +1,7 @@
 //! The gRPC service `pluginv2.Data`, with the error source of each response.
 //!
-//! The messages of `grafana-plugin-sdk` 0.5 lack field 5 of `DataResponse`. Without it, Grafana's
-//! metrics blame the plugin for every mistake in a query. The messages here follow
-//! `proto/backend.proto` of grafana-plugin-sdk-go 0.287.
+//! Without the error source, Grafana's metrics blame the plugin for every mistake in a query.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,35 +13,12 @@ use tonic::codec::ProstCodec;
 use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Response, Status};
 
+use super::messages::QueryDataResponse;
 use super::query_data;
 use super::startup::Startup;
 
 /// The path of the only method in use.
 const QUERY_DATA: &str = "/pluginv2.Data/QueryData";
-
-/// The responses of all queries of a request, by refId.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct QueryDataResponse {
-    #[prost(map = "string, message", tag = "1")]
-    pub responses: HashMap<String, DataResponse>,
-}
-
-/// The response to one query.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct DataResponse {
-    /// Arrow IPC files, one per frame.
-    #[prost(bytes = "vec", repeated, tag = "1")]
-    pub frames: Vec<Vec<u8>>,
-    /// Message and hint. Empty on success.
-    #[prost(string, tag = "2")]
-    pub error: String,
-    /// An HTTP status.
-    #[prost(int32, tag = "4")]
-    pub status: i32,
-    /// `plugin` or `downstream`. Empty on success.
-    #[prost(string, tag = "5")]
-    pub error_source: String,
-}
 
 /// The service. Cheap to clone.
 #[derive(Clone)]

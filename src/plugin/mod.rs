@@ -11,6 +11,7 @@ mod data_service;
 mod exposition;
 mod hclog;
 pub mod host;
+mod messages;
 mod process;
 mod query_data;
 mod settings;

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::context;
-use super::data_service::{DataResponse, QueryDataResponse};
+use super::messages::{DataResponse, QueryDataResponse};
 use super::startup::Startup;
 use crate::api::ApiError;
 use crate::datasource::DataSource;

@@ -36,9 +36,8 @@ fn documents() -> Vec<(PathBuf, String)> {
 fn code_blocks(language: &str) -> Vec<(String, String)> {
     let mut blocks = Vec::new();
     for (path, text) in documents() {
-        let mut parts = text.split(&format!("```{language}\n"));
-        parts.next();
-        for part in parts {
+        let fence = format!("```{language}\n");
+        for part in text.split(&fence).skip(1) {
             let code = part.split("```").next().unwrap_or_default();
             blocks.push((path.display().to_string(), code.to_owned()));
         }
