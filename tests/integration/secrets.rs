@@ -305,5 +305,5 @@ async fn no_output_contains_a_secret() {
     }
     assert!(output.contains("connected to Oura"), "the transcript has the log");
     assert!(output.contains("SQLite format 3"), "the transcript has the files");
-    assert!(output.contains("sealed with the new key"), "the transcript has the commands");
+    assert!(output.contains("encrypted with the new key"), "the transcript has the commands");
 }
