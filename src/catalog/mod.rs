@@ -1,8 +1,8 @@
 //! The catalogue of Oura's API: collections, columns, units and series.
 //!
 //! Collections and fields come from Oura's OpenAPI document. The hand-written overlay adds the
-//! facts that the document lacks: units, scopes, keys, sentinels and digit codes. The catalogue also
-//! defines the names and column types of the tables that the store creates.
+//! facts that the document lacks: units, scopes, keys, sentinels and digit codes. The catalogue
+//! also defines the names and column types of the tables that the store creates.
 
 mod contract;
 mod diff;

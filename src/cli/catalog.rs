@@ -8,6 +8,7 @@ use super::output::stdout;
 use crate::catalog::{Catalog, CatalogError, Contract, reduce};
 
 #[derive(Debug, clap::Subcommand)]
+#[expect(missing_docs, reason = "clap would show the comment in the help")]
 pub enum Command {
     /// Reduce a published OpenAPI document to the bundled form
     Reduce {
@@ -34,7 +35,9 @@ pub enum Command {
     },
 }
 
+/// A failed `catalog` command.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant describes it")]
 pub enum CatalogCommandError {
     #[error("could not read {}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
@@ -44,6 +47,7 @@ pub enum CatalogCommandError {
     Document { path: PathBuf, source: CatalogError },
 }
 
+/// Runs one of the commands.
 pub fn run(command: Command) -> Result<(), CatalogCommandError> {
     match command {
         Command::Reduce { input, output, version } => {

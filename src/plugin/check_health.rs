@@ -255,7 +255,8 @@ mod tests {
         assert_eq!(
             health.message,
             "Connected. 21,400 documents from 2023-11-25 to 2026-11-24; \
-             2 of 3 collections up to date. Not available: vO2_max (the scope heart_health is missing)."
+             2 of 3 collections up to date. Not available: vO2_max (the scope heart_health is \
+             missing)."
         );
         assert!(
             serde_json::from_slice::<serde_json::Value>(&health.json_details).unwrap().is_object()

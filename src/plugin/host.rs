@@ -42,6 +42,7 @@ pub struct Host {
 
 /// A failed call or start of a plugin.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant describes it")]
 pub enum HostError {
     #[error("could not start the plugin: {0}")]
     Start(#[source] std::io::Error),
@@ -66,10 +67,15 @@ pub enum HostError {
 /// The data source and the user of a call, which Grafana sends with each one.
 #[derive(Clone, Debug)]
 pub struct CallContext {
+    /// The number of the organisation.
     pub org: i64,
+    /// The uid of the data source.
     pub uid: String,
+    /// The data source's `jsonData`.
     pub json_data: serde_json::Value,
+    /// `clientSecret` of its `secureJsonData`.
     pub client_secret: Secret,
+    /// The user's login name.
     pub login: String,
     /// The user's role: `Admin`, `Editor`, `Viewer` or `None`.
     pub role: String,
@@ -78,22 +84,28 @@ pub struct CallContext {
 /// A query as a panel sends it.
 #[derive(Clone, Debug)]
 pub struct PanelQuery {
+    /// The letter of the query.
     pub ref_id: String,
     /// The query's own JSON.
     pub json: serde_json::Value,
-    /// Milliseconds since 1970, both included.
+    /// The start of the range in milliseconds since 1970, included.
     pub from_ms: i64,
+    /// The end of the range in milliseconds since 1970, included.
     pub to_ms: i64,
+    /// The distance between two points in milliseconds.
     pub interval_ms: i64,
+    /// The width of the panel in points.
     pub max_data_points: i64,
 }
 
 /// The response to one query.
 #[derive(Debug)]
 pub struct QueryOutcome {
+    /// The decoded frames.
     pub frames: Vec<Frame>,
     /// Message and hint.
     pub error: Option<String>,
+    /// An HTTP status.
     pub status: i32,
 }
 
@@ -102,6 +114,7 @@ pub struct QueryOutcome {
 pub struct Frame {
     /// The schema's metadata: `name`, `refId` and `meta`.
     pub metadata: HashMap<String, String>,
+    /// The rows.
     pub batches: Vec<RecordBatch>,
 }
 
@@ -122,7 +135,9 @@ impl Frame {
 /// The response to a resource call.
 #[derive(Debug)]
 pub struct ResourceResponse {
+    /// The HTTP status.
     pub status: i32,
+    /// The body, from all messages of the response.
     pub body: Vec<u8>,
 }
 
@@ -136,8 +151,11 @@ impl ResourceResponse {
 /// The result of *Save & test*.
 #[derive(Debug)]
 pub struct Health {
+    /// Whether the data source works.
     pub ok: bool,
+    /// The text for the user.
     pub message: String,
+    /// The state of connection, sync and collections.
     pub details: serde_json::Value,
 }
 

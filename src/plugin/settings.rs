@@ -1,8 +1,8 @@
 //! The operator's settings for the whole process.
 //!
 //! They come from `[plugin.ringside-oura-datasource]` in Grafana's configuration, or from
-//! `GF_PLUGIN_…` in the environment. Only these can change Oura's address: the settings of a data source never
-//! contain a host.
+//! `GF_PLUGIN_…` in the environment. Only these can change Oura's address: the settings of a data
+//! source never contain a host.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,7 +32,9 @@ pub struct OperatorSettings {
     pub limits: Limits,
 }
 
+/// A setting that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant describes it")]
 pub enum SettingsError {
     #[error("invalid setting {variable}={value:?}: {expected}")]
     Value { variable: &'static str, value: String, expected: &'static str },

@@ -61,7 +61,7 @@ fn code(text: &str) -> String {
     format!("`{}`", text.replace('|', "\\|"))
 }
 
-/// Compares a section of docs/reference.md with its generated text. With `UPDATE_DOCS=1`, writes it.
+/// Compares a section of docs/reference.md with its generated text. `UPDATE_DOCS=1` writes it.
 fn check_section(name: &str, generated: &str) {
     let path = root().join("docs/reference.md");
     let text = fs::read_to_string(&path).unwrap();

@@ -201,7 +201,7 @@ pub(super) const COLLECTIONS: &[Facts] = &[
         Some("daily"),
         WhileWorn,
         PERIOD,
-        "Sleep periods, including naps and rejected periods. A day's longest long_sleep is its night",
+        "Sleep periods, including naps and rejected periods. The longest long_sleep is the night",
         &[("", SLEEP), ("readiness_", READINESS), ("", COMMON)],
     ),
     documents(

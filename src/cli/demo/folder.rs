@@ -1,5 +1,5 @@
-//! The demo's data folder, emptied for each demo: the data of an earlier demo may be that of another
-//! person, or of fewer days.
+//! The demo's data folder, emptied for each demo: an earlier demo may have had another person, or
+//! fewer days.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -14,12 +14,15 @@ const DEMO_FILES: [&str; 5] = [MARK, "lock", "vault.", "specification.json", "1"
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     #[error(
-        "{} contains {name:?}, which is not a demo's file. Choose another folder with --data-dir, or \
-         remove this one yourself",
+        "{} contains {name:?}, which is not a demo's file. Choose another folder with --data-dir, \
+         or remove this one yourself",
         folder.display()
     )]
     Strange { folder: PathBuf, name: String },
-    #[error("another process uses {}. End it, or choose another folder with --data-dir", .0.display())]
+    #[error(
+        "another process uses {}. End it, or choose another folder with --data-dir",
+        .0.display()
+    )]
     Used(PathBuf),
     #[error("could not use {}: {source}. Choose another folder with --data-dir", folder.display())]
     Unusable { folder: PathBuf, source: io::Error },
