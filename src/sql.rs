@@ -120,7 +120,7 @@ impl TokenizedSql {
     }
 }
 
-/// Returns `name` as a quoted SQL identifier. Any name is safe in it.
+/// Returns `name` as a quoted SQL identifier. Safe for any name.
 pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

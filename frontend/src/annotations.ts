@@ -4,8 +4,8 @@ import { AnnotationEditor } from './components/AnnotationEditor';
 import type { OuraQuery } from './types';
 
 /**
- * Events in every panel. Grafana reads the frame's fields `time`, `timeEnd`, `title`, `text` and
- * `tags` by name.
+ * Annotation queries, which draw Oura's events in every panel. Grafana reads the frame's fields
+ * `time`, `timeEnd`, `title`, `text` and `tags` by name.
  */
 export class OuraAnnotations implements AnnotationSupport<OuraQuery> {
   QueryEditor = AnnotationEditor;

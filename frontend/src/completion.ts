@@ -8,7 +8,7 @@ import { formatTypeAndUnit } from './format';
 import { listVariableNames } from './interpolation';
 import type { Schema } from './types';
 
-/** In the order of the suggestions. */
+/** The kinds of suggestions, in the order in which they are shown. */
 const KINDS = ['column', 'table', 'variable', 'macro', 'function', 'keyword'] as const;
 
 const KEYWORDS = [
@@ -41,7 +41,7 @@ export function listSuggestions(
   return afterDot ? columns : [...columns, ...suggestNames(schema, variables)];
 }
 
-/** Suggests the columns of the tables in `sql`, or of all tables while it names none. */
+/** Suggests the columns of the tables in `sql`, or of all tables if it names none. */
 function suggestColumns({ tables }: Schema, sql: string): Suggestion[] {
   const words = new Set(sql.toLowerCase().match(/\w+/g));
   const named = tables.filter(({ name }) => words.has(name.toLowerCase()));

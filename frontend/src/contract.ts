@@ -127,7 +127,7 @@ export type Day = string;
  * Every field has a default. Unknown fields are ignored.
  */
 export interface Settings {
-  /** The client id of the application registered with Oura. */
+  /** The client ID of the application registered with Oura. */
   clientId: string;
   /** The scopes to request, separated by spaces. Empty requests all. */
   scopes: string;
@@ -171,7 +171,7 @@ export interface ApiError {
   source: ErrorSource;
   /** A stable name for programs, such as `expired_state`. */
   code: string;
-  /** The failure and its reason. Starts in lower case. */
+  /** The failure and its reason, without a full stop at the end. */
   message: string;
   /** A remedy, in full sentences. May be empty. */
   hint: string;
@@ -349,11 +349,11 @@ export interface SchemaMacro {
 
 /** A metric that a query may use. */
 export interface SchemaMetric {
-  /** `nights.average_hrv`. */
+  /** The full name, for example `nights.average_hrv`. */
   name: string;
   /** A short display name. */
   title: string;
-  /** The table with the columns for filters. */
+  /** The table or view with the columns that filters can use. */
   table: string;
   unit: string | null;
   description: string;
@@ -361,7 +361,7 @@ export interface SchemaMetric {
 
 /** A series of samples. */
 export interface SchemaSeries {
-  /** `sleep.heart_rate`. */
+  /** Table and field, for example `sleep.heart_rate`. */
   name: string;
   unit: string | null;
   description: string;
@@ -402,13 +402,13 @@ export interface SyncStart {
 export interface SyncStatus {
   /** Whether a run is requested or in progress. */
   running: boolean;
-  /** The completed share of the present run, or of the last one: 0 to 100. */
+  /** The completed share of the current run, or of the last one: 0 to 100. */
   percent: number;
-  /** The id of the present run, or of the last one: a row of `sync_runs`. */
+  /** The id of the current run, or of the last one: a row of `sync_runs`. */
   run: number | null;
   /** The number of documents that this run fetched. */
   documents: number;
-  /** The estimated seconds until the end of the present run. */
+  /** The estimated seconds until the end of the current run. */
   secondsLeft: number | null;
   /** The last successful fetch of any collection. */
   lastSync: string | null;
@@ -448,7 +448,7 @@ export const GAP_REASONS: Record<GapReason, string> = {
   removed: "no longer offered",
   failed: "failed",
   battery_empty: "with an empty ring battery",
-  ring_off: "without a sign of the ring",
+  ring_off: "with the ring off or out of reach",
   no_ring_yet: "before the first ring",
   not_synced: "not synced from the phone yet",
 };

@@ -19,7 +19,7 @@ it.each([
 
 it.each([
   ['integer', 'suffix:bpm', 'integer, bpm'],
-  ['text', null, 'text'],
+  ['string', null, 'string'],
 ])('the type %s with the unit %p is formatted as %s', (type, unit, text) =>
   expect(formatTypeAndUnit({ type, unit })).toBe(text)
 );

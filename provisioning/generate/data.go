@@ -125,7 +125,7 @@ var gapReasons = values(
 	value{"removed", "no longer offered", ""},
 	value{"failed", "failed", ""},
 	value{"battery_empty", "with an empty ring battery", ""},
-	value{"ring_off", "without a sign of the ring", ""},
+	value{"ring_off", "with the ring off or out of reach", ""},
 	value{"no_ring_yet", "before the first ring", ""},
 	value{"not_synced", "not synced from the phone yet", ""},
 )

@@ -34,7 +34,7 @@ func (query) ImplementsDataqueryVariant() {}
 func (query) DataqueryType() string       { return pluginType }
 func (query) Validate() error             { return nil }
 
-// A table from the statement in sql/<name>.sql, with replacements of pairs of texts.
+// A table from the statement in sql/<name>.sql, with `replacements`: old and new texts in turn.
 func table(name string, replacements ...string) query {
 	return query{QueryType: "sql", Format: "table", RawSQL: statement(name, replacements...)}
 }
@@ -64,7 +64,7 @@ func statement(name string, replacements ...string) string {
 	return strings.TrimSpace(strings.NewReplacer(replacements...).Replace(string(content)))
 }
 
-// Events that a person can switch on above the panels.
+// Annotations with a switch above the panels.
 type annotation struct {
 	name, colour string
 	isOn         bool
@@ -93,7 +93,7 @@ type dataquery struct{ query }
 
 func (q dataquery) Equals(other variants.Dataquery) bool { return reflect.DeepEqual(q, other) }
 
-// Moves to another time zone, which change clock times and rhythms.
+// Annotations of moves to another time zone, because a move shifts clock times and sleep.
 func moves() annotation {
 	return annotation{name: "Time zone moves", colour: optimal, query: table("annotations/time_zone")}
 }

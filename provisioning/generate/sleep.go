@@ -21,7 +21,7 @@ func sleep() *page {
 		).
 		add(24, 4, panel{
 			title:       "Averages",
-			description: "Averages of the nights in this range. Nights counts them.",
+			description: "Averages of the nights in this range, and the number of nights.",
 			empty:       noNight,
 			queries:     []query{table("sleep/averages")},
 			kind:        numbers(),
@@ -61,7 +61,7 @@ func sleep() *page {
 		}).
 		add(16, 8, panel{
 			title:       "Bedtimes",
-			description: "Going to bed, the middle of sleep and getting up, by the clock at the place you were. Midnight is 0.",
+			description: "Going to bed, the middle of sleep and getting up, in the local time of the place where you slept. Midnight is 0.",
 			empty:       noNight,
 			queries:     []query{series("sleep/bedtimes")},
 			kind:        lines().ShowPoints(common.VisibilityModeNever).AxisSoftMin(-4).AxisSoftMax(12),
@@ -87,7 +87,7 @@ func sleep() *page {
 		}).
 		add(24, 9, panel{
 			title:       "Asleep by time of day",
-			description: "One column a night, from noon to noon, naps included. Filled cells are asleep.",
+			description: "One column per night, from noon to noon, naps included. Filled cells show sleep.",
 			empty:       noNight,
 			queries:     []query{series("sleep/raster", "$columns", halfHours())},
 			kind: heatmap.NewPanelBuilder().
@@ -99,7 +99,7 @@ func sleep() *page {
 		}).
 		add(12, 7, panel{
 			title:       "Regularity",
-			description: "How often two days in a row agree in being asleep or awake at the same time of day. 100 means always.",
+			description: "Sleep regularity index: agreement of consecutive days in being asleep or awake. 100 means identical days, 0 random sleep.",
 			empty:       "Needs five nights within a week",
 			queries:     []query{series("sleep/regularity")},
 			kind:        lines().Min(0).Max(100).Decimals(0),
@@ -138,7 +138,7 @@ func sleep() *page {
 		}).
 		add(12, 7, panel{
 			title:       "Efficiency, latency and restlessness",
-			description: "Share of the time in bed asleep, time to fall asleep, and restless periods.",
+			description: "Time asleep in percent of the time in bed, time to fall asleep, and restless periods.",
 			empty:       noNight,
 			queries:     []query{metrics("$every", "nights.efficiency", "nights.latency", "nights.restless_periods")},
 			kind:        lines(),
@@ -151,7 +151,7 @@ func sleep() *page {
 		add(12, 7, panel{
 			title:       "Breathing and blood oxygen",
 			description: "Breathing rate, average blood oxygen (SpO2) and breathing disturbance index.",
-			empty:       "Oura has no blood oxygen here: the ring measures it only when it is switched on in the app",
+			empty:       "No blood oxygen in this range: the ring measures it only when it is switched on in the app",
 			queries:     []query{metrics("$every", "days.average_breath", "days.spo2_average", "days.breathing_disturbance_index")},
 			kind:        lines(),
 			fields: []field{
@@ -184,7 +184,7 @@ func sleep() *page {
 		}).
 		add(12, 8, panel{
 			title:       "Weekdays",
-			description: "Medians by the morning you woke up.",
+			description: "Medians by the weekday on which you woke up.",
 			empty:       noNight,
 			queries:     []query{table("sleep/weekdays")},
 			kind:        rows(),
@@ -235,7 +235,7 @@ func stageColours() []field {
 	}
 }
 
-// Opens the night of a table's row. Its range is in the hidden columns `from` and `to`.
+// Returns a link to the night of a table's row. The hidden columns `from` and `to` contain its time range.
 func nightLink() []map[string]any {
 	return []map[string]any{{
 		"title": "Open the night",
@@ -244,8 +244,8 @@ func nightLink() []map[string]any {
 	}}
 }
 
-// One column for each half hour from noon to noon. A heat map draws the first column at the bottom,
-// and sorts names that start with a number.
+// Returns one SQL column for each half hour from noon to noon, the last half hour first: a heat map
+// draws the first column at the bottom. The dot keeps it from sorting the names as numbers.
 func halfHours() string {
 	columns := make([]string, 0, 48)
 	for slot := 47; slot >= 0; slot-- {

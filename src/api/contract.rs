@@ -44,9 +44,9 @@ fn generated_contract_matches_the_file() {
 }
 
 #[test]
-fn default_metrics_query_is_the_one_of_an_empty_object() {
-    let stated: MetricsQuery = serde_json::from_value(default_metrics_query()).unwrap();
-    assert_eq!(format!("{stated:?}"), format!("{:?}", MetricsQuery::default()));
+fn declared_default_metrics_query_matches_the_type() {
+    let declared: MetricsQuery = serde_json::from_value(default_metrics_query()).unwrap();
+    assert_eq!(format!("{declared:?}"), format!("{:?}", MetricsQuery::default()));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn contract() -> String {
 struct ContractFile {
     config: Config,
     text: String,
-    /// The types that are declared already.
+    /// The types that are already declared.
     declared: Vec<TypeId>,
     /// The declarations of the current section by name: `ts-rs` visits dependencies in any order.
     types: BTreeMap<String, String>,
@@ -208,7 +208,7 @@ impl TypeVisitor for ContractFile {
     }
 }
 
-/// Turns `type T = { a: string, b: string, };` into an interface with one field a line.
+/// Turns `type T = { a: string, b: string, };` into an interface with one field per line.
 fn declaration(decl: &str) -> String {
     let Some((name, body)) = decl.trim_start_matches("type ").split_once(" = { ") else {
         return union(decl);
@@ -224,7 +224,7 @@ fn declaration(decl: &str) -> String {
     text + "}\n"
 }
 
-/// A type that is not an object, with one variant a line where it is long.
+/// Formats a type that is not an object. A long type has one variant per line.
 fn union(decl: &str) -> String {
     let (name, variants) = decl.split_once(" = ").unwrap();
     if decl.len() <= 90 {
@@ -249,7 +249,7 @@ fn fields(mut body: &str) -> Vec<(&str, &str)> {
     fields
 }
 
-/// `docs` as a comment of TypeScript, without the brackets of links.
+/// Formats `docs` as a TypeScript comment, without the brackets of links.
 fn comment(docs: &str, indent: &str) -> String {
     let docs = docs.trim().trim_start_matches("/**").trim_end_matches("*/");
     let lines: Vec<&str> = docs

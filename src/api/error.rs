@@ -23,7 +23,7 @@ pub struct ApiError {
     /// A stable name for programs, such as `expired_state`.
     #[cfg_attr(test, ts(type = "string"))]
     pub code: &'static str,
-    /// The failure and its reason. Starts in lower case.
+    /// The failure and its reason, without a full stop at the end.
     pub message: String,
     /// A remedy, in full sentences. May be empty.
     pub hint: String,
@@ -37,8 +37,8 @@ pub(super) struct ErrorBody {
 }
 
 impl ApiError {
-    /// Creates an error. Statuses below 500 are the caller's mistake, 502 is a failure at Oura, and
-    /// all others are failures of this plugin.
+    /// Creates an error with the usual source of its status. Statuses below 500 are the caller's
+    /// mistake, 502 is a failure at Oura, and all others are failures of this plugin.
     pub fn new(
         status: u16,
         code: &'static str,
@@ -113,9 +113,11 @@ impl From<&QueryError> for ApiError {
 impl From<StatusCode> for ApiError {
     fn from(status: StatusCode) -> ApiError {
         let (code, message, hint) = match status {
-            StatusCode::NOT_FOUND => {
-                ("not_found", "unknown route", "GET status, for example, is a route.")
-            }
+            StatusCode::NOT_FOUND => (
+                "not_found",
+                "unknown route",
+                "Check the path against the HTTP API in the reference.",
+            ),
             StatusCode::METHOD_NOT_ALLOWED => (
                 "method",
                 "method not allowed for this route",

@@ -1,6 +1,7 @@
 //! `GET schema`: everything an editor or a script needs to write a query.
 //!
-//! The query engine itself reports the columns, so the list contains exactly the readable ones.
+//! The query engine itself reports the columns, so the response lists exactly the columns that
+//! queries can read.
 
 use axum::extract::State;
 use serde::Serialize;
@@ -16,7 +17,7 @@ use crate::query::metrics::{Metric, metrics};
 use crate::query::{MACROS, Macro, SqlQuery};
 use crate::store::{FUNCTIONS, Function, ResultColumn, SQLITE_FUNCTIONS};
 
-/// The published views and tables beyond the collections, the most useful first.
+/// The published views and tables besides those of the collections, the most useful first.
 const SHARED_TABLES: [(&str, &str); 22] = [
     ("nights", "one row per night: the main sleep, and the sums of naps"),
     ("days", "one row per calendar day: all daily values side by side"),
@@ -48,10 +49,10 @@ const SHARED_TABLES: [(&str, &str); 22] = [
         "training_load",
         "one row per day before the newest: MET minutes as load, fatigue and fitness",
     ),
-    ("coverage", "one row per collection and day: whether it was fetched"),
+    ("coverage", "one row per collection and day: state of the data, and why they are missing"),
     ("series", "the names and units of series"),
     ("collections", "one row per collection: stored data, and the result of the last sync"),
-    ("sync_status", "one row: the age of the data"),
+    ("sync_status", "one row: the age of the data, and the progress of the current sync"),
     ("sync_runs", "one row per sync"),
     ("sync_windows", "one row per range of days that was fetched or is queued"),
     ("oura_raw_documents", "every document as Oura sent it"),
@@ -105,11 +106,11 @@ struct SchemaColumn {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 struct SchemaMetric {
-    /// `nights.average_hrv`.
+    /// The full name, for example `nights.average_hrv`.
     name: String,
     /// A short display name.
     title: String,
-    /// The table with the columns for filters.
+    /// The table or view with the columns that filters can use.
     table: String,
     unit: Option<&'static str>,
     description: &'static str,
@@ -119,7 +120,7 @@ struct SchemaMetric {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 struct SchemaSeries {
-    /// `sleep.heart_rate`.
+    /// Table and field, for example `sleep.heart_rate`.
     name: String,
     unit: Option<&'static str>,
     description: &'static str,

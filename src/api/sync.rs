@@ -1,4 +1,4 @@
-//! `POST sync` and `POST backfill`: 202 with the number of the sync run.
+//! `POST sync` and `POST backfill`: both return 202 and the number of the sync run.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -49,7 +49,7 @@ enum Names {
 }
 
 impl Names {
-    /// Returns the names. An empty list stands for the collections of the settings.
+    /// Returns the names. An empty list means the collections of the settings.
     fn into_list(self) -> Result<Vec<String>, ApiError> {
         let text = match self {
             Names::List(names) => return Ok(names),
@@ -66,7 +66,7 @@ impl Names {
                 400,
                 "no_resources",
                 format!("resources={text} contains no collection name"),
-                "For example resources=sleep,workout. Omit it for the collections of the settings.",
+                "List collections, for example resources=sleep,workout, or omit the parameter.",
             ));
         }
         Ok(names)
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_and_body_are_read_alike() {
+    fn parameters_and_body_are_equivalent() {
         let expected = Backfill {
             days: 30,
             offset_days: 7,
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_resources_stand_for_the_settings() {
+    fn empty_resources_select_the_collections_of_the_settings() {
         for empty in ["{}", r#"{"resources":""}"#, r#"{"resources":[]}"#] {
             let backfill = request(empty).or(BackfillRequest::default()).unwrap();
             assert_eq!(backfill.resources, Vec::<String>::new(), "{empty}");
@@ -141,14 +141,14 @@ mod tests {
 
     #[test]
     fn resources_without_a_name_are_rejected() {
-        let separators = request(r#"{"resources":" , "}"#);
-        let error = separators.or(BackfillRequest::default()).unwrap_err();
+        let only_separators = request(r#"{"resources":" , "}"#);
+        let error = only_separators.or(BackfillRequest::default()).unwrap_err();
         assert!(error.message.contains("contains no collection name"), "{error:?}");
         assert!(error.hint.contains("resources=sleep,workout"), "{error:?}");
     }
 
     #[test]
-    fn misspelled_field_is_rejected() {
+    fn unknown_field_is_rejected() {
         let error = serde_json::from_str::<BackfillRequest>(r#"{"days":3,"offset":4}"#)
             .unwrap_err()
             .to_string();

@@ -1,8 +1,8 @@
 //! Parts of an OpenAPI document beyond collections and columns: parameters, permitted values, and
 //! which fields can be missing or null.
 //!
-//! Storage does not depend on them, because live responses do not comply. They show the changes
-//! from one version to the next.
+//! Storage does not depend on them, because live responses do not comply. The command
+//! `catalog diff` compares them between versions.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Reading of one document by the rules of its collection: identity, time and typed values.
 //!
-//! Documents are external input, so no content is an error beyond [`DocumentError`], and nothing
-//! panics. Values that cannot be read become null; raw documents still contain them.
+//! Documents are external input, so [`DocumentError`] is the only error, and no content causes a
+//! panic. Values that cannot be read become null; raw documents still contain them.
 
 use serde_json::{Map, Number, Value};
 
@@ -13,7 +13,7 @@ use crate::time::{Day, Instant, Stamp, Tz};
 pub struct Reading {
     /// The ID, unique within the collection.
     pub id: String,
-    /// The day that Oura files the document under, otherwise the local day of `start_at`.
+    /// The day in the document, otherwise the local day of `start_at`.
     pub day: Option<Day>,
     /// The start, otherwise the local midnight of `day`.
     pub start_at: Option<Instant>,
@@ -36,7 +36,7 @@ pub enum Cell {
     Text(String),
 }
 
-/// A document that has no place in its collection.
+/// The reason why a document cannot be stored.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DocumentError {
     /// The document is another JSON value.
@@ -76,9 +76,9 @@ impl Collection {
 
     /// Returns one cell for each of [`Collection::columns`].
     ///
-    /// A value of another type than declared is stored if SQLite can, for example a float in an
-    /// integer column, otherwise as JSON text. Missing values, sentinels and invalid days and
-    /// instants are null.
+    /// A value of another type than declared is stored unchanged if SQLite supports it, for example
+    /// a float in an integer column, and otherwise as JSON text. Missing values, sentinels and
+    /// invalid days and instants are null.
     pub fn cells(&self, document: &Value, zone: Tz) -> Vec<Cell> {
         self.columns
             .iter()
@@ -168,7 +168,7 @@ impl Collection {
     }
 }
 
-/// Returns the value at the end of `path`.
+/// Returns the value at `path`, if it exists.
 pub(super) fn find<'a>(document: &'a Value, path: &[String]) -> Option<&'a Value> {
     path.iter().try_fold(document, |value, name| value.get(name.as_str()))
 }

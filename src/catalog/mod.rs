@@ -37,7 +37,7 @@ use crate::format::hex;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Catalog {
     /// The API version, for example `1.43`. Reduced documents contain it. Published documents
-    /// contain `2.0` in every version, so their callers set it from the file name.
+    /// contain `2.0` in every version, so the caller sets it from the file name.
     pub version: String,
     /// The collections, sorted by name.
     pub collections: Vec<Collection>,
@@ -167,8 +167,8 @@ pub struct Column {
     pub unit: Option<Unit>,
     /// A noun phrase for the query editor; empty for unknown fields.
     pub description: &'static str,
-    /// The value that Oura writes for a missing one, for example 255 for `lowest_heart_rate`. It is
-    /// NULL in the table and unchanged in the raw document.
+    /// The placeholder that Oura sends for a missing value, such as 255 for `lowest_heart_rate`. It
+    /// is NULL in the table and unchanged in the raw document.
     pub sentinel: Option<i64>,
 }
 

@@ -3,7 +3,7 @@
 
 use super::{Collection, Storage};
 
-/// Parts of paths that are not collections, and the reason.
+/// Fragments of the paths that are not collections, each with the reason.
 const PATHS: &[(&str, &str)] = &[
     ("/v2/sandbox/", "synthetic responses for API tests, not a person's data"),
     ("/v2/webhook/", "management of notifications, not data"),

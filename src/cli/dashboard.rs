@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Failure;
 
-/// Every provisioned dashboard as JSON, in the order of the links on each of them.
+/// Every provisioned dashboard as JSON, in the order of the links on top of each dashboard.
 pub const DASHBOARDS: [&str; 8] = [
     include_str!("../../provisioning/dashboards/oura-today.json"),
     OVERVIEW,
@@ -34,8 +34,8 @@ pub fn title(dashboard: &str) -> Result<String, Failure> {
     Ok(dashboard["title"].as_str().unwrap_or_default().to_owned())
 }
 
-/// Returns the queries of `dashboard` for this data source: panels, including those in rows, then
-/// annotations, then variables.
+/// Returns the queries of `dashboard` for this data source: first those of panels, also inside
+/// rows, then those of annotations and variables.
 pub fn targets(dashboard: &str) -> Result<Vec<Target>, Failure> {
     let dashboard: Value = serde_json::from_str(dashboard)?;
     let mut found = Vec::new();
@@ -81,10 +81,10 @@ fn list(values: &Value) -> impl Iterator<Item = &Value> {
     values.as_array().into_iter().flatten()
 }
 
-/// Returns `None` for a query of another kind, such as Grafana's own annotations.
+/// Returns `None` for a query of another data source, such as Grafana's own annotations.
 fn target(title: &Value, query: &Value) -> Option<Target> {
-    let ours = query["rawSql"].is_string() || query["queryType"].is_string();
-    ours.then(|| Target {
+    let is_ours = query["rawSql"].is_string() || query["queryType"].is_string();
+    is_ours.then(|| Target {
         panel: title.as_str().unwrap_or_default().to_owned(),
         query: query.clone(),
     })
@@ -96,23 +96,23 @@ mod tests {
 
     #[test]
     fn every_query_of_a_dashboard_is_found() {
-        let asks =
+        let query =
             |sql: &str| serde_json::json!({ "refId": "A", "queryType": "sql", "rawSql": sql });
         let dashboard = serde_json::json!({
             "panels": [
                 {
                     "title": "Sleep",
-                    "targets": [asks("1"), { "queryType": "metrics", "metrics": ["days.steps"] }],
+                    "targets": [query("1"), { "queryType": "metrics", "metrics": ["days.steps"] }],
                 },
-                { "title": "A row", "panels": [{ "title": "Inside", "targets": [asks("2")] }] },
+                { "title": "A row", "panels": [{ "title": "Inside", "targets": [query("2")] }] },
             ],
             "annotations": { "list": [
                 { "builtIn": 1, "name": "Grafana's" },
-                { "name": "Workouts", "target": asks("3") },
+                { "name": "Workouts", "target": query("3") },
             ] },
             "templating": { "list": [
                 { "name": "datasource", "type": "datasource", "query": "ringside-oura-datasource" },
-                { "name": "kind", "type": "query", "query": asks("4") },
+                { "name": "kind", "type": "query", "query": query("4") },
             ] },
         });
         let found: Vec<String> = targets(&dashboard.to_string())

@@ -56,7 +56,7 @@ impl Folder {
 pub struct Application {
     #[command(flatten)]
     pub folder: Folder,
-    /// Client id of the application, from its page at Oura [default: the previous one]
+    /// Client ID of the application, from its page at Oura [default: the previous one]
     #[arg(long, env = "OURA_CLIENT_ID")]
     pub client_id: Option<String>,
     /// Only from the environment: every user of the machine can see a command line

@@ -1,4 +1,5 @@
-//! The progress of a sync: one updated line on a terminal, otherwise a line every few seconds.
+//! The progress of a sync: one updated line on a terminal, otherwise a new line every few
+//! seconds.
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -7,7 +8,8 @@ use super::Failure;
 use crate::datasource::{DataSource, Progress};
 use crate::format::grouped;
 
-/// Follows the run until it ends. A failed run is an error; the data it fetched before is stored.
+/// Prints the progress of the sync until `run` ends. Returns an error for a failed run. Documents
+/// that the run fetched before the failure remain stored.
 pub async fn follow(datasource: &DataSource, run: i64) -> Result<Progress, Failure> {
     let mut receiver = datasource.progress();
     let start = Instant::now();
@@ -47,7 +49,7 @@ fn show(progress: &Progress, start: Instant, terminal: bool, ended: bool) {
         minutes(elapsed),
     );
     let mut stderr = std::io::stderr().lock();
-    // There is no other place to report that the terminal is gone.
+    // A failed write is ignored: a message about it could not be written either.
     let _ = match (terminal, ended) {
         (true, false) => write!(stderr, "\r\x1b[K{line}"),
         (true, true) => writeln!(stderr, "\r\x1b[K{line}"),
@@ -56,7 +58,7 @@ fn show(progress: &Progress, start: Instant, terminal: bool, ended: bool) {
     let _ = stderr.flush();
 }
 
-/// `12 s`, `3 min 20 s`.
+/// Formats a duration as `12 s` or `3 min 20 s`.
 fn minutes(duration: Duration) -> String {
     match duration.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),

@@ -1,4 +1,5 @@
-//! `query`: runs one SELECT on the data folder. Another process may write it at the same time.
+//! `query`: runs one SELECT on the data folder. Another process may write to it at the same
+//! time.
 
 use std::io::{BufWriter, Write};
 use std::time::Duration;
@@ -35,7 +36,7 @@ pub struct QueryArgs {
 enum Output {
     /// Aligned columns
     Table,
-    /// RFC 4180 with a header
+    /// CSV (RFC 4180) with a header row
     Csv,
     /// One JSON object, as POST sql returns it
     Json,
@@ -72,7 +73,7 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes RFC 4180 with a header. Nulls are empty.
+/// Writes CSV (RFC 4180) with a header row. Nulls are empty fields.
 pub fn write_csv(batch: &ColumnBatch, out: &mut impl Write) -> Result<(), Failure> {
     let mut csv = csv::WriterBuilder::new().from_writer(out);
     if batch.columns.is_empty() {
@@ -83,7 +84,7 @@ pub fn write_csv(batch: &ColumnBatch, out: &mut impl Write) -> Result<(), Failur
     Ok(csv.flush()?)
 }
 
-/// Writes columns as wide as their widest cell.
+/// Writes aligned columns, each as wide as its widest cell.
 fn write_table(batch: &ColumnBatch, out: &mut impl Write) -> Result<(), Failure> {
     let header: Vec<String> = batch.columns.iter().map(|column| column.name.clone()).collect();
     let mut lines = vec![header];

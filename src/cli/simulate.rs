@@ -21,7 +21,7 @@ pub struct Args {
     /// Days of history
     #[arg(long, default_value_t = 1095)]
     days: u32,
-    /// Client id of the registered application
+    /// Client ID of the registered application
     #[arg(long, env = "OURA_CLIENT_ID", default_value = "simulated-client")]
     client_id: String,
     /// Client secret of the registered application

@@ -201,13 +201,13 @@ impl DataSource {
     }
 
     /// Queues days to be fetched again and requests a sync. Returns the id of the run that fetches
-    /// them, which starts after a present run.
+    /// them, which starts after the current run.
     pub fn backfill(&self, request: &Backfill) -> Result<i64, DataSourceError> {
         self.require_writable()?;
         self.inner.sync.backfill(request)
     }
 
-    /// Returns the progress of the present run, or of the last one of this process.
+    /// Returns the progress of the current run, or of the last one of this process.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.inner.sync.progress()
     }

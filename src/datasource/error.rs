@@ -13,8 +13,8 @@ use crate::store::StoreError;
 /// `Display` names the failure and its cause, [`DataSourceError::hint`] the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum DataSourceError {
-    /// The settings lack a client id or a client secret.
-    #[error("Missing client id or client secret")]
+    /// The settings lack a client ID or a client secret.
+    #[error("Missing client ID or client secret")]
     NotConfigured,
     /// The operation needs a login, and the data source has none.
     #[error("Not connected to Oura")]
@@ -232,7 +232,7 @@ fn token_details(error: &TokenError) -> (&'static str, u16, &'static str) {
         TokenError::NotConnected => ("not_connected", 409, ""),
         TokenError::ReconnectNeeded { .. } => ("reconnect_needed", 409, ""),
         TokenError::Refused { .. } => {
-            ("login_not_renewed", 502, "Check the client id and secret, and save the settings.")
+            ("login_not_renewed", 502, "Check the client ID and secret, and save the settings.")
         }
         TokenError::Network { .. } => {
             ("login_unreachable", 502, "Check the network of this machine.")

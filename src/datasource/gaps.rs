@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(
             summarize(None, true, &[&refused, &phone, &battery, &ring_off]),
             "2 of the last 30 days not synced from the phone yet, 1 with an empty ring battery, \
-             3 without a sign of the ring"
+             3 with the ring off or out of reach"
         );
         assert_eq!(summarize(None, true, &[&refused]), "the last 30 days are complete");
         assert_eq!(summarize(None, true, &[]), "the last 30 days are complete");

@@ -41,7 +41,7 @@ pub struct LoginStart {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ConnectionState {
-    /// The settings lack a client id or secret.
+    /// The settings lack a client ID or secret.
     NotConfigured,
     /// Never connected, or disconnected.
     NotConnected,

@@ -21,7 +21,7 @@ pub(crate) const MIN_INTERVAL_MINUTES: u32 = 5;
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Settings {
-    /// The client id of the application registered with Oura.
+    /// The client ID of the application registered with Oura.
     pub client_id: String,
     /// The scopes to request, separated by spaces. Empty requests all.
     pub scopes: String,

@@ -38,13 +38,13 @@ pub struct Backfill {
 pub struct SyncStatus {
     /// Whether a run is requested or in progress.
     pub running: bool,
-    /// The completed share of the present run, or of the last one: 0 to 100.
+    /// The completed share of the current run, or of the last one: 0 to 100.
     pub percent: f64,
-    /// The id of the present run, or of the last one: a row of `sync_runs`.
+    /// The id of the current run, or of the last one: a row of `sync_runs`.
     pub run: Option<i64>,
     /// The number of documents that this run fetched.
     pub documents: u64,
-    /// The estimated seconds until the end of the present run.
+    /// The estimated seconds until the end of the current run.
     pub seconds_left: Option<u64>,
     /// The last successful fetch of any collection.
     #[serde(serialize_with = "as_rfc3339_or_null")]
@@ -179,7 +179,7 @@ impl SyncControl {
         self.running.lock().clone().ok_or(DataSourceError::NotConnected)
     }
 
-    /// Returns the progress of the present run, or of the last one of this process.
+    /// Returns the progress of the current run, or of the last one of this process.
     pub(super) fn progress(&self) -> watch::Receiver<Progress> {
         match self.running.lock().as_ref() {
             Some(sync) => sync.progress(),
@@ -190,7 +190,7 @@ impl SyncControl {
         }
     }
 
-    /// Returns the status of the present run, or of the last one.
+    /// Returns the status of the current run, or of the last one.
     ///
     /// `last_sync` is the time of the last successful fetch of any collection.
     pub(super) fn status(&self, last_sync: Option<Instant>) -> Result<SyncStatus, DataSourceError> {

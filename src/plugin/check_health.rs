@@ -122,7 +122,7 @@ fn details(status: &Status) -> serde_json::Value {
 fn report(status: &Status) -> CheckHealthResponse {
     let error = match status.state {
         ConnectionState::NotConfigured => {
-            "Missing client id or client secret. Copy both from the application's page at Oura, \
+            "Missing client ID or client secret. Copy both from the application's page at Oura, \
              and save."
                 .to_owned()
         }

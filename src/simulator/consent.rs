@@ -267,7 +267,7 @@ async fn token(
         return refused(
             StatusCode::UNAUTHORIZED,
             "invalid_client",
-            "The client id or secret is wrong.",
+            "The client ID or secret is wrong.",
         );
     }
     let now = oura.config.clock.now();
@@ -320,7 +320,7 @@ async fn token(
     }
 }
 
-/// The client id and secret, from the header (HTTP Basic) or from the form.
+/// The client ID and secret, from the header (HTTP Basic) or from the form.
 fn client(headers: &HeaderMap, form: &Parameters) -> (String, String) {
     let basic = headers
         .get(header::AUTHORIZATION)

@@ -54,7 +54,7 @@ pub struct Config {
     pub first_day: Day,
     /// The current time. Later documents do not exist yet.
     pub clock: Clock,
-    /// The registered application's client id.
+    /// The registered application's client ID.
     pub client_id: String,
     /// The registered application's client secret.
     pub client_secret: String,

@@ -1,7 +1,6 @@
 //! Readiness and sleep scores.
 //!
-//! Contributors from 1 to 100 are computed from the day's measurements. The score is their weighted
-//! mean.
+//! The day's measurements determine contributors from 1 to 100. The score is their weighted mean.
 
 use serde_json::{Map, Value, json};
 

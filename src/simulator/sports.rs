@@ -5,7 +5,7 @@ use chrono::Datelike;
 use super::noise::{Noise, number};
 use crate::time::Day;
 
-/// A planned training.
+/// A planned training session.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Training {
     pub sport: &'static Sport,
@@ -14,7 +14,7 @@ pub(super) struct Training {
     pub start: i64,
 }
 
-/// A sport.
+/// A sport, and how it changes the measurements.
 #[derive(Debug, PartialEq)]
 pub(super) struct Sport {
     pub name: &'static str,

@@ -1,8 +1,8 @@
 //! The states of collections, runs, windows and days, as SQLite, the API and the interface share
 //! them.
 //!
-//! Each type has one text form. The tables, the view `coverage`, the JSON answers, the metrics and
-//! the browser use exactly these texts, because dashboards and alert rules compare them.
+//! Each type has one text form. The tables, the view `coverage`, the JSON responses, the metrics
+//! and the browser use exactly these texts, because dashboards and alert rules compare them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum CollectionState {
-    /// Its last window was stored, and no failed window waits.
+    /// Its last window was stored, and no failed window is queued.
     Ok,
     /// No sync has fetched it yet.
     #[default]
@@ -44,7 +44,7 @@ pub enum CollectionState {
 pub enum RunState {
     /// Under way.
     Running,
-    /// Ended after every wanted window was stored or its collection gave up.
+    /// Ended after every planned window was stored or its collection failed.
     Done,
     /// Ended early. `sync_runs.message` has the reason.
     Failed,
@@ -263,7 +263,7 @@ impl DayState {
     pub const ALL: &'static [DayState] =
         &[DayState::Complete, DayState::Partial, DayState::Empty, DayState::NotFetched];
 
-    /// The text in the view.
+    /// The text in the view `coverage`.
     pub const fn as_str(self) -> &'static str {
         match self {
             DayState::Complete => "complete",
@@ -292,7 +292,7 @@ impl GapReason {
         GapReason::NotSynced,
     ];
 
-    /// The text in the view.
+    /// The text in the view `coverage`.
     pub const fn as_str(self) -> &'static str {
         match self {
             GapReason::NotFetched => "not_fetched",
@@ -324,7 +324,7 @@ impl GapReason {
             GapReason::Removed => "no longer offered",
             GapReason::Failed => "failed",
             GapReason::BatteryEmpty => "with an empty ring battery",
-            GapReason::RingOff => "without a sign of the ring",
+            GapReason::RingOff => "with the ring off or out of reach",
             GapReason::NoRingYet => "before the first ring",
             GapReason::NotSynced => "not synced from the phone yet",
         }
@@ -345,7 +345,7 @@ impl GapReason {
     }
 }
 
-/// A text that is not one of a state's texts.
+/// The error for a text that names no state.
 #[derive(Debug, thiserror::Error)]
 #[error("Unknown {kind} {text:?}")]
 pub struct UnknownState {
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn sync_status_view_counts_the_states_of_trouble() {
+    fn sync_status_view_counts_failing_collections() {
         let sql = include_str!("views/sync_status.sql");
         let quiet: Vec<String> = CollectionState::ALL
             .iter()

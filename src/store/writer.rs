@@ -1,4 +1,5 @@
-//! The write connection. Other files add its operations: the queue, runs, windows, rebuilds.
+//! The write connection. Other files of this module add its operations: the queue, runs, windows,
+//! rebuilds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,8 +64,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Waits for the running transaction, so that another `Store` on the same file does not meet
-    /// it. Blocks.
+    /// Waits for the running transaction, so that another `Store` on the same file does not compete
+    /// with it. Blocks.
     pub fn wait(&self) {
         drop(self.lock());
     }

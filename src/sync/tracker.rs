@@ -1,4 +1,5 @@
-//! The memory of one run: its stored windows, and the collections and windows that rest.
+//! The state of one run: its stored windows, and the collections and windows that wait for the next
+//! run.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -6,7 +7,7 @@ use super::{policy, ranges};
 use crate::store::{CollectionState, QueuedWindow, Window};
 use crate::time::Day;
 
-/// The facts that one run has gathered so far.
+/// The results of one run so far.
 #[derive(Default)]
 pub(super) struct RunTracker {
     /// The number of wanted collections.
@@ -15,11 +16,11 @@ pub(super) struct RunTracker {
     pub stored: Vec<Window>,
     /// The days that Oura cannot deliver, by collection.
     pub unfetchable: BTreeMap<String, BTreeSet<Day>>,
-    /// Collections with windows that were cut in the store since they were read from it.
+    /// Collections with queued windows that were split in the store after the queue was read.
     pub replan: HashSet<String>,
-    /// Collections that rest until the next run, with their state.
+    /// Collections that are not fetched again until the next run, with their state.
     pub resting: BTreeMap<String, CollectionState>,
-    /// Windows that rest until the next run, while the rest of their collection continues.
+    /// Windows that are not fetched again until the next run. Their collection continues.
     pub set_aside: HashSet<i64>,
     /// The message of the last failure.
     pub last_failure: Option<String>,
@@ -30,8 +31,8 @@ pub(super) struct RunTracker {
 }
 
 impl RunTracker {
-    /// Removes the next window from the end of `queue` that can start now. `busy` are the
-    /// collections under way.
+    /// Removes the last window of `queue` that can start now. `busy` lists the collections with a
+    /// fetch in progress.
     pub(super) fn next_window(
         &self,
         queue: &mut Vec<QueuedWindow>,

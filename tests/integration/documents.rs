@@ -1,4 +1,4 @@
-//! The documents: complete, with examples that run and links that lead somewhere.
+//! The documents are complete, their examples run, and their links lead to files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -45,7 +45,7 @@ fn code_blocks(language: &str) -> Vec<(String, String)> {
     blocks
 }
 
-/// Rows of a Markdown table.
+/// Returns a Markdown table.
 fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let mut text = line(&head.iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -56,7 +56,7 @@ fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     text
 }
 
-/// Code in a cell of a table, where a vertical bar would start the next cell.
+/// Returns inline code for a table's cell. A vertical bar is escaped, because it ends a cell.
 fn code(text: &str) -> String {
     format!("`{}`", text.replace('|', "\\|"))
 }
@@ -175,7 +175,7 @@ fn examples_in_the_documents_run() {
             let parsed = ringside::cli::command().try_get_matches_from(&words);
             assert!(parsed.is_ok(), "{document}: {line}: {}", parsed.unwrap_err());
             let arguments: Vec<&str> = words[1..].iter().map(String::as_str).collect();
-            // The others serve, or need a login.
+            // Other commands run forever or need a login.
             if ["query", "export", "doctor", "catalog"].contains(&arguments[0]) {
                 // `doctor` reports the demo's missing login by its exit code.
                 let output = program(&arguments, folder.path());

@@ -109,16 +109,17 @@ async fn changed_type_widens_a_column_and_removal_keeps_data() {
 
 #[tokio::test]
 async fn unusable_specification_changes_no_table() {
-    let hollow = document(|document| {
+    let incomplete = document(|document| {
         document["paths"]
             .as_object_mut()
             .unwrap()
             .retain(|path, _| path.ends_with("/sleep") || path.ends_with("/tag"));
     });
     let folder = tempfile::tempdir().unwrap();
-    let world =
-        World::with(5, clock(), |config| config.specifications.push(("1.44".to_owned(), hollow)))
-            .await;
+    let world = World::with(5, clock(), |config| {
+        config.specifications.push(("1.44".to_owned(), incomplete))
+    })
+    .await;
     let datasources = DataSources::open(world.environment(folder.path())).unwrap();
     let datasource = world.datasource(&datasources).await;
     let error = datasources.check_specification().await.unwrap_err();

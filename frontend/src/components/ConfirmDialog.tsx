@@ -6,7 +6,7 @@ interface Props {
   isOpen: boolean;
   confirmText: string;
   onConfirm: () => void;
-  /** Called after either button. */
+  /** Called for either button, before `onConfirm`, and when the dialog is dismissed. */
   onClose: () => void;
   children: ReactNode;
 }

@@ -64,7 +64,7 @@ export const SCHEMA: Schema = {
     {
       name: 'heartrate',
       description: 'one row per reading',
-      columns: [{ ...plain, name: 'source', type: 'text' }],
+      columns: [{ ...plain, name: 'source', type: 'string' }],
     },
   ],
 };

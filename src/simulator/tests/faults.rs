@@ -1,4 +1,4 @@
-//! Misbehaviour on order.
+//! Injected faults, over HTTP and as text.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ const NIGHTS: &str = "sleep?start_date=2026-03-01&end_date=2026-03-08";
 #[test]
 fn faults_have_a_text_form() {
     let parsed: Fault = "collection=sleep,status=429,retry_after=2,times=3".parse().unwrap();
-    let meant =
+    let expected =
         Fault::on_collection("sleep", Misbehaviour::Status { status: 429, retry_after: Some(2) })
             .times(3);
-    assert_eq!(parsed, meant);
+    assert_eq!(parsed, expected);
     assert_eq!(
         "path=/oauth/token,half_body,after=1".parse(),
         Ok(Fault::on_path("/oauth/token", Misbehaviour::HalfBody).after(1))
@@ -63,7 +63,7 @@ async fn status_faults_apply_the_configured_number_of_times() {
 }
 
 #[tokio::test]
-async fn bodies_are_cut_or_broken() {
+async fn bodies_can_be_truncated_invalid_or_slow() {
     let reader = Reader::of(config()).await;
     reader.simulator.faults().add("collection=sleep,half_body,times=1".parse().unwrap());
     let response = reader.get(NIGHTS).await;
@@ -79,14 +79,14 @@ async fn bodies_are_cut_or_broken() {
 #[tokio::test]
 async fn documents_can_be_changed_repeated_or_endless() {
     let reader = Reader::of(config()).await;
-    let good = reader.json(NIGHTS).await["data"].as_array().unwrap().clone();
-    let order = async |fault: &str| {
+    let original = reader.json(NIGHTS).await["data"].as_array().unwrap().clone();
+    let response_with = async |fault: &str| {
         reader.simulator.faults().clear();
         reader.simulator.faults().add(fault.parse().unwrap());
         reader.json(NIGHTS).await
     };
-    assert!(order("unknown_field").await["data"][0]["brand_new"].is_object());
-    let wrong = &order("wrong_type").await["data"];
+    assert!(response_with("unknown_field").await["data"][0]["brand_new"].is_object());
+    let wrong = &response_with("wrong_type").await["data"];
     for night in wrong.as_array().unwrap() {
         assert!(
             night["efficiency"].is_string()
@@ -102,13 +102,16 @@ async fn documents_can_be_changed_repeated_or_endless() {
     }
     assert_eq!(
         wrong[0]["bedtime_start"].as_i64(),
-        Some(super::at(good[0]["bedtime_start"].as_str().unwrap()).seconds())
+        Some(super::at(original[0]["bedtime_start"].as_str().unwrap()).seconds())
     );
     let ids: BTreeSet<_> =
         wrong.as_array().unwrap().iter().map(|night| night["id"].as_i64()).collect();
-    assert_eq!(ids.len(), good.len());
-    assert_eq!(order("wrong_shape").await["data"]["0"], good[0]);
-    assert_eq!(order("duplicated").await["data"].as_array().unwrap().len(), good.len() * 2);
-    assert_eq!(order("shuffled").await["data"][0], good[good.len() - 1]);
-    assert_eq!(order("endless_pages").await["next_token"], "again");
+    assert_eq!(ids.len(), original.len());
+    assert_eq!(response_with("wrong_shape").await["data"]["0"], original[0]);
+    assert_eq!(
+        response_with("duplicated").await["data"].as_array().unwrap().len(),
+        original.len() * 2
+    );
+    assert_eq!(response_with("shuffled").await["data"][0], original[original.len() - 1]);
+    assert_eq!(response_with("endless_pages").await["next_token"], "again");
 }

@@ -30,7 +30,7 @@ fn authorize(simulator: &Simulator, path: &str, extra: &[(&str, &str)]) -> url::
     url
 }
 
-/// The parameters that came back to the application's address.
+/// Returns the parameters that Oura appended to the redirect URI.
 async fn returned(response: reqwest::Response) -> HashMap<String, String> {
     assert_eq!(response.status(), 302);
     let location = response.headers()["location"].to_str().unwrap().parse::<url::Url>().unwrap();
@@ -96,11 +96,12 @@ async fn token_pairs_allow_only_their_scopes() {
         [(Registration::Legacy, LEGACY), (Registration::Portal, PORTAL)]
     {
         let simulator = start(Config { registered_at, ..config() }).await;
-        let back =
+        let parameters =
             returned(browser().get(authorize(&simulator, page, &[])).send().await.unwrap()).await;
-        let issuer =
-            back.get("iss").is_some_and(|issuer| issuer.starts_with("https://moi.ouraring.com/"));
-        assert_eq!(issuer, registered_at == Registration::Portal, "{back:?}");
+        let is_portal_issuer = parameters
+            .get("iss")
+            .is_some_and(|issuer| issuer.starts_with("https://moi.ouraring.com/"));
+        assert_eq!(is_portal_issuer, registered_at == Registration::Portal, "{parameters:?}");
         let code = code(&simulator, page).await;
         let (status, pair) = exchange(&simulator, token, &code, VERIFIER).await;
         assert_eq!((status, pair["expires_in"].as_i64()), (200, Some(86_400)));
@@ -139,13 +140,13 @@ async fn codes_work_once_with_their_verifier_and_client() {
 async fn codes_expire_after_ten_minutes() {
     let simulator = start(config()).await;
     let code = code(&simulator, LEGACY[0]).await;
-    let asked = super::clock(super::NOW).now();
+    let issued_at = super::clock(super::NOW).now();
     let late = simulator.oura.login().exchange(
         &code,
         REDIRECT,
         Some(VERIFIER),
-        asked.plus(90_000),
-        asked.plus(601),
+        issued_at.plus(90_000),
+        issued_at.plus(601),
     );
     assert_eq!(late.unwrap_err(), crate::simulator::login::Refusal::Expired);
 }
@@ -209,7 +210,7 @@ async fn consent_page_supports_unticking_and_cancelling() {
     form.pop();
     form.extend([("decision", "allow"), ("granted", "daily"), ("granted", "tag")]);
     assert_eq!(returned(decide(form).await.unwrap()).await["scope"], "extapi:daily extapi:tag");
-    // For a test without a browser.
+    // `auto=1` allows a login without the page, for tests without a browser.
     let auto =
         browser().get(authorize(&simulator, LEGACY[0], &[("auto", "1")])).send().await.unwrap();
     assert!(returned(auto).await.contains_key("code"));
@@ -247,24 +248,24 @@ async fn plain_http_is_for_localhost_by_name() {
         ("http://grafana.example/page", true, false),
         ("grafana://page", false, false),
     ] {
-        for (registered_at, taken) in
+        for (registered_at, is_accepted) in
             [(Registration::Legacy, legacy), (Registration::Portal, portal)]
         {
             let simulator = start(Config { registered_at, ..config() }).await;
             let mut url = simulator.origin().join(LEGACY[0]).unwrap();
-            let asked = [
+            let request = [
                 ("response_type", "code"),
                 ("client_id", "simulated-client"),
                 ("redirect_uri", address),
             ];
-            url.query_pairs_mut().extend_pairs(asked);
+            url.query_pairs_mut().extend_pairs(request);
             let answer = browser().get(url).send().await.unwrap();
             assert_eq!(
                 answer.status(),
-                if taken { 302 } else { 400 },
+                if is_accepted { 302 } else { 400 },
                 "{address} {registered_at:?}"
             );
-            if !taken {
+            if !is_accepted {
                 assert_eq!(answer.json::<Value>().await.unwrap()["error"], "invalid_request");
             }
         }
@@ -275,10 +276,10 @@ async fn plain_http_is_for_localhost_by_name() {
 async fn requests_without_user_agent_are_rejected() {
     let simulator = start(config()).await;
     #[expect(clippy::disallowed_methods, reason = "the test needs a client without a user agent")]
-    let rude = reqwest::Client::new();
+    let client = reqwest::Client::new();
     for path in ["/oauth/token", "/v2/usercollection/sleep"] {
         assert_eq!(
-            rude.post(simulator.origin().join(path).unwrap()).send().await.unwrap().status(),
+            client.post(simulator.origin().join(path).unwrap()).send().await.unwrap().status(),
             403
         );
     }

@@ -12,14 +12,15 @@ use crate::store::functions::{self, StopCheck};
 /// SQLite instructions between two checks. They take well under a millisecond.
 const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 1_000;
 
-/// Maximum growth of SQLite's memory in this process since the statement started, in bytes. It
-/// applies per running statement.
+/// Maximum growth of SQLite's memory in this process since the statement started, in bytes. Each
+/// running statement raises the maximum by this amount.
 ///
-/// Readers keep temporary tables and sorted rows in memory. So health data never reaches a
+/// Readers keep temporary tables and sorted rows in memory, so health data never reaches a
 /// temporary file, and no statement can fill a disk.
 const MAX_MEMORY: i64 = 256 << 20;
 
-/// Minimum age of a statement before it is stopped for memory, up to twice the limit.
+/// Minimum age of a statement that is stopped for memory. Above twice the limit, age does not
+/// matter.
 ///
 /// SQLite counts memory for the whole process, not per statement. Statements that use a lot of
 /// memory run long, so this protects the quick statements of other panels.
@@ -28,7 +29,7 @@ const MEMORY_GRACE_PERIOD: Duration = Duration::from_millis(250);
 /// Number of running statements in this process.
 static RUNNING: AtomicI64 = AtomicI64::new(0);
 
-/// Why the watchdog stopped a statement.
+/// The reason why the watchdog stopped a statement.
 #[derive(Clone, Copy, Debug)]
 enum StopReason {
     Deadline,
@@ -36,13 +37,13 @@ enum StopReason {
     Memory,
 }
 
-/// Watches the statement of one connection until it is dropped.
+/// Watches the running statement of one connection. Counts in [`RUNNING`] until it is dropped.
 pub(super) struct Watchdog {
     stopped: Arc<OnceLock<StopReason>>,
 }
 
 impl Watchdog {
-    /// Starts watching `connection`. Functions on this thread check the same limits.
+    /// Starts watching `connection`. SQL functions on this thread check the same limits.
     pub fn start(connection: &mut Connection, limits: &ReadLimits) -> rusqlite::Result<Watchdog> {
         RUNNING.fetch_add(1, Ordering::Relaxed);
         let watchdog = Watchdog { stopped: Arc::default() };

@@ -14,17 +14,19 @@ use super::{at, select};
 /// Asserts that `database` contains Oura's documents of `days` (UTC) and none of the days before.
 /// It compares documents by their values and rows by their keys and values. Each document needs a
 /// typed row, and each day must be fetched. Days after `days` may still change and are not
-/// compared, nor are the collections `but`.
+/// compared, nor are the `excluded` collections.
 #[track_caller]
 pub fn assert_stored(
     database: &Path,
     simulator: &Simulator,
     days: &RangeInclusive<Day>,
-    but: &[&str],
+    excluded: &[&str],
 ) {
     let catalog = Catalog::bundled();
-    for collection in
-        catalog.collections.iter().filter(|collection| !but.contains(&collection.name.as_str()))
+    for collection in catalog
+        .collections
+        .iter()
+        .filter(|collection| !excluded.contains(&collection.name.as_str()))
     {
         let (stored, truth) = match collection.storage {
             Storage::Documents => documents(database, simulator, days, collection),
@@ -39,7 +41,7 @@ pub fn assert_stored(
         );
         assert!(
             collection.storage == Storage::Documents || stored.len() > 100,
-            "{name}: {} rows are too few for a proof",
+            "{name}: {} rows are too few for a comparison",
             stored.len()
         );
     }
@@ -51,7 +53,7 @@ pub fn assert_stored(
         days.end()
     );
     let mut gaps = select(database, &gaps);
-    gaps.retain(|gap| !but.iter().any(|name| gap[0] == *name));
+    gaps.retain(|gap| !excluded.iter().any(|name| gap[0] == *name));
     assert_eq!(gaps, Vec::<Vec<Value>>::new(), "days that were not fetched");
 }
 
@@ -64,7 +66,7 @@ pub fn truth(
     simulator.truth(collection, *days.start(), *days.end()).iter().map(Value::to_string).collect()
 }
 
-/// The stored documents, and Oura's. A document without a day is always compared.
+/// The stored documents, and Oura's documents. A document without a day is always compared.
 fn documents(
     database: &Path,
     simulator: &Simulator,
@@ -90,7 +92,7 @@ fn documents(
     (stored, truth(simulator, days, &collection.name))
 }
 
-/// The stored rows, and Oura's: of rows with the same key the last one.
+/// The stored rows, and Oura's rows. Of Oura's rows with the same key, only the last one counts.
 fn rows(
     database: &Path,
     simulator: &Simulator,
@@ -151,5 +153,9 @@ fn assert_typed(database: &Path, catalog: &Catalog) {
             typed.join(" UNION ALL ")
         ),
     );
-    assert_eq!(different, Vec::<Vec<Value>>::new(), "as many typed rows as documents");
+    assert_eq!(
+        different,
+        Vec::<Vec<Value>>::new(),
+        "tables with more or fewer typed rows than documents"
+    );
 }

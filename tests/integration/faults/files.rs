@@ -353,7 +353,7 @@ async fn command_changes_only_the_given_settings() {
         derived_by[0][0].as_str().unwrap().to_owned()
     };
 
-    // Even the client id and secret are remembered.
+    // Even the client ID and secret are remembered.
     let mut sync = program("", folder.path(), &simulator, "sync", &[]);
     sync.env_remove("OURA_CLIENT_ID").env_remove("OURA_CLIENT_SECRET");
     for command in [

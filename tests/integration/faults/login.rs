@@ -1,4 +1,4 @@
-//! Logins that fail.
+//! Logins that fail, end, or belong to another user or person.
 
 use ringside::datasource::{
     ConnectionState, DataSourceKey, DataSources, Environment, Settings, Trigger,
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::world::*;
 use crate::common::wait::must_finish;
 
-/// A clock that stands still.
+/// A clock that stands still in the morning.
 fn standing() -> Clock {
     Clock::starting_at(morning(), 0.0)
 }
@@ -45,7 +45,7 @@ async fn login_without_a_client_id_is_rejected() {
     let datasource =
         world.datasources.datasource(&key, &Default::default(), &Secret::default()).await.unwrap();
     let answer = call(&datasource, USER, "/oauth/start", json!({ "redirectUri": REDIRECT })).await;
-    assert_contains(&error_text(&answer), &["client id", "missing", "Oura"]);
+    assert_contains(&error_text(&answer), &["client ID", "missing", "Oura"]);
     assert_eq!(datasource.status().unwrap().state, ConnectionState::NotConfigured);
 }
 
@@ -120,7 +120,7 @@ async fn unknown_state_is_rejected() {
 }
 
 #[tokio::test]
-async fn unregistered_redirect_url_is_named_to_its_user() {
+async fn unregistered_redirect_url_is_shown_only_to_its_user() {
     let world = World::new(person(), standing()).await;
     let started: url::Url = start_login(&world.datasource).await.parse().unwrap();
     let state = started.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
@@ -155,7 +155,7 @@ async fn unregistered_redirect_url_is_named_to_its_user() {
 
 #[tokio::test]
 async fn code_expired_by_a_wrong_clock_reports_the_clock() {
-    // Oura's clock is ten minutes ahead: there the code expires first.
+    // Oura's clock is ten minutes ahead, so the code expires there before the state expires here.
     let clock = Clock::starting_at(morning().plus(600), 0.0);
     let world = World::new(Config { clock: clock.clone(), ..person() }, standing()).await;
     let redirect = allowed(&world.datasource).await;
@@ -217,9 +217,9 @@ async fn login_revoked_at_oura_needs_reconnect_and_keeps_data() {
     assert!(answer["rows"][0][0].as_i64().unwrap() > 10, "{answer}");
 
     // The ended token is not sent again.
-    let asked = world.simulator.requests().log().len();
+    let requests_before = world.simulator.requests().log().len();
     assert!(sync(&world.datasource).await.failure.is_some());
-    assert_eq!(world.simulator.requests().log().len(), asked);
+    assert_eq!(world.simulator.requests().log().len(), requests_before);
 
     let run = world.datasource.status().unwrap().sync.run.unwrap();
     let redirect = allowed(&world.datasource).await;
@@ -257,7 +257,7 @@ async fn truncated_token_response_needs_reconnect_and_keeps_data() {
         &["Could not reach Oura's login"],
     );
     assert_contains(&sync(&world.datasource).await.failure.unwrap(), &["ended", "press Connect"]);
-    let asked = world.simulator.requests().count("/oauth/token");
+    let requests_before = world.simulator.requests().count("/oauth/token");
 
     // After a restart, the spent token is not sent again.
     let world = world.restarted(clock.clone()).await;
@@ -265,7 +265,7 @@ async fn truncated_token_response_needs_reconnect_and_keeps_data() {
     assert_eq!(status.state, ConnectionState::ReconnectNeeded);
     assert_contains(&status.reason.unwrap(), &["press Connect", "Stored data is kept"]);
     assert!(sync(&world.datasource).await.failure.is_some());
-    assert_eq!(world.simulator.requests().count("/oauth/token"), asked);
+    assert_eq!(world.simulator.requests().count("/oauth/token"), requests_before);
     assert!(world.select("SELECT count(*) FROM nights")[0][0].as_i64() > Some(10));
     let run = world.datasource.status().unwrap().sync.run.unwrap();
     let redirect = allowed(&world.datasource).await;
@@ -326,13 +326,14 @@ async fn tampered_vault_needs_reconnect_and_keeps_data() {
 #[tokio::test]
 async fn login_of_another_person_is_rejected() {
     let World { simulator, folder, datasources, datasource } = World::connected().await;
-    let held = datasource.status().unwrap().sync.documents;
+    let documents = datasource.status().unwrap().sync.documents;
     drop((simulator, datasource));
     datasources.shutdown().await;
     drop(datasources);
 
-    let somebody = oura(Config { seed: 8, ..person() }).await;
-    let datasources = DataSources::open(environment(folder.path(), &somebody, brisk())).unwrap();
+    let other_person = oura(Config { seed: 8, ..person() }).await;
+    let datasources =
+        DataSources::open(environment(folder.path(), &other_person, brisk())).unwrap();
     let datasource =
         datasources.datasource(&DataSourceKey::single(), &settings(), &secret()).await.unwrap();
     let redirect = allowed(&datasource).await;
@@ -342,8 +343,12 @@ async fn login_of_another_person_is_rejected() {
         &error_text(&answer),
         &["belongs to another Oura account", "second data source", "delete"],
     );
-    assert_eq!(datasource.status().unwrap().sync.documents, held, "the sync fetched no document");
-    assert_eq!(somebody.requests().count("/oauth/revoke"), 1, "the rejected login is revoked");
+    assert_eq!(
+        datasource.status().unwrap().sync.documents,
+        documents,
+        "the sync fetched no document"
+    );
+    assert_eq!(other_person.requests().count("/oauth/revoke"), 1, "the rejected login is revoked");
 
     // Without the former history, any person may log in.
     datasource.delete_data().await.unwrap();
@@ -414,8 +419,9 @@ async fn person_is_recognized_when_few_collections_are_chosen() {
     datasources.shutdown().await;
     drop(datasources);
 
-    let somebody = oura(Config { seed: 8, ..person() }).await;
-    let datasources = DataSources::open(environment(folder.path(), &somebody, brisk())).unwrap();
+    let other_person = oura(Config { seed: 8, ..person() }).await;
+    let datasources =
+        DataSources::open(environment(folder.path(), &other_person, brisk())).unwrap();
     let datasource =
         datasources.datasource(&DataSourceKey::single(), &few, &secret()).await.unwrap();
     let redirect = allowed(&datasource).await;
@@ -429,20 +435,21 @@ async fn anonymous_history_accepts_only_its_own_person() {
     simulator.faults().add("collection=personal_info,status=500".parse().unwrap());
     log_in(&datasource).await;
     datasource.disconnect().await.unwrap();
-    let held = datasource.status().unwrap().sync.documents;
-    assert!(held > 100);
+    let documents = datasource.status().unwrap().sync.documents;
+    assert!(documents > 100);
     drop(datasource);
     datasources.shutdown().await;
     drop(datasources);
 
-    let somebody = oura(Config { seed: 8, ..person() }).await;
-    let datasources = DataSources::open(environment(folder.path(), &somebody, brisk())).unwrap();
+    let other_person = oura(Config { seed: 8, ..person() }).await;
+    let datasources =
+        DataSources::open(environment(folder.path(), &other_person, brisk())).unwrap();
     let datasource =
         datasources.datasource(&DataSourceKey::single(), &settings(), &secret()).await.unwrap();
     // The owner of the history is unknown, so the person of the login does not matter.
     for fault in [None, Some("collection=personal_info,status=500")] {
-        somebody.faults().clear();
-        fault.into_iter().for_each(|fault| somebody.faults().add(fault.parse().unwrap()));
+        other_person.faults().clear();
+        fault.into_iter().for_each(|fault| other_person.faults().add(fault.parse().unwrap()));
         let answer =
             call(&datasource, USER, "/oauth/callback", json!(allowed(&datasource).await)).await;
         assert_eq!(
@@ -452,9 +459,9 @@ async fn anonymous_history_accepts_only_its_own_person() {
         );
     }
     assert_eq!(datasource.status().unwrap().state, ConnectionState::NotConnected);
-    // No document can be compared.
-    somebody.faults().clear();
-    somebody.faults().add("path=/v2,status=500".parse().unwrap());
+    // Without the new login's documents, the histories cannot be compared.
+    other_person.faults().clear();
+    other_person.faults().add("path=/v2,status=500".parse().unwrap());
     let answer =
         call(&datasource, USER, "/oauth/callback", json!(allowed(&datasource).await)).await;
     assert_eq!((answer.0, &answer.1["error"]["code"]), (503, &json!("person_unknown")));
@@ -487,7 +494,7 @@ async fn disconnect_during_a_renewal_revokes_the_new_tokens() {
     world.simulator.faults().add("collection=sleep,status=401,times=1".parse().unwrap());
     world.datasource.start_sync(Trigger::Manual).unwrap();
     barrier.wait_for_arrivals(1).await;
-    // The disconnection is polled first: it begins during the renewal, and waits for it.
+    // The disconnection is polled first, so it starts during the renewal and waits for its end.
     let (disconnected, ()) = tokio::join!(world.datasource.disconnect(), async { barrier.open() });
     disconnected.unwrap();
     let journal = world.simulator.requests();

@@ -1,4 +1,4 @@
-//! The program is killed with `kill -9`, many times.
+//! The program is killed many times with `kill -9`, at random moments of a sync.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use ringside::simulator::{Fault, Misbehaviour, Simulator, Target, Violation};
 use super::world::*;
 use crate::common::{database, select};
 
-/// The number of kills, unless `KILLS` sets another.
+/// The default number of kills. The environment variable `KILLS` overrides it.
 const KILLS: usize = 20;
-/// Seconds of an access token's life: no more than the margin before its end, so that it is renewed
-/// before every request.
+/// Lifetime of an access token in seconds. It does not exceed the margin before the expiry, so
+/// every request needs a renewal.
 const TOKEN_LIFETIME: i64 = 60;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -30,7 +30,7 @@ async fn kills_at_any_time_change_no_document() {
     while kills < max_kills {
         starts += 1;
         let mut program = Program::start(folder.path(), &simulator.origin(), now);
-        // Counted in requests, the kill comes during the work on any machine.
+        // The moment is counted in requests, so the kill interrupts the sync on any machine.
         program
             .after_requests(
                 &simulator,
@@ -50,7 +50,7 @@ async fn kills_at_any_time_change_no_document() {
     }
     assert!(Program::start(folder.path(), &simulator.origin(), now).ended().await);
     let sent = requests(&simulator) - before;
-    // Every start requests the last week again, and the windows that were under way.
+    // Every start requests the last week again, and the windows that the kill interrupted.
     let max_requests = undisturbed.load + starts * (undisturbed.update + 4 * CONCURRENT_WINDOWS);
     println!(
         "{kills} kills, {starts} starts; {} requests undisturbed, {sent} with the kills, \
@@ -126,7 +126,7 @@ async fn kills_amid_faults_and_renewals_lose_at_most_the_login() {
     equals_undisturbed(folder.path(), undisturbed, seed);
 }
 
-/// Adds failing, late and duplicated responses, and slow renewals.
+/// Adds faults: failed, truncated, duplicated and late responses, and slow renewals.
 fn misbehave(simulator: &Simulator) {
     let api = Target::Path("/v2/".to_owned());
     let late = |milliseconds| Misbehaviour::Delay(Duration::from_millis(milliseconds));
@@ -141,8 +141,8 @@ fn misbehave(simulator: &Simulator) {
     }
 }
 
-/// Whether a kill came between Oura's new tokens and the vault. It shows when the spent refresh
-/// token is sent once more. Then the person connects again.
+/// Returns whether a kill lost new tokens between Oura and the vault, and if so, connects again.
+/// The sign of a lost login is that the program sends a spent refresh token again.
 async fn login_lost(simulator: &Simulator, folder: &Path, lost: &mut usize, seed: u64) -> bool {
     let reused = simulator.requests().violations(Violation::RefreshTokenReused);
     assert!(reused <= *lost + 1, "a spent token is sent once; seed {seed}");
