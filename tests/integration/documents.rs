@@ -193,6 +193,7 @@ fn mage_targets_exist() {
         .filter(|name| name.starts_with(|c: char| c.is_ascii_uppercase()))
         .map(str::to_lowercase)
         .collect();
+    let mut count = 0;
     for (path, text) in documents() {
         for rest in text.split("go tool mage ").skip(1) {
             let name: String =
@@ -202,15 +203,19 @@ fn mage_targets_exist() {
                 "{}: unknown target {name}",
                 path.display()
             );
+            count += 1;
         }
     }
+    assert!(count > 4, "found only {count} targets");
 }
 
 #[test]
 fn links_and_images_exist() {
     let mut broken = Vec::new();
+    let mut count = 0;
     for (path, text) in documents() {
         for link in links(&text).filter(|link| !link.contains("://") && !link.contains("mailto:")) {
+            count += 1;
             let (file, heading) = link.split_once('#').unwrap_or((link, ""));
             let target =
                 if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
@@ -225,6 +230,7 @@ fn links_and_images_exist() {
             }
         }
     }
+    assert!(count > 15, "found only {count} links");
     assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
 }
 
