@@ -190,7 +190,10 @@ func dashboard(b *testing.B) map[string]json.RawMessage {
 		b.Fatal(err)
 	}
 	var overview struct {
-		Panels []panel `json:"panels"`
+		Panels     []panel `json:"panels"`
+		Templating struct {
+			List []variable `json:"list"`
+		} `json:"templating"`
 	}
 	if err := json.Unmarshal(content, &overview); err != nil {
 		b.Fatal(err)
@@ -198,7 +201,7 @@ func dashboard(b *testing.B) map[string]json.RawMessage {
 	queries := make(map[string]json.RawMessage)
 	for _, panel := range flat(overview.Panels) {
 		for _, target := range panel.Targets {
-			queries[panel.Type+" "+panel.Title] = target
+			queries[panel.Type+" "+panel.Title] = withDefaults(target, overview.Templating.List)
 		}
 	}
 	return queries

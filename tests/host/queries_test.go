@@ -83,6 +83,35 @@ type panel struct {
 	Panels  []panel           `json:"panels"`
 }
 
+// canBeEmpty names panels and annotations without data when all is well, or for this person.
+var canBeEmpty = map[string]bool{
+	"Gaps":                        true,
+	"Queue":                       true,
+	"Revisions":                   true,
+	"Rest mode (readings differ)": true,
+	"Time zone moves":             true,
+}
+
+// variable is the part of a dashboard's variable with its value.
+type variable struct {
+	Name    string `json:"name"`
+	Current struct {
+		Value json.RawMessage `json:"value"`
+	} `json:"current"`
+}
+
+// withDefaults replaces variables in a query by their values, as Grafana's frontend does.
+func withDefaults(target json.RawMessage, variables []variable) json.RawMessage {
+	text := string(target)
+	for _, one := range variables {
+		var value string
+		if json.Unmarshal(one.Current.Value, &value) == nil {
+			text = strings.ReplaceAll(text, "$"+one.Name, value)
+		}
+	}
+	return json.RawMessage(text)
+}
+
 func TestEveryDashboardQueryReturnsRows(t *testing.T) {
 	w := theWorld(t)
 	files, err := filepath.Glob("../../provisioning/dashboards/*.json")
@@ -102,6 +131,9 @@ func TestEveryDashboardQueryReturnsRows(t *testing.T) {
 					Target json.RawMessage `json:"target"`
 				} `json:"list"`
 			} `json:"annotations"`
+			Templating struct {
+				List []variable `json:"list"`
+			} `json:"templating"`
 		}
 		if err := json.Unmarshal(content, &dashboard); err != nil {
 			t.Fatalf("%s: %v", file, err)
@@ -110,8 +142,9 @@ func TestEveryDashboardQueryReturnsRows(t *testing.T) {
 		for _, panel := range flat(dashboard.Panels) {
 			for _, target := range panel.Targets {
 				queries++
+				target := withDefaults(target, dashboard.Templating.List)
 				t.Run(filepath.Base(file)+"/"+panel.Title, func(t *testing.T) {
-					check(t, w, panel.Type == "timeseries", target)
+					check(t, w, panel.Type == "timeseries", canBeEmpty[panel.Title], target)
 				})
 			}
 		}
@@ -119,7 +152,7 @@ func TestEveryDashboardQueryReturnsRows(t *testing.T) {
 			if annotation.Target != nil {
 				queries++
 				t.Run(filepath.Base(file)+"/"+annotation.Name, func(t *testing.T) {
-					check(t, w, true, annotation.Target)
+					check(t, w, true, canBeEmpty[annotation.Name], annotation.Target)
 				})
 			}
 		}
@@ -137,17 +170,17 @@ func flat(panels []panel) []panel {
 	return all
 }
 
-func check(t *testing.T, w *world, needsTime bool, target json.RawMessage) {
+func check(t *testing.T, w *world, needsTime, mayBeEmpty bool, target json.RawMessage) {
 	frames := decode(t, w.plugin.query(t, oura, overEverything("A", target))["A"])
 	rows := 0
 	for _, frame := range frames {
 		rows += frame.Rows()
 		field, index := frame.FieldByName("time")
-		if needsTime && (index < 0 || !field.Type().Time()) {
+		if needsTime && frame.Rows() > 0 && (index < 0 || !field.Type().Time()) {
 			t.Errorf("no time column among %v", names(frame))
 		}
 	}
-	if rows == 0 {
+	if rows == 0 && !mayBeEmpty {
 		t.Errorf("no rows: %s", target)
 	}
 }

@@ -1,229 +1,208 @@
-//! The documents are complete, their examples run, and their links lead to files.
+//! The documents against the code: names, generated tables, links, and examples that run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
+use std::sync::LazyLock;
 
+use ringside::cli;
+use ringside::datasource::Settings;
 use ringside::query::MACROS;
 use ringside::store::FUNCTIONS;
+use ringside::time::Clock;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::common::secret_scanner;
+use crate::common::world::World;
 
-fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
+/// The command that rewrites the generated tables of the reference.
+const REWRITE_COMMAND: &str = "UPDATE_DOCS=1 cargo test --test integration documents::";
 
-/// Every Markdown file of the project, with its path relative to the root.
-fn documents() -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    for folder in ["", "docs", "docs/adr"] {
-        for entry in fs::read_dir(root().join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "md") {
-                let name = path.strip_prefix(root()).unwrap().to_owned();
-                found.push((name, fs::read_to_string(&path).unwrap()));
-            }
-        }
-    }
-    assert!(found.len() > 10, "found only {} documents", found.len());
-    found
-}
+/// Commands that end by themselves and need no login. Examples of the others are only parsed.
+const SHORT_COMMANDS: &[&str] = &["query", "export", "doctor", "catalog"];
 
-/// The code blocks of one language in all documents, with the name of their document.
-fn code_blocks(language: &str) -> Vec<(String, String)> {
-    let mut blocks = Vec::new();
-    for (path, text) in documents() {
-        let fence = format!("```{language}\n");
-        for part in text.split(&fence).skip(1) {
-            let code = part.split("```").next().unwrap_or_default();
-            blocks.push((path.display().to_string(), code.to_owned()));
-        }
-    }
-    blocks
-}
+/// Top folders of the repository. A code span that starts with one of them is a path.
+const TOP_FOLDERS: &[&str] = &[
+    ".github/",
+    ".vale/",
+    "benches/",
+    "docs/",
+    "frontend/",
+    "migrations/",
+    "provisioning/",
+    "src/",
+    "tests/",
+];
 
-/// Returns a Markdown table.
-fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let mut text = line(&head.iter().map(ToString::to_string).collect::<Vec<_>>());
-    text.push_str(&format!("|{}\n", "---|".repeat(head.len())));
-    for row in rows {
-        text.push_str(&line(&row));
-    }
-    text
-}
+/// A data folder with 60 days of a synthetic person.
+static DEMO_FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents");
+    let arguments = ["demo", "--days", "60", "--repeat", "1", "--data-dir"];
+    run(Command::new(env!("CARGO_BIN_EXE_gpx_oura")).args(arguments).arg(&folder));
+    folder
+});
 
-/// Returns inline code for a table's cell. A vertical bar is escaped, because it ends a cell.
-fn code(text: &str) -> String {
-    format!("`{}`", text.replace('|', "\\|"))
-}
-
-/// Compares a section of docs/reference.md with its generated text. `UPDATE_DOCS=1` writes it.
-fn check_section(name: &str, generated: &str) {
+#[test]
+fn macros_and_functions_are_in_the_reference() {
     let path = root().join("docs/reference.md");
     let text = fs::read_to_string(&path).unwrap();
-    let start = format!("<!-- {name} -->\n");
-    let end = format!("<!-- end of {name} -->");
-    let from = text.find(&start).unwrap_or_else(|| panic!("no section {name}")) + start.len();
-    let to = text.find(&end).unwrap_or_else(|| panic!("section {name} has no end"));
-    if text[from..to] == *generated {
+    let generated = with_section(&text, "macros", &macro_table());
+    let generated = with_section(&generated, "functions", &function_table());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &generated).unwrap();
         return;
     }
     assert!(
-        std::env::var_os("UPDATE_DOCS").is_some(),
-        "the section {name} of docs/reference.md differs from the code. Write it with \
-         `UPDATE_DOCS=1 cargo test --test integration documents`"
+        generated == text,
+        "docs/reference.md differs from the code. To rewrite its tables: {REWRITE_COMMAND}"
     );
-    fs::write(path, format!("{}{generated}{}", &text[..from], &text[to..])).unwrap();
 }
 
 #[test]
-fn reference_lists_every_macro_and_function() {
-    let macros = MACROS.iter().map(|each| vec![code(each.usage), each.description.to_owned()]);
-    let functions = FUNCTIONS
-        .iter()
-        .map(|each| vec![code(each.usage), each.description.to_owned(), code(each.example)]);
-    check_section("macros", &table(&["macro", "meaning"], macros));
-    check_section("functions", &table(&["function", "meaning", "example"], functions));
-}
-
-#[test]
-fn reference_lists_every_route() {
-    let router = read("src/api/mod.rs");
-    let reference = read("docs/reference.md");
-    let mut count = 0;
-    for line in router.lines().filter(|line| line.trim().starts_with(".route(\"/")) {
-        let route = line.split('"').nth(1).unwrap().trim_start_matches('/');
-        let method = if line.contains("post(") { "POST" } else { "GET" };
-        let documented = [format!("`{method} {route}`"), format!("`{method} {route}?")];
-        assert!(documented.iter().any(|text| reference.contains(text)), "{method} {route}");
-        count += 1;
-    }
-    assert!(count > 8, "found only {count} routes");
-}
-
-#[test]
-fn reference_lists_every_command_and_option() {
-    let reference = read("docs/reference.md");
-    let mut missing = BTreeSet::new();
-    visit(&ringside::cli::command(), "gpx_oura", &mut |name, command| {
-        let has_subcommands = command.get_subcommands().next().is_some();
-        if !has_subcommands && !reference.contains(&format!("`{name}`")) {
-            missing.insert(name.to_owned());
-        }
-        for option in command.get_arguments().filter_map(|argument| argument.get_long()) {
-            if !reference.contains(&format!("`--{option}`")) && option != "help" {
-                missing.insert(format!("{name} --{option}"));
-            }
-        }
-    });
-    assert!(missing.is_empty(), "missing in docs/reference.md: {missing:?}");
-}
-
-fn visit(command: &clap::Command, name: &str, check: &mut impl FnMut(&str, &clap::Command)) {
-    check(name, command);
-    for subcommand in command.get_subcommands().filter(|command| command.get_name() != "help") {
-        visit(subcommand, &format!("{name} {}", subcommand.get_name()), check);
-    }
-}
-
-#[test]
-fn reference_lists_every_setting() {
-    let reference = read("docs/reference.md");
-    let settings = serde_json::to_value(ringside::datasource::Settings::default()).unwrap();
-    for name in settings.as_object().unwrap().keys() {
-        assert!(reference.contains(&format!("| `{name}`")), "data source setting {name}");
-    }
-    let source = read("src/plugin/settings.rs") + &read("src/plugin/hclog.rs");
-    let names: BTreeSet<&str> = source
-        .split("\"GF_PLUGIN_")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next())
-        .filter(|name| name.chars().all(|char| char.is_ascii_uppercase() || char == '_'))
+fn routes_are_in_the_reference() {
+    let code = fs::read_to_string(root().join("src/api/mod.rs")).unwrap();
+    let routes: BTreeSet<String> = code
+        .lines()
+        .filter_map(|line| {
+            let (route, handler) = line.trim().strip_prefix(".route(\"/")?.split_once("\", ")?;
+            let method = handler.split('(').next()?.to_uppercase();
+            Some(format!("{method} {route}"))
+        })
         .collect();
-    assert!(names.len() > 6, "{names:?}");
-    for name in names {
-        let name = name.to_ascii_lowercase();
-        assert!(reference.contains(&format!("| `{name}` |")), "operator setting {name}");
-    }
+    let documented = first_cells("HTTP API")
+        .iter()
+        .map(|cell| cell.split(['?', ' ']).take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert!(!routes.is_empty());
+    assert_eq!(routes, documented);
 }
 
 #[test]
-fn examples_in_the_documents_run() {
+fn commands_are_in_the_reference() {
+    let commands: BTreeSet<String> =
+        leaf_commands().keys().map(|name| format!("gpx_oura {name}")).collect();
+    let documented =
+        first_cells("Commands").into_iter().filter(|cell| cell.starts_with("gpx_oura")).collect();
+    assert_eq!(commands, documented);
+}
+
+/// The table lists each flag with its commands and its environment variable.
+#[test]
+fn flags_are_in_the_reference() {
+    let commands = leaf_commands();
+    let mut flags: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
+    for (name, command) in &commands {
+        for argument in command.get_arguments() {
+            let Some(flag) = argument.get_long().filter(|flag| *flag != "help") else { continue };
+            let (users, variables) = flags.entry(format!("--{flag}")).or_default();
+            users.insert(name.clone());
+            variables.extend(argument.get_env().map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    let mut documented: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
+    for row in rows("Commands").iter().filter(|row| row[0].starts_with("`--")) {
+        let named = code_spans(&row[1]);
+        let is_named = |name: &String| {
+            named.iter().any(|named| name == named || name.starts_with(&format!("{named} ")))
+        };
+        let is_exception = row[1].starts_with("all but");
+        for flag in code_spans(&row[0]) {
+            let (users, variables) = documented.entry(flag).or_default();
+            users.extend(commands.keys().filter(|name| is_named(name) != is_exception).cloned());
+            variables.extend(code_spans(&row[3]));
+        }
+    }
+    assert_eq!(flags, documented);
+}
+
+#[test]
+fn operator_settings_are_in_the_reference() {
+    let mut settings = BTreeSet::new();
+    for path in files(&root().join("src"), "rs") {
+        let code = fs::read_to_string(path).unwrap();
+        for rest in code.split("GF_PLUGIN_").skip(1) {
+            let name: String =
+                rest.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect();
+            settings.insert(name.to_lowercase());
+        }
+    }
+    settings.remove("");
+    assert_eq!(settings, first_cells("Settings of the operator"));
+}
+
+#[test]
+fn data_source_settings_are_in_the_reference() {
+    let json = serde_json::to_value(Settings::default()).unwrap();
+    let mut settings: BTreeSet<String> = json.as_object().unwrap().keys().cloned().collect();
+    settings.insert("clientSecret".to_owned());
+    assert_eq!(settings, first_cells("Settings of a data source"));
+}
+
+#[test]
+fn sql_examples_run() {
+    let mut examples = 0;
+    for (path, text) in documents() {
+        for sql in blocks(&text, "sql") {
+            println!("{}: {sql}", path.display());
+            let mut query = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
+            let output = run(query
+                .args(["query", &sql, "--output", "csv"])
+                .env("RINGSIDE_DATA_DIR", demo()));
+            assert!(output.stdout.iter().filter(|byte| **byte == b'\n').count() > 1, "no rows");
+            examples += 1;
+        }
+    }
+    assert!(examples > 5, "only {examples} examples");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shell_examples_are_parsed_and_run() {
+    let oura = World::new(3, Clock::system()).await;
     let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("demo-data");
-    run(
-        &["demo", "--days", "45", "--repeat", "1", "--data-dir", data.to_str().unwrap()],
-        folder.path(),
-    );
-
-    let statements = code_blocks("sql");
-    assert!(statements.len() > 5, "found only {} statements", statements.len());
-    for (document, sql) in statements {
-        let rows =
-            run(&["query", "--data-dir", "demo-data", "--output", "csv", &sql], folder.path());
-        assert!(rows.lines().next().is_some_and(|head| head.contains(',')), "{document}: {sql}");
-    }
-
-    let mut count = 0;
-    for (document, block) in code_blocks("sh") {
-        for line in block.lines().filter(|line| line.starts_with("gpx_oura ")) {
-            let words = words(line.split(" #").next().unwrap());
-            let parsed = ringside::cli::command().try_get_matches_from(&words);
-            assert!(parsed.is_ok(), "{document}: {line}: {}", parsed.unwrap_err());
-            let arguments: Vec<&str> = words[1..].iter().map(String::as_str).collect();
-            // Other commands run forever or need a login.
-            if ["query", "export", "doctor", "catalog"].contains(&arguments[0]) {
-                // `doctor` reports the demo's missing login by its exit code.
-                let output = program(&arguments, folder.path());
-                assert!(output.status.code().is_some_and(|code| code < 2), "{document}: {line}");
-                count += 1;
+    let mut runs = 0;
+    for (path, text) in documents() {
+        let blocks = blocks(&text, "sh");
+        for line in blocks.iter().flat_map(|block| block.lines()) {
+            let mut words = shell_words(line);
+            if words.first().is_none_or(|word| word != "gpx_oura") {
+                continue;
             }
+            println!("{}: {line}", path.display());
+            cli::command().try_get_matches_from(&words).unwrap();
+            if !SHORT_COMMANDS.contains(&words[1].as_str()) {
+                continue;
+            }
+            if let Some(position) = words.iter().position(|word| word == "--data-dir") {
+                words[position + 1] = demo().to_str().unwrap().to_owned();
+            }
+            let mut command = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
+            command.args(&words[1..]).current_dir(folder.path());
+            run(command.env("GF_PLUGIN_OURA_URL", oura.simulator.origin().as_str()));
+            runs += 1;
         }
     }
-    assert!(count > 2, "ran only {count} commands");
-}
-
-/// Splits a command line at spaces outside of double quotes.
-fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    for (index, part) in line.split('"').enumerate() {
-        if index % 2 == 1 {
-            words.push(part.to_owned());
-        } else {
-            words.extend(part.split_whitespace().map(str::to_owned));
-        }
-    }
-    words
-}
-
-fn program(arguments: &[&str], folder: &Path) -> std::process::Output {
-    Command::new(env!("CARGO_BIN_EXE_gpx_oura"))
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap()
-}
-
-fn run(arguments: &[&str], folder: &Path) -> String {
-    let output = program(arguments, folder);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {error}");
-    String::from_utf8(output.stdout).unwrap()
+    assert!(runs > 2, "only {runs} commands");
 }
 
 #[test]
-fn mage_targets_in_the_documents_exist() {
-    let magefile = read("Magefile.go").to_lowercase();
+fn mage_targets_exist() {
+    let code = fs::read_to_string(root().join("Magefile.go")).unwrap();
+    let targets: BTreeSet<String> = code
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("func ")?.split_once("()")?.0))
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_uppercase()))
+        .map(str::to_lowercase)
+        .collect();
     let mut count = 0;
     for (path, text) in documents() {
-        for part in text.split("go tool mage ").skip(1) {
-            let name: String = part.chars().take_while(|char| char.is_alphabetic()).collect();
-            let is_target = name.is_empty() || magefile.contains(&format!("\nfunc {name}("));
-            assert!(is_target, "{}: go tool mage {name}", path.display());
+        for rest in text.split("go tool mage ").skip(1) {
+            let name: String =
+                rest.chars().take_while(|c| c.is_ascii_alphabetic() || *c == '-').collect();
+            assert!(
+                name == "-l" || targets.contains(&name),
+                "{}: unknown target {name}",
+                path.display()
+            );
             count += 1;
         }
     }
@@ -231,38 +210,270 @@ fn mage_targets_in_the_documents_exist() {
 }
 
 #[test]
-fn links_in_the_documents_lead_to_files() {
+fn links_and_images_exist() {
+    let mut broken = Vec::new();
     let mut count = 0;
     for (path, text) in documents() {
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = link.split('#').next().unwrap();
-            if file.is_empty() || file.contains("://") || file.contains(' ') {
-                continue;
-            }
-            let target = root().join(&path).parent().unwrap().join(file);
-            assert!(target.exists(), "{} links to {link}", path.display());
+        for link in links(&text).filter(|link| !link.contains("://") && !link.contains("mailto:")) {
             count += 1;
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target =
+                if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            let has_heading = || {
+                let text = fs::read_to_string(&target).unwrap();
+                text.lines().any(|line| {
+                    line.starts_with('#') && anchor(line.trim_start_matches('#').trim()) == heading
+                })
+            };
+            if !target.exists() || (!heading.is_empty() && !has_heading()) {
+                broken.push(format!("{}: {link}", path.display()));
+            }
         }
     }
     assert!(count > 15, "found only {count} links");
+    assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
 }
 
-/// Paths such as `src/query/mod.rs` in the pages for developers.
 #[test]
-fn files_named_for_developers_exist() {
-    let mut count = 0;
-    for page in ["CONTRIBUTING.md", "docs/style.md", "docs/architecture.md"] {
-        let text = read(page);
-        for name in text.split('`').skip(1).step_by(2) {
-            let is_path =
-                ["src/", "tests/", "frontend/", "provisioning/", "migrations/", "benches/"]
-                    .iter()
-                    .any(|folder| name.starts_with(folder));
-            if is_path && !name.contains([' ', '*', '<']) {
-                assert!(root().join(name).exists(), "{page} names {name}");
-                count += 1;
+fn files_named_in_documents_exist() {
+    let mut missing = Vec::new();
+    let mut found = BTreeSet::new();
+    for (path, text) in documents() {
+        for span in text.lines().flat_map(code_spans) {
+            let is_path = TOP_FOLDERS.iter().any(|folder| span.starts_with(folder))
+                && !span.contains([' ', '<', '*', '…']);
+            if is_path && !root().join(&span).exists() {
+                missing.push(format!("{}: {span}", path.display()));
+            } else if is_path && path.ends_with("CONTRIBUTING.md") {
+                found.insert(span);
             }
         }
     }
-    assert!(count > 15, "found only {count} paths");
+    assert!(missing.is_empty(), "missing files:\n{}", missing.join("\n"));
+    assert!(found.len() > 15, "CONTRIBUTING.md names only {found:?}");
+}
+
+#[test]
+fn modules_of_the_architecture_exist() {
+    let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    for row in table_rows(section(&text, "Modules")).iter().skip(1) {
+        for span in code_spans(&row[0]) {
+            assert!(root().join("src").join(&span).exists(), "no module {span}");
+        }
+    }
+    for span in text.lines().flat_map(code_spans).filter(|span| span.ends_with(".rs")) {
+        let exists = ["", "src", "src/plugin", "src/query/metrics"]
+            .iter()
+            .any(|folder| root().join(folder).join(&span).exists());
+        assert!(exists, "no file {span}");
+    }
+}
+
+#[test]
+fn views_are_in_the_documents() {
+    let read = |name: &str| fs::read_to_string(root().join("docs").join(name)).unwrap();
+    let architecture = read("architecture.md");
+    let reference = read("reference.md");
+    for path in files(&root().join("src/store/views"), "sql") {
+        let view = format!("`{}`", path.file_stem().unwrap().to_str().unwrap());
+        assert!(architecture.contains(&view), "docs/architecture.md lacks {view}");
+        // `nights` reads it. Queries rarely need it.
+        if view != "`main_sleep`" {
+            assert!(reference.contains(&view), "docs/reference.md lacks {view}");
+        }
+    }
+}
+
+#[test]
+fn tests_named_in_resilience_exist() {
+    let text = fs::read_to_string(root().join("docs/resilience.md")).unwrap();
+    let faults = table_rows(section(&text, "Faults"));
+    assert!(faults.len() > 10);
+    for name in faults.iter().skip(1).flat_map(|row| code_spans(&row[2])) {
+        let exists = ["tests/integration", "src"].iter().any(|folder| {
+            let path = root().join(folder).join(&name);
+            path.with_extension("rs").exists() || path.is_dir()
+        });
+        assert!(exists, "no test {name}");
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn demo() -> &'static Path {
+    &DEMO_FOLDER
+}
+
+/// Runs `command`, and panics with its output if it fails.
+fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    secret_scanner::scan(&output.stdout);
+    secret_scanner::scan(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{command:?}\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// The files below `folder` with this extension.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// All documents with their texts: those in the root folder and those in `docs/`.
+fn documents() -> Vec<(PathBuf, String)> {
+    let mut paths = files(&root().join("docs"), "md");
+    paths.extend(
+        fs::read_dir(root())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "md")),
+    );
+    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The part of `text` below the heading `title`, up to the next heading of the second level.
+fn section<'a>(text: &'a str, title: &str) -> &'a str {
+    let heading = format!("\n## {title}\n");
+    let start = text.find(&heading).unwrap_or_else(|| panic!("no section {title}"));
+    let rest = &text[start + heading.len()..];
+    &rest[..rest.find("\n## ").unwrap_or(rest.len())]
+}
+
+/// The rows of the reference's tables below the heading `title`.
+fn rows(title: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(root().join("docs/reference.md")).unwrap();
+    table_rows(section(&text, title))
+}
+
+/// The rows of all tables in `text` as cells, headers included.
+fn table_rows(text: &str) -> Vec<Vec<String>> {
+    text.lines()
+        .filter(|line| line.starts_with("| "))
+        .map(|line| line.split('|').skip(1).map(|cell| cell.trim().to_owned()).collect())
+        .collect()
+}
+
+/// The first code span of the first cell of each row below the heading `title`.
+fn first_cells(title: &str) -> BTreeSet<String> {
+    rows(title).iter().filter_map(|row| code_spans(&row[0]).into_iter().next()).collect()
+}
+
+/// The texts between backticks in one line.
+fn code_spans(line: &str) -> Vec<String> {
+    line.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The contents of the fenced blocks of one language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}");
+    let mut blocks = Vec::new();
+    let mut open: Option<Vec<&str>> = None;
+    for line in text.lines() {
+        match open.as_mut() {
+            Some(lines) if line.trim() == "```" => {
+                blocks.push(lines.join("\n"));
+                open = None;
+            }
+            Some(lines) => lines.push(line),
+            None if line.trim() == fence => open = Some(Vec::new()),
+            None => {}
+        }
+    }
+    blocks
+}
+
+/// The targets of all Markdown links and images.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0))
+}
+
+/// The anchor that GitHub makes from a heading.
+fn anchor(heading: &str) -> String {
+    heading
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+/// The words of a shell command without expansions. Double quotes keep spaces, `#` starts a
+/// comment.
+fn shell_words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (index, part) in line.split('"').enumerate() {
+        if index % 2 == 1 {
+            words.push(part.to_owned());
+            continue;
+        }
+        let code = part.split(" #").next().unwrap_or_default();
+        words.extend(code.split_whitespace().map(str::to_owned));
+    }
+    words
+}
+
+/// The commands without subcommands, by their names after `gpx_oura`.
+fn leaf_commands() -> BTreeMap<String, clap::Command> {
+    fn collect(prefix: &str, command: &clap::Command, into: &mut BTreeMap<String, clap::Command>) {
+        for child in command.get_subcommands() {
+            let name = format!("{prefix}{}", child.get_name());
+            if child.has_subcommands() {
+                collect(&format!("{name} "), child, into);
+            } else {
+                into.insert(name, child.clone());
+            }
+        }
+    }
+    let mut commands = BTreeMap::new();
+    collect("", &cli::command(), &mut commands);
+    commands
+}
+
+/// Returns `text` with `table` between the comments of the section `name`.
+fn with_section(text: &str, name: &str, table: &str) -> String {
+    let start = format!("<!-- {name} -->\n");
+    let end = format!("<!-- end of {name} -->");
+    let (before, rest) = text.split_once(&start).unwrap();
+    let (_, after) = rest.split_once(&end).unwrap();
+    format!("{before}{start}{table}{end}{after}")
+}
+
+fn macro_table() -> String {
+    let rows = MACROS.iter().map(|row| [code(row.usage), row.description.to_owned()]);
+    table(["macro", "meaning"], rows)
+}
+
+fn function_table() -> String {
+    let rows = FUNCTIONS
+        .iter()
+        .map(|row| [code(row.usage), row.description.to_owned(), code(row.example)]);
+    table(["function", "meaning", "example"], rows)
+}
+
+fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let mut table = format!("| {} |\n|{}\n", header.join(" | "), "---|".repeat(N));
+    for row in rows {
+        table += &format!("| {} |\n", row.map(|cell| cell.replace('|', "\\|")).join(" | "));
+    }
+    table
+}
+
+fn code(text: &str) -> String {
+    format!("`{text}`")
 }
