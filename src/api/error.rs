@@ -116,7 +116,7 @@ impl From<StatusCode> for ApiError {
             StatusCode::NOT_FOUND => (
                 "not_found",
                 "unknown route",
-                "Check the path against the HTTP API in the reference.",
+                "Check the path, for example GET status. The reference lists all routes.",
             ),
             StatusCode::METHOD_NOT_ALLOWED => (
                 "method",
