@@ -285,9 +285,7 @@ impl QueryError {
                 similar: similar_sql_names(&name, known),
                 name,
             },
-            error @ (ReadError::ParameterCount { .. } | ReadError::Parameter(_)) => {
-                QueryError::Parameters(error.to_string())
-            }
+            error @ ReadError::ParameterCount { .. } => QueryError::Parameters(error.to_string()),
             ReadError::Timeout => QueryError::Timeout(timeout),
             ReadError::Cancelled => QueryError::Cancelled,
             ReadError::TooLarge(reason) => QueryError::TooLarge(reason),

@@ -1,7 +1,5 @@
 //! Turns a metrics query into one SELECT.
 
-use serde_json::Value;
-
 use super::metric::{Metric, find_metric, metrics};
 use super::part::{Environment, Part};
 use super::plan::{Plan, PlannedColumn};
@@ -11,6 +9,7 @@ use crate::query::context::QueryContext;
 use crate::query::error::{MetricsError, QueryError};
 use crate::query::request::{Format, SqlQuery};
 use crate::sql::quote_identifier;
+use crate::store::Scalar;
 use crate::time::Tz;
 
 /// The maximum days of a moving average, a baseline or a shift.
@@ -67,7 +66,7 @@ impl MetricsQuery {
         Ok(())
     }
 
-    fn assemble(&self, parts: Vec<Part>, params: Vec<Value>) -> Result<Plan, QueryError> {
+    fn assemble(&self, parts: Vec<Part>, params: Vec<Scalar>) -> Result<Plan, QueryError> {
         let raw_sql = match parts.as_slice() {
             [] => return Err(MetricsError::NoMetrics.into()),
             [one] => format!("{}\nORDER BY 1", one.sql),

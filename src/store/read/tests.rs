@@ -3,7 +3,6 @@ use std::time::Duration;
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampNanosecondType};
 use rusqlite::Connection;
-use serde_json::json;
 
 use super::*;
 use crate::store::install_allocator;
@@ -61,7 +60,7 @@ impl File {
     fn read_within(
         &self,
         sql: &str,
-        params: &[serde_json::Value],
+        params: &[Scalar],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
         self.readers.read(&TokenizedSql::new(sql), params, limits)
@@ -193,19 +192,13 @@ fn parameters_are_bound_in_order_and_counted() {
     let batch = file
         .read_within(
             "SELECT ?2 + ?1, ?3, ?4",
-            &[json!(1), json!(2), json!("x"), json!(null)],
+            &[Scalar::Integer(1), Scalar::Integer(2), "x".into(), Scalar::Null],
             &limits(),
         )
         .unwrap();
     assert_eq!(batch.columns[0].values.as_primitive::<Int64Type>().value(0), 3);
-    let error = |params: &[serde_json::Value]| {
-        file.read_within("SELECT ?1", params, &limits()).unwrap_err().to_string()
-    };
-    assert_eq!(error(&[]), "The statement has 1 parameters, but 0 values were given");
-    assert_eq!(
-        error(&[json!([1])]),
-        "Parameter 1 is a list or an object: use a string, number, boolean or null"
-    );
+    let error = file.read_within("SELECT ?1", &[], &limits()).unwrap_err().to_string();
+    assert_eq!(error, "The statement has 1 parameters, but 0 values were given");
 }
 
 #[test]
