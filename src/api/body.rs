@@ -7,19 +7,20 @@ use std::time::Duration;
 use axum::async_trait;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use url::form_urlencoded;
 
-use super::ApiError;
+use super::{ApiError, MAX_BODY};
+use crate::blocking::blocking;
 
 /// A JSON body, of a request or a response. An absent request body reads as `{}`.
 ///
@@ -28,20 +29,25 @@ use super::ApiError;
 pub(super) struct Json<T>(pub T);
 
 #[async_trait]
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Json<T>, ApiError> {
         let declares_json = declares_json(request.headers());
-        let body = Bytes::from_request(request, state)
+        if announced_length(request.headers()).is_some_and(|length| length > MAX_BODY) {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE.into());
+        }
+        let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, state))
             .await
+            .map_err(|_| ApiError::from(StatusCode::REQUEST_TIMEOUT))?
             .map_err(|rejection| ApiError::from(rejection.status()))?;
-        let text: &[u8] = match (declares_json, body.as_ref()) {
+        let text = match (declares_json, body.as_ref()) {
             (Some(false), _) | (None, [_, ..]) => return Err(not_json()),
-            (_, []) => b"{}",
-            (Some(true), body) => body,
+            (_, []) => Bytes::from_static(b"{}"),
+            (Some(true), _) => body,
         };
-        let value = serde_json::from_slice(text).map_err(|error| {
+        let parsed = blocking(move || serde_json::from_slice(&text));
+        let value = parsed.await.map_err(|error| {
             ApiError::new(
                 400,
                 "bad_body",
@@ -58,6 +64,9 @@ impl<T: Serialize> IntoResponse for Json<T> {
         axum::Json(self.0).into_response()
     }
 }
+
+/// How long a client may take for the body of a request.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Size of one piece of a streamed response, in bytes. At most two pieces wait for the client.
 const PIECE: usize = 64 << 10;
@@ -137,6 +146,11 @@ fn not_json() -> ApiError {
         "the request body must be JSON",
         "Send Content-Type: application/json.",
     )
+}
+
+/// The length that the request's head announces.
+fn announced_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Whether the content type is JSON; `None` without a content type.

@@ -134,6 +134,14 @@ pub enum MetricsError {
         /// The maximum number of metrics of one query.
         max: usize,
     },
+    /// Too many filters.
+    #[error("Too many filters ({count}): remove some, a query can have at most {max}")]
+    TooManyFilters {
+        /// The number of filters in the query.
+        count: usize,
+        /// The maximum number of filters of one query.
+        max: usize,
+    },
     /// A moving average, a baseline or a shift that reaches too far.
     #[error("Moving average, baseline and shift can be at most {max} days")]
     TooManyDays {

@@ -19,6 +19,9 @@ pub(crate) const MAX_DAYS: u16 = 1_000;
 /// baseline and a filter takes 2 KiB.
 pub(crate) const MAX_METRICS: usize = 50;
 
+/// The maximum number of filters of one query.
+const MAX_FILTERS: usize = 50;
+
 impl MetricsQuery {
     /// Validates names, filters and numbers, and returns the SQL with a description of its columns.
     /// Days are those of `zone`.
@@ -62,6 +65,12 @@ impl MetricsQuery {
         }
         if self.metrics.len() > MAX_METRICS {
             return Err(MetricsError::TooMany { count: self.metrics.len(), max: MAX_METRICS });
+        }
+        if self.filters.len() > MAX_FILTERS {
+            return Err(MetricsError::TooManyFilters {
+                count: self.filters.len(),
+                max: MAX_FILTERS,
+            });
         }
         Ok(())
     }
