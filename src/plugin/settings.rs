@@ -73,6 +73,7 @@ impl OperatorSettings {
                 timeout: set("GF_PLUGIN_QUERY_TIMEOUT").map_or(Ok(default.timeout), duration)?,
                 max_rows: whole_number("GF_PLUGIN_QUERY_MAX_ROWS", default.max_rows)?,
                 max_bytes: whole_number("GF_PLUGIN_QUERY_MAX_BYTES", default.max_bytes)?,
+                max_memory: whole_number("GF_PLUGIN_QUERY_MAX_MEMORY", default.max_memory)?,
                 concurrency: whole_number("GF_PLUGIN_QUERY_CONCURRENCY", default.concurrency)?,
             },
         })
