@@ -37,6 +37,7 @@ const LIMITS: Limits = Limits {
     timeout: Duration::from_secs(3600),
     max_rows: usize::MAX,
     max_bytes: 4 << 30,
+    max_memory: 1 << 30,
     concurrency: 1,
 };
 

@@ -58,13 +58,12 @@ pub struct Args {
     faults: Vec<Fault>,
 }
 
-fn rate_limit(text: &str) -> Result<(usize, i64), String> {
-    let parts = text
-        .split_once('/')
-        .and_then(|(requests, seconds)| Some((requests.parse().ok()?, seconds.parse().ok()?)));
-    parts
+/// Parses `REQUESTS/SECONDS`. Returns the expected form as the error.
+fn rate_limit(text: &str) -> Result<(usize, i64), &'static str> {
+    text.split_once('/')
+        .and_then(|(requests, seconds)| Some((requests.parse().ok()?, seconds.parse().ok()?)))
         .filter(|(_, seconds)| *seconds > 0)
-        .ok_or_else(|| "use requests/seconds, for example 5000/300".to_owned())
+        .ok_or("use requests/seconds, for example 5000/300")
 }
 
 impl Args {

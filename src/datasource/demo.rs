@@ -71,6 +71,6 @@ pub(super) async fn log_in(
     let start = datasource.start_login(&redirect, USER)?;
     let (code, state) = simulator::consent(http, &start.authorize_url)
         .await
-        .map_err(|detail| DataSourceError::Demo { detail })?;
+        .map_err(|error| DataSourceError::Demo { detail: error.to_string() })?;
     datasource.finish_login(&Secret::new(code), &Secret::new(state), USER).await
 }

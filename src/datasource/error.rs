@@ -46,7 +46,7 @@ pub enum DataSourceError {
     /// Oura rejected the redirect address, because the application is registered without it.
     #[error("The redirect address of this login is not registered with the application at Oura")]
     RedirectNotRegistered {
-        /// The address; `None` if the pending login is unknown.
+        /// The address, if the pending login is known.
         redirect: Option<RedirectUri>,
     },
     /// A state that this user has used before.

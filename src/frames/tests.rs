@@ -59,7 +59,10 @@ fn result(columns: Vec<ResultColumn>) -> QueryResult {
     QueryResult {
         elapsed: Duration::from_millis(12),
         downsample: (Downsample::Auto, 1_000),
-        ..QueryResult::of(ColumnBatch { columns, rows, truncation: None }, "SELECT 1".to_owned())
+        ..QueryResult::of(
+            ColumnBatch { columns, rows, truncation: None, charge: Default::default() },
+            "SELECT 1".to_owned(),
+        )
     }
 }
 

@@ -49,7 +49,7 @@ const MAX_MINOR_STEP: u32 = 10;
 /// The most requests of one search.
 const MAX_REQUESTS: usize = 40;
 
-/// Finds the newest published version after `current`; `None` if `current` is the newest.
+/// Finds the newest published version after `current`, if one exists.
 pub async fn find_newer(
     http: &reqwest::Client,
     origins: &Origins,
@@ -77,7 +77,7 @@ pub async fn find_newer(
     }
 }
 
-/// Fetches the document of `version`; `None` if it is not published.
+/// Fetches the document of `version`, if it is published.
 async fn fetch(
     http: &reqwest::Client,
     origins: &Origins,

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::datasource::Environment;
 use crate::oura::{Origins, Secret};
-use crate::query::Limits;
+use crate::query::{Limits, interval};
 
 /// The plugin's id in Grafana.
 pub const PLUGIN_ID: &str = "ringside-oura-datasource";
@@ -73,6 +73,7 @@ impl OperatorSettings {
                 timeout: set("GF_PLUGIN_QUERY_TIMEOUT").map_or(Ok(default.timeout), duration)?,
                 max_rows: whole_number("GF_PLUGIN_QUERY_MAX_ROWS", default.max_rows)?,
                 max_bytes: whole_number("GF_PLUGIN_QUERY_MAX_BYTES", default.max_bytes)?,
+                max_memory: whole_number("GF_PLUGIN_QUERY_MAX_MEMORY", default.max_memory)?,
                 concurrency: whole_number("GF_PLUGIN_QUERY_CONCURRENCY", default.concurrency)?,
             },
         })
@@ -113,7 +114,7 @@ pub fn key_from(variable: &str) -> Option<Secret> {
     std::env::var(variable).ok().and_then(trimmed).map(Secret::new)
 }
 
-/// Returns the trimmed text, or `None` for an empty setting.
+/// Returns the trimmed text, unless it is empty.
 fn trimmed(text: String) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
@@ -135,29 +136,14 @@ pub fn origin(text: &str) -> Result<Url, &'static str> {
     }
 }
 
-/// Parses `500ms`, `30s` or `2m`. A number without a unit is seconds.
+/// Parses `500ms`, `30s` or `1m30s`. A number without a unit is seconds.
 fn duration(value: String) -> Result<Duration, SettingsError> {
-    let (number, unit) =
-        value.split_at(value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len()));
-    let milliseconds = match unit.trim() {
-        "ms" => Some(1),
-        "" | "s" => Some(1_000),
-        "m" => Some(60_000),
-        _ => None,
-    };
-    let total = number
-        .parse::<u64>()
-        .ok()
-        .zip(milliseconds)
-        .and_then(|(number, unit)| number.checked_mul(unit));
-    match total {
-        Some(total) if total > 0 => Ok(Duration::from_millis(total)),
-        _ => Err(SettingsError::Value {
-            variable: "GF_PLUGIN_QUERY_TIMEOUT",
-            value,
-            expected: "use a duration such as 30s, 500ms or 2m",
-        }),
-    }
+    let seconds = value.parse::<u64>().ok().filter(|seconds| *seconds > 0).map(Duration::from_secs);
+    seconds.or_else(|| interval::parse(&value)).ok_or(SettingsError::Value {
+        variable: "GF_PLUGIN_QUERY_TIMEOUT",
+        value,
+        expected: "use a duration such as 30s, 500ms or 2m",
+    })
 }
 
 #[cfg(test)]

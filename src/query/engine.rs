@@ -176,6 +176,7 @@ impl Engine {
             deadline,
             max_rows: self.limits.max_rows,
             max_bytes: self.limits.max_bytes,
+            max_memory: self.limits.max_memory,
             cancelled: cancelled.clone(),
         };
         let read = self.read.clone();

@@ -109,6 +109,9 @@ pub enum QueryError {
     /// The queue is full, or the query reached its time limit in the queue.
     #[error("Too many queries are queued for this data source")]
     Busy,
+    /// Other queries use the memory that all queries of the process share.
+    #[error("Other queries use the memory for queries")]
+    MemoryInUse,
     /// The database file is unreadable.
     #[error("The stored data is unreadable: {0}")]
     Unavailable(String),
@@ -198,6 +201,9 @@ impl QueryError {
                 "Check the values in the expression, \
                  for example text where JSON or a number is expected.",
             ),
+            QueryError::MemoryInUse => {
+                ("busy", 503, "Retry in a moment, narrow the time range, or aggregate.")
+            }
             QueryError::Busy => ("busy", 503, "Retry in a moment, or show fewer panels at once."),
             QueryError::Unavailable(_) => (
                 "unavailable",
@@ -285,6 +291,7 @@ impl QueryError {
             ReadError::Timeout => QueryError::Timeout(timeout),
             ReadError::Cancelled => QueryError::Cancelled,
             ReadError::TooLarge(reason) => QueryError::TooLarge(reason),
+            ReadError::MemoryInUse => QueryError::MemoryInUse,
             ReadError::Failed(message) => QueryError::Failed(message),
             ReadError::Unavailable(error) => QueryError::Unavailable(error.to_string()),
         }

@@ -9,7 +9,7 @@ mod counters;
 mod engine;
 mod error;
 mod fill;
-mod interval;
+pub mod interval;
 mod limits;
 mod macros;
 pub mod metrics;

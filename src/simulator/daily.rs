@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::noise::number;
 use super::person::{Document, Person};
-use super::scores::cents;
+use super::scores::hundredths;
 use crate::time::{Day, Instant};
 
 /// Seconds from waking until the app has the night's results.
@@ -20,8 +20,8 @@ pub(super) fn daily_readiness(person: &Person, day: Day, now: Instant) -> Vec<Do
         "timestamp": format!("{day}T00:00:00+00:00"),
         "score": person.score_at(readiness.score, day, "readiness", now),
         "contributors": readiness.contributors(),
-        "temperature_deviation": cents(life.temperature),
-        "temperature_trend_deviation": cents(life.temperature_trend),
+        "temperature_deviation": hundredths(life.temperature),
+        "temperature_trend_deviation": hundredths(life.temperature_trend),
     });
     vec![Document::new(day, life.wake, life.wake.plus(AFTER_WAKING), &body)]
 }
@@ -134,7 +134,7 @@ pub(super) fn daily_cardiovascular_age(person: &Person, day: Day, _: Instant) ->
     let body = json!({
         "day": day.to_string(),
         "vascular_age": age.round() as i64,
-        "pulse_wave_velocity": cents(4.1 + 0.085 * age + noise.normal(0.05)),
+        "pulse_wave_velocity": hundredths(4.1 + 0.085 * age + noise.normal(0.05)),
     });
     vec![Document::new(day, life.wake, life.wake.plus(AFTER_WAKING), &body)]
 }

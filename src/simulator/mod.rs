@@ -33,7 +33,7 @@ mod visitor;
 pub use faults::{Barrier, Fault, FaultError, Faults, Misbehaviour, Target};
 pub use journal::{Journal, Request, Violation};
 pub use login::SECRET_MARK;
-pub use visitor::consent;
+pub use visitor::{ConsentError, consent};
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -99,6 +99,6 @@ impl Person {
 }
 
 /// Rounds to hundredths.
-pub(super) fn cents(value: f64) -> f64 {
+pub(super) fn hundredths(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }

@@ -8,7 +8,7 @@ use super::life::{LifeDay, offset};
 use super::night::{Plan, Recording};
 use super::noise::Noise;
 use super::person::{Document, Person, sample, stamp};
-use super::scores::cents;
+use super::scores::hundredths;
 use crate::time::{Day, Instant};
 
 /// A period in bed.
@@ -219,8 +219,8 @@ fn readiness(person: &Person, life: &LifeDay, kind: Kind, now: Instant) -> Value
         return json!({
             "contributors": score.contributors(),
             "score": person.score_at(score.score, life.day, "readiness", now),
-            "temperature_deviation": cents(life.temperature),
-            "temperature_trend_deviation": cents(life.temperature_trend),
+            "temperature_deviation": hundredths(life.temperature),
+            "temperature_trend_deviation": hundredths(life.temperature_trend),
         });
     }
     let unknown: &[&str] = match kind {
@@ -233,7 +233,7 @@ fn readiness(person: &Person, life: &LifeDay, kind: Kind, now: Instant) -> Value
         "contributors": score.contributors(),
         "score": (score.score.round() as i64 - 18).max(30),
         "temperature_deviation": null,
-        "temperature_trend_deviation": cents(life.temperature_trend),
+        "temperature_trend_deviation": hundredths(life.temperature_trend),
     })
 }
 

@@ -8,6 +8,7 @@
 //! No other module names SQLite, except the vault, which is another file. The files of this module
 //! import each other without cycles.
 
+mod allocator;
 mod calendar;
 mod collections;
 mod derive;
@@ -18,6 +19,7 @@ mod functions;
 mod gaps;
 mod guard;
 mod inspector;
+mod meter;
 mod put;
 mod queue;
 mod read;
@@ -35,6 +37,7 @@ mod window;
 mod window_writer;
 mod writer;
 
+pub use allocator::install_allocator;
 pub use collections::CollectionRow;
 pub use error::StoreError;
 pub(crate) use files::{create_private_file, create_private_folder};

@@ -14,9 +14,9 @@ pub(super) enum TokenFailure {
     /// A status other than 2xx.
     ErrorResponse {
         status: u16,
-        /// The code of RFC 6749 §5.2; empty if the response has none.
+        /// The code of RFC 6749 §5.2; empty if the response has no code.
         code: String,
-        /// The message of the response; empty if it has none.
+        /// The message of the response; empty if it has no message.
         detail: String,
         /// Seconds that the local clock is ahead of Oura's, if the response has a date.
         clock_skew: Option<i64>,

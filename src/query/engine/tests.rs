@@ -45,7 +45,7 @@ fn with_reader(
 }
 
 fn batch() -> ColumnBatch {
-    ColumnBatch { columns: Vec::new(), rows: 0, truncation: None }
+    ColumnBatch { columns: Vec::new(), rows: 0, truncation: None, charge: Default::default() }
 }
 
 #[tokio::test]
