@@ -99,7 +99,7 @@ async fn fetch(
             let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&document).is_ok();
             Ok(is_json.then_some(PublishedSpecification { version, document }))
         }
-        Err(BodyError::Incomplete { detail }) => Err(SpecificationError::Network { detail }),
+        Err(BodyError::Incomplete { detail, .. }) => Err(SpecificationError::Network { detail }),
         Err(BodyError::TooLong { limit }) => {
             Err(SpecificationError::Network { detail: format!("more than {limit} bytes") })
         }

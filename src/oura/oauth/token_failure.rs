@@ -23,6 +23,8 @@ pub(super) enum TokenFailure {
     },
     /// No response, or an incomplete one.
     NoResponse { detail: String },
+    /// A 2xx response that ended early, with the bytes that arrived.
+    Incomplete { received: Vec<u8>, detail: String },
     /// A 2xx response without valid tokens.
     Malformed { detail: String },
 }
@@ -78,7 +80,9 @@ impl TokenFailure {
     /// Converts the failure of a request with `credential`.
     pub(super) fn into_error(self, credential: Credential) -> OAuthError {
         let (status, code, detail, clock_skew) = match self {
-            TokenFailure::NoResponse { detail } => return OAuthError::Network { detail },
+            TokenFailure::NoResponse { detail } | TokenFailure::Incomplete { detail, .. } => {
+                return OAuthError::Network { detail };
+            }
             TokenFailure::Malformed { detail } => return OAuthError::Malformed { detail },
             TokenFailure::ErrorResponse { status, code, detail, clock_skew } => {
                 (status, code, detail, clock_skew)
