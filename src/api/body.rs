@@ -153,7 +153,7 @@ fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Whether the content type is JSON; `None` without a content type.
+/// Whether the content type is JSON, if the request has one.
 fn declares_json(headers: &HeaderMap) -> Option<bool> {
     let content_type = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();

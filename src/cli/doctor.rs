@@ -443,6 +443,7 @@ mod tests {
             access_token: Secret::new("access"),
             refresh_token: Some(Secret::new("refresh")),
             expires_at: Instant(1_800_000_060),
+            lifetime: 3600,
             scopes: Vec::new(),
             backend: LoginBackend::Legacy,
         };

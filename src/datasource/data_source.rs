@@ -125,7 +125,7 @@ impl DataSource {
         self.inner.limits
     }
 
-    /// Returns why the data source is read-only; `None` if it is not.
+    /// Returns why the data source is read-only, if it is.
     pub fn read_only_reason(&self) -> Option<&str> {
         self.inner.login.read_only_reason()
     }

@@ -46,7 +46,7 @@ pub enum DataSourceError {
     /// Oura rejected the redirect address, because the application is registered without it.
     #[error("The redirect address of this login is not registered with the application at Oura")]
     RedirectNotRegistered {
-        /// The address; `None` if the pending login is unknown.
+        /// The address, if the pending login is known.
         redirect: Option<RedirectUri>,
     },
     /// A state that this user has used before.
@@ -212,6 +212,10 @@ impl DataSourceError {
     }
 }
 
+/// The remedy for a response of Oura's login without tokens.
+const UNREADABLE_LOGIN: &str = "Try again. If the error persists, check that no proxy changes Oura's \
+                                responses, and update the plugin.";
+
 fn oauth_details(error: &OAuthError) -> (&'static str, u16, &'static str) {
     match error {
         OAuthError::InvalidClient => ("wrong_client", 400, ""),
@@ -221,9 +225,10 @@ fn oauth_details(error: &OAuthError) -> (&'static str, u16, &'static str) {
         }
         OAuthError::RedirectNotRegistered => ("redirect_not_registered", 400, ""),
         OAuthError::ClockSkew { .. } => ("clock_off", 400, ""),
-        OAuthError::Network { .. } | OAuthError::Malformed { .. } => {
+        OAuthError::Network { .. } => {
             ("login_unreachable", 502, "Check the network of this machine, and try again.")
         }
+        OAuthError::Malformed { .. } => ("login_unreadable", 502, UNREADABLE_LOGIN),
     }
 }
 
@@ -237,6 +242,7 @@ fn token_details(error: &TokenError) -> (&'static str, u16, &'static str) {
         TokenError::Network { .. } => {
             ("login_unreachable", 502, "Check the network of this machine.")
         }
+        TokenError::Malformed { .. } => ("login_unreadable", 502, UNREADABLE_LOGIN),
         TokenError::Store(error) => ("vault", 503, storage_hint(error)),
     }
 }

@@ -94,7 +94,7 @@ impl DataSources {
         Ok(DataSources::with_vault(environment, Vault::read_only(reason)?, None))
     }
 
-    /// Returns why the data folder is read-only; `None` if it is not.
+    /// Returns why the data folder is read-only, if it is.
     pub fn read_only_reason(&self) -> Option<&str> {
         self.shared.vault.read_only_reason()
     }

@@ -119,7 +119,7 @@ pub fn key_from(variable: &str) -> Option<Secret> {
     std::env::var(variable).ok().and_then(trimmed).map(Secret::new)
 }
 
-/// Returns the trimmed text, or `None` for an empty setting.
+/// Returns the trimmed text, unless it is empty.
 fn trimmed(text: String) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())

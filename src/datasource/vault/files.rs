@@ -108,7 +108,7 @@ fn enable_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")
 }
 
-/// Reads a key file. Returns `None` if it does not exist.
+/// Reads a key file, if it exists.
 pub(super) fn read_key(path: &Path) -> Result<Option<[u8; KEY_LENGTH]>, VaultError> {
     match fs::read(path) {
         Ok(bytes) => {
