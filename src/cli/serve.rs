@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use super::Failure;
 use super::local::Application;
 use super::output::stdout;
-use crate::api::{self, ApiError, Caller, Role};
+use crate::api::{self, ApiError, Caller, Role, Target};
 use crate::oura::Secret;
 
 #[derive(clap::Args, Debug)]
@@ -53,7 +53,13 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         .await
         .map_err(|error| format!("could not listen on {}: {error}", args.listen))?;
     let (datasources, datasource) = args.application.open(true).await?;
-    let router = router(api::router(datasource), tokens);
+    let key = datasource.key().clone();
+    // A repair needs the database closed.
+    drop(datasource);
+    let (settings, client_secret) = datasources.stored_settings(&key)?.unwrap_or_default();
+    let target = Target { datasources: datasources.clone(), key, settings, client_secret };
+    let routes = Router::new().fallback(move |request| api::respond(target.clone(), request));
+    let router = router(routes, tokens);
     if let Some(why) = datasources.read_only_reason() {
         eprintln!("gpx_oura: {why}. Then restart serve");
     }
