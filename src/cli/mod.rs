@@ -82,7 +82,17 @@ pub fn main() -> ExitCode {
         let _ = Cli::command().print_help();
         return ExitCode::from(2);
     };
-    match run(command) {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("gpx_oura: could not start the async runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(run(command));
+    // Work on blocking threads does not delay the end: reads may stop at any time.
+    runtime.shutdown_background();
+    match outcome {
         Ok(code) => code,
         Err(error) => {
             eprintln!("gpx_oura: {}", describe(&error));
@@ -104,7 +114,6 @@ fn describe(failure: &Failure) -> String {
     datasource.or(query).map_or_else(|| failure.to_string(), |error| error.full_text())
 }
 
-#[tokio::main]
 async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Doctor(args) => return Ok(doctor::run(args).await),

@@ -1,9 +1,12 @@
 //! `serve`: the resource routes on a port, under `/api/`, and scheduled syncs. For Grafana Cloud,
 //! notebooks and scripts.
 
+mod server;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -12,12 +15,20 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::Failure;
 use super::local::Application;
 use super::output::stdout;
 use crate::api::{self, ApiError, Caller, Role, Target};
 use crate::oura::Secret;
+
+/// How long requests in progress may continue after SIGTERM.
+const GRACE_PERIOD: Duration = Duration::from_secs(5);
+
+/// How long syncs in progress may continue after SIGTERM. What they lose is fetched again.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -64,8 +75,23 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         eprintln!("gpx_oura: {why}. Then restart serve");
     }
     writeln!(stdout(), "listening on http://{}", listener.local_addr()?)?;
-    axum::serve(listener, router).with_graceful_shutdown(wait_for_stop()).await?;
-    datasources.shutdown().await;
+    let (stopping, mut stopped) = watch::channel(false);
+    let serving = server::serve(
+        listener,
+        router,
+        async move {
+            // The sender is dropped after the server has ended.
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        },
+        GRACE_PERIOD,
+    );
+    let ending = async {
+        wait_for_stop().await;
+        stopping.send_replace(true);
+        // Tokens first: a renewal in progress must reach the vault.
+        let _ = timeout(SHUTDOWN_TIMEOUT, datasources.shutdown()).await;
+    };
+    tokio::join!(serving, ending);
     Ok(())
 }
 

@@ -137,6 +137,14 @@ pub enum MetricsError {
         /// The maximum number of metrics of one query.
         max: usize,
     },
+    /// Too many filters.
+    #[error("Too many filters ({count}): remove some, a query can have at most {max}")]
+    TooManyFilters {
+        /// The number of filters in the query.
+        count: usize,
+        /// The maximum number of filters of one query.
+        max: usize,
+    },
     /// A moving average, a baseline or a shift that reaches too far.
     #[error("Moving average, baseline and shift can be at most {max} days")]
     TooManyDays {
@@ -289,9 +297,7 @@ impl QueryError {
                 similar: similar_sql_names(&name, known),
                 name,
             },
-            error @ (ReadError::ParameterCount { .. } | ReadError::Parameter(_)) => {
-                QueryError::Parameters(error.to_string())
-            }
+            error @ ReadError::ParameterCount { .. } => QueryError::Parameters(error.to_string()),
             ReadError::Timeout => QueryError::Timeout(timeout),
             ReadError::Cancelled => QueryError::Cancelled,
             ReadError::TooLarge(reason) => QueryError::TooLarge(reason),

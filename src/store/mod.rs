@@ -29,6 +29,7 @@ mod rebuild;
 mod rollups;
 mod rows;
 mod runs;
+mod scalar;
 mod schema;
 mod state;
 mod tables;
@@ -50,6 +51,7 @@ pub use inspector::Inspector;
 pub use read::{ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation};
 pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{RunEnd, RunRow};
+pub use scalar::{Scalar, scalars};
 pub use state::{
     CollectionState, DayState, GapReason, RunState, Trigger, UnknownState, WindowReason,
 };
@@ -162,7 +164,7 @@ impl Store {
     pub fn read(
         &self,
         sql: &TokenizedSql,
-        params: &[serde_json::Value],
+        params: &[Scalar],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
         let result = self.shared.readers.read(sql, params, limits);

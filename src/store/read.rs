@@ -19,6 +19,7 @@ use arrow::array::ArrayRef;
 use parking_lot::Mutex;
 
 use super::guard::{GuardedConnection, Refusal};
+use super::scalar::Scalar;
 use crate::memory::Charge;
 use crate::sql::TokenizedSql;
 use crate::time::Tz;
@@ -139,9 +140,6 @@ pub enum ReadError {
         /// Number of given values.
         given: usize,
     },
-    /// The value of this parameter, counted from 1, is a list or an object.
-    #[error("Parameter {0} is a list or an object: use a string, number, boolean or null")]
-    Parameter(usize),
     /// The deadline passed.
     #[error("the time limit was reached")]
     Timeout,
@@ -197,7 +195,7 @@ impl ReaderPool {
     pub fn read(
         &self,
         sql: &TokenizedSql,
-        params: &[serde_json::Value],
+        params: &[Scalar],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
         let reader = self.checkout().map_err(explain::file_error)?;

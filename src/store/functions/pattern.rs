@@ -216,9 +216,7 @@ fn set(rest: &mut &[u8]) -> Option<Token> {
                 before = Some(code);
             }
         }
-        if following.is_none() {
-            return None;
-        }
+        following?;
         (code, following) = next()?;
     }
     Some(Token::Set { is_negated, ranges })
