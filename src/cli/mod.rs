@@ -12,6 +12,7 @@ mod memory;
 mod output;
 mod progress;
 mod query;
+mod repair;
 mod serve;
 mod simulate;
 mod sync;
@@ -25,6 +26,7 @@ use crate::api::ApiError;
 use crate::datasource::DataSourceError;
 use crate::plugin;
 use crate::query::QueryError;
+use crate::store::{REPAIR, StoreError};
 
 /// Your Oura ring's history in Grafana.
 ///
@@ -55,6 +57,8 @@ enum Command {
     /// Show, compare or reduce descriptions of Oura's API
     #[command(subcommand)]
     Catalog(catalog::Command),
+    /// Set a damaged database aside, so that the next sync fetches everything again
+    Repair(repair::RepairArgs),
     /// Diagnose the data folder, the login and the network
     Doctor(doctor::Args),
     /// Change the encryption key of stored tokens and secrets
@@ -104,6 +108,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn describe(failure: &Failure) -> String {
     let datasource = failure.downcast_ref::<DataSourceError>().map(ApiError::from);
     let query = failure.downcast_ref::<QueryError>().map(ApiError::from);
+    if let Some(error) = failure.downcast_ref::<StoreError>().filter(|error| error.is_damage()) {
+        return format!("{error}. {REPAIR}");
+    }
     datasource.or(query).map_or_else(|| failure.to_string(), |error| error.full_text())
 }
 
@@ -117,6 +124,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Backfill(args) => sync::backfill(args).await?,
         Command::Query(args) => query::run(args).await?,
         Command::Export(args) => export::run(args).await?,
+        Command::Repair(args) => repair::run(args).await?,
         Command::Catalog(command) => catalog::run(command)?,
         Command::Vault(command) => vault::run(command)?,
     }

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use super::Failure;
 use super::local::Application;
 use super::output::stdout;
-use crate::api::{self, ApiError, Caller, Role};
+use crate::api::{self, ApiError, Caller, Role, Target};
 use crate::oura::Secret;
 
 /// How long requests in progress may continue after SIGTERM.
@@ -64,7 +64,13 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         .await
         .map_err(|error| format!("could not listen on {}: {error}", args.listen))?;
     let (datasources, datasource) = args.application.open(true).await?;
-    let router = router(api::router(datasource), tokens);
+    let key = datasource.key().clone();
+    // A repair needs the database closed.
+    drop(datasource);
+    let (settings, client_secret) = datasources.stored_settings(&key)?.unwrap_or_default();
+    let target = Target { datasources: datasources.clone(), key, settings, client_secret };
+    let routes = Router::new().fallback(move |request| api::respond(target.clone(), request));
+    let router = router(routes, tokens);
     if let Some(why) = datasources.read_only_reason() {
         eprintln!("gpx_oura: {why}. Then restart serve");
     }

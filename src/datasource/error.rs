@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::vault::VaultError;
 use crate::oura::oauth::OAuthError;
 use crate::oura::{GrantStoreError, RedirectUri, TokenError};
-use crate::store::StoreError;
+use crate::store::{REPAIR, StoreError};
 
 /// A failure of a data source.
 ///
@@ -81,6 +81,12 @@ pub enum DataSourceError {
         /// The system's error.
         detail: String,
     },
+    /// A repair of an intact database.
+    #[error("The stored data is intact")]
+    NotDamaged,
+    /// A repair while queries or downloads still read the database.
+    #[error("The stored data is still in use")]
+    StillInUse,
     /// The data folder is read-only, and the operation would change it.
     #[error("{reason}")]
     ReadOnly {
@@ -198,6 +204,8 @@ impl DataSourceError {
             Folder { .. } => {
                 ("data_folder", 503, "Set data_dir to a folder that this process may write.")
             }
+            NotDamaged => ("not_damaged", 409, "A repair is not necessary."),
+            StillInUse => ("still_in_use", 503, "Try again in a minute."),
             ReadOnly { .. } => (
                 "data_folder_read_only",
                 503,
@@ -207,6 +215,7 @@ impl DataSourceError {
             OAuth(error) => oauth_details(error),
             Token(error) => token_details(error),
             Vault(_) => ("vault", 503, ""),
+            Store(error) if error.is_damage() => ("damaged", 503, REPAIR),
             Store(_) => ("store", 503, ""),
         }
     }

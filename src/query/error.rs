@@ -7,7 +7,7 @@ use super::parser::explain_syntax_error;
 use super::suggest::similar_sql_names;
 use crate::error_source::ErrorSource;
 use crate::sql::line_and_column;
-use crate::store::{ReadError, Refusal};
+use crate::store::{REPAIR, ReadError, Refusal};
 
 /// A position in the statement. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,9 @@ pub enum QueryError {
     /// Other queries use the memory that all queries of the process share.
     #[error("Other queries use the memory for queries")]
     MemoryInUse,
+    /// The database file has damaged pages.
+    #[error("The stored data is damaged: {0}")]
+    Damaged(String),
     /// The database file is unreadable.
     #[error("The stored data is unreadable: {0}")]
     Unavailable(String),
@@ -213,6 +216,7 @@ impl QueryError {
                 ("busy", 503, "Retry in a moment, narrow the time range, or aggregate.")
             }
             QueryError::Busy => ("busy", 503, "Retry in a moment, or show fewer panels at once."),
+            QueryError::Damaged(_) => ("damaged", 500, REPAIR),
             QueryError::Unavailable(_) => (
                 "unavailable",
                 500,
@@ -252,7 +256,7 @@ impl QueryError {
     /// Returns the party at fault: the plugin only if the stored data is unreadable.
     pub fn error_source(&self) -> ErrorSource {
         match self {
-            QueryError::Unavailable(_) => ErrorSource::Plugin,
+            QueryError::Unavailable(_) | QueryError::Damaged(_) => ErrorSource::Plugin,
             _ => ErrorSource::Downstream,
         }
     }
@@ -299,6 +303,7 @@ impl QueryError {
             ReadError::TooLarge(reason) => QueryError::TooLarge(reason),
             ReadError::MemoryInUse => QueryError::MemoryInUse,
             ReadError::Failed(message) => QueryError::Failed(message),
+            ReadError::Damaged(error) => QueryError::Damaged(error.to_string()),
             ReadError::Unavailable(error) => QueryError::Unavailable(error.to_string()),
         }
     }

@@ -155,6 +155,9 @@ pub enum ReadError {
     /// A value caused an error, for example malformed JSON or an integer overflow.
     #[error("{0}")]
     Failed(String),
+    /// SQLite found a damaged page.
+    #[error("the database is damaged: {0}")]
+    Damaged(#[source] rusqlite::Error),
     /// SQLite cannot read the file.
     #[error("cannot read the database: {0}")]
     Unavailable(#[source] rusqlite::Error),
@@ -195,17 +198,18 @@ impl ReaderPool {
         params: &[Scalar],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
-        let reader = self.checkout().map_err(ReadError::Unavailable)?;
+        let reader = self.checkout().map_err(explain::file_error)?;
         let mut result = statement::run(&reader, sql, params, limits, self.zone);
         if matches!(result, Err(ReadError::Refused(Refusal::Table(_)))) {
             // The writer may have created the table after this connection loaded the list.
-            reader.reload_tables().map_err(ReadError::Unavailable)?;
+            reader.reload_tables().map_err(explain::file_error)?;
             result = statement::run(&reader, sql, params, limits, self.zone);
         }
         // A stopped statement may leave a large cache, or half of the schema.
         let is_reusable = !matches!(
             result,
             Err(ReadError::Unavailable(_)
+                | ReadError::Damaged(_)
                 | ReadError::TooLarge(_)
                 | ReadError::MemoryInUse
                 | ReadError::Timeout

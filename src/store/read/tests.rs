@@ -501,12 +501,12 @@ fn deep_expressions_are_refused() {
 }
 
 #[test]
-fn invalid_files_are_reported_as_unreadable() {
+fn invalid_files_are_reported_as_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("oura.db");
     std::fs::write(&path, "not a database, but long enough to look at".repeat(100)).unwrap();
     let error = ReaderPool::new(&path, 1, CLOSED, Tz::UTC)
         .read(&TokenizedSql::new("SELECT 1"), &[], &limits())
         .unwrap_err();
-    assert!(error.to_string().starts_with("cannot read the database"), "{error}");
+    assert!(error.to_string().starts_with("the database is damaged"), "{error}");
 }
