@@ -23,3 +23,5 @@ mod secrets;
 mod soak;
 mod specification;
 mod upgrade;
+#[cfg(target_os = "linux")]
+mod surroundings;
