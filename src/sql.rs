@@ -26,6 +26,45 @@ pub enum TokenKind {
     Symbol,
 }
 
+/// A character that editors and web pages put in place of another one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LookAlike {
+    /// The character.
+    pub character: char,
+    /// Its name, with its number.
+    pub name: &'static str,
+    /// The intended character.
+    pub replacement: &'static str,
+}
+
+const fn look_alike(character: char, name: &'static str, replacement: &'static str) -> LookAlike {
+    LookAlike { character, name, replacement }
+}
+
+/// Characters that SQLite reads as letters of a name, although they look like other characters.
+const LOOK_ALIKES: [LookAlike; 20] = [
+    look_alike('\u{a0}', "a no-break space (U+00A0)", "a space"),
+    look_alike('\u{2003}', "an em space (U+2003)", "a space"),
+    look_alike('\u{2007}', "a figure space (U+2007)", "a space"),
+    look_alike('\u{2009}', "a thin space (U+2009)", "a space"),
+    look_alike('\u{202f}', "a narrow no-break space (U+202F)", "a space"),
+    look_alike('\u{3000}', "an ideographic space (U+3000)", "a space"),
+    look_alike('\u{2028}', "a line separator (U+2028)", "a line break"),
+    look_alike('\u{ad}', "a soft hyphen (U+00AD)", "nothing: delete it"),
+    look_alike('\u{200b}', "a zero-width space (U+200B)", "nothing: delete it"),
+    look_alike('\u{200d}', "a zero-width joiner (U+200D)", "nothing: delete it"),
+    look_alike('\u{2060}', "a word joiner (U+2060)", "nothing: delete it"),
+    look_alike('\u{feff}', "a byte order mark (U+FEFF)", "nothing: delete it"),
+    look_alike('\u{2018}', "a typographic quote (U+2018)", "a straight quote (')"),
+    look_alike('\u{2019}', "a typographic quote (U+2019)", "a straight quote (')"),
+    look_alike('\u{201c}', "a typographic quote (U+201C)", "a straight quote (\")"),
+    look_alike('\u{201d}', "a typographic quote (U+201D)", "a straight quote (\")"),
+    look_alike('\u{201e}', "a typographic quote (U+201E)", "a straight quote (\")"),
+    look_alike('\u{2013}', "an en dash (U+2013)", "a minus sign (-)"),
+    look_alike('\u{2014}', "an em dash (U+2014)", "a minus sign (-)"),
+    look_alike('\u{2212}', "a typographic minus sign (U+2212)", "a minus sign (-)"),
+];
+
 /// A piece of SQL text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token<'a> {
@@ -92,6 +131,18 @@ impl TokenizedSql {
         self.tokens.iter().map(move |&(kind, end)| {
             let start = std::mem::replace(&mut offset, end);
             Token { kind, text: &self.text[start..end], offset: start }
+        })
+    }
+
+    /// Returns the first look-alike character outside of strings, comments and quoted names, and its
+    /// byte offset.
+    pub fn look_alike(&self) -> Option<(&'static LookAlike, usize)> {
+        let kinds = [TokenKind::Word, TokenKind::Variable, TokenKind::Symbol];
+        self.tokens().filter(|token| kinds.contains(&token.kind)).find_map(|token| {
+            token.text.char_indices().find_map(|(at, character)| {
+                let known = LOOK_ALIKES.iter().find(|known| known.character == character)?;
+                Some((known, token.offset + at))
+            })
         })
     }
 

@@ -128,6 +128,11 @@ impl Instant {
         self.utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
 
+    /// Returns the instant whose local time in `zone` is the UTC time of this one.
+    pub fn read_as_local(self, zone: Tz) -> Instant {
+        local(self.utc().naive_utc(), zone)
+    }
+
     /// The instant as chrono's UTC time. The epoch, if chrono cannot represent it.
     pub fn utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp(self.0, 0).unwrap_or_default()
@@ -178,7 +183,12 @@ impl Stamp {
     /// Fractions of a second are discarded. A timestamp without an offset is local time in `zone`.
     pub fn parse(text: &str, zone: Tz) -> Result<Stamp, ParseError> {
         let text = text.trim();
-        for form in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z"] {
+        for form in [
+            "%Y-%m-%dT%H:%M:%S%.f%#z",
+            "%Y-%m-%d %H:%M:%S%.f%#z",
+            "%Y-%m-%dT%H:%M%#z",
+            "%Y-%m-%d %H:%M%#z",
+        ] {
             if let Ok(stamp) = DateTime::parse_from_str(text, form)
                 && has_four_digit_year(&stamp.naive_local().date())
             {
@@ -188,7 +198,9 @@ impl Stamp {
                 });
             }
         }
-        for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M"] {
+        for form in
+            ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+        {
             if let Ok(naive) = NaiveDateTime::parse_from_str(text, form)
                 && has_four_digit_year(&naive.date())
             {

@@ -25,7 +25,12 @@ fn long() -> QueryResult {
     let values = Float64Array::from_iter_values(
         rows().map(|(time, series)| (time % 97) as f64 + series.len() as f64),
     );
-    let column = |name: &str, values| ResultColumn { name: name.to_owned(), origin: None, values };
+    let column = |name: &str, values| ResultColumn {
+        name: name.to_owned(),
+        origin: None,
+        is_mixed: false,
+        values,
+    };
     let columns = vec![
         column("time", Arc::new(times)),
         column("source", Arc::new(labels)),

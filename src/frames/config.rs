@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::catalog::{Catalog, Unit};
+use crate::query::Line;
 use crate::store::ResultColumn;
 
 /// The fields of Grafana's FieldConfig that frames use.
@@ -16,12 +17,54 @@ pub struct Config {
     pub unit: Option<&'static str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub description: &'static str,
+    /// How time series panels draw the field, unless the user overrides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom: Option<Drawing>,
+}
+
+/// The fields of Grafana's GraphFieldConfig that frames use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drawing {
+    /// The title of the series down to which the area below this one is filled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fill_below_to: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fill_opacity: Option<u8>,
+    line_width: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line_style: Option<LineStyle>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct LineStyle {
+    fill: &'static str,
+    dash: [u8; 2],
+}
+
+impl From<&Line> for Drawing {
+    fn from(line: &Line) -> Drawing {
+        match line {
+            Line::Dashed => Drawing {
+                line_width: 1,
+                fill_opacity: Some(0),
+                line_style: Some(LineStyle { fill: "dash", dash: [8, 6] }),
+                ..Drawing::default()
+            },
+            Line::LowerEdge => Drawing { fill_opacity: Some(0), ..Drawing::default() },
+            Line::UpperEdge { lower } => Drawing {
+                fill_below_to: Some(lower.clone()),
+                fill_opacity: Some(15),
+                ..Drawing::default()
+            },
+        }
+    }
 }
 
 impl Config {
     /// Returns no configuration if unit and description are both missing.
     fn of(unit: Option<Unit>, description: &'static str) -> Option<Config> {
-        let config = Config { title: None, unit: unit.map(|unit| unit.0), description };
+        let config = Config { unit: unit.map(|unit| unit.0), description, ..Config::default() };
         (config != Config::default()).then_some(config)
     }
 }
@@ -38,8 +81,11 @@ pub fn of_column(column: &ResultColumn, catalog: &Catalog) -> Option<Config> {
         .iter()
         .find(|column| column.name == origin.column)
         .and_then(|column| Config::of(column.unit, column.description));
-    if from_column.is_some() {
-        return from_column;
+    if let Some(mut config) = from_column {
+        if column.is_mixed {
+            config.description = "";
+        }
+        return Some(config);
     }
     let series_name = format!("{}.{}", origin.table, origin.column);
     let series = collection.series.iter().find(|series| series.name == series_name)?;

@@ -174,10 +174,12 @@ pub fn frames(
         .map(|text| Notice { severity: "warning", text: text.clone() })
         .collect();
     let (frame_type, parts) = match format {
-        Format::TimeSeries => match series::series(fields, result.fill)? {
-            Series::Wide(fields) => (FrameType::TimeSeriesWide, vec![fields]),
-            Series::Multi(parts) => (FrameType::TimeSeriesMulti, parts),
-        },
+        Format::TimeSeries => {
+            match series::series(fields, result.fill.as_ref(), result.has_metric_labels)? {
+                Series::Wide(fields) => (FrameType::TimeSeriesWide, vec![fields]),
+                Series::Multi(parts) => (FrameType::TimeSeriesMulti, parts),
+            }
+        }
         Format::Table if is_numeric_long(&fields) => (FrameType::NumericLong, vec![fields]),
         Format::Table => (FrameType::Table, vec![fields]),
     };
@@ -221,6 +223,9 @@ fn field(column: &ResultColumn, display: Option<&FieldDisplay>, catalog: &Catalo
     let mut config = config::of_column(column, catalog);
     if let Some(title) = display.and_then(|display| display.title.clone()) {
         config.get_or_insert_default().title = Some(title);
+    }
+    if let Some(line) = display.and_then(|display| display.line.as_ref()) {
+        config.get_or_insert_default().custom = Some(line.into());
     }
     let labels =
         display.filter(|display| !display.labels.is_empty()).map(|display| display.labels.clone());

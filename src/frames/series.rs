@@ -5,8 +5,8 @@
 //! combination. Text and boolean columns become labels. A field is built by taking rows of its
 //! source column, never value by value.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, TimestampNanosecondArray, UInt32Array};
@@ -38,8 +38,15 @@ pub enum Series {
 }
 
 /// Converts rows to series. `fill` adds the missing times of a regular grid.
-pub fn series(fields: Vec<Field>, fill: Option<Fill>) -> Result<Series, FrameError> {
-    let Shape { time, factors, values } = classify(fields)?;
+pub fn series(
+    fields: Vec<Field>,
+    fill: Option<&Fill>,
+    has_metric_labels: bool,
+) -> Result<Series, FrameError> {
+    let Shape { time, factors, mut values } = classify(fields)?;
+    if has_metric_labels && values.len() > 1 {
+        add_metric_labels(&mut values, &factors);
+    }
     if time.values.is_empty() {
         // Without rows the labels are unknown, and filling would invent series.
         return Ok(Series::Wide(std::iter::once(time).chain(values).collect()));
@@ -101,6 +108,22 @@ fn classify(fields: Vec<Field>) -> Result<Shape, FrameError> {
     let (factors, values): (Vec<_>, Vec<_>) = fields.into_iter().partition(is_factor);
     let values = values.into_iter().map(with_floats).collect::<Result<_, _>>()?;
     Ok(Shape { time, factors, values })
+}
+
+/// Gives each value column its name as a label, and as the title that the name alone had given it.
+fn add_metric_labels(values: &mut [Field], factors: &[Field]) {
+    let is_taken = factors.iter().any(|factor| factor.name == "metric");
+    let label = if is_taken { "column" } else { "metric" };
+    for value in values {
+        let labels = value.labels.get_or_insert_default();
+        if labels.is_empty() {
+            labels.insert(label.to_owned(), value.name.clone());
+            if factors.is_empty() {
+                let title = &mut value.config.get_or_insert_default().title;
+                title.get_or_insert_with(|| value.name.clone());
+            }
+        }
+    }
 }
 
 fn is_factor(field: &Field) -> bool {
@@ -192,7 +215,7 @@ impl LongFrame {
     }
 
     /// Returns the time field and one field per series. `fill` decides the values of missing rows.
-    fn into_wide(self, fill: Option<Fill>) -> Result<(Field, Vec<Field>), FrameError> {
+    fn into_wide(self, fill: Option<&Fill>) -> Result<(Field, Vec<Field>), FrameError> {
         let mode = fill.map_or(FillMode::Null, |fill| fill.mode);
         let mut fields = Vec::with_capacity(self.series_count());
         for (texts, points) in self.labels.iter().zip(&self.points) {
@@ -260,8 +283,8 @@ impl LongFrame {
         texts: &[String],
         rows: &UInt32Array,
     ) -> Result<Field, FrameError> {
-        let labels =
-            self.label_names.iter().cloned().zip(texts.iter().cloned()).collect::<BTreeMap<_, _>>();
+        let mut labels = value.labels.clone().unwrap_or_default();
+        labels.extend(self.label_names.iter().cloned().zip(texts.iter().cloned()));
         let values = take(&value.values, rows, None)?;
         Ok(Field {
             name: value.name.clone(),
@@ -377,21 +400,23 @@ impl Combinations {
 ///
 /// Each grid point takes the last row within the step that ends at the point. If there is no row,
 /// the mode of `fill` decides the value.
-fn fill_grid(time: Field, values: &mut [Field], fill: Fill) -> Result<Field, FrameError> {
+fn fill_grid(time: Field, values: &mut [Field], fill: &Fill) -> Result<Field, FrameError> {
+    let [before, grid @ ..] = &*fill.times else { return Ok(time) };
     let nanoseconds = |seconds: i64| seconds.saturating_mul(1_000_000_000);
-    let grid: Vec<i64> =
-        (fill.first..=fill.last).step_by(fill.step as usize).map(nanoseconds).collect();
+    let grid: Vec<i64> = grid.iter().copied().map(nanoseconds).collect();
     check_size(values.len(), grid.len())?;
     let times = time.values.as_primitive::<TimestampNanosecondType>().values();
+    let mut step_start = nanoseconds(*before);
     // The first row after the grid point.
     let mut next = 0;
     let mut rows = Vec::with_capacity(grid.len());
     for point in &grid {
         let before = next;
         next += times[next..].partition_point(|time| time <= point);
-        let is_in_step = next > before && times[next - 1] > point - nanoseconds(fill.step);
+        let is_in_step = next > before && times[next - 1] > step_start;
         let last = next.checked_sub(1).map(|row| row as u32);
         rows.push(last.filter(|_| is_in_step || fill.mode == FillMode::Previous));
+        step_start = *point;
     }
     let rows = UInt32Array::from(rows);
     for field in values {

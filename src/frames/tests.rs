@@ -9,7 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::*;
 use crate::catalog::{Collection, Column, KeyRule, Kind, Storage, Style, TimeRule, Unit};
-use crate::query::{Downsample, Fill, FillMode};
+use crate::query::{Downsample, FieldDisplay, Fill, FillMode, Line};
 use crate::store::{ColumnBatch, Limit, Origin, ResultColumn, Truncation};
 
 fn catalog() -> Catalog {
@@ -47,7 +47,7 @@ fn catalog() -> Catalog {
 fn column(name: &str, values: impl arrow::array::Array + 'static) -> ResultColumn {
     let origin = (name == "average_hrv")
         .then(|| Origin { table: "sleep".to_owned(), column: name.to_owned() });
-    ResultColumn { name: name.to_owned(), origin, values: Arc::new(values) }
+    ResultColumn { name: name.to_owned(), origin, is_mixed: false, values: Arc::new(values) }
 }
 
 fn times(seconds: impl IntoIterator<Item = Option<i64>>) -> TimestampNanosecondArray {
@@ -214,7 +214,7 @@ fn grid_points_take_the_last_row_or_the_fill_value() {
             column("time", times([Some(5), Some(12), Some(18), Some(40)])),
             column("value", Float64Array::from(vec![Some(1.0), Some(2.0), None, Some(4.0)])),
         ];
-        let fill = Some(Fill { mode, first: 0, last: 55, step: 10 });
+        let fill = Some(Fill::regular(mode, 0, 55, 10));
         let text = decoded(&QueryResult { fill, ..result(columns) }, Format::TimeSeries);
         text.lines()
             .filter_map(|line| Some(line.split_once(" | ")?.1.to_owned()))
@@ -280,7 +280,7 @@ fn missing_rows_of_a_series_are_filled() {
             column("value", Float64Array::from(vec![1.0, 2.0, 3.0])),
             column("label", StringArray::from(vec!["a", "b", "a"])),
         ];
-        let fill = Some(Fill { mode, first: 10, last: 40, step: 10 });
+        let fill = Some(Fill::regular(mode, 10, 40, 10));
         let text = decoded(&QueryResult { fill, ..result(columns) }, Format::TimeSeries);
         let rows = text.lines().filter(|line| line.contains(" | "));
         rows.map(|row| row.split(" | ").skip(1).collect::<Vec<_>>().join(" "))
@@ -328,4 +328,69 @@ fn rows_as_json_have_types_units_and_readable_times() {
     table.batch.truncation =
         Some(Truncation { limit: Limit::Rows(2), total_rows: 3, is_exact: true });
     insta::assert_json_snapshot!(rows_json(&table, &catalog(), &Written::default()));
+}
+
+#[test]
+fn several_columns_of_a_rule_differ_by_labels() {
+    let fields = |columns: Vec<ResultColumn>| {
+        let result = QueryResult { has_metric_labels: true, ..result(columns) };
+        let text = decoded(&result, Format::TimeSeries);
+        let fields = text.lines().filter(|line| line.starts_with("- "));
+        fields.skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let time = || column("time", times([Some(10), Some(20)]));
+    let numbers = |name: &str| column(name, Float64Array::from(vec![1.0, 2.0]));
+    assert_eq!(
+        fields(vec![time(), numbers("a"), numbers("b")]),
+        [
+            r#"- a Float64 config={"displayNameFromDS":"a"} labels={"metric":"a"}"#,
+            r#"- b Float64 config={"displayNameFromDS":"b"} labels={"metric":"b"}"#,
+        ]
+    );
+    let texts = |name: &str| column(name, StringArray::from(vec!["x", "x"]));
+    assert_eq!(
+        fields(vec![time(), texts("source"), numbers("a"), numbers("b")]),
+        [
+            r#"- a Float64 labels={"metric":"a","source":"x"}"#,
+            r#"- b Float64 labels={"metric":"b","source":"x"}"#,
+        ]
+    );
+    assert_eq!(
+        fields(vec![time(), texts("metric"), numbers("a"), numbers("b")]),
+        [
+            r#"- a Float64 labels={"column":"a","metric":"x"}"#,
+            r#"- b Float64 labels={"column":"b","metric":"x"}"#,
+        ]
+    );
+    assert_eq!(fields(vec![time(), numbers("a")]), ["- a Float64"], "one column needs no label");
+}
+
+#[test]
+fn band_of_a_baseline_is_drawn_as_a_band() {
+    let line = |title: &str, line| FieldDisplay {
+        title: Some(title.to_owned()),
+        line,
+        ..FieldDisplay::default()
+    };
+    let numbers = |name: &str| column(name, Float64Array::from(vec![1.0]));
+    let mut band = result(vec![
+        column("time", times([Some(10)])),
+        numbers("middle"),
+        numbers("lower"),
+        numbers("upper"),
+    ]);
+    band.displays = vec![
+        FieldDisplay::default(),
+        line("HRV, baseline", Some(Line::Dashed)),
+        line("HRV, lower", Some(Line::LowerEdge)),
+        line("HRV, upper", Some(Line::UpperEdge { lower: "HRV, lower".to_owned() })),
+    ];
+    let text = decoded(&band, Format::TimeSeries);
+    for custom in [
+        r#""custom":{"fillOpacity":0,"lineWidth":1,"lineStyle":{"fill":"dash","dash":[8,6]}}"#,
+        r#""displayNameFromDS":"HRV, lower","custom":{"fillOpacity":0,"lineWidth":0}"#,
+        r#""custom":{"fillBelowTo":"HRV, lower","fillOpacity":15,"lineWidth":0}"#,
+    ] {
+        assert!(text.contains(custom), "{custom}\n{text}");
+    }
 }

@@ -53,6 +53,7 @@ pub async fn handle(
             return (QueryDataResponse { responses }, None);
         }
     };
+    let is_from_rule = is_from_rule(&request.headers);
     // If Grafana hangs up, dropping the set stops every query.
     let mut running = JoinSet::new();
     let slots = Arc::new(Semaphore::new(MAX_CONCURRENT_QUERIES));
@@ -67,7 +68,7 @@ pub async fn handle(
         running.spawn(async move {
             let _slot = slots.acquire().await;
             let ref_id = query.ref_id.clone();
-            let outcome = match run(&datasource, query).await {
+            let outcome = match run(&datasource, query, is_from_rule).await {
                 Ok(frames) => budget.charge(frames),
                 Err(error) => Err(error),
             };
@@ -138,15 +139,29 @@ impl Query {
     }
 }
 
-/// Runs one query and encodes its result.
-async fn run(datasource: &DataSource, query: DataQuery) -> Result<Vec<EncodedFrame>, ApiError> {
+/// Whether an alert rule or an expression sent the request, by the headers that Grafana adds.
+fn is_from_rule(headers: &HashMap<String, String>) -> bool {
+    headers.iter().any(|(name, value)| {
+        let name = name.to_ascii_lowercase();
+        ["fromalert", "x-grafana-from-expr"].contains(&name.trim_start_matches("http_"))
+            && value.eq_ignore_ascii_case("true")
+    })
+}
+
+/// Runs one query and encodes its result. Rules tell several columns of a query apart by labels.
+async fn run(
+    datasource: &DataSource,
+    query: DataQuery,
+    is_from_rule: bool,
+) -> Result<Vec<EncodedFrame>, ApiError> {
     let context = query_context(&query);
     let ref_id = query.ref_id.clone();
-    let (result, format) = match blocking(move || Query::parse(&query)).await? {
+    let (mut result, format) = match blocking(move || Query::parse(&query)).await? {
         Query::Sql(sql) => (datasource.query(&sql, &context).await?, sql.format),
         Query::Metrics(metrics) => datasource.query_metrics(&metrics, &context).await?,
         Query::Annotations(kinds) => datasource.query_annotations(&kinds, &context).await?,
     };
+    result.has_metric_labels = is_from_rule;
     let catalog = datasource.catalog();
     tokio::task::spawn_blocking(move || frames(&result, format, &ref_id, &catalog))
         .await
@@ -207,5 +222,25 @@ fn response(outcome: Result<Vec<EncodedFrame>, ApiError>) -> DataResponse {
             error_source: error.error_source.name().to_owned(),
             ..DataResponse::default()
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_and_expressions_are_recognized_by_their_headers() {
+        for (name, value, expected) in [
+            ("FromAlert", "true", true),
+            ("fromalert", "True", true),
+            ("http_X-Grafana-From-Expr", "true", true),
+            ("X-Grafana-From-Expr", "true", true),
+            ("FromAlert", "false", false),
+            ("http_X-Dashboard-Uid", "true", false),
+        ] {
+            let headers = HashMap::from([(name.to_owned(), value.to_owned())]);
+            assert_eq!(is_from_rule(&headers), expected, "{name}: {value}");
+        }
     }
 }

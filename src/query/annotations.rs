@@ -28,7 +28,7 @@ pub struct AnnotationKind {
     pub description: &'static str,
     #[serde(skip)]
     table: &'static str,
-    /// The end in SQL, or NULL for an event without a duration.
+    /// The end in SQL. NULL, or before the start, for an event without a duration.
     #[serde(skip)]
     end: &'static str,
     #[serde(skip)]
@@ -150,10 +150,13 @@ fn find_kind<'k>(
 }
 
 impl AnnotationKind {
+    /// Grafana takes the fields of all events from the first one, so no event may lack an end or a
+    /// text: a moment ends when it begins.
     fn select(&self) -> String {
         let AnnotationKind { name, table, end, title, text, tag, condition, .. } = self;
         format!(
-            "SELECT time AS \"time\", {end} AS \"timeEnd\", {title} AS title, {text} AS text, \
+            "SELECT time AS \"time\", max(time, coalesce({end}, time)) AS \"timeEnd\", \
+             coalesce({title}, '') AS title, coalesce({text}, '') AS text, \
              concat_ws(',', '{name}', {tag}) AS tags\n\
              FROM {table}\n\
              WHERE time <= $__timeTo() AND coalesce({end}, time) >= $__timeFrom() AND {condition}"
@@ -287,6 +290,34 @@ mod tests {
         ] {
             let text = shown(&store, &[kind]).await;
             assert!(text.contains(title) && text.contains(kind), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_event_lacks_an_end_or_a_text() {
+        let (store, _folder) = store();
+        rusqlite::Connection::open(store.path())
+            .unwrap()
+            .execute_batch(&format!(
+                "DELETE FROM sleep; DELETE FROM rest_mode_period; DELETE FROM session;
+                 INSERT INTO workout (document, time, end_datetime) VALUES (20, {0}, {0} - 600);
+                 INSERT INTO session (document, time) VALUES (21, {0});
+                 INSERT INTO enhanced_tag (document, time, end_time) VALUES (22, {0}, {0} - 1);
+                 INSERT INTO rest_mode_period (document, time, end_time) VALUES (23, {0}, {0} - 1);
+                 INSERT INTO sleep (document, time, day, type, total_sleep_duration, bedtime_end)
+                     VALUES (24, {0}, '2026-03-10', 'long_sleep', 100, {0} - 100),
+                            (25, {0}, '2026-03-10', 'sleep', 90, NULL)",
+                at(10, 12)
+            ))
+            .unwrap();
+        let text = shown(&store, &[]).await;
+        let rows: Vec<&str> =
+            text.lines().filter(|line| line.starts_with("2026-03-10 11")).collect();
+        assert_eq!(rows.len(), 7, "{text}");
+        for row in rows {
+            let cells: Vec<&str> = row.split(" | ").collect();
+            assert_eq!(cells[1], cells[0], "{row}");
+            assert!(!cells.contains(&"-"), "{row}");
         }
     }
 

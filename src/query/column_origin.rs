@@ -5,6 +5,7 @@
 //! module parses the statement. It follows simple expressions over one column, through subqueries
 //! and common table expressions. A column without an origin has no unit, which is not an error.
 
+mod day_groups;
 mod resolver;
 mod scope;
 mod times;
@@ -15,14 +16,23 @@ use super::parser::parse;
 use crate::catalog::Catalog;
 use crate::sql::TokenizedSql;
 use crate::store::ResultColumn;
+use crate::time::Tz;
+pub(super) use day_groups::day_groups;
 use resolver::{Output, Resolver, Wanted};
-use times::to_timestamps;
+pub(super) use times::is_day_name;
+use times::{from_local, to_timestamps};
 
 /// Sets the missing origins of `columns`, the result of `sql`, and converts times to timestamps.
+/// Results of `local_time()` are times in `zone`.
 ///
 /// For a compound SELECT, SQLite reports the origin in one of its parts, so the store drops it.
 /// Here a column has an origin if all parts agree.
-pub(super) fn assign_origins(sql: &TokenizedSql, columns: &mut [ResultColumn], catalog: &Catalog) {
+pub(super) fn assign_origins(
+    sql: &TokenizedSql,
+    columns: &mut [ResultColumn],
+    catalog: &Catalog,
+    zone: Tz,
+) {
     if columns.iter().all(|column| column.origin.is_some()) {
         return;
     }
@@ -39,8 +49,13 @@ pub(super) fn assign_origins(sql: &TokenizedSql, columns: &mut [ResultColumn], c
         if resolver.is_time(&output) {
             column.values = to_timestamps(&column.values);
         }
-        if let Output::Column(source) = output {
-            column.origin = resolver.origin(&source);
+        match output {
+            Output::Column(source) => {
+                column.origin = resolver.origin(&source);
+                column.is_mixed = source.is_mixed;
+            }
+            Output::LocalTimes => column.values = from_local(&column.values, zone),
+            _ => {}
         }
     }
 }

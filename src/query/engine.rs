@@ -13,6 +13,7 @@ use tokio::task::{JoinError, JoinHandle};
 use super::column_origin::assign_origins;
 use super::context::QueryContext;
 use super::error::QueryError;
+use super::expansion::expand;
 use super::fill::Fill;
 use super::limits::Limits;
 use super::macros;
@@ -216,14 +217,19 @@ impl Work {
         let raw_sql = &self.query.raw_sql;
         let written = macros::tokenize(raw_sql)
             .map_err(|error| QueryError::from_macro_error(raw_sql, error))?;
-        let expanded = macros::expand(&written, &self.context, self.zone)
+        self.read(&written, limits).map_err(|error| error.or_look_alike(&written))
+    }
+
+    fn read(&self, written: &TokenizedSql, limits: &ReadLimits) -> Result<Rows, QueryError> {
+        let raw_sql = &self.query.raw_sql;
+        let expanded = expand(written, &self.context, self.zone, &self.catalog)
             .map_err(|error| QueryError::from_macro_error(raw_sql, error))?;
-        statement::validate(&written)?;
+        statement::validate(written)?;
         let read = (self.read)(&expanded.sql, &self.query.params, limits);
         let mut batch = read.map_err(|error| {
             QueryError::from_read_error(raw_sql, &expanded, error, self.timeout)
         })?;
-        assign_origins(&expanded.sql, &mut batch.columns, &self.catalog);
+        assign_origins(&expanded.sql, &mut batch.columns, &self.catalog, self.zone);
         Ok(Rows { batch, sql: expanded.sql.text().to_owned(), fill: expanded.fill })
     }
 }

@@ -7,7 +7,7 @@ use super::parser::explain_syntax_error;
 use super::suggest::similar_sql_names;
 use crate::error_source::ErrorSource;
 use crate::os::RAISE_FILE_LIMIT;
-use crate::sql::line_and_column;
+use crate::sql::{LookAlike, TokenKind, TokenizedSql, line_and_column};
 use crate::store::{REPAIR, ReadError, Refusal};
 
 /// A position in the statement. Lines and columns count from 1, columns in characters.
@@ -73,6 +73,23 @@ pub enum QueryError {
         position: Option<Position>,
         /// The message of our own parser, which names the token that it expected.
         explanation: Option<String>,
+    },
+    /// A character that looks like another one makes the statement invalid.
+    #[error("The statement contains {} ({position})", .character.name)]
+    LookAlike {
+        /// The character.
+        character: &'static LookAlike,
+        /// Its position.
+        position: Position,
+    },
+    /// A modifier of a date function means the time zone of the machine.
+    #[error(
+        "The modifiers 'localtime' and 'utc' mean the time zone of the server{}",
+        in_parentheses(*.position)
+    )]
+    MachineZone {
+        /// The position of the modifier, if it is written in the statement.
+        position: Option<Position>,
     },
     /// A metrics query contradicts itself or exceeds a limit.
     #[error(transparent)]
@@ -186,6 +203,13 @@ impl QueryError {
             }
             QueryError::Macro { .. } => ("macro", 400, "The schema lists all macros."),
             QueryError::Syntax { .. } => ("syntax", 400, "Queries use SQLite's SQL dialect."),
+            QueryError::LookAlike { .. } => ("look_alike", 400, ""),
+            QueryError::MachineZone { .. } => (
+                "machine_zone",
+                400,
+                "Use local_time(), local_day(), local_hour() or local_clock(): \
+                 they take the time itself, and follow the data source's time zone.",
+            ),
             QueryError::InvalidMetrics(_) => ("bad_query", 400, ""),
             QueryError::Unknown { .. } => {
                 ("unknown_name", 400, "The schema lists tables, columns and metrics.")
@@ -247,6 +271,9 @@ impl QueryError {
             QueryError::Syntax { explanation: Some(explanation), .. } => {
                 return format!("{explanation}.");
             }
+            QueryError::LookAlike { character, .. } => {
+                return format!("Replace it with {}.", character.replacement);
+            }
             QueryError::Unknown { similar, .. } => similar.clone(),
             QueryError::Macro { kind: MacroErrorKind::Unknown(name), .. } => similar_macros(name),
             _ => Vec::new(),
@@ -255,6 +282,25 @@ impl QueryError {
             self.facts().hint.to_owned()
         } else {
             format!("Did you mean {}?", similar.join(" or "))
+        }
+    }
+
+    /// Names the look-alike character in `sql` if it can be the cause of this error.
+    pub(super) fn or_look_alike(self, sql: &TokenizedSql) -> QueryError {
+        let may_be_cause = matches!(
+            self,
+            QueryError::NotSelect { .. }
+                | QueryError::SeveralStatements { .. }
+                | QueryError::Macro { .. }
+                | QueryError::Syntax { .. }
+                | QueryError::Unknown { .. }
+                | QueryError::Refused(Refusal::Function(_) | Refusal::Table(_))
+        );
+        match sql.look_alike().filter(|_| may_be_cause) {
+            Some((character, offset)) => {
+                QueryError::LookAlike { character, position: Position::of(sql.text(), offset) }
+            }
+            None => self,
         }
     }
 
@@ -309,12 +355,23 @@ impl QueryError {
             ReadError::Cancelled => QueryError::Cancelled,
             ReadError::TooLarge(reason) => QueryError::TooLarge(reason),
             ReadError::MemoryInUse => QueryError::MemoryInUse,
+            ReadError::MachineZone => QueryError::MachineZone { position: zone_modifier(sql) },
             ReadError::Failed(message) => QueryError::Failed(message),
             ReadError::TooManyFiles => QueryError::TooManyFiles,
             ReadError::Damaged(error) => QueryError::Damaged(error.to_string()),
             ReadError::Unavailable(error) => QueryError::Unavailable(error.to_string()),
         }
     }
+}
+
+/// Returns the position of the first modifier in `sql` that means the time zone of the machine.
+fn zone_modifier(sql: &str) -> Option<Position> {
+    let tokenized = TokenizedSql::new(sql);
+    let modifier = tokenized.tokens().find(|token| {
+        token.kind == TokenKind::String
+            && ["'localtime'", "'utc'"].iter().any(|text| token.text.eq_ignore_ascii_case(text))
+    })?;
+    Some(Position::of(sql, modifier.offset))
 }
 
 /// Returns the macros that `text`, such as `$__from` or `${__from}`, could have meant.

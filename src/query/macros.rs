@@ -10,11 +10,13 @@ mod call;
 mod error;
 mod expander;
 mod functions;
+mod groups;
 mod table;
 mod variables;
 
 pub use error::{MacroError, MacroErrorKind};
-pub use expander::{Expanded, expand, tokenize};
+pub use expander::{Expanded, expand, expand_with, tokenize};
+pub use groups::{GROUP_MARK, Grouping};
 pub use table::{MACROS, Macro};
 
 #[cfg(test)]

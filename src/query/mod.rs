@@ -3,11 +3,13 @@
 //! The result is columns. `frames` turns them into Grafana's frames.
 
 pub mod annotations;
+mod calendar;
 mod column_origin;
 mod context;
 mod counters;
 mod engine;
 mod error;
+mod expansion;
 mod fill;
 pub mod interval;
 mod limits;
@@ -27,15 +29,18 @@ pub use fill::{Fill, FillMode};
 pub use limits::Limits;
 pub use macros::{MACROS, Macro, MacroErrorKind};
 pub use request::{Downsample, Format, QueryType, SqlQuery};
-pub use result::{FieldDisplay, QueryResult};
+pub use result::{FieldDisplay, Line, QueryResult};
 
 use crate::time::Tz;
 
-/// Returns `sql` with its macros expanded, as the engine runs it. Calendar days are those of
-/// `zone`.
+/// Returns `sql` with its macros expanded, as the engine runs it if `sql` has no groups of whole
+/// days. Calendar days are those of `zone`.
 pub fn expand(sql: &str, context: &QueryContext, zone: Tz) -> Result<String, QueryError> {
     let expanded = macros::tokenize(sql)
         .and_then(|written| macros::expand(&written, context, zone))
         .map_err(|error| QueryError::from_macro_error(sql, error))?;
     Ok(expanded.sql.text().to_owned())
 }
+
+#[cfg(test)]
+mod tests;

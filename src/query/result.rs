@@ -26,6 +26,9 @@ pub struct QueryResult {
     pub downsample: (Downsample, u64),
     /// Display overrides, one per column. Empty if no column has any.
     pub displays: Vec<FieldDisplay>,
+    /// Whether each of several value columns of a series gets the label `metric`. Alert rules and
+    /// expressions tell series apart by their labels only.
+    pub has_metric_labels: bool,
     /// JSON for the frame's `meta.custom`, unchanged.
     pub custom: Option<serde_json::Value>,
 }
@@ -37,6 +40,22 @@ pub struct FieldDisplay {
     pub title: Option<String>,
     /// Labels that tell series of one frame apart.
     pub labels: BTreeMap<String, String>,
+    /// How to draw the line, if it is not an ordinary one.
+    pub line: Option<Line>,
+}
+
+/// The line of a baseline or of its band.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// The middle of a band.
+    Dashed,
+    /// The invisible lower edge of a band.
+    LowerEdge,
+    /// The invisible upper edge of a band, which is filled down to the lower edge.
+    UpperEdge {
+        /// The title of the lower edge.
+        lower: String,
+    },
 }
 
 impl QueryResult {
@@ -51,6 +70,7 @@ impl QueryResult {
             fill: None,
             downsample: (Downsample::Off, 0),
             displays: Vec::new(),
+            has_metric_labels: false,
             custom: None,
         }
     }

@@ -44,6 +44,12 @@ pub fn install_allocator() -> rusqlite::Result<()> {
             match ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &raw const methods) {
                 // SQLite's own statistics would take a lock for each allocation.
                 ffi::SQLITE_OK => {
+                    // The zone of the machine is never the one that a query means. With this
+                    // setting, the modifiers that read it fail with an error.
+                    ffi::sqlite3_test_control(
+                        ffi::SQLITE_TESTCTRL_LOCALTIME_FAULT,
+                        c_int::from(true),
+                    );
                     ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, c_int::from(false))
                 }
                 code => code,

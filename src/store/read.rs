@@ -75,6 +75,9 @@ pub struct ResultColumn {
     /// The store sets it for columns that are returned unchanged. `query::quantity` sets it for
     /// expressions that keep the unit, for example an average.
     pub origin: Option<Origin>,
+    /// Whether other columns with the same unit are part of the values. Then the origin only has
+    /// the unit, not the description.
+    pub is_mixed: bool,
     /// One value per row.
     pub values: ArrayRef,
 }
@@ -152,6 +155,9 @@ pub enum ReadError {
     /// Other queries use the memory that all queries of the process share.
     #[error("other queries use the memory for queries")]
     MemoryInUse,
+    /// The statement reads the time zone of the machine.
+    #[error("the time zone of the machine is unavailable")]
+    MachineZone,
     /// A value caused an error, for example malformed JSON or an integer overflow.
     #[error("{0}")]
     Failed(String),
@@ -181,8 +187,7 @@ pub(crate) struct ReaderPool {
 impl ReaderPool {
     /// A pool for the SQLite file at `path`.
     ///
-    /// Queries cannot read `closed_tables` (lower-case names). Text in time columns without an
-    /// offset is local time in `zone`.
+    /// Queries cannot read `closed_tables` (lower-case names). Days are those of `zone`.
     pub fn new(
         path: &Path,
         max_idle: usize,

@@ -3,18 +3,18 @@
 use std::cell::Cell;
 
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select, SelectItem,
-    SetExpr, SetOperator, Value, With,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select,
+    SelectItem, SetExpr, SetOperator, UnaryOperator, Value, With,
 };
 
 use super::scope::{CommonTables, ItemSource, ScopeItem, last_part, scope};
-use super::times::is_time_column;
-use crate::catalog::Catalog;
+use super::times::{is_day_name, is_midnight_column, is_time_column};
+use crate::catalog::{Catalog, Unit};
 use crate::query::metrics::find_origin;
 use crate::store::Origin;
 
 /// Functions with a result in the unit of their first argument, and whether a time stays a time.
-const UNIT_KEEPING_FUNCTIONS: [(&str, bool); 23] = [
+const UNIT_KEEPING_FUNCTIONS: [(&str, bool); 24] = [
     ("abs", false),
     ("avg", true),
     ("ceil", true),
@@ -34,6 +34,7 @@ const UNIT_KEEPING_FUNCTIONS: [(&str, bool); 23] = [
     ("median", true),
     ("min", true),
     ("nth_value", true),
+    ("nullif", true),
     ("percentile", true),
     ("round", true),
     ("stddev", false),
@@ -52,10 +53,19 @@ const MAX_FOLLOWED: usize = 10_000;
 pub(super) enum Output {
     /// NULL in every row, which is compatible with every other content.
     Null,
+    /// A number that the statement contains.
+    Constant,
     /// Values of one table column, in its unit.
     Column(Source),
+    /// Values of a table column times a constant. They have the column's unit only if they are
+    /// added to values with that unit.
+    Scaled(Source),
     /// Instants of several columns.
     Times,
+    /// Results of `local_time()`: text without an offset.
+    LocalTimes,
+    /// Results of `local_midnight()`: the starts of days.
+    Midnights,
 }
 
 /// The table column behind an expression.
@@ -65,6 +75,8 @@ pub(super) struct Source {
     column: String,
     /// Whether a time in this column is still a time in the expression.
     keeps_time: bool,
+    /// Whether other columns with the same unit are part of the values.
+    pub is_mixed: bool,
 }
 
 /// The result column to resolve.
@@ -92,6 +104,17 @@ impl Resolver<'_> {
         self.query(query, &[], wanted, 0)
     }
 
+    /// Returns whether an expression in `select` holds calendar days or their local midnights.
+    pub fn is_day_in<'q>(
+        &self,
+        expression: &Expr,
+        select: &'q Select,
+        common: &CommonTables<'q>,
+    ) -> bool {
+        let output = self.expression(expression, &scope(select, common), common, 0);
+        output.is_some_and(|output| self.is_day(&output))
+    }
+
     /// Returns the catalogue's column behind `source`.
     pub fn origin(&self, source: &Source) -> Option<Origin> {
         find_origin(&source.table, &source.column, self.catalog)
@@ -100,12 +123,35 @@ impl Resolver<'_> {
     /// Returns whether all values are instants.
     pub fn is_time(&self, output: &Output) -> bool {
         match output {
-            Output::Null => false,
-            Output::Column(Source { table, column, keeps_time }) => {
+            Output::Column(Source { table, column, keeps_time, .. }) => {
                 *keeps_time && is_time_column(table, column, self.catalog)
             }
             Output::Times => true,
+            Output::Null
+            | Output::Constant
+            | Output::Scaled(_)
+            | Output::LocalTimes
+            | Output::Midnights => false,
         }
+    }
+
+    /// Returns whether all values are calendar days, as text or as their local midnight.
+    pub fn is_day(&self, output: &Output) -> bool {
+        match output {
+            Output::Column(Source { table, column, keeps_time, .. }) => {
+                *keeps_time
+                    && (is_day_name(column) || is_midnight_column(table, column, self.catalog))
+            }
+            Output::Midnights => true,
+            _ => false,
+        }
+    }
+
+    fn unit(&self, source: &Source) -> Option<Unit> {
+        let origin = self.origin(source)?;
+        let mut collections = self.catalog.collections.iter();
+        let collection = collections.find(|collection| collection.table == origin.table)?;
+        collection.columns.iter().find(|column| column.name == origin.column)?.unit
     }
 
     fn query<'q>(
@@ -157,8 +203,10 @@ impl Resolver<'_> {
             (Output::Null, output) | (output, Output::Null) => Some(output),
             (Output::Column(left), Output::Column(right)) if self.is_same(&left, &right) => {
                 let keeps_time = left.keeps_time && right.keeps_time;
-                Some(Output::Column(Source { keeps_time, ..left }))
+                let is_mixed = left.is_mixed || right.is_mixed;
+                Some(Output::Column(Source { keeps_time, is_mixed, ..left }))
             }
+            (left, right) if left == right => Some(left),
             (left, right) => (self.is_time(&left) && self.is_time(&right)).then_some(Output::Times),
         }
     }
@@ -167,6 +215,32 @@ impl Resolver<'_> {
         let same_name = left.table.eq_ignore_ascii_case(&right.table)
             && left.column.eq_ignore_ascii_case(&right.column);
         same_name || self.origin(left).is_some_and(|origin| Some(origin) == self.origin(right))
+    }
+
+    /// Returns the content of a sum or difference. The unit is that of both sides, if they agree.
+    /// A constant has the unit of the other side.
+    fn add(&self, left: Output, right: Output) -> Option<Output> {
+        let combine = |left: Source, right: &Source| {
+            let is_same = self.is_same(&left, right);
+            let has_same_unit = self.unit(&left).is_some_and(|unit| Some(unit) == self.unit(right));
+            let is_mixed = left.is_mixed || right.is_mixed || !is_same;
+            (is_same || has_same_unit).then_some(Source { keeps_time: false, is_mixed, ..left })
+        };
+        match (left, right) {
+            (Output::Column(source), Output::Constant)
+            | (Output::Constant, Output::Column(source)) => {
+                Some(Output::Column(Source { keeps_time: false, ..source }))
+            }
+            (Output::Column(left), Output::Column(right) | Output::Scaled(right))
+            | (Output::Scaled(right), Output::Column(left)) => {
+                combine(left, &right).map(Output::Column)
+            }
+            (Output::Scaled(left), Output::Scaled(right)) => {
+                combine(left, &right).map(Output::Scaled)
+            }
+            (Output::Constant, Output::Constant) => Some(Output::Constant),
+            _ => None,
+        }
     }
 
     fn select<'q>(
@@ -224,20 +298,59 @@ impl Resolver<'_> {
         depth: usize,
     ) -> Option<Output> {
         match expression {
-            Expr::Value(value) => (value.value == Value::Null).then_some(Output::Null),
+            Expr::Value(value) => match value.value {
+                Value::Null => Some(Output::Null),
+                Value::Number(..) => Some(Output::Constant),
+                _ => None,
+            },
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => {
+                match self.expression(inner, scope, common, depth)? {
+                    Output::Column(source) => {
+                        Some(Output::Column(Source { keeps_time: false, ..source }))
+                    }
+                    output @ (Output::Constant | Output::Scaled(_)) => Some(output),
+                    _ => None,
+                }
+            }
+            Expr::BinaryOp { left, op, right } => {
+                let left = self.expression(left, scope, common, depth)?;
+                let right = self.expression(right, scope, common, depth)?;
+                match op {
+                    BinaryOperator::Plus | BinaryOperator::Minus => self.add(left, right),
+                    BinaryOperator::Multiply | BinaryOperator::Divide => scale(op, left, right),
+                    _ => None,
+                }
+            }
+            Expr::Case { conditions, else_result, .. } => {
+                let results = conditions.iter().map(|case| &case.result);
+                let results = results.chain(else_result.as_deref());
+                let mut outputs =
+                    results.map(|result| self.expression(result, scope, common, depth));
+                let first = outputs.next()??;
+                outputs.try_fold(first, |merged, output| self.merge(merged, output?))
+            }
             Expr::Nested(inner)
             | Expr::Cast { expr: inner, .. }
             | Expr::Floor { expr: inner, .. }
             | Expr::Ceil { expr: inner, .. } => self.expression(inner, scope, common, depth),
             Expr::Function(function) => {
+                let name = last_part(&function.name)?.to_ascii_lowercase();
+                match name.as_str() {
+                    "local_time" => return Some(Output::LocalTimes),
+                    "local_midnight" => return Some(Output::Midnights),
+                    _ => {}
+                }
                 let (argument, keeps_time) = unit_keeping_argument(function)?;
                 match self.expression(argument, scope, common, depth)? {
                     Output::Column(source) => {
                         let keeps_time = source.keeps_time && keeps_time;
                         Some(Output::Column(Source { keeps_time, ..source }))
                     }
-                    Output::Times => keeps_time.then_some(Output::Times),
-                    Output::Null => None,
+                    output @ (Output::Times | Output::LocalTimes | Output::Midnights) => {
+                        keeps_time.then_some(output)
+                    }
+                    output @ Output::Scaled(_) => Some(output),
+                    Output::Null | Output::Constant => None,
                 }
             }
             Expr::CompoundIdentifier(parts) => {
@@ -274,7 +387,28 @@ impl Resolver<'_> {
 }
 
 fn table_column(table: &str, column: &str) -> Output {
-    Output::Column(Source { table: table.to_owned(), column: column.to_owned(), keeps_time: true })
+    Output::Column(Source {
+        table: table.to_owned(),
+        column: column.to_owned(),
+        keeps_time: true,
+        is_mixed: false,
+    })
+}
+
+/// Returns the content of a column times or divided by a constant.
+fn scale(operator: &BinaryOperator, left: Output, right: Output) -> Option<Output> {
+    match (left, right) {
+        (Output::Column(source) | Output::Scaled(source), Output::Constant) => {
+            Some(Output::Scaled(source))
+        }
+        (Output::Constant, Output::Column(source) | Output::Scaled(source))
+            if *operator == BinaryOperator::Multiply =>
+        {
+            Some(Output::Scaled(source))
+        }
+        (Output::Constant, Output::Constant) => Some(Output::Constant),
+        _ => None,
+    }
 }
 
 fn is_star(item: &SelectItem) -> bool {

@@ -14,10 +14,11 @@ fn origins(sql: &str, count: usize) -> Vec<String> {
     let column = ResultColumn {
         name: "x".to_owned(),
         origin: None,
+        is_mixed: false,
         values: Arc::new(Float64Array::from(vec![1.0])),
     };
     let mut columns = vec![column; count];
-    assign_origins(&TokenizedSql::new(sql), &mut columns, &Catalog::bundled());
+    assign_origins(&TokenizedSql::new(sql), &mut columns, &Catalog::bundled(), Tz::UTC);
     let text = |column: ResultColumn| {
         column
             .origin
@@ -46,12 +47,59 @@ fn aggregates_keep_the_unit_of_their_column() {
         ),
         (
             "SELECT (CAST(avg(efficiency) AS INTEGER)), max(latency) - min(latency) FROM sleep",
-            "sleep.efficiency -",
+            "sleep.efficiency sleep.latency",
         ),
     ] {
         let count = expected.split(' ').count();
         assert_eq!(origins(sql, count).join(" "), expected, "{sql}");
     }
+}
+
+#[test]
+fn sums_have_the_unit_in_which_all_inputs_agree() {
+    let band = |expression: &str| {
+        format!(
+            "SELECT {expression} FROM (SELECT avg(average_hrv) OVER past AS mean, \
+             stddev(average_hrv) OVER past AS deviation, total_sleep_duration, steps \
+             FROM nights JOIN (SELECT day, steps FROM days) USING (day) \
+             WINDOW past AS (ORDER BY time ROWS 60 PRECEDING))"
+        )
+    };
+    for (expression, expected) in [
+        ("mean - deviation", "sleep.average_hrv"),
+        ("mean + 1.5 * deviation", "sleep.average_hrv"),
+        ("mean - deviation * 2", "sleep.average_hrv"),
+        ("round(-(mean - deviation / 2), 1)", "sleep.average_hrv"),
+        ("max(mean - deviation, 0)", "sleep.average_hrv"),
+        ("mean + 5", "sleep.average_hrv"),
+        ("CASE WHEN mean > 0 THEN mean - deviation END", "sleep.average_hrv"),
+        ("CASE WHEN mean > 0 THEN mean ELSE NULL END", "sleep.average_hrv"),
+        ("CASE WHEN mean > 0 THEN mean ELSE steps END", "-"),
+        ("mean - steps", "-"),
+        ("total_sleep_duration / 3600.0", "-"),
+        ("2 * mean", "-"),
+        ("mean * deviation", "-"),
+        ("mean / deviation", "-"),
+        ("mean - total_sleep_duration", "-"),
+        ("1 + 2", "-"),
+    ] {
+        assert_eq!(origins(&band(expression), 1), [expected], "{expression}");
+    }
+}
+
+#[test]
+fn sum_of_several_columns_has_no_description() {
+    let mut columns = [ResultColumn {
+        name: "x".to_owned(),
+        origin: None,
+        is_mixed: false,
+        values: Arc::new(Float64Array::from(vec![1.0])),
+    }];
+    let sql = "SELECT deep_sleep_duration + rem_sleep_duration FROM sleep";
+    assign_origins(&TokenizedSql::new(sql), &mut columns, &Catalog::bundled(), Tz::UTC);
+    let [column] = columns;
+    assert!(column.is_mixed);
+    assert_eq!(column.origin.unwrap().column, "deep_sleep_duration");
 }
 
 #[test]
@@ -261,8 +309,9 @@ fn times_stay_times_in_functions_that_keep_them() {
     let kind = |sql: &str| {
         let values: ArrayRef =
             Arc::new(arrow::array::Int64Array::from(vec![Some(1_700_000_000), None]));
-        let mut columns = [ResultColumn { name: "x".to_owned(), origin: None, values }];
-        assign_origins(&TokenizedSql::new(sql), &mut columns, &Catalog::bundled());
+        let mut columns =
+            [ResultColumn { name: "x".to_owned(), origin: None, is_mixed: false, values }];
+        assign_origins(&TokenizedSql::new(sql), &mut columns, &Catalog::bundled(), Tz::UTC);
         columns[0].values.data_type().clone()
     };
     for sql in [

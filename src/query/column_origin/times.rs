@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, TimestampNanosecondArray};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType};
 
-use crate::catalog::{Catalog, Kind};
+use crate::catalog::{Catalog, Kind, Storage};
+use crate::time::{Instant, Tz};
 
 const NANOSECONDS: i64 = 1_000_000_000;
 
@@ -48,6 +49,46 @@ pub(super) fn is_time_column(table: &str, column: &str, catalog: &Catalog) -> bo
             .any(|known| known.kind == Kind::Instant && known.name.eq_ignore_ascii_case(column))
 }
 
+/// Views and tables with a row per day, whose `time` is the local midnight of the day.
+const DAY_TABLES: [&str; 10] = [
+    "baselines",
+    "calendar",
+    "coverage",
+    "days",
+    "nights",
+    "sleep_debt",
+    "sleep_regularity",
+    "sleep_times",
+    "sleep_timing",
+    "training_load",
+];
+
+/// Returns whether `column` of `table`, which may be a view, holds local midnights.
+///
+/// In tables of documents, `time` is the start of the document, or the midnight of its day if it
+/// has no start.
+pub(super) fn is_midnight_column(table: &str, column: &str, catalog: &Catalog) -> bool {
+    let is_day_table = || {
+        DAY_TABLES.iter().any(|known| known.eq_ignore_ascii_case(table))
+            || catalog
+                .collections
+                .iter()
+                .filter(|collection| collection.table.eq_ignore_ascii_case(table))
+                .any(|collection| {
+                    collection.storage == Storage::Documents && collection.time.start.is_empty()
+                })
+    };
+    column.eq_ignore_ascii_case("time") && is_day_table()
+}
+
+/// Returns whether a column holds calendar days, judged by its name: `day`, `start_day`. In our
+/// tables, every column with such a name is text.
+pub(in crate::query) fn is_day_name(column: &str) -> bool {
+    ["day", "start_day", "end_day", "first_day", "last_day"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(column))
+}
+
 /// Converts Unix seconds to timestamps. Other types stay unchanged.
 pub(super) fn to_timestamps(values: &ArrayRef) -> ArrayRef {
     match values.data_type() {
@@ -67,4 +108,19 @@ pub(super) fn to_timestamps(values: &ArrayRef) -> ArrayRef {
         }
         _ => Arc::clone(values),
     }
+}
+
+/// Reads timestamps again whose text was without an offset: as local time in `zone` instead of UTC.
+pub(super) fn from_local(values: &ArrayRef, zone: Tz) -> ArrayRef {
+    let Some(utc) = values.as_primitive_opt::<TimestampNanosecondType>() else {
+        return Arc::clone(values);
+    };
+    let local: TimestampNanosecondArray = utc
+        .iter()
+        .map(|nanoseconds| {
+            let written = Instant(nanoseconds?.div_euclid(NANOSECONDS));
+            written.read_as_local(zone).seconds().checked_mul(NANOSECONDS)
+        })
+        .collect();
+    Arc::new(local)
 }

@@ -64,7 +64,8 @@ async fn a_result_has_the_executed_sql_and_the_gaps_to_fill() {
         "SELECT ((time) - (((time) % 86400) + 86400) % 86400) AS \"time\", avg(bpm) \
          FROM heartrate GROUP BY 1"
     );
-    assert_eq!(result.fill.unwrap().step, 86_400);
+    let times = result.fill.unwrap().times;
+    assert_eq!(times[1] - times[0], 86_400);
     assert_eq!(result.batch.columns.len(), 2);
 }
 

@@ -1,10 +1,12 @@
 //! The expansion of a statement, token by token.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::arguments::ArgumentList;
 use super::call::Call;
 use super::error::{MAX_DEPTH, MacroError, MacroErrorKind};
+use super::groups::{Grouping, Groups};
 use super::table::{Macro, find_macro};
 use super::variables::{expand_variable, expand_variables_in_string};
 use crate::query::context::QueryContext;
@@ -20,6 +22,8 @@ pub struct Expanded {
     pub sql: Arc<TokenizedSql>,
     /// The gaps to fill in the finished series, from the third argument of a group macro.
     pub fill: Option<Fill>,
+    /// The number of groups of whole days whose meaning depends on the content of their column.
+    pub open_groups: usize,
     pieces: Vec<Piece>,
 }
 
@@ -54,21 +58,40 @@ pub fn tokenize(sql: &str) -> Result<TokenizedSql, MacroError> {
 }
 
 /// Expands all macros of `sql`. Calendar days are those of `zone`.
+///
+/// Groups of whole days are days in UTC, unless the column's name says that it holds days.
 pub fn expand(
     sql: &TokenizedSql,
     context: &QueryContext,
     zone: Tz,
 ) -> Result<Expanded, MacroError> {
+    expand_with(sql, context, zone, Grouping::Known(&BTreeSet::new()))
+}
+
+/// Expands all macros of `sql`, and groups of whole days by `grouping`.
+pub fn expand_with(
+    sql: &TokenizedSql,
+    context: &QueryContext,
+    zone: Tz,
+    grouping: Grouping<'_>,
+) -> Result<Expanded, MacroError> {
     let tokens: Vec<Token<'_>> = sql.tokens().collect();
-    let mut expander = Expander { context, zone, fill: None, pieces: Vec::new() };
+    let mut expander =
+        Expander { context, zone, fill: None, groups: Groups::new(grouping), pieces: Vec::new() };
     let expanded = Arc::new(TokenizedSql::new(expander.expand(&tokens, 0)?));
-    Ok(Expanded { sql: expanded, fill: expander.fill, pieces: expander.pieces })
+    Ok(Expanded {
+        sql: expanded,
+        fill: expander.fill,
+        open_groups: expander.groups.count,
+        pieces: expander.pieces,
+    })
 }
 
 struct Expander<'a> {
     context: &'a QueryContext,
     zone: Tz,
     fill: Option<Fill>,
+    groups: Groups<'a>,
     /// The pieces of the statement itself. Arguments belong to the piece of their macro.
     pieces: Vec<Piece>,
 }
@@ -140,6 +163,7 @@ impl Expander<'_> {
             context: self.context,
             zone: self.zone,
             fill: &mut self.fill,
+            groups: &mut self.groups,
             arguments,
         })
     }

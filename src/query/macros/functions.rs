@@ -4,19 +4,23 @@ use std::time::Duration;
 
 use super::call::Call;
 use super::error::{MAX_GRID, MacroErrorKind};
+use super::groups::{GROUP_MARK, GroupKind};
 use super::variables::MATCH_ALL;
+use crate::query::calendar::CalendarStep;
+use crate::query::column_origin::is_day_name;
 use crate::query::context::QueryContext;
 use crate::query::fill::{Fill, FillMode};
 use crate::query::interval;
+use crate::time::Instant;
 
 type Expansion = Result<String, MacroErrorKind>;
 
-pub(super) fn alias_time(call: &mut Call<'_>) -> Expansion {
+pub(super) fn alias_time(call: &mut Call<'_, '_>) -> Expansion {
     Ok(format!("{} AS \"time\"", call.arguments[0]))
 }
 
 /// The column stays bare so that SQLite uses its index.
-pub(super) fn time_filter(call: &mut Call<'_>) -> Expansion {
+pub(super) fn time_filter(call: &mut Call<'_, '_>) -> Expansion {
     if is_day(&call.arguments[0]) {
         return day_filter(call);
     }
@@ -26,90 +30,108 @@ pub(super) fn time_filter(call: &mut Call<'_>) -> Expansion {
     Ok(format!("{column} BETWEEN {from} AND {to}"))
 }
 
-pub(super) fn time_from(call: &mut Call<'_>) -> Expansion {
+pub(super) fn time_from(call: &mut Call<'_, '_>) -> Expansion {
     Ok(seconds(call.context.from_ms))
 }
 
-pub(super) fn time_to(call: &mut Call<'_>) -> Expansion {
+pub(super) fn time_to(call: &mut Call<'_, '_>) -> Expansion {
     Ok(seconds(call.context.to_ms))
+}
+
+/// Whole days of a column with days or midnights follow the calendar. All other groups have
+/// PostgreSQL's meaning: they count from 1970 in UTC.
+pub(super) fn time_group(call: &mut Call<'_, '_>) -> Expansion {
+    let column = call.arguments[0].clone();
+    let text = unquoted(&call.arguments[1]).to_owned();
+    let interval = interval::parse(&text)
+        .ok_or_else(|| MacroErrorKind::Interval(call.arguments[1].clone()))?;
+    let mode = call.arguments.get(2).map(|mode| fill_mode(mode)).transpose()?;
+    if let Some(step) = CalendarStep::parse(&text) {
+        let kind = if is_day(&column) { GroupKind::Calendar } else { call.groups.next() };
+        match kind {
+            GroupKind::Marked(number) => return Ok(format!("{GROUP_MARK}({number}, {column})")),
+            GroupKind::Calendar => {
+                if let Some(mode) = mode {
+                    *call.fill = Some(calendar_fill(mode, step, call)?);
+                }
+                return Ok(step.group(&column));
+            }
+            GroupKind::Utc => {}
+        }
+    }
+    let step = whole_seconds(interval);
+    if let Some(mode) = mode {
+        *call.fill = Some(fill(mode, step, call.context)?);
+    }
+    let column = if is_day(&column) { format!("local_midnight({column})") } else { column };
+    Ok(round_down(&column, step))
 }
 
 /// Rounds down before and after 1970. Instants are whole seconds, so a shorter interval becomes one
 /// second.
-pub(super) fn time_group(call: &mut Call<'_>) -> Expansion {
-    let interval = interval::parse(unquoted(&call.arguments[1]))
-        .ok_or_else(|| MacroErrorKind::Interval(call.arguments[1].clone()))?;
-    let step = whole_seconds(interval);
-    if let Some(mode) = call.arguments.get(2) {
-        *call.fill = Some(fill(mode, step, call.context)?);
-    }
-    let column = if is_day(&call.arguments[0]) {
-        format!("local_midnight({})", call.arguments[0])
-    } else {
-        call.arguments[0].clone()
-    };
-    Ok(format!("(({column}) - ((({column}) % {step}) + {step}) % {step})"))
+fn round_down(column: &str, step: i64) -> String {
+    format!("(({column}) - ((({column}) % {step}) + {step}) % {step})")
 }
 
-pub(super) fn time_group_alias(call: &mut Call<'_>) -> Expansion {
+pub(super) fn time_group_alias(call: &mut Call<'_, '_>) -> Expansion {
     Ok(format!("{} AS \"time\"", time_group(call)?))
 }
 
-pub(super) fn epoch_filter(call: &mut Call<'_>) -> Expansion {
+pub(super) fn epoch_filter(call: &mut Call<'_, '_>) -> Expansion {
     Ok(between(&call.arguments[0], epoch(call.context.from_ms), epoch(call.context.to_ms)))
 }
 
-pub(super) fn epoch_from(call: &mut Call<'_>) -> Expansion {
+pub(super) fn epoch_from(call: &mut Call<'_, '_>) -> Expansion {
     Ok(epoch(call.context.from_ms).to_string())
 }
 
-pub(super) fn epoch_to(call: &mut Call<'_>) -> Expansion {
+pub(super) fn epoch_to(call: &mut Call<'_, '_>) -> Expansion {
     Ok(epoch(call.context.to_ms).to_string())
 }
 
-pub(super) fn nano_filter(call: &mut Call<'_>) -> Expansion {
+pub(super) fn nano_filter(call: &mut Call<'_, '_>) -> Expansion {
     Ok(between(&call.arguments[0], nano(call.context.from_ms), nano(call.context.to_ms)))
 }
 
-pub(super) fn nano_from(call: &mut Call<'_>) -> Expansion {
+pub(super) fn nano_from(call: &mut Call<'_, '_>) -> Expansion {
     Ok(nano(call.context.from_ms).to_string())
 }
 
-pub(super) fn nano_to(call: &mut Call<'_>) -> Expansion {
+pub(super) fn nano_to(call: &mut Call<'_, '_>) -> Expansion {
     Ok(nano(call.context.to_ms).to_string())
 }
 
-pub(super) fn panel_interval(call: &mut Call<'_>) -> Expansion {
+pub(super) fn panel_interval(call: &mut Call<'_, '_>) -> Expansion {
     Ok(interval::format(call.context.interval))
 }
 
-pub(super) fn panel_interval_ms(call: &mut Call<'_>) -> Expansion {
+pub(super) fn panel_interval_ms(call: &mut Call<'_, '_>) -> Expansion {
     Ok(call.context.interval.as_millis().to_string())
 }
 
-pub(super) fn from_ms(call: &mut Call<'_>) -> Expansion {
+pub(super) fn from_ms(call: &mut Call<'_, '_>) -> Expansion {
     Ok(call.context.from_ms.to_string())
 }
 
-pub(super) fn to_ms(call: &mut Call<'_>) -> Expansion {
+pub(super) fn to_ms(call: &mut Call<'_, '_>) -> Expansion {
     Ok(call.context.to_ms.to_string())
 }
 
-pub(super) fn day_filter(call: &mut Call<'_>) -> Expansion {
+pub(super) fn day_filter(call: &mut Call<'_, '_>) -> Expansion {
     let column = &call.arguments[0];
     Ok(format!("{column} BETWEEN '{}' AND '{}'", call.first_day(), call.last_day()))
 }
 
-pub(super) fn day_from(call: &mut Call<'_>) -> Expansion {
+pub(super) fn day_from(call: &mut Call<'_, '_>) -> Expansion {
     Ok(format!("'{}'", call.first_day()))
 }
 
-pub(super) fn day_to(call: &mut Call<'_>) -> Expansion {
+pub(super) fn day_to(call: &mut Call<'_, '_>) -> Expansion {
     Ok(format!("'{}'", call.last_day()))
 }
 
 /// Weeks begin on Monday, as in ISO 8601.
-pub(super) fn day_group(call: &mut Call<'_>) -> Expansion {
+pub(super) fn day_group(call: &mut Call<'_, '_>) -> Expansion {
     let argument = &call.arguments[0];
     let day = if is_day(argument) || argument.starts_with('\'') {
         argument.clone()
@@ -126,39 +148,53 @@ pub(super) fn day_group(call: &mut Call<'_>) -> Expansion {
     }
 }
 
-pub(super) fn local_time(call: &mut Call<'_>) -> Expansion {
+pub(super) fn local_time(call: &mut Call<'_, '_>) -> Expansion {
     Ok(format!("local_time({})", call.arguments[0]))
 }
 
-pub(super) fn search_filter(_: &mut Call<'_>) -> Expansion {
+pub(super) fn search_filter(_: &mut Call<'_, '_>) -> Expansion {
     Ok(MATCH_ALL.to_owned())
 }
 
 /// Parses the third argument of a group macro.
-fn fill(mode: &str, step: i64, context: &QueryContext) -> Result<Fill, MacroErrorKind> {
-    let mode = match mode {
-        "NULL" => FillMode::Null,
-        "previous" => FillMode::Previous,
+fn fill_mode(mode: &str) -> Result<FillMode, MacroErrorKind> {
+    match mode {
+        "NULL" => Ok(FillMode::Null),
+        "previous" => Ok(FillMode::Previous),
         number => match number.parse::<f64>() {
-            Ok(value) if value.is_finite() => FillMode::Value(value),
-            _ => return Err(MacroErrorKind::Fill(number.to_owned())),
+            Ok(value) if value.is_finite() => Ok(FillMode::Value(value)),
+            _ => Err(MacroErrorKind::Fill(number.to_owned())),
         },
-    };
+    }
+}
+
+/// A grid of steps of the same length, counted from 1970.
+fn fill(mode: FillMode, step: i64, context: &QueryContext) -> Result<Fill, MacroErrorKind> {
     let from = epoch(context.from_ms);
     let last = epoch(context.to_ms);
     let first = from - from.rem_euclid(step);
     if (last - first) / step >= MAX_GRID {
         return Err(MacroErrorKind::Grid);
     }
-    Ok(Fill { mode, first, last, step })
+    Ok(Fill::regular(mode, first, last, step))
+}
+
+/// A grid of calendar steps.
+fn calendar_fill(
+    mode: FillMode,
+    step: CalendarStep,
+    call: &Call<'_, '_>,
+) -> Result<Fill, MacroErrorKind> {
+    let to = Instant(epoch(call.context.to_ms));
+    let starts = step.starts(call.first_day(), to, call.zone, MAX_GRID as usize);
+    Ok(Fill::at(mode, starts.ok_or(MacroErrorKind::Grid)?))
 }
 
 /// Returns whether a column holds calendar days, judged by its name: `day`, `nights.day`,
 /// `"start_day"`. In our tables, every column with such a name is text.
 fn is_day(column: &str) -> bool {
     let name = column.rsplit('.').next().unwrap_or(column).trim_matches(['"', '`', '[', ']']);
-    let name = name.to_ascii_lowercase();
-    name == "day" || ["start_day", "end_day", "first_day", "last_day"].contains(&name.as_str())
+    is_day_name(name)
 }
 
 fn unquoted(text: &str) -> &str {

@@ -68,7 +68,8 @@ pub const MACROS: [Macro; 25] = [
         "$__timeGroup(column, '5m'[, NULL|previous|0])",
         (2, 3),
         time_group,
-        "Start of the interval that contains the time",
+        "Start of the interval that contains the time. Days and their midnights are grouped by the \
+         calendar",
     ),
     Macro::new(
         "__timeGroupAlias",

@@ -93,9 +93,11 @@ fn columns_named_day_are_compared_as_days() {
         ("$__timeFilter(day)", "day BETWEEN '2023-11-14' AND '2023-11-15'"),
         ("$__timeFilter(nights.\"day\")", "nights.\"day\" BETWEEN '2023-11-14' AND '2023-11-15'"),
         ("$__timeFilter(weekday)", "weekday BETWEEN 1700000000 AND 1700003600.5"),
+        ("$__timeGroup(day, '1d')", "local_midnight(day)"),
+        ("$__timeGroup(day, '1440m')", "local_midnight(day)"),
         (
-            "$__timeGroup(day, '1d')",
-            "((local_midnight(day)) - (((local_midnight(day)) % 86400) + 86400) % 86400)",
+            "$__timeGroup(d.day, '6h')",
+            "((local_midnight(d.day)) - (((local_midnight(d.day)) % 21600) + 21600) % 21600)",
         ),
         (
             "$__dayGroup(time, 'month')",
@@ -200,12 +202,12 @@ fn an_invalid_macro_has_a_message_and_a_position() {
 #[test]
 fn the_third_argument_requests_a_grid_of_whole_steps() {
     let fill = |sql: &str| expand(sql, &context(), Tz::UTC).unwrap().fill.unwrap();
-    let grid =
-        Fill { mode: FillMode::Null, first: 1_699_999_200, last: 1_700_003_600, step: 3_600 };
+    let grid = Fill::regular(FillMode::Null, 1_699_999_200, 1_700_003_600, 3_600);
+    assert_eq!(*grid.times, [1_699_995_600, 1_699_999_200, 1_700_002_800]);
     assert_eq!(fill("$__timeGroup(t, '1h', NULL)"), grid);
     assert_eq!(
         fill("$__timeGroupAlias(t, '1h', previous)"),
-        Fill { mode: FillMode::Previous, ..grid }
+        Fill { mode: FillMode::Previous, ..grid.clone() }
     );
     assert_eq!(
         fill("$__unixEpochGroup(t, '1h', -1.5)"),

@@ -12,7 +12,7 @@ use super::source::Source;
 use super::step::Step;
 use crate::catalog::Catalog;
 use crate::query::error::MetricsError;
-use crate::query::result::FieldDisplay;
+use crate::query::result::{FieldDisplay, Line};
 use crate::store::Scalar;
 use crate::time::Tz;
 
@@ -132,25 +132,28 @@ fn columns(
         String::new()
     };
     let labels = BTreeMap::from([("metric".to_owned(), name.clone())]);
-    let display = FieldDisplay { title: Some(format!("{title}{mean}{shift}")), labels };
+    let display = FieldDisplay { title: Some(format!("{title}{mean}{shift}")), labels, line: None };
     let mut columns = vec![PlannedColumn { name, origin, display }];
     if query.baseline > 0 {
-        for band in ["baseline", "lower", "upper"] {
-            // A baseline is that of the values, not of their moving average.
-            let band_title = format!("{title}{shift}, {band}");
-            columns.push(band_column(&columns[0], band, band_title));
+        // A baseline is that of the values, not of their moving average.
+        let band_title = |band: &str| format!("{title}{shift}, {band}");
+        let upper_edge = Line::UpperEdge { lower: band_title("lower") };
+        for (band, line) in
+            [("baseline", Line::Dashed), ("lower", Line::LowerEdge), ("upper", upper_edge)]
+        {
+            columns.push(band_column(&columns[0], band, band_title(band), line));
         }
     }
     columns
 }
 
-fn band_column(metric: &PlannedColumn, band: &str, title: String) -> PlannedColumn {
+fn band_column(metric: &PlannedColumn, band: &str, title: String, line: Line) -> PlannedColumn {
     let mut labels = metric.display.labels.clone();
     labels.insert("band".to_owned(), band.to_owned());
     PlannedColumn {
         name: format!("{} {band}", metric.name),
         origin: metric.origin.clone(),
-        display: FieldDisplay { title: Some(title), labels },
+        display: FieldDisplay { title: Some(title), labels, line: Some(line) },
     }
 }
 

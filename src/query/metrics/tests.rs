@@ -746,7 +746,7 @@ async fn columns_have_an_origin_a_title_and_labels() {
         one.displays[1],
         FieldDisplay {
             title: Some("Heart rate variability, max".to_owned()),
-            labels: Default::default()
+            ..FieldDisplay::default()
         }
     );
     assert_eq!(

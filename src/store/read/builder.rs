@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder,
-    TimestampNanosecondBuilder, new_null_array,
+    ArrayRef, AsArray, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder,
+    TimestampNanosecondArray, TimestampNanosecondBuilder, new_null_array,
 };
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use rusqlite::types::ValueRef;
 
 use super::columns::ColumnType;
@@ -40,6 +40,20 @@ impl Epoch {
             _ => NANOSECONDS_PER_SECOND,
         }
     }
+
+    /// Returns the nanoseconds since 1970 of a fractional number. Guesses Julian day numbers, as
+    /// SQLite's `julianday()` returns them, from the year 2000 to 9999.
+    fn instant(self, value: f64) -> Option<i64> {
+        const JULIAN_DAYS: std::ops::Range<f64> = 2_451_544.5..5_373_484.5;
+        const JULIAN_DAY_OF_1970: f64 = 2_440_587.5;
+        let nanoseconds = if self == Epoch::Guessed && JULIAN_DAYS.contains(&value) {
+            // In milliseconds, SQLite's own precision.
+            ((value - JULIAN_DAY_OF_1970) * 86_400e3).round() * 1e6
+        } else {
+            value * self.nanoseconds(value.abs()) as f64
+        };
+        (nanoseconds.abs() < i64::MAX as f64).then_some(nanoseconds as i64)
+    }
 }
 
 enum Values {
@@ -56,15 +70,18 @@ enum Values {
 pub(super) struct ColumnBuilder {
     values: Values,
     zone: Tz,
+    /// Whether the finished column becomes a column of times if all of its values are times.
+    may_be_time: bool,
 }
 
 impl ColumnBuilder {
     /// A builder for a column of `column_type`.
     ///
-    /// Text in time columns without an offset is local time in `zone`.
+    /// Text in time columns has one of SQLite's forms. Without an offset it is in UTC, as in SQLite.
+    /// A day is its midnight in `zone`.
     pub fn new(column_type: ColumnType, zone: Tz) -> ColumnBuilder {
         let values = match column_type {
-            ColumnType::Undeclared => Values::Undecided(0),
+            ColumnType::Undeclared | ColumnType::Perhaps => Values::Undecided(0),
             ColumnType::Integer => Values::Integer(Int64Builder::new()),
             ColumnType::Float => Values::Float(Float64Builder::new()),
             ColumnType::Boolean => Values::Boolean(BooleanBuilder::new()),
@@ -72,7 +89,7 @@ impl ColumnBuilder {
             ColumnType::Seconds => Values::Time(TimestampNanosecondBuilder::new(), Epoch::Seconds),
             ColumnType::AnyEpoch => Values::Time(TimestampNanosecondBuilder::new(), Epoch::Guessed),
         };
-        ColumnBuilder { values, zone }
+        ColumnBuilder { values, zone, may_be_time: column_type == ColumnType::Perhaps }
     }
 
     /// Appends `value`. Returns its approximate size in bytes.
@@ -119,10 +136,7 @@ impl ColumnBuilder {
                 1
             }
             (Values::Time(builder, epoch), ValueRef::Real(value)) => {
-                let nanoseconds = value * epoch.nanoseconds(value.abs()) as f64;
-                builder.append_option(
-                    (nanoseconds.abs() < i64::MAX as f64).then_some(nanoseconds as i64),
-                );
+                builder.append_option(epoch.instant(value));
                 8
             }
             (Values::Text(builder), value) => {
@@ -191,14 +205,57 @@ impl ColumnBuilder {
     /// An undeclared column without values becomes a column of null floats, which Grafana's charts
     /// accept.
     pub fn finish(self) -> ArrayRef {
-        match self.values {
-            Values::Undecided(nulls) => new_null_array(&DataType::Float64, nulls),
-            Values::Integer(mut builder) => Arc::new(builder.finish()),
-            Values::Float(mut builder) => Arc::new(builder.finish()),
-            Values::Boolean(mut builder) => Arc::new(builder.finish()),
-            Values::Time(mut builder, _) => Arc::new(builder.finish()),
-            Values::Text(mut builder) => Arc::new(builder.finish()),
+        let values = finish(self.values);
+        let times = if self.may_be_time { plausible_times(&values, self.zone) } else { None };
+        times.map_or(values, |times| Arc::new(times))
+    }
+}
+
+/// Returns the array of all values.
+fn finish(values: Values) -> ArrayRef {
+    match values {
+        Values::Undecided(nulls) => new_null_array(&DataType::Float64, nulls),
+        Values::Integer(mut builder) => Arc::new(builder.finish()),
+        Values::Float(mut builder) => Arc::new(builder.finish()),
+        Values::Boolean(mut builder) => Arc::new(builder.finish()),
+        Values::Time(mut builder, _) => Arc::new(builder.finish()),
+        Values::Text(mut builder) => Arc::new(builder.finish()),
+    }
+}
+
+/// Returns the values as times, if all of them are times of the year 2000 or later.
+fn plausible_times(values: &ArrayRef, zone: Tz) -> Option<TimestampNanosecondArray> {
+    const YEAR_2000: i64 = 946_684_800 * NANOSECONDS_PER_SECOND;
+    let plausible = |nanoseconds: Option<i64>| nanoseconds.filter(|value| *value >= YEAR_2000);
+    match values.data_type() {
+        DataType::Int64 => {
+            let times = values.as_primitive::<Int64Type>().iter().map(|value| match value {
+                Some(value) => {
+                    let unit = Epoch::Guessed.nanoseconds(value.unsigned_abs() as f64);
+                    plausible(value.checked_mul(unit)).map(Some)
+                }
+                None => Some(None),
+            });
+            times.collect()
         }
+        DataType::Float64 => {
+            let times = values.as_primitive::<Float64Type>().iter().map(|value| match value {
+                Some(value) => plausible(Epoch::Guessed.instant(value)).map(Some),
+                None => Some(None),
+            });
+            times.collect()
+        }
+        DataType::Utf8 => {
+            let times = values.as_string::<i32>().iter().map(|text| match text {
+                Some(text) => {
+                    let at = parse_instant(text.as_bytes(), zone)?;
+                    at.seconds().checked_mul(NANOSECONDS_PER_SECOND).map(Some)
+                }
+                None => Some(None),
+            });
+            times.collect()
+        }
+        _ => None,
     }
 }
 
@@ -240,11 +297,12 @@ fn format_text(value: ValueRef<'_>) -> String {
     }
 }
 
-/// Parses a timestamp, or a day as its midnight in `zone`.
+/// Parses a day as its midnight in `zone`, or a timestamp in one of SQLite's forms, which is in UTC
+/// if it has no offset.
 fn parse_instant(text: &[u8], zone: Tz) -> Option<Instant> {
     let text = std::str::from_utf8(text).ok()?;
     match text.parse::<Day>() {
         Ok(day) => Some(day.midnight(zone)),
-        Err(_) => Stamp::parse(text, zone).ok().map(|stamp| stamp.at),
+        Err(_) => Stamp::parse(text, Tz::UTC).ok().map(|stamp| stamp.at),
     }
 }

@@ -18,6 +18,9 @@ pub(super) enum ColumnType {
     Seconds,
     /// Times. Numbers are Unix seconds, milliseconds, microseconds or nanoseconds, by magnitude.
     AnyEpoch,
+    /// Times as in [`ColumnType::AnyEpoch`] if all values are times of this century or later, or
+    /// else decided by the first value.
+    Perhaps,
 }
 
 /// The name, the origin and the type of a result column.
@@ -52,12 +55,15 @@ pub(super) fn describe(statement: &Statement<'_>, sql: &TokenizedSql) -> Vec<Col
 }
 
 /// The type by declaration, for example `TIMESTAMP`, or by a name that Grafana reserves for times.
+///
+/// Grafana reserves the names in lower case. In other cases they are also titles of plain numbers.
 fn column_type(name: &str, declared: Option<&str>) -> ColumnType {
     let declared = declared.map(str::to_ascii_uppercase);
     let is_named_time = name.eq_ignore_ascii_case("time") || name.eq_ignore_ascii_case("timeend");
     match declared.as_deref() {
         Some("TIMESTAMP") => ColumnType::Seconds,
-        _ if is_named_time => ColumnType::AnyEpoch,
+        _ if ["time", "timeend", "timeEnd"].contains(&name) => ColumnType::AnyEpoch,
+        _ if is_named_time => ColumnType::Perhaps,
         Some("INTEGER") => ColumnType::Integer,
         Some("REAL") => ColumnType::Float,
         Some("BOOLEAN") => ColumnType::Boolean,

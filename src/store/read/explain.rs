@@ -7,6 +7,9 @@ use crate::os;
 use crate::store::guard::{GuardedConnection, allowed_functions};
 use crate::store::inspector::is_for_queries;
 
+/// SQLite's message for the modifiers `localtime` and `utc`, which the allocator's set-up disables.
+const MACHINE_ZONE: &str = "local time unavailable";
+
 /// Classifies an error from preparing the statement `sql`.
 pub(super) fn prepare_error(reader: &GuardedConnection, sql: &str, error: Error) -> ReadError {
     match error {
@@ -33,6 +36,9 @@ pub(super) fn run_error(error: Error) -> ReadError {
             ReadError::TooLarge("the statement, or a text or blob in it, is too large")
         }
         Some(ErrorCode::OutOfMemory) => ReadError::TooLarge("it needs more memory than available"),
+        Some(ErrorCode::Unknown) if error.to_string().contains(MACHINE_ZONE) => {
+            ReadError::MachineZone
+        }
         Some(ErrorCode::Unknown | ErrorCode::TypeMismatch | ErrorCode::ParameterOutOfRange) => {
             ReadError::Failed(error.to_string())
         }

@@ -104,6 +104,7 @@ fn collect_rows(
         .map(|(column, builder)| ResultColumn {
             name: column.name,
             origin: column.origin,
+            is_mixed: false,
             values: builder.finish(),
         })
         .collect();

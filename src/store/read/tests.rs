@@ -158,6 +158,8 @@ fn columns_named_time_accept_any_epoch_unit() {
             "{value}"
         );
     }
+    assert_eq!(file.kinds("SELECT 300 AS time"), [TIME], "Grafana reserves the lower case");
+    assert_eq!(file.kinds("SELECT 300 AS Time"), [DataType::Int64]);
     let day = file.read("SELECT day AS time FROM sleep LIMIT 1").unwrap();
     assert_eq!(
         day.columns[0].values.as_primitive::<TimestampNanosecondType>().value(0),
