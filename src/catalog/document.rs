@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::lenient::MAX_DOCUMENT_BYTES;
 use super::{Collection, Column, KeyRule, Kind, Storage, Style};
 use crate::format::hex;
 use crate::time::{Day, Instant, Stamp, Tz};
@@ -190,14 +191,31 @@ impl Collection {
     }
 }
 
+/// Returns the id in the bytes of a document without parsing the rest. `None` if that takes a closer
+/// look.
+pub fn peek_id(document: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Identified {
+        id: String,
+    }
+    if document.len() > MAX_DOCUMENT_BYTES {
+        return None;
+    }
+    let Identified { id } = serde_json::from_slice(document).ok()?;
+    is_plain_id(&id).then_some(id)
+}
+
+fn is_plain_id(id: &str) -> bool {
+    !id.trim().is_empty() && id.len() <= MAX_ID_BYTES
+}
+
 /// Returns the id in a document, if it has one.
 fn read_id(fields: &Map<String, Value>) -> Option<String> {
     match fields.get("id")? {
-        Value::String(id) if id.trim().is_empty() => None,
-        Value::String(id) if id.len() > MAX_ID_BYTES => {
+        Value::String(id) if is_plain_id(id) => Some(id.clone()),
+        Value::String(id) if !id.trim().is_empty() => {
             Some(format!("sha256:{}", hex(&Sha256::digest(id)[..16])))
         }
-        Value::String(id) => Some(id.clone()),
         Value::Number(id) => Some(id.to_string()),
         _ => None,
     }

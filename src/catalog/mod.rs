@@ -23,7 +23,7 @@ mod upgrade;
 
 pub use contract::{Contract, Presence};
 pub use diff::Change;
-pub use document::{Cell, DocumentError, Reading};
+pub use document::{Cell, DocumentError, Reading, peek_id};
 pub use lenient::{Fault, JsonScanner, MAX_DOCUMENT_BYTES, ParsedDocument, parse_document};
 pub use openapi::CatalogError;
 pub use reduce::reduce;

@@ -8,7 +8,7 @@ use super::derive::{Derived, read};
 use super::error::StoreError;
 use super::window::{Window, WriteStats};
 use super::window_writer::{Received, WindowWriter};
-use crate::catalog::{Reading, Style};
+use crate::catalog::{Reading, Style, peek_id};
 use crate::time::Instant;
 
 /// The stored version of a document.
@@ -30,24 +30,45 @@ impl WindowWriter<'_> {
     ) -> Result<(WriteStats, BTreeSet<String>), StoreError> {
         let mut stats = WriteStats { documents: documents.len() as u64, ..WriteStats::default() };
         let mut touched_days = BTreeSet::new();
-        let mut seen = HashSet::new();
-        let mut identities = DerivedIdentities::default();
+        let ids = self.identities(documents);
+        let last_places: HashMap<&str, usize> =
+            ids.iter().enumerate().map(|(place, id)| (id.as_str(), place)).collect();
         let derived = Derived::new(self.transaction, self.collection, self.zone)?;
-        for document in documents.iter().rev() {
-            let received = Received::new(document);
-            let mut reading = read(self.collection, &received, self.zone);
-            identities.separate(&mut reading, &received.hash);
-            if !seen.insert(reading.id.clone()) {
+        for (place, (document, id)) in documents.iter().zip(&ids).enumerate() {
+            if last_places.get(id.as_str()) != Some(&place) {
                 continue;
             }
+            let received = Received::new(document);
+            let reading = Reading { id: id.clone(), ..read(self.collection, &received, self.zone) };
             if self.store_document(&derived, &received, &reading, &mut touched_days)? {
                 stats.changed += 1;
                 stats.faulty += u64::from(received.parsed.fault.is_some());
             }
         }
+        let seen = last_places.into_keys().collect();
         stats.deleted = self.delete_unseen(&derived, &seen)?;
         derived.refresh_rollups()?;
         Ok((stats, touched_days))
+    }
+
+    /// Returns the id of each document. Of several different documents without an id on the same
+    /// day, the last one gets the day itself.
+    fn identities(&self, documents: &[Box<[u8]>]) -> Vec<String> {
+        let mut derived = DerivedIdentities::default();
+        let identify = |document: &Box<[u8]>| {
+            if let Some(id) = peek_id(document) {
+                return id;
+            }
+            let received = Received::new(document);
+            let reading = read(self.collection, &received, self.zone);
+            if !reading.is_id_derived {
+                return reading.id;
+            }
+            derived.separate(&reading.id, received.hash)
+        };
+        let mut ids: Vec<String> = documents.iter().rev().map(identify).collect();
+        ids.reverse();
+        ids
     }
 
     /// Stores one document. Returns whether it is new or differs from the stored one.
@@ -133,7 +154,7 @@ impl WindowWriter<'_> {
     }
 
     /// Marks the documents as deleted that lie in the window but are missing from the response.
-    fn delete_unseen(&self, derived: &Derived, seen: &HashSet<String>) -> Result<u64, StoreError> {
+    fn delete_unseen(&self, derived: &Derived, seen: &HashSet<&str>) -> Result<u64, StoreError> {
         let has_no_days = matches!(self.collection.style, Style::TokenOnly | Style::Singleton);
         let mut stored = self.transaction.prepare_cached(
             "SELECT document, document_id FROM oura_raw_documents
@@ -147,7 +168,7 @@ impl WindowWriter<'_> {
             )?
             .collect::<Result<_, _>>()?;
         let mut deleted = 0;
-        for (document, _) in stored.iter().filter(|(_, id)| !seen.contains(id)) {
+        for (document, _) in stored.iter().filter(|(_, id)| !seen.contains(id.as_str())) {
             derived.remove(*document)?;
             self.transaction
                 .prepare_cached(
@@ -165,18 +186,16 @@ impl WindowWriter<'_> {
 struct DerivedIdentities(HashMap<String, [u8; 32]>);
 
 impl DerivedIdentities {
-    /// Numbers the identity of a document without an id if another document has it, as in
-    /// `2026-11-24#2`.
-    fn separate(&mut self, reading: &mut Reading, hash: &[u8; 32]) {
-        if !reading.is_id_derived {
-            return;
-        }
-        let base = reading.id.clone();
+    /// Returns the identity of a document without an id. Numbers it if another document has it, as
+    /// in `2026-11-24#2`.
+    fn separate(&mut self, base: &str, hash: [u8; 32]) -> String {
+        let mut id = base.to_owned();
         let mut number = 1;
-        while self.0.get(&reading.id).is_some_and(|known| known != hash) {
+        while self.0.get(&id).is_some_and(|known| *known != hash) {
             number += 1;
-            reading.id = format!("{base}#{number}");
+            id = format!("{base}#{number}");
         }
-        self.0.insert(reading.id.clone(), *hash);
+        self.0.insert(id.clone(), hash);
+        id
     }
 }
