@@ -17,6 +17,8 @@ pub mod datasource;
 pub mod error_source;
 mod format;
 pub mod frames;
+mod held_body;
+pub mod memory;
 pub mod oura;
 pub mod plugin;
 pub mod query;

@@ -25,7 +25,7 @@ pub use chrono_tz::Tz;
 pub struct Day(NaiveDate);
 
 impl Day {
-    /// Returns the day, or `None` if the date does not exist.
+    /// Returns the day, if the date exists.
     pub fn new(year: i32, month: u32, day: u32) -> Option<Day> {
         NaiveDate::from_ymd_opt(year, month, day).map(Day)
     }

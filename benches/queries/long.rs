@@ -31,6 +31,11 @@ fn long() -> QueryResult {
         column("source", Arc::new(labels)),
         column("bpm", Arc::new(values)),
     ];
-    let batch = ColumnBatch { rows: columns[0].values.len(), columns, truncation: None };
+    let batch = ColumnBatch {
+        rows: columns[0].values.len(),
+        columns,
+        truncation: None,
+        charge: Default::default(),
+    };
     QueryResult::of(batch, String::new())
 }

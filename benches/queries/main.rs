@@ -35,6 +35,7 @@ fn limits() -> ReadLimits {
         deadline: Instant::now() + Duration::from_secs(60),
         max_rows: ROWS,
         max_bytes: 1 << 30,
+        max_memory: 256 << 20,
         cancelled: Arc::default(),
     }
 }

@@ -71,11 +71,11 @@ export interface MetricsQuery {
   every: Every;
   /** Conditions, each for all metrics with that column. */
   filters: Array<Filter>;
-  /** Days of the moving average, the day itself included. 0 for none. */
+  /** Days of the moving average, the day itself included. 0 turns it off. */
   movingAverage: number;
   /**
    * Days before a point that form its baseline: their median, with the median absolute deviation
-   * as a band. 0 for none.
+   * as a band. 0 turns it off.
    */
   baseline: number;
   /** Days by which to draw every metric later. Earlier if negative. */
@@ -382,6 +382,8 @@ export interface Status {
   reason: string | null;
   /** The granted scopes. Empty if Oura did not list them. */
   scopes: Array<string>;
+  /** The damage of the stored data, if it is damaged. `POST data/repair` is the remedy. */
+  damage: string | null;
   /** The progress and outcome of syncs. */
   sync: SyncStatus;
   /** The version of Oura's API specification in use, for example `1.43`. */

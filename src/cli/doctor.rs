@@ -15,7 +15,7 @@ use crate::datasource::vault::Vault;
 use crate::datasource::{DataSourceKey, StoredLogin, specification, stored_login};
 use crate::oura::{self, Origins, Secret};
 use crate::plugin::{ENCRYPTION_KEY, key_from};
-use crate::store::Store;
+use crate::store::{Store, find_damage};
 use crate::time::{Clock, Instant};
 
 #[derive(clap::Args, Debug)]
@@ -240,21 +240,30 @@ fn check_database(
 ) {
     let subject = key.to_string();
     let path = key.database(data_dir);
+    let remedy = format!(
+        "End the plugin, and run gpx_oura repair --data-dir {} --datasource {key}. The login is \
+         kept, and the next sync fetches everything again.",
+        data_dir.display()
+    );
+    match find_damage(&path) {
+        Ok(None) => {}
+        Ok(Some(damage)) => {
+            let message = format!("{} is damaged: {damage}", path.display());
+            findings.push(fail(&subject, message, &remedy));
+        }
+        Err(error) => return findings.push(fail(&subject, error.to_string(), "")),
+    }
     let opened = Store::open_existing(&path, Arc::clone(catalog)).and_then(|store| {
-        let problems = store.inspector().check()?;
         let (collections, last_run) =
             (store.inspector().collections()?, store.inspector().last_run()?);
-        Ok((store, problems, collections, last_run))
+        Ok((store, collections, last_run))
     });
-    let (store, problems, collections, last_run) = match opened {
+    let (store, collections, last_run) = match opened {
         Ok(opened) => opened,
+        // The finding above names the remedy.
+        Err(error) if error.is_damage() => return,
         Err(error) => return findings.push(fail(&subject, error.to_string(), "")),
     };
-    if let Some(problem) = problems.first() {
-        let remedy = "Stop the plugin, and replace the file with a backup. Without a \
-                      backup, remove the file: the next sync fetches everything again.";
-        findings.push(fail(&subject, format!("{} is damaged: {problem}", path.display()), remedy));
-    }
     let documents: u64 = collections.iter().map(|row| row.documents).sum();
     findings.push(ok(
         &subject,
@@ -443,6 +452,7 @@ mod tests {
             access_token: Secret::new("access"),
             refresh_token: Some(Secret::new("refresh")),
             expires_at: Instant(1_800_000_060),
+            lifetime: 3600,
             scopes: Vec::new(),
             backend: LoginBackend::Legacy,
         };

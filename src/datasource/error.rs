@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::vault::VaultError;
 use crate::oura::oauth::OAuthError;
 use crate::oura::{GrantStoreError, RedirectUri, TokenError};
-use crate::store::StoreError;
+use crate::store::{REPAIR, StoreError};
 
 /// A failure of a data source.
 ///
@@ -46,7 +46,7 @@ pub enum DataSourceError {
     /// Oura rejected the redirect address, because the application is registered without it.
     #[error("The redirect address of this login is not registered with the application at Oura")]
     RedirectNotRegistered {
-        /// The address; `None` if the pending login is unknown.
+        /// The address, if the pending login is known.
         redirect: Option<RedirectUri>,
     },
     /// A state that this user has used before.
@@ -81,6 +81,12 @@ pub enum DataSourceError {
         /// The system's error.
         detail: String,
     },
+    /// A repair of an intact database.
+    #[error("The stored data is intact")]
+    NotDamaged,
+    /// A repair while queries or downloads still read the database.
+    #[error("The stored data is still in use")]
+    StillInUse,
     /// The data folder is read-only, and the operation would change it.
     #[error("{reason}")]
     ReadOnly {
@@ -198,6 +204,8 @@ impl DataSourceError {
             Folder { .. } => {
                 ("data_folder", 503, "Set data_dir to a folder that this process may write.")
             }
+            NotDamaged => ("not_damaged", 409, "A repair is not necessary."),
+            StillInUse => ("still_in_use", 503, "Try again in a minute."),
             ReadOnly { .. } => (
                 "data_folder_read_only",
                 503,
@@ -207,10 +215,15 @@ impl DataSourceError {
             OAuth(error) => oauth_details(error),
             Token(error) => token_details(error),
             Vault(_) => ("vault", 503, ""),
+            Store(error) if error.is_damage() => ("damaged", 503, REPAIR),
             Store(_) => ("store", 503, ""),
         }
     }
 }
+
+/// The remedy for a response of Oura's login without tokens.
+const UNREADABLE_LOGIN: &str = "Try again. If the error persists, check that no proxy changes Oura's \
+                                responses, and update the plugin.";
 
 fn oauth_details(error: &OAuthError) -> (&'static str, u16, &'static str) {
     match error {
@@ -221,9 +234,10 @@ fn oauth_details(error: &OAuthError) -> (&'static str, u16, &'static str) {
         }
         OAuthError::RedirectNotRegistered => ("redirect_not_registered", 400, ""),
         OAuthError::ClockSkew { .. } => ("clock_off", 400, ""),
-        OAuthError::Network { .. } | OAuthError::Malformed { .. } => {
+        OAuthError::Network { .. } => {
             ("login_unreachable", 502, "Check the network of this machine, and try again.")
         }
+        OAuthError::Malformed { .. } => ("login_unreadable", 502, UNREADABLE_LOGIN),
     }
 }
 
@@ -237,6 +251,7 @@ fn token_details(error: &TokenError) -> (&'static str, u16, &'static str) {
         TokenError::Network { .. } => {
             ("login_unreachable", 502, "Check the network of this machine.")
         }
+        TokenError::Malformed { .. } => ("login_unreadable", 502, UNREADABLE_LOGIN),
         TokenError::Store(error) => ("vault", 503, storage_hint(error)),
     }
 }

@@ -120,7 +120,7 @@ impl Login {
         Arc::clone(&self.tokens) as Arc<dyn AccessTokens>
     }
 
-    /// Returns why the data folder is read-only; `None` if it is not.
+    /// Returns why the data folder is read-only, if it is.
     pub(super) fn read_only_reason(&self) -> Option<&str> {
         self.vault.read_only_reason()
     }

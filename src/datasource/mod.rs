@@ -22,6 +22,7 @@ mod login;
 mod measures;
 mod notice;
 mod queries;
+mod records;
 mod registry;
 mod rotation;
 pub(crate) mod settings;

@@ -2,11 +2,12 @@
 //! all of them after a restart.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::data_source::{Configuration, DataSource};
@@ -15,11 +16,13 @@ use super::environment::Environment;
 use super::error::DataSourceError;
 use super::folder_lock::FolderLock;
 use super::key::DataSourceKey;
+use super::records::Records;
 use super::settings::Settings;
 use super::specification::{CheckError, Specification};
 use super::vault::{Purpose, Vault, VaultError};
 use crate::blocking::blocking;
 use crate::oura::Secret;
+use crate::store::{self, find_damage};
 
 /// The name of [`StoredSettings`] in the vault.
 const SETTINGS: &str = "settings";
@@ -28,6 +31,10 @@ const SETTINGS: &str = "settings";
 const READY_TIMEOUT: Duration = Duration::from_millis(100);
 /// The time between two rounds of maintenance.
 const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(60);
+/// The time to wait for queries that read a file that a repair sets aside.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(60);
+/// The pause between two looks at these queries.
+const RELEASE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The pause after a failed check for a newer specification.
 const CHECK_RETRY_DELAY: Duration = Duration::from_secs(3600);
 
@@ -40,6 +47,7 @@ pub struct DataSources {
 struct Shared {
     environment: Arc<Environment>,
     vault: Arc<Vault>,
+    records: Arc<Records>,
     specification: Arc<Specification>,
     _lock: Option<FolderLock>,
     /// One lock for each data source, so that a slow one does not delay the others.
@@ -94,7 +102,7 @@ impl DataSources {
         Ok(DataSources::with_vault(environment, Vault::read_only(reason)?, None))
     }
 
-    /// Returns why the data folder is read-only; `None` if it is not.
+    /// Returns why the data folder is read-only, if it is.
     pub fn read_only_reason(&self) -> Option<&str> {
         self.shared.vault.read_only_reason()
     }
@@ -107,10 +115,12 @@ impl DataSources {
         let bundled = Arc::clone(&environment.catalog);
         let specification = Specification::open(&environment.data_dir, bundled);
         let needs_maintenance = environment.scheduled && vault.read_only_reason().is_none();
+        let vault = Arc::new(vault);
         let shared = Arc::new(Shared {
             demo: Demo::new(environment.clock.clone()),
             environment: Arc::new(environment),
-            vault: Arc::new(vault),
+            records: Arc::new(Records::new(Arc::clone(&vault))),
+            vault,
             specification: Arc::new(specification),
             _lock: folder_lock,
             slots: parking_lot::Mutex::default(),
@@ -201,6 +211,7 @@ impl DataSources {
         let environment = Arc::clone(&self.shared.environment);
         let vault = Arc::clone(&self.shared.vault);
         let specification = Arc::clone(&self.shared.specification);
+        let records = Arc::clone(&self.shared.records);
         let uses_simulator = requested.settings.demo && self.read_only_reason().is_none();
         let configuration = if uses_simulator {
             let application = self.shared.demo.application(&requested.settings).await?;
@@ -219,9 +230,10 @@ impl DataSources {
             }
         };
         let http = environment.http.clone();
-        let datasource =
-            blocking(move || DataSource::open(&environment, vault, specification, configuration))
-                .await?;
+        let datasource = blocking(move || {
+            DataSource::open(&environment, vault, specification, records, configuration)
+        })
+        .await?;
         if uses_simulator {
             demo::log_in(&datasource, &http).await?;
         }
@@ -241,6 +253,69 @@ impl DataSources {
             vault.put(key, Purpose::DataSource, SETTINGS, &plain)?;
         }
         Ok(())
+    }
+
+    /// Sets the damaged database of `key` aside, and closes the data source: the next request opens
+    /// a new database and fetches everything again. The login is kept. Returns the new path of the
+    /// old file.
+    ///
+    /// Fails with [`DataSourceError::NotDamaged`] if every page is intact, unless `force` is set.
+    pub async fn repair(
+        &self,
+        key: &DataSourceKey,
+        force: bool,
+    ) -> Result<PathBuf, DataSourceError> {
+        if let Some(reason) = self.read_only_reason() {
+            return Err(DataSourceError::ReadOnly { reason: reason.to_owned() });
+        }
+        let slot = self.slot(key).lock_owned().await;
+        let repairing = tokio::spawn(self.clone().repair_locked(slot, key.clone(), force));
+        match repairing.await {
+            Ok(outcome) => outcome,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+
+    async fn repair_locked(
+        self,
+        mut slot: OwnedMutexGuard<Slot>,
+        key: DataSourceKey,
+        force: bool,
+    ) -> Result<PathBuf, DataSourceError> {
+        let Environment { data_dir, clock, .. } = &*self.shared.environment;
+        let path = key.database(data_dir);
+        if !force {
+            let checked = path.clone();
+            let damage = blocking(move || find_damage(&checked)).await;
+            if let Ok(None) = damage {
+                self.shared.records.update(&key, |record| record.damage = None);
+                if let Some(open) = slot.as_ref() {
+                    open.datasource.check_database().await;
+                }
+                return Err(DataSourceError::NotDamaged);
+            }
+        }
+        if let Some(open) = slot.take() {
+            close_completely(open.datasource).await?;
+        }
+        let now = clock.now();
+        let aside = blocking(move || {
+            store::set_aside(&path, now).map_err(|error| DataSourceError::Folder {
+                folder: path,
+                detail: error.to_string(),
+            })
+        })
+        .await?;
+        self.shared.records.update(&key, |record| {
+            record.damage = None;
+            record.checked_at = Some(now);
+        });
+        tracing::warn!(
+            datasource = %key,
+            aside = %aside.display(),
+            "the damaged database was set aside, and everything will be fetched again"
+        );
+        Ok(aside)
     }
 
     fn slot(&self, key: &DataSourceKey) -> Arc<AsyncMutex<Slot>> {
@@ -313,10 +388,26 @@ impl DataSources {
     }
 }
 
+/// Closes a data source, and waits until no query uses its files.
+///
+/// SQLite deletes the write-ahead log by its name when the last connection closes. A connection of
+/// the old file must not delete the log of a new one.
+async fn close_completely(datasource: DataSource) -> Result<(), DataSourceError> {
+    let usage = datasource.usage();
+    datasource.close().await;
+    drop(datasource);
+    let released = async {
+        while usage.is_open() {
+            tokio::time::sleep(RELEASE_POLL_INTERVAL).await;
+        }
+    };
+    tokio::time::timeout(RELEASE_TIMEOUT, released).await.map_err(|_| DataSourceError::StillInUse)
+}
+
 /// Repeats the work that does not depend on syncs, until the registry is dropped.
 ///
-/// It extends the calendars of data sources without a login, and checks for a newer specification
-/// once a day while a data source is connected to Oura.
+/// It extends the calendars of data sources without a login, checks the database files, one in each
+/// round, and checks for a newer specification once a day while a data source is connected to Oura.
 async fn run_maintenance(shared: Weak<Shared>) {
     let mut last_failure = None;
     let mut pause = MAINTENANCE_INTERVAL;
@@ -329,7 +420,11 @@ async fn run_maintenance(shared: Weak<Shared>) {
         let Some(shared) = shared.upgrade() else { return };
         let datasources = DataSources { shared };
         let mut is_any_connected = false;
-        for datasource in datasources.ready().await {
+        let ready = datasources.ready().await;
+        if let Some(due) = ready.iter().find(|datasource| datasource.is_check_due()) {
+            due.check_database().await;
+        }
+        for datasource in ready {
             if datasource.is_connected_to_oura() {
                 is_any_connected = true;
             } else {

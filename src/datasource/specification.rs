@@ -75,7 +75,7 @@ struct State {
 #[derive(Serialize, Deserialize)]
 struct StoredSpecification {
     checked_at: Instant,
-    /// The facts of the newest version; `None` if the bundled version is the newest.
+    /// The facts of the newest version, if it is newer than the bundled one.
     document: Option<Box<RawValue>>,
 }
 

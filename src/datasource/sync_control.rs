@@ -58,6 +58,22 @@ pub struct SyncStatus {
     pub failure: Option<String>,
 }
 
+impl SyncStatus {
+    /// Returns the status without a run, because the runs could not be read.
+    pub(super) fn failed(failure: String) -> SyncStatus {
+        SyncStatus {
+            running: false,
+            percent: 0.0,
+            run: None,
+            documents: 0,
+            seconds_left: None,
+            last_sync: None,
+            next_sync: None,
+            failure: Some(failure),
+        }
+    }
+}
+
 /// The sync part of a data source: schedule, client and store.
 ///
 /// It does not see logins. The facade starts it after a login, and stops it before a logout.

@@ -117,7 +117,7 @@ impl Vault {
         Ok(Vault { state: Mutex::new(state), read_only_reason: Some(reason) })
     }
 
-    /// Returns why this vault stores nothing on disk; `None` for a vault on disk.
+    /// Returns why this vault is not on disk, unless it is.
     pub fn read_only_reason(&self) -> Option<&str> {
         self.read_only_reason.as_deref()
     }
@@ -172,7 +172,7 @@ impl Vault {
         Ok(())
     }
 
-    /// Returns the value of an entry; `None` without such an entry.
+    /// Returns the value of an entry, if it exists.
     pub fn get(
         &self,
         key: &DataSourceKey,

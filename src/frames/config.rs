@@ -19,7 +19,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Returns `None` if unit and description are both missing.
+    /// Returns no configuration if unit and description are both missing.
     fn of(unit: Option<Unit>, description: &'static str) -> Option<Config> {
         let config = Config { title: None, unit: unit.map(|unit| unit.0), description };
         (config != Config::default()).then_some(config)

@@ -59,7 +59,10 @@ fn result(columns: Vec<ResultColumn>) -> QueryResult {
     QueryResult {
         elapsed: Duration::from_millis(12),
         downsample: (Downsample::Auto, 1_000),
-        ..QueryResult::of(ColumnBatch { columns, rows, truncation: None }, "SELECT 1".to_owned())
+        ..QueryResult::of(
+            ColumnBatch { columns, rows, truncation: None, charge: Default::default() },
+            "SELECT 1".to_owned(),
+        )
     }
 }
 
@@ -324,5 +327,5 @@ fn rows_as_json_have_types_units_and_readable_times() {
     ]);
     table.batch.truncation =
         Some(Truncation { limit: Limit::Rows(2), total_rows: 3, is_exact: true });
-    insta::assert_json_snapshot!(rows_json(&table, &catalog()));
+    insta::assert_json_snapshot!(rows_json(&table, &catalog(), &Written::default()));
 }

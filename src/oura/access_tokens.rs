@@ -5,18 +5,26 @@ use super::{BoxFuture, GrantStoreError, Secret};
 
 /// A source of access tokens for a [`super::Client`].
 pub trait AccessTokens: Send + Sync {
-    /// Returns a token that is valid for at least another minute, and refreshes it if needed. While
-    /// Oura's login is not reachable, returns the old token until it expires.
+    /// Returns a valid token, and refreshes it if it expires soon. While Oura's login is not
+    /// reachable, returns the old token until it expires.
     fn access_token(&self) -> BoxFuture<'_, Result<Secret, TokenError>>;
     /// Returns a token other than `rejected`, which the API answered with 401.
     fn replace(&self, rejected: Secret) -> BoxFuture<'_, Result<Secret, TokenError>>;
+    /// Returns whether `token` is still in use: neither expired nor replaced by a refresh of a
+    /// concurrent request. A rejection of any other token reveals nothing about the login.
+    fn is_current<'a>(&'a self, token: &'a Secret) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let _ = token;
+            true
+        })
+    }
     /// Ends the login because the API rejects `token` everywhere, although it is fresh. An
     /// implementation that stores logins records the end with its `reason`. Returns the error for
-    /// the caller.
-    fn end_login(&self, token: Secret, reason: String) -> BoxFuture<'_, TokenError> {
+    /// the caller, or `None` if `token` is not current and the login continues.
+    fn end_login(&self, token: Secret, reason: String) -> BoxFuture<'_, Option<TokenError>> {
         Box::pin(async move {
             drop(token);
-            TokenError::ReconnectNeeded { reason }
+            Some(TokenError::ReconnectNeeded { reason })
         })
     }
 }
@@ -42,10 +50,16 @@ pub enum TokenError {
         /// The text of the [`OAuthError`].
         detail: String,
     },
-    /// No valid response from Oura's login.
+    /// No response from Oura's login.
     #[error("Could not reach Oura's login: {detail}")]
     Network {
-        /// The transport's error or the defect of the response.
+        /// The transport's error.
+        detail: String,
+    },
+    /// A response of Oura's login without tokens.
+    #[error("Invalid response from Oura's login: {detail}")]
+    Malformed {
+        /// The defect of the response.
         detail: String,
     },
     /// The stored login cannot be read or written.
@@ -59,9 +73,8 @@ impl From<OAuthError> for TokenError {
             OAuthError::InvalidGrant { .. } => TokenError::ReconnectNeeded {
                 reason: "Oura no longer accepts the refresh token".to_owned(),
             },
-            OAuthError::Network { detail } | OAuthError::Malformed { detail } => {
-                TokenError::Network { detail }
-            }
+            OAuthError::Network { detail } => TokenError::Network { detail },
+            OAuthError::Malformed { detail } => TokenError::Malformed { detail },
             OAuthError::InvalidClient
             | OAuthError::RedirectNotRegistered
             | OAuthError::ClockSkew { .. }

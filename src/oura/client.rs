@@ -62,7 +62,7 @@ impl Client {
     }
 
     /// Fetches one page. `range` is ignored by collections without one; `token` is the
-    /// `next_token` of the previous page, and `None` for the first.
+    /// `next_token` of the previous page, if there is one.
     ///
     /// Returns after all retries, which can take many minutes while the rate limit is exhausted.
     /// Dropping the future is safe at any time.

@@ -7,33 +7,35 @@
 
 mod error;
 mod token_failure;
+mod token_response;
 
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use oauth2::basic::{BasicClient, BasicTokenResponse};
-use oauth2::{
-    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
-    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, RefreshToken, RequestTokenError, Scope, TokenResponse, TokenUrl,
-};
+use oauth2::basic::BasicClient;
+use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope};
+use reqwest::header;
 use serde::{Deserialize, Serialize};
 
 pub use self::error::{Credential, OAuthError};
 use self::token_failure::TokenFailure;
 pub use self::token_failure::is_redirect_error;
+use self::token_response::TokenResponse;
 use super::response::{self, BodyError};
 pub use super::scope::SCOPES;
-use super::scope::strip_scope_prefix;
-use super::{BoxFuture, LoginBackend, Origins, RedirectUri, Secret, USER_AGENT};
+use super::{LoginBackend, Origins, RedirectUri, Secret, USER_AGENT};
 use crate::time::{Clock, Instant};
 
 /// The time limit from a login request to the last byte of its response.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest login response. A token of the portal is a JWT of a few KiB.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
+/// The longest time before its expiry at which a token is refreshed, in seconds.
+const MAX_REFRESH_MARGIN: i64 = 60;
+/// The lifetime of tokens stored by version 0.1.0, in seconds. The margin is then the longest one.
+const STORED_LIFETIME: i64 = 86_400;
 
 /// The application as registered with Oura.
 #[derive(Clone, Debug)]
@@ -64,10 +66,25 @@ pub struct Grant {
     pub refresh_token: Option<Secret>,
     /// When the access token expires, by the local clock.
     pub expires_at: Instant,
+    /// The lifetime that Oura gave the access token, in seconds.
+    #[serde(default = "stored_lifetime")]
+    pub lifetime: i64,
     /// The granted scopes without the `extapi:` prefix. Empty if Oura did not report them.
     pub scopes: Vec<String>,
     /// The back end that issued the tokens.
     pub backend: LoginBackend,
+}
+
+fn stored_lifetime() -> i64 {
+    STORED_LIFETIME
+}
+
+impl Grant {
+    /// Returns when to refresh the access token: a minute before it expires, or after three
+    /// quarters of a shorter lifetime.
+    pub fn refresh_at(&self) -> Instant {
+        self.expires_at.plus(-(self.lifetime / 4).clamp(0, MAX_REFRESH_MARGIN))
+    }
 }
 
 /// The OAuth protocol for one application.
@@ -100,6 +117,21 @@ impl TokenRequest<'_> {
         }
     }
 
+    /// The parameters of RFC 6749 §4.1.3 and §6, without those of the application.
+    fn parameters(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            TokenRequest::AuthorizationCode { code, redirect, pkce_verifier } => vec![
+                ("grant_type", "authorization_code"),
+                ("code", code.reveal()),
+                ("redirect_uri", redirect.as_str()),
+                ("code_verifier", pkce_verifier.reveal()),
+            ],
+            TokenRequest::RefreshToken(token) => {
+                vec![("grant_type", "refresh_token"), ("refresh_token", token.reveal())]
+            }
+        }
+    }
+
     fn credential(&self) -> Credential {
         match self {
             TokenRequest::AuthorizationCode { .. } => Credential::Code,
@@ -113,8 +145,7 @@ impl OAuth {
     /// Without `scopes` Oura offers all scopes of the application.
     pub fn authorize(&self, redirect: &RedirectUri, scopes: &[String]) -> Authorization {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let (url, state) = self
-            .client(LoginBackend::Legacy)
+        let (url, state) = BasicClient::new(ClientId::new(self.application.client_id.clone()))
             .set_auth_uri(AuthUrl::from_url(self.origins.legacy.authorize.clone()))
             .set_redirect_uri(RedirectUrl::from_url(redirect.as_url().clone()))
             .authorize_url(|| CsrfToken::new_random_len(32))
@@ -137,7 +168,8 @@ impl OAuth {
         pkce_verifier: &Secret,
     ) -> Result<Grant, OAuthError> {
         let request = TokenRequest::AuthorizationCode { code, redirect, pkce_verifier };
-        self.request_grant(request, LoginBackend::Legacy).await
+        let grant = self.request_grant(request, LoginBackend::Legacy).await?;
+        if grant.access_token.is_empty() { self.refresh(&grant).await } else { Ok(grant) }
     }
 
     /// Exchanges the refresh token for a new pair, at the back end that issued it. The old refresh
@@ -145,7 +177,8 @@ impl OAuth {
     /// before its first use.
     ///
     /// If the response leaves out the refresh token or the scopes, the old ones remain valid
-    /// (RFC 6749 §6) and are copied into the result.
+    /// (RFC 6749 §6) and are copied into the result. Without a readable access token, the result
+    /// is expired, and its refresh token gets another one.
     pub async fn refresh(&self, grant: &Grant) -> Result<Grant, OAuthError> {
         let Some(refresh_token) = &grant.refresh_token else {
             return Err(OAuthError::InvalidGrant { credential: Credential::RefreshToken });
@@ -217,62 +250,39 @@ impl OAuth {
         backend: LoginBackend,
         request: TokenRequest<'_>,
     ) -> Result<Grant, TokenFailure> {
-        let secrets = request.secrets();
-        let http = HttpAdapter { oauth: self, secrets: &secrets };
-        let client = self.client(backend);
-        let outcome = match request {
-            TokenRequest::AuthorizationCode { code, redirect, pkce_verifier } => {
-                client
-                    .set_redirect_uri(RedirectUrl::from_url(redirect.as_url().clone()))
-                    .exchange_code(AuthorizationCode::new(code.reveal().to_owned()))
-                    .set_pkce_verifier(PkceCodeVerifier::new(pkce_verifier.reveal().to_owned()))
-                    .request_async(&http)
-                    .await
+        let mut form = request.parameters();
+        form.push(("client_id", &self.application.client_id));
+        form.push(("client_secret", self.application.client_secret.reveal()));
+        let url = self.origins.login(backend).token.clone();
+        let post = self.http.post(url).header(header::ACCEPT, "application/json").form(&form);
+        let body = match self.send(post, &request.secrets()).await {
+            // The tokens may have arrived before the connection broke.
+            Err(TokenFailure::Incomplete { received, detail }) => {
+                return match TokenResponse::parse(&received) {
+                    Some(tokens) => Ok(self.grant(tokens, backend)),
+                    None => Err(TokenFailure::NoResponse { detail }),
+                };
             }
-            TokenRequest::RefreshToken(token) => {
-                client
-                    .exchange_refresh_token(&RefreshToken::new(token.reveal().to_owned()))
-                    .request_async(&http)
-                    .await
-            }
+            outcome => outcome?,
         };
-        match outcome {
-            Ok(tokens) => Ok(self.grant(&tokens, backend)),
-            Err(RequestTokenError::Request(failure)) => Err(failure),
-            // The parser's own message may quote a token. Only the field's name is safe.
-            Err(RequestTokenError::Parse(error, _)) => Err(TokenFailure::Malformed {
-                detail: format!("invalid field {} in the token response", error.path()),
+        match TokenResponse::parse(&body) {
+            Some(tokens) => Ok(self.grant(tokens, backend)),
+            None => Err(TokenFailure::Malformed {
+                detail: "the token response contains no token".to_owned(),
             }),
-            Err(RequestTokenError::ServerResponse(_) | RequestTokenError::Other(_)) => {
-                Err(TokenFailure::Malformed { detail: "empty token response".to_owned() })
-            }
         }
     }
 
-    fn grant(&self, tokens: &BasicTokenResponse, backend: LoginBackend) -> Grant {
-        let lifetime_seconds = tokens
-            .expires_in()
-            .map_or(0, |lifetime| i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX));
-        let scopes = tokens.scopes().into_iter().flatten();
+    fn grant(&self, tokens: TokenResponse, backend: LoginBackend) -> Grant {
+        let lifetime = if tokens.access_token.is_some() { tokens.lifetime } else { 0 };
         Grant {
-            access_token: Secret::new(tokens.access_token().secret()),
-            refresh_token: tokens.refresh_token().map(|token| Secret::new(token.secret())),
-            expires_at: self.clock.now().plus(lifetime_seconds),
-            scopes: scopes.map(|scope| strip_scope_prefix(scope).to_owned()).collect(),
+            access_token: tokens.access_token.unwrap_or_default(),
+            refresh_token: tokens.refresh_token,
+            expires_at: self.clock.now().plus(lifetime),
+            lifetime,
+            scopes: tokens.scopes,
             backend,
         }
-    }
-
-    fn client(
-        &self,
-        backend: LoginBackend,
-    ) -> BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>
-    {
-        let client_secret = self.application.client_secret.reveal().to_owned();
-        BasicClient::new(ClientId::new(self.application.client_id.clone()))
-            .set_client_secret(ClientSecret::new(client_secret))
-            .set_auth_type(AuthType::RequestBody)
-            .set_token_uri(TokenUrl::from_url(self.origins.login(backend).token.clone()))
     }
 
     /// Sends a login request and returns the body of a successful response. Errors contain none of
@@ -282,14 +292,16 @@ impl OAuth {
         request: reqwest::RequestBuilder,
         secrets: &[&Secret],
     ) -> Result<Vec<u8>, TokenFailure> {
-        let response = request
-            .header(reqwest::header::USER_AGENT, USER_AGENT)
-            .timeout(LOGIN_TIMEOUT)
-            .send()
-            .await?;
+        let response =
+            request.header(header::USER_AGENT, USER_AGENT).timeout(LOGIN_TIMEOUT).send().await?;
         let status = response.status();
         let clock_skew = response::clock_skew(response.headers(), self.clock.now());
-        let body = response::read_body(response, MAX_RESPONSE_BYTES).await?;
+        let body = match response::read_body(response, MAX_RESPONSE_BYTES).await {
+            Err(BodyError::Incomplete { detail, received }) if status.is_success() => {
+                return Err(TokenFailure::Incomplete { detail, received });
+            }
+            outcome => outcome?,
+        };
         if status.is_success() {
             return Ok(body);
         }
@@ -304,26 +316,6 @@ impl OAuth {
     }
 }
 
-/// Lets the `oauth2` crate send its requests with this crate's HTTP client and limits.
-struct HttpAdapter<'a> {
-    oauth: &'a OAuth,
-    /// Texts that errors must not contain.
-    secrets: &'a [&'a Secret],
-}
-
-impl<'c> AsyncHttpClient<'c> for HttpAdapter<'_> {
-    type Error = TokenFailure;
-    type Future = BoxFuture<'c, Result<HttpResponse, TokenFailure>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move {
-            let request = reqwest::Request::try_from(request)?;
-            let request = reqwest::RequestBuilder::from_parts(self.oauth.http.clone(), request);
-            self.oauth.send(request, self.secrets).await.map(HttpResponse::new)
-        })
-    }
-}
-
 impl From<reqwest::Error> for TokenFailure {
     fn from(error: reqwest::Error) -> TokenFailure {
         TokenFailure::NoResponse { detail: response::describe_network_error(error) }
@@ -333,7 +325,7 @@ impl From<reqwest::Error> for TokenFailure {
 impl From<BodyError> for TokenFailure {
     fn from(error: BodyError) -> TokenFailure {
         match error {
-            BodyError::Incomplete { detail } => TokenFailure::NoResponse { detail },
+            BodyError::Incomplete { detail, .. } => TokenFailure::NoResponse { detail },
             BodyError::TooLong { limit } => {
                 TokenFailure::Malformed { detail: format!("more than {limit} bytes") }
             }

@@ -14,8 +14,8 @@ const MAX_DETAIL_CHARS: usize = 200;
 /// Why a body could not be read.
 #[derive(Debug)]
 pub(super) enum BodyError {
-    /// The connection ended before the body did.
-    Incomplete { detail: String },
+    /// The connection ended before the body did. Contains the bytes that arrived.
+    Incomplete { detail: String, received: Vec<u8> },
     /// The body is longer than `limit` bytes.
     TooLong { limit: usize },
 }
@@ -27,11 +27,14 @@ pub(super) async fn read_body(
 ) -> Result<Vec<u8>, BodyError> {
     let mut body = Vec::new();
     loop {
-        let chunk = response
-            .chunk()
-            .await
-            .map_err(|error| BodyError::Incomplete { detail: describe_network_error(error) })?;
-        let Some(chunk) = chunk else { return Ok(body) };
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return Ok(body),
+            Err(error) => {
+                let detail = describe_network_error(error);
+                return Err(BodyError::Incomplete { detail, received: body });
+            }
+        };
         if body.len() + chunk.len() > limit {
             return Err(BodyError::TooLong { limit });
         }

@@ -49,7 +49,7 @@ const MAX_MINOR_STEP: u32 = 10;
 /// The most requests of one search.
 const MAX_REQUESTS: usize = 40;
 
-/// Finds the newest published version after `current`; `None` if `current` is the newest.
+/// Finds the newest published version after `current`, if one exists.
 pub async fn find_newer(
     http: &reqwest::Client,
     origins: &Origins,
@@ -77,7 +77,7 @@ pub async fn find_newer(
     }
 }
 
-/// Fetches the document of `version`; `None` if it is not published.
+/// Fetches the document of `version`, if it is published.
 async fn fetch(
     http: &reqwest::Client,
     origins: &Origins,
@@ -99,7 +99,7 @@ async fn fetch(
             let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&document).is_ok();
             Ok(is_json.then_some(PublishedSpecification { version, document }))
         }
-        Err(BodyError::Incomplete { detail }) => Err(SpecificationError::Network { detail }),
+        Err(BodyError::Incomplete { detail, .. }) => Err(SpecificationError::Network { detail }),
         Err(BodyError::TooLong { limit }) => {
             Err(SpecificationError::Network { detail: format!("more than {limit} bytes") })
         }

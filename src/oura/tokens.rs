@@ -26,9 +26,6 @@ use super::oauth::{Grant, OAuth, OAuthError};
 use super::{AccessTokens, BoxFuture, GrantStore, GrantStoreError, Secret, TokenError};
 use crate::time::{Clock, Instant};
 
-/// A token is refreshed if it expires within this many seconds.
-const REFRESH_MARGIN: i64 = 60;
-
 /// [`AccessTokens`] from a stored login. Cheap to clone; clones share one refresh at a time.
 #[derive(Clone)]
 pub struct Tokens {
@@ -129,15 +126,14 @@ impl Tokens {
         let refreshes_before = inner.finished_refreshes.load(Ordering::Acquire);
         let state = inner.lock().await;
         inner.check_not_ended()?;
-        let min_expiry = inner.clock.now().plus(REFRESH_MARGIN);
-        if let Some(token) = state.usable_token(rejected.as_ref(), min_expiry) {
+        if let Some(token) = state.fresh_token(rejected.as_ref(), inner.clock.now()) {
             return Ok(token);
         }
         let waited_for_refresh =
             inner.finished_refreshes.load(Ordering::Acquire) != refreshes_before;
         if waited_for_refresh && let Some(failure) = &state.failure {
             return state
-                .usable_token(rejected.as_ref(), inner.clock.now())
+                .valid_token(rejected.as_ref(), inner.clock.now())
                 .ok_or_else(|| failure.clone());
         }
         // A task of its own, because the new pair must be stored even if the caller is dropped.
@@ -161,28 +157,51 @@ impl AccessTokens for Tokens {
         Box::pin(self.token(Some(rejected)))
     }
 
-    fn end_login(&self, token: Secret, reason: String) -> BoxFuture<'_, TokenError> {
+    fn end_login(&self, token: Secret, reason: String) -> BoxFuture<'_, Option<TokenError>> {
+        Box::pin(async move {
+            let mut state = self.inner.lock().await;
+            // Another process with the same storage may have refreshed, too. Without the storage,
+            // memory decides.
+            if let Ok(stored) = self.inner.call_store(|store| store.load()).await {
+                state.grant = stored;
+            }
+            if !state.is_current(&token, self.inner.clock.now()) {
+                return None;
+            }
+            self.inner.record_end(reason.clone()).await;
+            Some(TokenError::ReconnectNeeded { reason })
+        })
+    }
+
+    fn is_current<'a>(&'a self, token: &'a Secret) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             let state = self.inner.lock().await;
-            // A person may have connected again since the token was rejected.
-            let is_current = state.grant.as_ref().is_some_and(|grant| grant.access_token == token);
-            if is_current {
-                self.inner.record_end(reason.clone()).await;
-            }
-            TokenError::ReconnectNeeded { reason }
+            state.is_current(token, self.inner.clock.now())
         })
     }
 }
 
 impl TokenState {
-    /// Returns the access token, unless it is `rejected` or expires before `min_expiry`.
-    fn usable_token(&self, rejected: Option<&Secret>, min_expiry: Instant) -> Option<Secret> {
-        if self.unsaved.is_some() {
-            return None;
-        }
-        let grant = self.grant.as_ref()?;
-        let is_usable = grant.expires_at > min_expiry && Some(&grant.access_token) != rejected;
-        is_usable.then(|| grant.access_token.clone())
+    /// Returns the access token, unless it is `rejected` or due for a refresh.
+    fn fresh_token(&self, rejected: Option<&Secret>, now: Instant) -> Option<Secret> {
+        let grant = self.usable_grant(rejected)?;
+        (grant.refresh_at() > now).then(|| grant.access_token.clone())
+    }
+
+    /// Returns the access token, unless it is `rejected` or expired.
+    fn valid_token(&self, rejected: Option<&Secret>, now: Instant) -> Option<Secret> {
+        let grant = self.usable_grant(rejected)?;
+        (grant.expires_at > now).then(|| grant.access_token.clone())
+    }
+
+    fn usable_grant(&self, rejected: Option<&Secret>) -> Option<&Grant> {
+        let grant = self.grant.as_ref().filter(|_| self.unsaved.is_none())?;
+        (Some(&grant.access_token) != rejected).then_some(grant)
+    }
+
+    /// Whether `token` is the access token, and has not expired.
+    fn is_current(&self, token: &Secret, now: Instant) -> bool {
+        self.valid_token(None, now).as_ref() == Some(token)
     }
 }
 
@@ -233,7 +252,7 @@ impl Inner {
                 self.record_end(reason.clone()).await;
                 Err(TokenError::ReconnectNeeded { reason })
             }
-            Err(failure) => state.usable_token(rejected.as_ref(), self.clock.now()).ok_or(failure),
+            Err(failure) => state.valid_token(rejected.as_ref(), self.clock.now()).ok_or(failure),
         }
     }
 
@@ -242,7 +261,6 @@ impl Inner {
         state: &mut TokenState,
         rejected: Option<&Secret>,
     ) -> Result<Secret, TokenError> {
-        let min_expiry = self.clock.now().plus(REFRESH_MARGIN);
         if let Some(unsaved) = state.unsaved.clone() {
             return self.store_pair(state, unsaved).await;
         }
@@ -251,7 +269,7 @@ impl Inner {
         if let Some(reason) = self.call_store(|store| store.end_reason()).await? {
             return Err(TokenError::ReconnectNeeded { reason });
         }
-        if let Some(token) = state.usable_token(rejected, min_expiry) {
+        if let Some(token) = state.fresh_token(rejected, self.clock.now()) {
             return Ok(token);
         }
         let grant = state.grant.clone().ok_or(TokenError::NotConnected)?;
@@ -265,7 +283,7 @@ impl Inner {
             Ok(renewed) => self.store_pair(state, renewed).await,
             Err(error @ OAuthError::InvalidGrant { .. }) => {
                 state.grant = self.call_store(|store| store.load()).await?;
-                state.usable_token(rejected, min_expiry).ok_or_else(|| error.into())
+                state.valid_token(rejected, self.clock.now()).ok_or_else(|| error.into())
             }
             Err(error) => Err(error.into()),
         }

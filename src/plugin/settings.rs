@@ -10,6 +10,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::datasource::Environment;
+use crate::memory;
 use crate::oura::{Origins, Secret};
 use crate::query::{Limits, interval};
 
@@ -18,6 +19,9 @@ pub const PLUGIN_ID: &str = "ringside-oura-datasource";
 
 /// The variable with the encryption key of the vault.
 pub const ENCRYPTION_KEY: &str = "GF_PLUGIN_ENCRYPTION_KEY";
+
+/// The memory for all queries of the process, in queries that use their whole limit.
+const MAX_GREEDY_QUERIES: usize = 4;
 
 /// The operator's settings. Each has a default.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +77,7 @@ impl OperatorSettings {
                 timeout: set("GF_PLUGIN_QUERY_TIMEOUT").map_or(Ok(default.timeout), duration)?,
                 max_rows: whole_number("GF_PLUGIN_QUERY_MAX_ROWS", default.max_rows)?,
                 max_bytes: whole_number("GF_PLUGIN_QUERY_MAX_BYTES", default.max_bytes)?,
+                max_memory: whole_number("GF_PLUGIN_QUERY_MAX_MEMORY", default.max_memory)?,
                 concurrency: whole_number("GF_PLUGIN_QUERY_CONCURRENCY", default.concurrency)?,
             },
         })
@@ -87,6 +92,7 @@ impl OperatorSettings {
     ) -> Result<Environment, SettingsError> {
         let origins = self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at);
         let encryption_key = self.encryption_key.clone();
+        memory::set_process_limit(self.limits.max_memory.saturating_mul(MAX_GREEDY_QUERIES));
         Ok(Environment {
             limits: self.limits,
             encryption_key,
@@ -113,7 +119,7 @@ pub fn key_from(variable: &str) -> Option<Secret> {
     std::env::var(variable).ok().and_then(trimmed).map(Secret::new)
 }
 
-/// Returns the trimmed text, or `None` for an empty setting.
+/// Returns the trimmed text, unless it is empty.
 fn trimmed(text: String) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())

@@ -9,8 +9,11 @@ pub struct Limits {
     pub timeout: Duration,
     /// Rows that a query may return. Further rows are counted and dropped.
     pub max_rows: usize,
-    /// Memory that a query's columns may take, in bytes.
+    /// Size of a query's result, in bytes: its columns, and the frames or the JSON made from them.
     pub max_bytes: usize,
+    /// Memory that a statement may use while it is prepared and runs, in bytes. All queries of the
+    /// process share four times this amount, and an ordinary query needs none of it.
+    pub max_memory: usize,
     /// Queries of one data source that run at the same time. Further queries are queued.
     pub concurrency: usize,
 }
@@ -21,6 +24,7 @@ impl Default for Limits {
             timeout: Duration::from_secs(30),
             max_rows: 1_000_000,
             max_bytes: 256 << 20,
+            max_memory: 256 << 20,
             concurrency: 4,
         }
     }

@@ -7,15 +7,13 @@
 
 mod local;
 mod mathematics;
+mod pattern;
 mod statistics;
 mod text;
 
-use std::cell::RefCell;
-use std::sync::{Arc, Weak};
-
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Result};
+use rusqlite::{Connection, Error, Result};
 use serde::Serialize;
 
 use crate::time::Tz;
@@ -183,7 +181,8 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
 /// Replaces SQLite's text functions that take quadratic time. Results have at most `max_bytes`
 /// bytes.
 pub(super) fn register_bounded(connection: &Connection, max_bytes: usize) -> Result<()> {
-    text::register(connection, max_bytes)
+    text::register(connection, max_bytes)?;
+    pattern::register(connection)
 }
 
 /// Registers the functions for local time in `zone`.
@@ -191,26 +190,13 @@ pub(super) fn register_local(connection: &Connection, zone: Tz) -> Result<()> {
     local::register(connection, zone)
 }
 
-/// Returns true if the running statement must stop.
-pub(super) type StopCheck = dyn Fn() -> bool + Send + Sync;
-
-thread_local! {
-    /// The check for the statement that runs on this thread.
-    static STOP_CHECK: RefCell<Option<Weak<StopCheck>>> = const { RefCell::new(None) };
+fn failure(message: impl Into<String>) -> Error {
+    Error::UserFunctionError(message.into().into())
 }
 
-/// Sets the check that functions on this thread call. It applies until `check` is dropped.
-pub(super) fn set_stop_check(check: &Arc<StopCheck>) {
-    STOP_CHECK.set(Some(Arc::downgrade(check)));
-}
-
-/// Whether the statement on this thread must stop. Slow functions call this and then fail.
-///
-/// The reader then reports the reason that the check recorded, not the function's error.
-fn must_stop() -> bool {
-    STOP_CHECK.with_borrow(|check| {
-        check.as_ref().and_then(Weak::upgrade).is_some_and(|must_stop| must_stop())
-    })
+/// The error of a function that ends at a limit of its statement. The reader reports the limit.
+fn stopped() -> Error {
+    failure("the statement was stopped")
 }
 
 /// Returns an argument if it is a number. Text and blobs are never converted.

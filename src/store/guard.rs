@@ -16,21 +16,39 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 
 use super::functions;
+use super::meter;
 use super::read_only::{self, ReadOnlyConnection};
 use crate::time::Tz;
 
 /// Maximum size of a string, blob or row on a reading connection, in bytes.
 ///
-/// A statement stops between two SQLite instructions, not within one. With texts of this size an
-/// instruction takes a few milliseconds at most, and a thousand texts take a few hundred megabytes.
-/// Oura's largest document, a night, has some ten kilobytes.
+/// SQLite's own functions run to their end. With texts of this size, one of them takes a fraction
+/// of a millisecond. Oura's largest document, a night, has some ten kilobytes.
 const MAX_VALUE_BYTES: i32 = 256 << 10;
+
+/// Minimum of the maximum size of a string in a long statement, in bytes.
+const MIN_VALUE_BYTES: i32 = 16 << 10;
+
+/// Bytes that instructions in a row may read: the memory of the prepared statement in instructions,
+/// times the maximum size of a string. Takes about a second.
+const MAX_WORK: usize = 4 << 30;
+
+/// Memory of one instruction in a prepared statement, in bytes.
+const INSTRUCTION: usize = 24;
 
 /// Maximum size of a statement's text, in bytes.
 pub const MAX_STATEMENT: usize = 128 << 10;
 
 /// How long opening a connection waits for a lock.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Maximum number of instructions of a prepared statement. SQLite allocates them in powers of two.
+///
+/// Fifty metrics with baselines fit.
+const MAX_INSTRUCTIONS: i32 = 50_000;
+
+/// SQLite instructions between two checks of the limits. They take well under a millisecond.
+const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 1_000;
 
 /// SQLite's own limits for a reading connection.
 const LIMITS: [(Limit, i32); 12] = [
@@ -40,7 +58,7 @@ const LIMITS: [(Limit, i32); 12] = [
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
     (Limit::SQLITE_LIMIT_PARSER_DEPTH, 200),
     (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 100),
-    (Limit::SQLITE_LIMIT_VDBE_OP, 250_000),
+    (Limit::SQLITE_LIMIT_VDBE_OP, MAX_INSTRUCTIONS),
     (Limit::SQLITE_LIMIT_FUNCTION_ARG, 64),
     (Limit::SQLITE_LIMIT_ATTACHED, 0),
     (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200),
@@ -126,6 +144,7 @@ impl GuardedConnection {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, false)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+        connection.progress_handler(INSTRUCTIONS_BETWEEN_CHECKS, Some(meter::must_stop))?;
         for (limit, value) in LIMITS {
             connection.set_limit(limit, value)?;
         }
@@ -154,6 +173,18 @@ impl GuardedConnection {
         policy.open_tables =
             tables.into_iter().filter(|name| !closed_tables.contains(&name.as_str())).collect();
         policy.modules = modules.into_iter().collect();
+        Ok(())
+    }
+
+    /// Sets the maximum size of a string for a prepared statement of `size` bytes.
+    ///
+    /// SQLite checks the limits at jumps only, so the time of instructions in a row grows with their
+    /// number times the size of strings. The longer a statement is, the shorter are its strings.
+    pub fn bound_values(&self, size: usize) -> rusqlite::Result<()> {
+        let bytes = MAX_WORK / (size / INSTRUCTION).max(1);
+        let bytes = i32::try_from(bytes).unwrap_or(MAX_VALUE_BYTES);
+        let bytes = bytes.clamp(MIN_VALUE_BYTES, MAX_VALUE_BYTES);
+        self.connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, bytes)?;
         Ok(())
     }
 

@@ -19,6 +19,8 @@ use arrow::array::ArrayRef;
 use parking_lot::Mutex;
 
 use super::guard::{GuardedConnection, Refusal};
+use super::scalar::Scalar;
+use crate::memory::Charge;
 use crate::sql::TokenizedSql;
 use crate::time::Tz;
 
@@ -31,6 +33,8 @@ pub struct ReadLimits {
     pub max_rows: usize,
     /// Approximate maximum size of the result in bytes. The row that exceeds it is still returned.
     pub max_bytes: usize,
+    /// Maximum memory of the statement while it runs, from its preparation to its end, in bytes.
+    pub max_memory: usize,
     /// Set to true by another thread to stop the read.
     pub cancelled: Arc<AtomicBool>,
 }
@@ -44,6 +48,8 @@ pub struct ColumnBatch {
     pub rows: usize,
     /// Set if a limit cut the result off.
     pub truncation: Option<Truncation>,
+    /// The memory of the columns.
+    pub charge: Charge,
 }
 
 /// The limit that cut off a result, and the size of the whole result.
@@ -134,9 +140,6 @@ pub enum ReadError {
         /// Number of given values.
         given: usize,
     },
-    /// The value of this parameter, counted from 1, is a list or an object.
-    #[error("Parameter {0} is a list or an object: use a string, number, boolean or null")]
-    Parameter(usize),
     /// The deadline passed.
     #[error("the time limit was reached")]
     Timeout,
@@ -146,9 +149,15 @@ pub enum ReadError {
     /// The statement, a value or the memory it needs is too large.
     #[error("{0}")]
     TooLarge(&'static str),
+    /// Other queries use the memory that all queries of the process share.
+    #[error("other queries use the memory for queries")]
+    MemoryInUse,
     /// A value caused an error, for example malformed JSON or an integer overflow.
     #[error("{0}")]
     Failed(String),
+    /// SQLite found a damaged page.
+    #[error("the database is damaged: {0}")]
+    Damaged(#[source] rusqlite::Error),
     /// SQLite cannot read the file.
     #[error("cannot read the database: {0}")]
     Unavailable(#[source] rusqlite::Error),
@@ -186,17 +195,27 @@ impl ReaderPool {
     pub fn read(
         &self,
         sql: &TokenizedSql,
-        params: &[serde_json::Value],
+        params: &[Scalar],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
-        let mut reader = self.checkout().map_err(ReadError::Unavailable)?;
-        let mut result = statement::run(&mut reader, sql, params, limits, self.zone);
+        let reader = self.checkout().map_err(explain::file_error)?;
+        let mut result = statement::run(&reader, sql, params, limits, self.zone);
         if matches!(result, Err(ReadError::Refused(Refusal::Table(_)))) {
             // The writer may have created the table after this connection loaded the list.
-            reader.reload_tables().map_err(ReadError::Unavailable)?;
-            result = statement::run(&mut reader, sql, params, limits, self.zone);
+            reader.reload_tables().map_err(explain::file_error)?;
+            result = statement::run(&reader, sql, params, limits, self.zone);
         }
-        if !reader.is_immutable && !matches!(result, Err(ReadError::Unavailable(_))) {
+        // A stopped statement may leave a large cache, or half of the schema.
+        let is_reusable = !matches!(
+            result,
+            Err(ReadError::Unavailable(_)
+                | ReadError::Damaged(_)
+                | ReadError::TooLarge(_)
+                | ReadError::MemoryInUse
+                | ReadError::Timeout
+                | ReadError::Cancelled)
+        );
+        if !reader.is_immutable && is_reusable {
             self.check_in(reader);
         }
         result

@@ -250,7 +250,7 @@ pub(super) fn move_coverage(
     Ok(())
 }
 
-/// Returns the time zone of the covered days, or `None` in a new file.
+/// Returns the time zone of the covered days, except in a new file.
 fn covered_zone(connection: &Connection) -> Result<Option<Tz>, StoreError> {
     let stored: Option<String> = connection
         .query_row(

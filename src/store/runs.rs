@@ -28,7 +28,7 @@ pub struct RunRow {
     pub run: i64,
     /// When it began.
     pub started_at: Instant,
-    /// When it ended; `None` while it runs and after a crash.
+    /// When it ended. Missing while it runs and after a crash.
     pub ended_at: Option<Instant>,
     /// Its condition.
     pub state: RunState,

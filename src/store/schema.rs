@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::allocator::install_allocator;
 use super::error::StoreError;
 use super::{functions, read_only};
 
@@ -25,6 +26,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {
+    install_allocator()?;
     let connection = Connection::open(path)?;
     connection.busy_timeout(LOCK_TIMEOUT)?;
     if version(&connection)? == 0 && !is_blank(&connection)? {

@@ -16,6 +16,9 @@ const CANARY: &str = "canary-7f3a91";
 /// The time limit of one query.
 const TIMEOUT: Duration = Duration::from_millis(300);
 
+/// The memory limit of one query, in bytes.
+const MAX_MEMORY: usize = 64 << 20;
+
 /// The time in which a query has to end after its time limit.
 const MAX_OVERTIME: Duration = Duration::from_secs(4);
 
@@ -83,7 +86,13 @@ impl World {
             ))
             .expect("some rows");
         drop(writer);
-        let limits = Limits { timeout: TIMEOUT, max_rows: 500, max_bytes: 1 << 20, concurrency: 1 };
+        let limits = Limits {
+            timeout: TIMEOUT,
+            max_rows: 500,
+            max_bytes: 1 << 20,
+            max_memory: MAX_MEMORY,
+            concurrency: 1,
+        };
         let bytes = std::fs::read(&database).expect("the database");
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");

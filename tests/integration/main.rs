@@ -8,6 +8,7 @@
 
 mod catalog;
 mod common;
+mod damage;
 mod demo;
 mod documents;
 mod faults;

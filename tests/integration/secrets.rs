@@ -171,13 +171,14 @@ async fn fail_to_sync(output: &Transcript, world: &World, datasource: &DataSourc
     world.simulator.faults().clear();
 }
 
-/// Loses the response of a renewal, which ends the login.
+/// Loses half of the response of a renewal, and then the login.
 async fn lose_the_login(output: &Transcript, world: &World, datasource: &DataSource) {
     world.simulator.faults().add("path=/oauth/token,half_body,times=1".parse::<Fault>().unwrap());
     world.simulator.faults().add("collection=sleep,status=401,times=1".parse::<Fault>().unwrap());
     for _ in 0..2 {
         datasource.start_sync(Trigger::Manual).unwrap();
         synced(datasource).await;
+        world.simulator.revoke_all();
     }
     assert_eq!(datasource.status().unwrap().state, ConnectionState::ReconnectNeeded);
     call_every_route(output, datasource).await;

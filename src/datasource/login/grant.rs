@@ -33,7 +33,7 @@ struct EndMark {
 pub struct StoredLogin {
     /// The token pair.
     pub grant: Grant,
-    /// Why the login has ended; `None` if it is not known to have.
+    /// Why the login has ended, if it is known to have.
     pub end_reason: Option<String>,
 }
 
@@ -54,7 +54,7 @@ impl SealedGrant {
         SealedGrant { vault, key }
     }
 
-    /// Returns why the stored grant does not open; `None` if it does or is missing.
+    /// Returns why the stored grant does not open, if it exists and does not.
     pub(super) fn unreadable_reason(&self) -> Option<VaultError> {
         self.open().err().filter(is_unreadable)
     }

@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use super::error::VaultError;
 use super::seal::{KEY_LENGTH, random_key};
 use crate::store::create_private_folder;
+use crate::store::install_allocator;
 
 /// The file name of the key that is used without an operator's key.
 pub(super) const KEY_FILE: &str = "vault.key";
@@ -58,6 +59,7 @@ pub(super) fn open_memory() -> Result<Connection, VaultError> {
 }
 
 fn connect(path: &Path) -> Result<Connection, VaultError> {
+    install_allocator()?;
     let mut connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -106,7 +108,7 @@ fn enable_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")
 }
 
-/// Reads a key file. Returns `None` if it does not exist.
+/// Reads a key file, if it exists.
 pub(super) fn read_key(path: &Path) -> Result<Option<[u8; KEY_LENGTH]>, VaultError> {
     match fs::read(path) {
         Ok(bytes) => {

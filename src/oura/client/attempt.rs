@@ -122,7 +122,7 @@ impl Client {
 impl From<BodyError> for AttemptError {
     fn from(error: BodyError) -> AttemptError {
         match error {
-            BodyError::Incomplete { detail } => {
+            BodyError::Incomplete { detail, .. } => {
                 AttemptError::Transient(FetchError::Network { detail })
             }
             BodyError::TooLong { limit } => {

@@ -19,6 +19,7 @@ fn grant(backend: LoginBackend) -> Grant {
         access_token: Secret::new("planted-access"),
         refresh_token: Some(Secret::new("planted-refresh")),
         expires_at: Instant(1_800_000_000),
+        lifetime: 3600,
         scopes: vec!["daily".to_owned()],
         backend,
     }
@@ -93,14 +94,31 @@ async fn exchange_sends_verifier_and_client_secret() {
 }
 
 #[tokio::test]
-async fn token_without_lifetime_is_expired() {
+async fn token_without_lifetime_is_used_for_an_hour() {
     let server =
-        FakeServer::new(|_| respond(200, r#"{"access_token":"new-access","token_type":"Bearer"}"#))
+        FakeServer::new(|_| respond(200, r#"{"access_token":"new-access","token_type":null}"#))
             .await;
     let grant = exchange(&server).await.unwrap();
-    assert_eq!(grant.expires_at, clock().now());
+    assert_eq!((grant.expires_at, grant.lifetime), (clock().now().plus(3600), 3600));
     assert_eq!(grant.refresh_token, None);
     assert!(grant.scopes.is_empty());
+}
+
+#[tokio::test]
+async fn new_refresh_token_is_kept_without_an_access_token() {
+    let server = FakeServer::new(|request| {
+        let answers_with_token = request.form.get("refresh_token").is_some_and(|t| t == "next");
+        if answers_with_token {
+            respond(200, PAIR)
+        } else {
+            respond(200, r#"{"refresh_token":"next"}"#)
+        }
+    })
+    .await;
+    assert_eq!(exchange(&server).await.unwrap().access_token, Secret::new("new-access"));
+    let renewed = server.oauth(&clock()).refresh(&grant(LoginBackend::Legacy)).await.unwrap();
+    assert_eq!(renewed.refresh_token, Some(Secret::new("next")));
+    assert!(renewed.refresh_at() <= clock().now(), "the next request refreshes again");
 }
 
 #[tokio::test]
@@ -242,10 +260,8 @@ async fn errors_and_debug_output_contain_no_secret() {
         shown.push(exchange(&server).await.unwrap_err());
         assert!(!format!("{oauth:?}").contains("planted"));
     }
-    let wrong_type = FakeServer::new(|_| {
-        respond(200, r#"{"access_token":"a","token_type":"bearer","expires_in":"planted-access"}"#)
-    })
-    .await;
+    let wrong_type =
+        FakeServer::new(|_| respond(200, r#"{"access_token":["planted-access"]}"#)).await;
     shown.push(exchange(&wrong_type).await.unwrap_err());
     let mut unreachable = wrong_type.oauth(&clock());
     unreachable.origins = Origins::at(&url::Url::parse("http://127.0.0.1:1").unwrap());

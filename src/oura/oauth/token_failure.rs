@@ -14,15 +14,17 @@ pub(super) enum TokenFailure {
     /// A status other than 2xx.
     ErrorResponse {
         status: u16,
-        /// The code of RFC 6749 §5.2; empty if the response has none.
+        /// The code of RFC 6749 §5.2; empty if the response has no code.
         code: String,
-        /// The message of the response; empty if it has none.
+        /// The message of the response; empty if it has no message.
         detail: String,
         /// Seconds that the local clock is ahead of Oura's, if the response has a date.
         clock_skew: Option<i64>,
     },
     /// No response, or an incomplete one.
     NoResponse { detail: String },
+    /// A 2xx response that ended early, with the bytes that arrived.
+    Incomplete { received: Vec<u8>, detail: String },
     /// A 2xx response without valid tokens.
     Malformed { detail: String },
 }
@@ -78,7 +80,9 @@ impl TokenFailure {
     /// Converts the failure of a request with `credential`.
     pub(super) fn into_error(self, credential: Credential) -> OAuthError {
         let (status, code, detail, clock_skew) = match self {
-            TokenFailure::NoResponse { detail } => return OAuthError::Network { detail },
+            TokenFailure::NoResponse { detail } | TokenFailure::Incomplete { detail, .. } => {
+                return OAuthError::Network { detail };
+            }
             TokenFailure::Malformed { detail } => return OAuthError::Malformed { detail },
             TokenFailure::ErrorResponse { status, code, detail, clock_skew } => {
                 (status, code, detail, clock_skew)

@@ -55,6 +55,7 @@ fn pair(number: u32, seconds: i64) -> Grant {
         access_token: Secret::new(format!("access-{number}")),
         refresh_token: Some(Secret::new(format!("refresh-{number}"))),
         expires_at: NOW.plus(seconds),
+        lifetime: 3600,
         scopes: Vec::new(),
         backend: LoginBackend::Legacy,
     }
@@ -141,6 +142,79 @@ async fn rejected_fresh_token_ends_the_login() {
     );
     assert!(over(client.page(&collection, range, None).await));
     assert_eq!(server.requests().len(), requests, "the token is not sent again");
+}
+
+#[tokio::test]
+async fn margin_follows_the_lifetime() {
+    let server = FakeServer::new(rotate).await;
+    for (lifetime, left, token) in [
+        (86_400, 61, 1),
+        (86_400, 60, 2),
+        (60, 60, 1),
+        (60, 16, 1),
+        (60, 15, 2),
+        (8, 3, 1),
+        (8, 2, 2),
+        (1, 1, 1),
+        (1, 0, 2),
+    ] {
+        let (tokens, _) = tokens(&server, Some(Grant { lifetime, ..pair(1, left) }));
+        let outcome = tokens.access_token().await;
+        assert_eq!(outcome, Ok(access(token)), "{left} of {lifetime} seconds left");
+    }
+}
+
+#[tokio::test]
+async fn token_of_an_older_version_has_the_longest_margin() {
+    let mut stored = serde_json::to_value(pair(1, 3600)).unwrap();
+    stored.as_object_mut().unwrap().remove("lifetime");
+    let stored: Grant = serde_json::from_value(stored).unwrap();
+    assert_eq!(stored.refresh_at(), NOW.plus(3540));
+}
+
+/// Other requests refresh the login each time that this one is on its way, so that Oura rejects
+/// every token that it sends.
+#[tokio::test]
+async fn replaced_token_does_not_end_the_login() {
+    let current: Arc<Mutex<Option<Tokens>>> = Arc::default();
+    let refreshes = Arc::new(AtomicU64::new(0));
+    let server = FakeServer::with_async_script({
+        let (current, refreshes) = (Arc::clone(&current), Arc::clone(&refreshes));
+        move |request| {
+            let (current, refreshes) = (Arc::clone(&current), Arc::clone(&refreshes));
+            async move {
+                if request.path == "/oauth/token" {
+                    refreshes.fetch_add(1, Ordering::SeqCst);
+                    return rotate(&request);
+                }
+                let tokens = current.lock().clone().expect("set before the first request");
+                if refreshes.load(Ordering::SeqCst) == 4 {
+                    return respond(200, r#"{"data":[],"next_token":null}"#);
+                }
+                tokens.replace(Secret::new(request.bearer)).await.unwrap();
+                respond(401, "{}")
+            }
+        }
+    })
+    .await;
+    let (tokens, vault) = tokens(&server, Some(pair(1, 3600)));
+    *current.lock() = Some(tokens.clone());
+    let client = crate::oura::Client::new(
+        crate::oura::http_client().unwrap(),
+        server.origins(),
+        Arc::new(tokens.clone()),
+        Clock::starting_at(NOW, 0.0),
+    );
+    let collection = crate::oura::client::tests::collection(crate::catalog::Style::Dates);
+    let range = crate::oura::Range { from: NOW, to: NOW };
+    let page = client.page(&collection, range, None).await;
+    assert!(page.is_ok(), "{page:?}");
+    assert_eq!(tokens.check_login(), Ok(()));
+    assert_eq!(vault.end_reason(), Ok(None));
+    assert!(matches!(tokens.end_login(access(1), "rejected".to_owned()).await, None));
+    vault.save(&pair(9, 3600)).unwrap();
+    let other_process = tokens.end_login(access(5), "rejected".to_owned()).await;
+    assert_eq!((other_process, tokens.check_login()), (None, Ok(())));
 }
 
 #[tokio::test]

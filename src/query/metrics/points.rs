@@ -21,9 +21,9 @@ pub(super) struct Points<'a> {
     pub conditions: Vec<String>,
     /// Days by which to draw the points later.
     pub shift: i64,
-    /// Days of the moving average, the day itself included. 0 for none.
+    /// Days of the moving average, the day itself included. 0 turns it off.
     pub moving_average: i64,
-    /// Days before a point that form its baseline. 0 for none.
+    /// Days before a point that form its baseline. 0 turns it off.
     pub baseline: i64,
 }
 

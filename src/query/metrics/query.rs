@@ -20,10 +20,10 @@ pub struct MetricsQuery {
     pub every: Every,
     /// Conditions, each for all metrics with that column.
     pub filters: Vec<Filter>,
-    /// Days of the moving average, the day itself included. 0 for none.
+    /// Days of the moving average, the day itself included. 0 turns it off.
     pub moving_average: u16,
     /// Days before a point that form its baseline: their median, with the median absolute deviation
-    /// as a band. 0 for none.
+    /// as a band. 0 turns it off.
     pub baseline: u16,
     /// Days by which to draw every metric later. Earlier if negative.
     pub shift: i16,

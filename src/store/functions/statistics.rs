@@ -3,13 +3,12 @@
 //! Rows with a NULL or text argument are ignored. Too few rows result in NULL.
 
 use std::f64::consts::TAU;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::functions::{Aggregate, Context, WindowAggregate};
-use rusqlite::{Connection, Error, Result};
+use rusqlite::{Connection, Result};
 
-use super::{FLAGS, must_stop, number};
+use super::{FLAGS, failure, number, stopped};
+use crate::store::meter::{self, must_stop};
 
 /// Computes a statistic of rows with `N` numbers each. The order of the rows does not matter.
 type Statistic<const N: usize> = fn(&mut [[f64; N]]) -> Result<Option<f64>, &'static str>;
@@ -31,8 +30,8 @@ const TWO_COLUMNS: [(&str, Statistic<2>); 4] = [
     ("regr_intercept", |rows| Ok(Moments::of(rows).and_then(|moments| moments.intercept()))),
 ];
 
-/// Maximum memory for the rows of all groups on one connection, in bytes.
-const MAX_BYTES: usize = 128 << 20;
+/// Bytes to charge for each byte of a row: a list doubles when it grows, and sorting copies half.
+const GROWTH: usize = 2;
 
 /// Window groups with more rows check before each computation whether the statement must stop.
 ///
@@ -43,64 +42,38 @@ const MAX_UNCHECKED_ROWS: usize = 1_000;
 const DAY: f64 = 86_400.0;
 
 pub(super) fn register(connection: &Connection) -> Result<()> {
-    let used_bytes = Arc::new(AtomicUsize::new(0));
     for (name, statistic) in ONE_COLUMN {
-        connection.create_window_function(
-            name,
-            1,
-            FLAGS,
-            Summary { statistic, used_bytes: Arc::clone(&used_bytes) },
-        )?;
+        connection.create_window_function(name, 1, FLAGS, Summary { statistic })?;
     }
     for (name, statistic) in TWO_COLUMNS {
-        connection.create_window_function(
-            name,
-            2,
-            FLAGS,
-            Summary { statistic, used_bytes: Arc::clone(&used_bytes) },
-        )?;
+        connection.create_window_function(name, 2, FLAGS, Summary { statistic })?;
     }
     connection.create_window_function("ewma", 2, FLAGS, WeightedMean)?;
     connection.create_aggregate_function("first", 2, FLAGS, Extreme(|time, known| time < known))?;
     connection.create_aggregate_function("last", 2, FLAGS, Extreme(|time, known| time >= known))
 }
 
-fn failure(message: impl Into<String>) -> Error {
-    Error::UserFunctionError(message.into().into())
-}
-
 struct Summary<const N: usize> {
     statistic: Statistic<N>,
-    /// Memory of all groups on the connection.
-    used_bytes: Arc<AtomicUsize>,
 }
 
-/// The rows of one group. They count towards `used_bytes` until the group is dropped.
+/// The rows of one group. The statement is charged for them until the group is dropped.
 struct Group<const N: usize> {
     rows: Vec<[f64; N]>,
     /// The statistic of the rows, if it is up to date.
     value: Option<Option<f64>>,
-    used_bytes: Arc<AtomicUsize>,
 }
 
 impl<const N: usize> Group<N> {
-    const ROW: usize = size_of::<[f64; N]>();
+    const ROW: usize = GROWTH * size_of::<[f64; N]>();
 
     fn check_stop(&self) -> Result<()> {
-        if self.rows.len() > MAX_UNCHECKED_ROWS && must_stop() {
-            Err(failure("the statement was stopped"))
-        } else {
-            Ok(())
-        }
+        if self.rows.len() > MAX_UNCHECKED_ROWS && must_stop() { Err(stopped()) } else { Ok(()) }
     }
 
     fn push(&mut self, row: [f64; N]) -> Result<()> {
-        if self.used_bytes.fetch_add(Self::ROW, Ordering::Relaxed) >= MAX_BYTES {
-            self.used_bytes.fetch_sub(Self::ROW, Ordering::Relaxed);
-            return Err(failure(format!(
-                "its aggregates need more than {} MB of memory",
-                MAX_BYTES >> 20
-            )));
+        if !meter::allocate(Self::ROW) {
+            return Err(stopped());
         }
         self.rows.push(row);
         self.value = None;
@@ -110,7 +83,7 @@ impl<const N: usize> Group<N> {
 
 impl<const N: usize> Drop for Group<N> {
     fn drop(&mut self) {
-        self.used_bytes.fetch_sub(self.rows.len() * Self::ROW, Ordering::Relaxed);
+        meter::free(self.rows.len() * Self::ROW);
     }
 }
 
@@ -126,7 +99,7 @@ impl<const N: usize> Summary<N> {
 
 impl<const N: usize> Aggregate<Group<N>, Option<f64>> for Summary<N> {
     fn init(&self, _: &mut Context<'_>) -> Result<Group<N>> {
-        Ok(Group { rows: Vec::new(), value: None, used_bytes: Arc::clone(&self.used_bytes) })
+        Ok(Group { rows: Vec::new(), value: None })
     }
 
     fn step(&self, context: &mut Context<'_>, group: &mut Group<N>) -> Result<()> {
@@ -158,7 +131,7 @@ impl<const N: usize> WindowAggregate<Group<N>, Option<f64>> for Summary<N> {
         {
             group.rows.remove(index);
             group.value = None;
-            self.used_bytes.fetch_sub(Group::<N>::ROW, Ordering::Relaxed);
+            meter::free(Group::<N>::ROW);
         }
         Ok(())
     }

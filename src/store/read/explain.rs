@@ -35,6 +35,14 @@ pub(super) fn run_error(error: Error) -> ReadError {
         Some(ErrorCode::Unknown | ErrorCode::TypeMismatch | ErrorCode::ParameterOutOfRange) => {
             ReadError::Failed(error.to_string())
         }
+        _ => file_error(error),
+    }
+}
+
+/// Classifies an error of the file.
+pub(super) fn file_error(error: Error) -> ReadError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ReadError::Damaged(error),
         _ => ReadError::Unavailable(error),
     }
 }

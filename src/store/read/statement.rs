@@ -2,19 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-use rusqlite::types::Value;
-use rusqlite::{Rows, Statement};
+use arrow::array::Array;
+use rusqlite::{Rows, Statement, StatementStatus};
 
 use super::builder::ColumnBuilder;
 use super::watchdog::Watchdog;
 use super::{ColumnBatch, Limit, ReadError, ReadLimits, ResultColumn, Truncation};
 use super::{columns, explain};
+use crate::memory::Charge;
 use crate::sql::TokenizedSql;
 use crate::store::guard::GuardedConnection;
+use crate::store::scalar::Scalar;
 use crate::time::Tz;
 
 /// How far one row may exceed the byte limit, in bytes.
 const MAX_ROW_OVERRUN: usize = 32 << 20;
+
+/// The step in which rows take memory from the process's budget, in bytes.
+const CHUNK: usize = 1 << 20;
 
 /// Maximum time for counting the rows beyond a limit.
 const MAX_COUNTING_TIME: Duration = Duration::from_millis(500);
@@ -30,18 +35,17 @@ enum Failure {
 ///
 /// If the watchdog or the guard stopped the statement, their reason replaces SQLite's error.
 pub(super) fn run(
-    reader: &mut GuardedConnection,
+    reader: &GuardedConnection,
     sql: &TokenizedSql,
-    params: &[serde_json::Value],
+    params: &[Scalar],
     limits: &ReadLimits,
     zone: Tz,
 ) -> Result<ColumnBatch, ReadError> {
-    let watchdog =
-        Watchdog::start(&mut reader.connection, limits).map_err(ReadError::Unavailable)?;
+    let watchdog = Watchdog::start(limits);
     reader.start_checks();
     let result = collect_rows(reader, sql, params, limits, zone);
     let refusal = reader.finish_checks();
-    let stopped = watchdog.finish(&mut reader.connection).map_err(ReadError::Unavailable)?;
+    let stopped = watchdog.finish();
     result.map_err(|failure| match (stopped, refusal, failure) {
         (Some(error), _, _) => error,
         (None, Some(refusal), _) => refusal.into(),
@@ -54,14 +58,17 @@ pub(super) fn run(
 fn collect_rows(
     reader: &GuardedConnection,
     sql: &TokenizedSql,
-    params: &[serde_json::Value],
+    params: &[Scalar],
     limits: &ReadLimits,
     zone: Tz,
 ) -> Result<ColumnBatch, Failure> {
+    reader.bound_values(0).map_err(Failure::Run)?;
     let mut statement = reader.connection.prepare(sql.text()).map_err(Failure::Prepare)?;
     if statement.column_count() == 0 || !statement.readonly() {
         return Err(Failure::Read(ReadError::NoRows));
     }
+    let size = statement.get_status(StatementStatus::MemUsed).unsigned_abs();
+    reader.bound_values(size as usize).map_err(Failure::Run)?;
     bind(&mut statement, params)?;
 
     let columns = columns::describe(&statement, sql);
@@ -71,6 +78,7 @@ fn collect_rows(
     let mut count = 0;
     let mut bytes = 0;
     let mut truncation = None;
+    let mut charge = Charge::new(usize::MAX);
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next().map_err(Failure::Run)? {
         if let Some(limit) = reached_limit(count, bytes, limits) {
@@ -85,8 +93,11 @@ fn collect_rows(
             }
         }
         count += 1;
+        if bytes > charge.bytes() {
+            charge.add(CHUNK).map_err(|_| Failure::Read(ReadError::MemoryInUse))?;
+        }
     }
-    let columns = columns
+    let columns: Vec<_> = columns
         .into_iter()
         .zip(builders)
         .map(|(column, builder)| ResultColumn {
@@ -95,7 +106,9 @@ fn collect_rows(
             values: builder.finish(),
         })
         .collect();
-    Ok(ColumnBatch { columns, rows: count, truncation })
+    let bytes = columns.iter().map(|column| column.values.get_buffer_memory_size()).sum();
+    charge.set(bytes).map_err(|_| Failure::Read(ReadError::MemoryInUse))?;
+    Ok(ColumnBatch { columns, rows: count, truncation, charge })
 }
 
 fn reached_limit(rows: usize, bytes: usize, limits: &ReadLimits) -> Option<Limit> {
@@ -126,28 +139,13 @@ fn count_rest(rows: &mut Rows<'_>, limits: &ReadLimits) -> (usize, bool) {
     (count, false)
 }
 
-fn bind(statement: &mut Statement<'_>, params: &[serde_json::Value]) -> Result<(), Failure> {
+fn bind(statement: &mut Statement<'_>, params: &[Scalar]) -> Result<(), Failure> {
     let expected = statement.parameter_count();
     if expected != params.len() {
         return Err(Failure::Read(ReadError::ParameterCount { expected, given: params.len() }));
     }
     for (index, param) in (1..).zip(params) {
-        let value = sqlite_value(param).ok_or(Failure::Read(ReadError::Parameter(index)))?;
-        statement.raw_bind_parameter(index, value).map_err(Failure::Run)?;
+        statement.raw_bind_parameter(index, param).map_err(Failure::Run)?;
     }
     Ok(())
-}
-
-/// Returns a JSON value as a SQLite value, or `None` for a list or an object.
-fn sqlite_value(param: &serde_json::Value) -> Option<Value> {
-    match param {
-        serde_json::Value::Null => Some(Value::Null),
-        serde_json::Value::Bool(value) => Some(Value::Integer(i64::from(*value))),
-        serde_json::Value::Number(number) => match number.as_i64() {
-            Some(value) => Some(Value::Integer(value)),
-            None => number.as_f64().map(Value::Real),
-        },
-        serde_json::Value::String(text) => Some(Value::Text(text.clone())),
-        serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
-    }
 }

@@ -4,7 +4,7 @@ use ringside::datasource::{
     ConnectionState, DataSourceKey, DataSources, Environment, Settings, Trigger,
 };
 use ringside::oura::Secret;
-use ringside::simulator::{Config, Fault, Misbehaviour, Registration, Target};
+use ringside::simulator::{Config, Fault, Misbehaviour, Registration, Target, Violation};
 use ringside::store::CollectionState;
 use ringside::time::Clock;
 use serde_json::json;
@@ -243,18 +243,35 @@ async fn spent_refresh_token_after_a_restart_needs_reconnect() {
 }
 
 #[tokio::test]
-async fn truncated_token_response_needs_reconnect_and_keeps_data() {
+async fn truncated_token_response_keeps_the_login() {
+    let clock = brisk();
+    let world =
+        World::new(Config { clock: clock.clone(), token_lifetime: 300, ..person() }, clock.clone())
+            .await;
+    log_in(&world.datasource).await;
+    world.simulator.faults().add(Fault::on_path("/oauth/token", Misbehaviour::HalfBody).times(1));
+    for _ in 0..2 {
+        // Longer than the lifetime that a response without one gets.
+        clock.advance(3600);
+        assert_eq!(sync(&world.datasource).await.failure, None);
+    }
+    assert_eq!(world.simulator.requests().violations(Violation::RefreshTokenReused), 0);
+}
+
+#[tokio::test]
+async fn unreadable_token_response_needs_reconnect_and_keeps_data() {
     let clock = brisk();
     let world =
         World::new(Config { clock: clock.clone(), token_lifetime: 300, ..person() }, clock.clone())
             .await;
     log_in(&world.datasource).await;
     // Oura spends the refresh token, but its response with the new tokens is lost.
-    world.simulator.faults().add(Fault::on_path("/oauth/token", Misbehaviour::HalfBody).times(1));
+    let lost = Fault::on_path("/oauth/token", Misbehaviour::InvalidJson).times(1);
+    world.simulator.faults().add(lost);
     clock.advance(300);
     assert_contains(
         &sync(&world.datasource).await.failure.unwrap(),
-        &["Could not reach Oura's login"],
+        &["Invalid response from Oura's login"],
     );
     assert_contains(&sync(&world.datasource).await.failure.unwrap(), &["ended", "press Connect"]);
     let requests_before = world.simulator.requests().count("/oauth/token");

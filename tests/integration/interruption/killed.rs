@@ -11,9 +11,9 @@ use crate::common::{database, select};
 
 /// The default number of kills. The environment variable `KILLS` overrides it.
 const KILLS: usize = 20;
-/// Lifetime of an access token in seconds. It does not exceed the margin before the expiry, so
-/// every request needs a renewal.
-const TOKEN_LIFETIME: i64 = 60;
+/// Lifetime of an access token in seconds, so short that every run needs several renewals. Each of
+/// them ends the token that the concurrent windows use.
+const TOKEN_LIFETIME: i64 = 1;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_at_any_time_change_no_document() {
@@ -73,13 +73,7 @@ async fn kills_amid_faults_and_renewals_lose_at_most_the_login() {
     let undisturbed = undisturbed().await;
     let now = undisturbed.now;
 
-    let simulator = simulator_with(now, |config| {
-        config.token_lifetime = TOKEN_LIFETIME;
-        // Otherwise the four concurrent windows end each other's tokens. On a busy machine a window
-        // then loses two fresh tokens in a row, which counts as the end of the login.
-        config.renewal_ends_access = false;
-    })
-    .await;
+    let simulator = simulator_with(now, |config| config.token_lifetime = TOKEN_LIFETIME).await;
     let folder = connected_folder(&simulator).await;
     let mut kills = 0;
     let mut starts = 0;
@@ -122,7 +116,7 @@ async fn kills_amid_faults_and_renewals_lose_at_most_the_login() {
         "{kills} kills, {starts} starts, {renewals} renewals, {spoilt} responses spoilt: \
          {lost} logins lost"
     );
-    assert!(renewals > undisturbed.load / 2 && spoilt > 0, "seed {seed}");
+    assert!(renewals >= starts && spoilt > 0, "seed {seed}");
     equals_undisturbed(folder.path(), undisturbed, seed);
 }
 
