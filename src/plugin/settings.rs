@@ -20,9 +20,6 @@ pub const PLUGIN_ID: &str = "ringside-oura-datasource";
 /// The variable with the encryption key of the vault.
 pub const ENCRYPTION_KEY: &str = "GF_PLUGIN_ENCRYPTION_KEY";
 
-/// The memory for all queries of the process, in queries that use their whole limit.
-const MAX_GREEDY_QUERIES: usize = 4;
-
 /// The operator's settings. Each has a default.
 #[derive(Clone, Debug, Default)]
 pub struct OperatorSettings {
@@ -92,7 +89,7 @@ impl OperatorSettings {
     ) -> Result<Environment, SettingsError> {
         let origins = self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at);
         let encryption_key = self.encryption_key.clone();
-        memory::set_process_limit(self.limits.max_memory.saturating_mul(MAX_GREEDY_QUERIES));
+        memory::set_process_limit(self.limits.process_memory());
         Ok(Environment {
             limits: self.limits,
             encryption_key,

@@ -14,6 +14,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use http_body::Body as _;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -85,7 +86,7 @@ struct Connections {
 /// An open connection.
 struct Connection {
     peer: IpAddr,
-    /// Whether a request is in progress.
+    /// Whether a request has arrived and its response is not sent yet.
     is_busy: AtomicBool,
     /// Closes the connection.
     evicted: Notify,
@@ -175,24 +176,33 @@ impl Service<Request<hyper::body::Incoming>> for Tracked {
     }
 
     fn call(&mut self, request: Request<hyper::body::Incoming>) -> Self::Future {
-        let busy = Busy::start(&self.connection);
+        let arriving = Arriving(Arc::clone(&self.connection));
+        let busy = Busy(Arc::clone(&self.connection));
         let router = self.router.clone();
+        let request = if request.body().is_end_stream() {
+            drop(arriving);
+            request.map(Body::new)
+        } else {
+            request.map(|body| Body::new(HeldBody::new(body, arriving)))
+        };
         Box::pin(async move {
-            let response = router.oneshot(request.map(Body::new)).await?;
+            let response = router.oneshot(request).await?;
             Ok(response.map(|body| Body::new(HeldBody::new(body, busy))))
         })
     }
 }
 
-/// Marks a connection as busy until it is dropped.
-struct Busy(Arc<Connection>);
+/// Marks a connection as busy once the request has arrived.
+struct Arriving(Arc<Connection>);
 
-impl Busy {
-    fn start(connection: &Arc<Connection>) -> Busy {
-        connection.is_busy.store(true, Ordering::Relaxed);
-        Busy(Arc::clone(connection))
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        self.0.is_busy.store(true, Ordering::Relaxed);
     }
 }
+
+/// Ends with the response. Then the connection is not busy.
+struct Busy(Arc<Connection>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
