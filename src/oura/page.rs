@@ -1,11 +1,18 @@
 //! One page of a collection, parsed from a response body.
 
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::catalog::{JsonScanner, Style, parse_document};
+
+/// More documents than the longest page has. A document takes memory even if its text is short.
+const MAX_DOCUMENTS: usize = 200_000;
+
+/// The longest token of a page in bytes.
+const MAX_TOKEN: usize = 4 << 10;
 
 /// One page of a collection.
 #[derive(Debug)]
@@ -28,10 +35,36 @@ pub(super) enum PageError {
 /// `{"data": […], "next_token": …}`.
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "documents")]
     data: Vec<&'a RawValue>,
-    #[serde(default)]
-    next_token: Value,
+    #[serde(borrow, default)]
+    next_token: Option<&'a RawValue>,
+}
+
+/// Parses a list of at most [`MAX_DOCUMENTS`].
+fn documents<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de RawValue>, D::Error> {
+    struct Documents;
+
+    impl<'de> Visitor<'de> for Documents {
+        type Value = Vec<&'de RawValue>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "a list of at most {MAX_DOCUMENTS} documents")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut documents = Vec::new();
+            while let Some(document) = list.next_element()? {
+                if documents.len() == MAX_DOCUMENTS {
+                    return Err(A::Error::invalid_length(MAX_DOCUMENTS + 1, &self));
+                }
+                documents.push(document);
+            }
+            Ok(documents)
+        }
+    }
+
+    deserializer.deserialize_seq(Documents)
 }
 
 impl Page {
@@ -60,8 +93,10 @@ impl Page {
     fn parse_list(body: &[u8]) -> Result<Page, PageError> {
         let envelope: Envelope = serde_json::from_slice(body)?;
         let documents = envelope.data.iter().map(|document| document.get().as_bytes().into());
-        let next_token = read_token(envelope.next_token)
-            .ok_or_else(|| PageError::Shape { detail: "invalid next_token".to_owned() })?;
+        let next_token = match envelope.next_token {
+            Some(token) => read_token(token.get().as_bytes())?,
+            None => None,
+        };
         Ok(Page { documents: documents.collect(), next_token })
     }
 
@@ -87,11 +122,14 @@ impl Page {
                         return None;
                     }
                     while scanner.has_next(b']') {
+                        if page.documents.len() == MAX_DOCUMENTS {
+                            return None;
+                        }
                         page.documents.push(scanner.skip_value()?.into());
                     }
                 }
                 "next_token" => {
-                    page.next_token = read_token(parse_document(scanner.skip_value()?).value)?;
+                    page.next_token = read_token(scanner.skip_value()?).ok()?;
                 }
                 _ => drop(scanner.skip_value()?),
             }
@@ -100,14 +138,16 @@ impl Page {
     }
 }
 
-/// Returns the token of the next page. Null, false and an empty text end the pages. Returns `None`
-/// for a value that is not a token.
-fn read_token(value: Value) -> Option<Option<String>> {
-    match value {
-        Value::Null | Value::Bool(false) => Some(None),
-        Value::String(token) => Some((!token.is_empty()).then_some(token)),
-        Value::Number(token) => Some(Some(token.to_string())),
-        _ => None,
+/// Reads the token of the next page. Null, false and an empty text end the pages.
+fn read_token(token: &[u8]) -> Result<Option<String>, PageError> {
+    if token.len() > MAX_TOKEN {
+        return Err(PageError::Shape { detail: "next_token is too long".to_owned() });
+    }
+    match parse_document(token).value {
+        Value::Null | Value::Bool(false) => Ok(None),
+        Value::String(token) => Ok((!token.is_empty()).then_some(token)),
+        Value::Number(token) => Ok(Some(token.to_string())),
+        _ => Err(PageError::Shape { detail: "invalid next_token".to_owned() }),
     }
 }
 
@@ -120,5 +160,32 @@ impl From<serde_json::Error> for PageError {
             }
             _ => PageError::Syntax { detail: format!("not JSON {position}") },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(body: &str) -> Result<usize, String> {
+        match Page::parse(Style::Dates, body.as_bytes()) {
+            Ok(page) => Ok(page.documents.len()),
+            Err(PageError::Syntax { detail } | PageError::Shape { detail }) => Err(detail),
+        }
+    }
+
+    #[test]
+    fn page_is_bounded_by_structure_as_well_as_by_text() {
+        let page = |documents: usize| {
+            let more = ",{}".repeat(documents - 1);
+            parse(&format!(r#"{{"data": [{{}}{more}], "next_token": null}}"#))
+        };
+        assert_eq!(page(MAX_DOCUMENTS), Ok(MAX_DOCUMENTS));
+        assert!(page(MAX_DOCUMENTS + 1).unwrap_err().starts_with("not a page of documents"));
+        let token = "t".repeat(MAX_TOKEN + 1);
+        assert_eq!(
+            parse(&format!(r#"{{"data": [], "next_token": "{token}"}}"#)),
+            Err("next_token is too long".to_owned())
+        );
     }
 }
