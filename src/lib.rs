@@ -19,6 +19,7 @@ mod format;
 pub mod frames;
 mod held_body;
 pub mod memory;
+mod os;
 pub mod oura;
 pub mod plugin;
 pub mod query;

@@ -6,6 +6,7 @@ pub mod dashboard;
 mod demo;
 mod doctor;
 mod export;
+mod forget;
 mod local;
 mod log;
 mod memory;
@@ -24,6 +25,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::api::ApiError;
 use crate::datasource::DataSourceError;
+use crate::os;
 use crate::plugin;
 use crate::query::QueryError;
 use crate::store::{REPAIR, StoreError};
@@ -57,6 +59,8 @@ enum Command {
     /// Show, compare or reduce descriptions of Oura's API
     #[command(subcommand)]
     Catalog(catalog::Command),
+    /// Revoke the login of a data source and erase its data
+    Forget(forget::ForgetArgs),
     /// Set a damaged database aside, so that the next sync fetches everything again
     Repair(repair::RepairArgs),
     /// Diagnose the data folder, the login and the network
@@ -74,6 +78,7 @@ pub fn command() -> clap::Command {
 /// Runs the command of the command line, or the plugin.
 pub fn main() -> ExitCode {
     memory::return_large_blocks();
+    os::prepare_process();
     let Some(command) = Cli::parse().command else {
         if plugin::is_started_by_grafana() {
             return plugin::run();
@@ -124,6 +129,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Backfill(args) => sync::backfill(args).await?,
         Command::Query(args) => query::run(args).await?,
         Command::Export(args) => export::run(args).await?,
+        Command::Forget(args) => forget::run(args).await?,
         Command::Repair(args) => repair::run(args).await?,
         Command::Catalog(command) => catalog::run(command)?,
         Command::Vault(command) => vault::run(command)?,

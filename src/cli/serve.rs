@@ -27,7 +27,7 @@ use crate::oura::Secret;
 /// How long requests in progress may continue after SIGTERM.
 const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
-/// How long syncs in progress may continue after SIGTERM. What they lose is fetched again.
+/// How long syncs in progress may continue after SIGTERM. The next sync fetches the rest.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
 #[derive(clap::Args, Debug)]

@@ -272,6 +272,26 @@ impl DataSource {
         self.inner.sync.set_catalog(catalog).await
     }
 
+    /// Returns whether no caller holds a clone of this handle, except the registry.
+    pub(super) fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.inner) == 1
+    }
+
+    /// Returns whether this data source is unused, and no sync is running or requested.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_unused() && !self.inner.sync.is_running()
+    }
+
+    /// Returns whether the schedule runs, which requires a login.
+    pub(super) fn is_connected(&self) -> bool {
+        self.inner.sync.is_started()
+    }
+
+    /// Returns when the schedule starts the next sync, if it is known.
+    pub(super) fn next_sync(&self) -> Option<Instant> {
+        self.inner.sync.next()
+    }
+
     /// Returns whether this data source is logged in to Oura itself.
     pub(super) fn is_connected_to_oura(&self) -> bool {
         !self.inner.settings.demo && self.inner.sync.is_started()

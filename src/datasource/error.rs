@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
+use super::key::DataSourceKey;
 use super::vault::VaultError;
+use crate::os::RAISE_FILE_LIMIT;
 use crate::oura::oauth::OAuthError;
 use crate::oura::{GrantStoreError, RedirectUri, TokenError};
 use crate::store::{REPAIR, StoreError};
@@ -80,6 +82,12 @@ pub enum DataSourceError {
         folder: PathBuf,
         /// The system's error.
         detail: String,
+    },
+    /// No data source of this name is stored.
+    #[error("No data source {key} is stored in the data folder")]
+    UnknownDataSource {
+        /// The organisation and uid.
+        key: DataSourceKey,
     },
     /// A repair of an intact database.
     #[error("The stored data is intact")]
@@ -204,6 +212,11 @@ impl DataSourceError {
             Folder { .. } => {
                 ("data_folder", 503, "Set data_dir to a folder that this process may write.")
             }
+            UnknownDataSource { .. } => (
+                "unknown_data_source",
+                404,
+                "`gpx_oura doctor` lists all data sources of the folder.",
+            ),
             NotDamaged => ("not_damaged", 409, "A repair is not necessary."),
             StillInUse => ("still_in_use", 503, "Try again in a minute."),
             ReadOnly { .. } => (
@@ -215,6 +228,7 @@ impl DataSourceError {
             OAuth(error) => oauth_details(error),
             Token(error) => token_details(error),
             Vault(_) => ("vault", 503, ""),
+            Store(StoreError::TooManyFiles) => ("too_many_files", 503, RAISE_FILE_LIMIT),
             Store(error) if error.is_damage() => ("damaged", 503, REPAIR),
             Store(_) => ("store", 503, ""),
         }

@@ -34,14 +34,15 @@ pub mod vault;
 pub use crate::store::{ConnectionState, Trigger};
 pub use crate::sync::Progress;
 pub use data_source::DataSource;
-pub use environment::Environment;
+pub use environment::{Environment, MAX_OPEN};
 pub use error::DataSourceError;
 pub use key::{DataSourceKey, InvalidUid};
 #[cfg(test)]
 pub(crate) use login::SealedGrant;
 pub use login::{LoginStart, PendingLogin, StoredLogin, stored_login};
 pub use measures::Measures;
-pub use registry::DataSources;
+pub use records::{Record, read_record};
+pub use registry::{DataSources, Forgotten};
 pub use rotation::rotate_vault;
 pub use settings::Settings;
 pub use status::{CollectionStatus, Status};

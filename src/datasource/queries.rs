@@ -37,6 +37,9 @@ impl Queries {
         let started = Instant::now();
         let (outcome, notice) = tokio::join!(self.engine.run(query, context), self.notice());
         self.counters.record(&outcome, started.elapsed());
+        if let Err(error @ QueryError::TooManyFiles) = &outcome {
+            tracing::error!(%error, "a query failed. {}", error.hint());
+        }
         let mut result = outcome?;
         result.notices.extend(notice);
         Ok(result)

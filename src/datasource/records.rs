@@ -15,10 +15,17 @@ const RECORD: &str = "record";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Record {
+    /// When Grafana, or a user on the command line, last named the data source, to the day.
+    pub named_at: Option<Instant>,
     /// The last check of the database file.
     pub checked_at: Option<Instant>,
     /// The damage that the last check found.
     pub damage: Option<String>,
+}
+
+/// Returns the record of a data source, for a reader of the vault.
+pub fn read_record(vault: &Arc<Vault>, key: &DataSourceKey) -> Record {
+    Records::new(Arc::clone(vault)).get(key)
 }
 
 /// The records of all data sources.

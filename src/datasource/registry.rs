@@ -1,13 +1,19 @@
 //! The registry of data sources: opens each once, reopens it when its settings change, and resumes
 //! all of them after a restart.
 
+mod forget;
+mod places;
+
+pub use self::forget::Forgotten;
+use self::forget::Use;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::data_source::{Configuration, DataSource};
@@ -23,6 +29,7 @@ use super::vault::{Purpose, Vault, VaultError};
 use crate::blocking::blocking;
 use crate::oura::Secret;
 use crate::store::{self, find_damage};
+use crate::time::Instant;
 
 /// The name of [`StoredSettings`] in the vault.
 const SETTINGS: &str = "settings";
@@ -52,8 +59,14 @@ struct Shared {
     _lock: Option<FolderLock>,
     /// One lock for each data source, so that a slow one does not delay the others.
     slots: parking_lot::Mutex<HashMap<DataSourceKey, Arc<AsyncMutex<Slot>>>>,
+    /// One permit for each data source that may be open.
+    places: Arc<Semaphore>,
+    /// The last uses of data sources.
+    used: parking_lot::Mutex<HashMap<DataSourceKey, Use>>,
+    /// The closed data sources with a login, and when their next sync is due.
+    dormant: parking_lot::Mutex<HashMap<DataSourceKey, Instant>>,
     demo: Demo,
-    maintenance: parking_lot::Mutex<Option<JoinHandle<()>>>,
+    tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// `None` until the data source is opened, and after it is closed.
@@ -63,6 +76,8 @@ struct OpenDataSource {
     datasource: DataSource,
     /// The settings of the request that opened it. A demo runs with other ones.
     requested: StoredSettings,
+    /// `None` if all places were taken by data sources in use.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 /// The settings of a data source in the vault, with which its schedule resumes after a restart.
@@ -118,27 +133,37 @@ impl DataSources {
         let vault = Arc::new(vault);
         let shared = Arc::new(Shared {
             demo: Demo::new(environment.clock.clone()),
+            places: Arc::new(Semaphore::new(places::place_count(environment.max_open))),
+            used: parking_lot::Mutex::default(),
+            dormant: parking_lot::Mutex::default(),
             environment: Arc::new(environment),
             records: Arc::new(Records::new(Arc::clone(&vault))),
             vault,
             specification: Arc::new(specification),
             _lock: folder_lock,
             slots: parking_lot::Mutex::default(),
-            maintenance: parking_lot::Mutex::default(),
+            tasks: parking_lot::Mutex::default(),
         });
         if needs_maintenance {
-            let task = tokio::spawn(run_maintenance(Arc::downgrade(&shared)));
-            *shared.maintenance.lock() = Some(task);
+            *shared.tasks.lock() = vec![
+                tokio::spawn(run_maintenance(Arc::downgrade(&shared))),
+                tokio::spawn(places::open_due_data_sources(Arc::downgrade(&shared))),
+            ];
         }
         DataSources { shared }
     }
 
-    /// Opens every data source with stored settings, so that its schedule continues. Logs the ones
-    /// that fail. Returns the number of opened ones.
+    /// Opens every data source with stored settings, so that its schedule continues, except those
+    /// that nobody has named for long. Logs the ones that fail. Returns the number of opened ones.
     pub async fn resume(&self) -> Result<usize, DataSourceError> {
         let mut opened = 0;
         for key in self.shared.vault.keys(Purpose::DataSource)? {
-            match self.resume_one(&key).await {
+            if self.is_forgotten(&key) {
+                forget::log_forgotten(&key);
+                continue;
+            }
+            let place = self.place(Duration::MAX).await;
+            match self.resume_one(&key, place).await {
                 Ok(true) => opened += 1,
                 Ok(false) => {}
                 Err(error) => {
@@ -150,11 +175,19 @@ impl DataSources {
     }
 
     /// Returns `false` without readable settings. The next request from Grafana contains them.
-    async fn resume_one(&self, key: &DataSourceKey) -> Result<bool, DataSourceError> {
+    async fn resume_one(
+        &self,
+        key: &DataSourceKey,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<bool, DataSourceError> {
+        let slot = self.slot(key).lock_owned().await;
         let Some((settings, client_secret)) = self.stored_settings(key)? else {
             return Ok(false);
         };
-        self.datasource(key, &settings, &client_secret).await?;
+        if slot.is_none() {
+            let requested = StoredSettings { settings, client_secret };
+            self.open_slot(key, slot, requested, place).await?;
+        }
         Ok(true)
     }
 
@@ -182,18 +215,36 @@ impl DataSources {
     ) -> Result<DataSource, DataSourceError> {
         let requested =
             StoredSettings { settings: settings.clone(), client_secret: client_secret.clone() };
-        let mut slot = self.slot(key).lock_owned().await;
+        self.record_naming(key).await;
+        let slot = self.slot(key).lock_owned().await;
         if let Some(open) = slot.as_ref().filter(|open| open.requested == requested) {
             return Ok(open.datasource.clone());
         }
+        self.open_slot(key, slot, requested, None).await
+    }
+
+    /// Opens a data source in its slot, in place of one with other settings. Takes a place if none
+    /// is given.
+    async fn open_slot(
+        &self,
+        key: &DataSourceKey,
+        mut slot: OwnedMutexGuard<Slot>,
+        requested: StoredSettings,
+        mut place: Option<OwnedSemaphorePermit>,
+    ) -> Result<DataSource, DataSourceError> {
         let datasources = self.clone();
         let key = key.clone();
         let opening = tokio::spawn(async move {
             if let Some(outdated) = slot.take() {
                 outdated.datasource.close().await;
+                place = outdated.place;
+            }
+            if place.is_none() {
+                place = datasources.place_for_request().await;
             }
             let datasource = datasources.open_datasource(&key, &requested).await?;
-            *slot = Some(OpenDataSource { datasource: datasource.clone(), requested });
+            datasources.shared.dormant.lock().remove(&key);
+            *slot = Some(OpenDataSource { datasource: datasource.clone(), requested, place });
             Ok(datasource)
         });
         match opening.await {
@@ -371,8 +422,8 @@ impl DataSources {
 
     /// Closes all data sources: stops their schedules, and waits for the windows in progress.
     pub async fn shutdown(&self) {
-        if let Some(maintenance) = self.shared.maintenance.lock().take() {
-            maintenance.abort();
+        for task in self.shared.tasks.lock().drain(..) {
+            task.abort();
         }
         let slots: Vec<_> = self.shared.slots.lock().drain().map(|(_, slot)| slot).collect();
         // In parallel, so that a slow data source does not delay the others.
@@ -406,8 +457,9 @@ async fn close_completely(datasource: DataSource) -> Result<(), DataSourceError>
 
 /// Repeats the work that does not depend on syncs, until the registry is dropped.
 ///
-/// It extends the calendars of data sources without a login, checks the database files, one in each
-/// round, and checks for a newer specification once a day while a data source is connected to Oura.
+/// It closes data sources that nobody names, extends the calendars of those without a login, checks
+/// the database files, one in each round, and checks for a newer specification once a day while a
+/// data source is connected to Oura.
 async fn run_maintenance(shared: Weak<Shared>) {
     let mut last_failure = None;
     let mut pause = MAINTENANCE_INTERVAL;
@@ -419,7 +471,8 @@ async fn run_maintenance(shared: Weak<Shared>) {
         pause = MAINTENANCE_INTERVAL;
         let Some(shared) = shared.upgrade() else { return };
         let datasources = DataSources { shared };
-        let mut is_any_connected = false;
+        datasources.close_forgotten().await;
+        let mut is_any_connected = !datasources.shared.dormant.lock().is_empty();
         let ready = datasources.ready().await;
         if let Some(due) = ready.iter().find(|datasource| datasource.is_check_due()) {
             due.check_database().await;

@@ -138,6 +138,16 @@ impl SyncControl {
         }
     }
 
+    /// Returns whether a run is requested or in progress.
+    pub(super) fn is_running(&self) -> bool {
+        self.running.lock().as_ref().is_some_and(|sync| sync.is_running())
+    }
+
+    /// Returns when the schedule starts the next sync.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.running.lock().as_ref().and_then(|sync| sync.next())
+    }
+
     /// Returns whether the schedule is running, which requires a login.
     pub(super) fn is_started(&self) -> bool {
         self.running.lock().is_some()

@@ -6,6 +6,7 @@ use super::macros::{Expanded, MACROS, MacroError, MacroErrorKind};
 use super::parser::explain_syntax_error;
 use super::suggest::similar_sql_names;
 use crate::error_source::ErrorSource;
+use crate::os::RAISE_FILE_LIMIT;
 use crate::sql::line_and_column;
 use crate::store::{REPAIR, ReadError, Refusal};
 
@@ -115,6 +116,9 @@ pub enum QueryError {
     /// The database file has damaged pages.
     #[error("The stored data is damaged: {0}")]
     Damaged(String),
+    /// The process has no free file handle.
+    #[error("Too many files are open in this process")]
+    TooManyFiles,
     /// The database file is unreadable.
     #[error("The stored data is unreadable: {0}")]
     Unavailable(String),
@@ -216,6 +220,7 @@ impl QueryError {
                 ("busy", 503, "Retry in a moment, narrow the time range, or aggregate.")
             }
             QueryError::Busy => ("busy", 503, "Retry in a moment, or show fewer panels at once."),
+            QueryError::TooManyFiles => ("too_many_files", 503, RAISE_FILE_LIMIT),
             QueryError::Damaged(_) => ("damaged", 500, REPAIR),
             QueryError::Unavailable(_) => (
                 "unavailable",
@@ -256,7 +261,9 @@ impl QueryError {
     /// Returns the party at fault: the plugin only if the stored data is unreadable.
     pub fn error_source(&self) -> ErrorSource {
         match self {
-            QueryError::Unavailable(_) | QueryError::Damaged(_) => ErrorSource::Plugin,
+            QueryError::Unavailable(_) | QueryError::Damaged(_) | QueryError::TooManyFiles => {
+                ErrorSource::Plugin
+            }
             _ => ErrorSource::Downstream,
         }
     }
@@ -303,6 +310,7 @@ impl QueryError {
             ReadError::TooLarge(reason) => QueryError::TooLarge(reason),
             ReadError::MemoryInUse => QueryError::MemoryInUse,
             ReadError::Failed(message) => QueryError::Failed(message),
+            ReadError::TooManyFiles => QueryError::TooManyFiles,
             ReadError::Damaged(error) => QueryError::Damaged(error.to_string()),
             ReadError::Unavailable(error) => QueryError::Unavailable(error.to_string()),
         }

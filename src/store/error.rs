@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::os;
+
 /// The remedy for a damaged file, as full sentences.
 pub const REPAIR: &str = "Press Repair on the data source's configuration page, or end the plugin \
                           and run `gpx_oura repair`. The file is set aside, and everything is \
@@ -35,6 +37,9 @@ pub enum StoreError {
         /// SQLite's message.
         detail: String,
     },
+    /// The process has no free file handle.
+    #[error("Too many files are open in this process")]
+    TooManyFiles,
     /// The file has a newer format.
     #[error(
         "{path} was written by a newer version of this plugin (format {found}, supported: \
@@ -98,6 +103,9 @@ pub enum StoreError {
 
 impl StoreError {
     pub(super) fn folder(folder: &Path, error: &std::io::Error) -> StoreError {
+        if os::is_out_of_files(error) {
+            return StoreError::TooManyFiles;
+        }
         StoreError::Folder { folder: folder.to_owned(), detail: error.to_string() }
     }
 
@@ -111,6 +119,7 @@ impl StoreError {
         match self {
             StoreError::Damaged { .. } => StoreError::NotADatabase { path: path.to_owned() },
             StoreError::Database(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::CannotOpen) if os::has_no_free_file() => StoreError::TooManyFiles,
                 Some(ErrorCode::CannotOpen) => {
                     StoreError::Folder { folder: path.to_owned(), detail: error.to_string() }
                 }

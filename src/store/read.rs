@@ -158,6 +158,9 @@ pub enum ReadError {
     /// SQLite found a damaged page.
     #[error("the database is damaged: {0}")]
     Damaged(#[source] rusqlite::Error),
+    /// The process has no free file handle.
+    #[error("too many files are open in this process")]
+    TooManyFiles,
     /// SQLite cannot read the file.
     #[error("cannot read the database: {0}")]
     Unavailable(#[source] rusqlite::Error),
@@ -210,6 +213,7 @@ impl ReaderPool {
             result,
             Err(ReadError::Unavailable(_)
                 | ReadError::Damaged(_)
+                | ReadError::TooManyFiles
                 | ReadError::TooLarge(_)
                 | ReadError::MemoryInUse
                 | ReadError::Timeout

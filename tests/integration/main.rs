@@ -22,3 +22,5 @@ mod secrets;
 #[cfg(target_os = "linux")]
 mod soak;
 mod specification;
+#[cfg(target_os = "linux")]
+mod surroundings;

@@ -141,11 +141,11 @@ impl Connection {
                 .serve_connection(io, service)
         );
         let is_stopping = async {
-            // The sender lives as long as the server.
+            // The server holds the sender until its end.
             let _ = stopped.wait_for(|stopped| *stopped).await;
         };
         tokio::select! {
-            // The client's fault: there is nobody to report it to.
+            // The fault of a client that is gone.
             _ = http.as_mut() => {}
             () = self.evicted.notified() => {}
             () = is_stopping => {
@@ -210,7 +210,7 @@ impl Drop for Busy {
     }
 }
 
-/// A stream whose writes fail after [`WRITE_TIMEOUT`] without progress.
+/// A stream with writes that fail after [`WRITE_TIMEOUT`] without progress.
 struct WriteTimeout {
     inner: TcpStream,
     /// Runs while the client does not read.
