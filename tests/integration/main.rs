@@ -22,6 +22,6 @@ mod secrets;
 #[cfg(target_os = "linux")]
 mod soak;
 mod specification;
-mod upgrade;
 #[cfg(target_os = "linux")]
 mod surroundings;
+mod upgrade;
