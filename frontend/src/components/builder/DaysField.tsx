@@ -54,7 +54,7 @@ export function DaysField({
       <Combobox
         id={id}
         data-testid={id}
-        width={18}
+        width={16}
         options={options}
         value={String(value)}
         createCustomValue
