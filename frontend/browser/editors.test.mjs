@@ -69,11 +69,11 @@ test('goes from the builder to SQL and back', async (t) => {
   await waitForRows(page);
   await page.getByText('Preview of the SQL').click();
   await page.getByTestId('oura-preview').getByText('SELECT').waitFor();
-  await page.getByText('SQL', { exact: true }).click();
+  await page.getByRole('radio', { name: 'SQL' }).click();
   await page.locator('.monaco-editor').getByText('SELECT').first().waitFor();
   await waitForRows(page);
   await look(page, 'sql');
-  await page.getByText('Builder', { exact: true }).click();
+  await page.getByRole('radio', { name: 'Builder' }).click();
   const question = page.getByRole('button', { name: 'Switch to builder' });
   await question.or(page.getByTestId('oura-metrics')).first().waitFor();
   if (await question.isVisible()) {

@@ -277,10 +277,25 @@ const CASES = {
   'no-collections': { ...STATUS, collections: [] },
 };
 
+/** The page's own buttons: Grafana's *Save & test* is another. */
+async function assertOnePrimaryAction(page) {
+  const buttons = await page.getByRole('button').all();
+  const colors = new Map();
+  for (const button of buttons) {
+    const color = await button.evaluate((each) => getComputedStyle(each).backgroundColor);
+    colors.set(color, [...(colors.get(color) ?? []), await button.innerText()]);
+  }
+  const primary = [...colors.values()].find((names) => names.includes('Save & test'));
+  assert.equal(primary.length, 2, `primary actions: ${primary.join(', ')}`);
+}
+
 for (const [name, status] of Object.entries(CASES)) {
   test(`shows the status ${name}`, async (t) => {
     const page = await openStatus(t, status);
     await look(page, name);
+    if (!inGrafana) {
+      await assertOnePrimaryAction(page);
+    }
   });
 }
 

@@ -169,6 +169,10 @@ export async function look(page, name) {
 }
 
 export async function checkAccessibility(page, name) {
+  // A colour in transition has another contrast.
+  await page.waitForFunction(() =>
+    document.getAnimations().every((each) => !(each instanceof CSSTransition))
+  );
   if (inGrafana) {
     return; // The page has parts of Grafana, too.
   }

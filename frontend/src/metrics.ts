@@ -36,7 +36,7 @@ const GROUP_ORDER = [
 ];
 
 export function metricGroup(name: string): string {
-  // The nights of a ring belong together, whatever they measure.
+  // The nights of a ring belong together.
   if (name.startsWith('nights.')) {
     return 'Sleep';
   }

@@ -32,7 +32,8 @@ export function ConfigEditor(props: Props) {
 
   const hasCredentials = Boolean(clientId) && settings.hasSecret;
   const stage = status && findStage(status, { hasCredentials, finishing: connection.finishing });
-  const isSettingUp = !demo && status?.state !== 'connected';
+  const isSettingUp =
+    !demo && status?.state !== 'connected' && status?.state !== 'reconnect_needed';
 
   return (
     <Stack direction="column" gap={3}>
@@ -53,7 +54,6 @@ export function ConfigEditor(props: Props) {
           settings={settings}
           connection={connection}
           hasCredentials={hasCredentials}
-          isReconnecting={status?.state === 'reconnect_needed'}
         />
       )}
       {(isSettingUp || demo) && <DemoOffer settings={settings} connection={connection} />}

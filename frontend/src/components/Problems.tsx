@@ -1,4 +1,5 @@
-import { Alert, Button, Stack } from '@grafana/ui';
+import { css } from '@emotion/css';
+import { Alert, Button } from '@grafana/ui';
 import React, { useState } from 'react';
 
 import type { Connection } from '../hooks/useConnection';
@@ -21,7 +22,7 @@ export function Problems({ status, stage, connection }: Props) {
     return null;
   }
   return (
-    <Stack direction="column" gap={1}>
+    <div className={styles.problems}>
       {problems.map(({ severity, title, details }) => (
         <Alert key={title} severity={severity} title={title}>
           {details}
@@ -48,6 +49,9 @@ export function Problems({ status, stage, connection }: Props) {
           </ConfirmDialog>
         </div>
       )}
-    </Stack>
+    </div>
   );
 }
+
+/** Names and reasons can be long, and without a space. */
+const styles = { problems: css({ overflowWrap: 'anywhere' }) };

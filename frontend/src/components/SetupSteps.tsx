@@ -14,11 +14,10 @@ interface Props {
   settings: Settings;
   connection: Connection;
   hasCredentials: boolean;
-  isReconnecting: boolean;
 }
 
 /** The steps from an application at Oura to a connection. */
-export function SetupSteps({ uid, settings, connection, hasCredentials, isReconnecting }: Props) {
+export function SetupSteps({ uid, settings, connection, hasCredentials }: Props) {
   const { busy, finishing, authorizeUrl, finish } = connection;
   const styles = useStyles2(getStyles);
   return (
@@ -30,12 +29,11 @@ export function SetupSteps({ uid, settings, connection, hasCredentials, isReconn
       <Step title="Enter its client ID and client secret">
         <CredentialFields settings={settings} />
       </Step>
-      <Step title={isReconnecting ? 'Reconnect, and allow access' : 'Connect, and allow access'}>
+      <Step title="Connect, and allow access">
         <ConnectButton
           settings={settings}
           connection={connection}
           hasCredentials={hasCredentials}
-          isReconnecting={isReconnecting}
         />
         {hasCredentials ? (
           <PasteRedirectUrl

@@ -26,6 +26,7 @@ const COLORS: Record<Stage, BadgeColor> = {
 const LABELS: Partial<Record<Stage, string>> = {
   ready: 'Ready to connect',
   connecting: 'Connecting…',
+  importing: 'Importing',
   damaged: 'Database damaged',
 };
 
@@ -41,6 +42,16 @@ interface Props {
 export function StatusSection({ status, stage, settings, connection, hasCredentials }: Props) {
   const { demo } = settings.jsonData;
   const isConnected = status.state === 'connected';
+  const isReconnecting = !demo && status.state === 'reconnect_needed';
+  const reconnect = (
+    <ConnectButton
+      settings={settings}
+      connection={connection}
+      hasCredentials={hasCredentials}
+      isReconnecting
+      variant={isReconnecting ? 'primary' : 'secondary'}
+    />
+  );
   const missing = isConnected ? listMissingScopes(status) : [];
 
   return (
@@ -65,40 +76,36 @@ export function StatusSection({ status, stage, settings, connection, hasCredenti
           Permissions that you didn’t grant: {missing.join(', ')}. Reconnect to grant them.
         </Text>
       )}
-      {isConnected && (
+      {(isConnected || isReconnecting) && (
         <Stack direction="row" gap={1} alignItems="center" wrap="wrap">
+          {isReconnecting && reconnect}
           <Button
             data-testid={selectors.config.dashboards}
             icon="apps"
+            variant={isReconnecting ? 'secondary' : 'primary'}
             disabled={connection.busy}
             onClick={connection.openDashboards}
           >
             Open dashboards
           </Button>
-          <Button
-            data-testid={selectors.config.sync}
-            icon="sync"
-            variant="secondary"
-            disabled={connection.busy || status.sync.running}
-            onClick={connection.sync}
-          >
-            Sync now
-          </Button>
+          {isConnected && (
+            <Button
+              data-testid={selectors.config.sync}
+              icon="sync"
+              variant="secondary"
+              disabled={connection.busy || status.sync.running}
+              onClick={connection.sync}
+            >
+              Sync now
+            </Button>
+          )}
+          {isConnected && !demo && reconnect}
           {!demo && (
-            <>
-              <ConnectButton
-                settings={settings}
-                connection={connection}
-                hasCredentials={hasCredentials}
-                isReconnecting
-                variant="secondary"
-              />
-              <DisconnectButton disabled={connection.busy} onConfirm={connection.disconnect} />
-            </>
+            <DisconnectButton disabled={connection.busy} onConfirm={connection.disconnect} />
           )}
         </Stack>
       )}
-      {isConnected && connection.authorizeUrl && (
+      {(isReconnecting || (isConnected && connection.authorizeUrl)) && (
         <PasteRedirectUrl
           authorizeUrl={connection.authorizeUrl}
           disabled={connection.busy || connection.finishing}
@@ -114,7 +121,7 @@ function describe(status: Status, stage: Stage): string {
     case 'connecting':
       return 'Oura allowed access. Finishing the login';
     case 'importing':
-      return 'Importing your history. You can use the dashboards meanwhile';
+      return 'Importing your history. The dashboards show the imported part';
     case 'reconnect':
       return 'Syncing stopped. Stored data can still be queried';
     case 'damaged':

@@ -93,7 +93,7 @@ export type Context =
 
 const COMPARISONS = ['=', '==', '!=', '<>', 'like', 'is'];
 
-/** Finds what can be written at `offset`. */
+/** Finds the kind of text that fits at `offset`. */
 export function findContext(sql: string, offset: number): Context {
   const tokens = tokenize(sql.slice(0, offset));
   let last = tokens.at(-1);
