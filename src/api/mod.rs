@@ -12,6 +12,7 @@ mod coverage;
 mod data;
 mod error;
 mod login;
+mod media_type;
 mod repair;
 mod schema;
 mod sql;

@@ -9,6 +9,7 @@ mod downsample;
 mod encode;
 mod rows;
 mod series;
+mod tabular;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,10 @@ use crate::store::ResultColumn;
 use config::Config;
 use series::Series;
 
-pub use rows::{CountingWriter, Objects, Rows, Written, json_type, objects_json, rows_json};
+pub use rows::{
+    CountingWriter, Objects, RowForm, Rows, TimeForm, Written, json_type, objects_json, rows_json,
+};
+pub use tabular::{write_arrow, write_csv, write_lines};
 
 /// Maximum length of the text of a label, in bytes.
 const MAX_LABEL: usize = 1 << 10;
