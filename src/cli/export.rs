@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::Failure;
 use super::local::Folder;
 use super::output::stdout;
-use super::query::write_csv;
+use crate::frames::{TimeForm, write_csv};
 use crate::memory;
 use crate::query::{Engine, Limits, QueryContext, SqlQuery};
 use crate::store::{Store, create_private_file, create_private_folder};
@@ -73,7 +73,7 @@ async fn csv(store: &Store, folder: &Path) -> Result<(), Failure> {
         let path = folder.join(format!("{table}.csv"));
         let mut file =
             BufWriter::new(create_private_file(&path).map_err(|error| not_writable(&path, error))?);
-        write_csv(&result.batch, &mut file)?;
+        write_csv(&result.batch, TimeForm::Iso, &mut file)?;
         file.flush()?;
         eprintln!("{table}: {} rows", result.batch.rows);
     }

@@ -24,3 +24,4 @@ mod soak;
 mod specification;
 #[cfg(target_os = "linux")]
 mod surroundings;
+mod upgrade;
