@@ -7,13 +7,14 @@ use std::collections::HashSet;
 use std::io;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::body::{Json, Parameters, stream};
-use super::caller::Caller;
+use super::caller::{Caller, ReadableTables, readable_tables};
 use super::media_type::MediaType;
 use super::{ALL_TIME, ApiError};
 use crate::datasource::DataSource;
@@ -70,6 +71,7 @@ pub(super) struct SqlOptions {
 pub(super) async fn sql(
     _: Caller,
     State(datasource): State<DataSource>,
+    readable: Option<Extension<ReadableTables>>,
     Parameters(options): Parameters<SqlOptions>,
     headers: HeaderMap,
     Json(request): Json<SqlRequest>,
@@ -79,7 +81,8 @@ pub(super) async fn sql(
     let SqlRequest { raw_sql, params, format, downsample, rows, times, .. } = request;
     let form = rows.or(options.rows);
     let times = times.or(options.times).unwrap_or_default();
-    let query = SqlQuery { raw_sql, params, format, downsample };
+    let query =
+        SqlQuery { raw_sql, params, format, downsample, tables: readable.map(readable_tables) };
     let result = datasource.query(&query, &context).await?;
     let has_keys = match media_type {
         MediaType::Json => form == Some(RowForm::Objects),

@@ -17,6 +17,8 @@ mod repair;
 mod serve;
 mod simulate;
 mod sync;
+mod token;
+mod tokens;
 mod vault;
 
 use std::process::ExitCode;
@@ -65,6 +67,9 @@ enum Command {
     Repair(repair::RepairArgs),
     /// Diagnose the data folder, the login and the network
     Doctor(doctor::Args),
+    /// Create, list or revoke the tokens of serve
+    #[command(subcommand)]
+    Token(token::Command),
     /// Change the encryption key of stored tokens and secrets
     #[command(subcommand)]
     Vault(vault::Command),
@@ -132,6 +137,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Forget(args) => forget::run(args).await?,
         Command::Repair(args) => repair::run(args).await?,
         Command::Catalog(command) => catalog::run(command)?,
+        Command::Token(command) => token::run(command)?,
         Command::Vault(command) => vault::run(command)?,
     }
     Ok(ExitCode::SUCCESS)

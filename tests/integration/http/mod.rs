@@ -1,0 +1,5 @@
+//! `serve` over HTTP as its users meet it: SQL in every form, tokens, exports.
+
+mod routes;
+mod sql;
+mod tokens;
