@@ -4,6 +4,7 @@
 //! The encoding follows grafana-plugin-sdk-go `data/arrow.go`. Frame types and versions follow
 //! Grafana's data plane contract, so that alert rules and expressions use the typed path.
 
+mod columnar;
 mod config;
 mod downsample;
 mod encode;
@@ -24,6 +25,7 @@ use crate::store::ResultColumn;
 use config::Config;
 use series::Series;
 
+pub use columnar::{ParquetFailure, ParquetTable};
 pub use rows::{
     CountingWriter, Objects, RowForm, Rows, TimeForm, Written, json_type, objects_json, rows_json,
 };

@@ -313,7 +313,11 @@ pub(super) fn time(nanoseconds: i64, form: TimeForm) -> Time {
         TimeForm::Seconds if nanoseconds % NANOSECONDS == 0 => {
             Time::Whole(nanoseconds / NANOSECONDS)
         }
-        TimeForm::Seconds => Time::Fraction(nanoseconds as f64 / 1e9),
+        TimeForm::Seconds => {
+            // The whole seconds apart: a double cannot hold all nanoseconds since 1970.
+            let seconds = nanoseconds.div_euclid(NANOSECONDS) as f64;
+            Time::Fraction(seconds + nanoseconds.rem_euclid(NANOSECONDS) as f64 / 1e9)
+        }
         TimeForm::Milliseconds => Time::Whole(nanoseconds.div_euclid(1_000_000)),
     }
 }

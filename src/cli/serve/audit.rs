@@ -61,11 +61,9 @@ impl AuditLog {
 }
 
 fn append(file: &mut Option<File>, path: &Path, line: &[u8]) -> std::io::Result<()> {
-    let is_full = match &*file {
-        Some(file) => file.metadata()?.len() + line.len() as u64 > MAX_FILE,
-        None => false,
-    };
-    if is_full {
+    // The file may not exist yet.
+    let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    if size + line.len() as u64 > MAX_FILE {
         *file = None;
         std::fs::rename(path, path.with_extension("jsonl.1"))?;
     }

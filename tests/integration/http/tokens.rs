@@ -140,6 +140,8 @@ async fn rates_and_failed_attempts_are_limited() {
     assert_eq!(refused.code(), "too_many_requests");
     assert_eq!(refused.header("retry-after"), Some("1"));
 
+    // One process at a time uses the folder.
+    let folder = data_folder();
     let server = Server::start(folder.path(), &[]).await;
     let mut codes = Vec::new();
     for _ in 0..60 {
@@ -171,10 +173,10 @@ async fn audit_log_names_callers_of_changes_exports_and_refused_calls() {
     assert_eq!(
         lines,
         [
-            json!(["refused", "reader", "GET", "/api/export", 403]),
-            json!(["allowed", "admin", "GET", "/api/export", 200]),
-            json!(["allowed", "admin", "POST", "/api/oauth/callback", 400]),
-            json!(["refused", null, "GET", "/api/status", 401]),
+            json!(["refused", "reader", "GET", "/export", 403]),
+            json!(["allowed", "admin", "GET", "/export", 200]),
+            json!(["allowed", "admin", "POST", "/oauth/callback", 400]),
+            json!(["refused", null, "GET", "/status", 401]),
         ]
     );
     assert_eq!(log[0]["address"], "127.0.0.1");
@@ -198,6 +200,8 @@ async fn other_sites_read_nothing_unless_named() {
     };
     let server = Server::start(folder.path(), &[]).await;
     assert_eq!(preflight(&server, site).await, None);
+    // One process at a time uses the folder.
+    let folder = data_folder();
     let server = Server::start(folder.path(), &["--allow-origin", site]).await;
     assert_eq!(preflight(&server, site).await.as_deref(), Some(site));
     assert_eq!(preflight(&server, "https://evil.example.com").await, None);
