@@ -70,6 +70,7 @@ fn collect_rows(
     let size = statement.get_status(StatementStatus::MemUsed).unsigned_abs();
     reader.bound_values(size as usize).map_err(Failure::Run)?;
     bind(&mut statement, params)?;
+    reader.set_wall_clock().map_err(Failure::Run)?;
 
     let columns = columns::describe(&statement, sql);
     let mut builders: Vec<_> =
