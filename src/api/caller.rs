@@ -41,6 +41,10 @@ pub(super) fn readable_tables(
     tables
 }
 
+/// A response extension: facts for the audit log.
+#[derive(Clone, Debug)]
+pub struct AuditDetail(pub serde_json::Value);
+
 /// A caller with the role [`Role::Admin`]. For any other caller, extraction fails with 403.
 pub(super) struct Admin(pub Caller);
 

@@ -1,9 +1,11 @@
 //! All data: `GET export` downloads a copy, `POST data/delete` deletes everything.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::HeaderName;
@@ -14,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::body::{Json, Parameters, stream};
-use super::caller::Admin;
+use super::caller::{Admin, AuditDetail};
 use super::{ALL_TIME, ApiError};
 use crate::datasource::DataSource;
 use crate::frames::{ParquetTable, TimeForm, write_csv};
@@ -178,13 +180,15 @@ pub(super) struct Confirmation {
 #[derive(Serialize)]
 pub(super) struct Deleted {
     state: &'static str,
+    /// The number of deleted rows by table.
+    rows: BTreeMap<String, usize>,
 }
 
 pub(super) async fn delete(
     _: Admin,
     State(datasource): State<DataSource>,
     Json(confirmation): Json<Confirmation>,
-) -> Result<Json<Deleted>, ApiError> {
+) -> Result<(Extension<AuditDetail>, Json<Deleted>), ApiError> {
     let uid = datasource.key().uid();
     if confirmation.confirm != uid {
         return Err(ApiError::new(
@@ -194,6 +198,7 @@ pub(super) async fn delete(
             format!("Send {{\"confirm\": {uid:?}}}."),
         ));
     }
-    datasource.delete_data().await?;
-    Ok(Json(Deleted { state: "deleted" }))
+    let rows = datasource.delete_data().await?;
+    let detail = AuditDetail(serde_json::json!({ "deletedRows": rows }));
+    Ok((Extension(detail), Json(Deleted { state: "deleted", rows })))
 }

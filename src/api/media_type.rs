@@ -4,6 +4,7 @@ use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 
 use super::ApiError;
+use crate::frames::ARROW_MEDIA_TYPES;
 
 /// A form of the response to `POST sql`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ const NAMES: [(MediaType, &[&str]); 4] = [
         ],
     ),
     (MediaType::Csv, &["text/csv", "application/csv"]),
-    (MediaType::Arrow, &["application/vnd.apache.arrow.stream", "application/vnd.apache.arrow"]),
+    (MediaType::Arrow, ARROW_MEDIA_TYPES),
 ];
 
 impl MediaType {
@@ -69,7 +70,7 @@ impl MediaType {
             MediaType::Json => "application/json",
             MediaType::Lines => "application/x-ndjson",
             MediaType::Csv => "text/csv; charset=utf-8; header=present",
-            MediaType::Arrow => "application/vnd.apache.arrow.stream",
+            MediaType::Arrow => ARROW_MEDIA_TYPES[0],
         }
     }
 
@@ -107,8 +108,10 @@ fn not_acceptable(reason: &str) -> ApiError {
         406,
         "not_acceptable",
         format!("the header Accept has {}", reason.chars().take(200).collect::<String>()),
-        "Accept application/json, application/x-ndjson, text/csv or \
-         application/vnd.apache.arrow.stream.",
+        format!(
+            "Accept application/json, application/x-ndjson, text/csv or {}.",
+            ARROW_MEDIA_TYPES[0]
+        ),
     )
 }
 
@@ -133,7 +136,7 @@ mod tests {
             ("text/csv, */*;q=0.1", MediaType::Csv),
             ("text/csv, */*", MediaType::Json),
             ("application/json, text/plain, */*", MediaType::Json),
-            ("application/vnd.apache.arrow.stream", MediaType::Arrow),
+            (ARROW_MEDIA_TYPES[0], MediaType::Arrow),
             ("image/png, application/jsonl", MediaType::Lines),
         ] {
             assert_eq!(negotiated(accept), Ok(expected), "{accept}");

@@ -29,7 +29,7 @@ use axum::routing::{get, post};
 use tower::ServiceExt;
 
 pub use body::check_change;
-pub use caller::{Caller, ReadableTables, Role};
+pub use caller::{AuditDetail, Caller, ReadableTables, Role};
 pub use error::ApiError;
 pub use login::ConfigurationPageOnly;
 pub use target::Target;

@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod export;
 mod forget;
+mod import;
 mod local;
 mod log;
 mod memory;
@@ -58,6 +59,8 @@ enum Command {
     Query(query::QueryArgs),
     /// Export all data to a SQLite file or to CSV files
     Export(export::ExportArgs),
+    /// Import the SQLite file of an earlier export into an empty data source
+    Import(import::ImportArgs),
     /// Show, compare or reduce descriptions of Oura's API
     #[command(subcommand)]
     Catalog(catalog::Command),
@@ -134,6 +137,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Backfill(args) => sync::backfill(args).await?,
         Command::Query(args) => query::run(args).await?,
         Command::Export(args) => export::run(args).await?,
+        Command::Import(args) => import::run(args).await?,
         Command::Forget(args) => forget::run(args).await?,
         Command::Repair(args) => repair::run(args).await?,
         Command::Catalog(command) => catalog::run(command)?,

@@ -203,7 +203,10 @@ fn fixed_tokens() -> Result<Vec<Token>, Failure> {
 /// Returns the secret of the variable `NAME`, of the file that `NAME_FILE` names, or of the systemd
 /// credential `name` with hyphens.
 fn secret(variable: &str) -> Result<Option<Secret>, Failure> {
-    if let Ok(text) = std::env::var(variable) {
+    // An empty variable is an unfilled line of a template.
+    if let Ok(text) = std::env::var(variable)
+        && !text.is_empty()
+    {
         return Ok(Some(Secret::new(text)));
     }
     let named = std::env::var_os(format!("{variable}_FILE")).map(PathBuf::from);

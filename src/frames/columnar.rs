@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{cast, take_record_batch};
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit, TimestampNanosecondType};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use chrono::DateTime;
 use parquet::arrow::ArrowWriter;
@@ -50,8 +50,10 @@ impl ParquetTable {
         for column in columns {
             let array = match column.values.data_type() {
                 DataType::Timestamp(..) => {
-                    let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-                    cast(&column.values, &utc)?
+                    let times =
+                        cast(&column.values, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
+                    let times = times.as_primitive::<TimestampMicrosecondType>().clone();
+                    Arc::new(times.with_timezone("UTC")) as ArrayRef
                 }
                 _ => Arc::clone(&column.values),
             };
@@ -111,11 +113,10 @@ impl ParquetTable {
                 })
             }
             (_, Some(times)) if matches!(times.data_type(), DataType::Timestamp(..)) => {
-                let times = cast(times, &DataType::Timestamp(TimeUnit::Nanosecond, None))?;
-                Box::new(move |row| {
-                    let times = times.as_primitive::<TimestampNanosecondType>();
+                let times = times.as_primitive::<TimestampMicrosecondType>();
+                Box::new(|row| {
                     let time = times.is_valid(row).then(|| times.value(row))?;
-                    Some(DateTime::from_timestamp_nanos(time).format("%Y-%m").to_string())
+                    Some(DateTime::from_timestamp_micros(time)?.format("%Y-%m").to_string())
                 })
             }
             _ => return Ok(None),

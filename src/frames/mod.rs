@@ -29,7 +29,7 @@ pub use columnar::{ParquetFailure, ParquetTable};
 pub use rows::{
     CountingWriter, Objects, RowForm, Rows, TimeForm, Written, json_type, objects_json, rows_json,
 };
-pub use tabular::{write_arrow, write_csv, write_lines};
+pub use tabular::{ARROW_MEDIA_TYPES, write_arrow, write_csv, write_lines};
 
 /// Maximum length of the text of a label, in bytes.
 const MAX_LABEL: usize = 1 << 10;

@@ -16,6 +16,10 @@ use crate::catalog::Catalog;
 use crate::query::QueryResult;
 use crate::store::ColumnBatch;
 
+/// The media types of an Arrow IPC stream. The first one is registered.
+pub const ARROW_MEDIA_TYPES: &[&str] =
+    &["application/vnd.apache.arrow.stream", "application/vnd.apache.arrow"];
+
 /// The number of rows in one record batch of an Arrow stream.
 const BATCH_ROWS: usize = 16 << 10;
 

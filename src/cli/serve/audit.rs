@@ -33,6 +33,9 @@ pub struct Entry<'a> {
     pub path: &'a str,
     /// The HTTP status of the response.
     pub status: u16,
+    /// Further facts of the route, for example the number of deleted rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<&'a serde_json::Value>,
 }
 
 /// The file of the log. It is opened at the first entry.
@@ -103,6 +106,7 @@ mod tests {
             method: "GET",
             path: "/api/status",
             status: 401,
+            detail: None,
         };
         log.record(&entry);
         log.record(&entry);

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 
 use super::audit::{AuditLog, Entry};
 use super::server::Peer;
-use crate::api::{ApiError, Caller, ReadableTables};
+use crate::api::{ApiError, AuditDetail, Caller, ReadableTables};
 use crate::cli::tokens::{Token, Tokens};
 use crate::held_body::HeldBody;
 use crate::time::Clock;
@@ -190,6 +190,7 @@ pub async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Nex
             method: method.as_str(),
             path: &path,
             status: status.as_u16(),
+            detail: response.extensions().get::<AuditDetail>().map(|detail| &detail.0),
         });
     }
     response
