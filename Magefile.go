@@ -117,8 +117,9 @@ func Soak() error {
 		"--", "--nocapture", "--test-threads", "1", "interruption::", "faults::storm::", "soak::")
 }
 
-// Fuzz searches for ten minutes each for a statement that breaks the macros, and for one that
-// breaks the guard. It writes findings to target/fuzz. Test replays those in tests/fuzz/corpus.
+// Fuzz searches for inputs that violate a property: a quarter of an hour for each property, with
+// limits for memory and time per input. FUZZ_SECONDS sets another time. It writes findings to
+// target/fuzz. Test replays those in tests/fuzz/corpus.
 func Fuzz() error {
 	host, err := sh.Output("rustc", "--print", "host-tuple")
 	if err != nil {
@@ -136,15 +137,25 @@ func Fuzz() error {
 	if err != nil {
 		return err
 	}
-	for _, target := range []string{"macros", "queries"} {
-		found := filepath.Join(folder, "corpus", target)
+	seconds := os.Getenv("FUZZ_SECONDS")
+	if seconds == "" {
+		seconds = "900"
+	}
+	corpora, err := os.ReadDir(filepath.Join("tests", "fuzz", "corpus"))
+	if err != nil {
+		return err
+	}
+	for _, property := range corpora {
+		found := filepath.Join(folder, "corpus", property.Name())
 		if err := os.MkdirAll(found, 0o755); err != nil {
 			return err
 		}
-		fuzzer := filepath.Join(folder, host, "release", target)
-		if err := sh.RunV(fuzzer, "-max_total_time=600", "-max_len=2000", "-print_final_stats=1",
-			"-artifact_prefix="+folder+string(filepath.Separator),
-			found, filepath.Join("tests", "fuzz", "corpus", target)); err != nil {
+		fuzzer := filepath.Join(folder, host, "release", "fuzz")
+		settings := map[string]string{"FUZZ_PROPERTY": property.Name()}
+		if err := sh.RunWithV(settings, fuzzer, "-max_total_time="+seconds, "-max_len=4000",
+			"-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1",
+			"-artifact_prefix="+folder+string(filepath.Separator)+property.Name()+"-",
+			found, filepath.Join("tests", "fuzz", "corpus", property.Name())); err != nil {
 			return err
 		}
 	}
