@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_store.sql"),
     include_str!("../../migrations/0002_rollups.sql"),
     include_str!("../../migrations/0003_connection.sql"),
+    include_str!("../../migrations/0004_faults.sql"),
 ];
 
 /// Opens the file at `path` for writing, or creates it. Rejects databases of other applications.
