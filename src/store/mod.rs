@@ -33,6 +33,7 @@ mod state;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod usual;
 mod window;
 mod window_writer;
 mod writer;
@@ -51,6 +52,7 @@ pub use runs::{RunEnd, RunRow};
 pub use state::{
     CollectionState, DayState, GapReason, RunState, Trigger, UnknownState, WindowReason,
 };
+pub use usual::{MIN_USUAL_DAYS, resolution, spread_sql};
 pub use window::{Arrivals, Coverage, QueuedWindow, Refused, Window, WriteStats};
 pub use writer::Writer;
 
