@@ -151,6 +151,14 @@ func Fuzz() error {
 	return nil
 }
 
+// Hostile attacks the release binary with its own limits, and writes the figures into
+// docs/security.md.
+func Hostile() error {
+	settings := map[string]string{"HOSTILE_FULL": "1", "UPDATE_DOCS": "1"}
+	return sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--test", "integration",
+		"--", "--nocapture", "hostile::table::attacks")
+}
+
 // Package zips dist/ for Grafana's plugin folder.
 func Package() error {
 	mg.Deps(Build)

@@ -385,6 +385,8 @@ export interface Status {
   reason: string | null;
   /** The granted scopes. Empty if Oura did not list them. */
   scopes: Array<string>;
+  /** The damage of the stored data, if it is damaged. `POST data/repair` is the remedy. */
+  damage: string | null;
   /** The progress and outcome of syncs. */
   sync: SyncStatus;
   /** The version of Oura's API specification in use, for example `1.43`. */

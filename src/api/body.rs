@@ -1,19 +1,26 @@
 //! JSON bodies and URL parameters. Unreadable input becomes an [`ApiError`].
 
 use std::error::Error;
+use std::io::{self, Write};
+use std::time::Duration;
 
 use axum::async_trait;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_stream::wrappers::ReceiverStream;
 use url::form_urlencoded;
 
-use super::ApiError;
+use super::{ApiError, MAX_BODY};
+use crate::blocking::blocking;
 
 /// A JSON body, of a request or a response. An absent request body reads as `{}`.
 ///
@@ -22,20 +29,25 @@ use super::ApiError;
 pub(super) struct Json<T>(pub T);
 
 #[async_trait]
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Json<T>, ApiError> {
         let declares_json = declares_json(request.headers());
-        let body = Bytes::from_request(request, state)
+        if announced_length(request.headers()).is_some_and(|length| length > MAX_BODY) {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE.into());
+        }
+        let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, state))
             .await
+            .map_err(|_| ApiError::from(StatusCode::REQUEST_TIMEOUT))?
             .map_err(|rejection| ApiError::from(rejection.status()))?;
-        let text: &[u8] = match (declares_json, body.as_ref()) {
+        let text = match (declares_json, body.as_ref()) {
             (Some(false), _) | (None, [_, ..]) => return Err(not_json()),
-            (_, []) => b"{}",
-            (Some(true), body) => body,
+            (_, []) => Bytes::from_static(b"{}"),
+            (Some(true), _) => body,
         };
-        let value = serde_json::from_slice(text).map_err(|error| {
+        let parsed = blocking(move || serde_json::from_slice(&text));
+        let value = parsed.await.map_err(|error| {
             ApiError::new(
                 400,
                 "bad_body",
@@ -53,22 +65,69 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// A response that is serialized already: one that borrows its data, or a long one that was
-/// serialized on a blocking thread.
-pub(super) struct JsonBytes(Vec<u8>);
+/// How long a client may take for the body of a request.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
-impl JsonBytes {
-    pub(super) fn serialize(value: &impl Serialize) -> Result<JsonBytes, ApiError> {
-        serde_json::to_vec(value).map(JsonBytes).map_err(|error| {
-            let message = format!("could not serialize the response: {error}");
-            ApiError::new(500, "unwritable", message, "")
-        })
-    }
+/// Size of one piece of a streamed response, in bytes. At most two pieces wait for the client.
+const PIECE: usize = 64 << 10;
+
+/// How long a streamed response waits for a client that reads nothing.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Maximum duration of a streamed response: its rows stay in memory until its end.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Streams a JSON response while a blocking thread writes it, at the speed of the client.
+///
+/// The response ends incomplete when the client is gone or too slow.
+pub(super) fn stream_json(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+) -> Response {
+    let (sender, receiver) = mpsc::channel(1);
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || {
+        let deadline = Instant::now() + STREAM_TIMEOUT;
+        let mut pieces = Pieces { piece: Vec::with_capacity(PIECE), sender, runtime, deadline };
+        let written = write(&mut pieces).and_then(|()| pieces.flush());
+        if let Err(error) = written {
+            // Without an error, the client would take the incomplete response for a whole one.
+            let _ = pieces.sender.try_send(Err(error));
+        }
+    });
+    let body = Body::from_stream(ReceiverStream::new(receiver));
+    ([(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-impl IntoResponse for JsonBytes {
-    fn into_response(self) -> Response {
-        ([(CONTENT_TYPE, "application/json")], self.0).into_response()
+/// Collects written bytes into pieces and sends them.
+struct Pieces {
+    piece: Vec<u8>,
+    sender: mpsc::Sender<io::Result<Bytes>>,
+    runtime: Handle,
+    deadline: Instant,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.piece.len() >= PIECE {
+            self.flush()?;
+        }
+        let taken = &bytes[..bytes.len().min(PIECE)];
+        self.piece.extend_from_slice(taken);
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE)).into();
+        let deadline = self.deadline.min(Instant::now() + PIECE_TIMEOUT);
+        let sent = timeout_at(deadline, self.sender.send(Ok(piece)));
+        match self.runtime.block_on(sent) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 }
 
@@ -87,6 +146,11 @@ fn not_json() -> ApiError {
         "the request body must be JSON",
         "Send Content-Type: application/json.",
     )
+}
+
+/// The length that the request's head announces.
+fn announced_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Whether the content type is JSON, if the request has one.

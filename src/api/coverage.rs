@@ -3,17 +3,18 @@
 //! `?collection=sleep&from=2026-01-01&to=2026-01-31` narrows it.
 
 use axum::extract::State;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::body::{JsonBytes, Parameters};
+use super::body::{Parameters, stream_json};
 use super::caller::Caller;
 use super::{ALL_TIME, ApiError};
 use crate::catalog::Catalog;
 use crate::datasource::DataSource;
-use crate::frames::{Objects, objects_json};
+use crate::frames::{CountingWriter, Objects, Written, objects_json};
 use crate::query::SqlQuery;
 use crate::query::suggest::similar_names;
+use crate::store::Scalar;
 #[cfg(test)]
 use crate::store::{DayState, GapReason};
 use crate::time::Day;
@@ -65,11 +66,11 @@ pub(super) async fn coverage(
     _: Caller,
     State(datasource): State<DataSource>,
     Parameters(filter): Parameters<CoverageFilter>,
-) -> Result<JsonBytes, ApiError> {
+) -> Result<Response, ApiError> {
     let query = SqlQuery {
         raw_sql: COVERAGE.to_owned(),
         params: vec![
-            filter.collection.as_deref().map_or(Value::Null, Value::from),
+            filter.collection.as_deref().into(),
             day_parameter(filter.from),
             day_parameter(filter.to),
         ],
@@ -83,14 +84,18 @@ pub(super) async fn coverage(
     {
         return Err(unknown_collection(&name, &catalog));
     }
-    JsonBytes::serialize(&Coverage {
-        coverage: objects_json(&result),
-        truncated: result.batch.truncation.is_some(),
-    })
+    Ok(stream_json(move |out| {
+        let written = Written::default();
+        let coverage = Coverage {
+            coverage: objects_json(&result, &written),
+            truncated: result.batch.truncation.is_some(),
+        };
+        Ok(serde_json::to_writer(CountingWriter::new(out, &written), &coverage)?)
+    }))
 }
 
-fn day_parameter(day: Option<Day>) -> Value {
-    day.map_or(Value::Null, |day| Value::from(day.to_string()))
+fn day_parameter(day: Option<Day>) -> Scalar {
+    day.map(|day| day.to_string()).as_deref().into()
 }
 
 fn unknown_collection(name: &str, catalog: &Catalog) -> ApiError {

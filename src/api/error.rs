@@ -126,6 +126,9 @@ impl From<StatusCode> for ApiError {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 ("too_large", "the request body is larger than 1 MiB", "Send a smaller body.")
             }
+            StatusCode::REQUEST_TIMEOUT => {
+                ("slow_request", "the request body took too long", "Send it again.")
+            }
             _ => ("request", "invalid request", ""),
         };
         ApiError::new(status.as_u16(), code, message, hint)

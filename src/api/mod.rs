@@ -12,21 +12,26 @@ mod coverage;
 mod data;
 mod error;
 mod login;
+mod repair;
 mod schema;
 mod sql;
 mod sync;
+mod target;
 
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tower::ServiceExt;
 
 pub use body::check_change;
 pub use caller::{Caller, Role};
 pub use error::ApiError;
 pub use login::ConfigurationPageOnly;
+pub use target::Target;
 
 use crate::blocking::blocking;
 use crate::datasource::{DataSource, Status};
@@ -62,6 +67,30 @@ pub fn router(datasource: DataSource) -> Router {
         .fallback(async || ApiError::from(StatusCode::NOT_FOUND))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(datasource)
+}
+
+/// Returns the routes that work without an open database.
+fn closed_router(target: Target) -> Router {
+    Router::new()
+        .route("/data/repair", post(repair::repair))
+        .method_not_allowed_fallback(async || ApiError::from(StatusCode::METHOD_NOT_ALLOWED))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(target)
+}
+
+/// Responds to a request to a data source, which is opened if necessary. The request carries a
+/// [`Caller`] in its extensions.
+pub async fn respond(target: Target, request: Request) -> Response {
+    let routes = if request.uri().path() == "/data/repair" {
+        closed_router(target)
+    } else {
+        match target.open().await {
+            Ok(datasource) => router(datasource),
+            Err(error) => return ApiError::from(error).into_response(),
+        }
+    };
+    let Ok(response) = routes.oneshot(request).await;
+    response
 }
 
 async fn status(_: Caller, State(datasource): State<DataSource>) -> Result<Json<Status>, ApiError> {

@@ -12,11 +12,11 @@ use url::Url;
 use super::output::stdout;
 use crate::catalog::Catalog;
 use crate::datasource::vault::Vault;
-use crate::datasource::{DataSourceKey, StoredLogin, specification, stored_login};
+use crate::datasource::{DataSourceKey, StoredLogin, read_record, specification, stored_login};
 use crate::oura::{self, Origins, Secret};
 use crate::plugin::{ENCRYPTION_KEY, key_from};
-use crate::store::Store;
-use crate::time::{Clock, Instant};
+use crate::store::{Store, find_damage};
+use crate::time::{Clock, Instant, Tz};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -47,6 +47,8 @@ struct Finding {
 
 /// Largest clock difference that logins tolerate, in seconds.
 const MAX_CLOCK_SKEW: i64 = 60;
+/// Days without a request that cause a warning: the default of `forget_after_days`.
+const MAX_UNNAMED_DAYS: i64 = 30;
 /// Age of the last sync that causes a warning, in seconds.
 const MAX_SYNC_AGE: i64 = 2 * 86_400;
 
@@ -111,6 +113,7 @@ fn check_local(data_dir: &Path, key: Option<&Secret>, now: Instant) -> Vec<Findi
         check_database(data_dir, &key, &catalog, now, &mut findings);
         if let Some(vault) = &vault {
             findings.push(check_login(vault, &key, now));
+            findings.extend(check_naming(vault, data_dir, &key, now));
         }
     }
     findings
@@ -240,21 +243,30 @@ fn check_database(
 ) {
     let subject = key.to_string();
     let path = key.database(data_dir);
+    let remedy = format!(
+        "End the plugin, and run gpx_oura repair --data-dir {} --datasource {key}. The login is \
+         kept, and the next sync fetches everything again.",
+        data_dir.display()
+    );
+    match find_damage(&path) {
+        Ok(None) => {}
+        Ok(Some(damage)) => {
+            let message = format!("{} is damaged: {damage}", path.display());
+            findings.push(fail(&subject, message, &remedy));
+        }
+        Err(error) => return findings.push(fail(&subject, error.to_string(), "")),
+    }
     let opened = Store::open_existing(&path, Arc::clone(catalog)).and_then(|store| {
-        let problems = store.inspector().check()?;
         let (collections, last_run) =
             (store.inspector().collections()?, store.inspector().last_run()?);
-        Ok((store, problems, collections, last_run))
+        Ok((store, collections, last_run))
     });
-    let (store, problems, collections, last_run) = match opened {
+    let (store, collections, last_run) = match opened {
         Ok(opened) => opened,
+        // The finding above names the remedy.
+        Err(error) if error.is_damage() => return,
         Err(error) => return findings.push(fail(&subject, error.to_string(), "")),
     };
-    if let Some(problem) = problems.first() {
-        let remedy = "Stop the plugin, and replace the file with a backup. Without a \
-                      backup, remove the file: the next sync fetches everything again.";
-        findings.push(fail(&subject, format!("{} is damaged: {problem}", path.display()), remedy));
-    }
     let documents: u64 = collections.iter().map(|row| row.documents).sum();
     findings.push(ok(
         &subject,
@@ -316,6 +328,29 @@ fn check_login(vault: &Arc<Vault>, key: &DataSourceKey, now: Instant) -> Finding
             format!("login: the token expires at {} and is then refreshed", grant.expires_at),
         ),
     }
+}
+
+/// Warns about a data source that Grafana may have deleted.
+fn check_naming(
+    vault: &Arc<Vault>,
+    data_dir: &Path,
+    key: &DataSourceKey,
+    now: Instant,
+) -> Option<Finding> {
+    let named_at = read_record(vault, key).named_at?;
+    let days = (now.seconds() - named_at.seconds()) / 86_400;
+    let message = format!("last named {days} days ago, on {}", named_at.day(Tz::UTC));
+    (days >= MAX_UNNAMED_DAYS).then(|| {
+        warn(
+            &key.to_string(),
+            message,
+            &format!(
+                "If it was deleted in Grafana, run gpx_oura forget {key} --data-dir {} to revoke \
+                 its login and erase its data.",
+                data_dir.display()
+            ),
+        )
+    })
 }
 
 async fn check_network(oura_url: Option<&Url>, clock: &Clock) -> Vec<Finding> {

@@ -10,6 +10,7 @@ use super::Failure;
 use super::local::Folder;
 use super::output::stdout;
 use super::query::write_csv;
+use crate::memory;
 use crate::query::{Engine, Limits, QueryContext, SqlQuery};
 use crate::store::{Store, create_private_file, create_private_folder};
 
@@ -43,6 +44,8 @@ const LIMITS: Limits = Limits {
 
 pub async fn run(args: ExportArgs) -> Result<(), Failure> {
     let store = args.folder.store()?;
+    // The only query of this process.
+    memory::set_process_limit(usize::MAX);
     if args.to.exists() {
         return Err(format!("{} already exists; choose a new name", args.to.display()).into());
     }

@@ -13,8 +13,9 @@ use crate::catalog::Catalog;
 use crate::datasource::{
     DataSource, DataSourceKey, DataSources, Environment, Settings, specification,
 };
+use crate::memory;
 use crate::oura::{Origins, Secret};
-use crate::plugin::{ENCRYPTION_KEY, key_from};
+use crate::plugin::{ENCRYPTION_KEY, OperatorSettings, key_from};
 use crate::store::Store;
 use crate::time::{Day, Tz};
 
@@ -90,7 +91,10 @@ impl Application {
             LevelFilter::WARN
         }));
         let origins = self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at);
+        let limits = OperatorSettings::from_env()?.limits;
+        memory::set_process_limit(limits.process_memory());
         let environment = Environment {
+            limits,
             encryption_key: key_from(ENCRYPTION_KEY),
             scheduled,
             ..Environment::at(&self.folder.data_dir, origins)?

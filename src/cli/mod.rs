@@ -6,12 +6,14 @@ pub mod dashboard;
 mod demo;
 mod doctor;
 mod export;
+mod forget;
 mod local;
 mod log;
 mod memory;
 mod output;
 mod progress;
 mod query;
+mod repair;
 mod serve;
 mod simulate;
 mod sync;
@@ -23,8 +25,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::api::ApiError;
 use crate::datasource::DataSourceError;
+use crate::os;
 use crate::plugin;
 use crate::query::QueryError;
+use crate::store::{REPAIR, StoreError};
 
 /// Your Oura ring's history in Grafana.
 ///
@@ -55,6 +59,10 @@ enum Command {
     /// Show, compare or reduce descriptions of Oura's API
     #[command(subcommand)]
     Catalog(catalog::Command),
+    /// Revoke the login of a data source and erase its data
+    Forget(forget::ForgetArgs),
+    /// Set a damaged database aside, so that the next sync fetches everything again
+    Repair(repair::RepairArgs),
     /// Diagnose the data folder, the login and the network
     Doctor(doctor::Args),
     /// Change the encryption key of stored tokens and secrets
@@ -70,6 +78,7 @@ pub fn command() -> clap::Command {
 /// Runs the command of the command line, or the plugin.
 pub fn main() -> ExitCode {
     memory::return_large_blocks();
+    os::prepare_process();
     let Some(command) = Cli::parse().command else {
         if plugin::is_started_by_grafana() {
             return plugin::run();
@@ -78,7 +87,17 @@ pub fn main() -> ExitCode {
         let _ = Cli::command().print_help();
         return ExitCode::from(2);
     };
-    match run(command) {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("gpx_oura: could not start the async runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(run(command));
+    // Work on blocking threads does not delay the end: reads may stop at any time.
+    runtime.shutdown_background();
+    match outcome {
         Ok(code) => code,
         Err(error) => {
             eprintln!("gpx_oura: {}", describe(&error));
@@ -94,10 +113,12 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn describe(failure: &Failure) -> String {
     let datasource = failure.downcast_ref::<DataSourceError>().map(ApiError::from);
     let query = failure.downcast_ref::<QueryError>().map(ApiError::from);
+    if let Some(error) = failure.downcast_ref::<StoreError>().filter(|error| error.is_damage()) {
+        return format!("{error}. {REPAIR}");
+    }
     datasource.or(query).map_or_else(|| failure.to_string(), |error| error.full_text())
 }
 
-#[tokio::main]
 async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Doctor(args) => return Ok(doctor::run(args).await),
@@ -108,6 +129,8 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Backfill(args) => sync::backfill(args).await?,
         Command::Query(args) => query::run(args).await?,
         Command::Export(args) => export::run(args).await?,
+        Command::Forget(args) => forget::run(args).await?,
+        Command::Repair(args) => repair::run(args).await?,
         Command::Catalog(command) => catalog::run(command)?,
         Command::Vault(command) => vault::run(command)?,
     }

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use super::Failure;
 use super::local::Folder;
 use super::output::stdout;
-use crate::frames::rows_json;
+use crate::frames::{Written, rows_json};
 use crate::query::{Engine, Limits, QueryContext, SqlQuery};
 use crate::store::ColumnBatch;
 use crate::time::{Clock, Day};
@@ -62,7 +62,10 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
         Output::Table => write_table(&result.batch, &mut out)?,
         Output::Csv => write_csv(&result.batch, &mut out)?,
         Output::Json => {
-            serde_json::to_writer(&mut out, &rows_json(&result, &store.catalog()))?;
+            serde_json::to_writer(
+                &mut out,
+                &rows_json(&result, &store.catalog(), &Written::default()),
+            )?;
             writeln!(out)?;
         }
     }

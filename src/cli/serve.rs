@@ -1,9 +1,12 @@
 //! `serve`: the resource routes on a port, under `/api/`, and scheduled syncs. For Grafana Cloud,
 //! notebooks and scripts.
 
+mod server;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -12,12 +15,20 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::Failure;
 use super::local::Application;
 use super::output::stdout;
-use crate::api::{self, ApiError, Caller, Role};
+use crate::api::{self, ApiError, Caller, Role, Target};
 use crate::oura::Secret;
+
+/// How long requests in progress may continue after SIGTERM.
+const GRACE_PERIOD: Duration = Duration::from_secs(5);
+
+/// How long syncs in progress may continue after SIGTERM. The next sync fetches the rest.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -53,13 +64,34 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         .await
         .map_err(|error| format!("could not listen on {}: {error}", args.listen))?;
     let (datasources, datasource) = args.application.open(true).await?;
-    let router = router(api::router(datasource), tokens);
+    let key = datasource.key().clone();
+    // A repair needs the database closed.
+    drop(datasource);
+    let (settings, client_secret) = datasources.stored_settings(&key)?.unwrap_or_default();
+    let target = Target { datasources: datasources.clone(), key, settings, client_secret };
+    let routes = Router::new().fallback(move |request| api::respond(target.clone(), request));
+    let router = router(routes, tokens);
     if let Some(why) = datasources.read_only_reason() {
         eprintln!("gpx_oura: {why}. Then restart serve");
     }
     writeln!(stdout(), "listening on http://{}", listener.local_addr()?)?;
-    axum::serve(listener, router).with_graceful_shutdown(wait_for_stop()).await?;
-    datasources.shutdown().await;
+    let (stopping, mut stopped) = watch::channel(false);
+    let serving = server::serve(
+        listener,
+        router,
+        async move {
+            // The sender is dropped after the server has ended.
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        },
+        GRACE_PERIOD,
+    );
+    let ending = async {
+        wait_for_stop().await;
+        stopping.send_replace(true);
+        // Tokens first: a renewal in progress must reach the vault.
+        let _ = timeout(SHUTDOWN_TIMEOUT, datasources.shutdown()).await;
+    };
+    tokio::join!(serving, ending);
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use super::login::{Login, LoginStart};
 use super::measures::{Measures, read_measures};
 use super::notice::Notices;
 use super::queries::Queries;
+use super::records::Records;
 use super::settings::Settings;
 use super::specification::Specification;
 use super::status::{Status, read_status};
@@ -24,9 +25,12 @@ use crate::oura::{Client, Origins, RedirectUri, Secret};
 use crate::query::annotations::AnnotationsQuery;
 use crate::query::metrics::MetricsQuery;
 use crate::query::{Engine, Format, Limits, QueryContext, QueryError, QueryResult, SqlQuery};
-use crate::store::{Store, Trigger};
+use crate::store::{Store, StoreUsage, Trigger, find_damage};
 use crate::sync::{Progress, Schedule};
-use crate::time::{Clock, Tz};
+use crate::time::{Clock, Instant, Tz};
+
+/// The time between two checks of the database file, in seconds.
+const CHECK_INTERVAL: i64 = 86_400;
 
 /// A data source. Cheap to clone; clones share their state.
 ///
@@ -43,6 +47,7 @@ struct Inner {
     limits: Limits,
     clock: Clock,
     specification: Arc<Specification>,
+    records: Arc<Records>,
     login: Arc<Login>,
     sync: SyncControl,
     queries: Queries,
@@ -63,12 +68,14 @@ impl DataSource {
         environment: &Environment,
         vault: Arc<Vault>,
         specification: Arc<Specification>,
+        records: Arc<Records>,
         configuration: Configuration,
     ) -> Result<DataSource, DataSourceError> {
         let Configuration { key, settings, client_secret, origins } = configuration;
         let settings = Arc::new(settings);
         let clock = environment.clock.clone();
         let store = open_store(environment, &vault, &specification, &key, &settings)?;
+        store.set_suspect(records.get(&key).damage.is_some());
         let oauth = OAuth {
             http: environment.http.clone(),
             origins: origins.clone(),
@@ -106,7 +113,8 @@ impl DataSource {
             }
         }
         let limits = environment.limits;
-        let inner = Inner { key, settings, limits, clock, specification, login, sync, queries };
+        let inner =
+            Inner { key, settings, limits, clock, specification, records, login, sync, queries };
         Ok(DataSource { inner: Arc::new(inner) })
     }
 
@@ -214,8 +222,8 @@ impl DataSource {
 
     /// Reads the status. Blocks for a few small reads.
     pub fn status(&self) -> Result<Status, DataSourceError> {
-        let Inner { login, sync, specification, clock, .. } = &*self.inner;
-        read_status(login, sync, specification, clock.now())
+        let Inner { key, login, sync, specification, records, clock, .. } = &*self.inner;
+        read_status(login, sync, specification, records.get(key).damage, clock.now())
     }
 
     /// Reads the measurements. Blocks for a few small reads.
@@ -263,6 +271,26 @@ impl DataSource {
         self.inner.sync.set_catalog(catalog).await
     }
 
+    /// Returns whether no caller holds a clone of this handle, except the registry.
+    pub(super) fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.inner) == 1
+    }
+
+    /// Returns whether this data source is unused, and no sync is running or requested.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_unused() && !self.inner.sync.is_running()
+    }
+
+    /// Returns whether the schedule runs, which requires a login.
+    pub(super) fn is_connected(&self) -> bool {
+        self.inner.sync.is_started()
+    }
+
+    /// Returns when the schedule starts the next sync, if it is known.
+    pub(super) fn next_sync(&self) -> Option<Instant> {
+        self.inner.sync.next()
+    }
+
     /// Returns whether this data source is logged in to Oura itself.
     pub(super) fn is_connected_to_oura(&self) -> bool {
         !self.inner.settings.demo && self.inner.sync.is_started()
@@ -271,6 +299,45 @@ impl DataSource {
     /// Extends the calendar through today, so that coverage has a row for days without a sync.
     pub(super) async fn extend_calendar(&self) {
         self.inner.sync.extend_calendar().await;
+    }
+
+    /// Reads every page of the database and records the outcome. Takes seconds per gigabyte.
+    pub async fn check_database(&self) {
+        let datasource = self.clone();
+        blocking(move || {
+            let Inner { key, records, sync, clock, .. } = &*datasource.inner;
+            match find_damage(sync.store().path()) {
+                Ok(damage) => {
+                    if let Some(damage) = &damage {
+                        tracing::error!(datasource = %key, damage, "the stored data is damaged");
+                    }
+                    sync.store().set_suspect(damage.is_some());
+                    records.update(key, |record| {
+                        record.checked_at = Some(clock.now());
+                        record.damage = damage;
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(datasource = %key, %error, "could not check the stored data")
+                }
+            }
+        })
+        .await;
+    }
+
+    /// Returns whether the database was not checked for a day, or SQLite reported damage that no
+    /// check has recorded.
+    pub(super) fn is_check_due(&self) -> bool {
+        let Inner { key, records, sync, clock, .. } = &*self.inner;
+        let record = records.get(key);
+        let is_new_suspicion = sync.store().is_suspect() && record.damage.is_none();
+        let last = record.checked_at.unwrap_or(Instant(0)).seconds();
+        is_new_suspicion || (clock.now().seconds() - last).abs() >= CHECK_INTERVAL
+    }
+
+    /// Returns a handle that tells whether the database is open.
+    pub(super) fn usage(&self) -> StoreUsage {
+        self.inner.sync.store().usage()
     }
 
     /// Stops syncs and rebuilds. Waits for the windows, token refresh and write in progress.

@@ -8,6 +8,9 @@ use crate::oura::{self, Origins, Secret};
 use crate::query::Limits;
 use crate::time::Clock;
 
+/// The default maximum number of open data sources.
+pub const MAX_OPEN: usize = 512;
+
 /// Dependencies and operator settings that all data sources of a process share.
 #[derive(Clone)]
 pub struct Environment {
@@ -25,6 +28,10 @@ pub struct Environment {
     pub limits: Limits,
     /// The operator's key for the vault. `None` uses a key file in the data folder.
     pub encryption_key: Option<Secret>,
+    /// The maximum number of open data sources. Idle ones are closed and open again when needed.
+    pub max_open: usize,
+    /// The days after which a data source that nobody names stops fetching. `None` for never.
+    pub forget_after: Option<u32>,
     /// Whether syncs start at an interval. `false` syncs on request only.
     pub scheduled: bool,
 }
@@ -41,6 +48,8 @@ impl Environment {
             clock: Clock::system(),
             limits: Limits::default(),
             encryption_key: None,
+            max_open: MAX_OPEN,
+            forget_after: None,
             scheduled: false,
         })
     }

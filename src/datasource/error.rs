@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
+use super::key::DataSourceKey;
 use super::vault::VaultError;
+use crate::os::RAISE_FILE_LIMIT;
 use crate::oura::oauth::OAuthError;
 use crate::oura::{GrantStoreError, RedirectUri, TokenError};
-use crate::store::StoreError;
+use crate::store::{REPAIR, StoreError};
 
 /// A failure of a data source.
 ///
@@ -81,6 +83,18 @@ pub enum DataSourceError {
         /// The system's error.
         detail: String,
     },
+    /// No data source of this name is stored.
+    #[error("No data source {key} is stored in the data folder")]
+    UnknownDataSource {
+        /// The organisation and uid.
+        key: DataSourceKey,
+    },
+    /// A repair of an intact database.
+    #[error("The stored data is intact")]
+    NotDamaged,
+    /// A repair while queries or downloads still read the database.
+    #[error("The stored data is still in use")]
+    StillInUse,
     /// The data folder is read-only, and the operation would change it.
     #[error("{reason}")]
     ReadOnly {
@@ -198,6 +212,13 @@ impl DataSourceError {
             Folder { .. } => {
                 ("data_folder", 503, "Set data_dir to a folder that this process may write.")
             }
+            UnknownDataSource { .. } => (
+                "unknown_data_source",
+                404,
+                "`gpx_oura doctor` lists all data sources of the folder.",
+            ),
+            NotDamaged => ("not_damaged", 409, "A repair is not necessary."),
+            StillInUse => ("still_in_use", 503, "Try again in a minute."),
             ReadOnly { .. } => (
                 "data_folder_read_only",
                 503,
@@ -207,6 +228,8 @@ impl DataSourceError {
             OAuth(error) => oauth_details(error),
             Token(error) => token_details(error),
             Vault(_) => ("vault", 503, ""),
+            Store(StoreError::TooManyFiles) => ("too_many_files", 503, RAISE_FILE_LIMIT),
+            Store(error) if error.is_damage() => ("damaged", 503, REPAIR),
             Store(_) => ("store", 503, ""),
         }
     }

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::error::DataSourceError;
-use crate::store::create_private_folder;
+use crate::os;
+use crate::store::{StoreError, create_private_folder};
 
 /// The time to wait for a process that Grafana has just stopped.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
@@ -20,9 +21,11 @@ pub(super) struct FolderLock {
 impl FolderLock {
     /// Creates `folder` if it is missing, and locks it. Blocks for up to three seconds.
     pub(super) fn acquire(folder: &Path) -> Result<FolderLock, DataSourceError> {
-        let unusable = |error: std::io::Error| DataSourceError::Folder {
-            folder: folder.to_owned(),
-            detail: error.to_string(),
+        let unusable = |error: std::io::Error| {
+            if os::is_out_of_files(&error) {
+                return StoreError::TooManyFiles.into();
+            }
+            DataSourceError::Folder { folder: folder.to_owned(), detail: error.to_string() }
         };
         create_private_folder(folder).map_err(unusable)?;
         let file = OpenOptions::new()

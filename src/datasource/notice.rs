@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::login::{ConnectionState, Login};
 use super::settings::Settings;
-use crate::store::{CollectionRow, Store};
+use crate::store::{CollectionRow, REPAIR, Store};
 use crate::time::{Clock, Day, Instant};
 
 /// The age of a sync, in seconds, above which data counts as outdated.
@@ -34,6 +34,9 @@ impl Notices {
     /// Returns the notice for a query result. `None` if the data is current or was never fetched.
     /// Blocks for two small reads.
     pub(super) fn current(&self) -> Option<String> {
+        if self.store.is_suspect() {
+            return Some(format!("The stored data is damaged. {REPAIR}"));
+        }
         let collections = self.store.inspector().collections().ok()?;
         let last_sync = collections.iter().filter_map(|row| row.last_sync).max()?;
         let last_day = collections.iter().filter_map(|row| row.last_day).max();

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::notice::Notices;
 use crate::blocking::blocking;
 use crate::query::annotations::AnnotationsQuery;
-use crate::query::metrics::{CoveringQuery, MetricsQuery};
+use crate::query::metrics::{CoveringQuery, MetricsQuery, Plan};
 use crate::query::{
     Engine, Format, QueryContext, QueryCounters, QueryCounts, QueryError, QueryResult, SqlQuery,
 };
@@ -37,6 +37,9 @@ impl Queries {
         let started = Instant::now();
         let (outcome, notice) = tokio::join!(self.engine.run(query, context), self.notice());
         self.counters.record(&outcome, started.elapsed());
+        if let Err(error @ QueryError::TooManyFiles) = &outcome {
+            tracing::error!(%error, "a query failed. {}", error.hint());
+        }
         let mut result = outcome?;
         result.notices.extend(notice);
         Ok(result)
@@ -50,20 +53,29 @@ impl Queries {
         metrics: &MetricsQuery,
         context: &QueryContext,
     ) -> Result<(QueryResult, Format), QueryError> {
-        let zone = self.store.zone();
-        let mut plan = metrics.plan(&self.store.catalog(), context, zone)?;
+        let mut plan = self.plan(metrics, context).await?;
         let mut result = self.run(&plan.query, context).await?;
         if result.batch.truncation.is_some()
             && let Some(CoveringQuery { query: covering, notice }) =
                 metrics.covering(context, result.batch.rows)
         {
-            plan = covering.plan(&self.store.catalog(), context, zone)?;
+            plan = self.plan(&covering, context).await?;
             result = self.run(&plan.query, context).await?;
             result.notices.push(notice);
         }
         let format = plan.query.format;
         plan.describe(&mut result);
         Ok((result, format))
+    }
+
+    /// Plans a metrics query on a blocking thread: its filters can be long.
+    async fn plan(
+        &self,
+        metrics: &MetricsQuery,
+        context: &QueryContext,
+    ) -> Result<Plan, QueryError> {
+        let (metrics, context, store) = (metrics.clone(), *context, self.store.clone());
+        blocking(move || metrics.plan(&store.catalog(), &context, store.zone())).await
     }
 
     /// Runs an annotations query. Returns the result and its format.

@@ -1,12 +1,19 @@
 //! The registry of data sources: opens each once, reopens it when its settings change, and resumes
 //! all of them after a restart.
 
+mod forget;
+mod places;
+
+pub use self::forget::Forgotten;
+use self::forget::Use;
+
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::data_source::{Configuration, DataSource};
@@ -15,11 +22,14 @@ use super::environment::Environment;
 use super::error::DataSourceError;
 use super::folder_lock::FolderLock;
 use super::key::DataSourceKey;
+use super::records::Records;
 use super::settings::Settings;
 use super::specification::{CheckError, Specification};
 use super::vault::{Purpose, Vault, VaultError};
 use crate::blocking::blocking;
 use crate::oura::Secret;
+use crate::store::{self, find_damage};
+use crate::time::Instant;
 
 /// The name of [`StoredSettings`] in the vault.
 const SETTINGS: &str = "settings";
@@ -28,6 +38,10 @@ const SETTINGS: &str = "settings";
 const READY_TIMEOUT: Duration = Duration::from_millis(100);
 /// The time between two rounds of maintenance.
 const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(60);
+/// The time to wait for queries that read a file that a repair sets aside.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(60);
+/// The pause between two looks at these queries.
+const RELEASE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The pause after a failed check for a newer specification.
 const CHECK_RETRY_DELAY: Duration = Duration::from_secs(3600);
 
@@ -40,12 +54,19 @@ pub struct DataSources {
 struct Shared {
     environment: Arc<Environment>,
     vault: Arc<Vault>,
+    records: Arc<Records>,
     specification: Arc<Specification>,
     _lock: Option<FolderLock>,
     /// One lock for each data source, so that a slow one does not delay the others.
     slots: parking_lot::Mutex<HashMap<DataSourceKey, Arc<AsyncMutex<Slot>>>>,
+    /// One permit for each data source that may be open.
+    places: Arc<Semaphore>,
+    /// The last uses of data sources.
+    used: parking_lot::Mutex<HashMap<DataSourceKey, Use>>,
+    /// The closed data sources with a login, and when their next sync is due.
+    dormant: parking_lot::Mutex<HashMap<DataSourceKey, Instant>>,
     demo: Demo,
-    maintenance: parking_lot::Mutex<Option<JoinHandle<()>>>,
+    tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// `None` until the data source is opened, and after it is closed.
@@ -55,6 +76,8 @@ struct OpenDataSource {
     datasource: DataSource,
     /// The settings of the request that opened it. A demo runs with other ones.
     requested: StoredSettings,
+    /// `None` if all places were taken by data sources in use.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 /// The settings of a data source in the vault, with which its schedule resumes after a restart.
@@ -107,28 +130,40 @@ impl DataSources {
         let bundled = Arc::clone(&environment.catalog);
         let specification = Specification::open(&environment.data_dir, bundled);
         let needs_maintenance = environment.scheduled && vault.read_only_reason().is_none();
+        let vault = Arc::new(vault);
         let shared = Arc::new(Shared {
             demo: Demo::new(environment.clock.clone()),
+            places: Arc::new(Semaphore::new(places::place_count(environment.max_open))),
+            used: parking_lot::Mutex::default(),
+            dormant: parking_lot::Mutex::default(),
             environment: Arc::new(environment),
-            vault: Arc::new(vault),
+            records: Arc::new(Records::new(Arc::clone(&vault))),
+            vault,
             specification: Arc::new(specification),
             _lock: folder_lock,
             slots: parking_lot::Mutex::default(),
-            maintenance: parking_lot::Mutex::default(),
+            tasks: parking_lot::Mutex::default(),
         });
         if needs_maintenance {
-            let task = tokio::spawn(run_maintenance(Arc::downgrade(&shared)));
-            *shared.maintenance.lock() = Some(task);
+            *shared.tasks.lock() = vec![
+                tokio::spawn(run_maintenance(Arc::downgrade(&shared))),
+                tokio::spawn(places::open_due_data_sources(Arc::downgrade(&shared))),
+            ];
         }
         DataSources { shared }
     }
 
-    /// Opens every data source with stored settings, so that its schedule continues. Logs the ones
-    /// that fail. Returns the number of opened ones.
+    /// Opens every data source with stored settings, so that its schedule continues, except those
+    /// that nobody has named for long. Logs the ones that fail. Returns the number of opened ones.
     pub async fn resume(&self) -> Result<usize, DataSourceError> {
         let mut opened = 0;
         for key in self.shared.vault.keys(Purpose::DataSource)? {
-            match self.resume_one(&key).await {
+            if self.is_forgotten(&key) {
+                forget::log_forgotten(&key);
+                continue;
+            }
+            let place = self.place(Duration::MAX).await;
+            match self.resume_one(&key, place).await {
                 Ok(true) => opened += 1,
                 Ok(false) => {}
                 Err(error) => {
@@ -140,11 +175,19 @@ impl DataSources {
     }
 
     /// Returns `false` without readable settings. The next request from Grafana contains them.
-    async fn resume_one(&self, key: &DataSourceKey) -> Result<bool, DataSourceError> {
+    async fn resume_one(
+        &self,
+        key: &DataSourceKey,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<bool, DataSourceError> {
+        let slot = self.slot(key).lock_owned().await;
         let Some((settings, client_secret)) = self.stored_settings(key)? else {
             return Ok(false);
         };
-        self.datasource(key, &settings, &client_secret).await?;
+        if slot.is_none() {
+            let requested = StoredSettings { settings, client_secret };
+            self.open_slot(key, slot, requested, place).await?;
+        }
         Ok(true)
     }
 
@@ -172,18 +215,36 @@ impl DataSources {
     ) -> Result<DataSource, DataSourceError> {
         let requested =
             StoredSettings { settings: settings.clone(), client_secret: client_secret.clone() };
-        let mut slot = self.slot(key).lock_owned().await;
+        self.record_naming(key).await;
+        let slot = self.slot(key).lock_owned().await;
         if let Some(open) = slot.as_ref().filter(|open| open.requested == requested) {
             return Ok(open.datasource.clone());
         }
+        self.open_slot(key, slot, requested, None).await
+    }
+
+    /// Opens a data source in its slot, in place of one with other settings. Takes a place if none
+    /// is given.
+    async fn open_slot(
+        &self,
+        key: &DataSourceKey,
+        mut slot: OwnedMutexGuard<Slot>,
+        requested: StoredSettings,
+        mut place: Option<OwnedSemaphorePermit>,
+    ) -> Result<DataSource, DataSourceError> {
         let datasources = self.clone();
         let key = key.clone();
         let opening = tokio::spawn(async move {
             if let Some(outdated) = slot.take() {
                 outdated.datasource.close().await;
+                place = outdated.place;
+            }
+            if place.is_none() {
+                place = datasources.place_for_request().await;
             }
             let datasource = datasources.open_datasource(&key, &requested).await?;
-            *slot = Some(OpenDataSource { datasource: datasource.clone(), requested });
+            datasources.shared.dormant.lock().remove(&key);
+            *slot = Some(OpenDataSource { datasource: datasource.clone(), requested, place });
             Ok(datasource)
         });
         match opening.await {
@@ -201,6 +262,7 @@ impl DataSources {
         let environment = Arc::clone(&self.shared.environment);
         let vault = Arc::clone(&self.shared.vault);
         let specification = Arc::clone(&self.shared.specification);
+        let records = Arc::clone(&self.shared.records);
         let uses_simulator = requested.settings.demo && self.read_only_reason().is_none();
         let configuration = if uses_simulator {
             let application = self.shared.demo.application(&requested.settings).await?;
@@ -219,9 +281,10 @@ impl DataSources {
             }
         };
         let http = environment.http.clone();
-        let datasource =
-            blocking(move || DataSource::open(&environment, vault, specification, configuration))
-                .await?;
+        let datasource = blocking(move || {
+            DataSource::open(&environment, vault, specification, records, configuration)
+        })
+        .await?;
         if uses_simulator {
             demo::log_in(&datasource, &http).await?;
         }
@@ -241,6 +304,69 @@ impl DataSources {
             vault.put(key, Purpose::DataSource, SETTINGS, &plain)?;
         }
         Ok(())
+    }
+
+    /// Sets the damaged database of `key` aside, and closes the data source: the next request opens
+    /// a new database and fetches everything again. The login is kept. Returns the new path of the
+    /// old file.
+    ///
+    /// Fails with [`DataSourceError::NotDamaged`] if every page is intact, unless `force` is set.
+    pub async fn repair(
+        &self,
+        key: &DataSourceKey,
+        force: bool,
+    ) -> Result<PathBuf, DataSourceError> {
+        if let Some(reason) = self.read_only_reason() {
+            return Err(DataSourceError::ReadOnly { reason: reason.to_owned() });
+        }
+        let slot = self.slot(key).lock_owned().await;
+        let repairing = tokio::spawn(self.clone().repair_locked(slot, key.clone(), force));
+        match repairing.await {
+            Ok(outcome) => outcome,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+
+    async fn repair_locked(
+        self,
+        mut slot: OwnedMutexGuard<Slot>,
+        key: DataSourceKey,
+        force: bool,
+    ) -> Result<PathBuf, DataSourceError> {
+        let Environment { data_dir, clock, .. } = &*self.shared.environment;
+        let path = key.database(data_dir);
+        if !force {
+            let checked = path.clone();
+            let damage = blocking(move || find_damage(&checked)).await;
+            if let Ok(None) = damage {
+                self.shared.records.update(&key, |record| record.damage = None);
+                if let Some(open) = slot.as_ref() {
+                    open.datasource.check_database().await;
+                }
+                return Err(DataSourceError::NotDamaged);
+            }
+        }
+        if let Some(open) = slot.take() {
+            close_completely(open.datasource).await?;
+        }
+        let now = clock.now();
+        let aside = blocking(move || {
+            store::set_aside(&path, now).map_err(|error| DataSourceError::Folder {
+                folder: path,
+                detail: error.to_string(),
+            })
+        })
+        .await?;
+        self.shared.records.update(&key, |record| {
+            record.damage = None;
+            record.checked_at = Some(now);
+        });
+        tracing::warn!(
+            datasource = %key,
+            aside = %aside.display(),
+            "the damaged database was set aside, and everything will be fetched again"
+        );
+        Ok(aside)
     }
 
     fn slot(&self, key: &DataSourceKey) -> Arc<AsyncMutex<Slot>> {
@@ -296,8 +422,8 @@ impl DataSources {
 
     /// Closes all data sources: stops their schedules, and waits for the windows in progress.
     pub async fn shutdown(&self) {
-        if let Some(maintenance) = self.shared.maintenance.lock().take() {
-            maintenance.abort();
+        for task in self.shared.tasks.lock().drain(..) {
+            task.abort();
         }
         let slots: Vec<_> = self.shared.slots.lock().drain().map(|(_, slot)| slot).collect();
         // In parallel, so that a slow data source does not delay the others.
@@ -313,10 +439,27 @@ impl DataSources {
     }
 }
 
+/// Closes a data source, and waits until no query uses its files.
+///
+/// SQLite deletes the write-ahead log by its name when the last connection closes. A connection of
+/// the old file must not delete the log of a new one.
+async fn close_completely(datasource: DataSource) -> Result<(), DataSourceError> {
+    let usage = datasource.usage();
+    datasource.close().await;
+    drop(datasource);
+    let released = async {
+        while usage.is_open() {
+            tokio::time::sleep(RELEASE_POLL_INTERVAL).await;
+        }
+    };
+    tokio::time::timeout(RELEASE_TIMEOUT, released).await.map_err(|_| DataSourceError::StillInUse)
+}
+
 /// Repeats the work that does not depend on syncs, until the registry is dropped.
 ///
-/// It extends the calendars of data sources without a login, and checks for a newer specification
-/// once a day while a data source is connected to Oura.
+/// It closes data sources that nobody names, extends the calendars of those without a login, checks
+/// the database files, one in each round, and checks for a newer specification once a day while a
+/// data source is connected to Oura.
 async fn run_maintenance(shared: Weak<Shared>) {
     let mut last_failure = None;
     let mut pause = MAINTENANCE_INTERVAL;
@@ -328,8 +471,13 @@ async fn run_maintenance(shared: Weak<Shared>) {
         pause = MAINTENANCE_INTERVAL;
         let Some(shared) = shared.upgrade() else { return };
         let datasources = DataSources { shared };
-        let mut is_any_connected = false;
-        for datasource in datasources.ready().await {
+        datasources.close_forgotten().await;
+        let mut is_any_connected = !datasources.shared.dormant.lock().is_empty();
+        let ready = datasources.ready().await;
+        if let Some(due) = ready.iter().find(|datasource| datasource.is_check_due()) {
+            due.check_database().await;
+        }
+        for datasource in ready {
             if datasource.is_connected_to_oura() {
                 is_any_connected = true;
             } else {

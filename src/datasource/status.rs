@@ -8,7 +8,7 @@ use super::login::{ConnectionState, Login};
 use super::specification::Specification;
 use super::sync_control::{SyncControl, SyncStatus};
 use crate::catalog::Recorded;
-use crate::store::{CollectionRow, CollectionState, Gap, GapReason};
+use crate::store::{CollectionRow, CollectionState, Gap, GapReason, Store};
 use crate::time::{Day, Instant, as_rfc3339_or_null};
 
 /// The response of `GET status`.
@@ -22,6 +22,8 @@ pub struct Status {
     pub reason: Option<String>,
     /// The granted scopes. Empty if Oura did not list them.
     pub scopes: Vec<String>,
+    /// The damage of the stored data, if it is damaged. `POST data/repair` is the remedy.
+    pub damage: Option<String>,
     /// The progress and outcome of syncs.
     pub sync: SyncStatus,
     /// The version of Oura's API specification in use, for example `1.43`.
@@ -60,34 +62,49 @@ pub struct CollectionStatus {
 }
 
 /// Reads the status of a data source. Blocks for a few small reads.
+///
+/// `damage` is the finding of the last check. Without readable pages, the status lacks collections.
 pub(super) fn read_status(
     login: &Login,
     sync: &SyncControl,
     specification: &Specification,
+    damage: Option<String>,
     now: Instant,
 ) -> Result<Status, DataSourceError> {
     let grant = login.grant()?;
     let (state, reason) = login.connection()?;
     let store = sync.store();
-    // Data of the present day may still arrive.
-    let yesterday = now.day(store.zone()).plus(-1);
-    let gaps = store.inspector().gaps(yesterday.plus(1 - SUMMARY_DAYS), yesterday)?;
-    let collections: Vec<CollectionStatus> = store
-        .inspector()
-        .collections()?
-        .into_iter()
-        .map(|row| collection_status(row, &gaps))
-        .collect();
-    let last_sync = collections.iter().filter_map(|collection| collection.last_sync).max();
+    let stored = read_collections(store, now).and_then(|collections| {
+        let last_sync = collections.iter().filter_map(|collection| collection.last_sync).max();
+        Ok((collections, sync.status(last_sync)?))
+    });
+    let (collections, sync_status) = match stored {
+        Err(DataSourceError::Store(error)) if error.is_damage() => {
+            store.note_error(&error);
+            (Vec::new(), SyncStatus::failed(error.to_string()))
+        }
+        stored => stored?,
+    };
+    let damage =
+        damage.or_else(|| store.is_suspect().then(|| "SQLite reported damaged pages".to_owned()));
     Ok(Status {
+        damage,
         state,
         reason,
         scopes: grant.map(|grant| grant.scopes).unwrap_or_default(),
-        sync: sync.status(last_sync)?,
+        sync: sync_status,
         specification: store.catalog().version.clone(),
         specification_checked_at: specification.checked_at(),
         collections,
     })
+}
+
+fn read_collections(store: &Store, now: Instant) -> Result<Vec<CollectionStatus>, DataSourceError> {
+    // Data of the present day may still arrive.
+    let yesterday = now.day(store.zone()).plus(-1);
+    let gaps = store.inspector().gaps(yesterday.plus(1 - SUMMARY_DAYS), yesterday)?;
+    let rows = store.inspector().collections()?;
+    Ok(rows.into_iter().map(|row| collection_status(row, &gaps)).collect())
 }
 
 fn collection_status(row: CollectionRow, all_gaps: &[Gap]) -> CollectionStatus {

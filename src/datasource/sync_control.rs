@@ -58,6 +58,22 @@ pub struct SyncStatus {
     pub failure: Option<String>,
 }
 
+impl SyncStatus {
+    /// Returns the status without a run, because the runs could not be read.
+    pub(super) fn failed(failure: String) -> SyncStatus {
+        SyncStatus {
+            running: false,
+            percent: 0.0,
+            run: None,
+            documents: 0,
+            seconds_left: None,
+            last_sync: None,
+            next_sync: None,
+            failure: Some(failure),
+        }
+    }
+}
+
 /// The sync part of a data source: schedule, client and store.
 ///
 /// It does not see logins. The facade starts it after a login, and stops it before a logout.
@@ -120,6 +136,16 @@ impl SyncControl {
         if let Some(sync) = running {
             sync.stop().await;
         }
+    }
+
+    /// Returns whether a run is requested or in progress.
+    pub(super) fn is_running(&self) -> bool {
+        self.running.lock().as_ref().is_some_and(|sync| sync.is_running())
+    }
+
+    /// Returns when the schedule starts the next sync.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.running.lock().as_ref().and_then(|sync| sync.next())
     }
 
     /// Returns whether the schedule is running, which requires a login.

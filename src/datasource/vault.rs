@@ -234,6 +234,19 @@ impl Vault {
         Ok(())
     }
 
+    /// Returns the number of entries of a data source.
+    pub fn count(&self, key: &DataSourceKey) -> Result<u64, VaultError> {
+        let sql = "SELECT count(*) FROM entries WHERE datasource = ?1";
+        Ok(self.state().connection.query_row(sql, [key.to_string()], |row| row.get(0))?)
+    }
+
+    /// Deletes all entries of a data source, without opening them.
+    pub fn delete_all(&self, key: &DataSourceKey) -> Result<(), VaultError> {
+        let sql = "DELETE FROM entries WHERE datasource = ?1";
+        self.state().connection.execute(sql, [key.to_string()])?;
+        Ok(())
+    }
+
     /// Returns every data source with an entry for `purpose`, including entries that do not open.
     pub fn keys(&self, purpose: Purpose) -> Result<Vec<DataSourceKey>, VaultError> {
         let state = self.state();

@@ -17,6 +17,11 @@ use super::{EncodedFrame, Field, Meta};
 /// Space for the schema and the footer, in bytes.
 const OVERHEAD: usize = 4 << 10;
 
+/// The approximate size of a frame of these fields, in bytes.
+pub fn size(fields: &[Field]) -> usize {
+    fields.iter().map(|field| field.values.get_buffer_memory_size()).sum()
+}
+
 /// Encodes one frame. All fields must have the same length.
 pub fn encode(fields: &[Field], meta: &Meta<'_>, ref_id: &str) -> Result<EncodedFrame, ArrowError> {
     let metadata = HashMap::from([
@@ -28,14 +33,13 @@ pub fn encode(fields: &[Field], meta: &Meta<'_>, ref_id: &str) -> Result<Encoded
     let schema = Arc::new(Schema::new_with_metadata(arrow_fields, metadata));
     let columns: Vec<ArrayRef> = fields.iter().map(|field| field.values.clone()).collect();
     let rows = columns.first().map_or(0, |column| column.len());
-    let size: usize = columns.iter().map(|column| column.get_buffer_memory_size()).sum();
 
     let batch = RecordBatch::try_new_with_options(
         schema.clone(),
         columns,
         &RecordBatchOptions::new().with_row_count(Some(rows)),
     )?;
-    let mut writer = FileWriter::try_new(Vec::with_capacity(size + OVERHEAD), &schema)?;
+    let mut writer = FileWriter::try_new(Vec::with_capacity(size(fields) + OVERHEAD), &schema)?;
     writer.write(&batch)?;
     writer.finish()?;
     writer.into_inner()

@@ -23,7 +23,16 @@ use crate::store::ResultColumn;
 use config::Config;
 use series::Series;
 
-pub use rows::{Objects, Rows, json_type, objects_json, rows_json};
+pub use rows::{CountingWriter, Objects, Rows, Written, json_type, objects_json, rows_json};
+
+/// Maximum length of the text of a label, in bytes.
+const MAX_LABEL: usize = 1 << 10;
+
+/// Maximum size of the labels of all series of a result, in bytes.
+const MAX_LABELS: usize = 16 << 20;
+
+/// Bytes by which frames may exceed the limit of a result: its last row, and the metadata.
+const MAX_OVERRUN: usize = 64 << 20;
 
 /// An encoded data frame: an Arrow IPC *file* (with footer), as Grafana expects.
 pub type EncodedFrame = Vec<u8>;
@@ -60,6 +69,23 @@ pub enum FrameError {
         /// Number of distinct times.
         times: usize,
     },
+    /// A text in a label column is too long.
+    #[error(
+        "the text in column {column:?} is too long for a label ({bytes} bytes, at most \
+         {MAX_LABEL}): shorten it with substr(), or use the format Table"
+    )]
+    LongLabel {
+        /// The label column.
+        column: String,
+        /// The length of the text in bytes.
+        bytes: usize,
+    },
+    /// All labels together are too large.
+    #[error("the labels of all series exceed {} MiB: select fewer text columns", MAX_LABELS >> 20)]
+    TooManyLabels,
+    /// The frames exceed the limit of the query's result.
+    #[error("the frames exceed {} MiB: narrow the time range, or aggregate", .0 >> 20)]
+    TooLarge(usize),
     /// Arrow cannot encode the frame.
     #[error("cannot encode the frame: {0}")]
     Arrow(#[from] ArrowError),
@@ -157,6 +183,8 @@ pub fn frames(
     };
     let is_series = matches!(frame_type, FrameType::TimeSeriesWide | FrameType::TimeSeriesMulti);
     let is_table = matches!(frame_type, FrameType::Table);
+    let max_bytes = result.max_bytes.saturating_add(MAX_OVERRUN);
+    let mut bytes = 0;
     let mut frames = Vec::with_capacity(parts.len());
     for mut fields in parts {
         if is_series {
@@ -179,7 +207,12 @@ pub fn frames(
             custom: result.custom.as_ref().filter(|_| is_first),
             preferred_visualisation_type: if is_series { "graph" } else { "table" },
         };
-        frames.push(encode::encode(&fields, &meta, ref_id)?);
+        if encode::size(&fields) > max_bytes.saturating_sub(bytes) {
+            return Err(FrameError::TooLarge(result.max_bytes));
+        }
+        let frame = encode::encode(&fields, &meta, ref_id)?;
+        bytes += frame.len();
+        frames.push(frame);
     }
     Ok(frames)
 }

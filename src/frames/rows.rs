@@ -1,4 +1,11 @@
 //! Query results as JSON rows, serialized directly from the columns. `POST sql` responds with them.
+//!
+//! The writer counts the bytes, and the rows end at the limit of the result.
+
+use std::cell::Cell as Flag;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType};
@@ -21,6 +28,58 @@ use crate::store::ResultColumn;
 pub struct Rows<'a> {
     result: &'a QueryResult,
     columns: Vec<ColumnHeader<'a>>,
+    written: Written,
+}
+
+/// The number of bytes that a [`CountingWriter`] has written.
+#[derive(Clone, Debug, Default)]
+pub struct Written(Arc<AtomicUsize>);
+
+/// A writer that counts its bytes.
+pub struct CountingWriter<W> {
+    inner: W,
+    written: Written,
+}
+
+impl<W: Write> CountingWriter<W> {
+    /// Wraps `inner`. Its bytes count in `written`.
+    pub fn new(inner: W, written: &Written) -> CountingWriter<W> {
+        CountingWriter { inner, written: written.clone() }
+    }
+}
+
+impl<W: Write> Write for CountingWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.inner.write(bytes)?;
+        self.written.0.fetch_add(length, Ordering::Relaxed);
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// The rows of a result up to its limit for bytes.
+struct LimitedRows<'a> {
+    result: &'a QueryResult,
+    written: &'a Written,
+    is_cut: Flag<bool>,
+}
+
+impl<'a> LimitedRows<'a> {
+    fn new(result: &'a QueryResult, written: &'a Written) -> LimitedRows<'a> {
+        LimitedRows { result, written, is_cut: Flag::new(false) }
+    }
+
+    /// The numbers of the rows. They end at the limit.
+    fn numbers(&self) -> impl Iterator<Item = usize> {
+        (0..self.result.batch.rows).take_while(|_| {
+            let fits = self.written.0.load(Ordering::Relaxed) < self.result.max_bytes;
+            self.is_cut.set(!fits);
+            fits
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -31,8 +90,9 @@ struct ColumnHeader<'a> {
     unit: Option<&'static str>,
 }
 
-/// Returns `result` in a form that serializes as [`Rows`]. Copies no values.
-pub fn rows_json<'a>(result: &'a QueryResult, catalog: &Catalog) -> Rows<'a> {
+/// Returns `result` in a form that serializes as [`Rows`]. Copies no values. `written` counts the
+/// bytes of the writer.
+pub fn rows_json<'a>(result: &'a QueryResult, catalog: &Catalog, written: &Written) -> Rows<'a> {
     let columns = result
         .batch
         .columns
@@ -43,7 +103,7 @@ pub fn rows_json<'a>(result: &'a QueryResult, catalog: &Catalog) -> Rows<'a> {
             unit: config::of_column(column, catalog).and_then(|config| config.unit),
         })
         .collect();
-    Rows { result, columns }
+    Rows { result, columns, written: written.clone() }
 }
 
 /// Returns the JSON type of a column's values.
@@ -63,20 +123,30 @@ impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("Rows", 5)?;
         object.serialize_field("columns", &self.columns)?;
-        object.serialize_field("rows", &AllRows(self.result))?;
-        object.serialize_field("truncated", &self.result.batch.truncation.is_some())?;
-        object.serialize_field("notices", &self.result.notices)?;
+        let rows = LimitedRows::new(self.result, &self.written);
+        object.serialize_field("rows", &AllRows(&rows))?;
+        let is_cut = rows.is_cut.get();
+        object.serialize_field("truncated", &(is_cut || self.result.batch.truncation.is_some()))?;
+        let cut_notice = is_cut.then(|| {
+            format!(
+                "Only the first {} MB of the response are shown. Narrow the time range or \
+                 aggregate.",
+                self.result.max_bytes >> 20
+            )
+        });
+        let notices: Vec<&String> = self.result.notices.iter().chain(&cut_notice).collect();
+        object.serialize_field("notices", &notices)?;
         object.serialize_field("elapsedMs", &(self.result.elapsed.as_secs_f64() * 1e3))?;
         object.end()
     }
 }
 
-struct AllRows<'a>(&'a QueryResult);
+struct AllRows<'a>(&'a LimitedRows<'a>);
 
 impl Serialize for AllRows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let batch = &self.0.batch;
-        serializer.collect_seq((0..batch.rows).map(|row| OneRow { columns: &batch.columns, row }))
+        let columns = &self.0.result.batch.columns;
+        serializer.collect_seq(self.0.numbers().map(|row| OneRow { columns, row }))
     }
 }
 
@@ -95,19 +165,22 @@ impl Serialize for OneRow<'_> {
 
 /// A query result as JSON objects, with one key per column:
 /// `[{"collection": "sleep", "day": "2026-11-24"}, …]`.
-pub struct Objects<'a>(&'a QueryResult);
+pub struct Objects<'a> {
+    result: &'a QueryResult,
+    written: Written,
+}
 
-/// Returns `result` in a form that serializes as [`Objects`]. Use it for few rows.
-pub fn objects_json(result: &QueryResult) -> Objects<'_> {
-    Objects(result)
+/// Returns `result` in a form that serializes as [`Objects`]. `written` counts the bytes of the
+/// writer.
+pub fn objects_json<'a>(result: &'a QueryResult, written: &Written) -> Objects<'a> {
+    Objects { result, written: written.clone() }
 }
 
 impl Serialize for Objects<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let batch = &self.0.batch;
-        serializer.collect_seq(
-            (0..batch.rows).map(|row| OneObject(OneRow { columns: &batch.columns, row })),
-        )
+        let columns = &self.result.batch.columns;
+        let rows = LimitedRows::new(self.result, &self.written);
+        serializer.collect_seq(rows.numbers().map(|row| OneObject(OneRow { columns, row })))
     }
 }
 

@@ -5,6 +5,7 @@
 //! combination. Text and boolean columns become labels. A field is built by taking rows of its
 //! source column, never value by value.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, TimestampNanosecondAr
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, TimestampNanosecondType};
 
-use super::{Field, FrameError};
+use super::{Field, FrameError, MAX_LABEL, MAX_LABELS};
 use crate::query::{Fill, FillMode};
 
 /// Maximum number of values in a wide frame, over all series.
@@ -20,6 +21,9 @@ const MAX_CELLS: usize = 20_000_000;
 
 /// Maximum number of series in a wide frame. Each series is a field with its own metadata.
 const MAX_SERIES: usize = 10_000;
+
+/// Memory of a label besides its text, in bytes.
+const LABEL_OVERHEAD: usize = 64;
 
 /// Maximum number of frames for series that are too sparse for a wide frame.
 const MAX_FRAMES: usize = 1_000;
@@ -167,6 +171,7 @@ impl LongFrame {
         timestamps.dedup();
 
         let Combinations { of_row, labels } = Combinations::of(factors)?;
+        check_labels(&labels, &label_names, &values)?;
         let mut points: Vec<Vec<(usize, u32)>> = vec![Vec::new(); labels.len()];
         let mut index = 0;
         for (row, (timestamp, combination)) in (0_u32..).zip(long.values().iter().zip(of_row)) {
@@ -281,6 +286,27 @@ fn check_size(series: usize, times: usize) -> Result<(), FrameError> {
     }
 }
 
+/// Checks the size of names and labels. Each value column repeats the labels, and each combination
+/// of labels the names.
+fn check_labels(
+    labels: &[Vec<String>],
+    label_names: &[String],
+    values: &[Field],
+) -> Result<(), FrameError> {
+    let texts: usize = labels.iter().map(|texts| label_bytes(texts)).sum();
+    let value_names: usize = values.iter().map(|value| value.name.len()).sum();
+    let names = label_bytes(label_names) * values.len() + value_names;
+    if texts * values.len() + names * labels.len() > MAX_LABELS {
+        return Err(FrameError::TooManyLabels);
+    }
+    Ok(())
+}
+
+/// The memory of labels, in bytes.
+fn label_bytes(texts: &[String]) -> usize {
+    texts.iter().map(|text| LABEL_OVERHEAD + text.len()).sum()
+}
+
 /// Replaces the labels of a series by its label `metric` as the name.
 ///
 /// Grafana's SQL data sources named series this way before labels existed.
@@ -308,25 +334,42 @@ impl Combinations {
         };
         for factor in factors {
             let values: ArrayRef = cast(&factor.values, &DataType::Utf8)?;
-            combinations.split(values.as_string::<i32>());
+            combinations.split(&factor.name, values.as_string::<i32>())?;
         }
         Ok(combinations)
     }
 
     /// Splits every combination by the values of one more factor.
-    fn split(&mut self, values: &arrow::array::StringArray) {
+    fn split(
+        &mut self,
+        column: &str,
+        values: &arrow::array::StringArray,
+    ) -> Result<(), FrameError> {
         let mut known: HashMap<(u32, &str), u32> = HashMap::new();
         let mut labels: Vec<Vec<String>> = Vec::new();
+        let mut bytes = 0;
         for (row, combination) in self.of_row.iter_mut().enumerate() {
             let text = if values.is_null(row) { "" } else { values.value(row) };
-            *combination = *known.entry((*combination, text)).or_insert_with(|| {
-                let mut texts = self.labels[*combination as usize].clone();
-                texts.push(text.to_owned());
-                labels.push(texts);
-                labels.len() as u32 - 1
-            });
+            *combination = match known.entry((*combination, text)) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(vacant) => {
+                    if text.len() > MAX_LABEL {
+                        let column = column.to_owned();
+                        return Err(FrameError::LongLabel { column, bytes: text.len() });
+                    }
+                    let mut texts = self.labels[*combination as usize].clone();
+                    texts.push(text.to_owned());
+                    bytes += label_bytes(&texts);
+                    if bytes > MAX_LABELS {
+                        return Err(FrameError::TooManyLabels);
+                    }
+                    labels.push(texts);
+                    *vacant.insert(labels.len() as u32 - 1)
+                }
+            };
         }
         self.labels = labels;
+        Ok(())
     }
 }
 

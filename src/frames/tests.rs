@@ -327,5 +327,5 @@ fn rows_as_json_have_types_units_and_readable_times() {
     ]);
     table.batch.truncation =
         Some(Truncation { limit: Limit::Rows(2), total_rows: 3, is_exact: true });
-    insta::assert_json_snapshot!(rows_json(&table, &catalog()));
+    insta::assert_json_snapshot!(rows_json(&table, &catalog(), &Written::default()));
 }

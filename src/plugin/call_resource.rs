@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 use grafana_plugin_sdk::pluginv2::{CallResourceRequest, CallResourceResponse, StringList};
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
-use tower::ServiceExt;
 
 use super::context;
 use super::startup::Startup;
@@ -39,17 +38,14 @@ pub async fn handle(
 
 async fn route(startup: &Startup, request: CallResourceRequest) -> Result<Response, ApiError> {
     let caller = context::caller(request.plugin_context.as_ref());
-    let datasource = context::datasource(startup, request.plugin_context.as_ref()).await?;
+    let target = context::target(startup, request.plugin_context.as_ref()).await?;
     let mut forwarded = http_request(request).map_err(|error| {
         ApiError::new(400, "bad_request", format!("invalid request: {error}"), "")
     })?;
     api::check_change(forwarded.method(), forwarded.headers())?;
     forwarded.extensions_mut().insert(caller);
     forwarded.extensions_mut().insert(ConfigurationPageOnly);
-    match api::router(datasource).oneshot(forwarded).await {
-        Ok(response) => Ok(response),
-        Err(never) => match never {},
-    }
+    Ok(api::respond(target, forwarded).await)
 }
 
 /// Converts Grafana's request. Its `url` is the path below the data source's resources, with the

@@ -18,7 +18,7 @@ use crate::datasource::{
     CollectionStatus, ConnectionState, DataSource, DataSourceError, DataSourceKey, Status, Trigger,
 };
 use crate::format::grouped;
-use crate::store::CollectionState;
+use crate::store::{CollectionState, REPAIR};
 
 /// Maximum wait for the sync, because the user looks at a spinner.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(8);
@@ -116,10 +116,19 @@ async fn read_status(datasource: &DataSource) -> Result<Status, DataSourceError>
 }
 
 fn details(status: &Status) -> serde_json::Value {
-    json!({ "state": status.state, "sync": status.sync, "collections": status.collections })
+    json!({
+        "state": status.state,
+        "damage": status.damage,
+        "sync": status.sync,
+        "collections": status.collections,
+    })
 }
 
 fn report(status: &Status) -> CheckHealthResponse {
+    if let Some(damage) = &status.damage {
+        let message = format!("The stored data is damaged: {damage}. {REPAIR}");
+        return response(HealthStatus::Error, message, details(status));
+    }
     let error = match status.state {
         ConnectionState::NotConfigured => {
             "Missing client ID or client secret. Copy both from the application's page at Oura, \
@@ -222,6 +231,7 @@ mod tests {
             state,
             reason: None,
             scopes: Vec::new(),
+            damage: None,
             sync: SyncStatus {
                 running: false,
                 percent: 100.0,

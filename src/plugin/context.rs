@@ -5,7 +5,7 @@ use std::sync::Arc;
 use grafana_plugin_sdk::pluginv2::PluginContext;
 
 use super::startup::{Startup, Unavailable};
-use crate::api::{ApiError, Caller, Role};
+use crate::api::{ApiError, Caller, Role, Target};
 use crate::datasource::{DataSource, DataSourceError, DataSourceKey, InvalidUid, Settings};
 use crate::oura::Secret;
 
@@ -62,8 +62,17 @@ pub async fn datasource(
     startup: &Startup,
     context: Option<&PluginContext>,
 ) -> Result<DataSource, ContextError> {
+    Ok(target(startup, context).await?.open().await?)
+}
+
+/// Returns the data source of a call without opening it.
+pub async fn target(
+    startup: &Startup,
+    context: Option<&PluginContext>,
+) -> Result<Target, ContextError> {
     let (key, settings, client_secret) = parse_settings(context)?;
-    Ok(startup.datasources().await?.datasource(&key, &settings, &client_secret).await?)
+    let datasources = startup.datasources().await?;
+    Ok(Target { datasources, key, settings, client_secret })
 }
 
 fn parse_settings(

@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::http::{Request, Response as HttpResponse};
@@ -16,6 +17,8 @@ use tonic::{Response, Status};
 use super::messages::QueryDataResponse;
 use super::query_data;
 use super::startup::Startup;
+use crate::held_body::HeldBody;
+use crate::memory::Charge;
 
 /// The path of the only method in use.
 const QUERY_DATA: &str = "/pluginv2.Data/QueryData";
@@ -50,7 +53,9 @@ impl tower::Service<Request<BoxBody>> for DataService {
             }
             let mut grpc =
                 Grpc::new(ProstCodec::default()).max_decoding_message_size(service.max_request);
-            Ok(grpc.unary(service, request).await)
+            let mut response = grpc.unary(service, request).await;
+            let charge = response.extensions_mut().remove::<Arc<Charge>>();
+            Ok(response.map(|body| tonic::body::boxed(HeldBody::new(body, charge))))
         })
     }
 }
@@ -62,7 +67,12 @@ impl UnaryService<QueryDataRequest> for DataService {
     fn call(&mut self, request: tonic::Request<QueryDataRequest>) -> Self::Future {
         let startup = self.startup.clone();
         Box::pin(async move {
-            Ok(Response::new(query_data::handle(&startup, request.into_inner()).await))
+            let (response, charge) = query_data::handle(&startup, request.into_inner()).await;
+            let mut response = Response::new(response);
+            if let Some(charge) = charge {
+                response.extensions_mut().insert(Arc::new(charge));
+            }
+            Ok(response)
         })
     }
 }

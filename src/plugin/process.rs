@@ -34,7 +34,7 @@ const HEALTH_SERVICE: &str = "plugin";
 
 /// Largest request, in bytes. Alert rules and expressions batch queries, and tonic's default is
 /// 4 MiB.
-const MAX_REQUEST: usize = 64 << 20;
+const MAX_REQUEST: usize = 16 << 20;
 
 /// Maximum duration of a shutdown. Grafana kills the process after two seconds.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(1_500);

@@ -4,12 +4,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use grafana_plugin_sdk::pluginv2::{DataQuery, QueryDataRequest};
+use parking_lot::Mutex;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::Error as ValueError;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -17,29 +18,39 @@ use super::context;
 use super::messages::{DataResponse, QueryDataResponse};
 use super::startup::Startup;
 use crate::api::ApiError;
+use crate::blocking::blocking;
 use crate::datasource::DataSource;
 use crate::frames::{EncodedFrame, frames};
-use crate::query::{QueryContext, QueryType, SqlQuery};
+use crate::memory::{Charge, OverBudget};
+use crate::query::annotations::AnnotationsQuery;
+use crate::query::metrics::MetricsQuery;
+use crate::query::{QueryContext, QueryError, QueryType, SqlQuery};
+use crate::store::Scalar;
 
 /// Grafana's default for a query without an interval, in milliseconds.
 const DEFAULT_INTERVAL_MS: u64 = 1_000;
 /// Grafana's default for a query without a number of points.
 const DEFAULT_MAX_DATA_POINTS: u64 = 100;
+/// Maximum size of the JSON of one query, in bytes.
+const MAX_QUERY: usize = 1 << 20;
 /// Queries of one request that run at once, encoding included. Bounds their memory.
 const MAX_CONCURRENT_QUERIES: usize = 8;
 
 /// Runs all queries of a request.
-pub async fn handle(startup: &Startup, request: QueryDataRequest) -> QueryDataResponse {
+///
+/// The charge is the memory of the frames until they are sent.
+pub async fn handle(
+    startup: &Startup,
+    request: QueryDataRequest,
+) -> (QueryDataResponse, Option<Charge>) {
     let datasource = match context::datasource(startup, request.plugin_context.as_ref()).await {
         Ok(datasource) => datasource,
         Err(error) => {
             let error = ApiError::from(error);
             let queries = request.queries.into_iter();
-            return QueryDataResponse {
-                responses: queries
-                    .map(|query| (query.ref_id, response(Err(error.clone()))))
-                    .collect(),
-            };
+            let responses =
+                queries.map(|query| (query.ref_id, response(Err(error.clone())))).collect();
+            return (QueryDataResponse { responses }, None);
         }
     };
     // If Grafana hangs up, dropping the set stops every query.
@@ -55,47 +66,46 @@ pub async fn handle(startup: &Startup, request: QueryDataRequest) -> QueryDataRe
         let budget = Arc::clone(&budget);
         running.spawn(async move {
             let _slot = slots.acquire().await;
-            let outcome = match run(&datasource, &query).await {
+            let ref_id = query.ref_id.clone();
+            let outcome = match run(&datasource, query).await {
                 Ok(frames) => budget.charge(frames),
                 Err(error) => Err(error),
             };
-            (query.ref_id, response(outcome))
+            (ref_id, response(outcome))
         });
     }
     while let Some(finished) = running.join_next().await {
         responses.extend(finished.ok());
     }
-    QueryDataResponse { responses }
+    let charge = Arc::into_inner(budget).map(|budget| budget.charge.into_inner());
+    (QueryDataResponse { responses }, charge)
 }
 
 /// The size limit for all responses to one request, in bytes: Grafana and the plugin hold them at
 /// once. Twice the limit of one query, so that the largest result fits in any encoding.
 struct ResponseBudget {
     limit: usize,
-    remaining: AtomicUsize,
+    charge: Mutex<Charge>,
 }
 
 impl ResponseBudget {
     fn new(limit: usize) -> ResponseBudget {
-        ResponseBudget { limit, remaining: AtomicUsize::new(limit) }
+        ResponseBudget { limit, charge: Mutex::new(Charge::new(limit)) }
     }
 
     /// Subtracts the size of `frames` from the budget. Rejects frames that exceed it.
     fn charge(&self, frames: Vec<EncodedFrame>) -> Result<Vec<EncodedFrame>, ApiError> {
         let size = frames.iter().map(Vec::len).sum();
-        let charged =
-            self.remaining.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |remaining| {
-                remaining.checked_sub(size)
-            });
-        if charged.is_ok() {
-            return Ok(frames);
+        match self.charge.lock().add(size) {
+            Ok(()) => Ok(frames),
+            Err(OverBudget::Own) => Err(ApiError::new(
+                422,
+                "too_large",
+                format!("the responses to this request exceed {} MiB", self.limit >> 20),
+                "Narrow the time range, aggregate, or send fewer queries at once.",
+            )),
+            Err(OverBudget::Process) => Err(QueryError::MemoryInUse.into()),
         }
-        Err(ApiError::new(
-            422,
-            "too_large",
-            format!("the responses to this request exceed {} MiB", self.limit >> 20),
-            "Narrow the time range, aggregate, or send fewer queries at once.",
-        ))
     }
 }
 
@@ -104,22 +114,40 @@ impl ResponseBudget {
 #[serde(rename_all = "camelCase")]
 struct TypedQuery {
     #[serde(default)]
-    query_type: serde_json::Value,
+    query_type: Option<Scalar>,
+}
+
+/// A query by its type.
+enum Query {
+    Sql(SqlQuery),
+    Metrics(MetricsQuery),
+    Annotations(AnnotationsQuery),
+}
+
+impl Query {
+    fn parse(query: &DataQuery) -> Result<Query, ApiError> {
+        if query.json.len() > MAX_QUERY {
+            let message = format!("the query is larger than {} KiB", MAX_QUERY >> 10);
+            return Err(ApiError::new(413, "too_large", message, "Send a shorter query."));
+        }
+        Ok(match query_type(query)? {
+            QueryType::Sql => Query::Sql(parse(query)?),
+            QueryType::Metrics => Query::Metrics(parse(query)?),
+            QueryType::Annotations => Query::Annotations(parse(query)?),
+        })
+    }
 }
 
 /// Runs one query and encodes its result.
-async fn run(datasource: &DataSource, query: &DataQuery) -> Result<Vec<EncodedFrame>, ApiError> {
-    let context = query_context(query);
-    let (result, format) = match query_type(query)? {
-        QueryType::Sql => {
-            let sql: SqlQuery = parse(query)?;
-            (datasource.query(&sql, &context).await?, sql.format)
-        }
-        QueryType::Metrics => datasource.query_metrics(&parse(query)?, &context).await?,
-        QueryType::Annotations => datasource.query_annotations(&parse(query)?, &context).await?,
+async fn run(datasource: &DataSource, query: DataQuery) -> Result<Vec<EncodedFrame>, ApiError> {
+    let context = query_context(&query);
+    let ref_id = query.ref_id.clone();
+    let (result, format) = match blocking(move || Query::parse(&query)).await? {
+        Query::Sql(sql) => (datasource.query(&sql, &context).await?, sql.format),
+        Query::Metrics(metrics) => datasource.query_metrics(&metrics, &context).await?,
+        Query::Annotations(kinds) => datasource.query_annotations(&kinds, &context).await?,
     };
     let catalog = datasource.catalog();
-    let ref_id = query.ref_id.clone();
     tokio::task::spawn_blocking(move || frames(&result, format, &ref_id, &catalog))
         .await
         .map_err(|_| internal_error())?
@@ -131,12 +159,13 @@ async fn run(datasource: &DataSource, query: &DataQuery) -> Result<Vec<EncodedFr
 
 fn query_type(query: &DataQuery) -> Result<QueryType, ApiError> {
     let TypedQuery { query_type } = parse(query)?;
-    if query_type.is_null() {
-        return Ok(QueryType::default());
-    }
-    let name = query_type.to_string();
-    serde_json::from_value(query_type).map_err(|_| {
-        let message = format!("unknown query type {name}");
+    let name = match query_type {
+        None | Some(Scalar::Null) => return Ok(QueryType::default()),
+        Some(Scalar::Text(name)) => name,
+        Some(_) => "(not a text)".to_owned(),
+    };
+    QueryType::deserialize(name.as_str().into_deserializer()).map_err(|_: ValueError| {
+        let message = format!("unknown query type {name:?}");
         ApiError::new(400, "query_type", message, "Use sql, metrics or annotations.")
     })
 }

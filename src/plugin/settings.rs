@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::datasource::Environment;
+use crate::datasource::{Environment, MAX_OPEN};
+use crate::memory;
 use crate::oura::{Origins, Secret};
 use crate::query::{Limits, interval};
 
@@ -18,6 +19,9 @@ pub const PLUGIN_ID: &str = "ringside-oura-datasource";
 
 /// The variable with the encryption key of the vault.
 pub const ENCRYPTION_KEY: &str = "GF_PLUGIN_ENCRYPTION_KEY";
+
+/// The default of [`OperatorSettings::forget_after`].
+const FORGET_AFTER_DAYS: u32 = 30;
 
 /// The operator's settings. Each has a default.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +34,10 @@ pub struct OperatorSettings {
     pub oura_url: Option<Url>,
     /// The limits of one query.
     pub limits: Limits,
+    /// The maximum number of open data sources.
+    pub max_open: usize,
+    /// The days after which a data source that Grafana does not name stops fetching.
+    pub forget_after: u32,
 }
 
 /// A setting that cannot be used.
@@ -65,9 +73,12 @@ impl OperatorSettings {
             },
         };
         let default = Limits::default();
+        let forget_after = whole_number("GF_PLUGIN_FORGET_AFTER_DAYS", FORGET_AFTER_DAYS as usize)?;
         Ok(OperatorSettings {
             data_dir: set("GF_PLUGIN_DATA_DIR").map(PathBuf::from),
             encryption_key: set(ENCRYPTION_KEY).map(Secret::new),
+            max_open: whole_number("GF_PLUGIN_MAX_OPEN_DATASOURCES", MAX_OPEN)?,
+            forget_after: forget_after.try_into().unwrap_or(u32::MAX),
             oura_url: set("GF_PLUGIN_OURA_URL").map(oura_url).transpose()?,
             limits: Limits {
                 timeout: set("GF_PLUGIN_QUERY_TIMEOUT").map_or(Ok(default.timeout), duration)?,
@@ -88,9 +99,12 @@ impl OperatorSettings {
     ) -> Result<Environment, SettingsError> {
         let origins = self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at);
         let encryption_key = self.encryption_key.clone();
+        memory::set_process_limit(self.limits.process_memory());
         Ok(Environment {
             limits: self.limits,
             encryption_key,
+            max_open: self.max_open,
+            forget_after: Some(self.forget_after),
             scheduled,
             ..Environment::at(data_dir, origins)?
         })

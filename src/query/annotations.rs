@@ -120,7 +120,14 @@ impl AnnotationsQuery {
         let kinds = if self.kinds.is_empty() {
             known
         } else {
-            self.kinds.iter().map(|name| find_kind(&known, name)).collect::<Result<_, _>>()?
+            let mut chosen: Vec<&AnnotationKind> = Vec::new();
+            for name in &self.kinds {
+                let kind = find_kind(&known, name)?;
+                if !chosen.iter().any(|chosen| chosen.name == kind.name) {
+                    chosen.push(kind);
+                }
+            }
+            chosen
         };
         let selects: Vec<_> = kinds.into_iter().map(AnnotationKind::select).collect();
         Ok(SqlQuery {

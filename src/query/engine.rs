@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::column_origin::assign_origins;
 use super::context::QueryContext;
 use super::error::QueryError;
+use super::fill::Fill;
 use super::limits::Limits;
 use super::macros;
 use super::request::SqlQuery;
@@ -22,7 +22,7 @@ use super::statement;
 use crate::catalog::Catalog;
 use crate::format::grouped;
 use crate::sql::TokenizedSql;
-use crate::store::{ColumnBatch, Limit, ReadError, ReadLimits, Store, Truncation};
+use crate::store::{ColumnBatch, Limit, ReadError, ReadLimits, Scalar, Store, Truncation};
 use crate::time::Tz;
 
 /// A query that takes longer counts as slow: it moves to a slow slot.
@@ -37,7 +37,7 @@ const MAX_WAITING: usize = 64;
 type ReadResult = Result<ColumnBatch, ReadError>;
 
 /// Reads one SELECT under limits, and blocks until it ends.
-type Read = dyn Fn(&TokenizedSql, &[Value], &ReadLimits) -> ReadResult + Send + Sync;
+type Read = dyn Fn(&TokenizedSql, &[Scalar], &ReadLimits) -> ReadResult + Send + Sync;
 
 /// Runs the queries of one data source. Clones are cheap and share one queue.
 #[derive(Clone)]
@@ -73,7 +73,7 @@ impl Engine {
     /// Returns an engine over any function that reads. `catalog` returns the current catalogue,
     /// which describes the columns.
     pub(crate) fn with_reader(
-        read: impl Fn(&TokenizedSql, &[Value], &ReadLimits) -> ReadResult + Send + Sync + 'static,
+        read: impl Fn(&TokenizedSql, &[Scalar], &ReadLimits) -> ReadResult + Send + Sync + 'static,
         catalog: impl Fn() -> Arc<Catalog> + Send + Sync + 'static,
         zone: Tz,
         limits: Limits,
@@ -99,25 +99,24 @@ impl Engine {
         context: &QueryContext,
     ) -> Result<QueryResult, QueryError> {
         let started = Instant::now();
-        let deadline = started + self.limits.timeout;
-        let written = macros::tokenize(&query.raw_sql)
-            .map_err(|error| QueryError::from_macro_error(&query.raw_sql, error))?;
-        let expanded = macros::expand(&written, context, self.zone)
-            .map_err(|error| QueryError::from_macro_error(&query.raw_sql, error))?;
-        statement::validate(&written)?;
-
-        let result = self.read(&expanded.sql, &query.params, deadline).await?;
-        let mut batch = result.map_err(|error| {
-            QueryError::from_read_error(&query.raw_sql, &expanded, error, self.limits.timeout)
-        })?;
-        assign_origins(&expanded.sql, &mut batch.columns, &(self.catalog)());
+        let work = Arc::new(Work {
+            query: query.clone(),
+            context: *context,
+            zone: self.zone,
+            timeout: self.limits.timeout,
+            read: Arc::clone(&self.read),
+            catalog: (self.catalog)(),
+        });
+        let Rows { batch, sql, fill } =
+            self.run_in_slot(&work, started + self.limits.timeout).await?;
         let notice = batch.truncation.map(|truncation| truncation_notice(batch.rows, truncation));
         Ok(QueryResult {
             elapsed: started.elapsed(),
             notices: notice.into_iter().collect(),
-            fill: expanded.fill,
+            fill,
             downsample: (query.downsample, context.max_data_points),
-            ..QueryResult::of(batch, expanded.sql.text().to_owned())
+            max_bytes: self.limits.max_bytes,
+            ..QueryResult::of(batch, sql)
         })
     }
 
@@ -126,18 +125,13 @@ impl Engine {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Waits for a slot and reads.
+    /// Waits for a slot and runs.
     ///
     /// A query that proves slow moves to a slow slot. If all slow slots are taken while other
     /// queries wait, the query is stopped and restarts once a slow slot is free.
-    async fn read(
-        &self,
-        sql: &Arc<TokenizedSql>,
-        params: &[Value],
-        deadline: Instant,
-    ) -> Result<ReadResult, QueryError> {
+    async fn run_in_slot(&self, work: &Arc<Work>, deadline: Instant) -> Result<Rows, QueryError> {
         let slot = self.acquire(&self.slots, deadline).await?;
-        let mut running = self.start(slot, sql, params, deadline);
+        let mut running = self.start(slot, work, deadline);
         let mut pause = self.slow_query;
         loop {
             if let Ok(result) = tokio::time::timeout(pause, &mut running.result).await {
@@ -150,26 +144,20 @@ impl Engine {
             if self.waiting() > 0 {
                 running.cancel.cancel();
                 match joined(running.result.await) {
-                    Ok(Err(ReadError::Cancelled)) => break,
+                    Err(QueryError::Cancelled) => break,
                     ended => return ended,
                 }
             }
             pause = self.slow_slot_pause;
         }
         let slow_slot = self.acquire(&self.slow_slots, deadline).await?;
-        let restarted = self.start(slow_slot, sql, params, deadline);
+        let restarted = self.start(slow_slot, work, deadline);
         let Running { result, cancel: _cancel, .. } = restarted;
         joined(result.await)
     }
 
-    /// Starts to read on a blocking thread.
-    fn start(
-        &self,
-        slot: OwnedSemaphorePermit,
-        sql: &Arc<TokenizedSql>,
-        params: &[Value],
-        deadline: Instant,
-    ) -> Running {
+    /// Starts to run on a blocking thread.
+    fn start(&self, slot: OwnedSemaphorePermit, work: &Arc<Work>, deadline: Instant) -> Running {
         let slot = Arc::new(Mutex::new(Some(slot)));
         let cancelled = Arc::new(AtomicBool::new(false));
         let limits = ReadLimits {
@@ -179,12 +167,10 @@ impl Engine {
             max_memory: self.limits.max_memory,
             cancelled: cancelled.clone(),
         };
-        let read = self.read.clone();
-        let sql = Arc::clone(sql);
-        let params = params.to_owned();
+        let work = Arc::clone(work);
         let used_slot = Arc::clone(&slot);
         let result = tokio::task::spawn_blocking(move || {
-            let result = read(&sql, &params, &limits);
+            let result = work.run(&limits);
             drop(used_slot.lock().take());
             result
         });
@@ -206,9 +192,45 @@ impl Engine {
     }
 }
 
-/// A statement that a blocking thread reads.
+/// Everything that a query needs on a blocking thread. Its time grows with the statement, so no
+/// part of it runs on an async thread.
+struct Work {
+    query: SqlQuery,
+    context: QueryContext,
+    zone: Tz,
+    timeout: Duration,
+    read: Arc<Read>,
+    catalog: Arc<Catalog>,
+}
+
+/// The result of [`Work`].
+struct Rows {
+    batch: ColumnBatch,
+    /// The statement that ran.
+    sql: String,
+    fill: Option<Fill>,
+}
+
+impl Work {
+    fn run(&self, limits: &ReadLimits) -> Result<Rows, QueryError> {
+        let raw_sql = &self.query.raw_sql;
+        let written = macros::tokenize(raw_sql)
+            .map_err(|error| QueryError::from_macro_error(raw_sql, error))?;
+        let expanded = macros::expand(&written, &self.context, self.zone)
+            .map_err(|error| QueryError::from_macro_error(raw_sql, error))?;
+        statement::validate(&written)?;
+        let read = (self.read)(&expanded.sql, &self.query.params, limits);
+        let mut batch = read.map_err(|error| {
+            QueryError::from_read_error(raw_sql, &expanded, error, self.timeout)
+        })?;
+        assign_origins(&expanded.sql, &mut batch.columns, &self.catalog);
+        Ok(Rows { batch, sql: expanded.sql.text().to_owned(), fill: expanded.fill })
+    }
+}
+
+/// A query that a blocking thread runs.
 struct Running {
-    result: JoinHandle<ReadResult>,
+    result: JoinHandle<Result<Rows, QueryError>>,
     /// Freed by the thread when the statement ends, even after the caller went away.
     slot: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
     cancel: CancelOnDrop,
@@ -224,8 +246,8 @@ impl Running {
 }
 
 /// Treats a panic of the blocking thread as unreadable data.
-fn joined(result: Result<ReadResult, JoinError>) -> Result<ReadResult, QueryError> {
-    result.map_err(|error| QueryError::Unavailable(error.to_string()))
+fn joined(result: Result<Result<Rows, QueryError>, JoinError>) -> Result<Rows, QueryError> {
+    result.unwrap_or_else(|error| Err(QueryError::Unavailable(error.to_string())))
 }
 
 /// A place in the queue, freed on drop.

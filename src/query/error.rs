@@ -6,8 +6,9 @@ use super::macros::{Expanded, MACROS, MacroError, MacroErrorKind};
 use super::parser::explain_syntax_error;
 use super::suggest::similar_sql_names;
 use crate::error_source::ErrorSource;
+use crate::os::RAISE_FILE_LIMIT;
 use crate::sql::line_and_column;
-use crate::store::{ReadError, Refusal};
+use crate::store::{REPAIR, ReadError, Refusal};
 
 /// A position in the statement. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +113,12 @@ pub enum QueryError {
     /// Other queries use the memory that all queries of the process share.
     #[error("Other queries use the memory for queries")]
     MemoryInUse,
+    /// The database file has damaged pages.
+    #[error("The stored data is damaged: {0}")]
+    Damaged(String),
+    /// The process has no free file handle.
+    #[error("Too many files are open in this process")]
+    TooManyFiles,
     /// The database file is unreadable.
     #[error("The stored data is unreadable: {0}")]
     Unavailable(String),
@@ -132,6 +139,14 @@ pub enum MetricsError {
         /// The number of metrics in the query.
         count: usize,
         /// The maximum number of metrics of one query.
+        max: usize,
+    },
+    /// Too many filters.
+    #[error("Too many filters ({count}): remove some, a query can have at most {max}")]
+    TooManyFilters {
+        /// The number of filters in the query.
+        count: usize,
+        /// The maximum number of filters of one query.
         max: usize,
     },
     /// A moving average, a baseline or a shift that reaches too far.
@@ -205,6 +220,8 @@ impl QueryError {
                 ("busy", 503, "Retry in a moment, narrow the time range, or aggregate.")
             }
             QueryError::Busy => ("busy", 503, "Retry in a moment, or show fewer panels at once."),
+            QueryError::TooManyFiles => ("too_many_files", 503, RAISE_FILE_LIMIT),
+            QueryError::Damaged(_) => ("damaged", 500, REPAIR),
             QueryError::Unavailable(_) => (
                 "unavailable",
                 500,
@@ -244,7 +261,9 @@ impl QueryError {
     /// Returns the party at fault: the plugin only if the stored data is unreadable.
     pub fn error_source(&self) -> ErrorSource {
         match self {
-            QueryError::Unavailable(_) => ErrorSource::Plugin,
+            QueryError::Unavailable(_) | QueryError::Damaged(_) | QueryError::TooManyFiles => {
+                ErrorSource::Plugin
+            }
             _ => ErrorSource::Downstream,
         }
     }
@@ -285,14 +304,14 @@ impl QueryError {
                 similar: similar_sql_names(&name, known),
                 name,
             },
-            error @ (ReadError::ParameterCount { .. } | ReadError::Parameter(_)) => {
-                QueryError::Parameters(error.to_string())
-            }
+            error @ ReadError::ParameterCount { .. } => QueryError::Parameters(error.to_string()),
             ReadError::Timeout => QueryError::Timeout(timeout),
             ReadError::Cancelled => QueryError::Cancelled,
             ReadError::TooLarge(reason) => QueryError::TooLarge(reason),
             ReadError::MemoryInUse => QueryError::MemoryInUse,
             ReadError::Failed(message) => QueryError::Failed(message),
+            ReadError::TooManyFiles => QueryError::TooManyFiles,
+            ReadError::Damaged(error) => QueryError::Damaged(error.to_string()),
             ReadError::Unavailable(error) => QueryError::Unavailable(error.to_string()),
         }
     }

@@ -18,6 +18,16 @@ pub struct Limits {
     pub concurrency: usize,
 }
 
+/// The memory for all queries of the process, in queries that use their whole limit.
+const MAX_GREEDY_QUERIES: usize = 4;
+
+impl Limits {
+    /// Memory that all queries of the process may use beyond an ordinary query's, in bytes.
+    pub fn process_memory(&self) -> usize {
+        self.max_memory.saturating_mul(MAX_GREEDY_QUERIES)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::store::{Scalar, scalars};
+
 /// The kind of a query, in its JSON field `queryType`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -28,7 +30,8 @@ pub struct SqlQuery {
     pub raw_sql: String,
     /// Values for `?1`, `?2`, … in order: strings, numbers, booleans or null.
     #[cfg_attr(test, ts(type = "(string | number | boolean | null)[]"))]
-    pub params: Vec<serde_json::Value>,
+    #[serde(deserialize_with = "scalars")]
+    pub params: Vec<Scalar>,
     /// The shape of the resulting frames.
     pub format: Format,
     /// The reduction of series with too many points.

@@ -18,6 +18,8 @@ pub struct QueryResult {
     pub elapsed: Duration,
     /// Messages to show with the result, for example that rows are missing.
     pub notices: Vec<String>,
+    /// Maximum size of the frames or the JSON made from the rows, in bytes.
+    pub max_bytes: usize,
     /// The gaps to fill once the rows are a series.
     pub fill: Option<Fill>,
     /// The reduction of long series, and the number of points up to which a series stays whole.
@@ -45,6 +47,7 @@ impl QueryResult {
             executed_sql,
             elapsed: Duration::ZERO,
             notices: Vec::new(),
+            max_bytes: usize::MAX,
             fill: None,
             downsample: (Downsample::Off, 0),
             displays: Vec::new(),

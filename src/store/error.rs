@@ -4,6 +4,13 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::os;
+
+/// The remedy for a damaged file, as full sentences.
+pub const REPAIR: &str = "Press Repair on the data source's configuration page, or end the plugin \
+                          and run `gpx_oura repair`. The file is set aside, and everything is \
+                          fetched again. The login is kept.";
+
 /// An error of the database file. `Display` names the file and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -19,14 +26,20 @@ pub enum StoreError {
         detail: String,
     },
     /// The file has another format, or is damaged.
-    #[error(
-        "{path} is not a database, or it is damaged. Move it away to start with a new one, or \
-         restore a backup"
-    )]
+    #[error("{path} is not a database, or it is damaged")]
     NotADatabase {
         /// The file.
         path: PathBuf,
     },
+    /// SQLite found a damaged page.
+    #[error("The stored data is damaged ({detail})")]
+    Damaged {
+        /// SQLite's message.
+        detail: String,
+    },
+    /// The process has no free file handle.
+    #[error("Too many files are open in this process")]
+    TooManyFiles,
     /// The file has a newer format.
     #[error(
         "{path} was written by a newer version of this plugin (format {found}, supported: \
@@ -90,16 +103,23 @@ pub enum StoreError {
 
 impl StoreError {
     pub(super) fn folder(folder: &Path, error: &std::io::Error) -> StoreError {
+        if os::is_out_of_files(error) {
+            return StoreError::TooManyFiles;
+        }
         StoreError::Folder { folder: folder.to_owned(), detail: error.to_string() }
+    }
+
+    /// Whether the file is damaged. The remedy is [`REPAIR`].
+    pub fn is_damage(&self) -> bool {
+        matches!(self, StoreError::NotADatabase { .. } | StoreError::Damaged { .. })
     }
 
     /// Adds `path` to an error of opening that the file itself may have caused.
     pub(super) fn at(self, path: &Path) -> StoreError {
         match self {
+            StoreError::Damaged { .. } => StoreError::NotADatabase { path: path.to_owned() },
             StoreError::Database(error) => match error.sqlite_error_code() {
-                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                    StoreError::NotADatabase { path: path.to_owned() }
-                }
+                Some(ErrorCode::CannotOpen) if os::has_no_free_file() => StoreError::TooManyFiles,
                 Some(ErrorCode::CannotOpen) => {
                     StoreError::Folder { folder: path.to_owned(), detail: error.to_string() }
                 }
@@ -116,6 +136,9 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DiskFull) => StoreError::DiskFull,
             Some(ErrorCode::SystemIoFailure) => StoreError::Disk { detail: error.to_string() },
             Some(ErrorCode::ReadOnly) => StoreError::ReadOnly,
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                StoreError::Damaged { detail: error.to_string() }
+            }
             _ => StoreError::Database(error),
         }
     }

@@ -1,9 +1,9 @@
 //! SQL functions that SQLite's bundled build lacks.
 //!
-//! There are three groups: SQLite's mathematical functions (same names, same NULLs), statistics for
-//! health data, and local time. Every connection that prepares a view or a query has the first two.
-//! Local time needs a zone, so only query connections have it. All functions are deterministic and
-//! have no side effects.
+//! There are four groups: SQLite's mathematical functions (same names, same NULLs), statistics for
+//! health data, local time, and the wearer's clock. Every connection that prepares a view or a query
+//! has the first two. The others need a zone or the wearer's documents, so only query connections
+//! have them. All functions are deterministic within a statement and have no side effects.
 
 mod inference;
 mod local;
@@ -11,6 +11,7 @@ mod mathematics;
 mod pattern;
 mod statistics;
 mod text;
+mod wall;
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
@@ -18,6 +19,7 @@ use rusqlite::{Connection, Error, Result};
 use serde::Serialize;
 
 use crate::time::Tz;
+pub(super) use wall::WallClock;
 
 /// A function's documentation, for the query editor and the schema.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -43,7 +45,7 @@ const fn of(
 }
 
 /// Documentation of all functions defined here.
-pub const FUNCTIONS: [Function; 47] = [
+pub const FUNCTIONS: [Function; 50] = [
     of(
         "median",
         "median(x)",
@@ -102,7 +104,7 @@ pub const FUNCTIONS: [Function; 47] = [
         "clock_mean",
         "clock_mean(seconds)",
         "the mean time of day in seconds from midnight; 23:30 and 0:30 give 0; aggregate or window",
-        "SELECT hms(clock_mean(local_clock(bedtime_start))) FROM nights",
+        "SELECT hms(clock_mean(wall_clock(bedtime_start))) FROM nights",
     ),
     of(
         "first",
@@ -180,6 +182,25 @@ pub const FUNCTIONS: [Function; 47] = [
         "local_midnight(day or time)",
         "the Unix time of the start of the day",
         "local_midnight('2026-03-29')",
+    ),
+    of(
+        "wall_day",
+        "wall_day(time)",
+        "the calendar day at the place of the wearer, by the offset of the newest document before",
+        "SELECT wall_day(bedtime_start) FROM nights",
+    ),
+    of(
+        "wall_hour",
+        "wall_hour(time)",
+        "the hour at the place of the wearer, 0 to 23",
+        "SELECT wall_hour(time) AS hour, avg(bpm) FROM heartrate \
+         WHERE $__timeFilter(time) GROUP BY 1",
+    ),
+    of(
+        "wall_clock",
+        "wall_clock(time)",
+        "the time of day at the place of the wearer in seconds from midnight",
+        "SELECT hms(wall_clock(bedtime_start)) FROM nights",
     ),
     of("hms", "hms(seconds)", "a duration or time of day as text: 7:30:00", "hms(27000)"),
     of("sqrt", "sqrt(x)", "the square root", "sqrt(9)"),

@@ -15,7 +15,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 
-use super::functions;
+use super::functions::{self, WallClock};
 use super::meter;
 use super::read_only::{self, ReadOnlyConnection};
 use crate::time::Tz;
@@ -109,6 +109,7 @@ pub(super) struct GuardedConnection {
     /// Whether the connection is valid for one read only. See [`ReadOnlyConnection`].
     pub is_immutable: bool,
     policy: Arc<Mutex<Policy>>,
+    wall_clock: WallClock,
 }
 
 #[derive(Default)]
@@ -123,6 +124,8 @@ struct Policy {
     closed_tables: &'static [&'static str],
     /// The first refusal since the checks started.
     refusal: Option<Refusal>,
+    /// Whether a statement reads the wearer's clock, itself or through a view.
+    reads_wall_clock: bool,
 }
 
 impl GuardedConnection {
@@ -151,12 +154,14 @@ impl GuardedConnection {
         functions::register(&connection)?;
         functions::register_bounded(&connection, MAX_VALUE_BYTES as usize)?;
         functions::register_local(&connection, zone)?;
+        let wall_clock = WallClock::new(zone);
+        wall_clock.register(&connection)?;
         let policy = Arc::new(Mutex::new(Policy { closed_tables, ..Policy::default() }));
         let authorizer_policy = Arc::clone(&policy);
         connection.authorizer(Some(move |context: AuthContext<'_>| {
             authorizer_policy.lock().authorize(context)
         }))?;
-        let guarded = GuardedConnection { connection, is_immutable, policy };
+        let guarded = GuardedConnection { connection, is_immutable, policy, wall_clock };
         guarded.reload_tables()?;
         Ok(guarded)
     }
@@ -192,6 +197,7 @@ impl GuardedConnection {
     pub fn start_checks(&self) {
         let mut policy = self.policy.lock();
         policy.refusal = None;
+        policy.reads_wall_clock = false;
         policy.is_active = true;
     }
 
@@ -200,6 +206,15 @@ impl GuardedConnection {
         let mut policy = self.policy.lock();
         policy.is_active = false;
         policy.refusal.take()
+    }
+
+    /// Sets the wearer's clock by the stored documents, if the statement that was prepared since
+    /// [`GuardedConnection::start_checks`] reads it.
+    pub fn set_wall_clock(&self) -> rusqlite::Result<()> {
+        if self.policy.lock().reads_wall_clock {
+            self.wall_clock.load(&self.connection, &self.tables())?;
+        }
+        Ok(())
     }
 
     /// Returns the lower-case names of all tables and views that queries may read.
@@ -222,6 +237,9 @@ impl Policy {
     fn authorize(&mut self, context: AuthContext<'_>) -> Authorization {
         if !self.is_active {
             return Authorization::Allow;
+        }
+        if let AuthAction::Function { function_name } = context.action {
+            self.reads_wall_clock |= WallClock::is_read_by(function_name);
         }
         match self.check(context) {
             Ok(()) => Authorization::Allow,

@@ -61,14 +61,4 @@ impl Inspector {
         )?;
         Ok(found.exists((collection, id))?)
     }
-
-    /// Reads every page and returns SQLite's findings: an empty list if the file is intact. Takes
-    /// seconds per gigabyte.
-    pub fn check(&self) -> Result<Vec<String>, StoreError> {
-        let connection = self.lock();
-        let mut check = connection.prepare("PRAGMA quick_check")?;
-        let findings: Vec<String> =
-            check.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        Ok(findings.into_iter().filter(|finding| finding != "ok").collect())
-    }
 }

@@ -11,6 +11,7 @@
 mod allocator;
 mod calendar;
 mod collections;
+mod damage;
 mod derive;
 mod documents;
 mod error;
@@ -28,6 +29,7 @@ mod rebuild;
 mod rollups;
 mod rows;
 mod runs;
+mod scalar;
 mod schema;
 mod state;
 mod tables;
@@ -40,7 +42,8 @@ mod writer;
 
 pub use allocator::install_allocator;
 pub use collections::CollectionRow;
-pub use error::StoreError;
+pub use damage::{find_damage, set_aside};
+pub use error::{REPAIR, StoreError};
 pub(crate) use files::{create_private_file, create_private_folder};
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
@@ -49,6 +52,7 @@ pub use inspector::Inspector;
 pub use read::{ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation};
 pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{RunEnd, RunRow};
+pub use scalar::{Scalar, scalars};
 pub use state::{
     CollectionState, DayState, GapReason, RunState, Trigger, UnknownState, WindowReason,
 };
@@ -57,7 +61,8 @@ pub use window::{Arrivals, Coverage, QueuedWindow, Refused, Window, WriteStats};
 pub use writer::Writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use rusqlite::Connection;
 
@@ -79,6 +84,8 @@ pub struct Store {
 struct Shared {
     path: PathBuf,
     zone: Tz,
+    /// Whether SQLite reported a damaged page since the last check.
+    is_suspect: AtomicBool,
     inspector: Inspector,
     readers: ReaderPool,
     /// Closed last: only a connection that can write merges the log into the file and removes it.
@@ -122,6 +129,7 @@ impl Store {
         let shared = Shared {
             path: path.to_owned(),
             zone,
+            is_suspect: AtomicBool::new(false),
             inspector: Inspector::new(schema::open_existing(path)?),
             readers: ReaderPool::new(path, READERS, CLOSED_TABLES, zone),
             writer: Writer::new(connection, catalog, zone),
@@ -158,10 +166,36 @@ impl Store {
     pub fn read(
         &self,
         sql: &TokenizedSql,
-        params: &[serde_json::Value],
+        params: &[Scalar],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
-        self.shared.readers.read(sql, params, limits)
+        let result = self.shared.readers.read(sql, params, limits);
+        if matches!(result, Err(ReadError::Damaged(_))) {
+            self.set_suspect(true);
+        }
+        result
+    }
+
+    /// Remembers that the file may be damaged if `error` says so.
+    pub fn note_error(&self, error: &StoreError) {
+        if error.is_damage() {
+            self.set_suspect(true);
+        }
+    }
+
+    /// Sets whether the file may be damaged.
+    pub fn set_suspect(&self, is_suspect: bool) {
+        self.shared.is_suspect.store(is_suspect, Ordering::Relaxed);
+    }
+
+    /// Returns whether SQLite reported damage since the file was last found intact.
+    pub fn is_suspect(&self) -> bool {
+        self.shared.is_suspect.load(Ordering::Relaxed)
+    }
+
+    /// Returns a handle that tells whether a clone of this store is still in use.
+    pub fn usage(&self) -> StoreUsage {
+        StoreUsage(Arc::downgrade(&self.shared))
     }
 
     /// Returns whether another catalogue, time zone or program version derived the tables. If so,
@@ -201,6 +235,16 @@ impl Store {
         let mut log = self.path().to_owned().into_os_string();
         log.push("-wal");
         file_size(self.path()) + file_size(Path::new(&log))
+    }
+}
+
+/// A handle that does not keep its store open.
+pub struct StoreUsage(Weak<Shared>);
+
+impl StoreUsage {
+    /// Returns whether a clone of the store exists, so that its files are open.
+    pub fn is_open(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }
 

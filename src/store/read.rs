@@ -19,6 +19,7 @@ use arrow::array::ArrayRef;
 use parking_lot::Mutex;
 
 use super::guard::{GuardedConnection, Refusal};
+use super::scalar::Scalar;
 use crate::memory::Charge;
 use crate::sql::TokenizedSql;
 use crate::time::Tz;
@@ -139,9 +140,6 @@ pub enum ReadError {
         /// Number of given values.
         given: usize,
     },
-    /// The value of this parameter, counted from 1, is a list or an object.
-    #[error("Parameter {0} is a list or an object: use a string, number, boolean or null")]
-    Parameter(usize),
     /// The deadline passed.
     #[error("the time limit was reached")]
     Timeout,
@@ -157,6 +155,12 @@ pub enum ReadError {
     /// A value caused an error, for example malformed JSON or an integer overflow.
     #[error("{0}")]
     Failed(String),
+    /// SQLite found a damaged page.
+    #[error("the database is damaged: {0}")]
+    Damaged(#[source] rusqlite::Error),
+    /// The process has no free file handle.
+    #[error("too many files are open in this process")]
+    TooManyFiles,
     /// SQLite cannot read the file.
     #[error("cannot read the database: {0}")]
     Unavailable(#[source] rusqlite::Error),
@@ -194,20 +198,22 @@ impl ReaderPool {
     pub fn read(
         &self,
         sql: &TokenizedSql,
-        params: &[serde_json::Value],
+        params: &[Scalar],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
-        let reader = self.checkout().map_err(ReadError::Unavailable)?;
+        let reader = self.checkout().map_err(explain::file_error)?;
         let mut result = statement::run(&reader, sql, params, limits, self.zone);
         if matches!(result, Err(ReadError::Refused(Refusal::Table(_)))) {
             // The writer may have created the table after this connection loaded the list.
-            reader.reload_tables().map_err(ReadError::Unavailable)?;
+            reader.reload_tables().map_err(explain::file_error)?;
             result = statement::run(&reader, sql, params, limits, self.zone);
         }
         // A stopped statement may leave a large cache, or half of the schema.
         let is_reusable = !matches!(
             result,
             Err(ReadError::Unavailable(_)
+                | ReadError::Damaged(_)
+                | ReadError::TooManyFiles
                 | ReadError::TooLarge(_)
                 | ReadError::MemoryInUse
                 | ReadError::Timeout

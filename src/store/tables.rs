@@ -171,7 +171,7 @@ fn create_document_table(
         "DROP TABLE IF EXISTS {table};
          CREATE TABLE {table} ({});
          CREATE INDEX {index_day} ON {table} (day);
-         CREATE INDEX {index_time} ON {table} (time);",
+         CREATE INDEX {index_time} ON {table} (time, utc_offset);",
         columns.join(", "),
         table = quote_identifier(table),
         index_day = quote_identifier(&format!("{table}_by_day")),

@@ -337,7 +337,7 @@ impl Executor {
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let store = self.store.clone();
-        blocking(move || work(&store)).await
+        blocking(move || work(&store).inspect_err(|error| store.note_error(error))).await
     }
 }
 

@@ -446,7 +446,7 @@ fn leaf_commands() -> BTreeMap<String, clap::Command> {
 }
 
 /// Returns `text` with `table` between the comments of the section `name`.
-fn with_section(text: &str, name: &str, table: &str) -> String {
+pub fn with_section(text: &str, name: &str, table: &str) -> String {
     let start = format!("<!-- {name} -->\n");
     let end = format!("<!-- end of {name} -->");
     let (before, rest) = text.split_once(&start).unwrap();

@@ -25,7 +25,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Small modules without a layer.
-const BASE: &[&str] = &["time", "blocking", "format", "error_source", "sql"];
+const BASE: &[&str] =
+    &["os", "time", "blocking", "format", "error_source", "held_body", "memory", "sql"];
 
 /// External crates that only some modules may name, by path prefixes below `src/`.
 const CRATE_USERS: &[(&str, &[&str])] = &[

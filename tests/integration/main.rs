@@ -8,6 +8,7 @@
 
 mod catalog;
 mod common;
+mod damage;
 mod demo;
 mod documents;
 mod faults;
@@ -21,3 +22,6 @@ mod secrets;
 #[cfg(target_os = "linux")]
 mod soak;
 mod specification;
+#[cfg(target_os = "linux")]
+mod surroundings;
+mod upgrade;

@@ -38,7 +38,7 @@ const ENDLESS: &str =
 
 /// Returns an engine over `read` with the bundled catalogue.
 fn with_reader(
-    read: impl Fn(&TokenizedSql, &[Value], &ReadLimits) -> ReadResult + Send + Sync + 'static,
+    read: impl Fn(&TokenizedSql, &[Scalar], &ReadLimits) -> ReadResult + Send + Sync + 'static,
     limits: Limits,
 ) -> Engine {
     Engine::with_reader(read, || Arc::new(Catalog::bundled()), Tz::UTC, limits)
@@ -134,7 +134,7 @@ async fn a_dropped_query_is_cancelled() {
     let (started_sender, started) = tokio::sync::oneshot::channel();
     let (stopped_sender, stopped) = mpsc::channel();
     let started_sender = std::sync::Mutex::new(Some(started_sender));
-    let read = move |_: &TokenizedSql, _: &[Value], limits: &ReadLimits| {
+    let read = move |_: &TokenizedSql, _: &[Scalar], limits: &ReadLimits| {
         if let Some(sender) = started_sender.lock().unwrap().take() {
             sender.send(()).unwrap();
         }
@@ -193,7 +193,7 @@ async fn a_slow_query_that_made_room_restarts() {
     let read = {
         let reads = reads.clone();
         let released = released.clone();
-        move |statement: &TokenizedSql, _: &[Value], limits: &ReadLimits| {
+        move |statement: &TokenizedSql, _: &[Scalar], limits: &ReadLimits| {
             reads.fetch_add(1, Ordering::Relaxed);
             while statement.text().contains("slow") && !released.load(Ordering::Relaxed) {
                 if limits.cancelled.load(Ordering::Relaxed) {
@@ -244,7 +244,7 @@ async fn a_statement_too_long_with_its_macros_is_rejected() {
 async fn a_query_beyond_the_queue_is_rejected_and_the_rest_run() {
     let (release, wait) = mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
-    let read = move |_: &TokenizedSql, _: &[Value], _: &ReadLimits| {
+    let read = move |_: &TokenizedSql, _: &[Scalar], _: &ReadLimits| {
         wait.lock().unwrap().recv().unwrap();
         Ok(batch())
     };

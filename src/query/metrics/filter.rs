@@ -1,12 +1,12 @@
 //! Conditions on columns. Values become parameters, and only known names reach the SQL.
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::metric::Metric;
 use crate::catalog::{Catalog, Kind};
 use crate::query::error::QueryError;
 use crate::query::suggest::similar_names;
+use crate::store::{Scalar, scalars};
 
 /// A condition: `{"column": "source", "operator": "=", "value": "awake"}`.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,11 +22,11 @@ pub struct Filter {
     /// The value to compare with.
     #[serde(default)]
     #[cfg_attr(test, ts(type = "string | number | boolean", optional))]
-    pub value: Value,
+    pub value: Scalar,
     /// The values of a list. If there are any, `value` is ignored.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "scalars")]
     #[cfg_attr(test, ts(type = "(string | number | boolean)[]", optional))]
-    pub values: Vec<Value>,
+    pub values: Vec<Scalar>,
 }
 
 /// The comparison of a filter. The aliases are those of Grafana's ad-hoc filters.
@@ -123,7 +123,7 @@ impl Filter {
         &self,
         metric: &Metric<'_>,
         catalog: &Catalog,
-        params: &mut Vec<Value>,
+        params: &mut Vec<Scalar>,
     ) -> Option<String> {
         let column = self.find_column(metric, catalog)?;
         let kind = catalog
@@ -145,7 +145,7 @@ impl Filter {
 
     /// Returns a condition with IN or NOT IN. SQL's lists never match NULL, so NULL needs a
     /// condition of its own.
-    fn list(&self, column: &str, kind: Option<Kind>, params: &mut Vec<Value>) -> String {
+    fn list(&self, column: &str, kind: Option<Kind>, params: &mut Vec<Scalar>) -> String {
         let values = if self.values.is_empty() {
             std::slice::from_ref(&self.value)
         } else {
@@ -153,11 +153,11 @@ impl Filter {
         };
         let placeholders: Vec<String> = values
             .iter()
-            .filter(|value| !value.is_null())
+            .filter(|value| **value != Scalar::Null)
             .map(|value| bind(value, kind, params))
             .collect();
         let list = format!("\"{column}\" {} ({})", self.operator.sql(), placeholders.join(", "));
-        let lists_null = self.values.iter().any(Value::is_null);
+        let lists_null = self.values.contains(&Scalar::Null);
         match (self.operator, lists_null) {
             (Operator::NotIn, true) => format!("({list} AND \"{column}\" IS NOT NULL)"),
             (Operator::NotIn, false) | (_, true) => format!("({list} OR \"{column}\" IS NULL)"),
@@ -181,11 +181,11 @@ impl Filter {
 }
 
 /// Adds a value to `params` and returns its placeholder.
-fn bind(value: &Value, kind: Option<Kind>, params: &mut Vec<Value>) -> String {
-    params.push(match (kind, value.as_str()) {
+fn bind(value: &Scalar, kind: Option<Kind>, params: &mut Vec<Scalar>) -> String {
+    params.push(match (kind, value.as_text()) {
         // Ad-hoc filters send all values as text. SQLite converts numbers, but not booleans.
-        (Some(Kind::Boolean), Some("true")) => Value::Bool(true),
-        (Some(Kind::Boolean), Some("false")) => Value::Bool(false),
+        (Some(Kind::Boolean), Some("true")) => Scalar::Bool(true),
+        (Some(Kind::Boolean), Some("false")) => Scalar::Bool(false),
         _ => value.clone(),
     });
     format!("?{}", params.len())

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::aggregate::Aggregate;
 use super::metric::{Metric, MetricKind};
 use super::plan::PlannedColumn;
@@ -15,7 +13,7 @@ use super::step::Step;
 use crate::catalog::Catalog;
 use crate::query::error::MetricsError;
 use crate::query::result::FieldDisplay;
-use crate::store::resolution;
+use crate::store::{Scalar, resolution};
 use crate::time::Tz;
 
 /// The shortest step under a moving average or a baseline. Each point looks at all points of the
@@ -50,7 +48,7 @@ impl Part {
         choice: &MetricChoice,
         query: &MetricsQuery,
         environment: &Environment<'_>,
-        params: &mut Vec<Value>,
+        params: &mut Vec<Scalar>,
     ) -> Result<Part, MetricsError> {
         let step = choose_step(metric, query, environment.interval)?;
         let aggregate = choice.aggregate.unwrap_or(query.aggregate);
@@ -96,7 +94,7 @@ fn filter_conditions(
     metric: &Metric<'_>,
     query: &MetricsQuery,
     catalog: &Catalog,
-    params: &mut Vec<Value>,
+    params: &mut Vec<Scalar>,
 ) -> Vec<String> {
     let conditions: Vec<String> = query
         .filters

@@ -1,7 +1,5 @@
 //! Turns a metrics query into one SELECT.
 
-use serde_json::Value;
-
 use super::metric::{Metric, find_metric, metrics};
 use super::part::{Environment, Part};
 use super::plan::{Plan, PlannedColumn};
@@ -11,6 +9,7 @@ use crate::query::context::QueryContext;
 use crate::query::error::{MetricsError, QueryError};
 use crate::query::request::{Format, SqlQuery};
 use crate::sql::quote_identifier;
+use crate::store::Scalar;
 use crate::time::Tz;
 
 /// The maximum days of a moving average, a baseline or a shift.
@@ -19,6 +18,9 @@ pub(crate) const MAX_DAYS: u16 = 1_000;
 /// The maximum number of metrics of one query. A statement has at most 128 KiB, and a metric with a
 /// baseline and a filter takes 2 KiB.
 pub(crate) const MAX_METRICS: usize = 50;
+
+/// The maximum number of filters of one query.
+const MAX_FILTERS: usize = 50;
 
 impl MetricsQuery {
     /// Validates names, filters and numbers, and returns the SQL with a description of its columns.
@@ -64,10 +66,16 @@ impl MetricsQuery {
         if self.metrics.len() > MAX_METRICS {
             return Err(MetricsError::TooMany { count: self.metrics.len(), max: MAX_METRICS });
         }
+        if self.filters.len() > MAX_FILTERS {
+            return Err(MetricsError::TooManyFilters {
+                count: self.filters.len(),
+                max: MAX_FILTERS,
+            });
+        }
         Ok(())
     }
 
-    fn assemble(&self, parts: Vec<Part>, params: Vec<Value>) -> Result<Plan, QueryError> {
+    fn assemble(&self, parts: Vec<Part>, params: Vec<Scalar>) -> Result<Plan, QueryError> {
         let raw_sql = match parts.as_slice() {
             [] => return Err(MetricsError::NoMetrics.into()),
             [one] => format!("{}\nORDER BY 1", one.sql),

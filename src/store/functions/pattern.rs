@@ -26,7 +26,7 @@ enum Token {
     One,
     /// This byte of a character. LIKE stores ASCII letters in lower case.
     Byte(u8),
-    /// One character in one of the ranges, or in none of them.
+    /// One character inside the ranges, or outside if negated.
     Set { is_negated: bool, ranges: Vec<(u32, u32)> },
 }
 
@@ -216,9 +216,7 @@ fn set(rest: &mut &[u8]) -> Option<Token> {
                 before = Some(code);
             }
         }
-        if following.is_none() {
-            return None;
-        }
+        following?;
         (code, following) = next()?;
     }
     Some(Token::Set { is_negated, ranges })

@@ -3,6 +3,7 @@
 use rusqlite::{Error, ErrorCode};
 
 use super::ReadError;
+use crate::os;
 use crate::store::guard::{GuardedConnection, allowed_functions};
 use crate::store::inspector::is_for_queries;
 
@@ -35,6 +36,15 @@ pub(super) fn run_error(error: Error) -> ReadError {
         Some(ErrorCode::Unknown | ErrorCode::TypeMismatch | ErrorCode::ParameterOutOfRange) => {
             ReadError::Failed(error.to_string())
         }
+        _ => file_error(error),
+    }
+}
+
+/// Classifies an error of the file.
+pub(super) fn file_error(error: Error) -> ReadError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ReadError::Damaged(error),
+        Some(ErrorCode::CannotOpen) if os::has_no_free_file() => ReadError::TooManyFiles,
         _ => ReadError::Unavailable(error),
     }
 }

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use arrow::array::Array;
-use rusqlite::types::Value;
 use rusqlite::{Rows, Statement, StatementStatus};
 
 use super::builder::ColumnBuilder;
@@ -13,6 +12,7 @@ use super::{columns, explain};
 use crate::memory::Charge;
 use crate::sql::TokenizedSql;
 use crate::store::guard::GuardedConnection;
+use crate::store::scalar::Scalar;
 use crate::time::Tz;
 
 /// How far one row may exceed the byte limit, in bytes.
@@ -37,7 +37,7 @@ enum Failure {
 pub(super) fn run(
     reader: &GuardedConnection,
     sql: &TokenizedSql,
-    params: &[serde_json::Value],
+    params: &[Scalar],
     limits: &ReadLimits,
     zone: Tz,
 ) -> Result<ColumnBatch, ReadError> {
@@ -58,7 +58,7 @@ pub(super) fn run(
 fn collect_rows(
     reader: &GuardedConnection,
     sql: &TokenizedSql,
-    params: &[serde_json::Value],
+    params: &[Scalar],
     limits: &ReadLimits,
     zone: Tz,
 ) -> Result<ColumnBatch, Failure> {
@@ -70,6 +70,7 @@ fn collect_rows(
     let size = statement.get_status(StatementStatus::MemUsed).unsigned_abs();
     reader.bound_values(size as usize).map_err(Failure::Run)?;
     bind(&mut statement, params)?;
+    reader.set_wall_clock().map_err(Failure::Run)?;
 
     let columns = columns::describe(&statement, sql);
     let mut builders: Vec<_> =
@@ -139,28 +140,13 @@ fn count_rest(rows: &mut Rows<'_>, limits: &ReadLimits) -> (usize, bool) {
     (count, false)
 }
 
-fn bind(statement: &mut Statement<'_>, params: &[serde_json::Value]) -> Result<(), Failure> {
+fn bind(statement: &mut Statement<'_>, params: &[Scalar]) -> Result<(), Failure> {
     let expected = statement.parameter_count();
     if expected != params.len() {
         return Err(Failure::Read(ReadError::ParameterCount { expected, given: params.len() }));
     }
     for (index, param) in (1..).zip(params) {
-        let value = sqlite_value(param).ok_or(Failure::Read(ReadError::Parameter(index)))?;
-        statement.raw_bind_parameter(index, value).map_err(Failure::Run)?;
+        statement.raw_bind_parameter(index, param).map_err(Failure::Run)?;
     }
     Ok(())
-}
-
-/// Returns a JSON value as a SQLite value, or `None` for a list or an object.
-fn sqlite_value(param: &serde_json::Value) -> Option<Value> {
-    match param {
-        serde_json::Value::Null => Some(Value::Null),
-        serde_json::Value::Bool(value) => Some(Value::Integer(i64::from(*value))),
-        serde_json::Value::Number(number) => match number.as_i64() {
-            Some(value) => Some(Value::Integer(value)),
-            None => number.as_f64().map(Value::Real),
-        },
-        serde_json::Value::String(text) => Some(Value::Text(text.clone())),
-        serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
-    }
 }

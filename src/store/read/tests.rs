@@ -3,7 +3,6 @@ use std::time::Duration;
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampNanosecondType};
 use rusqlite::Connection;
-use serde_json::json;
 
 use super::*;
 use crate::store::install_allocator;
@@ -61,7 +60,7 @@ impl File {
     fn read_within(
         &self,
         sql: &str,
-        params: &[serde_json::Value],
+        params: &[Scalar],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
         self.readers.read(&TokenizedSql::new(sql), params, limits)
@@ -193,19 +192,13 @@ fn parameters_are_bound_in_order_and_counted() {
     let batch = file
         .read_within(
             "SELECT ?2 + ?1, ?3, ?4",
-            &[json!(1), json!(2), json!("x"), json!(null)],
+            &[Scalar::Integer(1), Scalar::Integer(2), "x".into(), Scalar::Null],
             &limits(),
         )
         .unwrap();
     assert_eq!(batch.columns[0].values.as_primitive::<Int64Type>().value(0), 3);
-    let error = |params: &[serde_json::Value]| {
-        file.read_within("SELECT ?1", params, &limits()).unwrap_err().to_string()
-    };
-    assert_eq!(error(&[]), "The statement has 1 parameters, but 0 values were given");
-    assert_eq!(
-        error(&[json!([1])]),
-        "Parameter 1 is a list or an object: use a string, number, boolean or null"
-    );
+    let error = file.read_within("SELECT ?1", &[], &limits()).unwrap_err().to_string();
+    assert_eq!(error, "The statement has 1 parameters, but 0 values were given");
 }
 
 #[test]
@@ -325,10 +318,14 @@ fn endless_statements_stop_at_deadline_or_cancellation() {
 fn endless_sorting_is_stopped_by_the_memory_limit() {
     let error =
         file().error(&format!("{ENDLESS} SELECT i, printf('%0200000d', i) FROM n ORDER BY 2"));
-    assert_eq!(error, MEMORY);
+    assert!(MEMORY.contains(&&*error), "{error}");
 }
 
-const MEMORY: &str = "it needs more memory than the limit query_max_memory";
+/// A statement's own limit, and that of the process.
+const MEMORY: [&str; 2] = [
+    "it needs more memory than the limit query_max_memory",
+    "other queries use the memory for queries",
+];
 
 /// `expression` with `x` for an inner SELECT of itself, `depth` levels deep.
 fn nested(expression: &str, depth: usize) -> String {
@@ -354,7 +351,8 @@ fn memory_is_limited_in_every_phase() {
             "WITH a AS MATERIALIZED ({ENDLESS} SELECT i || {long} AS x FROM n) SELECT count(*) FROM a"
         ),
     ] {
-        assert_eq!(file.error(&sql), MEMORY, "{}", &sql[..sql.len().min(200)]);
+        // Other tests use the memory of the process, too.
+        assert!(MEMORY.contains(&&*file.error(&sql)), "{}", &sql[..sql.len().min(200)]);
     }
 }
 
@@ -363,7 +361,7 @@ fn json_pretty_is_limited() {
     let list = "'[' || replace(printf('%.*c', 100000, 'a'), 'a', '1,') || '1]'";
     let error =
         file().error(&format!("SELECT length(json_pretty({list}, printf('%.*c', 250000, 'a')))"));
-    assert!(error == MEMORY || error.contains("too large"), "{error}");
+    assert!(MEMORY.contains(&&*error) || error.contains("too large"), "{error}");
 }
 
 #[test]
@@ -377,7 +375,7 @@ fn large_statements_do_not_stop_a_neighbour() {
         }
         for neighbour in neighbours {
             let error = neighbour.join().unwrap();
-            assert!([MEMORY, "other queries use the memory for queries"].contains(&&*error));
+            assert!(MEMORY.contains(&&*error), "{error}");
         }
     });
 }
@@ -467,7 +465,7 @@ fn rows_beyond_the_byte_limit_are_refused() {
     let medians: Vec<String> = (0..60).map(|number| format!("median(i + {number})")).collect();
     let error =
         file().error(&format!("{ENDLESS} SELECT {} FROM n LIMIT 1000000", medians.join(", ")));
-    assert_eq!(error, MEMORY);
+    assert!(MEMORY.contains(&&*error), "{error}");
     assert_eq!(file().read("SELECT upper('a'), mod(7, 3), instr('größe', 'ß')").unwrap().rows, 1);
 }
 
@@ -503,12 +501,12 @@ fn deep_expressions_are_refused() {
 }
 
 #[test]
-fn invalid_files_are_reported_as_unreadable() {
+fn invalid_files_are_reported_as_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("oura.db");
     std::fs::write(&path, "not a database, but long enough to look at".repeat(100)).unwrap();
     let error = ReaderPool::new(&path, 1, CLOSED, Tz::UTC)
         .read(&TokenizedSql::new("SELECT 1"), &[], &limits())
         .unwrap_err();
-    assert!(error.to_string().starts_with("cannot read the database"), "{error}");
+    assert!(error.to_string().starts_with("the database is damaged"), "{error}");
 }

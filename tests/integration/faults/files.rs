@@ -494,18 +494,16 @@ async fn export_to_an_unusable_path_names_it() {
 async fn file_that_is_not_a_database_is_named_and_kept() {
     let simulator = oura_of_today(3).await;
     let folder = connected_folder(&simulator).await;
-    for (name, remedy) in
-        [("1/oura/oura.db", "backup"), ("vault.db", "connect each data source again")]
-    {
+    for (name, remedy) in [
+        ("1/oura/oura.db", "gpx_oura repair"),
+        ("vault.db", "Move it away, and connect each data source again"),
+    ] {
         let path = folder.path().join(name);
         let good = std::fs::read(&path).unwrap();
         let text = "Dear diary, today I slept well.\n".repeat(300);
         std::fs::write(&path, &text).unwrap();
         let output = finished(program("", folder.path(), &simulator, "sync", &[])).await;
-        assert_contains(
-            &error_output(&output),
-            &[path.to_str().unwrap(), "not a", "move it away", remedy],
-        );
+        assert_contains(&error_output(&output), &[path.to_str().unwrap(), "not a", remedy]);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "{name}");
         std::fs::write(&path, good).unwrap();
     }

@@ -1,6 +1,14 @@
-//! Replays the fuzzer's corpus and its findings: see tests/fuzz.
+//! Hostile input: the fuzzer's corpus and its findings (see tests/fuzz), and a table of attacks on
+//! the running programs.
 
-#[path = "../fuzz/properties.rs"]
+#[cfg(target_os = "linux")]
+mod attacks;
+#[cfg(target_os = "linux")]
+mod table;
+#[cfg(target_os = "linux")]
+mod targets;
+
+#[path = "../../fuzz/properties.rs"]
 mod properties;
 
 use std::path::{Path, PathBuf};
@@ -34,4 +42,12 @@ fn queries_of_the_corpus_end_and_write_and_leak_nothing() {
         world.check_query(text);
         world.check_files();
     }
+}
+
+/// Writes the table of attacks into docs/security.md.
+#[cfg(target_os = "linux")]
+fn write_table(table: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/security.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(path, crate::documents::with_section(&text, "attacks", table)).unwrap();
 }

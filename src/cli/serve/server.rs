@@ -1,0 +1,277 @@
+//! An HTTP/1.1 server with limits on connections and times: slow or silent clients take nothing
+//! from others, and do not delay the end.
+
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use http_body::Body as _;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Sleep, sleep};
+use tower::{Service, ServiceExt};
+
+use crate::held_body::HeldBody;
+
+/// How long a client may take for the head of a request, the wait for it included.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a response waits for a client that reads nothing.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Maximum number of open connections.
+const MAX_CONNECTIONS: usize = 512;
+
+/// Maximum number of open connections of one address. A proxy in front of the server is one.
+const MAX_CONNECTIONS_OF_ADDRESS: usize = 128;
+
+/// Maximum size of a request's head, in bytes.
+const MAX_HEAD: usize = 32 << 10;
+
+/// The pause after a failed accept, for example because the process has too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `router` until `stop` is complete. Then requests in progress may take `grace`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()>,
+    grace: Duration,
+) {
+    let mut stop = pin!(stop);
+    let (stopping, stopped) = watch::channel(false);
+    let mut connections = Connections::default();
+    let mut running = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    if let Some(connection) = connections.admit(peer.ip()) {
+                        let router = router.clone();
+                        running.spawn(connection.serve(stream, router, stopped.clone()));
+                    }
+                }
+                Err(_) => sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = running.join_next() => {}
+        }
+    }
+    drop(listener);
+    stopping.send_replace(true);
+    let _ =
+        tokio::time::timeout(grace, async { while running.join_next().await.is_some() {} }).await;
+}
+
+/// The open connections, oldest first.
+#[derive(Default)]
+struct Connections {
+    open: Vec<Arc<Connection>>,
+}
+
+/// An open connection.
+struct Connection {
+    peer: IpAddr,
+    /// Whether a request has arrived and its response is not sent yet.
+    is_busy: AtomicBool,
+    /// Closes the connection.
+    evicted: Notify,
+    is_closed: AtomicBool,
+}
+
+impl Connections {
+    /// Returns a new connection of `peer`. At a limit, the oldest one without a request in progress
+    /// makes room. Returns `None` if all have one.
+    fn admit(&mut self, peer: IpAddr) -> Option<Arc<Connection>> {
+        self.open.retain(|connection| !connection.is_closed.load(Ordering::Relaxed));
+        let of_peer = self.open.iter().filter(|connection| connection.peer == peer).count();
+        if of_peer >= MAX_CONNECTIONS_OF_ADDRESS {
+            self.evict(|connection| connection.peer == peer)?;
+        } else if self.open.len() >= MAX_CONNECTIONS {
+            self.evict(|_| true)?;
+        }
+        let connection = Arc::new(Connection {
+            peer,
+            is_busy: AtomicBool::new(false),
+            evicted: Notify::new(),
+            is_closed: AtomicBool::new(false),
+        });
+        self.open.push(Arc::clone(&connection));
+        Some(connection)
+    }
+
+    fn evict(&mut self, may_go: impl Fn(&Connection) -> bool) -> Option<()> {
+        let index = self.open.iter().position(|connection| {
+            may_go(connection) && !connection.is_busy.load(Ordering::Relaxed)
+        })?;
+        self.open.remove(index).evicted.notify_one();
+        Some(())
+    }
+}
+
+impl Connection {
+    /// Serves requests until the client leaves, is too slow or is evicted, or the server stops.
+    async fn serve(
+        self: Arc<Connection>,
+        stream: TcpStream,
+        router: Router,
+        mut stopped: watch::Receiver<bool>,
+    ) {
+        let service = TowerToHyperService::new(Tracked { router, connection: Arc::clone(&self) });
+        let io = TokioIo::new(WriteTimeout { inner: stream, timer: None });
+        let mut http = pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIMEOUT)
+                .max_buf_size(MAX_HEAD)
+                .serve_connection(io, service)
+        );
+        let is_stopping = async {
+            // The server holds the sender until its end.
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        };
+        tokio::select! {
+            // The fault of a client that is gone.
+            _ = http.as_mut() => {}
+            () = self.evicted.notified() => {}
+            () = is_stopping => {
+                http.as_mut().graceful_shutdown();
+                if self.is_busy.load(Ordering::Relaxed) {
+                    let _ = http.await;
+                }
+            }
+        }
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The routes, for one connection.
+#[derive(Clone)]
+struct Tracked {
+    router: Router,
+    connection: Arc<Connection>,
+}
+
+impl Service<Request<hyper::body::Incoming>> for Tracked {
+    type Response = Response;
+    type Error = std::convert::Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<hyper::body::Incoming>) -> Self::Future {
+        let arriving = Arriving(Arc::clone(&self.connection));
+        let busy = Busy(Arc::clone(&self.connection));
+        let router = self.router.clone();
+        let request = if request.body().is_end_stream() {
+            drop(arriving);
+            request.map(Body::new)
+        } else {
+            request.map(|body| Body::new(HeldBody::new(body, arriving)))
+        };
+        Box::pin(async move {
+            let response = router.oneshot(request).await?;
+            Ok(response.map(|body| Body::new(HeldBody::new(body, busy))))
+        })
+    }
+}
+
+/// Marks a connection as busy once the request has arrived.
+struct Arriving(Arc<Connection>);
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        self.0.is_busy.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Ends with the response. Then the connection is not busy.
+struct Busy(Arc<Connection>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.is_busy.store(false, Ordering::Relaxed);
+    }
+}
+
+/// A stream with writes that fail after [`WRITE_TIMEOUT`] without progress.
+struct WriteTimeout {
+    inner: TcpStream,
+    /// Runs while the client does not read.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl WriteTimeout {
+    /// Passes a result on. While it is pending, the time runs.
+    fn within_timeout<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.timer = None;
+            return written;
+        }
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT)));
+        ready!(timer.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for WriteTimeout {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for WriteTimeout {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.within_timeout(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        self.within_timeout(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,71 @@
+//! Limits that the operating system sets for this process.
+
+use std::io;
+
+/// Raises the soft limit of open files to the hard one, and turns core dumps off: they would contain
+/// tokens and health data. Call it before other threads start.
+pub fn prepare_process() {
+    #[cfg(unix)]
+    {
+        set_limit(libc::RLIMIT_NOFILE as _, |limit| limit.rlim_cur = limit.rlim_max);
+        set_limit(libc::RLIMIT_CORE as _, |limit| (limit.rlim_cur, limit.rlim_max) = (0, 0));
+        // SAFETY: umask only sets a number of the process. It cannot fail.
+        unsafe { libc::umask(0o077) };
+    }
+}
+
+/// Returns the maximum number of open files, if it is known.
+pub fn max_open_files() -> Option<usize> {
+    #[cfg(unix)]
+    {
+        let limit = limit(libc::RLIMIT_NOFILE as _)?;
+        usize::try_from(limit.rlim_cur).ok()
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// Returns whether `error` reports too many open files, of the process or of the system.
+pub fn is_out_of_files(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = error;
+        false
+    }
+}
+
+/// Returns whether no file can be opened, because too many are open. For libraries that hide the
+/// system's error.
+pub fn has_no_free_file() -> bool {
+    std::fs::File::open("/").is_err_and(|error| is_out_of_files(&error))
+}
+
+/// The remedy for too many open files, as full sentences.
+pub const RAISE_FILE_LIMIT: &str = "Raise the limit of open files for Grafana, for example with \
+                                    LimitNOFILE=65536 in its systemd unit, or lower the setting \
+                                    max_open_datasources.";
+
+#[cfg(unix)]
+type Resource = libc::c_int;
+
+#[cfg(unix)]
+fn limit(resource: Resource) -> Option<libc::rlimit> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is valid for the duration of the call.
+    let outcome = unsafe { libc::getrlimit(resource as _, &mut limit) };
+    (outcome == 0).then_some(limit)
+}
+
+/// Changes a limit. A limit that the system rejects stays as it was.
+#[cfg(unix)]
+fn set_limit(resource: Resource, change: impl FnOnce(&mut libc::rlimit)) {
+    if let Some(mut limit) = limit(resource) {
+        change(&mut limit);
+        // SAFETY: the pointer is valid for the duration of the call.
+        unsafe { libc::setrlimit(resource as _, &limit) };
+    }
+}

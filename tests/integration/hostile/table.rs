@@ -1,0 +1,234 @@
+//! Runs every attack on `serve` and on the plugin, and holds the limits. `HOSTILE_FULL=1
+//! UPDATE_DOCS=1` runs them with the program's own limits and writes the table of the documents.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::attacks::{Attack, Finding, Send, findings, long_request};
+use super::targets::{
+    Kind, Target, cpu_time, data_folder, is_full, memory, peak_memory, reset_peak, time_until_cut,
+};
+
+/// Callers that send the same attack at once.
+const CALLERS: usize = 3;
+
+/// Programs under attack at once.
+const PARALLEL: usize = 2;
+
+/// The bound of every time, which a busy machine keeps.
+const MAX_TIME: Duration = Duration::from_secs(10);
+
+/// The time limit of one query, which an attack may use up.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The bound of the memory of a program under attack, in bytes.
+const MAX_MEMORY: u64 = 1 << 30;
+
+/// The same with the program's own limits.
+const MAX_MEMORY_FULL: u64 = 2_500 << 20;
+
+/// The figures of one attack, or the worst of several.
+#[derive(Clone, Copy, Debug, Default)]
+struct Figures {
+    memory: u64,
+    answered: Duration,
+    neighbour: Duration,
+    /// How long the program was busy after the answer.
+    busy: Duration,
+    ended: Duration,
+}
+
+impl Figures {
+    fn worst(self, other: Figures) -> Figures {
+        Figures {
+            memory: self.memory.max(other.memory),
+            answered: self.answered.max(other.answered),
+            neighbour: self.neighbour.max(other.neighbour),
+            busy: self.busy.max(other.busy),
+            ended: self.ended.max(other.ended),
+        }
+    }
+
+    fn cells(&self) -> String {
+        format!(
+            "{} MB | {:.1} s | {} ms | {:.1} s | {:.1} s",
+            self.memory >> 20,
+            self.answered.as_secs_f64(),
+            self.neighbour.as_millis(),
+            self.busy.as_secs_f64(),
+            self.ended.as_secs_f64()
+        )
+    }
+}
+
+/// Runs one attack and measures.
+async fn attack(target: &Arc<Target>, attack: &Attack) -> Option<(String, Figures)> {
+    let pid = target.pid();
+    reset_peak(pid);
+    let before = memory(pid);
+    let callers = match attack.send {
+        Send::Panels(_) | Send::Raw(..) => 1,
+        _ => CALLERS,
+    };
+    let begun = Instant::now();
+    let mut sending: JoinSet<Option<String>> = JoinSet::new();
+    let shared: Arc<Attack> = Arc::new(attack.clone());
+    for _ in 0..callers {
+        let (target, attack) = (Arc::clone(target), Arc::clone(&shared));
+        sending.spawn(async move { target.send(&attack.send).await });
+    }
+    let mut figures = Figures::default();
+    let mut outcome = None;
+    let mut answers = Box::pin(async {
+        let mut last = None;
+        while let Some(answer) = sending.join_next().await {
+            last = answer.unwrap();
+        }
+        last
+    });
+    loop {
+        let asked = Instant::now();
+        tokio::select! {
+            biased;
+            answer = &mut answers => {
+                outcome = answer.or(outcome);
+                break;
+            }
+            () = target.neighbour() => figures.neighbour = figures.neighbour.max(asked.elapsed()),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    figures.answered = begun.elapsed();
+    let asked = Instant::now();
+    target.neighbour().await;
+    figures.neighbour = figures.neighbour.max(asked.elapsed());
+    figures.busy = time_until_idle(pid).await;
+    figures.memory = peak_memory(pid).saturating_sub(before);
+    outcome.map(|outcome| (outcome, figures))
+}
+
+/// How long the process is still busy.
+async fn time_until_idle(pid: u32) -> Duration {
+    let window = Duration::from_millis(100);
+    let begun = Instant::now();
+    loop {
+        let (before, since) = (cpu_time(pid), begun.elapsed());
+        tokio::time::sleep(window).await;
+        if cpu_time(pid) - before <= window / 4 || since > 3 * MAX_TIME {
+            return since;
+        }
+    }
+}
+
+/// Sends every attack of a finding to one program, then all at once while the program ends.
+async fn run(kind: Kind, finding: &Finding, source: &Path) -> Vec<(String, Figures)> {
+    let target = Arc::new(Target::start(kind, source).await);
+    target.neighbour().await;
+    let mut all = Vec::new();
+    let mut sent = Vec::new();
+    for one in &finding.attacks {
+        if let Some((outcome, figures)) = attack(&target, one).await {
+            println!("{} {kind:?} {}: {} → {outcome}", finding.name, one.name, figures.cells());
+            all.push((one.name.to_owned(), figures));
+            sent.push(one.clone());
+        }
+    }
+    if all.is_empty() {
+        return all;
+    }
+    let pid = target.pid();
+    let mut sending = JoinSet::new();
+    for one in sent.into_iter().take(6) {
+        let target = Arc::clone(&target);
+        sending.spawn(async move { target.send(&one.send).await });
+    }
+    let busy = cpu_time(pid) + Duration::from_millis(50);
+    let begun = Instant::now();
+    while cpu_time(pid) < busy && begun.elapsed() < Duration::from_secs(2) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let ended = target.end().await;
+    sending.abort_all();
+    for (_, figures) in &mut all {
+        figures.ended = ended;
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attacks_stay_within_memory_and_time() {
+    let source = data_folder();
+    let turns = Arc::new(Semaphore::new(if is_full() { 1 } else { PARALLEL }));
+    let mut running = JoinSet::new();
+    for kind in [Kind::Serve, Kind::Plugin] {
+        for (index, finding) in findings().into_iter().enumerate() {
+            let (source, turns) = (source.path().to_owned(), Arc::clone(&turns));
+            running.spawn(async move {
+                let _turn = turns.acquire_owned().await.unwrap();
+                let figures = run(kind, &finding, &source).await;
+                (index, kind, finding.name, finding.text, figures)
+            });
+        }
+    }
+    let mut results = running.join_all().await;
+    results.sort_by_key(|(index, kind, ..)| (*index, *kind));
+    let mut table = String::from(
+        "| finding | program | attacks | memory | answered | others | busy after | ends |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    let mut count = 0;
+    for (_, kind, name, text, figures) in &results {
+        if figures.is_empty() {
+            continue;
+        }
+        count += figures.len();
+        let worst = figures.iter().fold(Figures::default(), |worst, (_, one)| worst.worst(*one));
+        let program = match kind {
+            Kind::Serve => "`serve`",
+            Kind::Plugin => "plugin",
+        };
+        writeln!(table, "| {name}: {text} | {program} | {} | {} |", figures.len(), worst.cells())
+            .unwrap();
+    }
+    println!("{count} attacks\n{table}");
+    if std::env::var_os("UPDATE_DOCS").is_some() && is_full() {
+        super::write_table(&table);
+    }
+    assert!(count >= 60, "{count} attacks");
+    let (max_memory, max_answered) = if is_full() {
+        (MAX_MEMORY_FULL, QUERY_TIMEOUT + MAX_TIME)
+    } else {
+        (MAX_MEMORY, MAX_TIME)
+    };
+    for (_, kind, name, _, figures) in &results {
+        for (attack, figures) in figures {
+            let cells = figures.cells();
+            assert!(
+                figures.memory <= max_memory
+                    && figures.answered <= max_answered
+                    && figures.neighbour <= MAX_TIME
+                    && figures.busy <= MAX_TIME
+                    && figures.ended <= MAX_TIME,
+                "{name} {kind:?} {attack}: {cells}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_neither_send_nor_read_are_cut() {
+    let source = data_folder();
+    let target = Target::start(Kind::Serve, source.path()).await;
+    let long = long_request();
+    let (silent, unread) = tokio::join!(
+        time_until_cut(&target, b"GET /api/status HTTP/1.1\r\nx: "),
+        time_until_cut(&target, &long),
+    );
+    assert!(silent < Duration::from_secs(30), "{silent:?}");
+    assert!(unread < Duration::from_secs(45), "{unread:?}");
+}

@@ -1,0 +1,206 @@
+//! Odd surroundings of the process: few file handles, data sources that Grafana no longer names.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use ringside::datasource::vault::{Purpose, Vault};
+use ringside::datasource::{DataSourceKey, DataSources, Environment};
+use ringside::oura::Secret;
+use ringside::plugin::host::{CallContext, Host, PanelQuery};
+use ringside::simulator::SECRET_MARK;
+use ringside::time::Clock;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::common::secret_scanner;
+use crate::common::wait::poll_until;
+use crate::common::world::{World, connect, synced};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_gpx_oura");
+
+/// A script that starts the plugin after `before`, as Grafana starts a program.
+fn plugin_after(before: &str, folder: &Path) -> PathBuf {
+    let script = folder.join("plugin.sh");
+    std::fs::write(&script, format!("#!/bin/sh\n{before}\nexec {PROGRAM}\n")).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    script
+}
+
+fn environment(data: &Path) -> Vec<(String, String)> {
+    [("PATH", "/usr/bin:/bin".to_owned()), ("GF_PLUGIN_DATA_DIR", data.display().to_string())]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}
+
+fn context(uid: &str) -> CallContext {
+    CallContext {
+        org: 1,
+        uid: uid.to_owned(),
+        json_data: json!({}),
+        client_secret: Secret::default(),
+        login: "ann".to_owned(),
+        role: "Viewer".to_owned(),
+    }
+}
+
+fn panel(sql: &str) -> PanelQuery {
+    PanelQuery {
+        ref_id: "A".to_owned(),
+        json: json!({ "rawSql": sql, "format": "table" }),
+        from_ms: 0,
+        to_ms: 1,
+        interval_ms: 1_000,
+        max_data_points: 10,
+    }
+}
+
+/// Starts the commands of this program on a data folder.
+fn run(folder: &Path, simulator: &url::Url, command: &[&str]) -> (bool, String) {
+    let output = Command::new(PROGRAM)
+        .args(command)
+        .arg("--data-dir")
+        .arg(folder)
+        .env("GF_PLUGIN_OURA_URL", simulator.as_str())
+        .output()
+        .unwrap();
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    secret_scanner::scan(&text);
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+/// The limit leaves room for ten open data sources.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn few_file_handles_are_enough_for_many_data_sources() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let program = plugin_after("ulimit -n 400", folder.path());
+    let host = Arc::new(Host::launch(&program, &environment(&data)).await.unwrap());
+    let contexts: Vec<_> = (0..60).map(|number| context(&format!("ds{number}"))).collect();
+    for round in 0..2 {
+        // Twenty requests at once are more than there are places.
+        for batch in contexts.chunks(20) {
+            let mut outcomes = JoinSet::new();
+            for context in batch.iter().cloned() {
+                let host = Arc::clone(&host);
+                outcomes.spawn(async move {
+                    let queries = [panel("SELECT count(*) FROM nights")];
+                    host.query(&context, &queries).await.unwrap().remove("A").unwrap()
+                });
+            }
+            for outcome in outcomes.join_all().await {
+                assert_eq!((outcome.status, outcome.error), (200, None), "round {round}");
+            }
+        }
+    }
+    let handles = std::fs::read_dir(format!("/proc/{}/fd", host.pid().unwrap())).unwrap().count();
+    assert!(handles < 400, "{handles} handles");
+    Arc::into_inner(host).unwrap().shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn limit_of_open_files_is_raised() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = plugin_after("ulimit -S -n 128", folder.path());
+    let host = Host::launch(&program, &environment(&folder.path().join("data"))).await.unwrap();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", host.pid().unwrap())).unwrap();
+    let values = |name: &str| {
+        let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let files = values("Max open files");
+    assert_eq!(files[0], files[1], "{limits}");
+    assert_eq!(values("Max core file size"), ["0", "0"]);
+    host.shutdown().await.unwrap();
+}
+
+/// A process with three places for data sources syncs eight on a schedule.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closed_data_sources_are_opened_for_their_syncs() {
+    let clock = Clock::starting_at(Clock::system().now(), 600.0);
+    let world = World::new(3, clock).await;
+    let folder = tempfile::tempdir().unwrap();
+    let environment =
+        Environment { max_open: 3, scheduled: true, ..world.environment(folder.path()) };
+    let datasources = DataSources::open(environment).unwrap();
+    let keys: Vec<_> =
+        (0..8).map(|number| DataSourceKey::new(1, &format!("ds{number}")).unwrap()).collect();
+    for key in &keys {
+        let secret = Secret::new(SECRET_MARK);
+        let datasource = datasources.datasource(key, &world.settings, &secret).await.unwrap();
+        connect(&datasource, "ann").await.unwrap();
+        synced(&datasource).await;
+    }
+    assert!(datasources.all().await.len() <= 3);
+    let runs = |key: &DataSourceKey| {
+        let sql = "SELECT count(*) FROM sync_runs WHERE trigger = 'schedule' AND state = 'done'";
+        let database = key.database(folder.path());
+        crate::common::select(&database, sql)[0][0].as_i64().unwrap()
+    };
+    poll_until("a scheduled sync of every data source", || keys.iter().all(|key| runs(key) > 0))
+        .await;
+    assert!(datasources.all().await.len() <= 3);
+    datasources.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unnamed_data_source_stops_fetching_and_is_erased_by_command() {
+    let clock = Clock::starting_at(Clock::system().now(), 600.0);
+    let world = World::new(3, clock.clone()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let environment = |forget_after| Environment {
+        scheduled: true,
+        forget_after: Some(forget_after),
+        ..world.environment(folder.path())
+    };
+    let datasources = DataSources::open(environment(30)).unwrap();
+    drop(world.connected(&datasources).await);
+    clock.advance(31 * 86_400);
+    // Maintenance closes it within a minute of the clock.
+    loop {
+        if datasources.all().await.is_empty() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    datasources.shutdown().await;
+    drop(datasources);
+
+    let datasources = DataSources::open(environment(30)).unwrap();
+    assert_eq!(datasources.resume().await.unwrap(), 0, "also after a restart");
+    let requests = world.simulator.requests().log().len();
+    let datasource = world.datasource(&datasources).await;
+    synced(&datasource).await;
+    drop(datasource);
+    let names = || world.simulator.requests().log().len() > requests;
+    poll_until("a sync after Grafana names the data source again", names).await;
+    datasources.shutdown().await;
+    drop(datasources);
+
+    // The stored time of the last use moves into the past of the program, which uses the system's
+    // clock.
+    let key = DataSourceKey::single();
+    let vault = Vault::open(folder.path(), None).unwrap();
+    let long_ago = Clock::system().now().plus(-40 * 86_400);
+    let record = json!({ "named_at": long_ago, "checked_at": null, "damage": null });
+    vault.put(&key, Purpose::DataSource, "record", record.to_string().as_bytes()).unwrap();
+    drop(vault);
+    let origin = world.simulator.origin();
+    let (_, report) = run(folder.path(), &origin, &["doctor"]);
+    assert!(report.contains("last named 40 days ago"), "{report}");
+    assert!(report.contains("gpx_oura forget 1/oura --data-dir"), "{report}");
+
+    let (ok, output) = run(folder.path(), &origin, &["forget", "1/other"]);
+    assert!(!ok && output.contains("No data source 1/other"), "{output}");
+    let (ok, output) = run(folder.path(), &origin, &["forget", "1/oura"]);
+    assert!(ok && output.contains("login is revoked"), "{output}");
+    assert_eq!(world.simulator.requests().count("/oauth/revoke"), 1);
+    let left: BTreeSet<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    assert!(!folder.path().join("1/oura").exists(), "{left:?}");
+    assert_eq!(Vault::open(folder.path(), None).unwrap().count(&key).unwrap(), 0);
+}
