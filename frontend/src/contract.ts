@@ -212,7 +212,7 @@ export interface CollectionStatus {
   summary: string;
 }
 
-/** Whether a data source has a login at Oura. */
+/** Whether a data source has a login at Oura: `sync_status.connection`. */
 export type ConnectionState =
   | "not_configured"
   | "not_connected"

@@ -66,7 +66,7 @@ const SHARED_TABLES: [(&str, &str); 28] = [
     ("coverage", "one row per collection and day: state of the data, and why they are missing"),
     ("series", "the names and units of series"),
     ("collections", "one row per collection: stored data, and the result of the last sync"),
-    ("sync_status", "one row: the age of the data, and the progress of the current sync"),
+    ("sync_status", "one row: age of the data, progress of the current sync, state of the login"),
     ("sync_runs", "one row per sync"),
     ("sync_windows", "one row per range of days that was fetched or is queued"),
     ("oura_raw_documents", "every document as Oura sent it"),

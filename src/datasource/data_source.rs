@@ -107,6 +107,7 @@ impl DataSource {
         let engine = Engine::new(store.clone(), store.zone(), environment.limits);
         let queries = Queries::new(engine, store, notices);
         if !is_read_only {
+            login.record_connection()?;
             sync.rebuild_if_outdated()?;
             if login.grant()?.is_some() {
                 sync.start(None)?;

@@ -11,6 +11,7 @@
 mod allocator;
 mod calendar;
 mod collections;
+mod connection;
 mod damage;
 mod derive;
 mod documents;
@@ -54,7 +55,8 @@ pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{RunEnd, RunRow};
 pub use scalar::{Scalar, scalars};
 pub use state::{
-    CollectionState, DayState, GapReason, RunState, Trigger, UnknownState, WindowReason,
+    CollectionState, ConnectionState, DayState, GapReason, RunState, Trigger, UnknownState,
+    WindowReason,
 };
 pub use usual::{MIN_USUAL_DAYS, resolution, spread_sql};
 pub use window::{Arrivals, Coverage, QueuedWindow, Refused, Window, WriteStats};

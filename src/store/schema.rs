@@ -17,6 +17,7 @@ pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_store.sql"),
     include_str!("../../migrations/0002_rollups.sql"),
+    include_str!("../../migrations/0003_connection.sql"),
 ];
 
 /// Opens the file at `path` for writing, or creates it. Rejects databases of other applications.
