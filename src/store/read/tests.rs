@@ -532,7 +532,7 @@ fn caller_reads_its_tables_only() {
     for allowed in [
         "SELECT * FROM samples",
         "SELECT count(*) FROM nightly",
-        "SELECT max(value) FROM NIGHTLY AS n JOIN \"samples\" USING (time)",
+        "SELECT max(n.value) FROM NIGHTLY AS n JOIN \"samples\" USING (time)",
         "WITH a AS (SELECT * FROM samples) SELECT value FROM a",
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT * FROM n",
         "SELECT value FROM json_each('[1]')",

@@ -167,10 +167,10 @@ async fn tables_are_downloaded_as_csv_and_parquet() {
         ("?format=xml", 400, "bad_parameters"),
         ("?format=csv", 400, "bad_parameters"),
         ("?table=nights", 400, "bad_parameters"),
-        ("?format=csv&table=nothing", 404, "unknown_table"),
+        ("?format=csv&table=nothing", 400, "unknown_name"),
         ("?format=csv&table=meta", 403, "refused"),
-        ("?format=csv&table=%22%3B%20DROP%20TABLE%20sleep", 404, "unknown_table"),
-        ("?format=csv&table=../../etc/passwd", 404, "unknown_table"),
+        ("?format=csv&table=%22%3B%20DROP%20TABLE%20sleep", 400, "unknown_name"),
+        ("?format=csv&table=../../etc/passwd", 400, "unknown_name"),
         ("?format=csv&table=nights&since=soon", 400, "bad_parameters"),
     ] {
         let answer = get(&format!("/api/export{path}")).await;
