@@ -410,6 +410,10 @@ func testDashboards() error {
 
 // testDeployment checks the files for releases and installations, and the code that packages.
 func testDeployment() error {
+	err := step("actionlint", "go", "tool", "-modfile=.github/go.mod", "actionlint")
+	if err != nil {
+		return err
+	}
 	return step("packaging tests", "go", "test", "./packaging/...")
 }
 

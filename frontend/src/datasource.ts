@@ -78,8 +78,11 @@ export class OuraDataSource
     const query = completeQuery(saved);
     switch (query.queryType) {
       case 'metrics': {
+        const days = (value?: number | string) => expandDays(value, scopedVars);
         const metrics = (query.metrics ?? []).flatMap<Metric>((metric) =>
-          typeof metric === 'string' ? expandVariables(metric, scopedVars) : [metric]
+          typeof metric === 'string'
+            ? expandVariables(metric, scopedVars)
+            : [{ ...metric, ...('shift' in metric && { shift: days(metric.shift) }) }]
         );
         const filters = (query.filters ?? []).map((filter) =>
           interpolateFilter(filter, scopedVars)
@@ -89,6 +92,9 @@ export class OuraDataSource
           ...query,
           metrics,
           every,
+          movingAverage: days(query.movingAverage),
+          baseline: days(query.baseline),
+          shift: days(query.shift),
           filters: [...filters, ...selectFilters(metrics, adHoc)],
         };
       }
@@ -130,6 +136,11 @@ export class OuraDataSource
     );
     return rows.map(([value]) => String(value));
   };
+}
+
+/** Replaces the variable in a number of days. */
+function expandDays(days: number | string = 0, scopedVars: ScopedVars): number | string {
+  return typeof days === 'string' ? (expandVariables(days, scopedVars)[0] ?? '') : days;
 }
 
 function quoteIdentifier(name: string): string {

@@ -242,6 +242,7 @@ describe('the builder', () => {
     [selectors.builder.movingAverage, '7 days', { movingAverage: 7 }],
     [selectors.builder.baseline, '60 days', { baseline: 60 }],
     [selectors.builder.shift, '28 days later', { shift: 28 }],
+    [selectors.builder.shift, '\\$metric', { shift: '$metric' }],
     [selectors.builder.downsample, 'LTTB', { downsample: 'lttb' }],
   ])('changes one property at a time: %s', async (selector, option, part) => {
     const { onChange } = await open(METRICS);

@@ -119,7 +119,7 @@ export function MetricsBuilder({ query, schema, sql, getValues, onChange }: Prop
           label="Baseline"
           tooltip={
             'Median of the previous days, ' +
-            'with a band of one median absolute deviation above and below.'
+            'with a band of 1.4826 times the median absolute deviation above and below.'
           }
           id={selectors.builder.baseline}
           suggested={[14, 30, 60, 90]}
