@@ -134,8 +134,8 @@ impl TokenizedSql {
         })
     }
 
-    /// Returns the first look-alike character outside of strings, comments and quoted names, and its
-    /// byte offset.
+    /// Returns the first look-alike character outside of strings, comments and quoted names, with
+    /// its byte offset.
     pub fn look_alike(&self) -> Option<(&'static LookAlike, usize)> {
         let kinds = [TokenKind::Word, TokenKind::Variable, TokenKind::Symbol];
         self.tokens().filter(|token| kinds.contains(&token.kind)).find_map(|token| {

@@ -20,6 +20,7 @@ mod files;
 mod functions;
 mod gaps;
 mod guard;
+mod import;
 mod inspector;
 mod meter;
 mod put;
@@ -36,6 +37,7 @@ mod state;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod usual;
 mod window;
 mod window_writer;
 mod writer;
@@ -48,6 +50,7 @@ pub(crate) use files::{create_private_file, create_private_folder};
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
 pub use guard::{MAX_STATEMENT, Refusal, SQLITE_FUNCTIONS};
+pub use import::{ImportError, Imported, import};
 pub use inspector::Inspector;
 pub use read::{ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation};
 pub use rollups::{ROLLUPS, Rollup};
@@ -57,6 +60,7 @@ pub use state::{
     CollectionState, ConnectionState, DayState, GapReason, RunState, Trigger, UnknownState,
     WindowReason,
 };
+pub use usual::{MIN_USUAL_DAYS, resolution, spread_sql};
 pub use window::{Arrivals, Coverage, QueuedWindow, Refused, Window, WriteStats};
 pub use writer::Writer;
 

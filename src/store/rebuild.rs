@@ -1,5 +1,6 @@
 //! Rebuilding all derived tables from the raw documents, and the change of time zone.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::MutexGuard;
@@ -62,18 +63,23 @@ impl Writer {
     }
 
     /// Deletes all data of the user: overwrites the pages and shrinks the file. The store stays
-    /// open and empty.
-    pub fn delete_all(&self) -> Result<(), StoreError> {
+    /// open and empty. Returns the number of deleted rows by table.
+    pub fn delete_all(&self) -> Result<BTreeMap<String, usize>, StoreError> {
         let mut connection = self.lock();
         connection.pragma_update(None, "secure_delete", true)?;
         let transaction = connection.transaction()?;
+        let mut deleted = BTreeMap::new();
         for table in tables::user_tables(&transaction)? {
-            transaction.execute_batch(&format!("DELETE FROM {}", quote_identifier(&table)))?;
+            let delete = format!("DELETE FROM {}", quote_identifier(&table));
+            let rows = transaction.execute(&delete, [])?;
+            if rows > 0 {
+                deleted.insert(table, rows);
+            }
         }
         tables::create_derived(&transaction, &self.catalog())?;
         transaction.commit()?;
         connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
-        Ok(())
+        Ok(deleted)
     }
 
     fn rebuild_with(

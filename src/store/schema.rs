@@ -61,6 +61,16 @@ fn connect_read_only(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Rejects a file of another application, and one of a newer format.
+pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let known = MIGRATIONS.len() as u32;
+    match version(connection)? {
+        0 => Err(StoreError::Foreign { path: path.to_owned() }),
+        found if found > known => Err(StoreError::Newer { path: path.to_owned(), found, known }),
+        _ => Ok(()),
+    }
+}
+
 /// Applies the missing migrations, each in a transaction.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let path = connection.path().map(std::path::PathBuf::from).unwrap_or_default();

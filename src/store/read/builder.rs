@@ -77,8 +77,8 @@ pub(super) struct ColumnBuilder {
 impl ColumnBuilder {
     /// A builder for a column of `column_type`.
     ///
-    /// Text in time columns has one of SQLite's forms. Without an offset it is in UTC, as in SQLite.
-    /// A day is its midnight in `zone`.
+    /// Text in time columns has one of SQLite's forms. Without an offset it is in UTC, as in
+    /// SQLite. A day is its midnight in `zone`.
     pub fn new(column_type: ColumnType, zone: Tz) -> ColumnBuilder {
         let values = match column_type {
             ColumnType::Undeclared | ColumnType::Perhaps => Values::Undecided(0),
