@@ -16,6 +16,7 @@ use super::ApiError;
 use super::body::{Json, Parameters};
 use super::caller::Admin;
 use crate::datasource::DataSource;
+use crate::store::EXPORT_PREFIX;
 
 /// Size of one chunk of a download, in bytes. At most two chunks are in memory.
 const CHUNK_SIZE: usize = 256 << 10;
@@ -63,7 +64,7 @@ struct TemporaryCopy {
 
 impl TemporaryCopy {
     fn in_folder_of(database: &Path) -> TemporaryCopy {
-        let name = format!("export-{:016x}.db", rand::random::<u64>());
+        let name = format!("{EXPORT_PREFIX}{:016x}.db", rand::random::<u64>());
         TemporaryCopy { path: database.with_file_name(name) }
     }
 }

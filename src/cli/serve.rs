@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -97,7 +97,18 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 
 fn router(routes: Router, tokens: Arc<Tokens>) -> Router {
     let api = routes.layer(middleware::from_fn_with_state(tokens, identify));
-    Router::new().nest("/api", api).fallback(async || ApiError::from(StatusCode::NOT_FOUND))
+    Router::new()
+        .nest("/api", api)
+        .fallback(async || ApiError::from(StatusCode::NOT_FOUND))
+        .layer(middleware::map_response(forbid_caching_and_guessing))
+}
+
+/// Forbids caches to store health data, and browsers to guess another type of content.
+async fn forbid_caching_and_guessing(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// Adds the caller of the bearer token to the request. Rejects a request without a valid token.
@@ -202,6 +213,8 @@ mod tests {
             .body(Body::empty())
             .unwrap();
         let answer = router(routes, Arc::new(tokens)).oneshot(request).await.unwrap();
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store", "{path}");
+        assert_eq!(answer.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
         let status = answer.status().as_u16();
         (
             status,

@@ -320,7 +320,7 @@ impl SyncControl {
     /// Deletes all health data.
     pub(super) async fn delete_all(&self) -> Result<(), DataSourceError> {
         let store = self.store.clone();
-        Ok(blocking(move || store.writer().delete_all()).await?)
+        Ok(blocking(move || store.delete_all()).await?)
     }
 }
 

@@ -63,7 +63,7 @@ impl Writer {
 
     /// Deletes all data of the user: overwrites the pages and shrinks the file. The store stays
     /// open and empty.
-    pub fn delete_all(&self) -> Result<(), StoreError> {
+    pub(super) fn delete_all(&self) -> Result<(), StoreError> {
         let mut connection = self.lock();
         connection.pragma_update(None, "secure_delete", true)?;
         let transaction = connection.transaction()?;
