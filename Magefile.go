@@ -5,16 +5,14 @@
 package main
 
 import (
-	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"path"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -23,6 +21,8 @@ import (
 
 	"github.com/magefile/mage/mg"
 	"github.com/magefile/mage/sh"
+
+	"ringside/packaging"
 )
 
 const (
@@ -30,6 +30,7 @@ const (
 	program  = "gpx_oura"
 	dist     = "dist"
 	demoData = "demo-data"
+	binaries = "binaries"
 	// external has responses of a real account and published documents of Oura. They are never part
 	// of the repository.
 	external = "../shared/oura"
@@ -51,6 +52,47 @@ func Build() error {
 func Test() {
 	// Cargo waits for single crates and for tests, so the rest runs at the same time.
 	mg.Deps(testBinary, testRest)
+	mg.Deps(Browser)
+}
+
+// Browser runs the journeys in frontend/browser: the built frontend in headless Chromium, against
+// the debug binary. GRAFANA_URL selects a real Grafana instead, and ONLY selects journeys by name.
+func Browser() error {
+	mg.Deps(bundle, chromium)
+	if err := step("host page", "npm", "--prefix", "frontend", "run", "build:browser"); err != nil {
+		return err
+	}
+	if _, err := os.Stat(built("debug")); err != nil {
+		if err := sh.RunV("cargo", "build", "--locked"); err != nil {
+			return err
+		}
+	}
+	binary, err := filepath.Abs(built("debug"))
+	if err != nil {
+		return err
+	}
+	variables := map[string]string{"RINGSIDE_BINARY": binary, "RINGSIDE_BROWSER": "1"}
+	return timed("browser tests", func() error {
+		return sh.RunWithV(variables, "go", "test", "-count=1", "-v", "./tests/host",
+			"-run", "TestBrowser")
+	})
+}
+
+// chromium installs Chromium for the browser tests where apt-get can. Without it, the tests are
+// skipped and print the reason.
+func chromium() error {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if _, err := exec.LookPath(name); err == nil {
+			return nil
+		}
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil || os.Getuid() != 0 {
+		return nil
+	}
+	if err := sh.RunV("apt-get", "install", "--yes", "--no-install-recommends", "chromium"); err != nil {
+		fmt.Println("Chromium cannot be installed:", err)
+	}
+	return nil
 }
 
 // Lint checks the style of the Rust, Go and TypeScript code.
@@ -69,7 +111,7 @@ func Prose() error {
 		return err
 	}
 	arguments := []string{"tool", "-modfile=.vale/go.mod", "vale", "--output=line"}
-	arguments = append(arguments, "docs", "src", "tests", "benches", "provisioning", "Magefile.go",
+	arguments = append(arguments, "docs", "src", "tests", "benches", "provisioning", "packaging", "Magefile.go",
 		"frontend/src", components)
 	return step("prose", "go", append(arguments, documents...)...)
 }
@@ -117,8 +159,9 @@ func Soak() error {
 		"--", "--nocapture", "--test-threads", "1", "interruption::", "faults::storm::", "soak::")
 }
 
-// Fuzz searches for ten minutes each for a statement that breaks the macros, and for one that
-// breaks the guard. It writes findings to target/fuzz. Test replays those in tests/fuzz/corpus.
+// Fuzz searches for inputs that violate a property: a quarter of an hour for each property, with
+// limits for memory and time per input. FUZZ_SECONDS sets another time. It writes findings to
+// target/fuzz. Test replays those in tests/fuzz/corpus.
 func Fuzz() error {
 	host, err := sh.Output("rustc", "--print", "host-tuple")
 	if err != nil {
@@ -136,15 +179,25 @@ func Fuzz() error {
 	if err != nil {
 		return err
 	}
-	for _, target := range []string{"macros", "queries"} {
-		found := filepath.Join(folder, "corpus", target)
+	seconds := os.Getenv("FUZZ_SECONDS")
+	if seconds == "" {
+		seconds = "900"
+	}
+	corpora, err := os.ReadDir(filepath.Join("tests", "fuzz", "corpus"))
+	if err != nil {
+		return err
+	}
+	for _, property := range corpora {
+		found := filepath.Join(folder, "corpus", property.Name())
 		if err := os.MkdirAll(found, 0o755); err != nil {
 			return err
 		}
-		fuzzer := filepath.Join(folder, host, "release", target)
-		if err := sh.RunV(fuzzer, "-max_total_time=600", "-max_len=2000", "-print_final_stats=1",
-			"-artifact_prefix="+folder+string(filepath.Separator),
-			found, filepath.Join("tests", "fuzz", "corpus", target)); err != nil {
+		fuzzer := filepath.Join(folder, host, "release", "fuzz")
+		settings := map[string]string{"FUZZ_PROPERTY": property.Name()}
+		if err := sh.RunWithV(settings, fuzzer, "-max_total_time="+seconds, "-max_len=4000",
+			"-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1",
+			"-artifact_prefix="+folder+string(filepath.Separator)+property.Name()+"-",
+			found, filepath.Join("tests", "fuzz", "corpus", property.Name())); err != nil {
 			return err
 		}
 	}
@@ -159,29 +212,91 @@ func Hostile() error {
 		"--", "--nocapture", "hostile::table::attacks")
 }
 
-// Package zips dist/ for Grafana's plugin folder.
+// Package zips dist/ for Grafana's plugin folder, with the binary of this machine.
 func Package() error {
 	mg.Deps(Build)
+	return pack()
+}
+
+// Assemble zips the plugin with the binaries of several platforms, which release builds have left
+// in binaries/.
+func Assemble() error {
+	mg.Deps(bundle)
+	found, err := filepath.Glob(filepath.Join(binaries, program+"_*"))
+	if err != nil || len(found) == 0 {
+		return fmt.Errorf("no binaries in %s: %v", binaries, err)
+	}
+	for _, binary := range found {
+		if err := sh.Copy(filepath.Join(dist, filepath.Base(binary)), binary); err != nil {
+			return err
+		}
+	}
+	return pack()
+}
+
+// pack adds licences and the bill of materials to dist/, signs it if a token is there, and zips it.
+func pack() error {
 	version, err := versionOf(filepath.Join(dist, "plugin.json"))
 	if err != nil {
 		return err
 	}
+	host, err := sh.Output("rustc", "--print", "host-tuple")
+	if err != nil {
+		return err
+	}
+	crates, err := packaging.Crates("Cargo.toml", host)
+	if err != nil {
+		return err
+	}
+	licenses, err := packaging.Licenses(crates)
+	if err != nil {
+		return err
+	}
+	bill, err := packaging.Bill(pluginID, version, crates)
+	if err != nil {
+		return err
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{
+		packaging.LicensesFile: licenses,
+		packaging.BillFile:     bill,
+		"README.md":            []byte(packaging.AbsoluteLinks(string(readme), version)),
+	} {
+		if err := os.WriteFile(filepath.Join(dist, name), content, 0o644); err != nil {
+			return err
+		}
+	}
+	if err := sign(); err != nil {
+		return err
+	}
 	name := fmt.Sprintf("%s-%s.zip", pluginID, version)
-	if err := archive(name, dist); err != nil {
+	if err := packaging.Archive(name, dist, pluginID, program); err != nil {
 		return errors.Join(err, os.Remove(name))
 	}
 	fmt.Println(name)
-	return nil
+	return packaging.Checksum(name)
+}
+
+// sign signs dist/ for the Grafana servers in GRAFANA_ROOT_URLS, if both variables are set.
+func sign() error {
+	urls := os.Getenv("GRAFANA_ROOT_URLS")
+	if os.Getenv("GRAFANA_ACCESS_POLICY_TOKEN") == "" || urls == "" {
+		return nil
+	}
+	return sh.RunV("npx", "--yes", "@grafana/sign-plugin@3.3.3", "--distDir", dist, "--rootUrls", urls)
 }
 
 // Clean removes everything that the other targets build or install, and the data of the demo.
 func Clean() error {
-	packages, err := filepath.Glob(pluginID + "-*.zip")
+	packages, err := filepath.Glob(pluginID + "-*.zip*")
 	if err != nil {
 		return err
 	}
 	nodeModules := filepath.Join("frontend", "node_modules")
-	for _, name := range append(packages, dist, "coverage", demoData, nodeModules) {
+	for _, name := range append(packages, dist, binaries, "coverage", demoData, nodeModules) {
 		if err := sh.Rm(name); err != nil {
 			return err
 		}
@@ -198,7 +313,7 @@ func bundle() error {
 
 // testRest runs the steps that do not need the binary, one after the other.
 func testRest() {
-	mg.SerialDeps(Prose, lintGo, testDashboards, lintFrontend, testFrontend, testBundle)
+	mg.SerialDeps(Prose, lintGo, testDashboards, testDeployment, lintFrontend, testFrontend, testBundle)
 }
 
 // testBinary runs the steps of the Rust code and of the plugin.
@@ -220,7 +335,8 @@ func lintRust() error {
 }
 
 func lintGo() error {
-	unformatted, err := sh.Output("gofmt", "-l", "Magefile.go", "provisioning", "tests")
+	unformatted, err := sh.Output("gofmt", "-l", "Magefile.go", "packaging", "provisioning",
+		"tests")
 	if err != nil {
 		return err
 	}
@@ -290,6 +406,15 @@ func testFrontend() error {
 // testDashboards checks the dashboards against their source.
 func testDashboards() error {
 	return step("dashboard tests", "go", "test", "./provisioning/...")
+}
+
+// testDeployment checks the files for releases and installations, and the code that packages.
+func testDeployment() error {
+	err := step("actionlint", "go", "tool", "-modfile=.github/go.mod", "actionlint")
+	if err != nil {
+		return err
+	}
+	return step("packaging tests", "go", "test", "./packaging/...")
 }
 
 // testBundle builds the frontend and checks that the plugin folder is complete.
@@ -375,43 +500,4 @@ func versionOf(plugin string) (string, error) {
 		return "", fmt.Errorf("%s: %w", plugin, err)
 	}
 	return manifest.Info.Version, nil
-}
-
-// archive zips the files below folder under one top folder, which has the id of the plugin.
-// Programs have mode 0755, other files 0644.
-func archive(name, folder string) (err error) {
-	file, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	zipped := zip.NewWriter(file)
-	addFile := func(inside string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		return add(zipped, filepath.Join(folder, inside), path.Join(pluginID, inside))
-	}
-	err = fs.WalkDir(os.DirFS(folder), ".", addFile)
-	return errors.Join(err, zipped.Close())
-}
-
-// add zips one file under name.
-func add(zipped *zip.Writer, file, name string) error {
-	source, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	header := &zip.FileHeader{Name: name, Method: zip.Deflate}
-	header.SetMode(0o644)
-	if strings.HasPrefix(path.Base(name), program) {
-		header.SetMode(0o755)
-	}
-	target, err := zipped.CreateHeader(header)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(target, source)
-	return err
 }

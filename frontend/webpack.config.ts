@@ -21,7 +21,9 @@ const copies = new CopyWebpackPlugin({
     { from: path.join(top, 'README.md'), noErrorOnMissing: true },
     { from: path.join(top, 'provisioning/dashboards/*.json'), to: 'dashboards/[name][ext]' },
     { from: 'img', to: 'img' },
-    { from: path.join(top, 'docs/img/*.png'), to: 'img/[name][ext]' },
+    { from: path.join(top, 'docs'), to: 'docs' },
+    { from: path.join(top, 'skills'), to: 'skills' },
+    { from: path.join(top, 'packaging/schema/*.json'), to: 'schema/[name][ext]' },
   ],
 });
 

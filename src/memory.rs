@@ -36,7 +36,7 @@ pub enum OverBudget {
 }
 
 /// Bytes that one holder uses: a running statement, its rows, or a response that is not sent yet.
-/// Dropping it gives them back.
+/// Dropping it releases them.
 #[derive(Debug, Default)]
 pub struct Charge {
     limit: usize,

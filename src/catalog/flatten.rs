@@ -7,8 +7,12 @@ use super::schema::Shape;
 use super::skipped::field_skip_reason;
 use super::{Column, Encoding, Kind, Series, Storage};
 
-/// The most columns of a table. SQLite allows 2,000; Oura's widest table has about fifty.
-const MAX_COLUMNS: usize = 1000;
+/// The most columns, and the most series, of a table. Queries can read 500 columns; Oura's widest
+/// table has about fifty.
+const MAX_COLUMNS: usize = 500;
+
+/// The longest path of a field in bytes. Oura's longest has about fifty.
+const MAX_PATH: usize = 200;
 
 /// The fields of an object that is a series.
 const SAMPLE_FIELDS: [&str; 3] = ["interval", "items", "timestamp"];
@@ -28,7 +32,7 @@ impl<'a> Flattener<'a> {
     pub(super) fn new(table: &'a str, facts: Facts) -> Flattener<'a> {
         let reserved: &[&str] = match facts.storage {
             Storage::Documents => &["document", "time", "day", "utc_offset"],
-            Storage::Rows => &["time", "extra"],
+            Storage::Rows => &["time", "extra", "subsecond"],
         };
         Flattener {
             table,
@@ -57,6 +61,9 @@ impl<'a> Flattener<'a> {
     }
 
     fn add_field(&mut self, path: Vec<String>, shape: &Shape) {
+        if path.iter().map(String::len).sum::<usize>() > MAX_PATH {
+            return;
+        }
         if let Shape::Object(fields) = shape {
             let is_series = SAMPLE_FIELDS.iter().all(|name| shape.field(name).is_some());
             for (name, shape) in fields {
@@ -98,7 +105,8 @@ impl<'a> Flattener<'a> {
     fn add_series(&mut self, path: Vec<String>, encoding: Encoding) {
         let facts = self.facts.field(&path.join("_"));
         let name = format!("{}.{}", self.table, identifier(&path));
-        if self.series.iter().all(|series| series.name != name) {
+        let is_new = self.series.iter().all(|series| series.name != name);
+        if is_new && self.series.len() < MAX_COLUMNS {
             self.series.push(Series {
                 name,
                 path,

@@ -15,12 +15,18 @@ use super::{Catalog, Collection, KeyRule, Style};
 /// The path prefix of all collections.
 const PREFIX: &str = "/v2/usercollection/";
 
+/// The most collections of a document. Oura has about twenty.
+const MAX_COLLECTIONS: usize = 200;
+
 /// A document that is not a description of Oura's API.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
     /// The document is not JSON.
     #[error("the document is not JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// The document has too many collections.
+    #[error("the document has more than {MAX_COLLECTIONS} collections")]
+    TooManyCollections,
     /// The document has no collection.
     #[error("the document has no collections: no GET path under /v2/usercollection/")]
     Empty,
@@ -35,6 +41,9 @@ impl Catalog {
 
     pub(super) fn from_openapi_value(document: &Value) -> Result<Catalog, CatalogError> {
         let version = get_path(document, &["info", "version"]).and_then(Value::as_str);
+        if operations(document).nth(MAX_COLLECTIONS).is_some() {
+            return Err(CatalogError::TooManyCollections);
+        }
         let mut tables = HashSet::new();
         let mut collections: Vec<Collection> = operations(document)
             .filter(|(path, _)| path_skip_reason(path).is_none())

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use self::error::{Credential, OAuthError};
 use self::token_failure::TokenFailure;
 pub use self::token_failure::is_redirect_error;
-use self::token_response::TokenResponse;
+pub use self::token_response::TokenResponse;
 use super::response::{self, BodyError};
 pub use super::scope::SCOPES;
 use super::{LoginBackend, Origins, RedirectUri, Secret, USER_AGENT};

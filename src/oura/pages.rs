@@ -2,16 +2,16 @@
 
 use std::collections::HashSet;
 
-use serde_json::value::RawValue;
-
 use super::{Client, FetchError, Range};
 use crate::catalog::Collection;
 
 /// More pages than the longest window has.
 const MAX_PAGES: usize = 10_000;
-/// More bytes than the longest window has. All pages of a window are held in memory until the last
-/// one has arrived.
-const MAX_BYTES: usize = 512 << 20;
+/// More bytes than the longest window has, each document's place in memory included. All pages of a
+/// window are held in memory until the last one has arrived.
+const MAX_BYTES: usize = 128 << 20;
+/// Memory of a document besides its text, in bytes.
+const DOCUMENT_OVERHEAD: usize = 64;
 
 /// A cursor over the pages of one range. Every request contains the range; Oura ignores it when the
 /// request has a token.
@@ -52,14 +52,15 @@ impl<'a> Pages<'a> {
     /// not moved: the next call fetches the same page.
     ///
     /// Returns [`FetchError::Malformed`] for a repeated token, more than 10,000 pages or more than
-    /// 512 MiB: a window is complete only if its pages end.
-    pub async fn next(&mut self) -> Result<Option<Vec<Box<RawValue>>>, FetchError> {
+    /// 128 MiB: a window is complete only if its pages end.
+    pub async fn next(&mut self) -> Result<Option<Vec<Box<[u8]>>>, FetchError> {
         if self.ended {
             return Ok(None);
         }
         let page = self.client.page(self.collection, self.range, self.token.as_deref()).await?;
         self.fetched += 1;
-        self.bytes += page.documents.iter().map(|document| document.get().len()).sum::<usize>();
+        let lengths = page.documents.iter().map(|document| document.len());
+        self.bytes += lengths.map(|length| length + DOCUMENT_OVERHEAD).sum::<usize>();
         if self.bytes > MAX_BYTES {
             return Err(FetchError::Malformed {
                 detail: format!("more than {} MiB in one window", MAX_BYTES >> 20),
@@ -110,12 +111,13 @@ mod tests {
 
     #[tokio::test]
     async fn oversized_window_is_an_error() {
+        const FULL: usize = MAX_BYTES - DOCUMENT_OVERHEAD - 17;
         let server =
             FakeServer::new(|_| respond(200, r#"{"data":[{"id":"12345678"}],"next_token":null}"#))
                 .await;
         let client = client(&server);
         let collection = collection(Style::Dates);
-        for (before, fits) in [(MAX_BYTES - 17, true), (MAX_BYTES - 16, false)] {
+        for (before, fits) in [(FULL, true), (FULL + 1, false)] {
             let mut pages = client.pages(&collection, range());
             pages.bytes = before;
             assert_eq!(pages.next().await.is_ok(), fits);

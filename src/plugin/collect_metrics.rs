@@ -180,11 +180,11 @@ fn optional(family: &mut Family<'_>, source: &Source<'_>, value: Option<i64>) {
     }
 }
 
-/// Returns the families of the process and, if `is_detailed`, those of each data source.
+/// Returns the metrics in Prometheus' text format: the families of the process and, if `is_detailed`, those of each data source.
 ///
 /// Grafana serves the metrics without a login by default. The families of data sources reveal their
 /// organisations, uids and counts of documents.
-fn exposition(datasources: &[DataSource], is_detailed: bool) -> String {
+pub fn exposition(datasources: &[DataSource], is_detailed: bool) -> String {
     let mut exposition = Exposition::default();
     exposition.family("ringside_up", Kind::Gauge, "Whether the plugin responds.").sample(&[], 1.0);
     let build = [("version", env!("CARGO_PKG_VERSION"))];

@@ -1,15 +1,17 @@
 //! SQL functions that SQLite's bundled build lacks.
 //!
-//! There are three groups: SQLite's mathematical functions (same names, same NULLs), statistics for
-//! health data, and local time. Every connection that prepares a view or a query has the first two.
-//! Local time needs a zone, so only query connections have it. All functions are deterministic and
-//! have no side effects.
+//! There are four groups: SQLite's mathematical functions (same names, same NULLs), statistics for
+//! health data, local time, and the wearer's clock. Every connection that prepares a view or a query
+//! has the first two. The others need a zone or the wearer's documents, so only query connections
+//! have them. All functions are deterministic within a statement and have no side effects.
 
+mod inference;
 mod local;
 mod mathematics;
 mod pattern;
 mod statistics;
 mod text;
+mod wall;
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
@@ -17,6 +19,7 @@ use rusqlite::{Connection, Error, Result};
 use serde::Serialize;
 
 use crate::time::Tz;
+pub(super) use wall::WallClock;
 
 /// A function's documentation, for the query editor and the schema.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -42,7 +45,7 @@ const fn of(
 }
 
 /// Documentation of all functions defined here.
-pub const FUNCTIONS: [Function; 41] = [
+pub const FUNCTIONS: [Function; 50] = [
     of(
         "median",
         "median(x)",
@@ -101,7 +104,7 @@ pub const FUNCTIONS: [Function; 41] = [
         "clock_mean",
         "clock_mean(seconds)",
         "the mean time of day in seconds from midnight; 23:30 and 0:30 give 0; aggregate or window",
-        "SELECT hms(clock_mean(local_clock(bedtime_start))) FROM nights",
+        "SELECT hms(clock_mean(wall_clock(bedtime_start))) FROM nights",
     ),
     of(
         "first",
@@ -115,6 +118,45 @@ pub const FUNCTIONS: [Function; 41] = [
         "last(x, time)",
         "the value with the latest time; aggregate",
         "SELECT last(level, time) FROM ring_battery_level",
+    ),
+    of(
+        "effective_n",
+        "effective_n(x, y ORDER BY time)",
+        "how many independent pairs have the same information about a correlation, given the \
+         autocorrelation of both; aggregate",
+        "SELECT effective_n(average_hrv, total_sleep_duration ORDER BY day) FROM nights",
+    ),
+    of(
+        "normal_p",
+        "normal_p(z)",
+        "the two-sided tail probability of the standard normal distribution",
+        "normal_p(1.96)",
+    ),
+    of(
+        "hodges_lehmann",
+        "hodges_lehmann(x)",
+        "the median of all pairwise means, a robust estimate of the middle; aggregate or window",
+        "SELECT hodges_lehmann(z) FROM baselines WHERE metric = 'average_hrv'",
+    ),
+    of(
+        "hodges_lehmann_low",
+        "hodges_lehmann_low(x)",
+        "the lower end of the interval of 95 percent around hodges_lehmann, from six values; \
+         aggregate or window",
+        "SELECT hodges_lehmann_low(z) FROM baselines WHERE metric = 'average_hrv'",
+    ),
+    of(
+        "hodges_lehmann_high",
+        "hodges_lehmann_high(x)",
+        "the upper end of the same interval; aggregate or window",
+        "SELECT hodges_lehmann_high(z) FROM baselines WHERE metric = 'average_hrv'",
+    ),
+    of(
+        "signed_rank_p",
+        "signed_rank_p(x)",
+        "the two-sided p of Wilcoxon's signed-rank test that the values scatter around 0; \
+         aggregate or window",
+        "SELECT signed_rank_p(z) FROM baselines WHERE metric = 'average_hrv'",
     ),
     of(
         "local_time",
@@ -140,6 +182,25 @@ pub const FUNCTIONS: [Function; 41] = [
         "local_midnight(day or time)",
         "the Unix time of the start of the day",
         "local_midnight('2026-03-29')",
+    ),
+    of(
+        "wall_day",
+        "wall_day(time)",
+        "the calendar day at the place of the wearer, by the offset of the newest document before",
+        "SELECT wall_day(bedtime_start) FROM nights",
+    ),
+    of(
+        "wall_hour",
+        "wall_hour(time)",
+        "the hour at the place of the wearer, 0 to 23",
+        "SELECT wall_hour(time) AS hour, avg(bpm) FROM heartrate \
+         WHERE $__timeFilter(time) GROUP BY 1",
+    ),
+    of(
+        "wall_clock",
+        "wall_clock(time)",
+        "the time of day at the place of the wearer in seconds from midnight",
+        "SELECT hms(wall_clock(bedtime_start)) FROM nights",
     ),
     of("hms", "hms(seconds)", "a duration or time of day as text: 7:30:00", "hms(27000)"),
     of("sqrt", "sqrt(x)", "the square root", "sqrt(9)"),
@@ -175,7 +236,8 @@ const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8
 /// Registers the functions that views may use: mathematics and statistics.
 pub(super) fn register(connection: &Connection) -> Result<()> {
     mathematics::register(connection)?;
-    statistics::register(connection)
+    statistics::register(connection)?;
+    inference::register(connection)
 }
 
 /// Replaces SQLite's text functions that take quadratic time. Results have at most `max_bytes`

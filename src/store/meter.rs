@@ -3,9 +3,9 @@
 //! SQLite runs a statement on one thread, from its preparation to its end. While it runs, three
 //! places check its limits: the [`allocator`](super::allocator), the progress handler, and SQL
 //! functions over long texts. The first limit that is reached stays the reason for the stop: from
-//! then on, every allocation fails and every check says so, and SQLite unwinds.
+//! then on, every allocation and every check fails, and SQLite unwinds.
 //!
-//! Memory that SQLite frees on the thread is given back, so the meter counts the statement's net
+//! Memory that SQLite frees on the thread is subtracted, so the meter counts the statement's net
 //! use. Pages that an earlier statement left in the connection's cache may be freed as well. They
 //! are bounded by the size of the cache.
 
@@ -128,7 +128,7 @@ pub(super) fn allocate(bytes: usize) -> bool {
     })
 }
 
-/// Gives back an allocation of `bytes`.
+/// Subtracts an allocation of `bytes`.
 #[inline]
 pub(super) fn free(bytes: usize) {
     COUNTERS.with(|counters| {

@@ -11,6 +11,7 @@
 mod allocator;
 mod calendar;
 mod collections;
+mod connection;
 mod damage;
 mod derive;
 mod documents;
@@ -19,6 +20,7 @@ mod files;
 mod functions;
 mod gaps;
 mod guard;
+mod import;
 mod inspector;
 mod journal;
 mod meter;
@@ -36,6 +38,7 @@ mod state;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod usual;
 mod window;
 mod window_writer;
 mod writer;
@@ -48,6 +51,7 @@ pub(crate) use files::{EXPORT_PREFIX, create_private_file, create_private_folder
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
 pub use guard::{MAX_STATEMENT, Refusal, SQLITE_FUNCTIONS};
+pub use import::{ImportError, Imported, import};
 pub use inspector::Inspector;
 pub(crate) use journal::set_journal;
 pub use read::{ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation};
@@ -55,11 +59,14 @@ pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{RunEnd, RunRow};
 pub use scalar::{Scalar, scalars};
 pub use state::{
-    CollectionState, DayState, GapReason, RunState, Trigger, UnknownState, WindowReason,
+    CollectionState, ConnectionState, DayState, GapReason, RunState, Trigger, UnknownState,
+    WindowReason,
 };
+pub use usual::{MIN_USUAL_DAYS, resolution, spread_sql};
 pub use window::{Arrivals, Coverage, QueuedWindow, Refused, Window, WriteStats};
 pub use writer::Writer;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -196,8 +203,8 @@ impl Store {
     }
 
     /// Deletes all data of the user, with the files that repairs and downloads left. The store stays
-    /// open and empty.
-    pub fn delete_all(&self) -> Result<(), StoreError> {
+    /// open and empty. Returns the number of deleted rows by table.
+    pub fn delete_all(&self) -> Result<BTreeMap<String, usize>, StoreError> {
         files::delete_exports(self.path());
         damage::delete_set_aside(self.path())
             .map_err(|error| StoreError::folder(self.path(), &error))?;

@@ -1,11 +1,13 @@
 //! Mutations for the fuzzer that keep most of a statement valid.
 //!
-//! They insert, remove, replace and swap words of SQL. In two of five cases, the fuzzer mutates
+//! They insert, remove, replace and swap words of SQL or JSON. In two of five cases, the fuzzer mutates
 //! bytes instead.
 
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
+
+use crate::properties::Property;
 
 /// Words, names and signs with a meaning to SQLite, the guard or the macros.
 #[rustfmt::skip]
@@ -45,17 +47,45 @@ const PIECES: &[&str] = &[
     "'x'", "x'00ff'", "''", "'%'", "\u{0}", "ä", "\u{202e}",
 ];
 
+/// Words with a meaning in requests, documents, specifications and token responses.
+#[rustfmt::skip]
+const JSON_PIECES: &[&str] = &[
+    "{", "}", "[", "]", ":", ",", "\"", "null", "true", "-1", "0", "1e999", "1.5",
+    "9223372036854775808", "\"\"", "\\u0000", "\\ud800", "\u{202e}",
+    "\"data\":", "\"next_token\":", "\"id\":", "\"day\":", "\"timestamp\":", "\"interval\":",
+    "\"items\":", "\"2026-03-29\"", "\"2026-03-29T02:30:00+02:00\"", "\"+262142-12-31\"",
+    "\"$ref\":", "\"#/components/schemas/A\"", "\"type\":", "\"object\"", "\"array\"",
+    "\"properties\":", "\"anyOf\":", "\"allOf\":", "\"enum\":", "\"format\":", "\"paths\":",
+    "\"/v2/usercollection/a\":", "\"get\":", "\"responses\":", "\"200\":", "\"content\":",
+    "\"application/json\":", "\"schema\":", "\"access_token\":", "\"refresh_token\":",
+    "\"expires_in\":", "\"scope\":", "\"error\":", "access_token=a&", "GET ", "POST ", "status",
+    "schema", "coverage?collection=", "&from=2026-01-01", "sql\n", "oauth/callback\n", "sync\n",
+    "backfill\n", "\"rawSql\":", "\"SELECT 1\"", "\"params\":", "\"format\":", "\"time_series\"",
+    "\"state\":", "\"code\":", "\"days\":", "\"confirm\":",
+];
+
 /// Mutates the first `size` bytes of `data` and returns the new size, at most `max_size`.
-pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
+pub fn mutate(
+    property: Property,
+    data: &mut [u8],
+    size: usize,
+    max_size: usize,
+    seed: u32,
+) -> usize {
+    let pieces = match property {
+        Property::Macros | Property::Queries => PIECES,
+        _ => JSON_PIECES,
+    };
     let mut random = SmallRng::seed_from_u64(u64::from(seed));
     let text = match std::str::from_utf8(&data[..size]) {
         Ok(text) if random.random_bool(0.6) => text.to_owned(),
         _ => return libfuzzer_sys::fuzzer_mutate(data, size, max_size),
     };
-    let mut words: Vec<&str> = text.split_inclusive([' ', '(', ')', ',', '.', '\n']).collect();
+    let mut words: Vec<&str> =
+        text.split_inclusive([' ', '(', ')', ',', '.', '\n', ':', '{', '[', '"']).collect();
     for _ in 0..random.random_range(1..4) {
         let at = random.random_range(0..=words.len());
-        let piece = PIECES.choose(&mut random).expect("PIECES is not empty");
+        let piece = pieces.choose(&mut random).expect("the list is not empty");
         match random.random_range(0..6) {
             0 if at < words.len() => drop(words.remove(at)),
             1 if at < words.len() => words[at] = piece,

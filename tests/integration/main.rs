@@ -13,6 +13,7 @@ mod demo;
 mod documents;
 mod faults;
 mod hostile;
+mod http;
 #[cfg(unix)]
 mod interruption;
 mod layers;
@@ -24,3 +25,4 @@ mod soak;
 mod specification;
 #[cfg(target_os = "linux")]
 mod surroundings;
+mod upgrade;

@@ -141,11 +141,11 @@ impl Connection {
                 .serve_connection(io, service)
         );
         let is_stopping = async {
-            // The sender lives as long as the server.
+            // The server holds the sender until its end.
             let _ = stopped.wait_for(|stopped| *stopped).await;
         };
         tokio::select! {
-            // The client's fault: there is nobody to report it to.
+            // The fault of a client that is gone.
             _ = http.as_mut() => {}
             () = self.evicted.notified() => {}
             () = is_stopping => {
@@ -179,18 +179,23 @@ impl Service<Request<hyper::body::Incoming>> for Tracked {
         let arriving = Arriving(Arc::clone(&self.connection));
         let busy = Busy(Arc::clone(&self.connection));
         let router = self.router.clone();
-        let request = if request.body().is_end_stream() {
+        let mut request = if request.body().is_end_stream() {
             drop(arriving);
             request.map(Body::new)
         } else {
             request.map(|body| Body::new(HeldBody::new(body, arriving)))
         };
+        request.extensions_mut().insert(Peer(self.connection.peer));
         Box::pin(async move {
             let response = router.oneshot(request).await?;
             Ok(response.map(|body| Body::new(HeldBody::new(body, busy))))
         })
     }
 }
+
+/// The address of the client, in the extensions of its requests. Behind a proxy, the proxy's.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
 
 /// Marks a connection as busy once the request has arrived.
 struct Arriving(Arc<Connection>);
@@ -210,7 +215,7 @@ impl Drop for Busy {
     }
 }
 
-/// A stream whose writes fail after [`WRITE_TIMEOUT`] without progress.
+/// A stream with writes that fail after [`WRITE_TIMEOUT`] without progress.
 struct WriteTimeout {
     inner: TcpStream,
     /// Runs while the client does not read.

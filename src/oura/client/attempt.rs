@@ -7,6 +7,7 @@ use reqwest::header::{RETRY_AFTER, USER_AGENT};
 use url::Url;
 
 use super::Client;
+use crate::blocking::blocking;
 use crate::catalog::Collection;
 use crate::oura::counters::increment;
 use crate::oura::page::PageError;
@@ -59,7 +60,10 @@ impl Client {
             return Err(self.classify_error_response(collection, response, token).await);
         }
         let page = match response::read_body(response, MAX_PAGE_BYTES).await {
-            Ok(body) => Page::parse(collection.style, &body).map_err(AttemptError::from),
+            Ok(body) => {
+                let style = collection.style;
+                blocking(move || Page::parse(style, &body)).await.map_err(AttemptError::from)
+            }
             Err(error) => Err(error.into()),
         };
         match page {

@@ -18,8 +18,10 @@ const MAX_LIFETIME: i64 = 366 * 86_400;
 
 /// The readable fields of a token response (RFC 6749 §5.1).
 #[derive(Debug)]
-pub(super) struct TokenResponse {
+pub struct TokenResponse {
+    /// The access token.
     pub access_token: Option<Secret>,
+    /// The refresh token.
     pub refresh_token: Option<Secret>,
     /// The lifetime of the access token in seconds, at least 1.
     pub lifetime: i64,

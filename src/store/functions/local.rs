@@ -44,7 +44,7 @@ fn local(at: Instant, zone: Tz) -> DateTime<Tz> {
 }
 
 /// Returns the first argument as an instant, or `None` beyond the year 9999.
-fn instant(context: &Context<'_>) -> Option<Instant> {
+pub(super) fn instant(context: &Context<'_>) -> Option<Instant> {
     let seconds = number(context, 0)?;
     (seconds.abs() < 253_402_300_800.0).then(|| Instant(seconds.floor() as i64))
 }

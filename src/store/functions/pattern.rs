@@ -26,7 +26,7 @@ enum Token {
     One,
     /// This byte of a character. LIKE stores ASCII letters in lower case.
     Byte(u8),
-    /// One character in one of the ranges, or in none of them.
+    /// One character inside the ranges, or outside if negated.
     Set { is_negated: bool, ranges: Vec<(u32, u32)> },
 }
 

@@ -9,6 +9,7 @@ fn database() -> Connection {
     let database = Connection::open_in_memory().unwrap();
     register(&database).unwrap();
     register_local(&database, Tz::Europe__Vienna).unwrap();
+    WallClock::new(Tz::Europe__Vienna).register(&database).unwrap();
     database
 }
 

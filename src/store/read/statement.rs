@@ -42,7 +42,7 @@ pub(super) fn run(
     zone: Tz,
 ) -> Result<ColumnBatch, ReadError> {
     let watchdog = Watchdog::start(limits);
-    reader.start_checks();
+    reader.start_checks(sql, limits.tables.as_ref());
     let result = collect_rows(reader, sql, params, limits, zone);
     let refusal = reader.finish_checks();
     let stopped = watchdog.finish();
@@ -70,6 +70,7 @@ fn collect_rows(
     let size = statement.get_status(StatementStatus::MemUsed).unsigned_abs();
     reader.bound_values(size as usize).map_err(Failure::Run)?;
     bind(&mut statement, params)?;
+    reader.set_wall_clock().map_err(Failure::Run)?;
 
     let columns = columns::describe(&statement, sql);
     let mut builders: Vec<_> =

@@ -132,7 +132,7 @@ proptest! {
         zone in prop::sample::select(chrono_tz::TZ_VARIANTS.to_vec()),
     ) {
         let _ = collection.read(&document, zone);
-        let _ = collection.extra(&document);
+        let _ = collection.extra(&document, &collection.cells(&document, zone));
         prop_assert_eq!(collection.cells(&document, zone).len(), collection.columns.len());
         let samples = collection.samples(&document, start, zone);
         for pair in samples.windows(2) {
@@ -266,4 +266,27 @@ fn sound(catalog: &Catalog) -> Result<(), TestCaseError> {
         }
     }
     Ok(())
+}
+
+/// A document with `collections` of `fields` numbers each.
+fn wide(collections: usize, fields: usize, name: &str) -> Result<Catalog, String> {
+    let properties: Map<String, Value> =
+        (0..fields).map(|field| (format!("{name}{field}"), json!({"type": "number"}))).collect();
+    let item = json!({"type": "object", "properties": properties});
+    let page = json!({"properties": {"data": {"type": "array", "items": item}}});
+    let get = json!({"get": {"responses": {"200":
+        {"content": {"application/json": {"schema": page}}}}}});
+    let paths: Map<String, Value> = (0..collections)
+        .map(|number| (format!("/v2/usercollection/c{number}"), get.clone()))
+        .collect();
+    let document = json!({"openapi": "3.1.0", "info": {"version": "1"}, "paths": paths});
+    Catalog::from_openapi(document.to_string().as_bytes()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn collections_columns_and_names_are_bounded() {
+    assert_eq!(wide(200, 3, "x").unwrap().collections.len(), 200);
+    assert_eq!(wide(201, 3, "x").unwrap_err(), "the document has more than 200 collections");
+    assert_eq!(wide(1, 600, "x").unwrap().collections[0].columns.len(), 500);
+    assert_eq!(wide(1, 3, &"x".repeat(300)).unwrap().collections[0].columns.len(), 0);
 }

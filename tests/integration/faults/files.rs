@@ -15,14 +15,14 @@ use crate::common::wait::poll_until;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gpx_oura");
 
 /// A person with data until now, because the program uses the system's clock.
-async fn oura_of_today(days: i64) -> Simulator {
+pub(super) async fn oura_of_today(days: i64) -> Simulator {
     let now = Clock::system().now();
     let first_day = now.day(ringside::time::Tz::UTC).plus(-days);
     oura(ringside::simulator::Config::new(7, first_day, Clock::starting_at(now, 0.0))).await
 }
 
 /// A data folder with a login and without documents.
-async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
+pub(super) async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let environment = environment(folder.path(), simulator, Clock::system());
     let datasources = DataSources::open(environment).unwrap();
@@ -42,7 +42,7 @@ async fn connected_folder(simulator: &Simulator) -> tempfile::TempDir {
 }
 
 /// A program that ends with the test, even if it fails.
-struct Child(std::process::Child);
+pub(super) struct Child(std::process::Child);
 
 impl Drop for Child {
     fn drop(&mut self) {
@@ -76,11 +76,11 @@ fn program(
     shell
 }
 
-const READ_TOKEN: &str = "read-read-read-read";
-const ADMIN_TOKEN: &str = "admin-admin-admin-admin";
+pub(super) const READ_TOKEN: &str = "read-read-read-read";
+pub(super) const ADMIN_TOKEN: &str = "admin-admin-admin-admin";
 
 /// The program serving `folder`, and its URL.
-fn serve(before: &str, folder: &Path, simulator: &Simulator) -> (Child, String) {
+pub(super) fn serve(before: &str, folder: &Path, simulator: &Simulator) -> (Child, String) {
     let (mut serve, origin) =
         serve_into(Stdio::piped(), program(before, folder, simulator, "serve", &[]));
     secret_scanner::scan_stream(serve.0.stderr.take().unwrap());
@@ -102,7 +102,7 @@ fn serve_into(stderr: Stdio, mut serve: Command) -> (Child, String) {
 }
 
 /// Runs a command to its end.
-async fn finished(mut command: Command) -> Output {
+pub(super) async fn finished(mut command: Command) -> Output {
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     secret_scanner::scan(&output.stdout);
     secret_scanner::scan(&output.stderr);

@@ -20,7 +20,7 @@ pub enum Send {
     Panels(Vec<Value>),
     /// A resource call.
     Resource(&'static str, String, Option<Value>),
-    /// Bytes on a connection, and what the client does then. `serve` only.
+    /// Bytes on a connection, and the client's behaviour afterwards. `serve` only.
     Raw(Vec<u8>, Client),
 }
 

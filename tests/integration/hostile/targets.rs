@@ -42,7 +42,7 @@ fn environment(folder: &Path) -> Vec<(String, String)> {
         ("RINGSIDE_READ_TOKEN".to_owned(), READ_TOKEN.to_owned()),
         ("RINGSIDE_ADMIN_TOKEN".to_owned(), ADMIN_TOKEN.to_owned()),
         ("GF_PLUGIN_DATA_DIR".to_owned(), folder.to_str().unwrap().to_owned()),
-        // No sync reaches Oura: nobody is logged in.
+        // No sync reaches Oura: the data source has no login.
         ("GF_PLUGIN_OURA_URL".to_owned(), "http://127.0.0.1:9/".to_owned()),
     ];
     if !is_full() {

@@ -1,0 +1,79 @@
+// Package packaging makes the files around the plugin folder: the licences of its dependencies, its
+// bill of materials, its archive and its checksum.
+package packaging
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Crate is a Rust library that is part of the binary.
+type Crate struct {
+	Name, Version, License, Repository string
+	folder                             string
+}
+
+// Crates returns the libraries of the binary for a target triple, sorted by name. They exclude
+// libraries of build scripts and tests.
+func Crates(manifest, target string) ([]Crate, error) {
+	output, err := exec.Command("cargo", "metadata", "--format-version", "1", "--locked",
+		"--filter-platform", target, "--manifest-path", manifest).Output()
+	if err != nil {
+		return nil, fmt.Errorf("cargo metadata: %w", err)
+	}
+	var metadata struct {
+		Packages []struct {
+			ID, Name, Version, License, Repository, Source string
+			ManifestPath                                   string `json:"manifest_path"`
+		}
+		Resolve struct {
+			Root  string
+			Nodes []struct {
+				ID   string
+				Deps []struct {
+					Pkg      string
+					DepKinds []struct{ Kind string } `json:"dep_kinds"`
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(output, &metadata); err != nil {
+		return nil, fmt.Errorf("cargo metadata: %w", err)
+	}
+	uses := map[string][]string{}
+	for _, node := range metadata.Resolve.Nodes {
+		for _, dependency := range node.Deps {
+			for _, kind := range dependency.DepKinds {
+				if kind.Kind == "" {
+					uses[node.ID] = append(uses[node.ID], dependency.Pkg)
+				}
+			}
+		}
+	}
+	reached := map[string]bool{metadata.Resolve.Root: true}
+	for waiting := []string{metadata.Resolve.Root}; len(waiting) > 0; {
+		id := waiting[0]
+		waiting = waiting[1:]
+		for _, used := range uses[id] {
+			if !reached[used] {
+				reached[used] = true
+				waiting = append(waiting, used)
+			}
+		}
+	}
+	var crates []Crate
+	for _, found := range metadata.Packages {
+		if reached[found.ID] && found.ID != metadata.Resolve.Root {
+			crates = append(crates, Crate{found.Name, found.Version, found.License,
+				found.Repository, filepath.Dir(found.ManifestPath)})
+		}
+	}
+	slices.SortFunc(crates, func(a, b Crate) int {
+		return strings.Compare(a.Name+" "+a.Version, b.Name+" "+b.Version)
+	})
+	return crates, nil
+}

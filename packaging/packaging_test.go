@@ -1,0 +1,171 @@
+package packaging
+
+import (
+	"archive/zip"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const target = "x86_64-unknown-linux-gnu"
+
+func crates(t *testing.T) []Crate {
+	t.Helper()
+	found, err := Crates(filepath.Join("..", "Cargo.toml"), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func TestCratesAreThoseOfTheBinary(t *testing.T) {
+	names := map[string]bool{}
+	for _, crate := range crates(t) {
+		names[crate.Name] = true
+	}
+	for _, linked := range []string{"rusqlite", "libsqlite3-sys", "tokio", "arrow", "rustls"} {
+		if !names[linked] {
+			t.Errorf("%s is missing", linked)
+		}
+	}
+	for _, other := range []string{"ringside", "proptest", "divan", "cc", "windows-sys"} {
+		if names[other] {
+			t.Errorf("%s is not in the binary", other)
+		}
+	}
+}
+
+func TestEveryCrateHasALicense(t *testing.T) {
+	found := crates(t)
+	content, err := Licenses(found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, crate := range found {
+		if crate.License == "" {
+			t.Errorf("%s has no licence", crate.Name)
+		}
+		if !strings.Contains(string(content), "\n"+crate.Name+" "+crate.Version+": ") {
+			t.Errorf("%s is missing", crate.Name)
+		}
+	}
+	for _, text := range []string{"Apache License", "Permission is hereby granted, free of charge"} {
+		if !strings.Contains(string(content), text) {
+			t.Errorf("no text with %q", text)
+		}
+	}
+	if len(content) > 1<<20 {
+		t.Errorf("%d bytes: texts are repeated", len(content))
+	}
+}
+
+func TestBillNamesEveryCrate(t *testing.T) {
+	found := crates(t)
+	content, err := Bill("plugin", "1.2.3", found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bill struct {
+		BomFormat, SpecVersion string
+		Metadata               struct{ Component struct{ Version string } }
+		Components             []struct{ Purl string }
+	}
+	if err := json.Unmarshal(content, &bill); err != nil {
+		t.Fatal(err)
+	}
+	if bill.BomFormat != "CycloneDX" || bill.SpecVersion != "1.6" ||
+		bill.Metadata.Component.Version != "1.2.3" {
+		t.Errorf("header: %+v", bill)
+	}
+	if len(bill.Components) != len(found) || len(found) < 50 {
+		t.Errorf("%d components for %d crates", len(bill.Components), len(found))
+	}
+	for i, crate := range found {
+		if want := "pkg:cargo/" + crate.Name + "@" + crate.Version; bill.Components[i].Purl != want {
+			t.Errorf("%s instead of %s", bill.Components[i].Purl, want)
+		}
+	}
+}
+
+func TestArchiveHasOneTopFolderAndModes(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"gpx_oura_linux_amd64", "plugin.json", "img/gpx_oura.svg"} {
+		file := filepath.Join(folder, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := filepath.Join(t.TempDir(), "plugin.zip")
+	if err := Archive(name, folder, "an-id", "gpx_oura"); err != nil {
+		t.Fatal(err)
+	}
+	archive, err := zip.OpenReader(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer archive.Close()
+	modes := map[string]os.FileMode{}
+	for _, file := range archive.File {
+		modes[file.Name] = file.Mode().Perm()
+	}
+	want := map[string]os.FileMode{
+		"an-id/gpx_oura_linux_amd64": 0o755, "an-id/plugin.json": 0o644,
+		"an-id/img/gpx_oura.svg": 0o644,
+	}
+	for name, mode := range want {
+		if modes[name] != mode {
+			t.Errorf("%s has mode %o instead of %o", name, modes[name], mode)
+		}
+	}
+	if len(modes) != len(want) {
+		t.Errorf("files: %v", modes)
+	}
+}
+
+func TestChecksumIsAcceptedBySha256sum(t *testing.T) {
+	folder := t.TempDir()
+	name := filepath.Join(folder, "plugin.zip")
+	if err := os.WriteFile(name, []byte("content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Checksum(name); err != nil {
+		t.Fatal(err)
+	}
+	line, err := os.ReadFile(name + ".sha256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const content = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
+	if string(line) != content+"  plugin.zip\n" {
+		t.Errorf("checksum file: %q", line)
+	}
+	if _, err := exec.LookPath("sha256sum"); err != nil {
+		t.Skip("no sha256sum to check the file's format")
+	}
+	check := exec.Command("sha256sum", "--check", "plugin.zip.sha256")
+	check.Dir = folder
+	if output, err := check.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, output)
+	}
+}
+
+func TestRelativeLinksBecomeAbsolute(t *testing.T) {
+	for document, want := range map[string]string{
+		"[a](docs/a.md)":            "[a](" + Repository + "/blob/v1.0.0/docs/a.md)",
+		"[a](docs/a.md#part)":       "[a](" + Repository + "/blob/v1.0.0/docs/a.md#part)",
+		"![a](docs/img/a.png)":      "![a](" + Repository + "/raw/v1.0.0/docs/img/a.png)",
+		"[a](https://example.com/)": "[a](https://example.com/)",
+		"[a](#part)":                "[a](#part)",
+		"[a](mailto:a@example.com)": "[a](mailto:a@example.com)",
+	} {
+		if got := AbsoluteLinks(document, "1.0.0"); got != want {
+			t.Errorf("%s becomes %s", document, got)
+		}
+	}
+}

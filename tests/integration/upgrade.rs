@@ -1,0 +1,113 @@
+//! Databases of earlier versions, opened by this one.
+//!
+//! `tests/fixtures/databases/` has one file for each released format: `format-<number>.db.gz`. A
+//! new format adds the database of `gpx_oura demo --days 5 --seed 1`, after `VACUUM`.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ringside::datasource::{DataSources, Trigger};
+use ringside::time::Clock;
+use serde_json::Value;
+
+use crate::common::world::{World, connect, query, synced};
+use crate::common::{at, database, secret_scanner, select};
+
+/// The facts that an upgrade must keep: they cannot be derived again, or other rows depend on them.
+const FACTS: &[&str] = &[
+    "SELECT document, resource, document_id, day, payload, hash, revision, first_seen_at
+     FROM oura_raw_documents ORDER BY document",
+    "SELECT count(*), sum(bpm), min(time), max(time) FROM heartrate",
+    "SELECT count(*), sum(level) FROM ring_battery_level",
+    "SELECT series, count(*), round(sum(value), 3) FROM samples GROUP BY 1 ORDER BY 1",
+    "SELECT collection, day, state, documents FROM coverage WHERE documents > 0 ORDER BY 1, 2",
+    "SELECT run, started_at, state, documents FROM sync_runs ORDER BY run",
+];
+
+/// The views for queries of users. Each has rows for the days in the fixtures.
+const VIEWS: &[&str] = &["days", "nights", "hypnogram", "sleep_times", "coverage", "samples_1d"];
+
+fn fixtures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/databases");
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+/// A data folder with the database of an earlier version.
+fn folder_with(fixture: &Path) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = database(folder.path());
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut content = Vec::new();
+    let file = std::fs::File::open(fixture).unwrap();
+    flate2::read::GzDecoder::new(file).read_to_end(&mut content).unwrap();
+    std::fs::write(path, content).unwrap();
+    folder
+}
+
+fn facts(folder: &Path) -> Vec<Vec<Vec<Value>>> {
+    FACTS.iter().map(|sql| select(&database(folder), sql)).collect()
+}
+
+fn format_of(path: &Path) -> i64 {
+    select(path, "PRAGMA user_version")[0][0].as_i64().unwrap()
+}
+
+#[tokio::test]
+async fn upgrade_keeps_everything_and_syncs_on() {
+    let fixtures = fixtures();
+    assert!(!fixtures.is_empty(), "no database of an earlier version");
+    for fixture in fixtures {
+        println!("{}", fixture.display());
+        let folder = folder_with(&fixture);
+        let path = database(folder.path());
+        let name = fixture.file_name().unwrap().to_str().unwrap();
+        assert_eq!(name, format!("format-{}.db.gz", format_of(&path)));
+        let before = facts(folder.path());
+        assert!(before.iter().all(|rows| !rows.is_empty()), "a fact without rows");
+
+        // The fixture's person, four days after its newest day.
+        let clock = Clock::starting_at(at("2026-11-29T20:00:00Z"), 0.0);
+        let world = World::with(8, clock, |config| config.seed = 1).await;
+        let datasources = DataSources::open(world.environment(folder.path())).unwrap();
+        let datasource = world.datasource(&datasources).await;
+        for view in VIEWS {
+            let rows = query(&datasource, &format!("SELECT * FROM {view}")).await.batch.rows;
+            assert!(rows > 0, "{view} has no rows");
+        }
+        assert_eq!(facts(folder.path()), before);
+
+        connect(&datasource, "ann").await.unwrap();
+        synced(&datasource).await;
+        datasource.start_sync(Trigger::Manual).unwrap();
+        synced(&datasource).await;
+        let newest = "SELECT max(day) FROM daily_activity";
+        assert!(select(&path, newest)[0][0].as_str().unwrap() > "2026-11-26");
+        datasources.shutdown().await;
+
+        let mut program = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
+        program.args(["query", "--output", "csv", "SELECT day, sleep_score FROM days"]);
+        let output = program.arg("--data-dir").arg(folder.path()).output().unwrap();
+        secret_scanner::scan(&output.stdout);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stdout.split(|byte| *byte == b'\n').count() > 7);
+    }
+}
+
+/// A command that only reads does not migrate. It names the command that does.
+#[test]
+fn reader_names_the_remedy_for_an_old_format() {
+    let folder = folder_with(&fixtures()[0]);
+    let path = database(folder.path());
+    ringside::store::install_allocator().unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
+    program.args(["query", "SELECT 1", "--data-dir"]).arg(folder.path());
+    let output = program.output().unwrap();
+    secret_scanner::scan(&output.stderr);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && error.contains(path.to_str().unwrap()), "{error}");
+    assert_eq!(format_of(&path), 1);
+}
