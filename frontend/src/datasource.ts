@@ -14,6 +14,7 @@ import { OuraAnnotations } from './annotations';
 import { expandVariables, interpolateFilter, interpolateSql } from './interpolation';
 import { describeMetricsQuery } from './metrics';
 import { Resources } from './resources';
+import { completeQuery } from './savedQuery';
 import type { SchemaSource } from './schemaSource';
 import {
   DEFAULT_METRICS,
@@ -47,7 +48,8 @@ export class OuraDataSource
     return DEFAULT_QUERY;
   }
 
-  filterQuery({ queryType, metrics, rawSql }: OuraQuery): boolean {
+  filterQuery(saved: OuraQuery): boolean {
+    const { queryType, metrics, rawSql } = completeQuery(saved);
     switch (queryType) {
       case 'metrics':
         return Boolean(metrics?.length);
@@ -69,10 +71,11 @@ export class OuraDataSource
    * several tables, and only its author knows which one a filter belongs to.
    */
   applyTemplateVariables(
-    query: OuraQuery,
+    saved: OuraQuery,
     scopedVars: ScopedVars,
     adHoc: AdHocVariableFilter[] = []
   ): OuraQuery {
+    const query = completeQuery(saved);
     switch (query.queryType) {
       case 'metrics': {
         const days = (value?: number | string) => expandDays(value, scopedVars);

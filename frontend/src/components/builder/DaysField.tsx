@@ -65,7 +65,7 @@ export function DaysField({
       <Combobox
         id={id}
         data-testid={id}
-        width={18}
+        width={16}
         options={options}
         value={String(value)}
         createCustomValue
