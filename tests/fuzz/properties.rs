@@ -298,7 +298,7 @@ impl World {
                 )),
             };
             let name = NAMES[usize::from(kind >> 5)].to_owned();
-            ResultColumn { name, origin: None, values }
+            ResultColumn { name, origin: None, is_mixed: false, values }
         });
         let batch = ColumnBatch {
             columns: columns.collect(),

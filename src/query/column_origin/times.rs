@@ -50,12 +50,13 @@ pub(super) fn is_time_column(table: &str, column: &str, catalog: &Catalog) -> bo
 }
 
 /// Views and tables with a row per day, whose `time` is the local midnight of the day.
-const DAY_TABLES: [&str; 10] = [
+const DAY_TABLES: [&str; 11] = [
     "baselines",
     "calendar",
     "coverage",
     "days",
     "nights",
+    "signs",
     "sleep_debt",
     "sleep_regularity",
     "sleep_times",
