@@ -38,8 +38,9 @@ const VIEWS: &[(&str, &str)] = &[
 const INDEXES: &[(&str, &str)] = &[(
     "sleep",
     "CREATE INDEX sleep_by_length
-     ON sleep (day, total_sleep_duration DESC, time_in_bed DESC, document)
-     WHERE type = 'long_sleep'",
+     ON sleep (day, type IS NOT 'long_sleep', total_sleep_duration DESC, time_in_bed DESC, id,
+               document)
+     WHERE coalesce(type, '') NOT IN ('deleted', 'rest')",
 )];
 
 /// Statistics of primary keys as `ANALYZE` writes them: (table, number of rows, then rows for each
@@ -179,6 +180,8 @@ fn create_row_table(transaction: &Transaction, collection: &Collection) -> Resul
         format!("{} {}", quote_identifier(&column.name), column.kind.sqlite_type())
     }));
     columns.push("extra JSON".to_owned());
+    // The fraction of the second in nanoseconds: it separates the rows of one second.
+    columns.push("subsecond INTEGER NOT NULL DEFAULT 0".to_owned());
     let key = row_key(collection).join(", ");
     let create =
         format!("CREATE TABLE {table} ({}, PRIMARY KEY ({key})) WITHOUT ROWID", columns.join(", "));
@@ -193,12 +196,15 @@ fn create_row_table(transaction: &Transaction, collection: &Collection) -> Resul
     let widened = |column: &Column| {
         present.get(&column.name).is_some_and(|declared| declared != column.kind.sqlite_type())
     };
-    if row_columns(collection).any(|(_, column)| widened(column)) {
-        // SQLite cannot change a column's type in place.
+    let has_old_key = !present.contains_key("subsecond");
+    if has_old_key || row_columns(collection).any(|(_, column)| widened(column)) {
+        // SQLite cannot change a column's type or a primary key in place.
         let before = quote_identifier(&format!("{}_before", collection.table));
-        let names = row_columns(collection)
-            .map(|(_, column)| column.name.as_str())
-            .chain(["time", "extra"]);
+        let names = row_columns(collection).map(|(_, column)| column.name.as_str()).chain([
+            "time",
+            "extra",
+            "subsecond",
+        ]);
         let kept: Vec<String> =
             names.filter(|name| present.contains_key(*name)).map(quote_identifier).collect();
         let kept = kept.join(", ");
@@ -251,17 +257,13 @@ pub(super) fn row_columns(collection: &Collection) -> impl Iterator<Item = (usiz
     collection.columns.iter().enumerate().filter(rest)
 }
 
-/// The quoted key columns of a row table, with `time` for the timestamp.
+/// The quoted key columns of a row table: `time` and `subsecond` for the timestamp, then the others.
 pub(super) fn row_key(collection: &Collection) -> Vec<String> {
-    let KeyRule::Fields(fields) = &collection.key else { return vec!["time".to_owned()] };
-    fields
-        .iter()
-        .map(|field| {
-            if collection.time.start.contains(field) {
-                "time".to_owned()
-            } else {
-                quote_identifier(field)
-            }
-        })
-        .collect()
+    let fields = match &collection.key {
+        KeyRule::Fields(fields) => fields.as_slice(),
+        KeyRule::Document => &[],
+    };
+    let rest = fields.iter().filter(|field| !collection.time.start.contains(field));
+    let time = ["time", "subsecond"].map(str::to_owned);
+    time.into_iter().chain(rest.map(|field| quote_identifier(field))).collect()
 }
