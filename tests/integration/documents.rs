@@ -18,8 +18,6 @@ use ringside::query::MACROS;
 use ringside::store::FUNCTIONS;
 use ringside::time::Clock;
 
-#[cfg(unix)]
-use crate::common::report_skip;
 use crate::common::secret_scanner;
 use crate::common::world::World;
 
@@ -224,16 +222,14 @@ async fn http_examples_run() {
     std::os::unix::fs::symlink(root().join("scripts"), work.path().join("scripts")).unwrap();
     let mut examples = 0;
     for (path, text) in documents() {
-        let shell = blocks(&text, "sh").into_iter();
-        let shell = shell.filter(|block| block.contains("curl ") || block.contains("scripts/"));
-        let shell = shell.map(|block| ("sh", "-euc", block));
-        let python = blocks(&text, "python").into_iter().filter(|block| has_modules(block));
-        let python = python.map(|block| (PYTHON, "-c", block));
-        for (program, flag, block) in shell.chain(python) {
+        for block in blocks(&text, "sh") {
+            if !block.contains("curl ") && !block.contains("scripts/") {
+                continue;
+            }
             println!("{}: {block}", path.display());
-            let mut shell = Command::new(program);
+            let mut shell = Command::new("sh");
             shell
-                .args([flag, &block])
+                .args(["-euc", &block])
                 .current_dir(work.path())
                 .envs([("RINGSIDE_READ_TOKEN", read), ("RINGSIDE_ADMIN_TOKEN", admin)])
                 .envs([("RINGSIDE_URL", format!("{origin}/api")), ("POLL_SECONDS", "0.1".into())]);
@@ -245,22 +241,6 @@ async fn http_examples_run() {
     let copy = std::fs::metadata(work.path().join("oura-copy.db")).unwrap();
     assert!(copy.len() > 100_000, "{copy:?}");
     assert!(examples > 4, "only {examples} examples");
-}
-
-/// The interpreter of the examples in Python.
-#[cfg(unix)]
-const PYTHON: &str = "python3";
-
-/// Whether this machine has the modules of an example in Python.
-#[cfg(unix)]
-fn has_modules(block: &str) -> bool {
-    let imports: Vec<&str> = block.lines().filter(|line| line.starts_with("import ")).collect();
-    let output = Command::new(PYTHON).args(["-c", &imports.join("\n")]).output();
-    let is_ready = output.is_ok_and(|output| output.status.success());
-    if !is_ready {
-        report_skip(&format!("an example in Python, without {}", imports.join(", ")));
-    }
-    is_ready
 }
 
 /// A server that ends with the test, even if it fails.
