@@ -9,8 +9,9 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
+use super::python;
 use crate::common::serve::{ADMIN_TOKEN, READ_TOKEN, Server, data_folder};
-use crate::common::{database, report_skip, select};
+use crate::common::{database, select};
 
 /// Runs `gpx_oura export`. Returns standard error of a failure.
 fn export(folder: &Path, to: &Path, arguments: &[&str]) -> Result<(), String> {
@@ -182,10 +183,7 @@ async fn tables_are_downloaded_as_csv_and_parquet() {
 /// Runs the Python examples' libraries on an export, if they are installed.
 #[test]
 fn duckdb_pandas_and_polars_read_the_same_counts_and_sums() {
-    let available =
-        Command::new("python3").args(["-c", "import duckdb, pandas, polars, pyarrow"]).output();
-    if !available.is_ok_and(|output| output.status.success()) {
-        report_skip("python3 with duckdb, pandas, polars and pyarrow is missing");
+    if !python::is_available() {
         return;
     }
     let folder = data_folder();
@@ -198,7 +196,7 @@ path = sys.argv[1]
 query = f\"SELECT count(*), sum(bpm) FROM '{path}'\"
 frame, table = pandas.read_parquet(path), polars.read_parquet(path)
 print(json.dumps([
-    list(map(int, duckdb.sql(query).fetchone())),
+    list(map(int, duckdb.sql(query).fetchall()[0])),
     [len(frame), int(frame['bpm'].sum())],
     [table.height, int(table['bpm'].sum())],
 ]))";
