@@ -37,6 +37,7 @@ mod state;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod usual;
 mod window;
 mod window_writer;
 mod writer;
@@ -59,6 +60,7 @@ pub use state::{
     CollectionState, ConnectionState, DayState, GapReason, RunState, Trigger, UnknownState,
     WindowReason,
 };
+pub use usual::{MIN_USUAL_DAYS, resolution, spread_sql};
 pub use window::{Arrivals, Coverage, QueuedWindow, Refused, Window, WriteStats};
 pub use writer::Writer;
 

@@ -7,6 +7,7 @@ use rusqlite::Transaction;
 use super::collections;
 use super::error::StoreError;
 use super::state::CollectionState;
+use super::usual::{MIN_USUAL_DAYS, metrics_sql, spread_sql};
 use crate::catalog::{Catalog, Collection, Column, KeyRule, Recorded, Storage};
 use crate::sql::quote_identifier;
 
@@ -31,6 +32,12 @@ const VIEWS: &[(&str, &str)] = &[
     ("sleep_timing", include_str!("views/sleep_timing.sql")),
     ("sleep_regularity", include_str!("views/sleep_regularity.sql")),
     ("training_load", include_str!("views/training_load.sql")),
+    ("signs", include_str!("views/signs.sql")),
+    ("tag_days", include_str!("views/tag_days.sql")),
+    ("person", include_str!("views/person.sql")),
+    ("workout_load", include_str!("views/workout_load.sql")),
+    ("causes", include_str!("views/causes.sql")),
+    ("outcomes", include_str!("views/outcomes.sql")),
 ];
 
 /// Additional indexes: (table, statement). Every document table also has indexes by day and by
@@ -118,7 +125,7 @@ fn create_views(transaction: &Transaction) -> Result<(), StoreError> {
         if transaction.query_row(exists, [name], |row| row.get(0))? {
             continue;
         }
-        transaction.execute_batch(&with_recording_lists(transaction, definition)?)?;
+        transaction.execute_batch(&fill_in(transaction, definition)?)?;
         // SQLite checks a view only when a statement uses it.
         if let Err(error) = transaction.prepare(&format!("SELECT * FROM {name}")) {
             tracing::warn!(
@@ -130,9 +137,10 @@ fn create_views(transaction: &Transaction) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Replaces `{worn}` and `{daily}` in a view's definition by lists of collections: those recorded
-/// while the ring is worn, and those recorded every day. Both include removed collections.
-fn with_recording_lists(transaction: &Transaction, definition: &str) -> Result<String, StoreError> {
+/// Replaces the parameters in a view's definition: `{worn}` and `{daily}` by lists of collections,
+/// those recorded while the ring is worn, and those recorded every day. Both include removed
+/// collections. `{usual_…}` are the parts of the definition of a usual value.
+fn fill_in(transaction: &Transaction, definition: &str) -> Result<String, StoreError> {
     let mut names = transaction.prepare_cached("SELECT name FROM collections ORDER BY name")?;
     let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let list = |is_listed: fn(Recorded) -> bool| {
@@ -142,6 +150,9 @@ fn with_recording_lists(transaction: &Transaction, definition: &str) -> Result<S
         literals.join(", ")
     };
     Ok(definition
+        .replace("{usual_metrics}", &metrics_sql())
+        .replace("{usual_spread}", &spread_sql("value", "past", "step"))
+        .replace("{usual_days}", &MIN_USUAL_DAYS.to_string())
         .replace("{worn}", &list(|recorded| recorded == Recorded::WhileWorn))
         .replace("{daily}", &list(Recorded::is_daily)))
 }

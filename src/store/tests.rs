@@ -663,17 +663,23 @@ fn bundled_catalogue_has_every_view() {
     let published = store.inspector().published().unwrap();
     for view in [
         "baselines",
+        "causes",
         "coverage",
         "days",
         "hypnogram",
         "nights",
+        "outcomes",
+        "person",
         "samples",
+        "signs",
         "sleep_debt",
         "sleep_regularity",
         "sleep_times",
         "sleep_timing",
         "sync_status",
+        "tag_days",
         "training_load",
+        "workout_load",
     ] {
         assert!(published.iter().any(|name| name == view), "{view}");
     }
