@@ -60,7 +60,6 @@ fn parquet_has_the_counts_and_sums_of_every_table() {
     let folder = data_folder();
     let to = folder.path().join("parquet");
     // Views use functions of the program, which this test lacks. Their rows are in the manifest.
-    migrate(folder.path());
     export(folder.path(), &to, &["--format", "parquet"]).unwrap();
     let manifest: Value =
         serde_json::from_slice(&std::fs::read(to.join("export.json")).unwrap()).unwrap();
@@ -90,20 +89,9 @@ fn parquet_has_the_counts_and_sums_of_every_table() {
     assert!(manifest["rows"]["nights"].as_u64().unwrap() >= 3);
 }
 
-/// Brings the fixture to the present format, as the first start does.
-fn migrate(folder: &Path) {
-    use ringside::{catalog::Catalog, store::Store, time::Tz};
-    let catalog = std::sync::Arc::new(Catalog::bundled());
-    let store = Store::open(&database(folder), catalog, Tz::UTC).unwrap();
-    if store.is_outdated().unwrap() {
-        store.writer().rebuild().unwrap();
-    }
-}
-
 #[test]
 fn months_are_partitions_and_since_selects_changed_documents() {
     let folder = data_folder();
-    migrate(folder.path());
     let to = folder.path().join("months");
     export(folder.path(), &to, &["--format", "parquet", "--partition", "month"]).unwrap();
     let months: Vec<_> = std::fs::read_dir(to.join("heartrate"))
@@ -187,7 +175,6 @@ fn duckdb_pandas_and_polars_read_the_same_counts_and_sums() {
         return;
     }
     let folder = data_folder();
-    migrate(folder.path());
     let to = folder.path().join("parquet");
     export(folder.path(), &to, &["--format", "parquet"]).unwrap();
     let script = "
