@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -51,6 +52,47 @@ func Build() error {
 func Test() {
 	// Cargo waits for single crates and for tests, so the rest runs at the same time.
 	mg.Deps(testBinary, testRest)
+	mg.Deps(Browser)
+}
+
+// Browser runs the journeys in frontend/browser: the built frontend in headless Chromium, against
+// the debug binary. GRAFANA_URL selects a real Grafana instead, and ONLY selects journeys by name.
+func Browser() error {
+	mg.Deps(bundle, chromium)
+	if err := step("host page", "npm", "--prefix", "frontend", "run", "build:browser"); err != nil {
+		return err
+	}
+	if _, err := os.Stat(built("debug")); err != nil {
+		if err := sh.RunV("cargo", "build", "--locked"); err != nil {
+			return err
+		}
+	}
+	binary, err := filepath.Abs(built("debug"))
+	if err != nil {
+		return err
+	}
+	variables := map[string]string{"RINGSIDE_BINARY": binary, "RINGSIDE_BROWSER": "1"}
+	return timed("browser tests", func() error {
+		return sh.RunWithV(variables, "go", "test", "-count=1", "-v", "./tests/host",
+			"-run", "TestBrowser")
+	})
+}
+
+// chromium installs Chromium for the browser tests where apt-get can. Without it, the tests are
+// skipped and print the reason.
+func chromium() error {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if _, err := exec.LookPath(name); err == nil {
+			return nil
+		}
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil || os.Getuid() != 0 {
+		return nil
+	}
+	if err := sh.RunV("apt-get", "install", "--yes", "--no-install-recommends", "chromium"); err != nil {
+		fmt.Println("Chromium cannot be installed:", err)
+	}
+	return nil
 }
 
 // Lint checks the style of the Rust, Go and TypeScript code.
@@ -370,6 +412,10 @@ func testDashboards() error {
 
 // testDeployment checks the files for releases and installations, and the code that packages.
 func testDeployment() error {
+	err := step("actionlint", "go", "tool", "-modfile=.github/go.mod", "actionlint")
+	if err != nil {
+		return err
+	}
 	return step("packaging tests", "go", "test", "./packaging/...")
 }
 

@@ -1,3 +1,4 @@
+// The linter of the workflows, apart from the module of the tests: go tool -modfile=.github/go.mod actionlint
 module ringside
 
 go 1.25.6

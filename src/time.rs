@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{
     DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
-    TimeZone, Utc,
+    TimeZone, Timelike, Utc,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -170,12 +170,14 @@ pub struct Stamp {
     pub at: Instant,
     /// The offset from UTC in seconds, if the text had one.
     pub offset: Option<i32>,
+    /// The fraction of the second, in nanoseconds. It separates rows within one second.
+    pub subsecond: u32,
 }
 
 impl Stamp {
     /// Parses RFC 3339, with or without seconds, fractions and offset.
     ///
-    /// Fractions of a second are discarded. A timestamp without an offset is local time in `zone`.
+    /// A timestamp without an offset is local time in `zone`.
     pub fn parse(text: &str, zone: Tz) -> Result<Stamp, ParseError> {
         let text = text.trim();
         for form in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z"] {
@@ -185,6 +187,7 @@ impl Stamp {
                 return Ok(Stamp {
                     at: Instant(stamp.timestamp()),
                     offset: Some(stamp.offset().local_minus_utc()),
+                    subsecond: subsecond(&stamp),
                 });
             }
         }
@@ -192,11 +195,42 @@ impl Stamp {
             if let Ok(naive) = NaiveDateTime::parse_from_str(text, form)
                 && has_four_digit_year(&naive.date())
             {
-                return Ok(Stamp { at: local(naive, zone), offset: None });
+                let subsecond = subsecond(&naive);
+                return Ok(Stamp { at: local(naive, zone), offset: None, subsecond });
             }
         }
         Err(ParseError::Instant(text.to_owned()))
     }
+
+    /// Returns the timestamp of a number of seconds or milliseconds since 1970, as
+    /// [`Instant::of_count`] does.
+    pub fn of_count(count: f64) -> Option<Stamp> {
+        let at = Instant::of_count(count as i64)?;
+        let fraction =
+            if at.0 == count as i64 { count.fract() } else { count.rem_euclid(1000.0) / 1000.0 };
+        let subsecond = (fraction * 1e9).clamp(0.0, f64::from(MAX_SUBSECOND)) as u32;
+        Some(Stamp { at, offset: None, subsecond })
+    }
+}
+
+/// Formats as RFC 3339 in UTC, with a fraction only if there is one: `2026-11-24T03:02:28.25Z`.
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.subsecond == 0 {
+            return fmt::Display::fmt(&self.at, f);
+        }
+        let fraction = format!("{:09}", self.subsecond);
+        let fraction = fraction.trim_end_matches('0');
+        write!(f, "{}.{fraction}Z", self.at.utc().format("%Y-%m-%dT%H:%M:%S"))
+    }
+}
+
+/// The last nanosecond of a second.
+const MAX_SUBSECOND: u32 = 999_999_999;
+
+/// The fraction of a time's second in nanoseconds. A leap second counts as the end of its minute.
+fn subsecond(time: &impl Timelike) -> u32 {
+    time.nanosecond().min(MAX_SUBSECOND)
 }
 
 /// Other years are not valid in RFC 3339, break the sort order of text, and may overflow
@@ -320,14 +354,17 @@ mod tests {
     fn known_timestamp_formats_parse_with_their_offset() {
         assert_eq!(
             at("2024-11-11T00:00:00+00:00"),
-            Stamp { at: Instant(1_731_283_200), offset: Some(0) }
+            Stamp { at: Instant(1_731_283_200), offset: Some(0), subsecond: 0 }
         );
         assert_eq!(
             at("2024-11-11T04:00:00.000+01:00"),
-            Stamp { at: Instant(1_731_294_000), offset: Some(3600) }
+            Stamp { at: Instant(1_731_294_000), offset: Some(3600), subsecond: 0 }
         );
         assert_eq!(at("2024-11-11T04:00:00Z").offset, Some(0));
-        assert_eq!(at("2024-11-11T04:00:00"), Stamp { at: Instant(1_731_294_000), offset: None });
+        assert_eq!(
+            at("2024-11-11T04:00:00.25"),
+            Stamp { at: Instant(1_731_294_000), offset: None, subsecond: 250_000_000 }
+        );
         for invalid in ["yesterday", "+262142-12-31T23:59:59", "-262143-01-01T00:00:00Z"] {
             assert!(Stamp::parse(invalid, Tz::America__New_York).is_err(), "{invalid}");
         }

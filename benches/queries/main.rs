@@ -36,6 +36,7 @@ fn limits() -> ReadLimits {
         max_rows: ROWS,
         max_bytes: 1 << 30,
         max_memory: 256 << 20,
+        tables: None,
         cancelled: Arc::default(),
     }
 }

@@ -59,7 +59,7 @@ export type FilterOperator =
 export type Format = "time_series" | "table";
 
 /** One metric of a query. */
-export type Metric = string | { name: string, aggregate?: Aggregate, shift?: number, };
+export type Metric = string | { name: string, aggregate?: Aggregate, shift: number | string, };
 
 /** A metrics query. Unknown fields belong to Grafana and are ignored. */
 export interface MetricsQuery {
@@ -71,15 +71,18 @@ export interface MetricsQuery {
   every: Every;
   /** Conditions, each for all metrics with that column. */
   filters: Array<Filter>;
-  /** Days of the moving average, the day itself included. 0 turns it off. */
-  movingAverage: number;
   /**
-   * Days before a point that form its baseline: their median, with the median absolute deviation
-   * as a band. 0 turns it off.
+   * Days of the moving average, the day itself included. 0 turns it off. A text is the value of
+   * a dashboard variable, and an empty one is 0.
    */
-  baseline: number;
+  movingAverage: number | string;
+  /**
+   * Days before a point that form its baseline: their median, with 1.4826 times the median
+   * absolute deviation as a band. 0 turns it off.
+   */
+  baseline: number | string;
   /** Days by which to draw every metric later. Earlier if negative. */
-  shift: number;
+  shift: number | string;
   /** The reduction of series with too many points. */
   downsample: Downsample;
 }
@@ -209,7 +212,7 @@ export interface CollectionStatus {
   summary: string;
 }
 
-/** Whether a data source has a login at Oura. */
+/** Whether a data source has a login at Oura: `sync_status.connection`. */
 export type ConnectionState =
   | "not_configured"
   | "not_connected"

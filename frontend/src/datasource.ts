@@ -14,6 +14,7 @@ import { OuraAnnotations } from './annotations';
 import { expandVariables, interpolateFilter, interpolateSql } from './interpolation';
 import { describeMetricsQuery } from './metrics';
 import { Resources } from './resources';
+import { completeQuery } from './savedQuery';
 import type { SchemaSource } from './schemaSource';
 import {
   DEFAULT_METRICS,
@@ -47,7 +48,8 @@ export class OuraDataSource
     return DEFAULT_QUERY;
   }
 
-  filterQuery({ queryType, metrics, rawSql }: OuraQuery): boolean {
+  filterQuery(saved: OuraQuery): boolean {
+    const { queryType, metrics, rawSql } = completeQuery(saved);
     switch (queryType) {
       case 'metrics':
         return Boolean(metrics?.length);
@@ -69,14 +71,18 @@ export class OuraDataSource
    * several tables, and only its author knows which one a filter belongs to.
    */
   applyTemplateVariables(
-    query: OuraQuery,
+    saved: OuraQuery,
     scopedVars: ScopedVars,
     adHoc: AdHocVariableFilter[] = []
   ): OuraQuery {
+    const query = completeQuery(saved);
     switch (query.queryType) {
       case 'metrics': {
+        const days = (value?: number | string) => expandDays(value, scopedVars);
         const metrics = (query.metrics ?? []).flatMap<Metric>((metric) =>
-          typeof metric === 'string' ? expandVariables(metric, scopedVars) : [metric]
+          typeof metric === 'string'
+            ? expandVariables(metric, scopedVars)
+            : [{ ...metric, ...('shift' in metric && { shift: days(metric.shift) }) }]
         );
         const filters = (query.filters ?? []).map((filter) =>
           interpolateFilter(filter, scopedVars)
@@ -86,6 +92,9 @@ export class OuraDataSource
           ...query,
           metrics,
           every,
+          movingAverage: days(query.movingAverage),
+          baseline: days(query.baseline),
+          shift: days(query.shift),
           filters: [...filters, ...selectFilters(metrics, adHoc)],
         };
       }
@@ -127,6 +136,11 @@ export class OuraDataSource
     );
     return rows.map(([value]) => String(value));
   };
+}
+
+/** Replaces the variable in a number of days. */
+function expandDays(days: number | string = 0, scopedVars: ScopedVars): number | string {
+  return typeof days === 'string' ? (expandVariables(days, scopedVars)[0] ?? '') : days;
 }
 
 function quoteIdentifier(name: string): string {

@@ -35,5 +35,5 @@ export function formatUnit(unit: string): string {
 
 /** `1 day`, `2 days`. */
 export function formatCount(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -1,5 +1,5 @@
 /** The metrics builder's options and values. */
-import { formatUnit } from './format';
+import { capitalize, formatUnit } from './format';
 import type {
   FilterOperator,
   FilterValue,
@@ -16,14 +16,62 @@ export interface Option {
   group?: string;
 }
 
-/** Lists every metric, grouped by table. */
+/** The groups of metrics, in the order of the list, with the names that belong to each. */
+const GROUPS: Array<[group: string, names: RegExp]> = [
+  ['Stress', /stress|recovery_high|resilience/],
+  ['Tags', /^(enhanced_)?tag/],
+  ['Workouts', /^workout|^session/],
+  ['Ring', /^ring|battery/],
+  ['Body', /temperature|^personal|weight|spo2|breathing_disturbance/],
+  ['Heart', /heart|bpm|hrv|vascular|pulse_wave|vo2/],
+  ['Readiness', /readiness/],
+  ['Sleep', /sleep|^nights|^nap|average_breath|days\.efficiency/],
+  ['Activity', /activity|steps|calories|met|walking|_time$|load/],
+];
+
+/** The order of the groups in the list. */
+const GROUP_ORDER = [
+  ...['Sleep', 'Readiness', 'Activity', 'Heart', 'Stress', 'Body', 'Workouts', 'Tags', 'Ring'],
+  'Other',
+];
+
+export function metricGroup(name: string): string {
+  // The nights of a ring belong together.
+  if (name.startsWith('nights.')) {
+    return 'Sleep';
+  }
+  return GROUPS.find(([, names]) => names.test(name))?.[0] ?? 'Other';
+}
+
+/** Lists every metric with its title, grouped by subject. Daily and nightly values come first. */
 export function listMetricOptions({ metrics }: Schema): Option[] {
-  return metrics.map(({ name, title, table, unit, description }) => ({
-    value: name,
-    label: name,
-    description: [description || title, unit && formatUnit(unit)].filter(Boolean).join(' · '),
-    group: table,
-  }));
+  return metrics
+    .map(({ name, title, unit, description }) => ({
+      value: name,
+      label: capitalize(title || name),
+      description: [name, unit && formatUnit(unit), description !== title && description]
+        .filter(Boolean)
+        .join(' · '),
+      group: metricGroup(name),
+    }))
+    .sort(
+      (a, b) =>
+        GROUP_ORDER.indexOf(a.group) - GROUP_ORDER.indexOf(b.group) || rank(a.value) - rank(b.value)
+    );
+}
+
+/** Views of days and nights have the values that most people look for. */
+function rank(name: string): number {
+  return ['days.', 'nights.'].some((view) => name.startsWith(view)) ? 0 : 1;
+}
+
+/** Finds the options that contain every word of `search`, in any of their texts. */
+export function searchOptions(options: Option[], search: string): Option[] {
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  return options.filter(({ value, label, description = '', group = '' }) => {
+    const text = `${label} ${value} ${description} ${group}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
 }
 
 /** Lists the columns that filters can use: those of the selected metrics' tables, each once. */

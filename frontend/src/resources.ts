@@ -4,6 +4,7 @@ import { lastValueFrom } from 'rxjs';
 
 import type { LoginStart, SyncStart } from './contract';
 import type { LoginRedirect } from './loginRedirect';
+import { completeStatus } from './status';
 import type { Schema, Status } from './types';
 
 /** An error response of the backend. */
@@ -28,7 +29,7 @@ const NO_SETTINGS_CACHE = { 'X-Grafana-NoCache': 'true' };
 export class Resources {
   constructor(private readonly uid: string) {}
 
-  status = () => this.call<Status>('GET', 'status');
+  status = async () => completeStatus(await this.call<Partial<Status>>('GET', 'status'));
   schema = () => this.call<Schema>('GET', 'schema');
   startLogin = (redirectUri: string) =>
     this.call<LoginStart>('POST', 'oauth/start', { redirectUri });
@@ -36,6 +37,7 @@ export class Resources {
   disconnect = () => this.call<void>('POST', 'oauth/disconnect', {});
   /** Runs a SELECT without a time range. Returns rows as arrays. */
   sql = (sql: string) => this.call<{ rows: unknown[][] }>('POST', 'sql', { sql });
+  repair = () => this.call<void>('POST', 'data/repair', {});
   sync = () => this.call<SyncStart>('POST', 'sync', {});
 
   private async call<T>(method: 'GET' | 'POST', path: string, data?: unknown): Promise<T> {
@@ -43,12 +45,22 @@ export class Resources {
     const request = { method, url, data, headers: NO_SETTINGS_CACHE, showErrorAlert: false };
     try {
       const response = await lastValueFrom(getBackendSrv().fetch<T>(request));
-      return response.data;
+      return checkObject(response.data);
     } catch (error) {
       throw isFetchError(error) ? toResourceError(error) : error;
     }
   }
 }
+
+/** Rejects half a response: every route returns a JSON object, or nothing. */
+function checkObject<T>(data: T): T {
+  if (typeof data === 'string' && data !== '') {
+    throw new ResourceError('Incomplete response of the plugin', 'invalid_response', RETRY);
+  }
+  return data;
+}
+
+const RETRY = 'Reload the page. If the error stays, check the log of Grafana for this plugin.';
 
 /**
  * Reads the backend's `{"error": {code, message, hint}}`. If Grafana can't reach the plugin, it

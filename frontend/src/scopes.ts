@@ -19,14 +19,3 @@ export const SCOPES: Array<{ scope: string; label: string }> = SCOPE_NAMES.map((
   scope,
   label: LABELS[scope],
 }));
-
-/** Describes the granted scopes. Returns `undefined` if Oura did not return any. */
-export function describeScopes(scopes: string[]): string | undefined {
-  if (scopes.length === 0) {
-    return undefined;
-  }
-  const missing = SCOPES.filter(({ scope }) => !scopes.includes(scope)).map(({ label }) => label);
-  return missing.length === 0
-    ? 'All permissions granted'
-    : `Missing permissions: ${missing.join(' · ')}`;
-}

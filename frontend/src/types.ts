@@ -34,6 +34,9 @@ export type {
   SyncStatus,
 } from './contract';
 
+/** The `id` in plugin.json. */
+export const PLUGIN_ID = 'ringside-oura-datasource';
+
 export type SqlPart = SqlQuery;
 export type MetricsPart = MetricsQuery;
 export type AnnotationsPart = AnnotationsQuery;

@@ -13,7 +13,7 @@ import (
 
 // All dashboards, in the order of the links on each of them.
 func dashboards() []*page {
-	return []*page{today(), overview(), sleep(), night(), heart(), activity(), stress(), data()}
+	return []*page{today(), overview(), sleep(), night(), heart(), activity(), stress(), insights(), data()}
 }
 
 func main() {

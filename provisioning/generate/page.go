@@ -106,6 +106,7 @@ var linked = []struct {
 	{"oura-heart", "Heart", true},
 	{"oura-activity", "Activity", true},
 	{"oura-stress", "Stress", true},
+	{"oura-insights", "Insights", true},
 	{"oura-data", "Data", true},
 }
 

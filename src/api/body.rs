@@ -77,10 +77,18 @@ const PIECE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum duration of a streamed response: its rows stay in memory until its end.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Streams a JSON response while a blocking thread writes it, at the speed of the client.
+/// Streams a JSON response. See [`stream`].
+pub(super) fn stream_json(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+) -> Response {
+    stream("application/json", write)
+}
+
+/// Streams a response while a blocking thread writes it, at the speed of the client.
 ///
 /// The response ends incomplete when the client is gone or too slow.
-pub(super) fn stream_json(
+pub(super) fn stream(
+    content_type: &'static str,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
 ) -> Response {
     let (sender, receiver) = mpsc::channel(1);
@@ -95,7 +103,7 @@ pub(super) fn stream_json(
         }
     });
     let body = Body::from_stream(ReceiverStream::new(receiver));
-    ([(CONTENT_TYPE, "application/json")], body).into_response()
+    ([(CONTENT_TYPE, content_type)], body).into_response()
 }
 
 /// Collects written bytes into pieces and sends them.

@@ -1,6 +1,10 @@
 //! The caller of a route and its role. The entry point (plugin or `serve`) puts both into the
 //! request's extensions.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Extension;
 use axum::async_trait;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -24,6 +28,22 @@ pub enum Role {
     /// Reads, changes and exports.
     Admin,
 }
+
+/// A request extension: the tables and views that the caller may read, in lower case. Without it, a
+/// caller reads all of them.
+#[derive(Clone, Debug)]
+pub struct ReadableTables(pub Arc<BTreeSet<String>>);
+
+/// Returns the tables of the extension.
+pub(super) fn readable_tables(
+    Extension(ReadableTables(tables)): Extension<ReadableTables>,
+) -> Arc<BTreeSet<String>> {
+    tables
+}
+
+/// A response extension: facts for the audit log.
+#[derive(Clone, Debug)]
+pub struct AuditDetail(pub serde_json::Value);
 
 /// A caller with the role [`Role::Admin`]. For any other caller, extraction fails with 403.
 pub(super) struct Admin(pub Caller);

@@ -2,12 +2,13 @@
 //!
 //! `?collection=sleep&from=2026-01-01&to=2026-01-31` narrows it.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::body::{Parameters, stream_json};
-use super::caller::Caller;
+use super::caller::{Caller, ReadableTables, readable_tables};
 use super::{ALL_TIME, ApiError};
 use crate::catalog::Catalog;
 use crate::datasource::DataSource;
@@ -64,6 +65,7 @@ pub(super) struct CoverageDay {
 
 pub(super) async fn coverage(
     _: Caller,
+    readable: Option<Extension<ReadableTables>>,
     State(datasource): State<DataSource>,
     Parameters(filter): Parameters<CoverageFilter>,
 ) -> Result<Response, ApiError> {
@@ -74,6 +76,7 @@ pub(super) async fn coverage(
             day_parameter(filter.from),
             day_parameter(filter.to),
         ],
+        tables: readable.map(readable_tables),
         ..SqlQuery::default()
     };
     let result = datasource.query(&query, &ALL_TIME).await?;

@@ -1,21 +1,27 @@
-//! The whole database: `GET export` downloads a copy, `POST data/delete` deletes everything.
+//! All data: `GET export` downloads a copy, `POST data/delete` deletes everything.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::http::HeaderName;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::ApiError;
-use super::body::{Json, Parameters};
-use super::caller::Admin;
+use super::body::{Json, Parameters, stream};
+use super::caller::{Admin, AuditDetail};
+use super::{ALL_TIME, ApiError};
 use crate::datasource::DataSource;
+use crate::frames::{ParquetTable, TimeForm, write_csv};
+use crate::query::{columns_query, export_query};
+use crate::time::Day;
 
 /// Size of one chunk of a download, in bytes. At most two chunks are in memory.
 const CHUNK_SIZE: usize = 256 << 10;
@@ -23,24 +29,50 @@ const CHUNK_SIZE: usize = 256 << 10;
 /// The parameters of `GET export`.
 #[derive(Deserialize)]
 pub(super) struct ExportOptions {
-    #[serde(default = "default_format")]
-    format: String,
+    #[serde(default)]
+    format: ExportFormat,
+    /// The table or view, for `csv` and `parquet`.
+    table: Option<String>,
+    /// Only rows of this day or later, and documents that changed since.
+    since: Option<Day>,
 }
 
-fn default_format() -> String {
-    "sqlite".to_owned()
+/// The format of an export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ExportFormat {
+    /// The whole database.
+    #[default]
+    Sqlite,
+    Csv,
+    Parquet,
 }
 
-/// Returns the whole database as a SQLite file.
+/// Returns the whole database as a SQLite file, or one table as CSV or Parquet.
 pub(super) async fn export(
     _: Admin,
     State(datasource): State<DataSource>,
     Parameters(options): Parameters<ExportOptions>,
 ) -> Result<Response, ApiError> {
-    if options.format != "sqlite" {
-        let message = format!("unknown export format {:?}", options.format);
-        return Err(ApiError::new(400, "bad_format", message, "Use format=sqlite."));
+    match (options.format, &options.table, options.since) {
+        (ExportFormat::Sqlite, None, None) => database(&datasource).await,
+        (ExportFormat::Sqlite, ..) => Err(ApiError::new(
+            400,
+            "bad_parameters",
+            "a SQLite file contains every table and every day",
+            "Omit table and since, or use format=csv or format=parquet.",
+        )),
+        (format, Some(name), since) => table(&datasource, format, name, since).await,
+        (_, None, _) => Err(ApiError::new(
+            400,
+            "bad_parameters",
+            "missing parameter table",
+            "Name a table or a view, for example table=nights. GET schema lists them.",
+        )),
     }
+}
+
+async fn database(datasource: &DataSource) -> Result<Response, ApiError> {
     let copy = TemporaryCopy::in_folder_of(&datasource.database());
     datasource.export_sqlite(copy.path.clone()).await?;
     let file = File::open(&copy.path).map_err(|error| {
@@ -50,10 +82,53 @@ pub(super) async fn export(
     // The open file stays readable without its name. However the download ends, no copy of
     // health data stays on disk.
     drop(copy);
-    let disposition = format!("attachment; filename=\"oura-{}.db\"", datasource.key().uid());
-    let headers =
-        [(CONTENT_TYPE, "application/vnd.sqlite3".to_owned()), (CONTENT_DISPOSITION, disposition)];
-    Ok((headers, stream(file)).into_response())
+    let name = format!("oura-{}.db", datasource.key().uid());
+    Ok((attachment("application/vnd.sqlite3", &name), stream_file(file)).into_response())
+}
+
+async fn table(
+    datasource: &DataSource,
+    format: ExportFormat,
+    table: &str,
+    since: Option<Day>,
+) -> Result<Response, ApiError> {
+    let head = datasource.query(&columns_query(table), &ALL_TIME).await?;
+    let columns: Vec<String> = head.batch.columns.into_iter().map(|column| column.name).collect();
+    let query = export_query(table, &columns, since, datasource.zone());
+    let result = datasource.query(&query, &ALL_TIME).await?;
+    if result.batch.truncation.is_some() {
+        return Err(ApiError::new(
+            413,
+            "too_large",
+            format!("{table} exceeds the limits of one query"),
+            "Use since, the format sqlite, or `gpx_oura export`.",
+        ));
+    }
+    let catalog = datasource.catalog();
+    let (content_type, extension) = match format {
+        ExportFormat::Parquet => ("application/vnd.apache.parquet", "parquet"),
+        _ => ("text/csv", "csv"),
+    };
+    let body = stream(content_type, move |out| match format {
+        ExportFormat::Parquet => {
+            // The writer needs to be sent between threads, and `out` cannot be.
+            let mut file = Vec::new();
+            ParquetTable::new(&result, &catalog)
+                .and_then(|table| table.write(&mut file))
+                .map_err(io::Error::other)?;
+            out.write_all(&file)
+        }
+        _ => write_csv(&result.batch, TimeForm::Iso, out),
+    });
+    Ok((attachment(content_type, &format!("{table}.{extension}")), body).into_response())
+}
+
+/// The headers of a download.
+fn attachment(content_type: &'static str, name: &str) -> [(HeaderName, String); 2] {
+    // A quoted name may not contain these. Names of tables have none of them.
+    let name = name.replace(|char: char| !char.is_ascii_graphic() || "\"\\/".contains(char), "_");
+    let disposition = format!("attachment; filename=\"{name}\"");
+    [(CONTENT_TYPE, content_type.to_owned()), (CONTENT_DISPOSITION, disposition)]
 }
 
 /// A file name in the data source's private folder. Dropping it removes the file.
@@ -75,7 +150,7 @@ impl Drop for TemporaryCopy {
 }
 
 /// Reads `file` on a blocking thread, at the speed of the receiver.
-fn stream(mut file: File) -> Body {
+fn stream_file(mut file: File) -> Body {
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(1);
     tokio::task::spawn_blocking(move || {
         loop {
@@ -105,13 +180,15 @@ pub(super) struct Confirmation {
 #[derive(Serialize)]
 pub(super) struct Deleted {
     state: &'static str,
+    /// The number of deleted rows by table.
+    rows: BTreeMap<String, usize>,
 }
 
 pub(super) async fn delete(
     _: Admin,
     State(datasource): State<DataSource>,
     Json(confirmation): Json<Confirmation>,
-) -> Result<Json<Deleted>, ApiError> {
+) -> Result<(Extension<AuditDetail>, Json<Deleted>), ApiError> {
     let uid = datasource.key().uid();
     if confirmation.confirm != uid {
         return Err(ApiError::new(
@@ -121,6 +198,7 @@ pub(super) async fn delete(
             format!("Send {{\"confirm\": {uid:?}}}."),
         ));
     }
-    datasource.delete_data().await?;
-    Ok(Json(Deleted { state: "deleted" }))
+    let rows = datasource.delete_data().await?;
+    let detail = AuditDetail(serde_json::json!({ "deletedRows": rows }));
+    Ok((Extension(detail), Json(Deleted { state: "deleted", rows })))
 }

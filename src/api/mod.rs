@@ -12,6 +12,7 @@ mod coverage;
 mod data;
 mod error;
 mod login;
+mod media_type;
 mod repair;
 mod schema;
 mod sql;
@@ -28,7 +29,7 @@ use axum::routing::{get, post};
 use tower::ServiceExt;
 
 pub use body::check_change;
-pub use caller::{Caller, Role};
+pub use caller::{AuditDetail, Caller, ReadableTables, Role};
 pub use error::ApiError;
 pub use login::ConfigurationPageOnly;
 pub use target::Target;

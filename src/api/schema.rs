@@ -18,7 +18,7 @@ use crate::query::{MACROS, Macro, SqlQuery};
 use crate::store::{FUNCTIONS, Function, ResultColumn, SQLITE_FUNCTIONS};
 
 /// The published views and tables besides those of the collections, the most useful first.
-const SHARED_TABLES: [(&str, &str); 22] = [
+const SHARED_TABLES: [(&str, &str); 28] = [
     ("nights", "one row per night: the main sleep, and the sums of naps"),
     ("days", "one row per calendar day: all daily values side by side"),
     ("hypnogram", "the stages of main sleeps, every five minutes"),
@@ -28,7 +28,21 @@ const SHARED_TABLES: [(&str, &str); 22] = [
     ("heartrate_1d", "heart rate by UTC day and source: minimum, maximum, sum and count"),
     ("samples_1h", "every series by hour: minimum, maximum, sum and count"),
     ("samples_1d", "every series by UTC day: minimum, maximum, sum and count"),
-    ("baselines", "daily values with mean and deviation over the previous 60 days"),
+    (
+        "baselines",
+        "daily values against the previous 60 days: mean and deviation, and from 14 days on the \
+         usual value (middle), its spread, and the distance from it (z)",
+    ),
+    (
+        "signs",
+        "one row per night: temperature, lowest heart rate, HRV and breathing in spreads from \
+         usual, and their joint level",
+    ),
+    ("tag_days", "one row per tag and day, with the day of the night that follows"),
+    ("workout_load", "one row per workout: heart rate, share of its reserve, training impulse"),
+    ("causes", "one row per day and name: values that can affect the night that follows"),
+    ("outcomes", "one row per night and name: values that a day can affect"),
+    ("person", "one row: age, sex and maximum heart rate"),
     (
         "sleep_times",
         "one row per night: bedtime and waking by the wearer's clock, in seconds from midnight",
@@ -52,7 +66,7 @@ const SHARED_TABLES: [(&str, &str); 22] = [
     ("coverage", "one row per collection and day: state of the data, and why they are missing"),
     ("series", "the names and units of series"),
     ("collections", "one row per collection: stored data, and the result of the last sync"),
-    ("sync_status", "one row: the age of the data, and the progress of the current sync"),
+    ("sync_status", "one row: age of the data, progress of the current sync, state of the login"),
     ("sync_runs", "one row per sync"),
     ("sync_windows", "one row per range of days that was fetched or is queued"),
     ("oura_raw_documents", "every document as Oura sent it"),

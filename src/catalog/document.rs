@@ -3,20 +3,35 @@
 //! Documents are external input, so [`DocumentError`] is the only error, and no content causes a
 //! panic. Values that cannot be read become null; raw documents still contain them.
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
+use super::lenient::MAX_DOCUMENT_BYTES;
 use super::{Collection, Column, KeyRule, Kind, Storage, Style};
+use crate::format::hex;
 use crate::time::{Day, Instant, Stamp, Tz};
+
+/// The longest text or JSON of a typed cell in bytes. A thousand of them fit into a query's memory.
+const MAX_CELL_BYTES: usize = 16 << 10;
+/// The longest id in bytes. A longer one is replaced by its hash.
+const MAX_ID_BYTES: usize = 512;
+/// The field with the day of a document that has no other readable day.
+const LAST_RESORT_DAY: &str = "timestamp";
 
 /// The identity and the time of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The ID, unique within the collection.
     pub id: String,
+    /// Whether `id` comes from the day or the start, because the document has none. Other documents
+    /// of the day may have the same one.
+    pub is_id_derived: bool,
     /// The day in the document, otherwise the local day of `start_at`.
     pub day: Option<Day>,
     /// The start, otherwise the local midnight of `day`.
     pub start_at: Option<Instant>,
+    /// The fraction of the start's second, in nanoseconds.
+    pub subsecond: u32,
     /// The end.
     pub end_at: Option<Instant>,
     /// Seconds east of UTC, from the timestamp of `start_at`.
@@ -53,22 +68,29 @@ impl Collection {
     ///
     /// The [`Reading::id`] of a row is its key fields joined with `|`, with timestamps in the form
     /// `2026-11-24T03:02:28Z`. A row without a valid timestamp has no key.
+    ///
+    /// A document without a readable day has the day of its `timestamp`.
     pub fn read(&self, document: &Value, zone: Tz) -> Result<Reading, DocumentError> {
         let fields = document.as_object().ok_or(DocumentError::NotAnObject)?;
         let start = self.first_timestamp(fields, self.time.start, zone);
         let end = self.first_timestamp(fields, self.time.end, zone);
         let own_day = self.time.day.iter().find_map(|name| parse_day(fields.get(*name)?));
-        let day = own_day.or_else(|| start.map(|start| start.at.day(zone)));
+        let day = own_day
+            .or_else(|| start.map(|start| start.at.day(zone)))
+            .or_else(|| parse_day(fields.get(LAST_RESORT_DAY)?));
         let start_at = start.map(|start| start.at);
+        let own_id = read_id(fields);
         let id = match &self.key {
-            KeyRule::Document => self.document_key(fields, own_day, start_at),
+            KeyRule::Document => own_id.clone().or_else(|| self.derive_id(own_day, start_at)),
             KeyRule::Fields(_) if start.is_none() => None,
             KeyRule::Fields(names) => self.row_key(fields, names, zone),
         };
         Ok(Reading {
             id: id.ok_or(DocumentError::NoKey)?,
+            is_id_derived: own_id.is_none(),
             day,
             start_at: start_at.or_else(|| day.map(|day| day.midnight(zone))),
+            subsecond: start.map_or(0, |start| start.subsecond),
             end_at: end.map(|end| end.at),
             utc_offset: start.and_then(|start| start.offset),
         })
@@ -76,9 +98,10 @@ impl Collection {
 
     /// Returns one cell for each of [`Collection::columns`].
     ///
-    /// A value of another type than declared is stored unchanged if SQLite supports it, for example
-    /// a float in an integer column, and otherwise as JSON text. Missing values, sentinels and
-    /// invalid days and instants are null.
+    /// A cell has the type of its column, or is null: missing values, sentinels, and values of
+    /// another type. A number in quotes is a number, and an integer column may hold floats.
+    ///
+    /// A text of more than 16 KiB is shortened. JSON of that size is null.
     pub fn cells(&self, document: &Value, zone: Tz) -> Vec<Cell> {
         self.columns
             .iter()
@@ -88,16 +111,25 @@ impl Collection {
             .collect()
     }
 
-    /// Returns the top-level fields without a column or series as one JSON object; null if none
-    /// exist.
-    pub fn extra(&self, document: &Value) -> Cell {
+    /// Returns the top-level fields that `cells` lose as one JSON object: those without a column or
+    /// series, and those of another type than their column. Null if none exist.
+    pub fn extra(&self, document: &Value, cells: &[Cell]) -> Cell {
         let mut extra = Map::new();
         for (name, value) in document.as_object().into_iter().flatten() {
-            if self.field_skip_reason(name).is_none() && !self.is_mapped(name) {
+            let is_unmapped = self.field_skip_reason(name).is_none() && !self.is_mapped(name);
+            if is_unmapped || self.is_lost(name, value, cells) {
                 extra.insert(name.clone(), value.clone());
             }
         }
-        if extra.is_empty() { Cell::Null } else { Cell::Text(canonical_text(&extra.into())) }
+        if extra.is_empty() { Cell::Null } else { canonical_cell(&extra.into()) }
+    }
+
+    /// Whether the column of the top-level field `name` cannot hold `value`.
+    fn is_lost(&self, name: &str, value: &Value, cells: &[Cell]) -> bool {
+        let is_lost = |(column, cell): (&Column, &Cell)| {
+            *cell == Cell::Null && column.path == [name] && !column.is_missing(value)
+        };
+        !value.is_null() && self.columns.iter().zip(cells).any(is_lost)
     }
 
     /// Whether a column or a series contains the top-level field `name`.
@@ -122,17 +154,8 @@ impl Collection {
         })
     }
 
-    fn document_key(
-        &self,
-        fields: &Map<String, Value>,
-        day: Option<Day>,
-        start: Option<Instant>,
-    ) -> Option<String> {
-        match fields.get("id") {
-            Some(Value::String(id)) if !id.trim().is_empty() => return Some(id.clone()),
-            Some(Value::Number(id)) => return Some(id.to_string()),
-            _ => {}
-        }
+    /// The identity of a document without an id.
+    fn derive_id(&self, day: Option<Day>, start: Option<Instant>) -> Option<String> {
         if let Some(day) = day {
             return Some(day.to_string());
         }
@@ -159,12 +182,42 @@ impl Collection {
         if (value.is_string() || self.time.start.contains(&name))
             && let Some(stamp) = parse_stamp(value, zone)
         {
-            return stamp.at.to_string();
+            return stamp.to_string();
         }
         match value {
             Value::String(text) => text.clone(),
             other => canonical_text(other),
         }
+    }
+}
+
+/// Returns the id in the bytes of a document without parsing the rest. `None` if that takes a closer
+/// look.
+pub fn peek_id(document: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Identified {
+        id: String,
+    }
+    if document.len() > MAX_DOCUMENT_BYTES {
+        return None;
+    }
+    let Identified { id } = serde_json::from_slice(document).ok()?;
+    is_plain_id(&id).then_some(id)
+}
+
+fn is_plain_id(id: &str) -> bool {
+    !id.trim().is_empty() && id.len() <= MAX_ID_BYTES
+}
+
+/// Returns the id in a document, if it has one.
+fn read_id(fields: &Map<String, Value>) -> Option<String> {
+    match fields.get("id")? {
+        Value::String(id) if is_plain_id(id) => Some(id.clone()),
+        Value::String(id) if !id.trim().is_empty() => {
+            Some(format!("sha256:{}", hex(&Sha256::digest(id)[..16])))
+        }
+        Value::Number(id) => Some(id.to_string()),
+        _ => None,
     }
 }
 
@@ -176,37 +229,84 @@ pub(super) fn find<'a>(document: &'a Value, path: &[String]) -> Option<&'a Value
 impl Column {
     fn cell(&self, value: &Value, zone: Tz) -> Cell {
         let cell = self.cell_with_sentinel(value, zone);
-        let is_sentinel = self.sentinel.is_some_and(|sentinel| {
-            cell == Cell::Integer(sentinel) || cell == Cell::Real(sentinel as f64)
-        });
-        if is_sentinel { Cell::Null } else { cell }
+        if self.is_sentinel(&cell) { Cell::Null } else { cell }
+    }
+
+    fn is_sentinel(&self, cell: &Cell) -> bool {
+        self.sentinel.is_some_and(|sentinel| {
+            *cell == Cell::Integer(sentinel) || *cell == Cell::Real(sentinel as f64)
+        })
+    }
+
+    /// Whether `value` is the placeholder for a missing value.
+    fn is_missing(&self, value: &Value) -> bool {
+        self.is_sentinel(&self.cell_with_sentinel(value, Tz::UTC))
     }
 
     fn cell_with_sentinel(&self, value: &Value, zone: Tz) -> Cell {
         match (self.kind, value) {
             (_, Value::Null) => Cell::Null,
-            (Kind::Json, value) => Cell::Text(canonical_text(value)),
+            (Kind::Json, value) => canonical_cell(value),
             (Kind::Day, value) => {
                 parse_day(value).map_or(Cell::Null, |day| Cell::Text(day.to_string()))
             }
             (Kind::Instant, value) => parse_stamp(value, zone)
                 .map_or(Cell::Null, |stamp| Cell::Integer(stamp.at.seconds())),
-            (_, Value::String(text)) => Cell::Text(text.clone()),
-            (Kind::Text, value) => Cell::Text(canonical_text(value)),
-            (_, Value::Bool(value)) => Cell::Integer((*value).into()),
-            (kind, Value::Number(number)) => number_cell(kind, number),
-            (_, value @ (Value::Array(_) | Value::Object(_))) => Cell::Text(canonical_text(value)),
+            (Kind::Text, Value::String(text)) => Cell::Text(shorten(text)),
+            (Kind::Text, value) => canonical_cell(value),
+            (Kind::Boolean, value) => {
+                parse_boolean(value).map_or(Cell::Null, |value| Cell::Integer(value.into()))
+            }
+            (Kind::Integer, Value::Number(number)) if number.is_i64() => {
+                number.as_i64().map_or(Cell::Null, Cell::Integer)
+            }
+            (Kind::Integer, Value::String(text)) if let Ok(number) = text.trim().parse() => {
+                Cell::Integer(number)
+            }
+            (Kind::Integer | Kind::Real, value) => {
+                parse_number(value).map_or(Cell::Null, Cell::Real)
+            }
         }
     }
 }
 
-fn number_cell(kind: Kind, number: &Number) -> Cell {
-    if matches!(kind, Kind::Integer | Kind::Boolean)
-        && let Some(value) = number.as_i64()
-    {
-        return Cell::Integer(value);
+/// Reads a finite number, which may be in quotes.
+pub(super) fn parse_number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    number.is_finite().then_some(number)
+}
+
+/// Reads a boolean, 0 or 1, which may be in quotes.
+fn parse_boolean(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(value) => Some(*value),
+        Value::String(text) if text.trim().eq_ignore_ascii_case("true") => Some(true),
+        Value::String(text) if text.trim().eq_ignore_ascii_case("false") => Some(false),
+        value => match parse_number(value)? {
+            0.0 => Some(false),
+            1.0 => Some(true),
+            _ => None,
+        },
     }
-    number.as_f64().map_or(Cell::Null, Cell::Real)
+}
+
+/// Cuts a text after 16 KiB. An ellipsis replaces the rest.
+fn shorten(text: &str) -> String {
+    if text.len() <= MAX_CELL_BYTES {
+        return text.to_owned();
+    }
+    let end = text.floor_char_boundary(MAX_CELL_BYTES - '…'.len_utf8());
+    format!("{}…", &text[..end])
+}
+
+/// JSON text with sorted keys. Null if it is too long, because a part of it is not JSON.
+fn canonical_cell(value: &Value) -> Cell {
+    let text = canonical_text(value);
+    if text.len() > MAX_CELL_BYTES { Cell::Null } else { Cell::Text(text) }
 }
 
 /// Renders JSON with sorted keys: a document with reordered keys has the same cells.
@@ -216,27 +316,21 @@ fn canonical_text(value: &Value) -> String {
     sorted.to_string()
 }
 
-/// Parses a timestamp: a text, or a number of Unix seconds or milliseconds.
+/// Parses a timestamp: a text, or a number of Unix seconds or milliseconds, which may be in quotes.
 pub(super) fn parse_stamp(value: &Value, zone: Tz) -> Option<Stamp> {
-    match value {
-        Value::String(text) => Stamp::parse(text, zone).ok(),
-        Value::Number(number) => {
-            Some(Stamp { at: Instant::of_count(truncate(number)?)?, offset: None })
-        }
-        _ => None,
-    }
+    let stamp = value.as_str().and_then(|text| Stamp::parse(text, zone).ok());
+    stamp.or_else(|| Stamp::of_count(parse_number(value)?))
 }
 
-/// Parses a day: a text, or Unix seconds or milliseconds of an instant of that day in UTC.
+/// Parses a day: a text, the local date of a timestamp with its time, or Unix seconds or
+/// milliseconds of an instant of that day in UTC.
 fn parse_day(value: &Value) -> Option<Day> {
-    match value {
-        Value::String(text) => text.parse().ok(),
-        Value::Number(number) => Some(Instant::of_count(truncate(number)?)?.day(Tz::UTC)),
-        _ => None,
-    }
-}
-
-/// Returns the number without its fraction.
-fn truncate(number: &Number) -> Option<i64> {
-    number.as_i64().or_else(|| number.as_f64().map(|number| number as i64))
+    let Some(text) = value.as_str() else {
+        return Some(Stamp::of_count(parse_number(value)?)?.at.day(Tz::UTC));
+    };
+    let text = text.trim();
+    text.parse().ok().or_else(|| {
+        Stamp::parse(text, Tz::UTC).ok()?;
+        text.get(..10)?.parse().ok()
+    })
 }

@@ -32,7 +32,7 @@ impl<'a> Flattener<'a> {
     pub(super) fn new(table: &'a str, facts: Facts) -> Flattener<'a> {
         let reserved: &[&str] = match facts.storage {
             Storage::Documents => &["document", "time", "day", "utc_offset"],
-            Storage::Rows => &["time", "extra"],
+            Storage::Rows => &["time", "extra", "subsecond"],
         };
         Flattener {
             table,

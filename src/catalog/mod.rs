@@ -9,6 +9,7 @@ mod diff;
 mod document;
 mod flatten;
 mod json;
+mod lenient;
 mod openapi;
 mod overlay;
 #[cfg(test)]
@@ -22,7 +23,8 @@ mod upgrade;
 
 pub use contract::{Contract, Presence};
 pub use diff::Change;
-pub use document::{Cell, DocumentError, Reading};
+pub use document::{Cell, DocumentError, Reading, peek_id};
+pub use lenient::{Fault, JsonScanner, MAX_DOCUMENT_BYTES, ParsedDocument, parse_document};
 pub use openapi::CatalogError;
 pub use reduce::reduce;
 pub use samples::SamplePoint;

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::document::{find, parse_stamp};
+use super::document::{find, parse_number, parse_stamp};
 use super::{Collection, Encoding};
 use crate::time::{Instant, Tz};
 
@@ -42,13 +42,13 @@ impl Collection {
             match &rule.encoding {
                 Encoding::Sample => {
                     let start = timestamp(value, zone).or(start_at);
-                    let interval = value.get("interval").and_then(Value::as_f64);
+                    let interval = value.get("interval").and_then(parse_number);
                     let items = value
                         .get("items")
                         .and_then(Value::as_array)
                         .into_iter()
                         .flatten()
-                        .map(Value::as_f64);
+                        .map(parse_number);
                     points.extend(place_items(series, start, interval, items));
                 }
                 Encoding::Digits { interval, .. } => {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Failure;
 
 /// Every provisioned dashboard as JSON, in the order of the links on top of each dashboard.
-pub const DASHBOARDS: [&str; 8] = [
+pub const DASHBOARDS: [&str; 9] = [
     include_str!("../../provisioning/dashboards/oura-today.json"),
     OVERVIEW,
     include_str!("../../provisioning/dashboards/oura-sleep.json"),
@@ -13,6 +13,7 @@ pub const DASHBOARDS: [&str; 8] = [
     include_str!("../../provisioning/dashboards/oura-heart.json"),
     include_str!("../../provisioning/dashboards/oura-activity.json"),
     include_str!("../../provisioning/dashboards/oura-stress.json"),
+    include_str!("../../provisioning/dashboards/oura-insights.json"),
     include_str!("../../provisioning/dashboards/oura-data.json"),
 ];
 

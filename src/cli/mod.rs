@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod export;
 mod forget;
+mod import;
 mod local;
 mod log;
 mod memory;
@@ -17,6 +18,8 @@ mod repair;
 mod serve;
 mod simulate;
 mod sync;
+mod token;
+mod tokens;
 mod vault;
 
 use std::process::ExitCode;
@@ -56,6 +59,8 @@ enum Command {
     Query(query::QueryArgs),
     /// Export all data to a SQLite file or to CSV files
     Export(export::ExportArgs),
+    /// Import the SQLite file of an earlier export into an empty data source
+    Import(import::ImportArgs),
     /// Show, compare or reduce descriptions of Oura's API
     #[command(subcommand)]
     Catalog(catalog::Command),
@@ -65,6 +70,9 @@ enum Command {
     Repair(repair::RepairArgs),
     /// Diagnose the data folder, the login and the network
     Doctor(doctor::Args),
+    /// Create, list or revoke the tokens of serve
+    #[command(subcommand)]
+    Token(token::Command),
     /// Change the encryption key of stored tokens and secrets
     #[command(subcommand)]
     Vault(vault::Command),
@@ -129,9 +137,11 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Backfill(args) => sync::backfill(args).await?,
         Command::Query(args) => query::run(args).await?,
         Command::Export(args) => export::run(args).await?,
+        Command::Import(args) => import::run(args).await?,
         Command::Forget(args) => forget::run(args).await?,
         Command::Repair(args) => repair::run(args).await?,
         Command::Catalog(command) => catalog::run(command)?,
+        Command::Token(command) => token::run(command)?,
         Command::Vault(command) => vault::run(command)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use super::Failure;
 use super::local::Folder;
 use super::output::stdout;
-use crate::frames::{Written, rows_json};
+use crate::frames::{TimeForm, Written, rows_json, write_csv};
 use crate::query::{Engine, Limits, QueryContext, SqlQuery};
 use crate::store::ColumnBatch;
 use crate::time::{Clock, Day};
@@ -60,7 +60,7 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
     let mut out = BufWriter::new(stdout());
     match args.output {
         Output::Table => write_table(&result.batch, &mut out)?,
-        Output::Csv => write_csv(&result.batch, &mut out)?,
+        Output::Csv => write_csv(&result.batch, TimeForm::Iso, &mut out)?,
         Output::Json => {
             serde_json::to_writer(
                 &mut out,
@@ -74,17 +74,6 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
         eprintln!("{notice}");
     }
     Ok(())
-}
-
-/// Writes CSV (RFC 4180) with a header row. Nulls are empty fields.
-pub fn write_csv(batch: &ColumnBatch, out: &mut impl Write) -> Result<(), Failure> {
-    let mut csv = csv::WriterBuilder::new().from_writer(out);
-    if batch.columns.is_empty() {
-        return Ok(());
-    }
-    csv.write_record(batch.columns.iter().map(|column| &column.name))?;
-    for_each_row(batch, |cells| Ok(csv.write_record(cells)?))?;
-    Ok(csv.flush()?)
 }
 
 /// Writes aligned columns, each as wide as its widest cell.

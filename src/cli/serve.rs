@@ -1,28 +1,37 @@
 //! `serve`: the resource routes on a port, under `/api/`, and scheduled syncs. For Grafana Cloud,
 //! notebooks and scripts.
 
+mod audit;
+mod gate;
+mod pages;
 mod server;
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use sha2::{Digest, Sha256};
+use axum::http::{HeaderValue, Method, header};
+use axum::middleware;
+use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::Failure;
 use super::local::Application;
 use super::output::stdout;
-use crate::api::{self, ApiError, Caller, Role, Target};
+use super::tokens::{self, Token, TokenFile, TokenRole, Tokens};
+use crate::api::{self, Target};
+use crate::blocking::blocking;
 use crate::oura::Secret;
+use crate::plugin;
+use audit::AuditLog;
+use gate::{Gate, Limits};
 
 /// How long requests in progress may continue after SIGTERM.
 const GRACE_PERIOD: Duration = Duration::from_secs(5);
@@ -42,17 +51,29 @@ pub struct Args {
     /// Tokens and health data then cross the network unencrypted: put a TLS proxy in front.
     #[arg(long)]
     expose: bool,
+    /// The token file of `token add` [default: tokens.json in the data folder]
+    #[arg(long, env = "RINGSIDE_TOKENS")]
+    tokens: Option<PathBuf>,
+    /// The audit log [default: audit.jsonl in the data folder]
+    #[arg(long, env = "RINGSIDE_AUDIT_LOG")]
+    audit_log: Option<PathBuf>,
+    /// Maximum number of requests of one token, and of one address, in a second
+    #[arg(long, default_value = "10000")]
+    max_requests: NonZeroU32,
+    /// Maximum number of requests of one token, and of one address, at the same time
+    #[arg(long, default_value = "128")]
+    max_concurrent: NonZeroUsize,
+    /// Origin of a web page that may call the API, for example https://notes.example.com. May be
+    /// repeated. Default: none
+    #[arg(long, value_name = "ORIGIN", value_parser = browser_origin)]
+    allow_origin: Vec<HeaderValue>,
 }
 
-/// The hashes of the bearer tokens.
-#[derive(Clone)]
-struct Tokens {
-    read: [u8; 32],
-    admin: [u8; 32],
-}
+/// Minimum length of a token from the environment, in characters.
+const MIN_SECRET: usize = 16;
 
 pub async fn run(args: Args) -> Result<(), Failure> {
-    let tokens = Arc::new(Tokens::from_environment()?);
+    let fixed = fixed_tokens()?;
     if !args.listen.ip().is_loopback() && !args.expose {
         return Err(format!(
             "other machines can reach {}; add --expose if you want that (see serve --help)",
@@ -60,6 +81,13 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         )
         .into());
     }
+    let data_dir = &args.application.folder.data_dir;
+    let file = args.tokens.clone().unwrap_or_else(|| data_dir.join(tokens::FILE_NAME));
+    let tokens = Tokens::new(fixed, TokenFile::at(file))?;
+    if tokens.is_empty() {
+        eprintln!("gpx_oura: no token exists. `gpx_oura token add NAME` creates one at any time");
+    }
+    let audit = args.audit_log.clone().unwrap_or_else(|| data_dir.join(audit::FILE_NAME));
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|error| format!("could not listen on {}: {error}", args.listen))?;
@@ -69,8 +97,9 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     drop(datasource);
     let (settings, client_secret) = datasources.stored_settings(&key)?.unwrap_or_default();
     let target = Target { datasources: datasources.clone(), key, settings, client_secret };
-    let routes = Router::new().fallback(move |request| api::respond(target.clone(), request));
-    let router = router(routes, tokens);
+    let limits = Limits { rate: args.max_requests, concurrency: args.max_concurrent.get() };
+    let gate = Arc::new(Gate::new(tokens, AuditLog::at(audit), limits));
+    let router = with_origins(router(routes(target), gate), &args.allow_origin);
     if let Some(why) = datasources.read_only_reason() {
         eprintln!("gpx_oura: {why}. Then restart serve");
     }
@@ -95,75 +124,99 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
-fn router(routes: Router, tokens: Arc<Tokens>) -> Router {
-    let api = routes.layer(middleware::from_fn_with_state(tokens, identify));
-    Router::new().nest("/api", api).fallback(async || ApiError::from(StatusCode::NOT_FOUND))
+/// The routes below `/` and below `/api/`, behind the gate, and the pages and facts that need no
+/// token.
+fn router(routes: Router, gate: Arc<Gate>) -> Router {
+    let api = routes.layer(middleware::from_fn_with_state(gate, gate::pass));
+    Router::new()
+        .route("/healthz", get(async || axum::Json(serde_json::json!({ "state": "ok" }))))
+        .route("/openapi.json", get(pages::openapi))
+        .route("/docs", get(pages::reference))
+        .route("/oauth/start", get(pages::connect).fallback_service(api.clone()))
+        .route("/oauth/callback", get(pages::connect).fallback_service(api.clone()))
+        .nest("/api", api.clone())
+        .fallback_service(api)
 }
 
-/// Adds the caller of the bearer token to the request. Rejects a request without a valid token.
-async fn identify(State(tokens): State<Arc<Tokens>>, mut request: Request, next: Next) -> Response {
-    let credentials =
-        request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Some(caller) = credentials.and_then(bearer_token).and_then(|token| tokens.caller(token))
-    else {
-        return (
-            StatusCode::UNAUTHORIZED,
-            [(header::WWW_AUTHENTICATE, "Bearer")],
-            ApiError::new(
-                401,
-                "unauthenticated",
-                "missing or invalid token",
-                "Send the header Authorization: Bearer <token>.",
-            ),
-        )
-            .into_response();
+/// The routes of the API, and `GET metrics`.
+fn routes(target: Target) -> Router {
+    let datasources = target.datasources.clone();
+    let metrics = async move || {
+        let datasources = datasources.ready().await;
+        let text = blocking(move || plugin::exposition(&datasources)).await;
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
     };
-    request.extensions_mut().insert(caller);
-    next.run(request).await
+    Router::new()
+        .route("/metrics", get(metrics))
+        .fallback(move |request| api::respond(target.clone(), request))
 }
 
-/// Returns the token of `Bearer <token>`. The scheme is case-insensitive (RFC 9110 §11.1).
-fn bearer_token(credentials: &str) -> Option<&str> {
-    let (scheme, token) = credentials.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+/// Lets pages of `origins` read responses. Without origins, browsers keep other sites out.
+fn with_origins(router: Router, origins: &[HeaderValue]) -> Router {
+    if origins.is_empty() {
+        return router;
+    }
+    let cors = CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE]);
+    router.layer(cors)
 }
 
-impl Tokens {
-    fn from_environment() -> Result<Tokens, Failure> {
-        let token = |name: &str| {
-            let token = std::env::var(name).unwrap_or_default();
-            match token.len() {
-                16.. => Ok(Secret::new(token)),
-                _ => Err(format!(
-                    "set {name} to at least 16 characters; `openssl rand -hex 32` creates a token"
-                )),
-            }
-        };
-        let read = token("RINGSIDE_READ_TOKEN")?;
-        let admin = token("RINGSIDE_ADMIN_TOKEN")?;
-        if read == admin {
-            return Err("RINGSIDE_READ_TOKEN and RINGSIDE_ADMIN_TOKEN must differ".into());
+/// Parses an origin: `https://host` or `https://host:port`.
+fn browser_origin(text: &str) -> Result<HeaderValue, String> {
+    let invalid = || format!("invalid origin {text}: use for example https://notes.example.com");
+    let url: url::Url = text.parse().map_err(|_| invalid())?;
+    let origin = url.origin();
+    let is_origin = origin.is_tuple() && origin.ascii_serialization() == text;
+    if !is_origin || !["http", "https"].contains(&url.scheme()) {
+        return Err(invalid());
+    }
+    text.parse().map_err(|_| invalid())
+}
+
+/// The tokens of the environment, of files named there, and of systemd's credentials.
+fn fixed_tokens() -> Result<Vec<Token>, Failure> {
+    let mut tokens = Vec::new();
+    for (variable, role, name) in [
+        ("RINGSIDE_READ_TOKEN", TokenRole::Read, "reader"),
+        ("RINGSIDE_ADMIN_TOKEN", TokenRole::Admin, "admin"),
+    ] {
+        let Some(secret) = secret(variable)? else { continue };
+        if secret.reveal().len() < MIN_SECRET {
+            return Err(format!(
+                "set {variable} to at least {MIN_SECRET} characters; `openssl rand -hex 32` \
+                 creates a token"
+            )
+            .into());
         }
-        Ok(Tokens { read: hash(read.reveal()), admin: hash(admin.reveal()) })
+        tokens.push((Token::of_secret(name, role, &secret), secret));
     }
-
-    /// Returns the caller of a token. Compares hashes, so that the duration reveals nothing about
-    /// the token.
-    fn caller(&self, token: &str) -> Option<Caller> {
-        let hash = hash(token);
-        let role = if hash == self.admin {
-            Role::Admin
-        } else if hash == self.read {
-            Role::Reader
-        } else {
-            return None;
-        };
-        Some(Caller { user: format!("{role:?}").to_lowercase(), role })
+    if let [(_, read), (_, admin)] = tokens.as_slice()
+        && read == admin
+    {
+        return Err("RINGSIDE_READ_TOKEN and RINGSIDE_ADMIN_TOKEN must differ".into());
     }
+    Ok(tokens.into_iter().map(|(token, _)| token).collect())
 }
 
-fn hash(token: &str) -> [u8; 32] {
-    Sha256::digest(token).into()
+/// Returns the secret of the variable `NAME`, of the file that `NAME_FILE` names, or of the systemd
+/// credential `name` with hyphens.
+fn secret(variable: &str) -> Result<Option<Secret>, Failure> {
+    // An empty variable is an unfilled line of a template.
+    if let Ok(text) = std::env::var(variable)
+        && !text.is_empty()
+    {
+        return Ok(Some(Secret::new(text)));
+    }
+    let named = std::env::var_os(format!("{variable}_FILE")).map(PathBuf::from);
+    let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
+        .map(|folder| Path::new(&folder).join(variable.to_lowercase().replace('_', "-")))
+        .filter(|path| path.exists());
+    let Some(path) = named.or(credential) else { return Ok(None) };
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    Ok(Some(Secret::new(text.trim())))
 }
 
 /// Waits for Ctrl-C or SIGTERM.
@@ -188,25 +241,42 @@ async fn wait_for_stop() {
 #[cfg(test)]
 mod tests {
     use axum::body::{Body, to_bytes};
-    use axum::routing::get;
     use tower::ServiceExt;
 
     use super::*;
+    use crate::api::{ApiError, Caller};
 
     async fn ask(path: &str, authorization: &str) -> (u16, serde_json::Value) {
-        let tokens = Tokens { read: hash("read"), admin: hash("admin") };
+        let folder = tempfile::tempdir().unwrap();
+        let fixed = [("reader", TokenRole::Read, "read"), ("admin", TokenRole::Admin, "admin")]
+            .map(|(name, role, text)| Token::of_secret(name, role, &Secret::new(text)));
+        let file = TokenFile::at(folder.path().join(tokens::FILE_NAME));
+        let limits = Limits { rate: NonZeroU32::MAX, concurrency: 1 };
+        let audit = AuditLog::at(folder.path().join(audit::FILE_NAME));
+        let gate = Gate::new(Tokens::new(fixed.into(), file).unwrap(), audit, limits);
         let routes = Router::new()
-            .route("/caller", get(async |caller: Caller| format!("{:?}", caller.user)));
-        let request = Request::get(path)
+            .route("/caller", get(async |caller: Caller| format!("{:?}", caller.user)))
+            .fallback(async || ApiError::from(axum::http::StatusCode::NOT_FOUND));
+        let request = axum::extract::Request::get(path)
             .header(header::AUTHORIZATION, authorization)
             .body(Body::empty())
             .unwrap();
-        let answer = router(routes, Arc::new(tokens)).oneshot(request).await.unwrap();
+        let answer = router(routes, Arc::new(gate)).oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
         (
             status,
             serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 20).await.unwrap()).unwrap(),
         )
+    }
+
+    #[test]
+    fn only_an_origin_is_an_origin() {
+        for origin in ["https://a.example", "http://localhost:8080"] {
+            assert_eq!(browser_origin(origin).unwrap(), origin);
+        }
+        for other in ["*", "null", "https://a.example/", "https://a.example/x", "ftp://a", "a"] {
+            assert!(browser_origin(other).unwrap_err().contains("https://notes"), "{other}");
+        }
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! A data source: its login, its syncs and its queries behind one handle.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -107,6 +108,7 @@ impl DataSource {
         let engine = Engine::new(store.clone(), store.zone(), environment.limits);
         let queries = Queries::new(engine, store, notices);
         if !is_read_only {
+            login.record_connection()?;
             sync.rebuild_if_outdated()?;
             if login.grant()?.is_some() {
                 sync.start(None)?;
@@ -196,10 +198,11 @@ impl DataSource {
     }
 
     /// Disconnects, and deletes the health data.
-    pub async fn delete_data(&self) -> Result<(), DataSourceError> {
+    pub async fn delete_data(&self) -> Result<BTreeMap<String, usize>, DataSourceError> {
         self.disconnect().await?;
-        self.inner.sync.delete_all().await?;
-        self.inner.login.forget_person()
+        let deleted = self.inner.sync.delete_all().await?;
+        self.inner.login.forget_person()?;
+        Ok(deleted)
     }
 
     /// Requests a sync. Returns its run id immediately. A request during a run joins that run.

@@ -10,7 +10,7 @@ pub use self::pending::PendingLogin;
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use self::pending::{LOGIN_SECONDS, PendingLogins};
 use self::person::PersonCheck;
@@ -20,7 +20,7 @@ use super::settings::Settings;
 use super::vault::Vault;
 use crate::oura::oauth::{Grant, OAuth, OAuthError};
 use crate::oura::{AccessTokens, RedirectUri, Secret, TokenError, Tokens};
-use crate::store::Store;
+use crate::store::{ConnectionState, Store};
 use crate::time::{Clock, Instant};
 
 /// The response of `POST oauth/start`.
@@ -34,41 +34,6 @@ pub struct LoginStart {
     #[serde(serialize_with = "crate::time::as_rfc3339")]
     #[cfg_attr(test, ts(type = "string"))]
     pub expires_at: Instant,
-}
-
-/// Whether a data source has a login at Oura.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub enum ConnectionState {
-    /// The settings lack a client ID or secret.
-    NotConfigured,
-    /// Never connected, or disconnected.
-    NotConnected,
-    /// A login exists, and is not known to have ended.
-    Connected,
-    /// The login has ended, and a user must log in again.
-    ReconnectNeeded,
-}
-
-impl ConnectionState {
-    /// Every state.
-    pub const ALL: &'static [ConnectionState] = &[
-        ConnectionState::NotConfigured,
-        ConnectionState::NotConnected,
-        ConnectionState::Connected,
-        ConnectionState::ReconnectNeeded,
-    ];
-
-    /// The text of the interface's badge.
-    pub const fn label(self) -> &'static str {
-        match self {
-            ConnectionState::NotConfigured => "Not configured",
-            ConnectionState::NotConnected => "Not connected",
-            ConnectionState::Connected => "Connected",
-            ConnectionState::ReconnectNeeded => "Reconnect required",
-        }
-    }
 }
 
 /// The login part of a data source: OAuth, tokens, pending logins and the person check.
@@ -94,7 +59,8 @@ impl Login {
         store: Store,
     ) -> Login {
         let clock = oauth.clock.clone();
-        let grant = Arc::new(SealedGrant::new(Arc::clone(&vault), key.clone()));
+        let grant = SealedGrant::new(Arc::clone(&vault), key.clone()).recorded_in(store.clone());
+        let grant = Arc::new(grant);
         Login {
             tokens: Arc::new(Tokens::new(oauth.clone(), grant, clock.clone())),
             pending: PendingLogins::new(Arc::clone(&vault), key.clone(), clock.clone()),
@@ -227,6 +193,12 @@ impl Login {
             }
             _ => (ConnectionState::Connected, None),
         })
+    }
+
+    /// Writes the state of the connection into the store, for `sync_status`. Blocks for a write.
+    pub(super) fn record_connection(&self) -> Result<(), DataSourceError> {
+        let (state, _) = self.connection()?;
+        Ok(self.person.store.writer().set_connection(state)?)
     }
 
     fn missing_grant_state(&self) -> (ConnectionState, Option<String>) {

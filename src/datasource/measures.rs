@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::error::DataSourceError;
-use super::login::{ConnectionState, Login};
+use super::login::Login;
 use super::queries::Queries;
 use super::status::Status;
 use super::sync_control::SyncControl;
 use crate::oura::ResponseCount;
 use crate::query::QueryCounts;
-use crate::store::{CollectionState, WindowReason};
+use crate::store::{CollectionState, ConnectionState, WindowReason};
 use crate::time::Instant;
 
 /// The measurements of a data source. Counters restart with the process and with changed settings.

@@ -31,7 +31,7 @@ mod status;
 mod sync_control;
 pub mod vault;
 
-pub use crate::store::Trigger;
+pub use crate::store::{ConnectionState, Trigger};
 pub use crate::sync::Progress;
 pub use data_source::DataSource;
 pub use environment::{Environment, MAX_OPEN};
@@ -39,7 +39,7 @@ pub use error::DataSourceError;
 pub use key::{DataSourceKey, InvalidUid};
 #[cfg(test)]
 pub(crate) use login::SealedGrant;
-pub use login::{ConnectionState, LoginStart, PendingLogin, StoredLogin, stored_login};
+pub use login::{LoginStart, PendingLogin, StoredLogin, stored_login};
 pub use measures::Measures;
 pub use records::{Record, read_record};
 pub use registry::{DataSources, Forgotten};

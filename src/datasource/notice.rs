@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::login::{ConnectionState, Login};
+use super::login::Login;
 use super::settings::Settings;
-use crate::store::{CollectionRow, REPAIR, Store};
+use crate::store::{CollectionRow, ConnectionState, REPAIR, Store};
 use crate::time::{Clock, Day, Instant};
 
 /// The age of a sync, in seconds, above which data counts as outdated.

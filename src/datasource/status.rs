@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use super::error::DataSourceError;
 use super::gaps::{SUMMARY_DAYS, summarize};
-use super::login::{ConnectionState, Login};
+use super::login::Login;
 use super::specification::Specification;
 use super::sync_control::{SyncControl, SyncStatus};
 use crate::catalog::Recorded;
-use crate::store::{CollectionRow, CollectionState, Gap, GapReason, Store};
+use crate::store::{CollectionRow, CollectionState, ConnectionState, Gap, GapReason, Store};
 use crate::time::{Day, Instant, as_rfc3339_or_null};
 
 /// The response of `GET status`.

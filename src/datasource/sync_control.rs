@@ -1,5 +1,6 @@
 //! The syncs of a data source: its schedule, its client of Oura's API and the writes to its store.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -317,8 +318,8 @@ impl SyncControl {
         Ok(blocking(move || store.copy_to(&to)).await?)
     }
 
-    /// Deletes all health data.
-    pub(super) async fn delete_all(&self) -> Result<(), DataSourceError> {
+    /// Deletes all health data. Returns the number of deleted rows by table.
+    pub(super) async fn delete_all(&self) -> Result<BTreeMap<String, usize>, DataSourceError> {
         let store = self.store.clone();
         Ok(blocking(move || store.writer().delete_all()).await?)
     }

@@ -4,11 +4,13 @@
 //! The encoding follows grafana-plugin-sdk-go `data/arrow.go`. Frame types and versions follow
 //! Grafana's data plane contract, so that alert rules and expressions use the typed path.
 
+mod columnar;
 mod config;
 mod downsample;
 mod encode;
 mod rows;
 mod series;
+mod tabular;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +25,11 @@ use crate::store::ResultColumn;
 use config::Config;
 use series::Series;
 
-pub use rows::{CountingWriter, Objects, Rows, Written, json_type, objects_json, rows_json};
+pub use columnar::{ParquetFailure, ParquetTable};
+pub use rows::{
+    CountingWriter, Objects, RowForm, Rows, TimeForm, Written, json_type, objects_json, rows_json,
+};
+pub use tabular::{ARROW_MEDIA_TYPES, write_arrow, write_csv, write_lines};
 
 /// Maximum length of the text of a label, in bytes.
 const MAX_LABEL: usize = 1 << 10;

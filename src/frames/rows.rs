@@ -1,4 +1,5 @@
-//! Query results as JSON rows, serialized directly from the columns. `POST sql` responds with them.
+//! Query results as JSON rows, serialized directly from the columns. `POST sql` responds with them,
+//! as arrays or as objects.
 //!
 //! The writer counts the bytes, and the rows end at the limit of the result.
 
@@ -11,24 +12,57 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType};
 use chrono::{DateTime, SecondsFormat};
 use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::config;
 use crate::catalog::Catalog;
 use crate::query::QueryResult;
 use crate::store::ResultColumn;
 
-/// A query result as JSON, with each row as an array.
+/// The form of a row in JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RowForm {
+    /// An array of values. The rows are in the field `rows`.
+    #[default]
+    Arrays,
+    /// An object with one key per column. The rows are in the field `results`.
+    Objects,
+}
+
+/// The form of a time in JSON and CSV.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeForm {
+    /// RFC 3339 text in UTC.
+    #[default]
+    Iso,
+    /// Seconds since 1970, with a fraction only where the time has one.
+    Seconds,
+    /// Whole milliseconds since 1970.
+    Milliseconds,
+}
+
+/// A query result as JSON.
 ///
 /// ```text
 /// {"columns": [{"name", "type", "unit"}], "rows": [[…]], "truncated", "notices", "elapsedMs"}
 /// ```
 ///
-/// See [`json_type`] for the types.
+/// With [`RowForm::Objects`], `"results": [{…}]` replaces `rows`. See [`json_type`] for the types.
 pub struct Rows<'a> {
     result: &'a QueryResult,
     columns: Vec<ColumnHeader<'a>>,
     written: Written,
+    form: RowForm,
+    times: TimeForm,
+}
+
+impl Rows<'_> {
+    /// Sets the form of rows and times.
+    pub fn with_forms(self, form: RowForm, times: TimeForm) -> Self {
+        Rows { form, times, ..self }
+    }
 }
 
 /// The number of bytes that a [`CountingWriter`] has written.
@@ -39,17 +73,26 @@ pub struct Written(Arc<AtomicUsize>);
 pub struct CountingWriter<W> {
     inner: W,
     written: Written,
+    limit: usize,
 }
 
 impl<W: Write> CountingWriter<W> {
     /// Wraps `inner`. Its bytes count in `written`.
     pub fn new(inner: W, written: &Written) -> CountingWriter<W> {
-        CountingWriter { inner, written: written.clone() }
+        CountingWriter { inner, written: written.clone(), limit: usize::MAX }
+    }
+
+    /// Fails with an error once `limit` bytes are written.
+    pub fn limited(self, limit: usize) -> CountingWriter<W> {
+        CountingWriter { limit, ..self }
     }
 }
 
 impl<W: Write> Write for CountingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.written.0.load(Ordering::Relaxed) >= self.limit {
+            return Err(io::Error::other("the response is too large"));
+        }
         let length = self.inner.write(bytes)?;
         self.written.0.fetch_add(length, Ordering::Relaxed);
         Ok(length)
@@ -103,7 +146,13 @@ pub fn rows_json<'a>(result: &'a QueryResult, catalog: &Catalog, written: &Writt
             unit: config::of_column(column, catalog).and_then(|config| config.unit),
         })
         .collect();
-    Rows { result, columns, written: written.clone() }
+    Rows {
+        result,
+        columns,
+        written: written.clone(),
+        form: RowForm::default(),
+        times: TimeForm::default(),
+    }
 }
 
 /// Returns the JSON type of a column's values.
@@ -124,7 +173,12 @@ impl Serialize for Rows<'_> {
         let mut object = serializer.serialize_struct("Rows", 5)?;
         object.serialize_field("columns", &self.columns)?;
         let rows = LimitedRows::new(self.result, &self.written);
-        object.serialize_field("rows", &AllRows(&rows))?;
+        match self.form {
+            RowForm::Arrays => object.serialize_field("rows", &AllRows(&rows, self.times))?,
+            RowForm::Objects => {
+                object.serialize_field("results", &AllObjects(&rows, self.times))?
+            }
+        }
         let is_cut = rows.is_cut.get();
         object.serialize_field("truncated", &(is_cut || self.result.batch.truncation.is_some()))?;
         let cut_notice = is_cut.then(|| {
@@ -141,25 +195,38 @@ impl Serialize for Rows<'_> {
     }
 }
 
-struct AllRows<'a>(&'a LimitedRows<'a>);
+struct AllRows<'a>(&'a LimitedRows<'a>, TimeForm);
 
 impl Serialize for AllRows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let columns = &self.0.result.batch.columns;
-        serializer.collect_seq(self.0.numbers().map(|row| OneRow { columns, row }))
+        serializer.collect_seq(self.0.numbers().map(|row| OneRow { columns, row, times: self.1 }))
     }
 }
 
-struct OneRow<'a> {
-    columns: &'a [ResultColumn],
-    row: usize,
+struct AllObjects<'a>(&'a LimitedRows<'a>, TimeForm);
+
+impl Serialize for AllObjects<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let columns = &self.0.result.batch.columns;
+        let objects = self.0.numbers().map(|row| OneObject(OneRow { columns, row, times: self.1 }));
+        serializer.collect_seq(objects)
+    }
+}
+
+pub(super) struct OneRow<'a> {
+    pub(super) columns: &'a [ResultColumn],
+    pub(super) row: usize,
+    pub(super) times: TimeForm,
 }
 
 impl Serialize for OneRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(
-            self.columns.iter().map(|column| Cell { values: &column.values, row: self.row }),
-        )
+        serializer.collect_seq(self.columns.iter().map(|column| Cell {
+            values: &column.values,
+            row: self.row,
+            times: self.times,
+        }))
     }
 }
 
@@ -178,19 +245,20 @@ pub fn objects_json<'a>(result: &'a QueryResult, written: &Written) -> Objects<'
 
 impl Serialize for Objects<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let columns = &self.result.batch.columns;
         let rows = LimitedRows::new(self.result, &self.written);
-        serializer.collect_seq(rows.numbers().map(|row| OneObject(OneRow { columns, row })))
+        AllObjects(&rows, TimeForm::Iso).serialize(serializer)
     }
 }
 
-struct OneObject<'a>(OneRow<'a>);
+pub(super) struct OneObject<'a>(pub(super) OneRow<'a>);
 
 impl Serialize for OneObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let OneRow { columns, row } = self.0;
+        let OneRow { columns, row, times } = self.0;
         serializer.collect_map(
-            columns.iter().map(|column| (&column.name, Cell { values: &column.values, row })),
+            columns
+                .iter()
+                .map(|column| (&column.name, Cell { values: &column.values, row, times })),
         )
     }
 }
@@ -199,11 +267,12 @@ impl Serialize for OneObject<'_> {
 struct Cell<'a> {
     values: &'a dyn Array,
     row: usize,
+    times: TimeForm,
 }
 
 impl Serialize for Cell<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Cell { values, row } = *self;
+        let Cell { values, row, times } = *self;
         match values.data_type() {
             _ if values.is_null(row) => serializer.serialize_unit(),
             DataType::Int64 => {
@@ -214,12 +283,41 @@ impl Serialize for Cell<'_> {
             }
             DataType::Boolean => serializer.serialize_bool(values.as_boolean().value(row)),
             DataType::Timestamp(..) => {
-                let timestamp = DateTime::from_timestamp_nanos(
-                    values.as_primitive::<TimestampNanosecondType>().value(row),
-                );
-                serializer.serialize_str(&timestamp.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+                match time(values.as_primitive::<TimestampNanosecondType>().value(row), times) {
+                    Time::Text(text) => serializer.serialize_str(&text),
+                    Time::Whole(number) => serializer.serialize_i64(number),
+                    Time::Fraction(number) => serializer.serialize_f64(number),
+                }
             }
             _ => serializer.serialize_str(values.as_string::<i32>().value(row)),
         }
+    }
+}
+
+/// A time in one of its forms.
+pub(super) enum Time {
+    Text(String),
+    Whole(i64),
+    Fraction(f64),
+}
+
+const NANOSECONDS: i64 = 1_000_000_000;
+
+/// Converts nanoseconds since 1970.
+pub(super) fn time(nanoseconds: i64, form: TimeForm) -> Time {
+    match form {
+        TimeForm::Iso => {
+            let timestamp = DateTime::from_timestamp_nanos(nanoseconds);
+            Time::Text(timestamp.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+        }
+        TimeForm::Seconds if nanoseconds % NANOSECONDS == 0 => {
+            Time::Whole(nanoseconds / NANOSECONDS)
+        }
+        TimeForm::Seconds => {
+            // The whole seconds apart: a double cannot hold all nanoseconds since 1970.
+            let seconds = nanoseconds.div_euclid(NANOSECONDS) as f64;
+            Time::Fraction(seconds + nanoseconds.rem_euclid(NANOSECONDS) as f64 / 1e9)
+        }
+        TimeForm::Milliseconds => Time::Whole(nanoseconds.div_euclid(1_000_000)),
     }
 }

@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use crate::catalog::Style;
+use crate::catalog::{JsonScanner, Style, parse_document};
 
 /// More documents than the longest page has. A document takes memory even if its text is short.
 const MAX_DOCUMENTS: usize = 200_000;
@@ -16,8 +17,8 @@ const MAX_TOKEN: usize = 4 << 10;
 /// One page of a collection.
 #[derive(Debug)]
 pub struct Page {
-    /// The text of each document, byte for byte.
-    pub documents: Vec<Box<RawValue>>,
+    /// The bytes of each document as received. They need not be valid JSON.
+    pub documents: Vec<Box<[u8]>>,
     /// `None` on the last page. Never empty, and never the token of this page's own request.
     pub next_token: Option<String>,
 }
@@ -33,19 +34,19 @@ pub(super) enum PageError {
 
 /// `{"data": […], "next_token": …}`.
 #[derive(Deserialize)]
-struct Envelope {
-    #[serde(deserialize_with = "documents")]
-    data: Vec<Box<RawValue>>,
-    #[serde(default)]
-    next_token: Option<String>,
+struct Envelope<'a> {
+    #[serde(borrow, deserialize_with = "documents")]
+    data: Vec<&'a RawValue>,
+    #[serde(borrow, default)]
+    next_token: Option<&'a RawValue>,
 }
 
 /// Parses a list of at most [`MAX_DOCUMENTS`].
-fn documents<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Box<RawValue>>, D::Error> {
+fn documents<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de RawValue>, D::Error> {
     struct Documents;
 
     impl<'de> Visitor<'de> for Documents {
-        type Value = Vec<Box<RawValue>>;
+        type Value = Vec<&'de RawValue>;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             write!(f, "a list of at most {MAX_DOCUMENTS} documents")
@@ -68,26 +69,85 @@ fn documents<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Box<RawVa
 
 impl Page {
     /// Parses the body of a response for a collection of the given style.
+    ///
+    /// A document is kept whatever it contains. Only the page around the documents must be intact.
     pub(super) fn parse(style: Style, body: &[u8]) -> Result<Page, PageError> {
-        let page = match style {
-            Style::Singleton => {
-                Page { documents: vec![serde_json::from_slice(body)?], next_token: None }
-            }
-            Style::Dates | Style::Datetimes | Style::TokenOnly => {
-                let envelope: Envelope = serde_json::from_slice(body)?;
-                Page { documents: envelope.data, next_token: envelope.next_token }
-            }
+        let parsed = match style {
+            Style::Singleton => Page::parse_singleton(body),
+            Style::Dates | Style::Datetimes | Style::TokenOnly => Page::parse_list(body),
         };
-        if page.documents.iter().any(|document| !document.get().starts_with('{')) {
+        match parsed {
+            Err(error) => Page::parse_leniently(style, body).ok_or(error),
+            parsed => parsed,
+        }
+    }
+
+    fn parse_singleton(body: &[u8]) -> Result<Page, PageError> {
+        let document: &RawValue = serde_json::from_slice(body)?;
+        if !document.get().starts_with('{') {
             return Err(PageError::Shape { detail: "a document is not an object".to_owned() });
         }
-        if page.next_token.as_ref().is_some_and(|token| token.len() > MAX_TOKEN) {
-            return Err(PageError::Shape { detail: "next_token is too long".to_owned() });
+        Ok(Page { documents: vec![document.get().as_bytes().into()], next_token: None })
+    }
+
+    fn parse_list(body: &[u8]) -> Result<Page, PageError> {
+        let envelope: Envelope = serde_json::from_slice(body)?;
+        let documents = envelope.data.iter().map(|document| document.get().as_bytes().into());
+        let next_token = match envelope.next_token {
+            Some(token) => read_token(token.get().as_bytes())?,
+            None => None,
+        };
+        Ok(Page { documents: documents.collect(), next_token })
+    }
+
+    /// Splits a body into documents that are not valid JSON themselves. Returns `None` if the body
+    /// is cut, or has another shape.
+    fn parse_leniently(style: Style, body: &[u8]) -> Option<Page> {
+        let mut scanner = JsonScanner::new(body);
+        let mut page = Page { documents: Vec::new(), next_token: None };
+        if style == Style::Singleton {
+            let document = scanner.skip_value().filter(|document| document.starts_with(b"{"))?;
+            page.documents.push(document.into());
+            return scanner.is_complete().then_some(page);
         }
-        if page.next_token.as_deref() == Some("") {
-            return Err(PageError::Shape { detail: "empty next_token".to_owned() });
+        let mut has_data = false;
+        if !scanner.open(b'{') {
+            return None;
         }
-        Ok(page)
+        while let Some(key) = scanner.key() {
+            match key.as_str() {
+                "data" => {
+                    has_data = true;
+                    if !scanner.open(b'[') {
+                        return None;
+                    }
+                    while scanner.has_next(b']') {
+                        if page.documents.len() == MAX_DOCUMENTS {
+                            return None;
+                        }
+                        page.documents.push(scanner.skip_value()?.into());
+                    }
+                }
+                "next_token" => {
+                    page.next_token = read_token(scanner.skip_value()?).ok()?;
+                }
+                _ => drop(scanner.skip_value()?),
+            }
+        }
+        (has_data && scanner.is_complete()).then_some(page)
+    }
+}
+
+/// Reads the token of the next page. Null, false and an empty text end the pages.
+fn read_token(token: &[u8]) -> Result<Option<String>, PageError> {
+    if token.len() > MAX_TOKEN {
+        return Err(PageError::Shape { detail: "next_token is too long".to_owned() });
+    }
+    match parse_document(token).value {
+        Value::Null | Value::Bool(false) => Ok(None),
+        Value::String(token) => Ok((!token.is_empty()).then_some(token)),
+        Value::Number(token) => Ok(Some(token.to_string())),
+        _ => Err(PageError::Shape { detail: "invalid next_token".to_owned() }),
     }
 }
 

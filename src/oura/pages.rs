@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use serde_json::value::RawValue;
-
 use super::{Client, FetchError, Range};
 use crate::catalog::Collection;
 
@@ -55,14 +53,14 @@ impl<'a> Pages<'a> {
     ///
     /// Returns [`FetchError::Malformed`] for a repeated token, more than 10,000 pages or more than
     /// 128 MiB: a window is complete only if its pages end.
-    pub async fn next(&mut self) -> Result<Option<Vec<Box<RawValue>>>, FetchError> {
+    pub async fn next(&mut self) -> Result<Option<Vec<Box<[u8]>>>, FetchError> {
         if self.ended {
             return Ok(None);
         }
         let page = self.client.page(self.collection, self.range, self.token.as_deref()).await?;
         self.fetched += 1;
-        let texts = page.documents.iter().map(|document| document.get().len());
-        self.bytes += texts.map(|length| length + DOCUMENT_OVERHEAD).sum::<usize>();
+        let lengths = page.documents.iter().map(|document| document.len());
+        self.bytes += lengths.map(|length| length + DOCUMENT_OVERHEAD).sum::<usize>();
         if self.bytes > MAX_BYTES {
             return Err(FetchError::Malformed {
                 detail: format!("more than {} MiB in one window", MAX_BYTES >> 20),

@@ -179,7 +179,8 @@ fn optional(family: &mut Family<'_>, source: &Source<'_>, value: Option<i64>) {
     }
 }
 
-fn exposition(datasources: &[DataSource]) -> String {
+/// Returns the metrics of `datasources` in Prometheus' text format.
+pub fn exposition(datasources: &[DataSource]) -> String {
     let mut exposition = Exposition::default();
     exposition.family("ringside_up", Kind::Gauge, "Whether the plugin responds.").sample(&[], 1.0);
     let build = [("version", env!("CARGO_PKG_VERSION"))];

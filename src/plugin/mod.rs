@@ -27,6 +27,7 @@ use tonic::{Request, Response, Status, async_trait};
 use check_health::HealthSyncs;
 use startup::Startup;
 
+pub use collect_metrics::exposition;
 pub(crate) use hclog::log_filter;
 pub use process::{is_started_by_grafana, run};
 pub use settings::{ENCRYPTION_KEY, OperatorSettings, PLUGIN_ID, SettingsError, key_from, origin};

@@ -95,7 +95,7 @@ pub const KINDS: [AnnotationKind; 6] = [
         title: "'nap'",
         text: "hms(total_sleep_duration)",
         tag: "type",
-        condition: "type IN ('sleep', 'late_nap', 'long_sleep') AND total_sleep_duration > 0 \
+        condition: "coalesce(type, '') NOT IN ('deleted', 'rest') AND total_sleep_duration > 0 \
                     AND document NOT IN (SELECT document FROM nights)",
     },
     AnnotationKind {

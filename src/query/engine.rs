@@ -165,6 +165,7 @@ impl Engine {
             max_rows: self.limits.max_rows,
             max_bytes: self.limits.max_bytes,
             max_memory: self.limits.max_memory,
+            tables: work.query.tables.clone(),
             cancelled: cancelled.clone(),
         };
         let work = Arc::clone(work);

@@ -190,6 +190,11 @@ impl QueryError {
             QueryError::Unknown { .. } => {
                 ("unknown_name", 400, "The schema lists tables, columns and metrics.")
             }
+            QueryError::Refused(Refusal::NotListed(_)) => (
+                "table_not_listed",
+                403,
+                "Use one of the tables of this token, or a token without a list of tables.",
+            ),
             QueryError::Refused(_) => (
                 "refused",
                 403,

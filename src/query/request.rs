@@ -1,5 +1,8 @@
 //! An SQL query as a caller sends it.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use crate::store::{Scalar, scalars};
@@ -36,6 +39,9 @@ pub struct SqlQuery {
     pub format: Format,
     /// The reduction of series with too many points.
     pub downsample: Downsample,
+    /// Lower-case names of the tables and views that the caller may read. `None` for all.
+    #[serde(skip)]
+    pub tables: Option<Arc<BTreeSet<String>>>,
 }
 
 /// The shape of the frames that a query returns.

@@ -100,15 +100,22 @@ pub(super) fn set_state(
     Ok(())
 }
 
-/// Counts the documents or rows of `collection`, and updates its first and last day.
+/// Counts the documents or rows of `collection`, and updates its first and last day. A document far
+/// from all covered days does not count as the first or last one.
 pub(super) fn recount(
     transaction: &Transaction,
     collection: &Collection,
 ) -> Result<(), StoreError> {
     let counted = match collection.storage {
         Storage::Documents => {
-            "SELECT count(*), min(day), max(day) FROM oura_raw_documents
-             WHERE resource = ?1 AND deleted_at IS NULL"
+            "SELECT count(*), min(day) FILTER (WHERE is_near), max(day) FILTER (WHERE is_near)
+             FROM (SELECT day, day BETWEEN coalesce(from_day, day) AND coalesce(to_day, day)
+                       AS is_near
+                   FROM oura_raw_documents,
+                        (SELECT date(min(day), '-3 days') AS from_day,
+                                date(max(day), '+3 days') AS to_day
+                         FROM coverage_data WHERE resource = ?1)
+                   WHERE resource = ?1 AND deleted_at IS NULL)"
         }
         Storage::Rows => {
             "SELECT coalesce(sum(documents), 0), min(day), max(day) FROM coverage_data
@@ -117,7 +124,10 @@ pub(super) fn recount(
     };
     transaction
         .prepare_cached(&format!(
-            "UPDATE collections SET (documents, first_day, last_day) = ({counted}) WHERE name = ?1"
+            "UPDATE collections SET (documents, first_day, last_day) = ({counted}),
+                 faulty = (SELECT count(*) FROM oura_raw_documents
+                           WHERE resource = ?1 AND fault IS NOT NULL AND deleted_at IS NULL)
+             WHERE name = ?1"
         ))?
         .execute([&collection.name])?;
     Ok(())

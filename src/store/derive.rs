@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::error::StoreError;
 use super::rollups;
 use super::tables::DOCUMENT_COLUMNS;
+use super::window_writer::{Received, content_id};
 use crate::catalog::{Cell, Collection, Reading, SamplePoint};
 use crate::sql::quote_identifier;
 use crate::time::{Instant, Tz};
@@ -93,16 +94,14 @@ impl<'a> Derived<'a> {
         self.transaction
             .prepare_cached(&format!("DELETE FROM {table} WHERE document = ?1"))?
             .execute([document])?;
-        let payload: String = self
-            .transaction
-            .prepare_cached("SELECT payload FROM oura_raw_documents WHERE document = ?1")?
-            .query_row([document], |row| row.get(0))?;
-        let value: Value = serde_json::from_str(&payload).unwrap_or(Value::Null);
-        let Ok(reading) = self.collection.read(&value, self.zone) else { return Ok(()) };
+        let received = stored_bytes(self.transaction, document)?;
+        let received = Received::new(&received);
+        let value = &received.parsed.value;
+        let reading = read(self.collection, &received, self.zone);
         let mut delete = self.transaction.prepare_cached(
             "DELETE FROM samples_data WHERE series = ?1 AND time = ?2 AND document = ?3",
         )?;
-        for point in self.collection.samples(&value, reading.start_at, self.zone) {
+        for point in self.collection.samples(value, reading.start_at, self.zone) {
             delete.execute((self.series[point.series], point.at.0, document))?;
             self.touch(&point);
         }
@@ -125,6 +124,30 @@ impl<'a> Derived<'a> {
         }
         Ok(())
     }
+}
+
+/// Reads a document. A document without a valid identity gets one from its content.
+pub(super) fn read(collection: &Collection, received: &Received, zone: Tz) -> Reading {
+    collection.read(&received.parsed.value, zone).unwrap_or_else(|_| Reading {
+        id: content_id(&received.hash),
+        is_id_derived: false,
+        day: None,
+        start_at: None,
+        subsecond: 0,
+        end_at: None,
+        utc_offset: None,
+    })
+}
+
+/// Returns a stored document as it was received.
+pub(super) fn stored_bytes(
+    transaction: &Transaction,
+    document: i64,
+) -> Result<Vec<u8>, StoreError> {
+    let sql = "SELECT CAST(coalesce(original, payload) AS BLOB) FROM oura_raw_documents
+               WHERE document = ?1";
+    let mut stored = transaction.prepare_cached(sql)?;
+    Ok(stored.query_row([document], |row| row.get(0))?)
 }
 
 /// Binds `cell` to a parameter, counted from 1.

@@ -1,25 +1,15 @@
 //! Storing the documents of a window: revisions, deletions and the derived data.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rusqlite::{OptionalExtension, params};
-use serde_json::Value;
-use serde_json::value::RawValue;
 
-use super::derive::Derived;
+use super::derive::{Derived, read};
 use super::error::StoreError;
 use super::window::{Window, WriteStats};
-use super::window_writer::{WindowWriter, canonical_hash, content_id};
-use crate::catalog::{Collection, Reading, Style};
-use crate::time::{Instant, Tz};
-
-/// A document of the response, parsed.
-struct Received<'a> {
-    payload: &'a str,
-    value: Value,
-    hash: [u8; 32],
-    reading: Reading,
-}
+use super::window_writer::{Received, WindowWriter};
+use crate::catalog::{Reading, Style, peek_id};
+use crate::time::Instant;
 
 /// The stored version of a document.
 struct Known {
@@ -32,24 +22,53 @@ struct Known {
 impl WindowWriter<'_> {
     /// Stores the response to a window of documents. Returns the changes, and the days with a
     /// possibly different number of documents.
+    ///
+    /// Of several documents with the same id, the last one counts.
     pub(super) fn store_documents(
         &self,
-        documents: &[Box<RawValue>],
+        documents: &[Box<[u8]>],
     ) -> Result<(WriteStats, BTreeSet<String>), StoreError> {
         let mut stats = WriteStats { documents: documents.len() as u64, ..WriteStats::default() };
         let mut touched_days = BTreeSet::new();
-        let mut seen = HashSet::new();
+        let ids = self.identities(documents);
+        let last_places: HashMap<&str, usize> =
+            ids.iter().enumerate().map(|(place, id)| (id.as_str(), place)).collect();
         let derived = Derived::new(self.transaction, self.collection, self.zone)?;
-        for payload in documents {
-            let received = receive(self.collection, payload.get(), self.zone);
-            if self.store_document(&derived, &received, &mut touched_days)? {
-                stats.changed += 1;
+        for (place, (document, id)) in documents.iter().zip(&ids).enumerate() {
+            if last_places.get(id.as_str()) != Some(&place) {
+                continue;
             }
-            seen.insert(received.reading.id);
+            let received = Received::new(document);
+            let reading = Reading { id: id.clone(), ..read(self.collection, &received, self.zone) };
+            if self.store_document(&derived, &received, &reading, &mut touched_days)? {
+                stats.changed += 1;
+                stats.faulty += u64::from(received.parsed.fault.is_some());
+            }
         }
+        let seen = last_places.into_keys().collect();
         stats.deleted = self.delete_unseen(&derived, &seen)?;
         derived.refresh_rollups()?;
         Ok((stats, touched_days))
+    }
+
+    /// Returns the id of each document. Of several different documents without an id on the same
+    /// day, the last one gets the day itself.
+    fn identities(&self, documents: &[Box<[u8]>]) -> Vec<String> {
+        let mut derived = DerivedIdentities::default();
+        let identify = |document: &Box<[u8]>| {
+            if let Some(id) = peek_id(document) {
+                return id;
+            }
+            let received = Received::new(document);
+            let reading = read(self.collection, &received, self.zone);
+            if !reading.is_id_derived {
+                return reading.id;
+            }
+            derived.separate(&reading.id, received.hash)
+        };
+        let mut ids: Vec<String> = documents.iter().rev().map(identify).collect();
+        ids.reverse();
+        ids
     }
 
     /// Stores one document. Returns whether it is new or differs from the stored one.
@@ -57,9 +76,10 @@ impl WindowWriter<'_> {
         &self,
         derived: &Derived,
         received: &Received,
+        reading: &Reading,
         touched_days: &mut BTreeSet<String>,
     ) -> Result<bool, StoreError> {
-        let Received { payload, value, hash, reading } = received;
+        let Received { parsed, hash } = received;
         let known = self.known(&reading.id)?;
         if let Some(known) = &known
             && known.hash == hash
@@ -71,7 +91,7 @@ impl WindowWriter<'_> {
                 )?
                 .execute((known.document, self.now.0))?;
             if known.is_deleted {
-                derived.insert(known.document, value, reading)?;
+                derived.insert(known.document, &parsed.value, reading)?;
                 touched_days.extend(known.day.clone());
             }
             return Ok(known.is_deleted);
@@ -85,12 +105,13 @@ impl WindowWriter<'_> {
             .transaction
             .prepare_cached(
                 "INSERT INTO oura_raw_documents (resource, document_id, day, start_at, end_at,
-                     utc_offset, payload, hash, revision, first_seen_at, changed_at, last_seen_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?9, ?9)
+                     utc_offset, payload, original, fault, hash, revision, first_seen_at,
+                     changed_at, last_seen_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, ?11, ?11, ?11)
                  ON CONFLICT (resource, document_id) DO UPDATE SET
                      day = excluded.day, start_at = excluded.start_at, end_at = excluded.end_at,
                      utc_offset = excluded.utc_offset, payload = excluded.payload,
-                     hash = excluded.hash, revision = revision + 1,
+                     original = excluded.original, fault = excluded.fault, hash = excluded.hash, revision = revision + 1,
                      changed_at = excluded.changed_at, last_seen_at = excluded.last_seen_at,
                      deleted_at = NULL
                  RETURNING document",
@@ -103,13 +124,15 @@ impl WindowWriter<'_> {
                     reading.start_at.map(Instant::seconds),
                     reading.end_at.map(Instant::seconds),
                     reading.utc_offset,
-                    payload,
+                    parsed.payload,
+                    parsed.original,
+                    received.fault(),
                     hash,
                     self.now.0,
                 ],
                 |row| row.get(0),
             )?;
-        derived.insert(document, value, reading)?;
+        derived.insert(document, &parsed.value, reading)?;
         Ok(true)
     }
 
@@ -131,7 +154,7 @@ impl WindowWriter<'_> {
     }
 
     /// Marks the documents as deleted that lie in the window but are missing from the response.
-    fn delete_unseen(&self, derived: &Derived, seen: &HashSet<String>) -> Result<u64, StoreError> {
+    fn delete_unseen(&self, derived: &Derived, seen: &HashSet<&str>) -> Result<u64, StoreError> {
         let has_no_days = matches!(self.collection.style, Style::TokenOnly | Style::Singleton);
         let mut stored = self.transaction.prepare_cached(
             "SELECT document, document_id FROM oura_raw_documents
@@ -145,7 +168,7 @@ impl WindowWriter<'_> {
             )?
             .collect::<Result<_, _>>()?;
         let mut deleted = 0;
-        for (document, _) in stored.iter().filter(|(_, id)| !seen.contains(id)) {
+        for (document, _) in stored.iter().filter(|(_, id)| !seen.contains(id.as_str())) {
             derived.remove(*document)?;
             self.transaction
                 .prepare_cached(
@@ -158,17 +181,21 @@ impl WindowWriter<'_> {
     }
 }
 
-/// Parses a document. A document without a valid identity gets one from its content.
-fn receive<'a>(collection: &Collection, payload: &'a str, zone: Tz) -> Received<'a> {
-    // The client has validated the JSON: only a number beyond f64 can fail here.
-    let value: Value = serde_json::from_str(payload).unwrap_or(Value::Null);
-    let hash = canonical_hash(&value);
-    let reading = collection.read(&value, zone).unwrap_or_else(|_| Reading {
-        id: content_id(&hash),
-        day: None,
-        start_at: None,
-        end_at: None,
-        utc_offset: None,
-    });
-    Received { payload, value, hash, reading }
+/// The identities in one response that come from days and starts.
+#[derive(Default)]
+struct DerivedIdentities(HashMap<String, [u8; 32]>);
+
+impl DerivedIdentities {
+    /// Returns the identity of a document without an id. Numbers it if another document has it, as
+    /// in `2026-11-24#2`.
+    fn separate(&mut self, base: &str, hash: [u8; 32]) -> String {
+        let mut id = base.to_owned();
+        let mut number = 1;
+        while self.0.get(&id).is_some_and(|known| *known != hash) {
+            number += 1;
+            id = format!("{base}#{number}");
+        }
+        self.0.insert(id.clone(), hash);
+        id
+    }
 }

@@ -5,6 +5,7 @@
 //! has the first two. The others need a zone or the wearer's documents, so only query connections
 //! have them. All functions are deterministic within a statement and have no side effects.
 
+mod inference;
 mod local;
 mod mathematics;
 mod pattern;
@@ -44,7 +45,7 @@ const fn of(
 }
 
 /// Documentation of all functions defined here.
-pub const FUNCTIONS: [Function; 44] = [
+pub const FUNCTIONS: [Function; 50] = [
     of(
         "median",
         "median(x)",
@@ -117,6 +118,45 @@ pub const FUNCTIONS: [Function; 44] = [
         "last(x, time)",
         "the value with the latest time; aggregate",
         "SELECT last(level, time) FROM ring_battery_level",
+    ),
+    of(
+        "effective_n",
+        "effective_n(x, y ORDER BY time)",
+        "how many independent pairs have the same information about a correlation, given the \
+         autocorrelation of both; aggregate",
+        "SELECT effective_n(average_hrv, total_sleep_duration ORDER BY day) FROM nights",
+    ),
+    of(
+        "normal_p",
+        "normal_p(z)",
+        "the two-sided tail probability of the standard normal distribution",
+        "normal_p(1.96)",
+    ),
+    of(
+        "hodges_lehmann",
+        "hodges_lehmann(x)",
+        "the median of all pairwise means, a robust estimate of the middle; aggregate or window",
+        "SELECT hodges_lehmann(z) FROM baselines WHERE metric = 'average_hrv'",
+    ),
+    of(
+        "hodges_lehmann_low",
+        "hodges_lehmann_low(x)",
+        "the lower end of the interval of 95 percent around hodges_lehmann, from six values; \
+         aggregate or window",
+        "SELECT hodges_lehmann_low(z) FROM baselines WHERE metric = 'average_hrv'",
+    ),
+    of(
+        "hodges_lehmann_high",
+        "hodges_lehmann_high(x)",
+        "the upper end of the same interval; aggregate or window",
+        "SELECT hodges_lehmann_high(z) FROM baselines WHERE metric = 'average_hrv'",
+    ),
+    of(
+        "signed_rank_p",
+        "signed_rank_p(x)",
+        "the two-sided p of Wilcoxon's signed-rank test that the values scatter around 0; \
+         aggregate or window",
+        "SELECT signed_rank_p(z) FROM baselines WHERE metric = 'average_hrv'",
     ),
     of(
         "local_time",
@@ -196,7 +236,8 @@ const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8
 /// Registers the functions that views may use: mathematics and statistics.
 pub(super) fn register(connection: &Connection) -> Result<()> {
     mathematics::register(connection)?;
-    statistics::register(connection)
+    statistics::register(connection)?;
+    inference::register(connection)
 }
 
 /// Replaces SQLite's text functions that take quadratic time. Results have at most `max_bytes`

@@ -18,6 +18,7 @@ use rusqlite::limits::Limit;
 use super::functions::{self, WallClock};
 use super::meter;
 use super::read_only::{self, ReadOnlyConnection};
+use crate::sql::{Token, TokenizedSql};
 use crate::time::Tz;
 
 /// Maximum size of a string, blob or row on a reading connection, in bytes.
@@ -98,6 +99,9 @@ pub enum Refusal {
     /// The function with this name is not listed.
     #[error("Queries cannot call function {0}()")]
     Function(String),
+    /// The caller's list of tables lacks this one.
+    #[error("This token cannot read table {0}")]
+    NotListed(String),
     /// The statement does more than read. The text is its SQL verb.
     #[error("{0} is not allowed: queries can only read")]
     Operation(&'static str),
@@ -122,10 +126,25 @@ struct Policy {
     modules: BTreeSet<String>,
     /// Lower-case names of tables that no query may read, not even through a view.
     closed_tables: &'static [&'static str],
+    /// Lower-case names of the views, and of the common table expressions in them. The reads inside
+    /// are theirs, not the statement's.
+    view_parts: BTreeSet<String>,
+    /// The tables that the caller of the statement may read. `None` for all of them.
+    caller: Option<CallerTables>,
     /// The first refusal since the checks started.
     refusal: Option<Refusal>,
     /// Whether a statement reads the wearer's clock, itself or through a view.
     reads_wall_clock: bool,
+}
+
+/// The tables of a caller, and the names that its statement defines.
+struct CallerTables {
+    /// Lower-case names of tables and views.
+    tables: Arc<BTreeSet<String>>,
+    /// Lower-case names that may be common table expressions of the statement.
+    defined: BTreeSet<String>,
+    /// The statement in lower case.
+    statement: String,
 }
 
 impl GuardedConnection {
@@ -173,11 +192,24 @@ impl GuardedConnection {
               WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\_%' ESCAPE '\'",
         )?;
         let modules = self.names("SELECT lower(name) FROM pragma_module_list")?;
+        let views: Vec<(String, String)> = self
+            .connection
+            .prepare("SELECT lower(name), sql FROM sqlite_schema WHERE type = 'view'")?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
         let mut policy = self.policy.lock();
         let closed_tables = policy.closed_tables;
         policy.open_tables =
             tables.into_iter().filter(|name| !closed_tables.contains(&name.as_str())).collect();
         policy.modules = modules.into_iter().collect();
+        policy.view_parts = views
+            .into_iter()
+            .flat_map(|(name, sql)| {
+                let mut parts = defined_names(&TokenizedSql::new(sql));
+                parts.insert(name);
+                parts
+            })
+            .collect();
         Ok(())
     }
 
@@ -193,9 +225,15 @@ impl GuardedConnection {
         Ok(())
     }
 
-    /// Starts checking every statement that is prepared.
-    pub fn start_checks(&self) {
+    /// Starts checking every statement that is prepared. With `tables` (lower-case names), `sql`
+    /// may read only these.
+    pub fn start_checks(&self, sql: &TokenizedSql, tables: Option<&Arc<BTreeSet<String>>>) {
         let mut policy = self.policy.lock();
+        policy.caller = tables.map(|tables| CallerTables {
+            tables: Arc::clone(tables),
+            defined: defined_names(sql),
+            statement: sql.text().to_ascii_lowercase(),
+        });
         policy.refusal = None;
         policy.reads_wall_clock = false;
         policy.is_active = true;
@@ -250,11 +288,13 @@ impl Policy {
         }
     }
 
-    fn check(&self, AuthContext { action, .. }: AuthContext<'_>) -> Result<(), Refusal> {
+    fn check(&self, AuthContext { action, accessor, .. }: AuthContext<'_>) -> Result<(), Refusal> {
         match action {
             AuthAction::Select | AuthAction::Recursive => Ok(()),
             AuthAction::Read { table_name, column_name } => {
-                self.check_read(&table_name.to_ascii_lowercase(), column_name)
+                let table = table_name.to_ascii_lowercase();
+                self.check_read(&table, column_name)?;
+                self.check_caller(&table, column_name, accessor)
             }
             AuthAction::Function { function_name } => check_function(function_name),
             other => Err(Refusal::Operation(sql_verb(&other))),
@@ -278,6 +318,53 @@ impl Policy {
             Err(Refusal::Table(table.to_owned()))
         }
     }
+
+    /// Checks a read of `table` (lower case) against the caller's tables. `accessor` is the view or
+    /// the common table expression that reads.
+    ///
+    /// The reads inside a stored view are allowed with the view. SQLite names common table
+    /// expressions of the statement as accessors, too. So a name that the statement may define is
+    /// never taken for a stored view. Where SQLite merges a view into the statement, it reports a read
+    /// without a column (`count(*)`) of a table that the statement does not name.
+    fn check_caller(
+        &self,
+        table: &str,
+        column: &str,
+        accessor: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let Some(caller) = &self.caller else { return Ok(()) };
+        let is_inside_view = accessor.is_some_and(|accessor| {
+            let accessor = accessor.to_ascii_lowercase();
+            self.view_parts.contains(&accessor) && !caller.defined.contains(&accessor)
+        });
+        let is_merged = column.is_empty() && !caller.statement.contains(table);
+        // Other names are common table expressions and table-valued functions.
+        let is_stored = self.open_tables.contains(table);
+        if is_inside_view || is_merged || !is_stored || caller.tables.contains(table) {
+            Ok(())
+        } else {
+            Err(Refusal::NotListed(table.to_owned()))
+        }
+    }
+}
+
+/// Returns the names in `sql` that may be common table expressions: those before `AS (`,
+/// `AS [NOT] MATERIALIZED` or a list of columns. Other names before a parenthesis are among them.
+fn defined_names(sql: &TokenizedSql) -> BTreeSet<String> {
+    let tokens: Vec<_> = sql.tokens().filter(Token::is_significant).collect();
+    let is_definition = |rest: &[Token]| match rest {
+        [next, ..] if next.is_symbol("(") => true,
+        [word, next, ..] if word.is_word("AS") => {
+            next.is_symbol("(") || next.is_word("NOT") || next.is_word("MATERIALIZED")
+        }
+        _ => false,
+    };
+    (0..tokens.len())
+        .filter(|&index| is_definition(&tokens[index + 1..]))
+        .map(|index| {
+            tokens[index].text.trim_matches(['"', '\'', '`', '[', ']']).to_ascii_lowercase()
+        })
+        .collect()
 }
 
 fn check_function(name: &str) -> Result<(), Refusal> {

@@ -15,6 +15,7 @@ const INNER_TABLES: &[&str] = &[
     "samples_1h_data",
     "samples_1d_data",
     "coverage_data",
+    "connection_data",
     "calendar",
     "charge",
     "main_sleep",

@@ -11,6 +11,7 @@
 mod allocator;
 mod calendar;
 mod collections;
+mod connection;
 mod damage;
 mod derive;
 mod documents;
@@ -19,6 +20,7 @@ mod files;
 mod functions;
 mod gaps;
 mod guard;
+mod import;
 mod inspector;
 mod meter;
 mod put;
@@ -35,6 +37,7 @@ mod state;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod usual;
 mod window;
 mod window_writer;
 mod writer;
@@ -47,14 +50,17 @@ pub(crate) use files::{create_private_file, create_private_folder};
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
 pub use guard::{MAX_STATEMENT, Refusal, SQLITE_FUNCTIONS};
+pub use import::{ImportError, Imported, import};
 pub use inspector::Inspector;
 pub use read::{ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation};
 pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{RunEnd, RunRow};
 pub use scalar::{Scalar, scalars};
 pub use state::{
-    CollectionState, DayState, GapReason, RunState, Trigger, UnknownState, WindowReason,
+    CollectionState, ConnectionState, DayState, GapReason, RunState, Trigger, UnknownState,
+    WindowReason,
 };
+pub use usual::{MIN_USUAL_DAYS, resolution, spread_sql};
 pub use window::{Arrivals, Coverage, QueuedWindow, Refused, Window, WriteStats};
 pub use writer::Writer;
 

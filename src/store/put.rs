@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::value::RawValue;
-
 use super::error::StoreError;
 use super::window::{Arrivals, QueuedWindow, WriteStats};
 use super::window_writer::WindowWriter;
@@ -22,7 +20,7 @@ impl Writer {
     pub fn put_window(
         &self,
         queued: &QueuedWindow,
-        documents: &[Box<RawValue>],
+        documents: &[Box<[u8]>],
         now: Instant,
         settled_through: impl FnOnce(&Arrivals) -> Day,
     ) -> Result<WriteStats, StoreError> {
@@ -52,7 +50,7 @@ impl Writer {
 impl WindowWriter<'_> {
     fn store(
         &self,
-        documents: &[Box<RawValue>],
+        documents: &[Box<[u8]>],
         settled_through: impl FnOnce(&Arrivals) -> Day,
     ) -> Result<WriteStats, StoreError> {
         let (stats, touched_days) = match self.collection.storage {

@@ -10,6 +10,7 @@ mod explain;
 mod statement;
 mod watchdog;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -35,6 +36,8 @@ pub struct ReadLimits {
     pub max_bytes: usize,
     /// Maximum memory of the statement while it runs, from its preparation to its end, in bytes.
     pub max_memory: usize,
+    /// Lower-case names of the tables and views that the statement may read. `None` for all.
+    pub tables: Option<Arc<BTreeSet<String>>>,
     /// Set to true by another thread to stop the read.
     pub cancelled: Arc<AtomicBool>,
 }

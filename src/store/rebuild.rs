@@ -1,24 +1,25 @@
 //! Rebuilding all derived tables from the raw documents, and the change of time zone.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
-use serde_json::Value;
 
 use super::calendar::{self, day_at};
-use super::derive::Derived;
+use super::derive::{Derived, read, stored_bytes};
 use super::error::StoreError;
 use super::inspector::Inspector;
+use super::window_writer::{CONTENT_ID_PREFIX, Received};
 use super::writer::Writer;
-use super::{rollups, rows, tables};
+use super::{collections, rollups, rows, tables};
 use crate::catalog::{Catalog, Collection, Storage};
 use crate::sql::quote_identifier;
 use crate::time::{Day, Instant, Tz};
 
 /// The version of the code that derives tables. Increase it when the same documents give other
 /// tables or views: the next opening then rebuilds.
-const DERIVATION: u32 = 6;
+const DERIVATION: u32 = 7;
 
 /// The name in `meta` of the time zone of the covered days, if it changed since the first
 /// derivation.
@@ -62,18 +63,23 @@ impl Writer {
     }
 
     /// Deletes all data of the user: overwrites the pages and shrinks the file. The store stays
-    /// open and empty.
-    pub fn delete_all(&self) -> Result<(), StoreError> {
+    /// open and empty. Returns the number of deleted rows by table.
+    pub fn delete_all(&self) -> Result<BTreeMap<String, usize>, StoreError> {
         let mut connection = self.lock();
         connection.pragma_update(None, "secure_delete", true)?;
         let transaction = connection.transaction()?;
+        let mut deleted = BTreeMap::new();
         for table in tables::user_tables(&transaction)? {
-            transaction.execute_batch(&format!("DELETE FROM {}", quote_identifier(&table)))?;
+            let delete = format!("DELETE FROM {}", quote_identifier(&table));
+            let rows = transaction.execute(&delete, [])?;
+            if rows > 0 {
+                deleted.insert(table, rows);
+            }
         }
         tables::create_derived(&transaction, &self.catalog())?;
         transaction.commit()?;
         connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
-        Ok(())
+        Ok(deleted)
     }
 
     fn rebuild_with(
@@ -89,9 +95,11 @@ impl Writer {
         delete_samples(&transaction, &catalog)?;
         for collection in stored_as(&catalog, Storage::Documents) {
             self.derive_documents(&transaction, collection)?;
+            collections::recount(&transaction, collection)?;
         }
         for collection in stored_as(&catalog, Storage::Rows) {
             self.ensure_rebuilds_run()?;
+            rows::move_texts(&transaction, collection)?;
             rollups::rebuild(&transaction, &collection.table)?;
         }
         self.ensure_rebuilds_run()?;
@@ -119,24 +127,28 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let derived = Derived::new(transaction, collection, self.zone())?;
         // Collect the keys first, because the loop updates the table.
-        let documents: Vec<i64> = transaction
+        let documents: Vec<(i64, String)> = transaction
             .prepare(
-                "SELECT document FROM oura_raw_documents
+                "SELECT document, document_id FROM oura_raw_documents
                  WHERE resource = ?1 AND deleted_at IS NULL",
             )?
-            .query_map([&collection.name], |row| row.get(0))?
+            .query_map([&collection.name], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
-        let mut payload_of =
-            transaction.prepare("SELECT payload FROM oura_raw_documents WHERE document = ?1")?;
         let mut update = transaction.prepare(
             "UPDATE oura_raw_documents SET day = ?2, start_at = ?3, end_at = ?4, utc_offset = ?5
              WHERE document = ?1",
         )?;
-        for document in documents {
+        for (document, id) in documents {
             self.ensure_rebuilds_run()?;
-            let payload: String = payload_of.query_row([document], |row| row.get(0))?;
-            let value: Value = serde_json::from_str(&payload).unwrap_or(Value::Null);
-            let Ok(reading) = collection.read(&value, self.zone()) else { continue };
+            let bytes = stored_bytes(transaction, document)?;
+            let received = Received::new(&bytes);
+            let reading = read(collection, &received, self.zone());
+            if id.starts_with(CONTENT_ID_PREFIX)
+                && reading.id != id
+                && !identify(transaction, document, &received, &reading.id)?
+            {
+                continue;
+            }
             update.execute(params![
                 document,
                 reading.day.map(|day| day.to_string()),
@@ -144,10 +156,34 @@ impl Writer {
                 reading.end_at.map(Instant::seconds),
                 reading.utc_offset
             ])?;
-            derived.insert(document, &value, &reading)?;
+            derived.insert(document, &received.parsed.value, &reading)?;
         }
         Ok(())
     }
+}
+
+/// Gives a document the identity `id` that former versions could not read. If another document has
+/// it, marks this one as deleted and returns false.
+fn identify(
+    transaction: &Transaction,
+    document: i64,
+    received: &Received,
+    id: &str,
+) -> Result<bool, StoreError> {
+    let renamed = transaction
+        .prepare_cached(
+            "UPDATE OR IGNORE oura_raw_documents SET document_id = ?2, hash = ?3, fault = ?4
+             WHERE document = ?1",
+        )?
+        .execute((document, id, received.hash, received.fault()))?;
+    if renamed == 0 {
+        transaction
+            .prepare_cached(
+                "UPDATE oura_raw_documents SET deleted_at = last_seen_at WHERE document = ?1",
+            )?
+            .execute([document])?;
+    }
+    Ok(renamed > 0)
 }
 
 fn stored_as(catalog: &Catalog, storage: Storage) -> impl Iterator<Item = &Collection> {

@@ -1,32 +1,44 @@
 //! Storing the rows of a window, such as heart rate: upserts into the typed table, and removal of
 //! rows that Oura no longer returns.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use rusqlite::Transaction;
+use rusqlite::types::ValueRef;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::calendar::day_at;
 use super::derive::bind;
 use super::error::StoreError;
 use super::tables::{row_columns, row_key};
 use super::window::WriteStats;
-use super::window_writer::WindowWriter;
+use super::window_writer::{Received, WindowWriter};
 use super::{collections, rollups};
-use crate::catalog::{Cell, Collection};
+use crate::catalog::{Cell, Collection, Kind};
 use crate::sql::quote_identifier;
 use crate::time::{Day, Instant, Tz};
 
 /// The stored form of a missing key column.
 static EMPTY: Cell = Cell::Text(String::new());
 
+/// A row of the response.
+struct ReceivedRow {
+    time: i64,
+    subsecond: u32,
+    cells: Vec<Cell>,
+    extra: Cell,
+    /// The hash of the key.
+    key: u64,
+}
+
 impl WindowWriter<'_> {
     /// Upserts the rows of the window's days. Ignores the others: the range of a request is wider
     /// than its window.
-    pub(super) fn store_rows(&self, documents: &[Box<RawValue>]) -> Result<WriteStats, StoreError> {
+    ///
+    /// Of several rows with the same key, the last one counts.
+    pub(super) fn store_rows(&self, documents: &[Box<[u8]>]) -> Result<WriteStats, StoreError> {
         let collection = self.collection;
         let key = row_key(collection);
         let columns: Vec<(usize, String)> = row_columns(collection)
@@ -37,40 +49,69 @@ impl WindowWriter<'_> {
             .filter(|(_, name)| key.contains(name))
             .map(|(place, _)| *place)
             .collect();
-        let extra_parameter = columns.len() + 2;
-        let mut insert = self.transaction.prepare(&upsert_statement(collection, &columns, &key))?;
         let window = &self.queued.window;
         let span = window.from.midnight(self.zone)..window.to.plus(1).midnight(self.zone);
         let mut stats = WriteStats::default();
-        let mut seen = HashSet::new();
-        for payload in documents {
-            let value: Value = serde_json::from_str(payload.get()).unwrap_or(Value::Null);
-            let reading = collection.read(&value, self.zone).ok();
-            let Some(at) = reading.and_then(|reading| reading.start_at) else {
-                self.store_unreadable(payload.get())?;
-                continue;
-            };
-            if !span.contains(&at) {
+        let mut rows = Vec::new();
+        let mut last_places = HashMap::new();
+        for document in documents {
+            let (row, is_news) = self.receive_row(document, &span, &key_places)?;
+            stats.faulty += u64::from(is_news);
+            if let Some(row) = row {
+                last_places.insert(row.key, rows.len());
+                rows.push(row);
+            }
+        }
+        stats.documents = rows.len() as u64;
+        let mut insert = self.transaction.prepare(&upsert_statement(collection, &columns, &key))?;
+        for (place, row) in rows.iter().enumerate() {
+            if last_places.get(&row.key) != Some(&place) {
                 continue;
             }
-            stats.documents += 1;
-            let cells = collection.cells(&value, self.zone);
-            insert.raw_bind_parameter(1, at.0)?;
-            for (parameter, (place, name)) in (2..).zip(&columns) {
-                let cell = &cells[*place];
+            insert.raw_bind_parameter(1, row.time)?;
+            insert.raw_bind_parameter(2, row.subsecond)?;
+            bind(&mut insert, 3, &row.extra)?;
+            for (parameter, (place, name)) in (4..).zip(&columns) {
+                let cell = &row.cells[*place];
                 let is_missing_key = *cell == Cell::Null && key.contains(name);
                 bind(&mut insert, parameter, if is_missing_key { &EMPTY } else { cell })?;
             }
-            bind(&mut insert, extra_parameter, &collection.extra(&value))?;
             stats.changed += insert.raw_execute()? as u64;
-            seen.insert(row_hash(at.0, key_places.iter().map(|place| &cells[*place])));
         }
         drop(insert);
+        let seen: HashSet<u64> = last_places.into_keys().collect();
         stats.deleted = self.remove_unseen(&key, span.clone(), &seen)?;
         if stats.changed + stats.deleted > 0 {
             rollups::refresh(self.transaction, &collection.table, None, span)?;
         }
         Ok(stats)
+    }
+
+    /// Reads one row. Returns `None` outside of `span`, and whether the row was stored as a new raw
+    /// document: the table cannot hold a row without a readable time, or the bytes of a faulty one.
+    fn receive_row(
+        &self,
+        document: &[u8],
+        span: &Range<Instant>,
+        key_places: &[usize],
+    ) -> Result<(Option<ReceivedRow>, bool), StoreError> {
+        let received = Received::new(document);
+        let value = &received.parsed.value;
+        let reading = self.collection.read(value, self.zone).ok();
+        let start = reading.and_then(|reading| Some((reading.start_at?, reading.subsecond)));
+        let Some((at, subsecond)) = start else {
+            return Ok((None, self.store_raw_row(&received, None)?));
+        };
+        if !span.contains(&at) {
+            return Ok((None, false));
+        }
+        let is_news = received.parsed.fault.is_some()
+            && self.store_raw_row(&received, Some(at.day(self.zone)))?;
+        let cells = self.collection.cells(value, self.zone);
+        let rest_of_key = key_places.iter().map(|place| &cells[*place]);
+        let key = row_hash(at.0, subsecond, rest_of_key);
+        let extra = self.collection.extra(value, &cells);
+        Ok((Some(ReceivedRow { time: at.0, subsecond, cells, extra, key }), is_news))
     }
 
     /// Moves the rows in `span` that are missing from the response to the deleted raw documents. A
@@ -97,14 +138,15 @@ impl WindowWriter<'_> {
         let mut delete = self
             .transaction
             .prepare(&format!("DELETE FROM {table} WHERE {}", conditions.join(" AND ")))?;
-        for StoredRow { time, rest_of_key, payload } in &unseen {
+        for StoredRow { time, subsecond, rest_of_key, payload } in &unseen {
             let mut value: Value = serde_json::from_str(payload).unwrap_or(Value::Null);
             if let Some(fields) = value.as_object_mut() {
                 fields.retain(|_, value| !value.is_null());
             }
-            self.store_deleted(&row_id(*time, rest_of_key), &value)?;
+            self.store_deleted(&row_id(*time, *subsecond, rest_of_key), &value)?;
             delete.raw_bind_parameter(1, time)?;
-            for (parameter, cell) in (2..).zip(rest_of_key) {
+            delete.raw_bind_parameter(2, subsecond)?;
+            for (parameter, cell) in (3..).zip(rest_of_key) {
                 bind(&mut delete, parameter, cell)?;
             }
             delete.raw_execute()?;
@@ -129,7 +171,8 @@ impl WindowWriter<'_> {
         let mut rows = self.transaction.prepare(&format!(
             "SELECT {key}, json_patch(
                  json_object('{timestamp}',
-                             strftime('%Y-%m-%dT%H:%M:%SZ', time, 'unixepoch'){fields}),
+                             strftime('%Y-%m-%dT%H:%M:%S', time, 'unixepoch')
+                                 || iif(subsecond, printf('.%09d', subsecond), '') || 'Z'{fields}),
                  coalesce(extra, '{{}}'))
              FROM {table} WHERE time >= ?1 AND time < ?2",
             key = key.join(", "),
@@ -139,11 +182,13 @@ impl WindowWriter<'_> {
         let mut unseen = Vec::new();
         while let Some(row) = rows.next()? {
             let time = row.get(0)?;
-            let rest_of_key = (1..key.len())
-                .map(|place| Ok(Cell::Text(row.get(place)?)))
+            let subsecond = row.get(1)?;
+            let rest_of_key = (2..key.len())
+                .map(|place| Ok(stored_cell(row.get_ref(place)?)))
                 .collect::<rusqlite::Result<Vec<Cell>>>()?;
-            if !seen.contains(&row_hash(time, rest_of_key.iter())) {
-                unseen.push(StoredRow { time, rest_of_key, payload: row.get(key.len())? });
+            if !seen.contains(&row_hash(time, subsecond, rest_of_key.iter())) {
+                let payload = row.get(key.len())?;
+                unseen.push(StoredRow { time, subsecond, rest_of_key, payload });
             }
         }
         Ok(unseen)
@@ -153,11 +198,12 @@ impl WindowWriter<'_> {
 /// A row of a typed table, as Oura sent it.
 struct StoredRow {
     time: i64,
+    subsecond: u32,
     rest_of_key: Vec<Cell>,
     payload: String,
 }
 
-/// The statement that inserts a row: `time`, then `columns`, then `extra`. It skips unchanged rows,
+/// The statement that inserts a row: `time`, `subsecond` and `extra`, then `columns`. It skips unchanged rows,
 /// so that they do not count as changed.
 fn upsert_statement(
     collection: &Collection,
@@ -165,9 +211,9 @@ fn upsert_statement(
     key: &[String],
 ) -> String {
     let table = quote_identifier(&collection.table);
-    let names: Vec<&str> = std::iter::once("time")
+    let names: Vec<&str> = ["time", "subsecond", "extra"]
+        .into_iter()
         .chain(columns.iter().map(|(_, name)| name.as_str()))
-        .chain(std::iter::once("extra"))
         .collect();
     let values: Vec<&str> =
         names.iter().copied().filter(|name| !key.iter().any(|part| part == name)).collect();
@@ -184,6 +230,43 @@ fn upsert_statement(
         assignments = assignments.join(", "),
         differences = differences.join(" OR "),
     )
+}
+
+/// A key column of a stored row.
+fn stored_cell(value: ValueRef) -> Cell {
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(value) => Cell::Integer(value),
+        ValueRef::Real(value) => Cell::Real(value),
+        ValueRef::Text(text) | ValueRef::Blob(text) => {
+            Cell::Text(String::from_utf8_lossy(text).into_owned())
+        }
+    }
+}
+
+/// Moves texts out of numeric columns into `extra`. Former versions stored them.
+pub(super) fn move_texts(
+    transaction: &Transaction,
+    collection: &Collection,
+) -> Result<(), StoreError> {
+    let key = row_key(collection);
+    let table = quote_identifier(&collection.table);
+    for (_, column) in row_columns(collection) {
+        let name = quote_identifier(&column.name);
+        if matches!(column.kind, Kind::Text | Kind::Day | Kind::Json) || key.contains(&name) {
+            continue;
+        }
+        transaction.execute(
+            &format!(
+                "UPDATE {table}
+                 SET extra = json_patch(coalesce(extra, '{{}}'), json_object(?1, {name})),
+                     {name} = NULL
+                 WHERE typeof({name}) = 'text'"
+            ),
+            [&column.path[0]],
+        )?;
+    }
+    Ok(())
 }
 
 /// Counts the rows of each covered day again, because another time zone has other days.
@@ -215,9 +298,9 @@ pub(super) fn recount(
 
 /// A hash of a row's key, to find it among the rows of one window. With 64 bits, a collision within
 /// a window is negligible.
-fn row_hash<'a>(time: i64, rest_of_key: impl Iterator<Item = &'a Cell>) -> u64 {
+fn row_hash<'a>(time: i64, subsecond: u32, rest_of_key: impl Iterator<Item = &'a Cell>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    time.hash(&mut hasher);
+    (time, subsecond).hash(&mut hasher);
     for cell in rest_of_key {
         match cell {
             Cell::Text(text) => text.hash(&mut hasher),
@@ -231,8 +314,9 @@ fn row_hash<'a>(time: i64, rest_of_key: impl Iterator<Item = &'a Cell>) -> u64 {
 }
 
 /// The document id of a deleted row: its time and the rest of its key.
-fn row_id(time: i64, rest_of_key: &[Cell]) -> String {
-    rest_of_key.iter().fold(time.to_string(), |id, cell| match cell {
+fn row_id(time: i64, subsecond: u32, rest_of_key: &[Cell]) -> String {
+    let fraction = if subsecond > 0 { format!(".{subsecond:09}") } else { String::new() };
+    rest_of_key.iter().fold(format!("{time}{fraction}"), |id, cell| match cell {
         Cell::Text(text) => format!("{id} {text}"),
         Cell::Integer(value) => format!("{id} {value}"),
         Cell::Real(value) => format!("{id} {value}"),

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::calendar;
+use super::connection;
 use super::error::StoreError;
 use super::inspector::Inspector;
 use super::state::{RunState, Trigger};
@@ -113,12 +114,16 @@ impl Writer {
             RunEnd::Failed(message) => (RunState::Failed, Some(message.as_str())),
             RunEnd::Interrupted => (RunState::Interrupted, None),
         };
-        self.lock().execute(
+        let mut connection = self.lock();
+        let transaction = connection.transaction()?;
+        transaction.execute(
             "UPDATE sync_runs
              SET state = ?2, message = ?3, windows = ?4, requests = ?5, ended_at = ?6
              WHERE run = ?1",
             (run, state, message, windows, requests, now.0),
         )?;
+        connection::record_size(&transaction)?;
+        transaction.commit()?;
         Ok(())
     }
 }

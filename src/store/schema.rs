@@ -17,6 +17,8 @@ pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_store.sql"),
     include_str!("../../migrations/0002_rollups.sql"),
+    include_str!("../../migrations/0003_connection.sql"),
+    include_str!("../../migrations/0004_faults.sql"),
 ];
 
 /// Opens the file at `path` for writing, or creates it. Rejects databases of other applications.
@@ -57,6 +59,16 @@ fn connect_read_only(path: &Path) -> Result<Connection, StoreError> {
         return Err(StoreError::Older { path: path.to_owned() });
     }
     Ok(connection)
+}
+
+/// Rejects a file of another application, and one of a newer format.
+pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let known = MIGRATIONS.len() as u32;
+    match version(connection)? {
+        0 => Err(StoreError::Foreign { path: path.to_owned() }),
+        found if found > known => Err(StoreError::Newer { path: path.to_owned(), found, known }),
+        _ => Ok(()),
+    }
 }
 
 /// Applies the missing migrations, each in a transaction.

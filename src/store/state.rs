@@ -80,6 +80,21 @@ pub enum WindowReason {
     History,
 }
 
+/// Whether a data source has a login at Oura: `sync_status.connection`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum ConnectionState {
+    /// The settings lack a client ID or secret.
+    NotConfigured,
+    /// Never connected, or disconnected.
+    NotConnected,
+    /// A login exists, and is not known to have ended.
+    Connected,
+    /// The login has ended, and a user must log in again.
+    ReconnectNeeded,
+}
+
 /// How complete one day of one collection is: `coverage.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -258,6 +273,36 @@ impl WindowReason {
     }
 }
 
+impl ConnectionState {
+    /// Every state.
+    pub const ALL: &'static [ConnectionState] = &[
+        ConnectionState::NotConfigured,
+        ConnectionState::NotConnected,
+        ConnectionState::Connected,
+        ConnectionState::ReconnectNeeded,
+    ];
+
+    /// The stored and served text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ConnectionState::NotConfigured => "not_configured",
+            ConnectionState::NotConnected => "not_connected",
+            ConnectionState::Connected => "connected",
+            ConnectionState::ReconnectNeeded => "reconnect_needed",
+        }
+    }
+
+    /// The text of the interface's badge.
+    pub const fn label(self) -> &'static str {
+        match self {
+            ConnectionState::NotConfigured => "Not configured",
+            ConnectionState::NotConnected => "Not connected",
+            ConnectionState::Connected => "Connected",
+            ConnectionState::ReconnectNeeded => "Reconnect required",
+        }
+    }
+}
+
 impl DayState {
     /// Every state.
     pub const ALL: &'static [DayState] =
@@ -390,6 +435,7 @@ text_conversions! {
     RunState: "run state",
     Trigger: "trigger",
     WindowReason: "window reason",
+    ConnectionState: "connection state",
     DayState: "day state",
     GapReason: "gap reason",
 }
@@ -422,6 +468,7 @@ mod tests {
         assert_one_text(RunState::ALL);
         assert_one_text(Trigger::ALL);
         assert_one_text(WindowReason::ALL);
+        assert_one_text(ConnectionState::ALL);
         assert_one_text(DayState::ALL);
         assert_one_text(GapReason::ALL);
     }
@@ -469,5 +516,6 @@ mod tests {
             .collect();
         assert!(sql.contains(&format!("state NOT IN ({})", quiet.join(", "))), "{sql}");
         assert!(sql.contains(&format!("state = '{}'", RunState::Running)), "{sql}");
+        assert!(sql.contains(&format!("'{}'", ConnectionState::NotConnected)), "{sql}");
     }
 }

@@ -7,6 +7,7 @@ use rusqlite::Transaction;
 use super::collections;
 use super::error::StoreError;
 use super::state::CollectionState;
+use super::usual::{MIN_USUAL_DAYS, metrics_sql, spread_sql};
 use crate::catalog::{Catalog, Collection, Column, KeyRule, Recorded, Storage};
 use crate::sql::quote_identifier;
 
@@ -31,6 +32,12 @@ const VIEWS: &[(&str, &str)] = &[
     ("sleep_timing", include_str!("views/sleep_timing.sql")),
     ("sleep_regularity", include_str!("views/sleep_regularity.sql")),
     ("training_load", include_str!("views/training_load.sql")),
+    ("signs", include_str!("views/signs.sql")),
+    ("tag_days", include_str!("views/tag_days.sql")),
+    ("person", include_str!("views/person.sql")),
+    ("workout_load", include_str!("views/workout_load.sql")),
+    ("causes", include_str!("views/causes.sql")),
+    ("outcomes", include_str!("views/outcomes.sql")),
 ];
 
 /// Additional indexes: (table, statement). Every document table also has indexes by day and by
@@ -38,8 +45,9 @@ const VIEWS: &[(&str, &str)] = &[
 const INDEXES: &[(&str, &str)] = &[(
     "sleep",
     "CREATE INDEX sleep_by_length
-     ON sleep (day, total_sleep_duration DESC, time_in_bed DESC, document)
-     WHERE type = 'long_sleep'",
+     ON sleep (day, type IS NOT 'long_sleep', total_sleep_duration DESC, time_in_bed DESC, id,
+               document)
+     WHERE coalesce(type, '') NOT IN ('deleted', 'rest')",
 )];
 
 /// Statistics of primary keys as `ANALYZE` writes them: (table, number of rows, then rows for each
@@ -117,7 +125,7 @@ fn create_views(transaction: &Transaction) -> Result<(), StoreError> {
         if transaction.query_row(exists, [name], |row| row.get(0))? {
             continue;
         }
-        transaction.execute_batch(&with_recording_lists(transaction, definition)?)?;
+        transaction.execute_batch(&fill_in(transaction, definition)?)?;
         // SQLite checks a view only when a statement uses it.
         if let Err(error) = transaction.prepare(&format!("SELECT * FROM {name}")) {
             tracing::warn!(
@@ -129,9 +137,10 @@ fn create_views(transaction: &Transaction) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Replaces `{worn}` and `{daily}` in a view's definition by lists of collections: those recorded
-/// while the ring is worn, and those recorded every day. Both include removed collections.
-fn with_recording_lists(transaction: &Transaction, definition: &str) -> Result<String, StoreError> {
+/// Replaces the parameters in a view's definition: `{worn}` and `{daily}` by lists of collections,
+/// those recorded while the ring is worn, and those recorded every day. Both include removed
+/// collections. `{usual_…}` are the parts of the definition of a usual value.
+fn fill_in(transaction: &Transaction, definition: &str) -> Result<String, StoreError> {
     let mut names = transaction.prepare_cached("SELECT name FROM collections ORDER BY name")?;
     let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let list = |is_listed: fn(Recorded) -> bool| {
@@ -141,6 +150,9 @@ fn with_recording_lists(transaction: &Transaction, definition: &str) -> Result<S
         literals.join(", ")
     };
     Ok(definition
+        .replace("{usual_metrics}", &metrics_sql())
+        .replace("{usual_spread}", &spread_sql("value", "past", "step"))
+        .replace("{usual_days}", &MIN_USUAL_DAYS.to_string())
         .replace("{worn}", &list(|recorded| recorded == Recorded::WhileWorn))
         .replace("{daily}", &list(Recorded::is_daily)))
 }
@@ -179,6 +191,8 @@ fn create_row_table(transaction: &Transaction, collection: &Collection) -> Resul
         format!("{} {}", quote_identifier(&column.name), column.kind.sqlite_type())
     }));
     columns.push("extra JSON".to_owned());
+    // The fraction of the second in nanoseconds: it separates the rows of one second.
+    columns.push("subsecond INTEGER NOT NULL DEFAULT 0".to_owned());
     let key = row_key(collection).join(", ");
     let create =
         format!("CREATE TABLE {table} ({}, PRIMARY KEY ({key})) WITHOUT ROWID", columns.join(", "));
@@ -193,12 +207,15 @@ fn create_row_table(transaction: &Transaction, collection: &Collection) -> Resul
     let widened = |column: &Column| {
         present.get(&column.name).is_some_and(|declared| declared != column.kind.sqlite_type())
     };
-    if row_columns(collection).any(|(_, column)| widened(column)) {
-        // SQLite cannot change a column's type in place.
+    let has_old_key = !present.contains_key("subsecond");
+    if has_old_key || row_columns(collection).any(|(_, column)| widened(column)) {
+        // SQLite cannot change a column's type or a primary key in place.
         let before = quote_identifier(&format!("{}_before", collection.table));
-        let names = row_columns(collection)
-            .map(|(_, column)| column.name.as_str())
-            .chain(["time", "extra"]);
+        let names = row_columns(collection).map(|(_, column)| column.name.as_str()).chain([
+            "time",
+            "extra",
+            "subsecond",
+        ]);
         let kept: Vec<String> =
             names.filter(|name| present.contains_key(*name)).map(quote_identifier).collect();
         let kept = kept.join(", ");
@@ -251,17 +268,13 @@ pub(super) fn row_columns(collection: &Collection) -> impl Iterator<Item = (usiz
     collection.columns.iter().enumerate().filter(rest)
 }
 
-/// The quoted key columns of a row table, with `time` for the timestamp.
+/// The quoted key columns of a row table: `time` and `subsecond` for the timestamp, then the others.
 pub(super) fn row_key(collection: &Collection) -> Vec<String> {
-    let KeyRule::Fields(fields) = &collection.key else { return vec!["time".to_owned()] };
-    fields
-        .iter()
-        .map(|field| {
-            if collection.time.start.contains(field) {
-                "time".to_owned()
-            } else {
-                quote_identifier(field)
-            }
-        })
-        .collect()
+    let fields = match &collection.key {
+        KeyRule::Fields(fields) => fields.as_slice(),
+        KeyRule::Document => &[],
+    };
+    let rest = fields.iter().filter(|field| !collection.time.start.contains(field));
+    let time = ["time", "subsecond"].map(str::to_owned);
+    time.into_iter().chain(rest.map(|field| quote_identifier(field))).collect()
 }

@@ -55,6 +55,8 @@ pub struct WriteStats {
     pub changed: u64,
     /// Stored ones that were missing from the response.
     pub deleted: u64,
+    /// Changed ones that could not be read completely.
+    pub faulty: u64,
 }
 
 /// The stored days of all collections, as far as planning needs them.

@@ -1,14 +1,20 @@
 //! One window on its way into the database, and the raw documents that all kinds of windows write.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
 use super::window::QueuedWindow;
-use crate::catalog::Collection;
+use crate::catalog::{Collection, Fault, ParsedDocument, parse_document};
 use crate::format::hex;
-use crate::time::{Instant, Tz};
+use crate::time::{Day, Instant, Tz};
+
+/// The beginning of an id that comes from the content.
+pub(super) const CONTENT_ID_PREFIX: &str = "sha256:";
+
+/// The fault of a row that is valid JSON, but has no readable time.
+const NO_TIME: &str = "no_time";
 
 /// A window and the transaction that stores it.
 pub(super) struct WindowWriter<'a> {
@@ -20,19 +26,68 @@ pub(super) struct WindowWriter<'a> {
     pub queued: &'a QueuedWindow,
 }
 
+/// A document of the response, parsed.
+pub(super) struct Received<'a> {
+    pub parsed: ParsedDocument<'a>,
+    /// Identifies the content. Equal for documents that differ only in the order of their keys.
+    pub hash: [u8; 32],
+}
+
+impl<'a> Received<'a> {
+    pub fn new(document: &'a [u8]) -> Received<'a> {
+        let parsed = parse_document(document);
+        // Different documents can have the same readable part.
+        let hash = match parsed.fault {
+            None | Some(Fault::NotAnObject) => canonical_hash(&parsed.value),
+            Some(_) => Sha256::digest(document).into(),
+        };
+        Received { parsed, hash }
+    }
+
+    /// The name of the document's fault.
+    pub fn fault(&self) -> Option<&'static str> {
+        self.parsed.fault.map(Fault::name)
+    }
+}
+
 impl WindowWriter<'_> {
-    /// Stores a row without a valid time as a raw document, so that it is not lost.
-    pub(super) fn store_unreadable(&self, payload: &str) -> Result<(), StoreError> {
-        let hash = canonical_hash(&serde_json::from_str(payload).unwrap_or(Value::Null));
+    /// Stores a row as a raw document on `day`, because its table does not hold all of it. Returns
+    /// whether it is new.
+    pub(super) fn store_raw_row(
+        &self,
+        received: &Received,
+        day: Option<Day>,
+    ) -> Result<bool, StoreError> {
+        let (id, hash) = (content_id(&received.hash), &received.hash);
+        let stored: Option<i64> = self
+            .transaction
+            .prepare_cached(
+                "UPDATE oura_raw_documents SET last_seen_at = ?3, deleted_at = NULL
+                 WHERE resource = ?1 AND document_id = ?2 RETURNING document",
+            )?
+            .query_row(params![self.collection.name, id, self.now.0], |row| row.get(0))
+            .optional()?;
+        if stored.is_some() {
+            return Ok(false);
+        }
+        let ParsedDocument { payload, original, .. } = &received.parsed;
         self.transaction
             .prepare_cached(
-                "INSERT INTO oura_raw_documents (resource, document_id, payload, hash, revision,
-                     first_seen_at, changed_at, last_seen_at)
-                 VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5, ?5)
-                 ON CONFLICT DO UPDATE SET last_seen_at = excluded.last_seen_at",
+                "INSERT INTO oura_raw_documents (resource, document_id, day, payload, original,
+                     fault, hash, revision, first_seen_at, changed_at, last_seen_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?8, ?8)",
             )?
-            .execute(params![self.collection.name, content_id(&hash), payload, hash, self.now.0])?;
-        Ok(())
+            .execute(params![
+                self.collection.name,
+                id,
+                day.map(|day| day.to_string()),
+                payload,
+                original,
+                received.fault().unwrap_or(NO_TIME),
+                hash,
+                self.now.0
+            ])?;
+        Ok(true)
     }
 
     /// Stores a row that Oura no longer returns as a deleted raw document.
@@ -53,7 +108,7 @@ impl WindowWriter<'_> {
 
 /// The id of a document that has none, from its content.
 pub(super) fn content_id(hash: &[u8; 32]) -> String {
-    format!("sha256:{}", hex(&hash[..16]))
+    format!("{CONTENT_ID_PREFIX}{}", hex(&hash[..16]))
 }
 
 /// The SHA-256 of a document with sorted keys and without white space.

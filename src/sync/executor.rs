@@ -215,13 +215,24 @@ impl Executor {
             }
             _ = stop.wait_for(|stop| *stop) => return Err(WindowError::Stopped),
         };
+        let collection = queued.window.collection.clone();
         let queued = queued.clone();
         let now = self.clock.now();
-        self.blocking(move |store| {
-            store.writer().put_window(&queued, &documents, now, policy::settled_after)
-        })
-        .await
-        .map_err(WindowError::Store)
+        let stored = self
+            .blocking(move |store| {
+                store.writer().put_window(&queued, &documents, now, policy::settled_after)
+            })
+            .await
+            .map_err(WindowError::Store)?;
+        if stored.faulty > 0 {
+            tracing::warn!(
+                collection,
+                documents = stored.faulty,
+                "some new documents could not be read completely: their readable part and the \
+                 original are stored, see the column fault of oura_raw_documents"
+            );
+        }
+        Ok(stored)
     }
 
     /// Records a failed fetch. Returns `Some` if the run ends.

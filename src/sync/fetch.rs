@@ -1,10 +1,8 @@
 //! Fetching one window completely.
 
-use serde_json::value::RawValue;
-
 use super::executor::Executor;
 use super::ranges;
-use crate::catalog::Collection;
+use crate::catalog::{Collection, parse_document};
 use crate::oura::{FetchError, Range};
 use crate::store::Window;
 use crate::time::{Day, Tz};
@@ -16,7 +14,7 @@ impl Executor {
         &self,
         window: &Window,
         unpadded: bool,
-    ) -> Result<Vec<Box<RawValue>>, FetchError> {
+    ) -> Result<Vec<Box<[u8]>>, FetchError> {
         let catalog = self.store.catalog();
         let zone = self.store.zone();
         let Some(collection) = catalog.get(&window.collection) else { return Ok(Vec::new()) };
@@ -42,7 +40,7 @@ impl Executor {
         &self,
         collection: &Collection,
         range: Range,
-    ) -> Result<Vec<Box<RawValue>>, FetchError> {
+    ) -> Result<Vec<Box<[u8]>>, FetchError> {
         let mut documents = Vec::new();
         let mut pages = self.client.pages(collection, range);
         while let Some(page) = pages.next().await? {
@@ -52,14 +50,9 @@ impl Executor {
     }
 }
 
-fn has_document_of(
-    documents: &[Box<RawValue>],
-    collection: &Collection,
-    day: Day,
-    zone: Tz,
-) -> bool {
+fn has_document_of(documents: &[Box<[u8]>], collection: &Collection, day: Day, zone: Tz) -> bool {
     documents.iter().any(|document| {
-        let value = serde_json::from_str(document.get()).unwrap_or_default();
+        let value = parse_document(document).value;
         collection.read(&value, zone).is_ok_and(|reading| reading.day == Some(day))
     })
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::policy;
@@ -38,10 +37,8 @@ fn put(store: &Store, collection: &str, from: &str, to: &str, documents: &[Value
     store.writer().enqueue(std::slice::from_ref(&window), now()).unwrap();
     let waiting = store.writer().waiting().unwrap();
     let queued = waiting.into_iter().find(|queued| queued.window == window).unwrap();
-    let documents: Vec<Box<RawValue>> = documents
-        .iter()
-        .map(|document| RawValue::from_string(document.to_string()).unwrap())
-        .collect();
+    let documents: Vec<Box<[u8]>> =
+        documents.iter().map(|document| document.to_string().into_bytes().into()).collect();
     store.writer().put_window(&queued, &documents, now(), policy::settled_after).unwrap();
 }
 

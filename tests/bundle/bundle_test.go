@@ -7,7 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
+
+	"ringside/packaging"
 )
 
 var dist = filepath.Join("..", "..", "dist")
@@ -18,6 +21,8 @@ type manifest struct {
 	Info struct {
 		Version, Updated string
 		Logos            struct{ Small, Large string }
+		Screenshots      []struct{ Path string }
+		Links            []struct{ Name, URL string }
 	}
 	Includes []struct{ Type, Path string }
 }
@@ -60,6 +65,26 @@ func TestNamedFilesExist(t *testing.T) {
 	read(t, "module.js")
 	read(t, plugin.Info.Logos.Small)
 	read(t, plugin.Info.Logos.Large)
+	if len(plugin.Info.Screenshots) < 2 || len(plugin.Info.Links) < 3 {
+		t.Errorf("screenshots %v, links %v", plugin.Info.Screenshots, plugin.Info.Links)
+	}
+	for _, screenshot := range plugin.Info.Screenshots {
+		read(t, screenshot.Path)
+	}
+	for _, link := range plugin.Info.Links {
+		if !strings.HasPrefix(link.URL, packaging.Repository) {
+			t.Errorf("link to another address: %s", link.URL)
+		}
+	}
+	for _, schema := range []string{"schema/dsconfig.json", "schema/v0alpha1.json"} {
+		if !json.Valid(read(t, schema)) {
+			t.Errorf("%s is not JSON", schema)
+		}
+	}
+	for _, name := range []string{"docs/reference.md", "LICENSE", "CHANGELOG.md", "README.md",
+		"skills/querying-" + plugin.ID + "/SKILL.md"} {
+		read(t, name)
+	}
 	for _, included := range plugin.Includes {
 		if !json.Valid(read(t, included.Path)) {
 			t.Errorf("%s is not JSON", included.Path)

@@ -85,7 +85,12 @@ func (w *world) close() {
 
 // simulate starts a simulated Oura that allows every login, and returns its URL.
 func simulate(arguments ...string) (*exec.Cmd, string, error) {
-	arguments = append([]string{"simulate", "--listen", "127.0.0.1:0", "--allow"}, arguments...)
+	return simulateWith(append([]string{"--allow"}, arguments...))
+}
+
+// simulateWith is simulate with a consent page, unless the arguments allow every login.
+func simulateWith(arguments []string) (*exec.Cmd, string, error) {
+	arguments = append([]string{"simulate", "--listen", "127.0.0.1:0"}, arguments...)
 	command := exec.Command(binary, arguments...)
 	command.Env = []string{"OURA_CLIENT_ID=" + clientID, "OURA_CLIENT_SECRET=" + clientSecret}
 	command.Stderr = os.Stderr

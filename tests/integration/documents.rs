@@ -2,11 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+#[cfg(unix)]
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::process::Stdio;
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
 use ringside::cli;
+#[cfg(unix)]
+use ringside::datasource::DataSources;
 use ringside::datasource::Settings;
 use ringside::query::MACROS;
 use ringside::store::FUNCTIONS;
@@ -26,10 +32,14 @@ const TOP_FOLDERS: &[&str] = &[
     ".github/",
     ".vale/",
     "benches/",
+    "deploy/",
     "docs/",
     "frontend/",
     "migrations/",
+    "packaging/",
     "provisioning/",
+    "scripts/",
+    "skills/",
     "src/",
     "tests/",
 ];
@@ -184,6 +194,102 @@ async fn shell_examples_are_parsed_and_run() {
     assert!(runs > 2, "only {runs} commands");
 }
 
+/// Examples with curl and scripts run against `serve` with a login.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn http_examples_run() {
+    let oura = World::new(70, Clock::system()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let datasources = DataSources::open(oura.environment(folder.path())).unwrap();
+    drop(oura.connected(&datasources).await);
+    datasources.shutdown().await;
+    drop(datasources);
+    let (read, admin) = ("read-read-read-read", "admin-admin-admin-admin");
+    let mut serve = Serve(
+        Command::new(env!("CARGO_BIN_EXE_gpx_oura"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(folder.path())
+            .env("GF_PLUGIN_OURA_URL", oura.simulator.origin().as_str())
+            .envs([("RINGSIDE_READ_TOKEN", read), ("RINGSIDE_ADMIN_TOKEN", admin)])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut line = String::new();
+    BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let origin = line.trim().trim_start_matches("listening on ");
+    let work = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(root().join("scripts"), work.path().join("scripts")).unwrap();
+    let mut examples = 0;
+    for (path, text) in documents() {
+        for block in blocks(&text, "sh") {
+            if !block.contains("curl ") && !block.contains("scripts/") {
+                continue;
+            }
+            println!("{}: {block}", path.display());
+            let mut shell = Command::new("sh");
+            shell
+                .args(["-euc", &block])
+                .current_dir(work.path())
+                .envs([("RINGSIDE_READ_TOKEN", read), ("RINGSIDE_ADMIN_TOKEN", admin)])
+                .envs([("RINGSIDE_URL", format!("{origin}/api")), ("POLL_SECONDS", "0.1".into())]);
+            let output = tokio::task::spawn_blocking(move || run(&mut shell)).await.unwrap();
+            assert!(!output.stdout.is_empty() || block.contains("--output"), "no output");
+            examples += 1;
+        }
+    }
+    let copy = std::fs::metadata(work.path().join("oura-copy.db")).unwrap();
+    assert!(copy.len() > 100_000, "{copy:?}");
+    assert!(examples > 4, "only {examples} examples");
+}
+
+/// A server that ends with the test, even if it fails.
+#[cfg(unix)]
+struct Serve(std::process::Child);
+
+#[cfg(unix)]
+impl Drop for Serve {
+    fn drop(&mut self) {
+        // Both fail if the program has already ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Error codes, reasons and metrics in the tables for readers are those of the code.
+#[test]
+fn codes_in_tables_exist() {
+    let code: String = files(&root().join("src"), "rs")
+        .into_iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let mut count = 0;
+    for (path, text) in documents() {
+        let mut is_listed = false;
+        for line in text.lines() {
+            if line.starts_with("| code |")
+                || line.starts_with("| reason |")
+                || line.starts_with("| metric | watch")
+            {
+                is_listed = true;
+            } else if !line.starts_with('|') {
+                is_listed = false;
+            } else if is_listed {
+                let first = line.split('|').nth(1).unwrap();
+                for name in code_spans(first) {
+                    assert!(
+                        code.contains(&format!("\"{name}\"")),
+                        "{}: unknown {name}",
+                        path.display()
+                    );
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert!(count > 40, "only {count} codes");
+}
+
 #[test]
 fn mage_targets_exist() {
     let code = fs::read_to_string(root().join("Magefile.go")).unwrap();
@@ -335,9 +441,10 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     found
 }
 
-/// All documents with their texts: those in the root folder and those in `docs/`.
+/// All documents with their texts: those in the top folder, in `docs/` and in `skills/`.
 fn documents() -> Vec<(PathBuf, String)> {
     let mut paths = files(&root().join("docs"), "md");
+    paths.extend(files(&root().join("skills"), "md"));
     paths.extend(
         fs::read_dir(root())
             .unwrap()

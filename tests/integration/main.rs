@@ -13,6 +13,7 @@ mod demo;
 mod documents;
 mod faults;
 mod hostile;
+mod http;
 #[cfg(unix)]
 mod interruption;
 mod layers;

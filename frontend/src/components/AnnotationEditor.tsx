@@ -6,6 +6,7 @@ import { capitalize } from '../format';
 import { useSchema } from '../hooks/useSchema';
 import type { OuraQuery, QueryType, SchemaAnnotation } from '../types';
 import { SqlQueryEditor } from './SqlQueryEditor';
+import { fieldStyles } from './fieldStyles';
 import { selectors } from './selectors';
 
 type Props = ComponentProps<NonNullable<AnnotationSupport<OuraQuery>['QueryEditor']>>;
@@ -50,6 +51,7 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
       <SqlQueryEditor
         query={query}
         schema={schema}
+        getValues={datasource.getValues}
         onChange={onChange}
         onRunQuery={onRunQuery}
         lead={typeSwitch}
@@ -60,6 +62,7 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
     <Stack direction="column" gap={1}>
       {typeSwitch}
       <Field
+        className={fieldStyles.wide}
         label="Events"
         description="Leave empty to show all events."
         htmlFor={selectors.annotation.kinds}
@@ -71,7 +74,6 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
           placeholder="All events"
           options={schema?.annotations.map(toEventOption) ?? []}
           value={schema ? kinds : []}
-          width={60}
           isClearable
           onChange={(chosen) => change({ kinds: chosen.map(({ value }) => value) })}
         />

@@ -1,12 +1,23 @@
-import { Alert, ClipboardButton, Field, Input, SecretInput, TextLink } from '@grafana/ui';
+import {
+  Alert,
+  ClipboardButton,
+  Field,
+  Input,
+  SecretInput,
+  Stack,
+  Text,
+  TextLink,
+} from '@grafana/ui';
 import React from 'react';
 
 import type { Settings } from '../hooks/useSettings';
 import { getRedirect } from '../navigation';
-import { Section } from './Section';
+import { fieldStyles } from './fieldStyles';
 import { selectors } from './selectors';
 
-const PORTAL = 'https://developer.ouraring.com';
+/** Oura's portals for applications: the new one, and the one that older accounts use. */
+const NEW_PORTAL = 'https://developer.ouraring.com';
+const OLD_PORTAL = 'https://cloud.ouraring.com/oauth/applications';
 
 interface Props {
   uid: string;
@@ -15,22 +26,36 @@ interface Props {
 
 /** The application registered at Oura: its redirect URI and credentials. */
 export function ApplicationSection({ uid, settings }: Props) {
-  const { uri, returnsHere } = getRedirect(uid);
-
   return (
-    <Section
-      title="Oura application"
-      description={
-        <>
-          Grafana reads your data through an application of your own. Register one at{' '}
-          <TextLink href={PORTAL} external>
-            developer.ouraring.com
-          </TextLink>{' '}
-          with the redirect URI below. Then enter its client ID and client secret, and select
-          Connect.
-        </>
-      }
-    >
+    <Stack direction="column" gap={2}>
+      <PortalLinks />
+      <RedirectUriField uid={uid} />
+      <CredentialFields settings={settings} />
+    </Stack>
+  );
+}
+
+export function PortalLinks() {
+  return (
+    <Text color="secondary">
+      Grafana reads your data through an application of your own. Register it at{' '}
+      <TextLink href={NEW_PORTAL} external inline>
+        developer.ouraring.com
+      </TextLink>{' '}
+      with the redirect URI below. If your applications are at{' '}
+      <TextLink href={OLD_PORTAL} external inline>
+        cloud.ouraring.com
+      </TextLink>
+      , use one of those. Both work.
+    </Text>
+  );
+}
+
+/** The redirect URI to register, with a button that copies it. */
+export function RedirectUriField({ uid }: { uid: string }) {
+  const { uri, returnsHere } = getRedirect(uid);
+  return (
+    <>
       {!returnsHere && (
         <Alert severity="info" title="Oura can’t redirect to this address of Grafana">
           Oura accepts only https addresses and http://localhost. Register the redirect URI below
@@ -38,12 +63,16 @@ export function ApplicationSection({ uid, settings }: Props) {
           Grafana over https, the login returns here automatically.
         </Alert>
       )}
-      <Field label="Redirect URI" htmlFor={selectors.config.redirectUri} noMargin>
+      <Field
+        className={fieldStyles.wide}
+        label="Redirect URI"
+        htmlFor={selectors.config.redirectUri}
+        noMargin
+      >
         <Input
           id={selectors.config.redirectUri}
           data-testid={selectors.config.redirectUri}
           value={uri}
-          width={80}
           readOnly
           addonAfter={
             <ClipboardButton variant="secondary" icon="copy" getText={() => uri}>
@@ -52,22 +81,37 @@ export function ApplicationSection({ uid, settings }: Props) {
           }
         />
       </Field>
-      <Field label="Client ID" htmlFor={selectors.config.clientId} noMargin>
+    </>
+  );
+}
+
+export function CredentialFields({ settings }: { settings: Settings }) {
+  return (
+    <>
+      <Field
+        className={fieldStyles.medium}
+        label="Client ID"
+        htmlFor={selectors.config.clientId}
+        noMargin
+      >
         <Input
           id={selectors.config.clientId}
           data-testid={selectors.config.clientId}
           value={settings.jsonData.clientId ?? ''}
-          width={50}
           autoComplete="off"
           disabled={settings.readOnly}
           onChange={(event) => settings.change({ clientId: event.currentTarget.value.trim() })}
         />
       </Field>
-      <Field label="Client secret" htmlFor={selectors.config.clientSecret} noMargin>
+      <Field
+        className={fieldStyles.medium}
+        label="Client secret"
+        htmlFor={selectors.config.clientSecret}
+        noMargin
+      >
         <SecretInput
           id={selectors.config.clientSecret}
           data-testid={selectors.config.clientSecret}
-          width={50}
           autoComplete="new-password"
           disabled={settings.readOnly}
           isConfigured={settings.isSecretStored}
@@ -75,6 +119,6 @@ export function ApplicationSection({ uid, settings }: Props) {
           onChange={(event) => settings.setSecret(event.currentTarget.value.trim())}
         />
       </Field>
-    </Section>
+    </>
   );
 }

@@ -32,7 +32,9 @@ const COLUMNS: Array<Column<CollectionStatus>> = [
     id: 'documents',
     header: 'Documents',
     sortType: 'number',
-    cell: ({ value }: CellProps<CollectionStatus, number>) => value.toLocaleString(),
+    cell: ({ value }: CellProps<CollectionStatus, number>) => (
+      <span className={styles.number}>{value.toLocaleString('en-US')}</span>
+    ),
   },
   { id: 'lastDay', header: 'Date range', sortType: 'string', cell: dateRange },
   { id: 'state', header: 'State', sortType: 'alphanumeric', cell: stateBadge },
@@ -45,7 +47,7 @@ export function CollectionTable({ collections }: { collections: CollectionStatus
     return null;
   }
   return (
-    <div data-testid={selectors.config.collections}>
+    <div data-testid={selectors.config.collections} className={styles.scroll}>
       <InteractiveTable columns={COLUMNS} data={collections} getRowId={({ name }) => name} />
     </div>
   );
@@ -73,4 +75,8 @@ function details({ row }: CellProps<CollectionStatus>) {
   return reason ? capitalize(reason) : <Text color="secondary">{capitalize(summary)}</Text>;
 }
 
-const styles = { nowrap: css({ whiteSpace: 'nowrap' }) };
+const styles = {
+  nowrap: css({ whiteSpace: 'nowrap' }),
+  number: css({ display: 'block', textAlign: 'right', fontVariantNumeric: 'tabular-nums' }),
+  scroll: css({ overflowX: 'auto' }),
+};

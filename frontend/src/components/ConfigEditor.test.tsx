@@ -37,6 +37,7 @@ const NOT_CONNECTED: Status = {
   state: 'not_connected',
   reason: null,
   scopes: [],
+  damage: null,
   sync: {
     running: false,
     percent: 0,
@@ -396,8 +397,11 @@ describe('a connected data source', () => {
 
     expect(await screen.findByRole('progressbar')).toHaveAttribute('aria-valuenow', '42');
     expect(
-      screen.getByText('Syncing: 42%, 1,234 documents so far, about 4 minutes left')
+      screen.getByText(
+        'Syncing: 42%, 1,234 documents so far, 2023-01-01 to 2025-12-31, about 4 minutes left'
+      )
     ).toBeInTheDocument();
+    await userEvent.click(screen.getByText('Collections'));
     const table = within(screen.getByTestId(config.collections));
     expect(table.getByText('2023-01-01 – 2025-12-31')).toBeInTheDocument();
     expect(table.getByText('Permission missing')).toBeInTheDocument();
@@ -412,14 +416,20 @@ describe('a connected data source', () => {
     const [sleep] = SYNCING.collections;
     backend({ 'GET /status': { ...SYNCING, collections: [{ ...sleep, state }] } });
     render(<Page />);
+    await userEvent.click(await screen.findByText('Collections'));
 
-    expect(await screen.findByText(label)).toBeInTheDocument();
+    const table = within(screen.getByTestId(config.collections));
+    expect(table.getByText(label)).toBeInTheDocument();
   });
 
   it('shows missing permissions if Oura returned the scopes', async () => {
     backend({ 'GET /status': { ...SYNCING, scopes: SCOPES.slice(1).map(({ scope }) => scope) } });
     const { unmount } = render(<Page />);
-    expect(await screen.findByText('Missing permissions: E-mail address')).toBeInTheDocument();
+    expect(
+      await screen.findByText(
+        'Permissions that you didn’t grant: E-mail address. Reconnect to grant them.'
+      )
+    ).toBeInTheDocument();
     unmount();
 
     backend({ 'GET /status': SYNCING });
@@ -429,7 +439,9 @@ describe('a connected data source', () => {
   });
 
   it("shows the version of Oura's API and the last check", async () => {
-    backend({ 'GET /status': { ...SYNCING, specificationCheckedAt: new Date().toISOString() } });
+    const now = new Date().toISOString();
+    const sync = { ...SYNCING.sync, lastSync: now };
+    backend({ 'GET /status': { ...SYNCING, sync, specificationCheckedAt: now } });
     render(<Page />);
 
     expect(await screen.findByText('Oura API version 1.43, checked today')).toBeInTheDocument();
@@ -502,6 +514,35 @@ describe('a connected data source', () => {
     expect(await screen.findByTestId(config.sync)).toBeInTheDocument();
     expect(screen.queryByTestId(config.connect)).not.toBeInTheDocument();
     expect(screen.queryByTestId(config.clientId)).not.toBeInTheDocument();
+  });
+});
+
+describe('demo data', () => {
+  it('is offered below the steps, and saved at once', async () => {
+    const { put } = backend({ 'GET /status': { ...NOT_CONNECTED, state: 'not_configured' } });
+    render(<Page options={{ ...OPTIONS, jsonData: {}, secureJsonFields: {} }} />);
+
+    await userEvent.click(await screen.findByRole('button', { name: 'Try it with demo data' }));
+
+    await waitFor(() => expect(put.mock.calls[0][1].jsonData.demo).toBe(true));
+    expect(await screen.findByText('Demo data')).toBeInTheDocument();
+  });
+});
+
+describe('a damaged database', () => {
+  it('is repaired after confirmation', async () => {
+    const { posted } = backend({
+      'GET /status': { ...SYNCING, damage: 'bad pages' },
+      'POST /data/repair': { state: 'repaired' },
+    });
+    render(<Page />);
+
+    await userEvent.click(await screen.findByTestId(config.repair));
+    expect(posted('/data/repair')).toHaveLength(0);
+    await userEvent.click(
+      within(await screen.findByRole('dialog')).getByRole('button', { name: 'Repair' })
+    );
+    await waitFor(() => expect(posted('/data/repair')).toHaveLength(1));
   });
 });
 

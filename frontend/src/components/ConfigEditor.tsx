@@ -1,45 +1,75 @@
 import type { DataSourcePluginOptionsEditorProps } from '@grafana/data';
-import { Field, Stack, Switch } from '@grafana/ui';
+import { Stack } from '@grafana/ui';
 import React, { useMemo } from 'react';
 
 import { useConnection } from '../hooks/useConnection';
 import { useSettings } from '../hooks/useSettings';
 import { useStatus } from '../hooks/useStatus';
+import { findStage } from '../pageState';
 import { Resources } from '../resources';
 import type { OuraOptions, OuraSecrets } from '../types';
-import { ConnectionSection } from './ConnectionSection';
 import { ApplicationSection } from './ApplicationSection';
+import { CollectionTable } from './CollectionTable';
+import { DemoOffer } from './DemoOffer';
+import { ErrorAlert } from './ErrorAlert';
+import { Fold } from './Fold';
+import { Problems } from './Problems';
+import { SetupSteps } from './SetupSteps';
+import { StatusSection } from './StatusSection';
 import { SyncSettings } from './SyncSettings';
-import { selectors } from './selectors';
 
 type Props = DataSourcePluginOptionsEditorProps<OuraOptions, OuraSecrets>;
 
-/** The configuration page of a data source. */
+/** The configuration page of a data source: its state, then its problems, then its settings. */
 export function ConfigEditor(props: Props) {
   const { uid } = props.options;
   const resources = useMemo(() => new Resources(uid), [uid]);
   const settings = useSettings(props);
   const poll = useStatus(resources, settings.version);
   const connection = useConnection(uid, resources, settings, poll);
-  const { demo } = settings.jsonData;
+  const { demo, clientId } = settings.jsonData;
+  const { status } = poll;
+
+  const hasCredentials = Boolean(clientId) && settings.hasSecret;
+  const stage = status && findStage(status, { hasCredentials, finishing: connection.finishing });
+  const isSettingUp =
+    !demo && status?.state !== 'connected' && status?.state !== 'reconnect_needed';
 
   return (
-    <Stack direction="column" gap={4}>
-      <Field
-        label="Demo data"
-        description="Use generated data instead of an Oura account. No requests are sent to Oura."
-        noMargin
-      >
-        <Switch
-          data-testid={selectors.config.demo}
-          value={demo ?? false}
-          disabled={settings.readOnly}
-          onChange={(event) => settings.change({ demo: event.currentTarget.checked })}
+    <Stack direction="column" gap={3}>
+      <ErrorAlert error={connection.error} />
+      {status && stage && (
+        <StatusSection
+          status={status}
+          stage={stage}
+          settings={settings}
+          connection={connection}
+          hasCredentials={hasCredentials}
         />
-      </Field>
-      {!demo && <ApplicationSection uid={uid} settings={settings} />}
-      <ConnectionSection settings={settings} status={poll.status} connection={connection} />
-      <SyncSettings settings={settings} />
+      )}
+      {status && <Problems status={status} stage={stage} connection={connection} />}
+      {isSettingUp && (
+        <SetupSteps
+          uid={uid}
+          settings={settings}
+          connection={connection}
+          hasCredentials={hasCredentials}
+        />
+      )}
+      {(isSettingUp || demo) && <DemoOffer settings={settings} connection={connection} />}
+      {status && status.collections.some(({ documents }) => documents > 0) && (
+        <Fold label="Collections">
+          <CollectionTable collections={status.collections} />
+        </Fold>
+      )}
+      {!isSettingUp && !demo && (
+        <Fold label="Oura application">
+          <ApplicationSection uid={uid} settings={settings} />
+        </Fold>
+      )}
+      <Fold label="Sync settings">
+        <SyncSettings settings={settings} collections={status?.collections} />
+      </Fold>
     </Stack>
   );
 }

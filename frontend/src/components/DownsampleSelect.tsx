@@ -30,7 +30,7 @@ export function DownsampleSelect({ id, value, onChange }: Props) {
     <Combobox
       id={id}
       data-testid={id}
-      width={18}
+      width={16}
       options={OPTIONS}
       value={value}
       onChange={(chosen) => onChange(chosen.value)}

@@ -2,6 +2,7 @@ import { Button, Field, Input, LinkButton, Stack, Text } from '@grafana/ui';
 import React, { useState } from 'react';
 
 import { type LoginRedirect, parseRedirectUrl } from '../loginRedirect';
+import { fieldStyles } from './fieldStyles';
 import { selectors } from './selectors';
 
 interface Props {
@@ -60,6 +61,7 @@ function RedirectUrlField({ disabled, onSubmit }: Omit<Props, 'authorizeUrl'>) {
 
   return (
     <Field
+      className={fieldStyles.wide}
       label="Redirect URL"
       description="It contains a one-time code that expires after ten minutes."
       htmlFor={selectors.config.redirectUrl}
@@ -74,7 +76,6 @@ function RedirectUrlField({ disabled, onSubmit }: Omit<Props, 'authorizeUrl'>) {
         id={selectors.config.redirectUrl}
         data-testid={selectors.config.redirectUrl}
         value={text}
-        width={80}
         placeholder="http://localhost:3000/connections/datasources/edit/…?code=…&state=…"
         autoComplete="off"
         spellCheck={false}

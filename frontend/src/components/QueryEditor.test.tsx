@@ -196,9 +196,11 @@ describe('the builder', () => {
   it('offers metrics with description and unit', async () => {
     const { changed, onRunQuery } = await open(METRICS);
     await userEvent.click(screen.getByTestId(selectors.builder.metrics));
-    expect(await screen.findByText('Time asleep of time in bed · percent')).toBeInTheDocument();
+    expect(
+      await screen.findByText('nights.efficiency · percent · Time asleep of time in bed')
+    ).toBeInTheDocument();
 
-    await userEvent.click(screen.getByText('heartrate.bpm'));
+    await userEvent.click(screen.getByText('Heart rate'));
     expect(changed().metrics).toEqual(['nights.average_hrv', 'heartrate.bpm']);
     expect(onRunQuery).toHaveBeenCalledTimes(1);
   });
@@ -210,11 +212,26 @@ describe('the builder', () => {
     expect(changed().metrics).toEqual(['nights.average_hrv', '$metric']);
   });
 
+  it.each(['hrv', 'AVERAGE_HRV', 'asleep variability', 'ms'])(
+    'finds a metric by its texts: %s',
+    async (search) => {
+      await open({ ...METRICS, metrics: [] });
+      await userEvent.type(screen.getByTestId(selectors.builder.metrics), search);
+      expect(await screen.findByRole('option', { name: /HRV/ })).toBeInTheDocument();
+      expect(screen.queryByRole('option', { name: /Heart rate$/ })).not.toBeInTheDocument();
+    }
+  );
+
+  it('previews its SQL', async () => {
+    await open(METRICS, { meta: { custom: { rawSql: 'SELECT average_hrv' } } });
+    expect(screen.getByTestId(selectors.builder.preview)).toHaveTextContent('SELECT average_hrv');
+  });
+
   it("keeps a metric's own options", async () => {
     const lastWeek = { name: 'nights.average_hrv', shift: 7 };
     const { changed } = await open({ ...METRICS, metrics: [lastWeek] });
     await userEvent.click(screen.getByTestId(selectors.builder.metrics));
-    await userEvent.click(await screen.findByText('heartrate.bpm'));
+    await userEvent.click(await screen.findByText('Heart rate'));
 
     expect(changed().metrics).toEqual([lastWeek, 'heartrate.bpm']);
   });
@@ -225,6 +242,7 @@ describe('the builder', () => {
     [selectors.builder.movingAverage, '7 days', { movingAverage: 7 }],
     [selectors.builder.baseline, '60 days', { baseline: 60 }],
     [selectors.builder.shift, '28 days later', { shift: 28 }],
+    [selectors.builder.shift, '\\$metric', { shift: '$metric' }],
     [selectors.builder.downsample, 'LTTB', { downsample: 'lttb' }],
   ])('changes one property at a time: %s', async (selector, option, part) => {
     const { onChange } = await open(METRICS);
@@ -270,7 +288,7 @@ describe('a filter', () => {
 
   it('starts with a column of the selected metrics', async () => {
     const { changed } = await open({ ...METRICS, metrics: ['heartrate.bpm'] });
-    await screen.findByText('heartrate.bpm');
+    await screen.findByText('Heart rate');
     await userEvent.click(screen.getByTestId(selectors.builder.addFilter));
 
     expect(changed().filters).toEqual([{ column: 'source', operator: 'is not null' }]);

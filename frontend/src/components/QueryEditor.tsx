@@ -3,10 +3,10 @@ import { RadioButtonGroup, Stack } from '@grafana/ui';
 import React, { useState } from 'react';
 
 import { useSchema } from '../hooks/useSchema';
+import { completeQuery } from '../savedQuery';
 import type { EditorDataSource } from '../schemaSource';
 import {
   DEFAULT_METRICS,
-  DEFAULT_QUERY,
   DEFAULT_SQL,
   type OuraOptions,
   type OuraQuery,
@@ -28,7 +28,7 @@ const TYPES: Array<SelectableValue<QueryType>> = [
 /** A panel's query: the metrics builder, or SQL. */
 export function QueryEditor({ query: saved, datasource, data, onChange, onRunQuery }: Props) {
   const schema = useSchema(datasource);
-  const query = isNew(saved) ? { ...DEFAULT_QUERY, ...saved } : saved;
+  const query = completeQuery(saved);
   const [isConfirming, setConfirming] = useState(false);
   const [builderSql, setBuilderSql] = useState<string>();
 
@@ -68,6 +68,8 @@ export function QueryEditor({ query: saved, datasource, data, onChange, onRunQue
         <SqlQueryEditor
           query={query}
           schema={schema}
+          getValues={datasource.getValues}
+          error={findError(query, data)}
           onChange={onChange}
           onRunQuery={onRunQuery}
           lead={typeSwitch}
@@ -92,6 +94,7 @@ export function QueryEditor({ query: saved, datasource, data, onChange, onRunQue
       <MetricsBuilder
         query={{ ...DEFAULT_METRICS, ...query }}
         schema={schema}
+        sql={readBuiltSql(query, data).rawSql}
         getValues={datasource.getValues}
         onChange={(part) => {
           onChange({ ...query, ...part });
@@ -102,13 +105,16 @@ export function QueryEditor({ query: saved, datasource, data, onChange, onRunQue
   );
 }
 
-function isNew({ queryType, rawSql }: OuraQuery): boolean {
-  return queryType === undefined && rawSql === undefined;
-}
-
 /** Returns whether the query's SQL differs from the default and from the builder's SQL. */
 function isHandwritten({ rawSql }: OuraQuery, builderSql?: string): boolean {
   return ![undefined, '', DEFAULT_SQL.rawSql, builderSql].includes(rawSql);
+}
+
+/** Returns the error message of the query's last run. */
+function findError({ refId }: OuraQuery, data?: PanelData): string | undefined {
+  const errors = data?.errors ?? [];
+  const error = errors.find((each) => each.refId === undefined || each.refId === refId);
+  return error?.message ?? error?.data?.message;
 }
 
 /** Reads the SQL that the backend generated for the builder's query, with its macros. */

@@ -3,11 +3,18 @@ import type { GrafanaTheme2 } from '@grafana/data';
 import { Input, useStyles2 } from '@grafana/ui';
 import React, { useState } from 'react';
 
+import { toSnippet } from '../sql/completion';
 import type { Schema, SchemaFunction, SchemaMacro, SchemaTable } from '../types';
 import { formatTypeAndUnit } from '../format';
 
-/** The tables, macros and functions that a query can use. */
-export function SchemaReference({ schema }: { schema: Schema }) {
+interface Props {
+  schema: Schema;
+  /** Inserts a snippet into the statement. */
+  onInsert: (snippet: string) => void;
+}
+
+/** The tables, macros and functions that a query can use. Each can be inserted. */
+export function SchemaReference({ schema, onInsert }: Props) {
   const styles = useStyles2(getStyles);
   const [search, setSearch] = useState('');
   const needle = search.trim().toLowerCase();
@@ -16,9 +23,9 @@ export function SchemaReference({ schema }: { schema: Schema }) {
     <div className={styles.reference}>
       <section>
         <h6>Macros</h6>
-        <UsageList of={schema.macros} />
+        <UsageList of={schema.macros} onInsert={onInsert} />
         <h6>Functions</h6>
-        <UsageList of={schema.functions} />
+        <UsageList of={schema.functions} onInsert={onInsert} />
       </section>
       <section>
         <h6>Tables</h6>
@@ -35,11 +42,12 @@ export function SchemaReference({ schema }: { schema: Schema }) {
               <summary>
                 <code>{table.name}</code> <span className={styles.quiet}>{table.description}</span>
               </summary>
+              <Insertable text={table.name} label={`Insert ${table.name}`} onInsert={onInsert} />
               <dl className={styles.list}>
                 {table.columns.map((column) => (
                   <React.Fragment key={column.name}>
                     <dt>
-                      <code>{column.name}</code>
+                      <Insertable text={column.name} onInsert={onInsert} />
                     </dt>
                     <dd>
                       {formatTypeAndUnit(column)} {column.description}
@@ -54,7 +62,12 @@ export function SchemaReference({ schema }: { schema: Schema }) {
   );
 }
 
-function UsageList({ of }: { of: Array<SchemaMacro | SchemaFunction> }) {
+interface UsageListProps {
+  of: Array<SchemaMacro | SchemaFunction>;
+  onInsert: (snippet: string) => void;
+}
+
+function UsageList({ of, onInsert }: UsageListProps) {
   const styles = useStyles2(getStyles);
 
   return (
@@ -62,12 +75,35 @@ function UsageList({ of }: { of: Array<SchemaMacro | SchemaFunction> }) {
       {of.map(({ name, usage, description }) => (
         <React.Fragment key={name}>
           <dt>
-            <code>{usage}</code>
+            <Insertable text={usage} snippet={toSnippet(usage)} onInsert={onInsert} />
           </dt>
           <dd>{description}</dd>
         </React.Fragment>
       ))}
     </dl>
+  );
+}
+
+interface InsertableProps {
+  text: string;
+  /** The text to insert, if it is not `text`. */
+  snippet?: string;
+  label?: string;
+  onInsert: (snippet: string) => void;
+}
+
+/** A name that a click inserts into the statement. */
+function Insertable({ text, snippet = text, label, onInsert }: InsertableProps) {
+  const styles = useStyles2(getStyles);
+  return (
+    <button
+      type="button"
+      className={styles.insert}
+      aria-label={`Insert ${text}`}
+      onClick={() => onInsert(snippet)}
+    >
+      {label ?? <code>{text}</code>}
+    </button>
   );
 }
 
@@ -81,7 +117,7 @@ function mentions({ name, columns }: SchemaTable, needle: string): boolean {
 const getStyles = (theme: GrafanaTheme2) => ({
   reference: css({
     display: 'grid',
-    gridTemplateColumns: 'repeat(auto-fit, minmax(320px, 1fr))',
+    gridTemplateColumns: 'repeat(auto-fit, minmax(min(320px, 100%), 1fr))',
     gap: theme.spacing(3),
     maxHeight: 320,
     overflow: 'auto',
@@ -101,6 +137,14 @@ const getStyles = (theme: GrafanaTheme2) => ({
   stack: css({
     dt: { fontWeight: theme.typography.fontWeightRegular },
     dd: { margin: theme.spacing(0.25, 0, 1, 0.5), color: theme.colors.text.secondary },
+  }),
+  insert: css({
+    padding: 0,
+    border: 0,
+    background: 'none',
+    color: theme.colors.text.link,
+    textAlign: 'left',
+    cursor: 'pointer',
   }),
   quiet: css({ color: theme.colors.text.secondary }),
 });

@@ -1,11 +1,14 @@
 import type { SelectableValue } from '@grafana/data';
-import { Button, InlineField, RadioButtonGroup, Stack } from '@grafana/ui';
-import React, { type ReactNode, useState } from 'react';
+import { Button, Dropdown, InlineField, Menu, RadioButtonGroup, Stack, Text } from '@grafana/ui';
+import React, { type ReactNode, useRef, useState } from 'react';
 
+import type { GetValues } from '../sql/completion';
+import { EXAMPLES } from '../sql/examples';
+import { formatSql } from '../sql/format';
 import { DEFAULT_SQL, type Format, type OuraQuery, type Schema } from '../types';
 import { DownsampleSelect } from './DownsampleSelect';
 import { SchemaReference } from './SchemaReference';
-import { SqlEditor } from './SqlEditor';
+import { SqlEditor, type SqlEditorHandle } from './SqlEditor';
 import { selectors } from './selectors';
 
 const FORMATS: Array<SelectableValue<Format>> = [
@@ -20,6 +23,10 @@ const FORMATS: Array<SelectableValue<Format>> = [
 interface Props {
   query: OuraQuery;
   schema?: Schema;
+  /** Returns the distinct values of a column. */
+  getValues: GetValues;
+  /** The error message of the last run. */
+  error?: string;
   onChange: (query: OuraQuery) => void;
   onRunQuery: () => void;
   /** Shown before the other controls. */
@@ -32,12 +39,16 @@ interface Props {
 export function SqlQueryEditor({
   query,
   schema,
+  getValues,
+  error,
   onChange,
   onRunQuery,
   lead,
   withFormat = false,
 }: Props) {
   const [isReferenceOpen, setReferenceOpen] = useState(false);
+  const [formatError, setFormatError] = useState<string>();
+  const editor = useRef<SqlEditorHandle>(null);
   const { rawSql, params, format, downsample } = { ...DEFAULT_SQL, ...query };
 
   const change = (part: Partial<OuraQuery>) =>
@@ -53,6 +64,27 @@ export function SqlQueryEditor({
     onRunQuery();
   };
 
+  const tidy = async () => {
+    const text = editor.current?.read() ?? rawSql;
+    try {
+      change({ rawSql: await formatSql(text) });
+      setFormatError(undefined);
+    } catch {
+      setFormatError('The SQL can’t be formatted: run it to find the mistake.');
+    }
+  };
+  const examples = (
+    <Menu>
+      {EXAMPLES.map(({ title, sql, format }) => (
+        <Menu.Item
+          key={title}
+          label={title}
+          onClick={() => changeAndRun({ rawSql: sql, params: [], ...(withFormat && { format }) })}
+        />
+      ))}
+    </Menu>
+  );
+
   return (
     <Stack direction="column" gap={1}>
       <Stack direction="row" gap={1} alignItems="center" wrap="wrap">
@@ -67,40 +99,68 @@ export function SqlQueryEditor({
             />
           </div>
         )}
-        {withFormat && format === 'time_series' && (
-          <InlineField label="Downsample" htmlFor={selectors.query.downsample}>
-            <DownsampleSelect
-              id={selectors.query.downsample}
-              value={downsample}
-              onChange={(downsample) => changeAndRun({ downsample })}
-            />
-          </InlineField>
-        )}
         <Button
           size="sm"
           variant="secondary"
           icon="play"
           tooltip="Ctrl/Cmd + Enter"
           data-testid={selectors.query.run}
-          onClick={() => run(rawSql)}
+          onClick={() => run(editor.current?.read() ?? rawSql)}
         >
           Run query
         </Button>
         <Button
           size="sm"
           variant="secondary"
-          fill="text"
+          icon="brackets-curly"
+          data-testid={selectors.query.tidy}
+          onClick={tidy}
+        >
+          Format
+        </Button>
+        <Dropdown overlay={examples}>
+          <Button
+            size="sm"
+            variant="secondary"
+            icon="angle-down"
+            data-testid={selectors.query.examples}
+          >
+            Examples
+          </Button>
+        </Dropdown>
+        <Button
+          size="sm"
+          variant="secondary"
           icon="book"
           disabled={!schema}
           aria-expanded={isReferenceOpen}
           data-testid={selectors.query.reference}
           onClick={() => setReferenceOpen(!isReferenceOpen)}
         >
-          Tables, macros and functions
+          Reference
         </Button>
       </Stack>
-      <SqlEditor sql={rawSql} schema={schema} onRun={run} />
-      {isReferenceOpen && schema && <SchemaReference schema={schema} />}
+      <SqlEditor
+        ref={editor}
+        sql={rawSql}
+        schema={schema}
+        getValues={getValues}
+        error={error}
+        onRun={run}
+      />
+      {formatError && <Text color="warning">{formatError}</Text>}
+      {withFormat && format === 'time_series' && (
+        <InlineField label="Downsample" htmlFor={selectors.query.downsample}>
+          <DownsampleSelect
+            id={selectors.query.downsample}
+            value={downsample}
+            onChange={(downsample) => changeAndRun({ downsample })}
+          />
+        </InlineField>
+      )}
+      {isReferenceOpen && schema && (
+        <SchemaReference schema={schema} onInsert={(snippet) => editor.current?.insert(snippet)} />
+      )}
     </Stack>
   );
 }

@@ -1,42 +1,43 @@
 import { css } from '@emotion/css';
 import { dateTimeFormatTimeAgo, type GrafanaTheme2 } from '@grafana/data';
-import { Alert, Stack, Text, useStyles2 } from '@grafana/ui';
+import { Stack, Text, useStyles2 } from '@grafana/ui';
 import React from 'react';
 
-import { capitalize, formatDayOrAge, formatTimeLeft } from '../format';
-import type { Status, SyncStatus } from '../types';
+import { formatCount, formatDayOrAge, formatTimeLeft } from '../format';
+import { measure } from '../pageState';
+import type { Status } from '../types';
 import { selectors } from './selectors';
 
 /** The sync's progress or last result, its schedule, and the version of Oura's API. */
 export function SyncProgress({ status }: { status: Status }) {
-  const { sync, state, reason, specification, specificationCheckedAt } = status;
-  const { running, lastSync, nextSync, failure } = sync;
+  const { sync, state, specification, specificationCheckedAt } = status;
+  const { running, lastSync, nextSync } = sync;
   const checked = specificationCheckedAt && `checked ${formatDayOrAge(specificationCheckedAt)}`;
   const facts = [
     !running && lastSync && `Last sync ${dateTimeFormatTimeAgo(lastSync)}`,
     !running && nextSync && state === 'connected' && `next sync ${dateTimeFormatTimeAgo(nextSync)}`,
-    specification && [`Oura API version ${specification}`, checked].filter(Boolean).join(', '),
-  ];
+    lastSync &&
+      specification &&
+      [`Oura API version ${specification}`, checked].filter(Boolean).join(', '),
+  ].filter(Boolean);
 
   return (
     <>
-      {failure && failure !== reason && (
-        <Alert severity="warning" title="The last sync didn’t finish">
-          {capitalize(failure)}
-        </Alert>
-      )}
-      {running && <Progress sync={sync} />}
-      <Text color="secondary">{facts.filter(Boolean).join(' · ')}</Text>
+      {running && <Progress status={status} />}
+      {facts.length > 0 && <Text color="secondary">{facts.join(' · ')}</Text>}
     </>
   );
 }
 
-function Progress({ sync: { percent, documents, secondsLeft } }: { sync: SyncStatus }) {
+function Progress({ status }: { status: Status }) {
+  const { percent, documents, secondsLeft } = status.sync;
+  const { firstDay, lastDay } = measure(status);
   const styles = useStyles2(getStyles);
   const rounded = Math.round(percent);
   const facts = [
     `Syncing: ${rounded}%`,
-    `${documents.toLocaleString()} documents so far`,
+    `${formatCount(documents, 'document')} so far`,
+    firstDay && lastDay && `${firstDay} to ${lastDay}`,
     secondsLeft !== null && formatTimeLeft(secondsLeft),
   ];
 
@@ -63,7 +64,7 @@ const getStyles = (theme: GrafanaTheme2) => ({
     maxWidth: 480,
     height: theme.spacing(0.75),
     borderRadius: theme.shape.radius.pill,
-    background: theme.colors.background.secondary,
+    background: theme.colors.border.medium,
     overflow: 'hidden',
   }),
   bar: css({

@@ -13,6 +13,12 @@ export function VariableEditor({ query, datasource, onChange, onRunQuery }: Prop
   const schema = useSchema(datasource);
 
   return (
-    <SqlQueryEditor query={query} schema={schema} onChange={onChange} onRunQuery={onRunQuery} />
+    <SqlQueryEditor
+      query={query}
+      schema={schema}
+      getValues={datasource.getValues}
+      onChange={onChange}
+      onRunQuery={onRunQuery}
+    />
   );
 }

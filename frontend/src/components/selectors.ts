@@ -11,12 +11,16 @@ export const selectors = {
     disconnect: 'oura-disconnect',
     sync: 'oura-sync',
     state: 'oura-state',
+    summary: 'oura-summary',
+    dashboards: 'oura-dashboards',
+    repair: 'oura-repair',
     progress: 'oura-progress',
     collections: 'oura-collections',
     timeZone: 'oura-zone',
     interval: 'oura-interval',
     historyStart: 'oura-history-start',
     scopes: 'oura-scopes',
+    collectionChoice: 'oura-collection-choice',
   },
   query: {
     type: 'oura-query-type',
@@ -25,6 +29,8 @@ export const selectors = {
     downsample: 'oura-sql-downsample',
     run: 'oura-run',
     reference: 'oura-reference',
+    tidy: 'oura-tidy',
+    examples: 'oura-examples',
   },
   builder: {
     metrics: 'oura-metrics',
@@ -40,6 +46,7 @@ export const selectors = {
     filterOperator: 'oura-filter-operator',
     filterValue: 'oura-filter-value',
     removeFilter: 'oura-remove-filter',
+    preview: 'oura-preview',
   },
   annotation: {
     kinds: 'oura-annotation-kinds',

@@ -1,5 +1,7 @@
+import { type FetchError, locationService } from '@grafana/runtime';
 import { useState } from 'react';
 
+import { importDashboards } from '../dashboards';
 import type { LoginRedirect } from '../loginRedirect';
 import { getRedirect, navigateTo } from '../navigation';
 import type { Resources } from '../resources';
@@ -23,6 +25,12 @@ export interface Connection {
   finish: (redirect: LoginRedirect) => Promise<void>;
   sync: () => Promise<void>;
   disconnect: () => Promise<void>;
+  /** Sets a damaged database aside and fetches everything again. */
+  repair: () => Promise<void>;
+  /** Saves the settings with demo data on or off. */
+  setDemo: (demo: boolean) => Promise<void>;
+  /** Imports missing dashboards and opens the first. */
+  openDashboards: () => Promise<void>;
 }
 
 /** Connects, syncs and disconnects. Each action clears the error of the previous one. */
@@ -45,7 +53,7 @@ export function useConnection(
       await action();
       await poll.refresh();
     } catch (error) {
-      setError(error instanceof Error ? error : new Error(String(error)));
+      setError(toError(error));
     } finally {
       setBusy(false);
     }
@@ -77,5 +85,17 @@ export function useConnection(
     finish,
     sync: () => run(resources.sync),
     disconnect: () => run(resources.disconnect),
+    repair: () => run(resources.repair),
+    setDemo: (demo) => run(() => settings.save({ demo })),
+    openDashboards: () => run(async () => locationService.push(await importDashboards(uid))),
   };
+}
+
+/** Reads the message of an error. Grafana's client throws objects that are not an `Error`. */
+function toError(error: unknown): Error {
+  if (error instanceof Error) {
+    return error;
+  }
+  const { data, statusText } = (error ?? {}) as Partial<FetchError>;
+  return new Error(data?.message || statusText || String(error));
 }

@@ -17,8 +17,8 @@ export interface Settings {
   setSecret: (clientSecret: string) => void;
   resetSecret: () => void;
   unsaved: boolean;
-  /** Saves like *Save & test*, without the test. */
-  save: () => Promise<void>;
+  /** Saves like *Save & test*, without the test, together with the given settings. */
+  save: (part?: Partial<OuraOptions>) => Promise<void>;
   /** Changes with every save. */
   version?: number;
 }
@@ -47,14 +47,15 @@ export function useSettings({ options, onOptionsChange }: Props): Settings {
 
   const unsaved = saved.jsonData !== current || Boolean(secureJsonData?.clientSecret);
 
-  const save = async () => {
-    if (!unsaved) {
+  const save = async (part?: Partial<OuraOptions>) => {
+    if (!unsaved && !part) {
       return;
     }
+    const changed = { ...options, jsonData: { ...jsonData, ...part } };
     const response = await getBackendSrv().put<{
       datasource: DataSourceSettings<OuraOptions, OuraSecrets>;
-    }>(`/api/datasources/uid/${options.uid}`, options);
-    onOptionsChange({ ...options, ...response.datasource, secureJsonData: {} });
+    }>(`/api/datasources/uid/${options.uid}`, changed);
+    onOptionsChange({ ...changed, ...response.datasource, secureJsonData: {} });
   };
 
   return {

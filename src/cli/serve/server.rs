@@ -179,18 +179,23 @@ impl Service<Request<hyper::body::Incoming>> for Tracked {
         let arriving = Arriving(Arc::clone(&self.connection));
         let busy = Busy(Arc::clone(&self.connection));
         let router = self.router.clone();
-        let request = if request.body().is_end_stream() {
+        let mut request = if request.body().is_end_stream() {
             drop(arriving);
             request.map(Body::new)
         } else {
             request.map(|body| Body::new(HeldBody::new(body, arriving)))
         };
+        request.extensions_mut().insert(Peer(self.connection.peer));
         Box::pin(async move {
             let response = router.oneshot(request).await?;
             Ok(response.map(|body| Body::new(HeldBody::new(body, busy))))
         })
     }
 }
+
+/// The address of the client, in the extensions of its requests. Behind a proxy, the proxy's.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
 
 /// Marks a connection as busy once the request has arrived.
 struct Arriving(Arc<Connection>);

@@ -9,6 +9,7 @@ use crate::datasource::key::DataSourceKey;
 use crate::datasource::vault::{Purpose, Vault, VaultError};
 use crate::oura::oauth::Grant;
 use crate::oura::{GrantStore, GrantStoreError};
+use crate::store::{ConnectionState, Store};
 
 /// The name of the grant in the vault.
 const GRANT: &str = "oura";
@@ -19,6 +20,8 @@ const END_MARK: &str = "oura ended";
 pub(crate) struct SealedGrant {
     vault: Arc<Vault>,
     key: DataSourceKey,
+    /// The store with the state of the connection, unless this grant is only read.
+    store: Option<Store>,
 }
 
 /// Marks a grant as ended. It does not apply to later grants.
@@ -51,7 +54,24 @@ pub fn stored_login(
 
 impl SealedGrant {
     pub(crate) fn new(vault: Arc<Vault>, key: DataSourceKey) -> SealedGrant {
-        SealedGrant { vault, key }
+        SealedGrant { vault, key, store: None }
+    }
+
+    /// Records each change of the connection in `store` as well.
+    pub(super) fn recorded_in(self, store: Store) -> SealedGrant {
+        SealedGrant { store: Some(store), ..self }
+    }
+
+    /// Writes `state` in the background. A rebuild can occupy the writer for minutes. The next
+    /// start of the data source writes the state again.
+    fn record(&self, state: ConnectionState) {
+        let Some(store) = self.store.clone() else { return };
+        let key = self.key.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = store.writer().set_connection(state) {
+                tracing::warn!(datasource = %key, %error, "could not record the connection's state");
+            }
+        });
     }
 
     /// Returns why the stored grant does not open, if it exists and does not.
@@ -92,12 +112,16 @@ impl GrantStore for SealedGrant {
 
     fn save(&self, grant: &Grant) -> Result<(), GrantStoreError> {
         let plain = serde_json::to_vec(grant).expect("a grant is plain data");
-        Ok(self.vault.put(&self.key, Purpose::Grant, GRANT, &plain)?)
+        self.vault.put(&self.key, Purpose::Grant, GRANT, &plain)?;
+        self.record(ConnectionState::Connected);
+        Ok(())
     }
 
     fn clear(&self) -> Result<(), GrantStoreError> {
         self.vault.delete(&self.key, Purpose::Grant, GRANT)?;
-        Ok(self.vault.delete(&self.key, Purpose::Grant, END_MARK)?)
+        self.vault.delete(&self.key, Purpose::Grant, END_MARK)?;
+        self.record(ConnectionState::NotConnected);
+        Ok(())
     }
 
     fn end_reason(&self) -> Result<Option<String>, GrantStoreError> {
@@ -108,7 +132,9 @@ impl GrantStore for SealedGrant {
         let Some(grant) = self.hash() else { return Ok(()) };
         let mark = EndMark { grant, reason: reason.to_owned() };
         let plain = serde_json::to_vec(&mark).expect("an end mark is plain data");
-        Ok(self.vault.put(&self.key, Purpose::Grant, END_MARK, &plain)?)
+        self.vault.put(&self.key, Purpose::Grant, END_MARK, &plain)?;
+        self.record(ConnectionState::ReconnectNeeded);
+        Ok(())
     }
 }
 

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use crate::catalog::{Collection, Storage};
+use crate::catalog::{Collection, Storage, parse_document};
 use crate::datasource::error::DataSourceError;
 use crate::datasource::key::DataSourceKey;
 use crate::datasource::settings::Settings;
@@ -125,7 +124,7 @@ impl PersonCheck {
         let now = self.clock.now();
         let page = self.fetch_first_page(client, collection, Range { from: now, to: now });
         let documents = tokio::time::timeout(IDENTITY_TIMEOUT, page).await.ok()??;
-        let person: Value = serde_json::from_str(documents.first()?.get()).ok()?;
+        let person = parse_document(documents.first()?).value;
         let id = collection.read(&person, self.store.zone()).ok()?.id;
         person.get("id").is_some_and(Value::is_string).then_some(id)
     }
@@ -151,7 +150,7 @@ impl PersonCheck {
             let page = self.fetch_first_page(client, collection, range);
             let documents = tokio::time::timeout_at(deadline, page).await.ok().flatten();
             for document in documents.unwrap_or_default() {
-                let document: Value = serde_json::from_str(document.get()).unwrap_or_default();
+                let document = parse_document(&document).value;
                 let Some(id) = document["id"].as_str() else { continue };
                 if self.store.inspector().has_document(&collection.name, id)? {
                     return Ok(Comparison::Same);
@@ -167,7 +166,7 @@ impl PersonCheck {
         client: &Client,
         collection: &Collection,
         range: Range,
-    ) -> Option<Vec<Box<RawValue>>> {
+    ) -> Option<Vec<Box<[u8]>>> {
         match client.page(collection, range, None).await {
             Ok(page) => Some(page.documents),
             Err(error) => {

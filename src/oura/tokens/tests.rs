@@ -313,7 +313,7 @@ async fn new_pair_is_stored_before_its_first_use() {
     collection.path = "/v2/usercollection/personal_info".to_owned();
     let page =
         client.page(&collection, crate::oura::Range { from: NOW, to: NOW }, None).await.unwrap();
-    assert_eq!(page.documents[0].get(), r#"{"id":"me"}"#);
+    assert_eq!(*page.documents[0], *br#"{"id":"me"}"#);
     assert_eq!(server.requests()[1].bearer, "access-2");
 }
 

@@ -13,7 +13,7 @@ use super::step::Step;
 use crate::catalog::Catalog;
 use crate::query::error::MetricsError;
 use crate::query::result::FieldDisplay;
-use crate::store::Scalar;
+use crate::store::{Scalar, resolution};
 use crate::time::Tz;
 
 /// The shortest step under a moving average or a baseline. Each point looks at all points of the
@@ -67,6 +67,7 @@ impl Part {
             shift: i64::from(shift),
             moving_average: i64::from(query.moving_average),
             baseline: i64::from(query.baseline),
+            resolution: resolution(metric.name.rsplit('.').next().unwrap_or_default()),
         };
         Ok(Part { sql: points.select(&columns), columns, source: table, is_grouped })
     }

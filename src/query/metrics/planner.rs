@@ -88,8 +88,13 @@ impl MetricsQuery {
             // A single series needs no labels.
             only.display.labels.clear();
         }
-        let query =
-            SqlQuery { raw_sql, params, format: Format::TimeSeries, downsample: self.downsample };
+        let query = SqlQuery {
+            raw_sql,
+            params,
+            format: Format::TimeSeries,
+            downsample: self.downsample,
+            ..SqlQuery::default()
+        };
         Ok(Plan { query, sources, columns })
     }
 }

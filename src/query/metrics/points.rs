@@ -5,6 +5,7 @@ use super::plan::PlannedColumn;
 use super::source::Source;
 use super::step::{CalendarUnit, Step};
 use crate::sql::quote_identifier;
+use crate::store::{MIN_USUAL_DAYS, spread_sql};
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
@@ -25,6 +26,8 @@ pub(super) struct Points<'a> {
     pub moving_average: i64,
     /// Days before a point that form its baseline. 0 turns it off.
     pub baseline: i64,
+    /// The smallest spread of a baseline.
+    pub resolution: f64,
 }
 
 impl Points<'_> {
@@ -82,8 +85,12 @@ impl Points<'_> {
         ];
         if let [_, baseline, lower, upper] = columns {
             let preceding = self.baseline * units_per_day;
-            computed.push("median(value) OVER past AS middle".to_owned());
-            computed.push("mad(value) OVER past AS spread".to_owned());
+            let spread = spread_sql("value", "past", &self.resolution.to_string());
+            computed.push(format!(
+                "iif(count(value) OVER past >= {}, median(value) OVER past, NULL) AS middle",
+                self.min_points()
+            ));
+            computed.push(format!("{spread} AS spread"));
             windows.push(format!(
                 "past AS (ORDER BY {order} RANGE BETWEEN {preceding} PRECEDING AND 1 PRECEDING)"
             ));
@@ -103,6 +110,17 @@ impl Points<'_> {
     /// Returns the days before the range that the windows need.
     fn days_before(&self) -> i64 {
         self.moving_average.max(self.baseline)
+    }
+
+    /// Returns the number of points that a baseline needs.
+    fn min_points(&self) -> i64 {
+        let days = MIN_USUAL_DAYS.min(self.baseline);
+        let days_per_point = match self.step {
+            Step::Raw | Step::Interval(_) => 1,
+            Step::Days(days) => days as i64,
+            Step::Calendar(unit) => unit.days(),
+        };
+        (days / days_per_point).max(1)
     }
 
     fn group_by(&self) -> &'static str {

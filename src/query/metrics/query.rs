@@ -1,6 +1,6 @@
 //! A metrics query as the editor sends it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::aggregate::Aggregate;
 use super::filter::Filter;
@@ -20,12 +20,19 @@ pub struct MetricsQuery {
     pub every: Every,
     /// Conditions, each for all metrics with that column.
     pub filters: Vec<Filter>,
-    /// Days of the moving average, the day itself included. 0 turns it off.
+    /// Days of the moving average, the day itself included. 0 turns it off. A text is the value of
+    /// a dashboard variable, and an empty one is 0.
+    #[serde(deserialize_with = "deserialize_days")]
+    #[cfg_attr(test, ts(type = "number | string"))]
     pub moving_average: u16,
-    /// Days before a point that form its baseline: their median, with the median absolute deviation
-    /// as a band. 0 turns it off.
+    /// Days before a point that form its baseline: their median, with 1.4826 times the median
+    /// absolute deviation as a band. 0 turns it off.
+    #[serde(deserialize_with = "deserialize_days")]
+    #[cfg_attr(test, ts(type = "number | string"))]
     pub baseline: u16,
     /// Days by which to draw every metric later. Earlier if negative.
+    #[serde(deserialize_with = "deserialize_days")]
+    #[cfg_attr(test, ts(type = "number | string"))]
     pub shift: i16,
     /// The reduction of series with too many points.
     pub downsample: Downsample,
@@ -54,6 +61,8 @@ enum Json {
     Object {
         name: String,
         aggregate: Option<Aggregate>,
+        #[serde(default, deserialize_with = "deserialize_optional_days")]
+        #[cfg_attr(test, ts(type = "number | string"))]
         shift: Option<i16>,
     },
 }
@@ -65,4 +74,38 @@ impl From<Json> for MetricChoice {
             Json::Object { name, aggregate, shift } => MetricChoice { name, aggregate, shift },
         }
     }
+}
+
+/// A number of days: a JSON number, or the text of a dashboard variable.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum DaysJson {
+    Number(i64),
+    Text(String),
+}
+
+impl DaysJson {
+    fn number<N: TryFrom<i64>>(self) -> Result<N, String> {
+        let days = match &self {
+            DaysJson::Number(days) => Some(*days),
+            DaysJson::Text(text) if text.trim().is_empty() => Some(0),
+            DaysJson::Text(text) => text.trim().parse().ok(),
+        };
+        days.and_then(|days| N::try_from(days).ok()).ok_or_else(|| {
+            let given = match self {
+                DaysJson::Number(days) => days.to_string(),
+                DaysJson::Text(text) => format!("{text:?}"),
+            };
+            format!("Invalid number of days {given}: use a whole number, for example 7")
+        })
+    }
+}
+
+fn deserialize_days<'de, D: Deserializer<'de>, N: TryFrom<i64>>(json: D) -> Result<N, D::Error> {
+    DaysJson::deserialize(json)?.number().map_err(serde::de::Error::custom)
+}
+
+fn deserialize_optional_days<'de, D: Deserializer<'de>>(json: D) -> Result<Option<i16>, D::Error> {
+    let days: Option<DaysJson> = Option::deserialize(json)?;
+    days.map(|days| days.number().map_err(serde::de::Error::custom)).transpose()
 }

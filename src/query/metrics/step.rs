@@ -119,6 +119,16 @@ impl Step {
 }
 
 impl CalendarUnit {
+    /// Returns the days of the shortest unit of this kind.
+    pub(super) fn days(self) -> i64 {
+        match self {
+            CalendarUnit::Day => 1,
+            CalendarUnit::Week => 7,
+            CalendarUnit::Month => 28,
+            CalendarUnit::Year => 365,
+        }
+    }
+
     /// Returns the second argument of `$__dayGroup`, without quotes.
     pub(super) fn name(self) -> &'static str {
         match self {

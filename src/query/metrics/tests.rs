@@ -158,6 +158,10 @@ fn an_invalid_query_has_a_message_and_a_hint() {
     }
     insta::assert_snapshot!(table);
     for json in [
+        json!({ "shift": "a week" }),
+        json!({ "baseline": "-1" }),
+        json!({ "movingAverage": "$days" }),
+        json!({ "metrics": [{ "name": "days.steps", "shift": "1.5" }] }),
         json!({ "every": "0s" }),
         json!({ "every": "soon" }),
         json!({ "aggregate": "mode" }),
@@ -165,6 +169,18 @@ fn an_invalid_query_has_a_message_and_a_hint() {
     ] {
         assert!(serde_json::from_value::<MetricsQuery>(json.clone()).is_err(), "{json}");
     }
+}
+
+#[test]
+fn days_can_be_the_text_of_a_variable() {
+    let text = json!({ "metrics": ["nights.average_hrv", { "name": "days.steps", "shift": " 7 " }],
+                       "movingAverage": "7", "baseline": "60", "shift": "-28" });
+    let number = json!({ "metrics": ["nights.average_hrv", { "name": "days.steps", "shift": 7 }],
+                         "movingAverage": 7, "baseline": 60, "shift": -28 });
+    assert_eq!(sql(text), sql(number));
+    let empty =
+        json!({ "metrics": ["days.steps"], "movingAverage": "", "baseline": "", "shift": "" });
+    assert_eq!(sql(empty), sql(json!({ "metrics": ["days.steps"] })));
 }
 
 /// Returns a store with a night, steps and three heart rates an hour for each day of March 2026 and
@@ -718,7 +734,7 @@ async fn a_moving_average_and_a_baseline_use_earlier_days() {
     assert_eq!(values(&result, 1), [43.0; 7]);
     assert_eq!(
         (values(&result, 2), values(&result, 3), values(&result, 4)),
-        (vec![43.0; 7], vec![41.0; 7], vec![45.0; 7])
+        (vec![43.0; 7], vec![43.0 - 2.9652; 7], vec![43.0 + 2.9652; 7])
     );
 }
 

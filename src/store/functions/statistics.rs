@@ -11,7 +11,8 @@ use super::{FLAGS, failure, number, stopped};
 use crate::store::meter::{self, must_stop};
 
 /// Computes a statistic of rows with `N` numbers each. The order of the rows does not matter.
-type Statistic<const N: usize> = fn(&mut [[f64; N]]) -> Result<Option<f64>, &'static str>;
+pub(super) type Statistic<const N: usize> =
+    fn(&mut [[f64; N]]) -> Result<Option<f64>, &'static str>;
 
 /// Statistics of one column.
 const ONE_COLUMN: [(&str, Statistic<1>); 5] = [
@@ -53,13 +54,15 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
     connection.create_aggregate_function("last", 2, FLAGS, Extreme(|time, known| time >= known))
 }
 
-struct Summary<const N: usize> {
-    statistic: Statistic<N>,
+/// A statistic as an aggregate and a window function.
+pub(super) struct Summary<const N: usize> {
+    pub(super) statistic: Statistic<N>,
 }
 
 /// The rows of one group. The statement is charged for them until the group is dropped.
-struct Group<const N: usize> {
-    rows: Vec<[f64; N]>,
+#[derive(Default)]
+pub(super) struct Group<const N: usize> {
+    pub(super) rows: Vec<[f64; N]>,
     /// The statistic of the rows, if it is up to date.
     value: Option<Option<f64>>,
 }
@@ -71,7 +74,7 @@ impl<const N: usize> Group<N> {
         if self.rows.len() > MAX_UNCHECKED_ROWS && must_stop() { Err(stopped()) } else { Ok(()) }
     }
 
-    fn push(&mut self, row: [f64; N]) -> Result<()> {
+    pub(super) fn push(&mut self, row: [f64; N]) -> Result<()> {
         if !meter::allocate(Self::ROW) {
             return Err(stopped());
         }
@@ -88,7 +91,7 @@ impl<const N: usize> Drop for Group<N> {
 }
 
 impl<const N: usize> Summary<N> {
-    fn row(context: &Context<'_>) -> Option<[f64; N]> {
+    pub(super) fn row(context: &Context<'_>) -> Option<[f64; N]> {
         let mut row = [0.0; N];
         for (argument, value) in row.iter_mut().enumerate() {
             *value = number(context, argument)?;
@@ -99,7 +102,7 @@ impl<const N: usize> Summary<N> {
 
 impl<const N: usize> Aggregate<Group<N>, Option<f64>> for Summary<N> {
     fn init(&self, _: &mut Context<'_>) -> Result<Group<N>> {
-        Ok(Group { rows: Vec::new(), value: None })
+        Ok(Group::default())
     }
 
     fn step(&self, context: &mut Context<'_>, group: &mut Group<N>) -> Result<()> {

@@ -42,7 +42,7 @@ pub(super) fn run(
     zone: Tz,
 ) -> Result<ColumnBatch, ReadError> {
     let watchdog = Watchdog::start(limits);
-    reader.start_checks();
+    reader.start_checks(sql, limits.tables.as_ref());
     let result = collect_rows(reader, sql, params, limits, zone);
     let refusal = reader.finish_checks();
     let stopped = watchdog.finish();

@@ -48,6 +48,7 @@ fn limits() -> ReadLimits {
         max_rows: 1_000,
         max_bytes: 1 << 20,
         max_memory: 256 << 20,
+        tables: None,
         cancelled: Arc::default(),
     }
 }
@@ -509,4 +510,53 @@ fn invalid_files_are_reported_as_damaged() {
         .read(&TokenizedSql::new("SELECT 1"), &[], &limits())
         .unwrap_err();
     assert!(error.to_string().starts_with("the database is damaged"), "{error}");
+}
+
+#[test]
+fn caller_reads_its_tables_only() {
+    let file = file();
+    let connection = Connection::open(&file.path).unwrap();
+    connection
+        .execute_batch(
+            "CREATE VIEW nightly AS
+             WITH inner AS (SELECT time, value FROM samples_data) SELECT * FROM inner",
+        )
+        .unwrap();
+    let tables = ["samples", "nightly"].map(str::to_owned);
+    let limits = ReadLimits { tables: Some(Arc::new(tables.into())), ..limits() };
+    let outcome = |sql: &str| match file.read_within(sql, &[], &limits) {
+        Ok(_) => "read",
+        Err(ReadError::Refused(Refusal::NotListed(_))) => "not listed",
+        Err(error) => panic!("{sql}: {error}"),
+    };
+    for allowed in [
+        "SELECT * FROM samples",
+        "SELECT count(*) FROM nightly",
+        "SELECT max(n.value) FROM NIGHTLY AS n JOIN \"samples\" USING (time)",
+        "WITH a AS (SELECT * FROM samples) SELECT value FROM a",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT * FROM n",
+        "SELECT value FROM json_each('[1]')",
+        "SELECT 1",
+    ] {
+        assert_eq!(outcome(allowed), "read", "{allowed}");
+    }
+    for denied in [
+        "SELECT * FROM samples_data",
+        "SELECT count(*) FROM samples_data",
+        "SELECT 1 FROM 'samples_data'",
+        "SELECT (SELECT max(value) FROM samples_data)",
+        "SELECT * FROM samples WHERE value IN (SELECT value FROM samples_data)",
+        "SELECT * FROM samples WHERE time IN samples_data",
+        "SELECT * FROM samples UNION ALL SELECT time, value FROM samples_data",
+        "WITH a AS (SELECT * FROM samples_data) SELECT * FROM a",
+        "WITH samples AS (SELECT * FROM samples_data) SELECT * FROM samples",
+        "WITH [nightly](t, v) AS NOT MATERIALIZED (SELECT time, value FROM samples_data)
+         SELECT * FROM nightly",
+        "WITH 'inner' /* */ AS MATERIALIZED (SELECT * FROM samples_data) SELECT * FROM \"inner\"",
+        "SELECT * FROM (WITH samples_data AS (SELECT 1) SELECT * FROM samples_data), samples_data",
+        "WITH x AS (WITH samples_data AS (SELECT 1) SELECT * FROM samples_data),
+         y AS (SELECT * FROM samples_data) SELECT * FROM y",
+    ] {
+        assert_eq!(outcome(denied), "not listed", "{denied}");
+    }
 }

@@ -29,7 +29,11 @@ SELECT collection, day, time, documents, state,
                            AND ring.documents = 0)
                  THEN 'ring_off'
             ELSE 'empty' END AS reason,
-       fetched_at
+       fetched_at,
+       -- Documents that could not be read completely.
+       CAST((SELECT count(*) FROM oura_raw_documents AS raw
+             WHERE raw.resource = days.collection AND raw.day = days.day
+               AND raw.fault IS NOT NULL AND raw.deleted_at IS NULL) AS INTEGER) AS faulty
 FROM (SELECT collections.name AS collection, calendar.day AS day, calendar.time AS time,
              coalesce(coverage_data.documents, 0) AS documents,
              CASE WHEN coverage_data.day IS NULL THEN 'not_fetched'

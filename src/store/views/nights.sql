@@ -7,10 +7,10 @@ SELECT calendar.day AS day, calendar.time AS time, main_sleep.document AS docume
        -- The casts declare a type, so that comparisons with text work as for other columns.
        CAST((SELECT count(*) FROM sleep AS nap
         WHERE nap.day = calendar.day AND nap.document <> main_sleep.document
-          AND nap.type IN ('sleep', 'late_nap', 'long_sleep')
+          AND coalesce(nap.type, '') NOT IN ('deleted', 'rest')
           AND nap.total_sleep_duration > 0) AS INTEGER) AS naps,
        CAST((SELECT coalesce(sum(nap.total_sleep_duration), 0) FROM sleep AS nap
         WHERE nap.day = calendar.day AND nap.document <> main_sleep.document
-          AND nap.type IN ('sleep', 'late_nap', 'long_sleep')) AS INTEGER) AS nap_duration
+          AND coalesce(nap.type, '') NOT IN ('deleted', 'rest')) AS INTEGER) AS nap_duration
 FROM calendar
 JOIN main_sleep ON main_sleep.day = calendar.day

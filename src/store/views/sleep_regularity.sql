@@ -1,11 +1,11 @@
 CREATE VIEW sleep_regularity AS
 -- Agreement of two days in a row in being asleep or awake at the same time of day, in steps of five minutes from noon to noon.
 WITH epochs AS MATERIALIZED (
-    SELECT sleep.day, unixepoch(sleep.day) / 86400 AS number,
+    SELECT DISTINCT sleep.day, unixepoch(sleep.day) / 86400 AS number,
            (samples.time + sleep.utc_offset - unixepoch(sleep.day) + 43200) / 300 AS epoch
     FROM sleep
     JOIN samples ON samples.series = 'sleep.sleep_phase_5_min' AND samples.document = sleep.document AND samples.value < 4
-    WHERE sleep.type IN ('long_sleep', 'sleep', 'late_nap')
+    WHERE coalesce(sleep.type, '') NOT IN ('deleted', 'rest')
 ), asleep AS MATERIALIZED (
     SELECT number, min(day) AS day, count(*) AS fives FROM epochs GROUP BY number
 ), both AS MATERIALIZED (

@@ -11,6 +11,8 @@ SELECT (SELECT max(last_sync) FROM collections) AS last_sync,
             END AS seconds_left,
        (SELECT count(*) FROM collections WHERE state = 'ok') AS collections_ok,
        (SELECT count(*) FROM collections WHERE state NOT IN ('ok', 'waiting', 'removed'))
-           AS collections_failing
+           AS collections_failing,
+       coalesce((SELECT state FROM connection_data), 'not_connected') AS connection,
+       (SELECT database_bytes FROM connection_data) AS database_bytes
 FROM (SELECT 1)
 LEFT JOIN (SELECT * FROM sync_runs WHERE state = 'running' ORDER BY run DESC LIMIT 1) AS run

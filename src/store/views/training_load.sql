@@ -8,4 +8,7 @@ FROM (
     SELECT day, time, coalesce(high_activity_met_minutes, 0) + coalesce(medium_activity_met_minutes, 0) AS load
     FROM daily_activity
     WHERE day < date((SELECT max(day) FROM daily_activity))
+      -- The document that days shows.
+      AND document = (SELECT one.document FROM daily_activity AS one WHERE one.day = daily_activity.day
+                      ORDER BY one.steps DESC, one.id, one.document LIMIT 1)
 )

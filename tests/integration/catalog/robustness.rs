@@ -132,7 +132,7 @@ proptest! {
         zone in prop::sample::select(chrono_tz::TZ_VARIANTS.to_vec()),
     ) {
         let _ = collection.read(&document, zone);
-        let _ = collection.extra(&document);
+        let _ = collection.extra(&document, &collection.cells(&document, zone));
         prop_assert_eq!(collection.cells(&document, zone).len(), collection.columns.len());
         let samples = collection.samples(&document, start, zone);
         for pair in samples.windows(2) {

@@ -2,6 +2,7 @@
 //! of Oura's responses, seeded random numbers, and a report of skipped tests.
 
 pub mod secret_scanner;
+pub mod serve;
 pub mod truth;
 pub mod wait;
 pub mod world;

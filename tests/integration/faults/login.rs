@@ -1,7 +1,7 @@
 //! Logins that fail, end, or belong to another user or person.
 
 use ringside::datasource::{
-    ConnectionState, DataSourceKey, DataSources, Environment, Settings, Trigger,
+    ConnectionState, DataSource, DataSourceKey, DataSources, Environment, Settings, Trigger,
 };
 use ringside::oura::Secret;
 use ringside::simulator::{Config, Fault, Misbehaviour, Registration, Target, Violation};
@@ -10,11 +10,24 @@ use ringside::time::Clock;
 use serde_json::json;
 
 use super::world::*;
-use crate::common::wait::must_finish;
+use crate::common::wait::{must_finish, poll_until};
 
 /// A clock that stands still in the morning.
 fn standing() -> Clock {
     Clock::starting_at(morning(), 0.0)
+}
+
+/// Waits until queries see the connection in `state`, which is written in the background.
+async fn await_recorded(datasource: &DataSource, state: ConnectionState) {
+    let database = rusqlite::Connection::open(datasource.database()).unwrap();
+    poll_until(&format!("sync_status.connection is {state}"), || {
+        let sql = "SELECT state, database_bytes FROM connection_data";
+        let read = |row: &rusqlite::Row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+        let (stored, bytes) = database.query_row(sql, [], read).unwrap();
+        assert!(bytes > 100_000, "{bytes}");
+        stored == state.as_str()
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -203,9 +216,11 @@ async fn application_of_the_new_portal_connects_and_refreshes() {
 #[tokio::test]
 async fn login_revoked_at_oura_needs_reconnect_and_keeps_data() {
     let world = World::connected().await;
+    await_recorded(&world.datasource, ConnectionState::Connected).await;
     world.simulator.revoke_all();
     let failure = sync(&world.datasource).await.failure.unwrap();
     assert_contains(&failure, &["login", "ended", "press Connect"]);
+    await_recorded(&world.datasource, ConnectionState::ReconnectNeeded).await;
     let status = world.datasource.status().unwrap();
     assert_eq!(status.state, ConnectionState::ReconnectNeeded);
     assert_contains(&status.reason.unwrap(), &["press Connect", "Stored data is kept"]);
@@ -225,6 +240,9 @@ async fn login_revoked_at_oura_needs_reconnect_and_keeps_data() {
     let redirect = allowed(&world.datasource).await;
     assert_eq!(call(&world.datasource, USER, "/oauth/callback", json!(redirect)).await.0, 200);
     assert_eq!(ended(&world.datasource, run + 1).await.failure, None);
+    await_recorded(&world.datasource, ConnectionState::Connected).await;
+    world.datasource.disconnect().await.unwrap();
+    await_recorded(&world.datasource, ConnectionState::NotConnected).await;
     world.assert_whole();
 }
 

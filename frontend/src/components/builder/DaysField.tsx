@@ -2,6 +2,7 @@ import { Combobox, Field, Icon, Label, Stack, Tooltip } from '@grafana/ui';
 import React from 'react';
 
 import { formatCount } from '../../format';
+import { listVariableNames } from '../../interpolation';
 
 interface Props {
   id: string;
@@ -10,11 +11,12 @@ interface Props {
   /** Numbers to choose from, in addition to 0 and the current value. */
   suggested: number[];
   isSigned?: boolean;
-  value: number;
-  onChange: (days: number) => void;
+  /** A number, or a dashboard variable in query form: `$compare`. */
+  value: number | string;
+  onChange: (days: number | string) => void;
 }
 
-/** A number of days: a suggested one, or a typed one. */
+/** A number of days: a suggested one, a typed one, or a dashboard variable. */
 export function DaysField({
   id,
   label,
@@ -24,13 +26,22 @@ export function DaysField({
   value,
   onChange,
 }: Props) {
-  const numbers = Array.from(new Set([0, ...suggested, value])).sort((a, b) => a - b);
-  const options = numbers.map((days) => ({
-    value: String(days),
-    label: formatDays(days, isSigned),
-  }));
+  const current = typeof value === 'number' ? [value] : [];
+  const numbers = Array.from(new Set([0, ...suggested, ...current])).sort((a, b) => a - b);
+  const variables = new Set(listVariableNames());
+  if (typeof value === 'string') {
+    variables.add(value);
+  }
+  const options = [
+    ...numbers.map((days) => ({ value: String(days), label: formatDays(days, isSigned) })),
+    ...Array.from(variables, (name) => ({ value: name, label: name })),
+  ];
 
   const select = (text: string) => {
+    if (text.startsWith('$')) {
+      onChange(text);
+      return;
+    }
     const days = Math.trunc(Number(text));
     if (Number.isFinite(days) && (isSigned || days >= 0)) {
       onChange(days);
@@ -54,7 +65,7 @@ export function DaysField({
       <Combobox
         id={id}
         data-testid={id}
-        width={18}
+        width={16}
         options={options}
         value={String(value)}
         createCustomValue

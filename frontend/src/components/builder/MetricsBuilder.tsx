@@ -1,8 +1,23 @@
-import { Combobox, type ComboboxOption, Field, MultiCombobox, Stack } from '@grafana/ui';
+import { css } from '@emotion/css';
+import type { GrafanaTheme2 } from '@grafana/data';
+import {
+  Combobox,
+  type ComboboxOption,
+  Field,
+  MultiCombobox,
+  Stack,
+  useStyles2,
+} from '@grafana/ui';
 import React, { useMemo } from 'react';
 
 import { listVariableNames } from '../../interpolation';
-import { listMetricOptions, metricName, selectMetrics } from '../../metrics';
+import {
+  type Option,
+  listMetricOptions,
+  metricName,
+  searchOptions,
+  selectMetrics,
+} from '../../metrics';
 import type { Aggregate, MetricsPart, Schema } from '../../types';
 import { DownsampleSelect } from '../DownsampleSelect';
 import { selectors } from '../selectors';
@@ -39,13 +54,16 @@ const INTERVALS: ComboboxOption[] = [
 interface Props {
   query: MetricsPart;
   schema?: Schema;
+  /** The SQL that the backend generated for the query. */
+  sql?: string;
   /** Returns the distinct values of a column. */
   getValues: (table: string, column: string) => Promise<string[]>;
   onChange: (part: Partial<MetricsPart>) => void;
 }
 
 /** A metrics query: metrics, aggregation, moving windows and filters. */
-export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
+export function MetricsBuilder({ query, schema, sql, getValues, onChange }: Props) {
+  const styles = useStyles2(getStyles);
   const options = useMemo(
     () => (schema ? [...listMetricOptions(schema), ...listVariableOptions()] : []),
     [schema]
@@ -58,8 +76,8 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
           id={selectors.builder.metrics}
           data-testid={selectors.builder.metrics}
           placeholder="Search by name or description"
-          options={options}
-          value={query.metrics.map(metricName)}
+          options={async (search) => searchOptions(options, search)}
+          value={query.metrics.map((metric) => toOption(metricName(metric), options))}
           onChange={(selected) => {
             const names = selected.map(({ value }) => value);
             onChange({ metrics: selectMetrics(query.metrics, names) });
@@ -71,7 +89,7 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
           <Combobox
             id={selectors.builder.aggregate}
             data-testid={selectors.builder.aggregate}
-            width={22}
+            width={16}
             options={AGGREGATES}
             value={query.aggregate}
             disabled={query.every === 'raw'}
@@ -82,8 +100,8 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
           <Combobox
             id={selectors.builder.every}
             data-testid={selectors.builder.every}
-            width={22}
-            options={INTERVALS}
+            width={16}
+            options={[...INTERVALS, ...listVariableOptions()]}
             value={query.every}
             createCustomValue
             onChange={({ value }) => onChange({ every: value })}
@@ -101,7 +119,7 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
           label="Baseline"
           tooltip={
             'Median of the previous days, ' +
-            'with a band of one median absolute deviation above and below.'
+            'with a band of 1.4826 times the median absolute deviation above and below.'
           }
           id={selectors.builder.baseline}
           suggested={[14, 30, 60, 90]}
@@ -135,11 +153,31 @@ export function MetricsBuilder({ query, schema, getValues, onChange }: Props) {
         getValues={getValues}
         onChange={(filters) => onChange({ filters })}
       />
+      {sql && (
+        <details className={styles.preview}>
+          <summary>Preview of the SQL</summary>
+          <pre data-testid={selectors.builder.preview} tabIndex={0}>
+            {sql}
+          </pre>
+        </details>
+      )}
     </Stack>
   );
 }
 
+/** Returns the option of a metric. A name without an option stays visible as it is. */
+function toOption(name: string, options: Option[]): Option {
+  return options.find(({ value }) => value === name) ?? { value: name, label: name };
+}
+
 /** Lists the dashboard's variables. A variable can contain the names of metrics. */
-function listVariableOptions(): ComboboxOption[] {
+function listVariableOptions(): Option[] {
   return listVariableNames().map((name) => ({ value: name, label: name, group: 'Variables' }));
 }
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  preview: css({
+    summary: { cursor: 'pointer', color: theme.colors.text.secondary },
+    pre: { margin: theme.spacing(1, 0, 0), maxHeight: 240, whiteSpace: 'pre-wrap' },
+  }),
+});

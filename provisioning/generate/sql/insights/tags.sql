@@ -1,0 +1,35 @@
+-- Each night after a tag against the median of the nights without it, two weeks around, of the
+-- same kind of day.
+WITH kinds AS MATERIALIZED (
+    SELECT day, time, average_hrv, strftime('%w', day) IN ('0', '6') AS free
+    FROM nights
+    WHERE average_hrv IS NOT NULL
+      AND day BETWEEN date($__dayFrom(), '-14 days') AND date($__dayTo(), '+14 days')
+), given AS MATERIALIZED (SELECT tag, night FROM tag_days), moved AS (
+    SELECT given.tag, tagged.day,
+           (SELECT iif(count(*) >= 3, tagged.average_hrv - median(control.average_hrv), NULL)
+            FROM kinds AS control
+            WHERE control.day BETWEEN date(tagged.day, '-14 days') AND date(tagged.day, '+14 days')
+              AND control.free = tagged.free
+              AND NOT EXISTS (SELECT 1 FROM given AS other
+                              WHERE other.tag = given.tag AND other.night = control.day)) AS difference
+    FROM given
+    JOIN kinds AS tagged ON tagged.day = given.night
+    WHERE $__timeFilter(tagged.time)
+), tested AS (
+    SELECT tag, count(difference) AS n, hodges_lehmann(difference) AS estimate,
+           hodges_lehmann_low(difference) AS low, hodges_lehmann_high(difference) AS high,
+           signed_rank_p(difference) AS p
+    FROM moved
+    GROUP BY tag
+    HAVING count(difference) >= 5
+), placed AS (
+    SELECT *, p * count(*) OVER () / rank() OVER (ORDER BY p) AS share FROM tested
+), judged AS (
+    SELECT *, min(1, min(share) OVER (ORDER BY p DESC)) AS q FROM placed
+)
+SELECT tag AS "Tag", n AS "Nights", estimate AS "HRV",
+       iif(low IS NULL, 'needs 6 nights', format('%+.1f to %+.1f', low, high)) AS "95 % interval", q AS "q",
+       iif(q <= 0.1, 'more than chance', 'may be chance') AS "Reading"
+FROM judged
+ORDER BY p, tag

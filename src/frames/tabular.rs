@@ -1,0 +1,135 @@
+//! Query results as CSV, as newline-delimited JSON and as an Arrow stream, written part by part.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Field, Schema, TimestampNanosecondType};
+use arrow::error::ArrowError;
+use arrow::ipc::writer::StreamWriter;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::config;
+use super::rows::{OneObject, OneRow, RowForm, Time, TimeForm, time};
+use crate::catalog::Catalog;
+use crate::query::QueryResult;
+use crate::store::ColumnBatch;
+
+/// The media types of an Arrow IPC stream. The first one is registered.
+pub const ARROW_MEDIA_TYPES: &[&str] =
+    &["application/vnd.apache.arrow.stream", "application/vnd.apache.arrow"];
+
+/// The number of rows in one record batch of an Arrow stream.
+const BATCH_ROWS: usize = 16 << 10;
+
+/// Writes CSV (RFC 4180) with a header row. Nulls are empty fields.
+pub fn write_csv(batch: &ColumnBatch, times: TimeForm, out: impl Write) -> io::Result<()> {
+    if batch.columns.is_empty() {
+        return Ok(());
+    }
+    let mut csv = csv::WriterBuilder::new().from_writer(out);
+    csv.write_record(batch.columns.iter().map(|column| &column.name))?;
+    let options = FormatOptions::default();
+    let columns = batch
+        .columns
+        .iter()
+        .map(|column| CsvColumn::new(column.values.as_ref(), times, &options))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(io::Error::other)?;
+    let mut cell = String::new();
+    for row in 0..batch.rows {
+        for column in &columns {
+            cell.clear();
+            column.write(row, &mut cell).map_err(io::Error::other)?;
+            csv.write_field(&cell)?;
+        }
+        csv.write_record(None::<&[u8]>)?;
+    }
+    csv.flush()
+}
+
+/// The values of a column, and the form of their texts.
+struct CsvColumn<'a> {
+    values: &'a dyn Array,
+    times: TimeForm,
+    formatter: ArrayFormatter<'a>,
+}
+
+impl<'a> CsvColumn<'a> {
+    fn new(
+        values: &'a dyn Array,
+        times: TimeForm,
+        options: &FormatOptions<'a>,
+    ) -> Result<CsvColumn<'a>, ArrowError> {
+        Ok(CsvColumn { values, times, formatter: ArrayFormatter::try_new(values, options)? })
+    }
+
+    fn write(&self, row: usize, cell: &mut String) -> Result<(), ArrowError> {
+        if self.values.is_null(row) {
+            return Ok(());
+        }
+        if !matches!(self.values.data_type(), DataType::Timestamp(..)) {
+            return self.formatter.value(row).write(cell);
+        }
+        match time(self.values.as_primitive::<TimestampNanosecondType>().value(row), self.times) {
+            Time::Text(text) => cell.push_str(&text),
+            Time::Whole(number) => cell.push_str(&number.to_string()),
+            Time::Fraction(number) => cell.push_str(&number.to_string()),
+        }
+        Ok(())
+    }
+}
+
+/// Writes one JSON value a line for each row.
+pub fn write_lines(
+    batch: &ColumnBatch,
+    form: RowForm,
+    times: TimeForm,
+    mut out: impl Write,
+) -> io::Result<()> {
+    for row in 0..batch.rows {
+        let row = OneRow { columns: &batch.columns, row, times };
+        match form {
+            RowForm::Arrays => serde_json::to_writer(&mut out, &row)?,
+            RowForm::Objects => serde_json::to_writer(&mut out, &OneObject(row))?,
+        }
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+/// Writes an Arrow IPC stream. The metadata of a field has its unit and its description.
+pub fn write_arrow(
+    result: &QueryResult,
+    catalog: &Catalog,
+    out: impl Write,
+) -> Result<(), ArrowError> {
+    let batch = &result.batch;
+    let fields: Vec<Field> = batch
+        .columns
+        .iter()
+        .map(|column| {
+            let config = config::of_column(column, catalog).unwrap_or_default();
+            let facts =
+                [("unit", config.unit.unwrap_or_default()), ("description", config.description)];
+            let metadata: HashMap<String, String> = facts
+                .into_iter()
+                .filter(|(_, fact)| !fact.is_empty())
+                .map(|(name, fact)| (name.to_owned(), fact.to_owned()))
+                .collect();
+            Field::new(&column.name, column.values.data_type().clone(), true)
+                .with_metadata(metadata)
+        })
+        .collect();
+    let schema = Arc::new(Schema::new(fields));
+    let mut writer = StreamWriter::try_new(out, &schema)?;
+    for first in (0..batch.rows).step_by(BATCH_ROWS) {
+        let rows = BATCH_ROWS.min(batch.rows - first);
+        let columns: Vec<ArrayRef> =
+            batch.columns.iter().map(|column| column.values.slice(first, rows)).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        writer.write(&RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)?;
+    }
+    writer.finish()
+}

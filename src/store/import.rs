@@ -1,0 +1,189 @@
+//! Importing a database that [`Store::copy_to`](super::Store::copy_to) exported, with its history,
+//! revisions and coverage.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::error::StoreError;
+use super::files::{create_private_file, create_private_folder};
+use super::{read_only, schema};
+
+/// The first bytes of a SQLite file.
+const SQLITE_HEADER: &[u8] = b"SQLite format 3\0";
+
+/// The first bytes of a ZIP file.
+const ZIP_HEADER: &[u8] = b"PK\x03\x04";
+
+/// The number of rows and documents that an import brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Documents, deleted ones included.
+    pub documents: u64,
+    /// Days with coverage, over all collections.
+    pub days: u64,
+}
+
+/// Why a file cannot be imported. Nothing is changed. `Display` includes the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The file cannot be read, or the data folder not written.
+    #[error("{path} cannot be used: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's error.
+        source: std::io::Error,
+    },
+    /// A ZIP file, such as the export of Oura's account page.
+    #[error(
+        "{0} is a ZIP file: Oura's account export cannot be imported, because its tables lack the \
+         identity of documents. Connect to Oura instead, which fetches the whole history"
+    )]
+    Zip(PathBuf),
+    /// Not an export of this program.
+    #[error("{path} is not an export of `gpx_oura export` ({reason})")]
+    NotAnExport {
+        /// The file.
+        path: PathBuf,
+        /// The missing or surplus part.
+        reason: &'static str,
+    },
+    /// Pages of the file are missing or damaged.
+    #[error("{path} is damaged or cut off ({detail}). Export it again")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's finding.
+        detail: String,
+    },
+    /// The data source has data, which the import would replace.
+    #[error(
+        "{0} contains data. Import into a new data source (--datasource), or erase this one with \
+         `gpx_oura forget` first"
+    )]
+    NotEmpty(PathBuf),
+    /// An error of the database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Copies the database at `from` to `to`, where no database with data may be. The caller opens it
+/// afterwards, which migrates an older format.
+pub fn import(from: &Path, to: &Path) -> Result<Imported, ImportError> {
+    check_header(from)?;
+    let imported = check_content(from)?;
+    remove_empty(to)?;
+    let folder = to.parent().unwrap_or(Path::new("."));
+    let unusable = |source| ImportError::File { path: folder.to_owned(), source };
+    create_private_folder(folder).map_err(unusable)?;
+    // A name of its own: an interrupted import leaves no half database.
+    let copy = to.with_extension(format!("import-{:016x}", rand::random::<u64>()));
+    let copied =
+        copy_database(from, &copy).and_then(|()| std::fs::rename(&copy, to).map_err(unusable));
+    if copied.is_err() {
+        // The first error is the one to report.
+        let _ = std::fs::remove_file(&copy);
+    }
+    copied.map(|()| imported)
+}
+
+fn copy_database(from: &Path, to: &Path) -> Result<(), ImportError> {
+    create_private_file(to).map_err(|source| ImportError::File { path: to.to_owned(), source })?;
+    let source = open(from)?;
+    source
+        .execute("VACUUM INTO ?1", [to.to_string_lossy()])
+        .map_err(|error| StoreError::from(error).at(to))?;
+    Ok(())
+}
+
+fn check_header(path: &Path) -> Result<(), ImportError> {
+    let unusable = |source| ImportError::File { path: path.to_owned(), source };
+    let mut header = Vec::new();
+    let file = File::open(path).map_err(unusable)?;
+    file.take(SQLITE_HEADER.len() as u64).read_to_end(&mut header).map_err(unusable)?;
+    if header == SQLITE_HEADER {
+        Ok(())
+    } else if header.starts_with(ZIP_HEADER) {
+        Err(ImportError::Zip(path.to_owned()))
+    } else {
+        Err(ImportError::NotAnExport { path: path.to_owned(), reason: "not a SQLite file" })
+    }
+}
+
+fn open(path: &Path) -> Result<Connection, ImportError> {
+    let opened = read_only::open(path, schema::LOCK_TIMEOUT)
+        .map_err(|error| StoreError::from(error).at(path))?;
+    Ok(opened.connection)
+}
+
+/// Checks format, tables and every page. Counts the content.
+fn check_content(path: &Path) -> Result<Imported, ImportError> {
+    let damaged = |error: rusqlite::Error| ImportError::Damaged {
+        path: path.to_owned(),
+        detail: error.to_string(),
+    };
+    let not_an_export = |reason| ImportError::NotAnExport { path: path.to_owned(), reason };
+    let connection = match open(path) {
+        Ok(connection) => connection,
+        Err(ImportError::Store(error)) if error.is_damage() => {
+            return Err(ImportError::Damaged { path: path.to_owned(), detail: error.to_string() });
+        }
+        Err(error) => return Err(error),
+    };
+    schema::check_version(&connection, path)?;
+    let count = |sql: &str| -> Result<u64, ImportError> {
+        connection.query_row(sql, [], |row| row.get(0)).map_err(damaged)
+    };
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'
+                  AND name IN ('meta', 'oura_raw_documents', 'coverage_data', 'sync_runs')";
+    if count(tables)? != 4 {
+        return Err(not_an_export("its tables are missing"));
+    }
+    // They would run with the rights of this program.
+    let surplus = "SELECT count(*) FROM sqlite_schema
+                   WHERE type = 'trigger' OR sql LIKE 'CREATE VIRTUAL%'";
+    if count(surplus)? != 0 {
+        return Err(not_an_export("it contains triggers or virtual tables"));
+    }
+    let finding: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(damaged)?;
+    if finding != "ok" {
+        return Err(ImportError::Damaged { path: path.to_owned(), detail: finding });
+    }
+    Ok(Imported {
+        documents: count("SELECT count(*) FROM oura_raw_documents")?,
+        days: count("SELECT count(*) FROM coverage_data")?,
+    })
+}
+
+/// Removes the database at `path` if it has no data.
+fn remove_empty(path: &Path) -> Result<(), ImportError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let has_data: bool = open(path)?
+        .query_row(
+            "SELECT EXISTS (SELECT 1 FROM oura_raw_documents)
+                 OR EXISTS (SELECT 1 FROM coverage_data)",
+            [],
+            |row| row.get(0),
+        )
+        .map_err(|error| StoreError::from(error).at(path))?;
+    if has_data {
+        return Err(ImportError::NotEmpty(path.to_owned()));
+    }
+    for suffix in ["-wal", "-shm", ""] {
+        let mut name = path.to_owned().into_os_string();
+        name.push(suffix);
+        match std::fs::remove_file(&name) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                return Err(ImportError::File { path: name.into(), source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! Exports over HTTP and with the command line: the same rows in every format.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::{Value, json};
+
+use crate::common::serve::{ADMIN_TOKEN, READ_TOKEN, Server, data_folder};
+use crate::common::{database, report_skip, select};
+
+/// Runs `gpx_oura export`. Returns standard error of a failure.
+fn export(folder: &Path, to: &Path, arguments: &[&str]) -> Result<(), String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_gpx_oura"))
+        .arg("export")
+        .arg("--data-dir")
+        .arg(folder)
+        .arg(to)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(()) } else { Err(error) }
+}
+
+/// The number of rows, and the sum of each numeric column, of Parquet bytes.
+fn sums(parquet: Vec<u8>) -> (usize, BTreeMap<String, f64>) {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(parquet)).unwrap();
+    let mut rows = 0;
+    let mut sums = BTreeMap::new();
+    for batch in reader.build().unwrap().map(Result::unwrap) {
+        rows += batch.num_rows();
+        for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+            let sum: f64 = match column.data_type() {
+                DataType::Int64 => {
+                    let values = column.as_primitive::<Int64Type>();
+                    values.iter().flatten().map(|value| value as f64).sum()
+                }
+                DataType::Float64 => column.as_primitive::<Float64Type>().iter().flatten().sum(),
+                _ => continue,
+            };
+            *sums.entry(field.name().clone()).or_default() += sum;
+        }
+    }
+    (rows, sums)
+}
+
+/// The sum of a column in the database.
+fn stored_sum(folder: &Path, table: &str, column: &str) -> f64 {
+    let sql = format!("SELECT total(\"{column}\") FROM \"{table}\"");
+    select(&database(folder), &sql)[0][0].as_f64().unwrap()
+}
+
+#[test]
+fn parquet_has_the_counts_and_sums_of_every_table() {
+    let folder = data_folder();
+    let to = folder.path().join("parquet");
+    // Views use functions of the program, which this test lacks. Their rows are in the manifest.
+    migrate(folder.path());
+    export(folder.path(), &to, &["--format", "parquet"]).unwrap();
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(to.join("export.json")).unwrap()).unwrap();
+    let tables =
+        select(&database(folder.path()), "SELECT name FROM sqlite_schema WHERE type = 'table'");
+    let is_table = |name: &str| tables.iter().any(|row| row[0] == name);
+    let mut compared = 0;
+    for (table, count) in manifest["rows"].as_object().unwrap() {
+        let (rows, sums) = sums(std::fs::read(to.join(format!("{table}.parquet"))).unwrap());
+        assert_eq!(json!(rows), *count, "{table}");
+        if !is_table(table) {
+            continue;
+        }
+        let stored = select(&database(folder.path()), &format!("SELECT count(*) FROM \"{table}\""));
+        assert_eq!(json!(rows), stored[0][0], "{table}");
+        for (column, sum) in sums {
+            let stored = stored_sum(folder.path(), table, &column);
+            assert!(
+                (sum - stored).abs() <= 1e-9 * stored.abs(),
+                "{table}.{column}: {sum} {stored}"
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared > 100, "compared only {compared} columns");
+    assert!(manifest["rows"]["heartrate"].as_u64().unwrap() > 500);
+    assert!(manifest["rows"]["nights"].as_u64().unwrap() >= 3);
+}
+
+/// Brings the fixture to the present format, as the first start does.
+fn migrate(folder: &Path) {
+    use ringside::{catalog::Catalog, store::Store, time::Tz};
+    let catalog = std::sync::Arc::new(Catalog::bundled());
+    let store = Store::open(&database(folder), catalog, Tz::UTC).unwrap();
+    if store.is_outdated().unwrap() {
+        store.writer().rebuild().unwrap();
+    }
+}
+
+#[test]
+fn months_are_partitions_and_since_selects_changed_documents() {
+    let folder = data_folder();
+    migrate(folder.path());
+    let to = folder.path().join("months");
+    export(folder.path(), &to, &["--format", "parquet", "--partition", "month"]).unwrap();
+    let months: Vec<_> = std::fs::read_dir(to.join("heartrate"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        !months.is_empty() && months.iter().all(|name| name.starts_with("month=20")),
+        "{months:?}"
+    );
+    let rows: usize = months
+        .iter()
+        .map(|month| {
+            sums(std::fs::read(to.join("heartrate").join(month).join("data.parquet")).unwrap()).0
+        })
+        .sum();
+    let stored = select(&database(folder.path()), "SELECT count(*) FROM heartrate");
+    assert_eq!(json!(rows), stored[0][0]);
+
+    // An old document that changed today is part of an export since today, the others are not.
+    let writer = rusqlite::Connection::open(database(folder.path())).unwrap();
+    let changed = "UPDATE oura_raw_documents SET changed_at = 4070908800 WHERE document =
+                   (SELECT min(document) FROM oura_raw_documents WHERE resource = 'sleep')";
+    assert_eq!(writer.execute(changed, []).unwrap(), 1);
+    drop(writer);
+    let to = folder.path().join("changes");
+    export(folder.path(), &to, &["--format", "parquet", "--since", "2098-12-01"]).unwrap();
+    let count = |table: &str| sums(std::fs::read(to.join(format!("{table}.parquet"))).unwrap()).0;
+    assert_eq!((count("sleep"), count("oura_raw_documents"), count("heartrate")), (1, 1, 0));
+
+    for (arguments, error) in [
+        (&["--partition", "month"][..], "--format parquet"),
+        (&["--since", "2026-01-01"], "--format csv or parquet"),
+        (&["--format", "parquet", "--since", "soon"], "soon"),
+    ] {
+        let found = export(folder.path(), &folder.path().join("new"), arguments).unwrap_err();
+        assert!(found.contains(error), "{arguments:?}: {found}");
+    }
+    assert!(!folder.path().join("new").exists());
+    assert!(export(folder.path(), &to, &[]).unwrap_err().contains("already exists"));
+}
+
+#[tokio::test]
+async fn tables_are_downloaded_as_csv_and_parquet() {
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    let get = async |path: &str| server.get(path, ADMIN_TOKEN).await;
+    let parquet = get("/api/export?format=parquet&table=nights").await;
+    assert_eq!(
+        parquet.header("content-disposition"),
+        Some("attachment; filename=\"nights.parquet\"")
+    );
+    assert_eq!(parquet.headers.get_all("content-type").iter().count(), 1);
+    let (rows, sums) = sums(parquet.body);
+    let csv = get("/api/export?format=csv&table=nights").await;
+    assert_eq!(csv.text().lines().count(), rows + 1);
+    assert!(sums["total_sleep_duration"] > 0.0, "{sums:?}");
+    let later = get("/api/export?format=csv&table=nights&since=2999-01-01").await;
+    assert!(later.text().lines().count() <= 1 + rows);
+
+    for (path, status, code) in [
+        ("?format=xml", 400, "bad_parameters"),
+        ("?format=csv", 400, "bad_parameters"),
+        ("?table=nights", 400, "bad_parameters"),
+        ("?format=csv&table=nothing", 400, "unknown_name"),
+        ("?format=csv&table=meta", 403, "refused"),
+        ("?format=csv&table=%22%3B%20DROP%20TABLE%20sleep", 400, "unknown_name"),
+        ("?format=csv&table=../../etc/passwd", 400, "unknown_name"),
+        ("?format=csv&table=nights&since=soon", 400, "bad_parameters"),
+    ] {
+        let answer = get(&format!("/api/export{path}")).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{path}");
+    }
+    assert_eq!(server.get("/api/export?format=csv&table=days", READ_TOKEN).await.status, 403);
+}
+
+/// Runs the Python examples' libraries on an export, if they are installed.
+#[test]
+fn duckdb_pandas_and_polars_read_the_same_counts_and_sums() {
+    let available =
+        Command::new("python3").args(["-c", "import duckdb, pandas, polars, pyarrow"]).output();
+    if !available.is_ok_and(|output| output.status.success()) {
+        report_skip("python3 with duckdb, pandas, polars and pyarrow is missing");
+        return;
+    }
+    let folder = data_folder();
+    migrate(folder.path());
+    let to = folder.path().join("parquet");
+    export(folder.path(), &to, &["--format", "parquet"]).unwrap();
+    let script = "
+import duckdb, json, pandas, polars, sys
+path = sys.argv[1]
+query = f\"SELECT count(*), sum(bpm) FROM '{path}'\"
+frame, table = pandas.read_parquet(path), polars.read_parquet(path)
+print(json.dumps([
+    list(map(int, duckdb.sql(query).fetchone())),
+    [len(frame), int(frame['bpm'].sum())],
+    [table.height, int(table['bpm'].sum())],
+]))";
+    let output = Command::new("python3")
+        .args(["-c", script])
+        .arg(to.join("heartrate.parquet"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let read: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let stored = select(&database(folder.path()), "SELECT count(*), sum(bpm) FROM heartrate");
+    assert_eq!(read, json!([stored[0], stored[0], stored[0]]));
+}

@@ -1,0 +1,7 @@
+//! `serve` over HTTP as its users meet it: SQL in every form, tokens, exports.
+
+mod export;
+mod moving;
+mod routes;
+mod sql;
+mod tokens;

@@ -1,0 +1,82 @@
+//! The routes of `serve` outside of the API: pages, health, metrics, and its description.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::common::serve::{ADMIN_TOKEN, READ_TOKEN, Server, data_folder};
+
+#[tokio::test]
+async fn routes_work_below_the_root_and_below_api() {
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    for prefix in ["", "/api"] {
+        for path in ["/status", "/coverage?collection=sleep", "/schema", "/metrics"] {
+            let answer = server.get(&format!("{prefix}{path}"), READ_TOKEN).await;
+            assert_eq!(answer.status, 200, "{prefix}{path}: {}", answer.text());
+        }
+        // Without a login, both reach the data source and fail there.
+        let backfill = format!("{prefix}/backfill?days=3&offset_days=1&resources=sleep");
+        let answer = server.post(&backfill, ADMIN_TOKEN, &json!({})).await;
+        assert_eq!((answer.status, answer.code().as_str()), (409, "not_connected"));
+        let answer = server.post(&format!("{prefix}/oauth/start"), ADMIN_TOKEN, &json!({})).await;
+        assert_eq!(answer.code(), "bad_body");
+        assert_eq!(server.get(&format!("{prefix}/nothing"), READ_TOKEN).await.status, 404);
+    }
+    let metrics = server.get("/metrics", READ_TOKEN).await;
+    assert!(metrics.text().contains("\nringside_up 1\n"), "{}", metrics.text());
+    assert_eq!(server.send(server.request("GET", "/metrics")).await.status, 401);
+    assert_eq!(server.send(server.request("GET", "/healthz")).await.status, 200);
+}
+
+#[tokio::test]
+async fn pages_need_no_token_and_run_only_their_own_script() {
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    for path in ["/oauth/start", "/oauth/callback?code=c&state=s", "/docs"] {
+        let answer = server.send(server.request("GET", path)).await;
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (200, Some("text/html; charset=utf-8"))
+        );
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("script-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+    }
+}
+
+/// The document has the routes of the router, each in both directions.
+#[tokio::test]
+async fn openapi_document_has_every_route() {
+    let routes = |file: &str| {
+        let code =
+            std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        code.lines()
+            .filter_map(|line| {
+                let (path, handler) = line.trim().strip_prefix(".route(\"")?.split_once("\", ")?;
+                Some((path.to_owned(), handler.split('(').next()?.to_owned()))
+            })
+            .collect::<BTreeSet<_>>()
+    };
+    let mut expected = routes("src/api/mod.rs");
+    expected.extend(routes("src/cli/serve.rs").into_iter().filter(|(path, _)| path != "/caller"));
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    let document = server.send(server.request("GET", "/openapi.json")).await.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut found = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, route) in methods.as_object().unwrap() {
+            assert!(route["summary"].is_string() && route["responses"].is_object(), "{path}");
+            found.insert((path.clone(), method.clone()));
+        }
+    }
+    assert_eq!(found, expected);
+    // Routes without a token in the document need none, and the others one.
+    for (path, method) in &found {
+        let is_open = document["paths"][path][method]["security"] == Value::Array(Vec::new());
+        let request = server.request(&method.to_uppercase(), path);
+        let status = server.send(request).await.status;
+        assert_eq!(status != 401, is_open, "{method} {path}: {status}");
+    }
+}

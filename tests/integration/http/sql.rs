@@ -1,0 +1,147 @@
+//! `POST sql` in every form of rows and times, and with malformed input.
+
+use arrow::array::AsArray;
+use arrow::datatypes::{Int64Type, TimestampNanosecondType};
+use arrow::ipc::reader::StreamReader;
+use serde_json::{Value, json};
+
+use crate::common::serve::{READ_TOKEN, Server, data_folder};
+
+const NIGHTS: &str = "SELECT time, day, average_hrv, total_sleep_duration FROM nights ORDER BY day";
+
+#[tokio::test]
+async fn accept_selects_the_form_of_the_same_rows() {
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    let post = async |accept: &str, body: Value| {
+        let request = server.request("POST", "/api/sql").bearer_auth(READ_TOKEN);
+        let answer = server.send(request.header("Accept", accept).json(&body)).await;
+        assert_eq!(answer.status, 200, "{accept}: {}", answer.text());
+        assert_eq!(answer.header("x-ringside-truncated"), Some("false"));
+        answer
+    };
+
+    let arrays = post("*/*", json!({"sql": NIGHTS})).await.json();
+    let rows = arrays["rows"].as_array().unwrap();
+    assert!(rows.len() >= 3, "{arrays}");
+    assert_eq!(arrays["columns"][0], json!({"name": "time", "type": "time", "unit": null}));
+    assert_eq!((&arrays["truncated"], arrays["elapsedMs"].is_number()), (&json!(false), true));
+
+    let objects = post("application/json", json!({"sql": NIGHTS, "rows": "objects"})).await.json();
+    assert_eq!(objects["rows"], Value::Null);
+    let results = objects["results"].as_array().unwrap();
+    let values = |object: &Value| object.as_object().unwrap().values().cloned().collect();
+    assert_eq!(&results.iter().map(values).collect::<Vec<Value>>(), rows);
+    assert!(results[0]["average_hrv"].is_number(), "{objects}");
+
+    let lines = post("application/x-ndjson", json!({"sql": NIGHTS})).await;
+    assert_eq!(lines.header("content-type"), Some("application/x-ndjson"));
+    let read: Vec<Value> =
+        lines.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(&read, results);
+
+    let csv = post("text/csv", json!({"sql": NIGHTS})).await.text();
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    assert_eq!(reader.headers().unwrap().len(), 4);
+    for (record, result) in reader.records().map(Result::unwrap).zip(results) {
+        assert_eq!(record[0], *result["time"].as_str().unwrap());
+        assert_eq!(record[3], result["total_sleep_duration"].to_string());
+    }
+    assert_eq!(csv.lines().count(), rows.len() + 1);
+
+    let arrow = post("application/vnd.apache.arrow.stream", json!({"sql": NIGHTS})).await;
+    let reader = StreamReader::try_new(arrow.body.as_slice(), None).unwrap();
+    assert_eq!(reader.schema().field(2).metadata()["unit"], "ms");
+    let batches: Vec<_> = reader.map(Result::unwrap).collect();
+    assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), rows.len());
+    let sleep = batches[0].column(3).as_primitive::<Int64Type>();
+    assert_eq!(json!(sleep.value(0)), results[0]["total_sleep_duration"]);
+    let _times = batches[0].column(0).as_primitive::<TimestampNanosecondType>();
+}
+
+#[tokio::test]
+async fn times_come_as_iso_text_seconds_or_milliseconds() {
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    let sql = "SELECT 1700000000 AS time, 1700000000250 AS timeEnd";
+    for (parameters, expected) in [
+        ("", json!(["2023-11-14T22:13:20Z", "2023-11-14T22:13:20.250Z"])),
+        ("?times=seconds", json!([1_700_000_000, 1_700_000_000.25])),
+        ("?times=milliseconds&rows=arrays", json!([1_700_000_000_000_i64, 1_700_000_000_250_i64])),
+    ] {
+        let path = format!("/api/sql{parameters}");
+        let answer = server.post(&path, READ_TOKEN, &json!({ "sql": sql })).await.json();
+        assert_eq!(answer["rows"][0], expected, "{parameters}");
+    }
+    // The form of a worker that this product replaces: Infinity reads it by name.
+    let path = "/api/sql?rows=objects&times=milliseconds";
+    let answer = server.post(path, READ_TOKEN, &json!({ "sql": sql })).await.json();
+    let expected = json!([{"time": 1_700_000_000_000_i64, "timeEnd": 1_700_000_000_250_i64}]);
+    assert_eq!(answer["results"], expected);
+    // The body takes precedence.
+    let body = json!({"sql": sql, "times": "seconds"});
+    let answer = server.post(path, READ_TOKEN, &body).await.json();
+    assert_eq!(answer["results"][0]["time"], 1_700_000_000);
+}
+
+#[tokio::test]
+async fn special_values_survive_every_form() {
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    let body = json!({
+        "sql": "SELECT ?1 AS text, NULL AS missing, 9007199254740993 AS big, 0.1 AS fraction",
+        "params": ["comma, \"quote\"\nline ☺"],
+    });
+    let post = async |accept: &str| {
+        let request = server.request("POST", "/api/sql").bearer_auth(READ_TOKEN);
+        server.send(request.header("Accept", accept).json(&body)).await.text()
+    };
+    let lines = post("application/x-ndjson").await;
+    let expected = "{\"text\":\"comma, \\\"quote\\\"\\nline ☺\",\"missing\":null,\
+                    \"big\":9007199254740993,\"fraction\":0.1}\n";
+    assert_eq!(lines, expected);
+    let csv = post("text/csv").await;
+    assert_eq!(
+        csv,
+        "text,missing,big,fraction\n\"comma, \"\"quote\"\"\nline ☺\",,9007199254740993,0.1\n"
+    );
+}
+
+#[tokio::test]
+async fn malformed_requests_have_a_status_a_code_and_a_hint() {
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    let one = json!({"sql": "SELECT 1"});
+    for (path, accept, body, status, code) in [
+        ("/api/sql", "image/png", one.clone(), 406, "not_acceptable"),
+        ("/api/sql", "text/csv;q=x", one.clone(), 406, "not_acceptable"),
+        ("/api/sql?rows=columns", "*/*", one.clone(), 400, "bad_parameters"),
+        ("/api/sql?times=years", "*/*", one.clone(), 400, "bad_parameters"),
+        ("/api/sql", "*/*", json!({"sql": "SELECT 1", "rows": 3}), 400, "bad_body"),
+        ("/api/sql", "*/*", json!({"sql": "SELECT 1", "params": [[1]]}), 400, "bad_body"),
+        ("/api/sql", "*/*", json!({"sql": "SELECT ?1"}), 400, "parameters"),
+        ("/api/sql", "*/*", json!({}), 400, "empty_query"),
+        (
+            "/api/sql?rows=objects",
+            "*/*",
+            json!({"sql": "SELECT 1 AS a, 2 AS a"}),
+            400,
+            "duplicate_column",
+        ),
+        (
+            "/api/sql",
+            "application/x-ndjson",
+            json!({"sql": "SELECT 1 AS a, 2 AS a"}),
+            400,
+            "duplicate_column",
+        ),
+        ("/api/sqll", "*/*", one, 404, "not_found"),
+    ] {
+        let request = server.request("POST", path).bearer_auth(READ_TOKEN);
+        let answer = server.send(request.header("Accept", accept).json(&body)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{path} {body}");
+    }
+    // Other requests go on.
+    let answer = server.post("/api/sql", READ_TOKEN, &json!({"sql": "SELECT 1"})).await;
+    assert_eq!(answer.status, 200);
+}
