@@ -24,8 +24,42 @@ pub fn hex(bytes: &[u8]) -> String {
     text
 }
 
+/// Returns `text` in one line of at most `max` characters, without characters that change how other
+/// text is shown: control characters, and those that change the direction of writing.
+pub fn one_line(text: &str, max: usize) -> String {
+    let mut line: String = text
+        .chars()
+        .filter(|char| !is_invisible(*char))
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .take(max + 1)
+        .collect();
+    if line.chars().count() > max {
+        line.pop();
+        line.push('…');
+    }
+    line
+}
+
+/// Whether a character is not shown itself, but changes the text around it. Keeps the joiners that
+/// scripts and emoji need.
+pub fn is_invisible(char: char) -> bool {
+    matches!(
+        char,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn text_of_strangers_is_one_short_line_without_directions() {
+        assert_eq!(super::one_line("a\u{202e}b\nc\u{2066}\u{200f}\u{feff}d\0", 9), "ab cd ");
+        assert_eq!(super::one_line("äöüß", 3), "äöü…");
+        assert_eq!(super::one_line("👩\u{200d}👧", 9), "👩\u{200d}👧");
+    }
+
     #[test]
     fn thousands_are_separated() {
         assert_eq!(

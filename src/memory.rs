@@ -96,18 +96,22 @@ fn shared_part(bytes: usize) -> usize {
     bytes.saturating_sub(UNSHARED)
 }
 
-/// Returns freed memory to the system after a holder of `bytes`, if that is much.
-///
-/// glibc keeps freed memory in an arena per thread. Call it on a blocking thread: it takes some
-/// milliseconds.
+/// Returns freed memory to the system after a holder of `bytes`, if that is much. Call it on a
+/// blocking thread: it takes some milliseconds.
 pub fn trim_after(bytes: usize) {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
     if bytes >= LARGE {
-        // SAFETY: malloc_trim may be called from any thread at any time.
-        unsafe { libc::malloc_trim(0) };
+        trim();
     }
-    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-    let _ = (bytes, LARGE);
+}
+
+/// Returns freed memory to the system, which glibc keeps in an arena per thread. Call it on a
+/// blocking thread: it takes some milliseconds.
+pub fn trim() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: malloc_trim may be called from any thread at any time.
+    unsafe {
+        libc::malloc_trim(0)
+    };
 }
 
 #[cfg(test)]

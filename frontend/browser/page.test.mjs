@@ -113,22 +113,19 @@ test('finishes a login with a pasted redirect URL', { skip: inGrafana }, async (
   insecure.hostname = '127.0.0.1';
   await page.goto(insecure.href);
   await page.getByTestId('oura-connect').click();
+  await page.getByTestId('oura-redirect-url').waitFor();
+  await look(page, 'paste');
+  // The screenshots reload the page.
+  await page.getByTestId('oura-connect').click();
   const [login] = await Promise.all([
     page.context().waitForEvent('page'),
     page.getByRole('link', { name: 'Open Oura’s login page' }).click(),
   ]);
-  await page.getByTestId('oura-redirect-url').waitFor();
-  await look(page, 'paste');
-  // The page was loaded again for the screenshots. The started login is still valid.
   await login.route('**/connections/**', (route) => route.abort());
   const [redirect] = await Promise.all([
     login.waitForRequest((request) => request.url().includes('code=')),
     login.getByRole('button', { name: 'Allow' }).click(),
   ]);
-  const paste = page.getByRole('button', { name: 'Not redirected back to Grafana?' });
-  if (await paste.isVisible()) {
-    await paste.click();
-  }
   await page.getByTestId('oura-redirect-url').fill(redirect.url());
   await page.getByTestId('oura-finish').click();
   await state(page, 'Connected');

@@ -150,6 +150,9 @@ export async function look(page, name) {
       shown.searchParams.set('theme', theme);
       await page.goto(shown.href);
       await page.getByRole('heading').first().waitFor();
+      if (shown.pathname.includes('/datasources/edit/')) {
+        await page.getByTestId('oura-state').waitFor();
+      }
       await page.waitForLoadState('networkidle');
     }
     await page.waitForLoadState('networkidle');

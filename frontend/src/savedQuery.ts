@@ -24,7 +24,8 @@ export function completeQuery<Q extends Partial<OuraQuery>>(saved: Q): Q {
   return isNew(query) ? { ...DEFAULT_QUERY, ...query } : query;
 }
 
-function isNew({ queryType, rawSql }: Partial<OuraQuery>): boolean {
+/** Returns whether a query has neither a type nor SQL. */
+export function isNew({ queryType, rawSql }: Partial<OuraQuery>): boolean {
   return !queryType && rawSql === undefined;
 }
 

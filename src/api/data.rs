@@ -21,6 +21,7 @@ use super::{ALL_TIME, ApiError};
 use crate::datasource::DataSource;
 use crate::frames::{ParquetTable, TimeForm, write_csv};
 use crate::query::{columns_query, export_query};
+use crate::store::EXPORT_PREFIX;
 use crate::time::Day;
 
 /// Size of one chunk of a download, in bytes. At most two chunks are in memory.
@@ -138,7 +139,7 @@ struct TemporaryCopy {
 
 impl TemporaryCopy {
     fn in_folder_of(database: &Path) -> TemporaryCopy {
-        let name = format!("export-{:016x}.db", rand::random::<u64>());
+        let name = format!("{EXPORT_PREFIX}{:016x}.db", rand::random::<u64>());
         TemporaryCopy { path: database.with_file_name(name) }
     }
 }

@@ -6,8 +6,12 @@ use serde::Serialize;
 
 use crate::datasource::DataSourceError;
 use crate::error_source::ErrorSource;
+use crate::format::is_invisible;
 use crate::oura::RedirectUriError;
 use crate::query::QueryError;
+
+/// The longest message and hint, in characters.
+const MAX_TEXT_CHARS: usize = 4_000;
 
 /// An error as the caller receives it.
 #[derive(Clone, Debug, Serialize, thiserror::Error)]
@@ -49,7 +53,8 @@ impl ApiError {
             ..500 | 502 => ErrorSource::Downstream,
             _ => ErrorSource::Plugin,
         };
-        ApiError { status, error_source, code, message: message.into(), hint: hint.into() }
+        let message = shorten(&message.into());
+        ApiError { status, error_source, code, message, hint: shorten(&hint.into()) }
     }
 
     fn with_source(self, error_source: ErrorSource) -> ApiError {
@@ -63,6 +68,15 @@ impl ApiError {
         } else {
             format!("{}. {}", self.message, self.hint)
         }
+    }
+}
+
+/// Returns a text that may quote strangers, without characters that change how it is shown.
+fn shorten(text: &str) -> String {
+    let visible = text.replace(is_invisible, "");
+    match visible.char_indices().nth(MAX_TEXT_CHARS) {
+        Some((end, _)) => format!("{}…", &visible[..end]),
+        None => visible,
     }
 }
 

@@ -8,12 +8,16 @@ use super::ApiError;
 use super::body::{EmptyBody, Json};
 use super::caller::Admin;
 use crate::datasource::{ConnectionState, DataSource, LoginStart};
+use crate::format::one_line;
 use crate::oura::oauth::is_redirect_error;
 use crate::oura::{RedirectScope, RedirectUri, Secret};
 
 /// A request extension: logins may only return to the data source's page in Grafana.
 #[derive(Clone, Copy, Debug)]
 pub struct ConfigurationPageOnly;
+
+/// The longest description of a refused login, in characters.
+const MAX_REASON_CHARS: usize = 200;
 
 /// The body of `POST oauth/start`.
 #[derive(Deserialize)]
@@ -97,14 +101,17 @@ impl LoginCallback {
         {
             return datasource.redirect_not_registered(&self.state, user).into();
         }
-        let reason =
-            if self.error_description.is_empty() { &self.error } else { &self.error_description };
-        ApiError::new(
-            400,
-            "login_refused",
-            format!("Oura refused the login: {reason}"),
-            "Press Connect again.",
-        )
+        // Anybody can send an administrator a link with a description of their own.
+        let message = if datasource.has_pending_login(&self.state, user) {
+            let reason = [&self.error_description, &self.error]
+                .into_iter()
+                .find(|reason| !reason.is_empty())
+                .map_or("", String::as_str);
+            format!("Oura refused the login: {}", one_line(reason, MAX_REASON_CHARS))
+        } else {
+            "Oura refused a login that was not started here".to_owned()
+        };
+        ApiError::new(400, "login_refused", message, "Press Connect again.")
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It changes nothing, and prints a remedy for every problem.
 
+use std::fs::TryLockError;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,11 +12,11 @@ use url::Url;
 
 use super::output::stdout;
 use crate::catalog::Catalog;
-use crate::datasource::vault::Vault;
+use crate::datasource::vault::{Vault, check_key_length};
 use crate::datasource::{DataSourceKey, StoredLogin, read_record, specification, stored_login};
 use crate::oura::{self, Origins, Secret};
 use crate::plugin::{ENCRYPTION_KEY, key_from};
-use crate::store::{Store, find_damage};
+use crate::store::{NEEDS_LOCKS, Store, StoreError, find_damage};
 use crate::time::{Clock, Instant, Tz};
 
 #[derive(clap::Args, Debug)]
@@ -109,6 +110,10 @@ fn check_local(data_dir: &Path, key: Option<&Secret>, now: Instant) -> Vec<Findi
             "Save a data source in Grafana, or run gpx_oura serve.",
         ));
     }
+    findings.extend(check_modes(data_dir, &keys));
+    if let Some(Err(error)) = key.map(check_key_length) {
+        findings.push(fail("encryption key", error.to_string(), ""));
+    }
     for key in keys {
         check_database(data_dir, &key, &catalog, now, &mut findings);
         if let Some(vault) = &vault {
@@ -135,13 +140,52 @@ fn check_writable(data_dir: &Path) -> Finding {
     }
 }
 
+/// Warns about files that other users may read or that belong to another user than the data folder.
+#[cfg(unix)]
+fn check_modes(data_dir: &Path, keys: &[DataSourceKey]) -> Vec<Finding> {
+    use std::os::unix::fs::MetadataExt;
+
+    let Ok(folder) = data_dir.metadata() else { return Vec::new() };
+    let mut paths = vec![data_dir.to_owned()];
+    paths.extend(["vault.db", "vault.key"].map(|name| data_dir.join(name)));
+    paths.extend(keys.iter().flat_map(|key| [key.folder(data_dir), key.database(data_dir)]));
+    let mut findings = Vec::new();
+    for path in paths {
+        let Ok(metadata) = path.symlink_metadata() else { continue };
+        if metadata.mode() & 0o077 != 0 {
+            let mode = if metadata.is_dir() { "700" } else { "600" };
+            findings.push(warn(
+                "modes",
+                format!("other users may read {}", path.display()),
+                &format!("Run chmod {mode} {}.", path.display()),
+            ));
+        }
+        if metadata.uid() != folder.uid() {
+            findings.push(warn(
+                "owners",
+                format!("{} belongs to another user than the data folder", path.display()),
+                "Make the user that runs Grafana own the folder and its files.",
+            ));
+        }
+    }
+    findings
+}
+
+#[cfg(not(unix))]
+fn check_modes(_: &Path, _: &[DataSourceKey]) -> Vec<Finding> {
+    Vec::new()
+}
+
 /// Reports the process that uses the folder. That is not a problem.
 fn check_lock(data_dir: &Path) -> Finding {
     let path = data_dir.join("lock");
     let Ok(file) = std::fs::File::open(&path) else { return ok("lock", "unused".to_owned()) };
     match file.try_lock_shared() {
         Ok(()) => ok("lock", "free: no process uses the folder".to_owned()),
-        Err(_) => ok(
+        Err(TryLockError::Error(error)) => {
+            warn("lock", format!("this file system has no flock ({error})"), NEEDS_LOCKS)
+        }
+        Err(TryLockError::WouldBlock) => ok(
             "lock",
             lock_holder(&path).map_or("held by another process".to_owned(), |pid| {
                 format!("held by process {pid}")
@@ -254,6 +298,9 @@ fn check_database(
             let message = format!("{} is damaged: {damage}", path.display());
             findings.push(fail(&subject, message, &remedy));
         }
+        Err(error @ StoreError::NoLocks { .. }) => {
+            return findings.push(fail(&subject, error.to_string(), NEEDS_LOCKS));
+        }
         Err(error) => return findings.push(fail(&subject, error.to_string(), "")),
     }
     let opened = Store::open_existing(&path, Arc::clone(catalog)).and_then(|store| {
@@ -267,6 +314,14 @@ fn check_database(
         Err(error) if error.is_damage() => return,
         Err(error) => return findings.push(fail(&subject, error.to_string(), "")),
     };
+    if let Ok(false) = store.inspector().has_write_ahead_log() {
+        findings.push(warn(
+            &subject,
+            "the file system has no shared memory: queries and syncs wait for each other"
+                .to_owned(),
+            "Move the data folder to a local disk.",
+        ));
+    }
     let documents: u64 = collections.iter().map(|row| row.documents).sum();
     findings.push(ok(
         &subject,
@@ -451,17 +506,42 @@ mod tests {
         assert_eq!(worst(&check(folder.path(), None)), Level::Fail);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn modes_of_others_and_short_keys_are_reported() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let private = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(folder.path(), private).unwrap();
+        let path = create_store(folder.path());
+        let key = "a key of 16 letters or more";
+        Vault::open(folder.path(), Some(&Secret::new(key))).unwrap();
+        assert!(!has(&check(folder.path(), Some(key)), Level::Warn, "other users may read"));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let findings = check(folder.path(), Some("short"));
+        assert!(has(&findings, Level::Warn, "other users may read"));
+        assert!(has(&findings, Level::Fail, "fewer than 16 characters"));
+        create_store(folder.path());
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
     #[test]
     fn vault_check_creates_no_key() {
         let folder = tempfile::tempdir().unwrap();
         create_store(folder.path());
-        let vault = Vault::open(folder.path(), Some(&Secret::new("right"))).unwrap();
+        let vault =
+            Vault::open(folder.path(), Some(&Secret::new("the right encryption key"))).unwrap();
         vault.put(&DataSourceKey::single(), Purpose::DataSource, "settings", b"{}").unwrap();
         drop(vault);
         assert!(has(&check(folder.path(), None), Level::Warn, "not checked: its key is missing"));
-        assert!(has(&check(folder.path(), Some("right")), Level::Ok, "1 entries, all readable"));
         assert!(has(
-            &check(folder.path(), Some("wrong")),
+            &check(folder.path(), Some("the right encryption key")),
+            Level::Ok,
+            "1 entries, all readable"
+        ));
+        assert!(has(
+            &check(folder.path(), Some("a wrong encryption key")),
             Level::Fail,
             "1 of 1 entries could not be decrypted"
         ));

@@ -6,6 +6,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::format::is_invisible;
 use crate::plugin::log_filter;
 
 /// The names of log levels.
@@ -27,8 +28,9 @@ impl Write for Lines {
     fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
         let mut stderr = std::io::stderr().lock();
         let clear_line: &[u8] = if stderr.is_terminal() { b"\r\x1b[K" } else { b"" };
+        let shown = String::from_utf8_lossy(text).replace(is_invisible, "");
         // There is no other place to report that the log failed.
-        let _ = stderr.write_all(&[clear_line, text].concat());
+        let _ = stderr.write_all(&[clear_line, shown.as_bytes()].concat());
         Ok(text.len())
     }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware;
+use axum::response::Response;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -136,6 +137,15 @@ fn router(routes: Router, gate: Arc<Gate>) -> Router {
         .route("/oauth/callback", get(pages::connect).fallback_service(api.clone()))
         .nest("/api", api.clone())
         .fallback_service(api)
+        .layer(middleware::map_response(forbid_caching_and_guessing))
+}
+
+/// Forbids caches to store health data, and browsers to guess another type of content.
+async fn forbid_caching_and_guessing(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// The routes of the API, and `GET metrics`.
@@ -143,7 +153,7 @@ fn routes(target: Target) -> Router {
     let datasources = target.datasources.clone();
     let metrics = async move || {
         let datasources = datasources.ready().await;
-        let text = blocking(move || plugin::exposition(&datasources)).await;
+        let text = blocking(move || plugin::exposition(&datasources, true)).await;
         ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
     };
     Router::new()
@@ -262,6 +272,8 @@ mod tests {
             .body(Body::empty())
             .unwrap();
         let answer = router(routes, Arc::new(gate)).oneshot(request).await.unwrap();
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store", "{path}");
+        assert_eq!(answer.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
         let status = answer.status().as_u16();
         (
             status,

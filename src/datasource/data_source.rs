@@ -190,6 +190,11 @@ impl DataSource {
         self.inner.login.redirect_not_registered(state, user)
     }
 
+    /// Returns whether `user` started the login behind `state`, and has not completed it.
+    pub fn has_pending_login(&self, state: &Secret, user: &str) -> bool {
+        self.inner.login.has_pending(state, user)
+    }
+
     /// Stops the syncs, and revokes and deletes the tokens. Keeps the health data.
     pub async fn disconnect(&self) -> Result<(), DataSourceError> {
         self.require_writable()?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::oura::{self, Origins, Secret};
+use crate::oura::{self, HttpClientError, Origins, Secret};
 use crate::query::Limits;
 use crate::time::Clock;
 
@@ -32,6 +32,8 @@ pub struct Environment {
     pub max_open: usize,
     /// The days after which a data source that nobody names stops fetching. `None` for never.
     pub forget_after: Option<u32>,
+    /// Whether the metrics contain families with the organisation and uid of each data source.
+    pub metrics_per_datasource: bool,
     /// Whether syncs start at an interval. `false` syncs on request only.
     pub scheduled: bool,
 }
@@ -39,7 +41,10 @@ pub struct Environment {
 impl Environment {
     /// Creates an environment with the system's clock, the bundled catalogue, the default limits, a
     /// key file and no schedule. Fails as [`oura::http_client`] does.
-    pub fn at(data_dir: impl Into<PathBuf>, origins: Origins) -> reqwest::Result<Environment> {
+    pub fn at(
+        data_dir: impl Into<PathBuf>,
+        origins: Origins,
+    ) -> Result<Environment, HttpClientError> {
         Ok(Environment {
             data_dir: data_dir.into(),
             origins,
@@ -50,6 +55,7 @@ impl Environment {
             encryption_key: None,
             max_open: MAX_OPEN,
             forget_after: None,
+            metrics_per_datasource: false,
             scheduled: false,
         })
     }

@@ -8,7 +8,7 @@ use super::vault::VaultError;
 use crate::os::RAISE_FILE_LIMIT;
 use crate::oura::oauth::OAuthError;
 use crate::oura::{GrantStoreError, RedirectUri, TokenError};
-use crate::store::{REPAIR, StoreError};
+use crate::store::{NEEDS_LOCKS, REPAIR, StoreError};
 
 /// A failure of a data source.
 ///
@@ -74,6 +74,17 @@ pub enum DataSourceError {
     Locked {
         /// The data folder.
         folder: PathBuf,
+    },
+    /// The file system of the data folder has no file locks.
+    #[error(
+        "The file system of the data folder {folder} has no file locks ({detail}), so two processes \
+         could damage the data"
+    )]
+    NoLocks {
+        /// The data folder.
+        folder: PathBuf,
+        /// The system's error.
+        detail: String,
     },
     /// The data folder cannot be created or locked.
     #[error("The data folder {folder} cannot be used: {detail}")]
@@ -228,6 +239,7 @@ impl DataSourceError {
             OAuth(error) => oauth_details(error),
             Token(error) => token_details(error),
             Vault(_) => ("vault", 503, ""),
+            NoLocks { .. } | Store(StoreError::NoLocks { .. }) => ("no_locks", 503, NEEDS_LOCKS),
             Store(StoreError::TooManyFiles) => ("too_many_files", 503, RAISE_FILE_LIMIT),
             Store(error) if error.is_damage() => ("damaged", 503, REPAIR),
             Store(_) => ("store", 503, ""),

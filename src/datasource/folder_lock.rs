@@ -36,9 +36,12 @@ impl FolderLock {
             .map_err(unusable)?;
         let start = Instant::now();
         loop {
-            match file.try_lock() {
+            match try_lock(&file) {
                 Ok(()) => return Ok(FolderLock { _file: file }),
-                Err(TryLockError::Error(error)) => return Err(unusable(error)),
+                Err(TryLockError::Error(error)) => {
+                    let detail = error.to_string();
+                    return Err(DataSourceError::NoLocks { folder: folder.to_owned(), detail });
+                }
                 Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_TIMEOUT => {
                     #[expect(clippy::disallowed_methods, reason = "opens on a blocking thread")]
                     std::thread::sleep(RETRY_DELAY);
@@ -48,5 +51,38 @@ impl FolderLock {
                 }
             }
         }
+    }
+}
+
+/// Locks the file. Some network file systems lack `flock`, but have record locks.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    match file.try_lock() {
+        #[cfg(target_os = "linux")]
+        Err(TryLockError::Error(_)) => try_lock_record(file),
+        outcome => outcome,
+    }
+}
+
+/// Locks the whole file with a record lock, which belongs to the open file.
+#[cfg(target_os = "linux")]
+fn try_lock_record(file: &File) -> Result<(), TryLockError> {
+    use std::io::Error;
+    use std::os::fd::AsRawFd;
+
+    let whole_file = libc::flock {
+        l_type: libc::F_WRLCK as _,
+        l_whence: libc::SEEK_SET as _,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    // SAFETY: the descriptor is open, and the pointer is valid for the duration of the call.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &whole_file) } == 0 {
+        return Ok(());
+    }
+    let error = Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::EAGAIN | libc::EACCES) => Err(TryLockError::WouldBlock),
+        _ => Err(TryLockError::Error(error)),
     }
 }

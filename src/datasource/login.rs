@@ -143,6 +143,11 @@ impl Login {
         DataSourceError::RedirectNotRegistered { redirect: self.pending.redirect(state, user) }
     }
 
+    /// Returns whether `user` started the login behind `state`, and has not completed it.
+    pub(super) fn has_pending(&self, state: &Secret, user: &str) -> bool {
+        self.pending.redirect(state, user).is_some()
+    }
+
     /// Revokes the grant at Oura and deletes it.
     pub(super) async fn disconnect(&self) -> Result<(), DataSourceError> {
         // The newest pair: a refresh in progress has replaced the stored one.

@@ -25,7 +25,7 @@ use super::key::DataSourceKey;
 use super::records::Records;
 use super::settings::Settings;
 use super::specification::{CheckError, Specification};
-use super::vault::{Purpose, Vault, VaultError};
+use super::vault::{Purpose, Vault, VaultError, check_key_length};
 use crate::blocking::blocking;
 use crate::oura::Secret;
 use crate::store::{self, find_damage};
@@ -90,6 +90,9 @@ struct StoredSettings {
 impl DataSources {
     /// Locks the data folder and opens its vault. Blocks for up to three seconds.
     pub fn open(environment: Environment) -> Result<DataSources, DataSourceError> {
+        if let Some(key) = &environment.encryption_key {
+            check_key_length(key)?;
+        }
         let lock = FolderLock::acquire(&environment.data_dir)?;
         let vault = Vault::open(&environment.data_dir, environment.encryption_key.as_ref())?;
         Ok(DataSources::with_vault(environment, vault, Some(lock)))
@@ -115,6 +118,11 @@ impl DataSources {
             folder.display()
         );
         Ok(DataSources::with_vault(environment, Vault::read_only(reason)?, None))
+    }
+
+    /// Returns whether the metrics contain families of each data source.
+    pub fn has_metrics_per_datasource(&self) -> bool {
+        self.shared.environment.metrics_per_datasource
     }
 
     /// Returns why the data folder is read-only, if it is.

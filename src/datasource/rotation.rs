@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::error::DataSourceError;
 use super::folder_lock::FolderLock;
-use super::vault::{Audit, Vault};
+use super::vault::{Audit, Vault, check_key_length};
 use crate::oura::Secret;
 
 /// Seals the entries of the vault in `data_dir` with the key `new`.
@@ -17,6 +17,7 @@ pub fn rotate_vault(
     present: Option<&Secret>,
     new: &Secret,
 ) -> Result<Audit, DataSourceError> {
+    check_key_length(new)?;
     let _lock = FolderLock::acquire(data_dir)?;
     let vault = Vault::open(data_dir, present)?;
     vault.rotate(new)?;

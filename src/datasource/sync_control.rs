@@ -321,7 +321,7 @@ impl SyncControl {
     /// Deletes all health data. Returns the number of deleted rows by table.
     pub(super) async fn delete_all(&self) -> Result<BTreeMap<String, usize>, DataSourceError> {
         let store = self.store.clone();
-        Ok(blocking(move || store.writer().delete_all()).await?)
+        Ok(blocking(move || store.delete_all()).await?)
     }
 }
 

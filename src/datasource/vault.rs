@@ -70,6 +70,17 @@ pub struct Audit {
     pub unreadable: usize,
 }
 
+/// The minimum length of an operator's key, in characters.
+const MIN_KEY_CHARS: usize = 16;
+
+/// Rejects an operator's key that is short enough to guess.
+pub fn check_key_length(key: &Secret) -> Result<(), VaultError> {
+    if key.reveal().chars().count() < MIN_KEY_CHARS {
+        return Err(VaultError::ShortKey { minimum: MIN_KEY_CHARS });
+    }
+    Ok(())
+}
+
 impl Vault {
     /// Opens or creates `vault.db` in `folder`, which is created with mode 0700.
     ///
@@ -82,11 +93,14 @@ impl Vault {
         let key_path = folder.join(KEY_FILE);
         let file_key = files::read_key(&key_path)?;
         let sealer = match (operator_key, file_key) {
-            (Some(text), _) => Sealer::from_operator_key(text),
+            (Some(text), _) => Sealer::from_operator_key(text, &files::read_salt(&connection)?)?,
             (None, Some(key)) => Sealer::new(key),
             (None, None) => Sealer::new(files::create_key(&key_path)?),
         };
         let mut state = State { connection, sealer };
+        if let Some(text) = operator_key {
+            state.reseal(&Sealer::from_hashed_operator_key(text))?;
+        }
         if operator_key.is_some()
             && let Some(key) = file_key
         {
@@ -285,7 +299,7 @@ impl Vault {
     /// entries. An error leaves the vault and its key unchanged.
     pub fn rotate(&self, operator_key: &Secret) -> Result<usize, VaultError> {
         let mut state = self.state();
-        let new = Sealer::from_operator_key(operator_key);
+        let new = Sealer::from_operator_key(operator_key, &files::read_salt(&state.connection)?)?;
         let previous = std::mem::replace(&mut state.sealer, new);
         let outcome = state.reseal(&previous);
         if outcome.is_err() {

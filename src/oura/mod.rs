@@ -29,7 +29,10 @@ pub use client::Client;
 pub use counters::{RequestCounts, ResponseCount};
 pub use fetch_error::{FetchError, FetchErrorKind};
 pub use grant_store::{GrantStore, GrantStoreError};
-pub use http::{BoxFuture, REQUEST_TIMEOUT, USER_AGENT, http_client, http_client_with_timeout};
+pub use http::{
+    BoxFuture, CA_FILE, HttpClientError, REQUEST_TIMEOUT, USER_AGENT, http_client,
+    http_client_with_timeout,
+};
 use origins::join_path;
 pub use origins::{LoginBackend, LoginUrls, Origins};
 pub use page::Page;

@@ -6,6 +6,7 @@ use reqwest::header::{DATE, HeaderMap};
 use serde_json::Value;
 
 use super::Secret;
+use crate::format::one_line;
 use crate::time::Instant;
 
 /// The longest excerpt of a response in an error, in characters.
@@ -63,7 +64,7 @@ pub(super) fn describe_network_error(error: reqwest::Error) -> String {
         causes.push(error.to_string());
         cause = error.source();
     }
-    truncate_to_line(&causes.join(": "))
+    one_line(&causes.join(": "), MAX_DETAIL_CHARS)
 }
 
 /// Returns the message of an error response in one line, without any of `secrets`. Empty if the
@@ -80,7 +81,7 @@ pub(super) fn error_detail(body: &[u8], secrets: &[&Secret]) -> String {
     if text.starts_with('<') {
         return String::new();
     }
-    truncate_to_line(&redact(&text, secrets))
+    one_line(&redact(&text, secrets), MAX_DETAIL_CHARS)
 }
 
 fn find_message(answer: &Value) -> String {
@@ -107,19 +108,6 @@ fn redact(text: &str, secrets: &[&Secret]) -> String {
         .iter()
         .filter(|secret| !secret.is_empty())
         .fold(text.to_owned(), |text, secret| text.replace(secret.reveal(), "[secret]"))
-}
-
-fn truncate_to_line(text: &str) -> String {
-    let mut line: String = text
-        .chars()
-        .map(|char| if char.is_control() { ' ' } else { char })
-        .take(MAX_DETAIL_CHARS + 1)
-        .collect();
-    if line.chars().count() > MAX_DETAIL_CHARS {
-        line.pop();
-        line.push('…');
-    }
-    line
 }
 
 #[cfg(test)]

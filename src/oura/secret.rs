@@ -3,12 +3,19 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
 
 /// A token, client secret or code. `Display` and `Debug` print `[secret]`; serialization writes
-/// the text itself.
+/// the text itself. Dropping it overwrites the text in memory.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl Secret {
     /// Wraps `text`.

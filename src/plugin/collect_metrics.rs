@@ -12,12 +12,13 @@ use crate::query::LATENCY_BUCKETS;
 
 /// Returns the metrics in Prometheus' text format.
 pub async fn handle(startup: &Startup) -> CollectMetricsResponse {
-    let datasources = match startup.opened() {
-        Some(datasources) => datasources.ready().await,
-        None => Vec::new(),
+    let (datasources, is_detailed) = match startup.opened() {
+        Some(datasources) => (datasources.ready().await, datasources.has_metrics_per_datasource()),
+        None => (Vec::new(), false),
     };
-    let text =
-        tokio::task::spawn_blocking(move || exposition(&datasources)).await.unwrap_or_default();
+    let text = tokio::task::spawn_blocking(move || exposition(&datasources, is_detailed))
+        .await
+        .unwrap_or_default();
     CollectMetricsResponse { metrics: Some(Payload { prometheus: text.into_bytes() }) }
 }
 
@@ -179,8 +180,11 @@ fn optional(family: &mut Family<'_>, source: &Source<'_>, value: Option<i64>) {
     }
 }
 
-/// Returns the metrics of `datasources` in Prometheus' text format.
-pub fn exposition(datasources: &[DataSource]) -> String {
+/// Returns the metrics in Prometheus' text format: the families of the process and, if `is_detailed`, those of each data source.
+///
+/// Grafana serves the metrics without a login by default. The families of data sources reveal their
+/// organisations, uids and counts of documents.
+pub fn exposition(datasources: &[DataSource], is_detailed: bool) -> String {
     let mut exposition = Exposition::default();
     exposition.family("ringside_up", Kind::Gauge, "Whether the plugin responds.").sample(&[], 1.0);
     let build = [("version", env!("CARGO_PKG_VERSION"))];
@@ -200,6 +204,12 @@ pub fn exposition(datasources: &[DataSource]) -> String {
         exposition
             .family("ringside_open_files", Kind::Gauge, "Open file descriptors of the process.")
             .sample(&[], count as f64);
+    }
+    exposition
+        .family("ringside_open_datasources", Kind::Gauge, "Data sources that are open.")
+        .sample(&[], datasources.len() as f64);
+    if !is_detailed {
+        return exposition.finish();
     }
     let known: Vec<(String, &DataSource, Measures)> = datasources
         .iter()
@@ -312,7 +322,13 @@ mod tests {
                 .query(&SqlQuery { raw_sql: sql.to_owned(), ..SqlQuery::default() }, &context)
                 .await;
         }
-        let samples = parse(&tokio::task::spawn_blocking(move || exposition(&all)).await.unwrap());
+        let (text, process_text) =
+            tokio::task::spawn_blocking(move || (exposition(&all, true), exposition(&all, false)))
+                .await
+                .unwrap();
+        let samples = parse(&text);
+        assert_eq!(parse(&process_text).get("ringside_open_datasources"), Some(&2.0));
+        assert!(!process_text.contains("uid") && !process_text.contains("org"), "{process_text}");
         let value = |series: &str| samples.get(series).copied();
         assert_eq!(value("ringside_up"), Some(1.0));
         assert_eq!(value(r#"ringside_connected{org="3",uid="one"}"#), Some(0.0));

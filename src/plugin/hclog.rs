@@ -14,6 +14,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::format::is_invisible;
+
 /// Maximum length of one value, in bytes.
 const MAX_VALUE: usize = 8 << 10;
 /// Maximum length of a line in bytes, including the newline.
@@ -123,7 +125,9 @@ impl Visit for Fields {
     }
 }
 
+/// Returns `text` without invisible characters that change other text, and not too long.
 fn shorten(text: &str) -> String {
+    let text = &text.replace(is_invisible, "");
     if text.len() <= MAX_VALUE {
         text.to_owned()
     } else {

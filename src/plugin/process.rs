@@ -10,16 +10,17 @@ use grafana_plugin_sdk::pluginv2::diagnostics_server::DiagnosticsServer;
 use grafana_plugin_sdk::pluginv2::resource_server::ResourceServer;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
-use tokio_stream::wrappers::UnixListenerStream;
+use tokio::sync::{Notify, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
 use super::controller::Controller;
 use super::data_service::DataService;
 use super::settings::OperatorSettings;
-use super::socket::Socket;
+use super::socket::{self, Socket};
 use super::startup::Startup;
 use super::{Plugin, hclog};
 
@@ -83,13 +84,16 @@ pub fn run() -> ExitCode {
 }
 
 async fn serve(parent: u32) -> Result<(), ProcessError> {
-    let (socket, listener) = Socket::bind().map_err(ProcessError::Socket)?;
+    let data_folder =
+        OperatorSettings::from_env().ok().and_then(|settings| settings.plugin_data_dir().ok());
+    let parents = socket::parents(data_folder);
+    let (socket, listener) = Socket::bind(&parents).map_err(ProcessError::Socket)?;
     // Ctrl-C in a terminal reaches the whole process group. Grafana handles it, and then requests
     // a shutdown.
     let _ignored_interrupt = signal(SignalKind::interrupt()).map_err(ProcessError::Signals)?;
     let mut terminated = signal(SignalKind::terminate()).map_err(ProcessError::Signals)?;
     handshake(&socket).map_err(ProcessError::Handshake)?;
-    let sweep = socket.sweep();
+    let sweep = socket.sweep(parents);
     tokio::task::spawn_blocking(sweep);
 
     let startup = Startup::begin(|| {
@@ -98,10 +102,11 @@ async fn serve(parent: u32) -> Result<(), ProcessError> {
     });
     let shutdown_requested = Arc::new(Notify::new());
     let ending = Arc::new(Notify::new());
+    let (sender, connections) = mpsc::channel(1);
     let mut serving = tokio::spawn(serve_grpc(
         startup.clone(),
         Arc::clone(&shutdown_requested),
-        listener,
+        connections,
         Arc::clone(&ending),
     ));
     let why = tokio::select! {
@@ -110,6 +115,11 @@ async fn serve(parent: u32) -> Result<(), ProcessError> {
         _ = terminated.recv() => "SIGTERM",
         () = wait_until_orphaned(parent) => "the parent process is gone",
         () = wait_until_unread() => "standard output has no reader",
+        error = socket.accept(listener, sender) => {
+            // Grafana starts a plugin again that has ended.
+            tracing::error!(%error, "the socket was removed, and could not be created again");
+            "the socket is gone"
+        }
     };
     tracing::info!(why, "shutting down");
     ending.notify_one();
@@ -134,7 +144,7 @@ fn handshake(socket: &Socket) -> std::io::Result<()> {
 async fn serve_grpc(
     startup: Startup,
     shutdown_requested: Arc<Notify>,
-    listener: tokio::net::UnixListener,
+    connections: mpsc::Receiver<std::io::Result<UnixStream>>,
     ending: Arc<Notify>,
 ) -> Result<(), tonic::transport::Error> {
     let (mut reporter, health) = tonic_health::server::health_reporter();
@@ -147,7 +157,7 @@ async fn serve_grpc(
         .add_service(DiagnosticsServer::new(plugin.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(ResourceServer::new(plugin).max_decoding_message_size(MAX_REQUEST))
         .add_service(data)
-        .serve_with_incoming_shutdown(UnixListenerStream::new(listener), async move {
+        .serve_with_incoming_shutdown(ReceiverStream::new(connections), async move {
             ending.notified().await
         })
         .await

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::datasource::{Environment, MAX_OPEN};
 use crate::memory;
-use crate::oura::{Origins, Secret};
+use crate::oura::{HttpClientError, Origins, Secret};
 use crate::query::{Limits, interval};
 
 /// The plugin's id in Grafana.
@@ -34,6 +34,8 @@ pub struct OperatorSettings {
     pub oura_url: Option<Url>,
     /// The limits of one query.
     pub limits: Limits,
+    /// Whether the metrics contain families of each data source.
+    pub metrics_per_datasource: bool,
     /// The maximum number of open data sources.
     pub max_open: usize,
     /// The days after which a data source that Grafana does not name stops fetching.
@@ -48,8 +50,8 @@ pub enum SettingsError {
     Value { variable: &'static str, value: String, expected: &'static str },
     #[error("missing setting data_dir, and the program's path has no folder for a default")]
     NoDataFolder,
-    #[error("could not create the HTTP client: {0}")]
-    Http(#[from] reqwest::Error),
+    #[error(transparent)]
+    Http(#[from] HttpClientError),
 }
 
 impl OperatorSettings {
@@ -77,6 +79,8 @@ impl OperatorSettings {
         Ok(OperatorSettings {
             data_dir: set("GF_PLUGIN_DATA_DIR").map(PathBuf::from),
             encryption_key: set(ENCRYPTION_KEY).map(Secret::new),
+            metrics_per_datasource: set("GF_PLUGIN_METRICS_PER_DATASOURCE")
+                .map_or(Ok(false), |value| switch("GF_PLUGIN_METRICS_PER_DATASOURCE", value))?,
             max_open: whole_number("GF_PLUGIN_MAX_OPEN_DATASOURCES", MAX_OPEN)?,
             forget_after: forget_after.try_into().unwrap_or(u32::MAX),
             oura_url: set("GF_PLUGIN_OURA_URL").map(oura_url).transpose()?,
@@ -103,6 +107,7 @@ impl OperatorSettings {
         Ok(Environment {
             limits: self.limits,
             encryption_key,
+            metrics_per_datasource: self.metrics_per_datasource,
             max_open: self.max_open,
             forget_after: Some(self.forget_after),
             scheduled,
@@ -132,6 +137,14 @@ pub fn key_from(variable: &str) -> Option<Secret> {
 fn trimmed(text: String) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn switch(variable: &'static str, value: String) -> Result<bool, SettingsError> {
+    match value.as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(SettingsError::Value { variable, value, expected: "use true or false" }),
+    }
 }
 
 fn oura_url(value: String) -> Result<Url, SettingsError> {
@@ -197,6 +210,7 @@ mod tests {
     fn invalid_setting_is_named() {
         for (variable, value) in [
             ("GF_PLUGIN_QUERY_TIMEOUT", "soon"),
+            ("GF_PLUGIN_METRICS_PER_DATASOURCE", "yes"),
             ("GF_PLUGIN_QUERY_TIMEOUT", "0s"),
             ("GF_PLUGIN_QUERY_TIMEOUT", "99999999999999999999m"),
             ("GF_PLUGIN_QUERY_MAX_ROWS", "-1"),

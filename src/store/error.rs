@@ -4,12 +4,20 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use super::journal;
 use crate::os;
 
 /// The remedy for a damaged file, as full sentences.
 pub const REPAIR: &str = "Press Repair on the data source's configuration page, or end the plugin \
                           and run `gpx_oura repair`. The file is set aside, and everything is \
                           fetched again. The login is kept.";
+
+/// The remedy for a file system without locks, as full sentences.
+pub const NEEDS_LOCKS: &str = "Set data_dir to a folder on a local disk, or mount the file system \
+                               with locks. NFS needs version 4 or a lock daemon.";
+
+/// The name of the file in errors that do not know its folder.
+const FILE: &str = "The database";
 
 /// An error of the database file. `Display` names the file and the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +44,22 @@ pub enum StoreError {
     Damaged {
         /// SQLite's message.
         detail: String,
+    },
+    /// The file system has no file locks.
+    #[error("The file system of {path} has no file locks, so two processes could damage the data")]
+    NoLocks {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file has a write-ahead log, and the file system no shared memory.
+    #[error(
+        "{path} cannot be read: its file system has no shared memory for the write-ahead log. Start \
+         the plugin or `gpx_oura serve` once to convert the file, or move the data folder to a \
+         local disk"
+    )]
+    NoSharedMemory {
+        /// The file.
+        path: PathBuf,
     },
     /// The process has no free file handle.
     #[error("Too many files are open in this process")]
@@ -118,6 +142,10 @@ impl StoreError {
     pub(super) fn at(self, path: &Path) -> StoreError {
         match self {
             StoreError::Damaged { .. } => StoreError::NotADatabase { path: path.to_owned() },
+            StoreError::NoLocks { .. } => StoreError::NoLocks { path: path.to_owned() },
+            StoreError::NoSharedMemory { .. } => {
+                StoreError::NoSharedMemory { path: path.to_owned() }
+            }
             StoreError::Database(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::CannotOpen) if os::has_no_free_file() => StoreError::TooManyFiles,
                 Some(ErrorCode::CannotOpen) => {
@@ -132,6 +160,13 @@ impl StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> StoreError {
+        let path = PathBuf::from(FILE);
+        if journal::lacks_locks(&error) {
+            return StoreError::NoLocks { path };
+        }
+        if journal::lacks_shared_memory(&error) {
+            return StoreError::NoSharedMemory { path };
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StoreError::DiskFull,
             Some(ErrorCode::SystemIoFailure) => StoreError::Disk { detail: error.to_string() },

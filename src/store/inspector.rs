@@ -4,6 +4,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
 
 use super::error::StoreError;
+use super::journal;
 
 /// Tables that queries cannot read: the program's own notes.
 pub(super) const CLOSED_TABLES: &[&str] = &["meta"];
@@ -39,6 +40,12 @@ impl Inspector {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock()
+    }
+
+    /// Returns whether queries and syncs do not wait for each other. A file system without shared
+    /// memory requires a rollback journal, with which they do.
+    pub fn has_write_ahead_log(&self) -> Result<bool, StoreError> {
+        Ok(journal::has_write_ahead_log(&self.lock())?)
     }
 
     /// Returns the names of all tables and views that are listed for queries, sorted.

@@ -22,6 +22,7 @@ mod gaps;
 mod guard;
 mod import;
 mod inspector;
+mod journal;
 mod meter;
 mod put;
 mod queue;
@@ -45,13 +46,14 @@ mod writer;
 pub use allocator::install_allocator;
 pub use collections::CollectionRow;
 pub use damage::{find_damage, set_aside};
-pub use error::{REPAIR, StoreError};
-pub(crate) use files::{create_private_file, create_private_folder};
+pub use error::{NEEDS_LOCKS, REPAIR, StoreError};
+pub(crate) use files::{EXPORT_PREFIX, create_private_file, create_private_folder};
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
 pub use guard::{MAX_STATEMENT, Refusal, SQLITE_FUNCTIONS};
 pub use import::{ImportError, Imported, import};
 pub use inspector::Inspector;
+pub(crate) use journal::set_journal;
 pub use read::{ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation};
 pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{RunEnd, RunRow};
@@ -64,6 +66,7 @@ pub use usual::{MIN_USUAL_DAYS, resolution, spread_sql};
 pub use window::{Arrivals, Coverage, QueuedWindow, Refused, Window, WriteStats};
 pub use writer::Writer;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -106,6 +109,8 @@ impl Store {
             create_private_folder(folder).map_err(|error| StoreError::folder(folder, &error))?;
         }
         let mut connection = schema::open(path)?;
+        files::make_private(path);
+        files::delete_exports(path);
         schema::migrate(&mut connection)?;
         runs::interrupt(&connection)?;
         rebuild::move_coverage(&mut connection, &catalog, zone)?;
@@ -195,6 +200,23 @@ impl Store {
     /// Returns whether SQLite reported damage since the file was last found intact.
     pub fn is_suspect(&self) -> bool {
         self.shared.is_suspect.load(Ordering::Relaxed)
+    }
+
+    /// Deletes all data of the user, with the files that repairs and downloads left. The store stays
+    /// open and empty. Returns the number of deleted rows by table.
+    pub fn delete_all(&self) -> Result<BTreeMap<String, usize>, StoreError> {
+        files::delete_exports(self.path());
+        damage::delete_set_aside(self.path())
+            .map_err(|error| StoreError::folder(self.path(), &error))?;
+        self.writer().delete_all()
+    }
+
+    /// Empties the caches of the idle connections.
+    pub fn release_memory(&self) {
+        // A cache that cannot be emptied stays.
+        let _ = self.writer().lock().execute_batch("PRAGMA shrink_memory");
+        let _ = self.inspector().lock().execute_batch("PRAGMA shrink_memory");
+        self.shared.readers.close_idle();
     }
 
     /// Returns a handle that tells whether a clone of this store is still in use.

@@ -228,6 +228,12 @@ impl ReaderPool {
         result
     }
 
+    /// Closes the idle connections. The next read opens one.
+    pub(super) fn close_idle(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock());
+        drop(idle);
+    }
+
     fn checkout(&self) -> rusqlite::Result<GuardedConnection> {
         let idle = self.idle.lock().pop();
         match idle {

@@ -64,7 +64,7 @@ impl Writer {
 
     /// Deletes all data of the user: overwrites the pages and shrinks the file. The store stays
     /// open and empty. Returns the number of deleted rows by table.
-    pub fn delete_all(&self) -> Result<BTreeMap<String, usize>, StoreError> {
+    pub(super) fn delete_all(&self) -> Result<BTreeMap<String, usize>, StoreError> {
         let mut connection = self.lock();
         connection.pragma_update(None, "secure_delete", true)?;
         let transaction = connection.transaction()?;

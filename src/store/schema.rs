@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::allocator::install_allocator;
 use super::error::StoreError;
-use super::{functions, read_only};
+use super::{functions, journal, read_only};
 
 /// How long a connection waits for a lock of another process.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,10 +30,13 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     install_allocator()?;
     let connection = Connection::open(path)?;
     connection.busy_timeout(LOCK_TIMEOUT)?;
-    if version(&connection)? == 0 && !is_blank(&connection)? {
-        return Err(StoreError::Foreign { path: path.to_owned() });
+    match is_foreign(&connection) {
+        Ok(true) => return Err(StoreError::Foreign { path: path.to_owned() }),
+        // Another journal makes the file readable.
+        Ok(false) | Err(StoreError::NoSharedMemory { .. }) => {}
+        Err(error) => return Err(error),
     }
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let connection = journal::set_journal(connection, path)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "cache_size", -16_000)?;
     // The log can grow during a long transaction. It shrinks to this size afterwards.
@@ -86,6 +89,11 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// Returns whether the file has tables of another program.
+fn is_foreign(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(version(connection)? == 0 && !is_blank(connection)?)
 }
 
 fn is_blank(connection: &Connection) -> Result<bool, StoreError> {

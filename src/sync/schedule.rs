@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::executor::Executor;
 use super::progress::Progress;
 use crate::blocking::blocking;
+use crate::memory;
 use crate::store::{RunEnd, RunState, StoreError, Trigger};
 use crate::time::{Clock, Day, Instant, Tz};
 
@@ -249,6 +250,7 @@ impl Shared {
                 let has_failed = matches!(end, RunEnd::Failed(_)) || self.stored_no_window();
                 failures = if has_failed { failures + 1 } else { 0 };
                 tracing::info!(run, end = ?end, "sync ended");
+                Arc::clone(&self).release_memory().await;
                 self.release_ended_run(&mut self.runs.lock());
             }
             if *stop.borrow() {
@@ -266,6 +268,15 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// Returns the memory of a run to the system: caches of the store, and freed documents.
+    async fn release_memory(self: Arc<Self>) {
+        blocking(move || {
+            self.executor.store.release_memory();
+            memory::trim();
+        })
+        .await;
     }
 
     /// Whether the last run sent requests and stored no window. The usual cause is a broken

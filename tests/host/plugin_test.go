@@ -39,6 +39,7 @@ func environment(dataDir, oura string) []string {
 		"GF_PLUGIN_DATA_DIR=" + dataDir,
 		"GF_PLUGIN_OURA_URL=" + oura,
 		"GF_PLUGIN_LOG_LEVEL=debug",
+		"GF_PLUGIN_METRICS_PER_DATASOURCE=true",
 	}
 }
 

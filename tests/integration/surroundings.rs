@@ -204,3 +204,99 @@ async fn unnamed_data_source_stops_fetching_and_is_erased_by_command() {
     assert!(!folder.path().join("1/oura").exists(), "{left:?}");
     assert_eq!(Vault::open(folder.path(), None).unwrap().count(&key).unwrap(), 0);
 }
+
+/// Runs `sync` or another command on a data folder that behaves like one of a network.
+fn run_on_network_folder(
+    shim: &Path,
+    fault: &str,
+    folder: &Path,
+    world: &World,
+    command: &str,
+) -> (bool, String) {
+    let output = Command::new(PROGRAM)
+        .arg(command)
+        .arg("--data-dir")
+        .arg(folder)
+        .env("LD_PRELOAD", shim)
+        .env("FAULT", fault)
+        .env("FAULT_FOLDER", folder.canonicalize().unwrap())
+        .env("GF_PLUGIN_OURA_URL", world.simulator.origin().as_str())
+        .output()
+        .unwrap();
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    secret_scanner::scan(&text);
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn network_folders_work_or_are_named_as_the_cause() {
+    let build = tempfile::tempdir().unwrap();
+    let shim = build.path().join("network_folder.so");
+    let source =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/surroundings/network_folder.c");
+    let compiled =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&shim).arg(source).status();
+    if !compiled.is_ok_and(|status| status.success()) {
+        return crate::common::report_skip("no C compiler");
+    }
+    let world = World::new(3, Clock::system()).await;
+    for (fault, works, journal, reports) in [
+        ("memory", true, "delete", ["shared memory", "local disk"]),
+        ("flock", true, "wal", ["no flock", "local disk"]),
+        ("locks", false, "wal", ["no file locks", "local disk"]),
+    ] {
+        for begins_with_data in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            if begins_with_data {
+                let datasources = DataSources::open(world.environment(folder.path())).unwrap();
+                drop(world.connected(&datasources).await);
+                datasources.shutdown().await;
+            }
+            let run = |command| run_on_network_folder(&shim, fault, folder.path(), &world, command);
+            let (ok, text) = run("sync");
+            assert_eq!(ok, works && begins_with_data, "{fault}: {text}");
+            if works {
+                let database = crate::common::database(folder.path());
+                let mode = &crate::common::select(&database, "PRAGMA journal_mode")[0][0];
+                assert_eq!(mode, journal, "{fault}");
+                assert!(ok || text.contains("Not connected"), "{fault}: {text}");
+            } else {
+                assert!(reports.iter().all(|word| text.contains(word)), "{fault}: {text}");
+            }
+            if works || begins_with_data {
+                let (_, text) = run("doctor");
+                assert!(reports.iter().all(|word| text.contains(word)), "{fault}: {text}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plugin_uses_the_socket_folder_and_survives_its_removal() {
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::net::UnixStream;
+
+    let folder = tempfile::tempdir().unwrap();
+    let sockets = folder.path().join("sockets");
+    let mut plugin = Command::new(PROGRAM)
+        .env_clear()
+        .env("grafana_plugin_type", "datasource")
+        .env("GF_PLUGIN_DATA_DIR", folder.path().join("data"))
+        .env("PLUGIN_UNIX_SOCKET_DIR", &sockets)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(plugin.stdout.take().unwrap());
+    let mut handshake = String::new();
+    out.read_line(&mut handshake).unwrap();
+    let socket = PathBuf::from(handshake.split('|').nth(3).unwrap());
+    assert!(socket.starts_with(&sockets), "{handshake}");
+    UnixStream::connect(&socket).unwrap();
+    std::fs::remove_dir_all(&sockets).unwrap();
+    std::fs::create_dir(&sockets).unwrap();
+    poll_until("listening again", || UnixStream::connect(&socket).is_ok()).await;
+    // Without its parent folder, the plugin ends, and Grafana starts it again.
+    std::fs::remove_dir_all(&sockets).unwrap();
+    poll_until("the end of the plugin", || plugin.try_wait().unwrap().is_some()).await;
+}

@@ -8,7 +8,7 @@ import {
 import { act, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import React, { useState } from 'react';
-import { of, throwError } from 'rxjs';
+import { NEVER, of, throwError } from 'rxjs';
 
 import { navigateTo, getRedirect } from '../navigation';
 import { SCOPES } from '../scopes';
@@ -151,7 +151,7 @@ describe('connecting', () => {
     });
     render(<Page />);
 
-    fireEvent.change(screen.getByTestId(config.clientId), { target: { value: 'another' } });
+    fireEvent.change(await screen.findByTestId(config.clientId), { target: { value: 'another' } });
     await userEvent.click(await screen.findByText('Save and connect'));
 
     await waitFor(() => expect(navigateTo).toHaveBeenCalled());
@@ -376,7 +376,7 @@ describe('a pasted redirect URL', () => {
       },
     });
     render(<Page />);
-    expect(screen.getByDisplayValue(`http://localhost:3000${PAGE}`)).toBeInTheDocument();
+    expect(await screen.findByDisplayValue(`http://localhost:3000${PAGE}`)).toBeInTheDocument();
 
     await userEvent.click(await screen.findByText('Connect'));
 
@@ -546,6 +546,14 @@ describe('a damaged database', () => {
   });
 });
 
+it('shows no steps to a configured data source before its status is known', async () => {
+  setBackendSrv({ fetch: () => NEVER } as unknown as BackendSrv);
+  render(<Page />);
+
+  expect(await screen.findByRole('status')).toHaveTextContent('Loading');
+  expect(screen.queryByTestId(config.redirectUri)).not.toBeInTheDocument();
+});
+
 describe('settings', () => {
   it("start with the browser's time zone", async () => {
     const { put } = backend({
@@ -554,7 +562,7 @@ describe('settings', () => {
     });
     render(<Page options={{ ...OPTIONS, jsonData: { clientId: 'id' } }} />);
 
-    await userEvent.click(screen.getByText('Save and connect'));
+    await userEvent.click(await screen.findByText('Save and connect'));
 
     const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
     await waitFor(() => expect(put.mock.calls[0][1].jsonData.timezone).toBe(timeZone));

@@ -1,13 +1,13 @@
 import type { DataSourcePluginOptionsEditorProps } from '@grafana/data';
-import { Stack } from '@grafana/ui';
-import React, { useMemo } from 'react';
+import { Stack, Text } from '@grafana/ui';
+import React, { useMemo, useState } from 'react';
 
 import { useConnection } from '../hooks/useConnection';
 import { useSettings } from '../hooks/useSettings';
 import { useStatus } from '../hooks/useStatus';
 import { findStage } from '../pageState';
 import { Resources } from '../resources';
-import type { OuraOptions, OuraSecrets } from '../types';
+import type { OuraOptions, OuraSecrets, Status } from '../types';
 import { ApplicationSection } from './ApplicationSection';
 import { CollectionTable } from './CollectionTable';
 import { DemoOffer } from './DemoOffer';
@@ -32,12 +32,19 @@ export function ConfigEditor(props: Props) {
 
   const hasCredentials = Boolean(clientId) && settings.hasSecret;
   const stage = status && findStage(status, { hasCredentials, finishing: connection.finishing });
-  const isSettingUp =
-    !demo && status?.state !== 'connected' && status?.state !== 'reconnect_needed';
+  const [wasConfigured] = useState(hasCredentials);
+  const isLoading = !status && !poll.error;
+  // Steps must not flash up on the page of a connected data source.
+  const isSettingUp = !demo && (status ? !hasLogin(status) : !wasConfigured || !isLoading);
 
   return (
     <Stack direction="column" gap={3}>
       <ErrorAlert error={connection.error} />
+      {isLoading && (
+        <Text color="secondary">
+          <span role="status">Loading the state of the connection…</span>
+        </Text>
+      )}
       {status && stage && (
         <StatusSection
           status={status}
@@ -62,7 +69,7 @@ export function ConfigEditor(props: Props) {
           <CollectionTable collections={status.collections} />
         </Fold>
       )}
-      {!isSettingUp && !demo && (
+      {!isSettingUp && !demo && !isLoading && (
         <Fold label="Oura application">
           <ApplicationSection uid={uid} settings={settings} />
         </Fold>
@@ -72,4 +79,8 @@ export function ConfigEditor(props: Props) {
       </Fold>
     </Stack>
   );
+}
+
+function hasLogin({ state }: Status): boolean {
+  return state === 'connected' || state === 'reconnect_needed';
 }

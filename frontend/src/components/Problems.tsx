@@ -8,6 +8,9 @@ import type { Status } from '../types';
 import { ConfirmDialog } from './ConfirmDialog';
 import { selectors } from './selectors';
 
+/** Characters of a text that can need scrolling on a phone. */
+const LONG = 300;
+
 interface Props {
   status: Status;
   stage?: Stage;
@@ -25,7 +28,8 @@ export function Problems({ status, stage, connection }: Props) {
     <div className={styles.problems}>
       {problems.map(({ severity, title, details }) => (
         <Alert key={title} severity={severity} title={title}>
-          {details}
+          {/* Grafana's alert scrolls a long text, and only a focusable text scrolls by keyboard. */}
+          <div tabIndex={(details?.length ?? 0) > LONG ? 0 : undefined}>{details}</div>
         </Alert>
       ))}
       {stage === 'damaged' && (

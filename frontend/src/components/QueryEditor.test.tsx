@@ -5,7 +5,14 @@ import userEvent from '@testing-library/user-event';
 import React, { useState } from 'react';
 
 import type { EditorDataSource } from '../schemaSource';
-import { DEFAULT_METRICS, DEFAULT_SQL, type Filter, type OuraQuery, type Schema } from '../types';
+import {
+  DEFAULT_METRICS,
+  DEFAULT_QUERY,
+  DEFAULT_SQL,
+  type Filter,
+  type OuraQuery,
+  type Schema,
+} from '../types';
 import { QueryEditor } from './QueryEditor';
 import { SCHEMA } from './fixtures';
 import { selectors } from './selectors';
@@ -178,8 +185,10 @@ describe('switching from SQL to the builder', () => {
 
 describe('the builder', () => {
   it('opens a new query with default metrics', async () => {
-    await open();
+    const { changed, onRunQuery } = await open();
     expect(screen.getByRole('radio', { name: 'Builder' })).toBeChecked();
+    expect(changed()).toMatchObject({ refId: 'A', ...DEFAULT_QUERY });
+    expect(onRunQuery).toHaveBeenCalledTimes(1);
     expect(screen.getByText('days.sleep_score')).toBeInTheDocument();
   });
 

@@ -1,9 +1,9 @@
 import type { PanelData, QueryEditorProps, SelectableValue } from '@grafana/data';
 import { RadioButtonGroup, Stack } from '@grafana/ui';
-import React, { useState } from 'react';
+import React, { useEffect, useState } from 'react';
 
 import { useSchema } from '../hooks/useSchema';
-import { completeQuery } from '../savedQuery';
+import { completeQuery, isNew } from '../savedQuery';
 import type { EditorDataSource } from '../schemaSource';
 import {
   DEFAULT_METRICS,
@@ -29,6 +29,17 @@ const TYPES: Array<SelectableValue<QueryType>> = [
 export function QueryEditor({ query: saved, datasource, data, onChange, onRunQuery }: Props) {
   const schema = useSchema(datasource);
   const query = completeQuery(saved);
+
+  // Explore runs no query without fields, so a new one gets the fields that the editor shows.
+  useEffect(() => {
+    if (isNew(saved)) {
+      onChange(query);
+      onRunQuery();
+    }
+    // Run once: later changes are the user's.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, []);
+
   const [isConfirming, setConfirming] = useState(false);
   const [builderSql, setBuilderSql] = useState<string>();
 

@@ -82,7 +82,7 @@ export function StatusSection({ status, stage, settings, connection, hasCredenti
           <Button
             data-testid={selectors.config.dashboards}
             icon="apps"
-            variant={isReconnecting ? 'secondary' : 'primary'}
+            variant={isReconnecting || stage === 'damaged' ? 'secondary' : 'primary'}
             disabled={connection.busy}
             onClick={connection.openDashboards}
           >

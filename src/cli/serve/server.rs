@@ -88,6 +88,8 @@ struct Connection {
     peer: IpAddr,
     /// Whether a request has arrived and its response is not sent yet.
     is_busy: AtomicBool,
+    /// Whether it had a response. Its client is known to behave.
+    has_responded: AtomicBool,
     /// Closes the connection.
     evicted: Notify,
     is_closed: AtomicBool,
@@ -95,7 +97,7 @@ struct Connection {
 
 impl Connections {
     /// Returns a new connection of `peer`. At a limit, the oldest one without a request in progress
-    /// makes room. Returns `None` if all have one.
+    /// makes room, first of those that never had a response. Returns `None` if all have one.
     fn admit(&mut self, peer: IpAddr) -> Option<Arc<Connection>> {
         self.open.retain(|connection| !connection.is_closed.load(Ordering::Relaxed));
         let of_peer = self.open.iter().filter(|connection| connection.peer == peer).count();
@@ -107,6 +109,7 @@ impl Connections {
         let connection = Arc::new(Connection {
             peer,
             is_busy: AtomicBool::new(false),
+            has_responded: AtomicBool::new(false),
             evicted: Notify::new(),
             is_closed: AtomicBool::new(false),
         });
@@ -115,9 +118,14 @@ impl Connections {
     }
 
     fn evict(&mut self, may_go: impl Fn(&Connection) -> bool) -> Option<()> {
-        let index = self.open.iter().position(|connection| {
+        let is_idle = |connection: &Arc<Connection>| {
             may_go(connection) && !connection.is_busy.load(Ordering::Relaxed)
-        })?;
+        };
+        let is_silent = |connection: &Arc<Connection>| {
+            is_idle(connection) && !connection.has_responded.load(Ordering::Relaxed)
+        };
+        let silent = self.open.iter().position(is_silent);
+        let index = silent.or_else(|| self.open.iter().position(is_idle))?;
         self.open.remove(index).evicted.notify_one();
         Some(())
     }
@@ -212,6 +220,7 @@ struct Busy(Arc<Connection>);
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.is_busy.store(false, Ordering::Relaxed);
+        self.0.has_responded.store(true, Ordering::Relaxed);
     }
 }
 

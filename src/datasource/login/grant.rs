@@ -152,6 +152,8 @@ impl From<VaultError> for GrantStoreError {
             VaultError::NotAVault { .. }
             | VaultError::NewerVersion { .. }
             | VaultError::NotAKey { .. }
+            | VaultError::Link { .. }
+            | VaultError::ShortKey { .. }
             | VaultError::WrongKey
             | VaultError::Tampered
             | VaultError::Storage { .. } => GrantStoreError::Failed { detail },

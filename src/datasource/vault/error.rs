@@ -22,6 +22,21 @@ pub enum VaultError {
         /// The system's error.
         detail: String,
     },
+    /// A file of the vault is a symbolic link.
+    #[error("{path} is a symbolic link. Replace it by the file itself")]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// The operator's key is too short.
+    #[error(
+        "The encryption key has fewer than {minimum} characters. Choose a longer one, for example \
+         from `openssl rand -hex 32`. `gpx_oura vault rotate` carries existing logins over"
+    )]
+    ShortKey {
+        /// The minimum number of characters.
+        minimum: usize,
+    },
     /// The disk is full. Existing entries are intact.
     #[error("No disk space left for {path}. Free some space; existing entries are intact")]
     DiskFull {

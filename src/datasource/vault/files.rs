@@ -8,9 +8,9 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::error::VaultError;
-use super::seal::{KEY_LENGTH, random_key};
-use crate::store::create_private_folder;
+use super::seal::{KEY_LENGTH, SALT_LENGTH, random_key};
 use crate::store::install_allocator;
+use crate::store::{create_private_folder, set_journal};
 
 /// The file name of the key that is used without an operator's key.
 pub(super) const KEY_FILE: &str = "vault.key";
@@ -43,6 +43,7 @@ pub(super) fn create_folder(folder: &Path) -> Result<(), VaultError> {
 
 /// Opens or creates the database. Every commit is durable.
 pub(super) fn open_database(path: &Path) -> Result<Connection, VaultError> {
+    reject_link(path)?;
     // SQLite creates the -wal and -shm files with the mode of the database.
     private_options()
         .create(true)
@@ -53,6 +54,25 @@ pub(super) fn open_database(path: &Path) -> Result<Connection, VaultError> {
     connect(path).map_err(|error| error.with_path(path))
 }
 
+/// Returns the salt for the operator's key. Creates it in a vault without one.
+pub(super) fn read_salt(connection: &Connection) -> Result<[u8; SALT_LENGTH], VaultError> {
+    let salt: [u8; SALT_LENGTH] = rand::random();
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS parameters (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT",
+    )?;
+    connection.execute("INSERT OR IGNORE INTO parameters VALUES ('salt', ?1)", [salt])?;
+    let sql = "SELECT value FROM parameters WHERE name = 'salt'";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// Fails if `path` is a symbolic link: whoever can create one could redirect secrets.
+fn reject_link(path: &Path) -> Result<(), VaultError> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_symlink() => Err(VaultError::Link { path: path.to_owned() }),
+        _ => Ok(()),
+    }
+}
+
 /// Opens a private database in memory.
 pub(super) fn open_memory() -> Result<Connection, VaultError> {
     connect(Path::new(":memory:"))
@@ -60,12 +80,7 @@ pub(super) fn open_memory() -> Result<Connection, VaultError> {
 
 fn connect(path: &Path) -> Result<Connection, VaultError> {
     install_allocator()?;
-    let mut connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    enable_write_ahead_log(&connection)?;
+    let mut connection = open_with_journal(path)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "secure_delete", true)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -92,12 +107,20 @@ fn connect(path: &Path) -> Result<Connection, VaultError> {
     Ok(connection)
 }
 
-/// Turns on write-ahead logging, a lasting property of the file.
+/// Opens the file and turns on write-ahead logging, a lasting property of the file.
 ///
 /// Retries while another process does the same, because the busy timeout does not apply here.
-fn enable_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
+fn open_with_journal(path: &Path) -> rusqlite::Result<Connection> {
+    let open = || {
+        let connection = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        set_journal(connection, path)
+    };
     for _ in 0..MAX_WAL_ATTEMPTS {
-        match connection.pragma_update(None, "journal_mode", "wal") {
+        match open() {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
                 #[expect(clippy::disallowed_methods, reason = "opens on a blocking thread")]
                 std::thread::sleep(WAL_RETRY_DELAY);
@@ -105,11 +128,12 @@ fn enable_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
             outcome => return outcome,
         }
     }
-    connection.pragma_update(None, "journal_mode", "wal")
+    open()
 }
 
 /// Reads a key file, if it exists.
 pub(super) fn read_key(path: &Path) -> Result<Option<[u8; KEY_LENGTH]>, VaultError> {
+    reject_link(path)?;
     match fs::read(path) {
         Ok(bytes) => {
             bytes.try_into().map(Some).map_err(|_| VaultError::NotAKey { path: path.to_owned() })

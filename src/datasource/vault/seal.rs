@@ -1,14 +1,18 @@
 //! Sealing: encryption of an entry, bound to its address.
 
+use argon2::Argon2;
 use chacha20poly1305::aead::{Aead, AeadCore, KeyInit, OsRng, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::error::VaultError;
 use crate::oura::Secret;
 
 /// The length of a key in bytes.
 pub(super) const KEY_LENGTH: usize = 32;
+/// The length of the salt for the operator's text in bytes.
+pub(super) const SALT_LENGTH: usize = 16;
 const NONCE_LENGTH: usize = 24;
 
 /// The address of an entry: the primary key of its row.
@@ -54,9 +58,21 @@ impl Sealer {
         Sealer { cipher: XChaCha20Poly1305::new(Key::from_slice(&key)), key_id }
     }
 
-    /// Hashes the operator's text to a key. The text must be long and random, because a plain hash
-    /// does not slow down guessing.
-    pub(super) fn from_operator_key(text: &Secret) -> Sealer {
+    /// Derives a key from the operator's text with Argon2id, which slows down guessing. Takes some
+    /// ten milliseconds.
+    pub(super) fn from_operator_key(
+        text: &Secret,
+        salt: &[u8; SALT_LENGTH],
+    ) -> Result<Sealer, VaultError> {
+        let mut key = Zeroizing::new([0; KEY_LENGTH]);
+        Argon2::default()
+            .hash_password_into(text.reveal().as_bytes(), salt, &mut *key)
+            .map_err(|error| VaultError::Storage { detail: error.to_string() })?;
+        Ok(Sealer::new(*key))
+    }
+
+    /// Hashes the operator's text to a key, as version 0.1.0 did.
+    pub(super) fn from_hashed_operator_key(text: &Secret) -> Sealer {
         Sealer::new(
             Sha256::new()
                 .chain_update("ringside vault: operator's key\n")

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::seal::KEY_LENGTH;
 use super::*;
 
 fn folder() -> TempDir {
@@ -325,6 +326,53 @@ fn full_disk_keeps_the_previous_entry() {
     assert_eq!(vault.get(&key, Purpose::Grant, "").unwrap().as_deref(), Some(&b"pair"[..]));
 }
 
+#[test]
+fn entries_of_a_hashed_operator_key_are_carried_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = DataSourceKey::single();
+    let text = Secret::new("a key of the operator");
+    let vault = Vault::open(folder.path(), Some(&text)).unwrap();
+    vault.state().sealer = Sealer::from_hashed_operator_key(&text);
+    vault.put(&key, Purpose::Grant, "", b"pair").unwrap();
+    drop(vault);
+    for _ in 0..2 {
+        let vault = Vault::open(folder.path(), Some(&text)).unwrap();
+        assert_eq!(vault.get(&key, Purpose::Grant, "").unwrap().as_deref(), Some(&b"pair"[..]));
+        let hashed = Sealer::from_hashed_operator_key(&text);
+        assert_ne!(vault.state().sealer.key_id(), hashed.key_id());
+    }
+    let other = tempfile::tempdir().unwrap();
+    let vault = Vault::open(folder.path(), Some(&text)).unwrap();
+    let second = Vault::open(other.path(), Some(&text)).unwrap();
+    assert_ne!(vault.state().sealer.key_id(), second.state().sealer.key_id(), "salts differ");
+}
+
+#[test]
+fn short_keys_are_rejected() {
+    assert!(check_key_length(&Secret::new("x".repeat(15))).is_err());
+    assert!(check_key_length(&Secret::new("ä".repeat(16))).is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_not_followed() {
+    for name in [DATABASE, KEY_FILE] {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let target = elsewhere.path().join("target");
+        for exists in [false, true] {
+            if exists {
+                std::fs::write(&target, [7; KEY_LENGTH]).unwrap();
+            }
+            let link = folder.path().join(name);
+            let _ = std::fs::remove_file(&link);
+            std::os::unix::fs::symlink(&target, link).unwrap();
+            let opened = Vault::open(folder.path(), None);
+            assert!(matches!(opened, Err(VaultError::Link { .. })), "{name}");
+            assert_eq!(target.exists(), exists, "{name}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -334,7 +382,7 @@ proptest! {
         name in "\\PC{0,20}",
         other in "\\PC{0,20}",
     ) {
-        let sealer = Sealer::from_operator_key(&Secret::new("key"));
+        let sealer = Sealer::new([7; KEY_LENGTH]);
         let address = Address { datasource: "1/a", purpose: "grant", name: &name };
         let sealed = sealer.seal(&address, &value).unwrap();
         prop_assert_eq!(sealer.open(&address, &sealed).unwrap(), value);

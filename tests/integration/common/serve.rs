@@ -3,7 +3,11 @@
 use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 
+use ringside::catalog::Catalog;
+use ringside::store::Store;
+use ringside::time::Tz;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -23,7 +27,11 @@ pub fn data_folder() -> tempfile::TempDir {
     let mut content = Vec::new();
     let file = std::fs::File::open(fixture).unwrap();
     flate2::read::GzDecoder::new(file).read_to_end(&mut content).unwrap();
-    std::fs::write(path, content).unwrap();
+    std::fs::write(&path, content).unwrap();
+    // The present format and tables, as after the first start.
+    let store = Store::open(&path, Arc::new(Catalog::bundled()), Tz::UTC).unwrap();
+    store.writer().rebuild().unwrap();
+    drop(store);
     folder
 }
 

@@ -9,8 +9,9 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
+use super::python;
 use crate::common::serve::{ADMIN_TOKEN, READ_TOKEN, Server, data_folder};
-use crate::common::{database, report_skip, select};
+use crate::common::{database, select};
 
 /// Runs `gpx_oura export`. Returns standard error of a failure.
 fn export(folder: &Path, to: &Path, arguments: &[&str]) -> Result<(), String> {
@@ -59,7 +60,6 @@ fn parquet_has_the_counts_and_sums_of_every_table() {
     let folder = data_folder();
     let to = folder.path().join("parquet");
     // Views use functions of the program, which this test lacks. Their rows are in the manifest.
-    migrate(folder.path());
     export(folder.path(), &to, &["--format", "parquet"]).unwrap();
     let manifest: Value =
         serde_json::from_slice(&std::fs::read(to.join("export.json")).unwrap()).unwrap();
@@ -89,20 +89,9 @@ fn parquet_has_the_counts_and_sums_of_every_table() {
     assert!(manifest["rows"]["nights"].as_u64().unwrap() >= 3);
 }
 
-/// Brings the fixture to the present format, as the first start does.
-fn migrate(folder: &Path) {
-    use ringside::{catalog::Catalog, store::Store, time::Tz};
-    let catalog = std::sync::Arc::new(Catalog::bundled());
-    let store = Store::open(&database(folder), catalog, Tz::UTC).unwrap();
-    if store.is_outdated().unwrap() {
-        store.writer().rebuild().unwrap();
-    }
-}
-
 #[test]
 fn months_are_partitions_and_since_selects_changed_documents() {
     let folder = data_folder();
-    migrate(folder.path());
     let to = folder.path().join("months");
     export(folder.path(), &to, &["--format", "parquet", "--partition", "month"]).unwrap();
     let months: Vec<_> = std::fs::read_dir(to.join("heartrate"))
@@ -182,14 +171,10 @@ async fn tables_are_downloaded_as_csv_and_parquet() {
 /// Runs the Python examples' libraries on an export, if they are installed.
 #[test]
 fn duckdb_pandas_and_polars_read_the_same_counts_and_sums() {
-    let available =
-        Command::new("python3").args(["-c", "import duckdb, pandas, polars, pyarrow"]).output();
-    if !available.is_ok_and(|output| output.status.success()) {
-        report_skip("python3 with duckdb, pandas, polars and pyarrow is missing");
+    if !python::is_available() {
         return;
     }
     let folder = data_folder();
-    migrate(folder.path());
     let to = folder.path().join("parquet");
     export(folder.path(), &to, &["--format", "parquet"]).unwrap();
     let script = "
@@ -198,7 +183,7 @@ path = sys.argv[1]
 query = f\"SELECT count(*), sum(bpm) FROM '{path}'\"
 frame, table = pandas.read_parquet(path), polars.read_parquet(path)
 print(json.dumps([
-    list(map(int, duckdb.sql(query).fetchone())),
+    list(map(int, duckdb.sql(query).fetchall()[0])),
     [len(frame), int(frame['bpm'].sum())],
     [table.height, int(table['bpm'].sum())],
 ]))";

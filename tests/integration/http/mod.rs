@@ -2,6 +2,7 @@
 
 mod export;
 mod moving;
+mod python;
 mod routes;
 mod sql;
 mod tokens;
