@@ -144,6 +144,9 @@ pub fn findings() -> Vec<Finding> {
                     "parentheses",
                     format!("SELECT * FROM {}days{}", "(".repeat(90), ")".repeat(90)),
                 ),
+                sql("unfinished parentheses", format!("SELECT {}1", "(".repeat(180))),
+                sql("unfinished tables", format!("SELECT 1 FROM {}days", "(".repeat(180))),
+                sql("unfinished calls", format!("SELECT {}1", "abs(CASE WHEN ".repeat(90))),
                 sql(
                     "100 arms",
                     format!("{} ORDER BY 1", vec!["SELECT * FROM nights"; 100].join(" UNION ")),

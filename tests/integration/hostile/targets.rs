@@ -221,6 +221,15 @@ impl Target {
         }
     }
 
+    /// Turns on demo data of a third organisation in the plugin, which syncs them.
+    pub async fn start_demo(&self) {
+        if let Target::Plugin { host, .. } = self {
+            let demo = CallContext { json_data: json!({ "demo": true }), ..caller(3) };
+            let status = host.resource(&demo, "GET", "status", None).await.unwrap();
+            assert_eq!(status.status, 200);
+        }
+    }
+
     /// Sends SIGTERM and waits for the end, for at most half a minute. Returns the time that it took.
     pub async fn end(&self) -> Duration {
         let pid = self.pid();
@@ -310,6 +319,11 @@ fn status_kilobytes(pid: u32, field: &str) -> u64 {
         .unwrap_or_else(|error| panic!("the program ended under attack: {error}"));
     let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+/// The number of open files and connections of a process.
+pub fn file_handles(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
 /// Lets the peak of a process start at its current memory.
