@@ -128,7 +128,7 @@ impl Instant {
         self.utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
 
-    /// Returns the instant whose local time in `zone` is the UTC time of this one.
+    /// Returns the instant with the local time in `zone` that this one has in UTC.
     pub fn read_as_local(self, zone: Tz) -> Instant {
         local(self.utc().naive_utc(), zone)
     }

@@ -126,7 +126,7 @@ async fn table(
 
 /// The headers of a download.
 fn attachment(content_type: &'static str, name: &str) -> [(HeaderName, String); 2] {
-    // A quoted name may not contain these. Names of tables have none of them.
+    // A quoted name may not contain these. Names of tables do not.
     let name = name.replace(|char: char| !char.is_ascii_graphic() || "\"\\/".contains(char), "_");
     let disposition = format!("attachment; filename=\"{name}\"");
     [(CONTENT_TYPE, content_type.to_owned()), (CONTENT_DISPOSITION, disposition)]

@@ -20,7 +20,7 @@ const MAX_REDUCED_FIELDS: usize = 64;
 /// The longest field that is kept of a document that is too long, in bytes.
 const MAX_REDUCED_FIELD_BYTES: usize = 1 << 10;
 
-/// Why a document is not stored exactly as its JSON says, from the least to the most severe.
+/// Why a document is not stored exactly as it came, from the least to the most severe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// Another JSON value than an object.

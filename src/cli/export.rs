@@ -51,7 +51,7 @@ enum Partition {
     Month,
 }
 
-/// The content of `export.json`: what the files contain.
+/// The content of `export.json`: a description of the files.
 #[derive(Serialize)]
 struct Manifest {
     /// The day of the export by the clock of the wearer. The next export may begin with it.

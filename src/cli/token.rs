@@ -34,7 +34,7 @@ pub enum Command {
     Add {
         /// A unique name, which the audit log shows
         name: String,
-        /// What the token allows
+        /// The rights of the token
         #[arg(long, value_enum, default_value = "read")]
         role: TokenRole,
         /// The only tables and views that it may read, separated by commas

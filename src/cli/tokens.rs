@@ -46,7 +46,7 @@ pub struct Token {
     /// The tables and views that it may read, in lower case. `None` for all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tables: Option<BTreeSet<String>>,
-    /// The day (UTC) at whose start it expires.
+    /// It expires at the start of this day (UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Day>,
 }

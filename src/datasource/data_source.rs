@@ -343,7 +343,7 @@ impl DataSource {
         is_new_suspicion || (clock.now().seconds() - last).abs() >= CHECK_INTERVAL
     }
 
-    /// Returns a handle that tells whether the database is open.
+    /// Returns a handle that knows whether the database is open.
     pub(super) fn usage(&self) -> StoreUsage {
         self.inner.sync.store().usage()
     }

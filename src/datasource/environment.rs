@@ -30,7 +30,7 @@ pub struct Environment {
     pub encryption_key: Option<Secret>,
     /// The maximum number of open data sources. Idle ones are closed and open again when needed.
     pub max_open: usize,
-    /// The days after which a data source that nobody names stops fetching. `None` for never.
+    /// The days without a request after which a data source stops fetching. `None` for never.
     pub forget_after: Option<u32>,
     /// Whether the metrics contain families with the organisation and uid of each data source.
     pub metrics_per_datasource: bool,

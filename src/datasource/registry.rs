@@ -162,7 +162,7 @@ impl DataSources {
     }
 
     /// Opens every data source with stored settings, so that its schedule continues, except those
-    /// that nobody has named for long. Logs the ones that fail. Returns the number of opened ones.
+    /// without a request for long. Logs the ones that fail. Returns the number of opened ones.
     pub async fn resume(&self) -> Result<usize, DataSourceError> {
         let mut opened = 0;
         for key in self.shared.vault.keys(Purpose::DataSource)? {
@@ -465,9 +465,9 @@ async fn close_completely(datasource: DataSource) -> Result<(), DataSourceError>
 
 /// Repeats the work that does not depend on syncs, until the registry is dropped.
 ///
-/// It closes data sources that nobody names, extends the calendars of those without a login, checks
-/// the database files, one in each round, and checks for a newer specification once a day while a
-/// data source is connected to Oura.
+/// It closes data sources without requests, and extends the calendars of those without a login. In
+/// each round it checks one of the database files. While a data source is connected to Oura, it
+/// checks for a newer specification once a day.
 async fn run_maintenance(shared: Weak<Shared>) {
     let mut last_failure = None;
     let mut pause = MAINTENANCE_INTERVAL;

@@ -109,7 +109,7 @@ fn read_certificates(path: &Path) -> Result<Vec<Certificate>, String> {
 mod tests {
     use super::*;
 
-    /// A self-signed certificate of nobody.
+    /// A self-signed certificate without an owner.
     const AUTHORITY: &str = "\
 -----BEGIN CERTIFICATE-----
 MIIBiTCCAS+gAwIBAgIUCuRBVJfKcTpxbVvQ14FZ7bP48FwwCgYIKoZIzj0EAwIw

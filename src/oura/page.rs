@@ -70,7 +70,7 @@ fn documents<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de RawV
 impl Page {
     /// Parses the body of a response for a collection of the given style.
     ///
-    /// A document is kept whatever it contains. Only the page around the documents must be intact.
+    /// A document with any content is kept. Only the page around the documents must be intact.
     pub(super) fn parse(style: Style, body: &[u8]) -> Result<Page, PageError> {
         let parsed = match style {
             Style::Singleton => Page::parse_singleton(body),

@@ -22,7 +22,7 @@ impl Fill {
         Fill { mode, times: std::iter::once(before).chain(times).collect() }
     }
 
-    /// A grid of these times, of which the first is before the grid.
+    /// A grid of these times. The first one is before the grid.
     pub fn at(mode: FillMode, times: Vec<i64>) -> Fill {
         Fill { mode, times: times.into() }
     }

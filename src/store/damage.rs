@@ -24,7 +24,7 @@ pub fn find_damage(path: &Path) -> Result<Option<String>, StoreError> {
     };
     match check() {
         Ok(finding) if finding == "ok" => Ok(None),
-        // A finding has several lines, the first of which names the table or tree.
+        // A finding has several lines. The first one names the table or tree.
         Ok(finding) => Ok(Some(finding.split_whitespace().collect::<Vec<_>>().join(" "))),
         Err(StoreError::Damaged { detail }) => Ok(Some(detail)),
         Err(error) => Err(error),

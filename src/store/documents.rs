@@ -55,18 +55,18 @@ impl WindowWriter<'_> {
     /// day, the last one gets the day itself.
     fn identities(&self, documents: &[Box<[u8]>]) -> Vec<String> {
         let mut derived = DerivedIdentities::default();
-        let identify = |document: &Box<[u8]>| {
-            if let Some(id) = peek_id(document) {
-                return id;
-            }
-            let received = Received::new(document);
-            let reading = read(self.collection, &received, self.zone);
-            if !reading.is_id_derived {
-                return reading.id;
-            }
-            derived.separate(&reading.id, received.hash)
-        };
-        let mut ids: Vec<String> = documents.iter().rev().map(identify).collect();
+        let mut ids = Vec::with_capacity(documents.len());
+        for document in documents.iter().rev() {
+            ids.push(peek_id(document).unwrap_or_else(|| {
+                let received = Received::new(document);
+                let reading = read(self.collection, &received, self.zone);
+                if reading.is_id_derived {
+                    derived.separate(&reading.id, received.hash)
+                } else {
+                    reading.id
+                }
+            }));
+        }
         ids.reverse();
         ids
     }
@@ -111,7 +111,8 @@ impl WindowWriter<'_> {
                  ON CONFLICT (resource, document_id) DO UPDATE SET
                      day = excluded.day, start_at = excluded.start_at, end_at = excluded.end_at,
                      utc_offset = excluded.utc_offset, payload = excluded.payload,
-                     original = excluded.original, fault = excluded.fault, hash = excluded.hash, revision = revision + 1,
+                     original = excluded.original, fault = excluded.fault,
+                     hash = excluded.hash, revision = revision + 1,
                      changed_at = excluded.changed_at, last_seen_at = excluded.last_seen_at,
                      deleted_at = NULL
                  RETURNING document",

@@ -26,7 +26,7 @@ pub struct Imported {
     pub days: u64,
 }
 
-/// Why a file cannot be imported. Nothing is changed. `Display` includes the remedy.
+/// Why a file cannot be imported. The store stays unchanged. `Display` includes the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The file cannot be read, or the data folder not written.

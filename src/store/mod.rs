@@ -185,7 +185,7 @@ impl Store {
         result
     }
 
-    /// Remembers that the file may be damaged if `error` says so.
+    /// Remembers that the file may be damaged if `error` reports it.
     pub fn note_error(&self, error: &StoreError) {
         if error.is_damage() {
             self.set_suspect(true);
@@ -219,7 +219,7 @@ impl Store {
         self.shared.readers.close_idle();
     }
 
-    /// Returns a handle that tells whether a clone of this store is still in use.
+    /// Returns a handle that knows whether a clone of this store is still in use.
     pub fn usage(&self) -> StoreUsage {
         StoreUsage(Arc::downgrade(&self.shared))
     }

@@ -83,8 +83,9 @@ async fn few_file_handles_are_enough_for_many_data_sources() {
         // Twenty requests at once are more than there are places.
         for batch in contexts.chunks(20) {
             let mut outcomes = JoinSet::new();
-            for context in batch.iter().cloned() {
+            for context in batch {
                 let host = Arc::clone(&host);
+                let context = context.clone();
                 outcomes.spawn(async move {
                     let queries = [panel("SELECT count(*) FROM nights")];
                     host.query(&context, &queries).await.unwrap().remove("A").unwrap()

@@ -33,7 +33,7 @@ pub(super) fn place_count(max: usize) -> usize {
 
 impl DataSources {
     /// Returns a place for a data source that opens. Closes an idle one if all places are taken.
-    /// Waits while none is idle; `None` after `timeout`.
+    /// Waits while all are busy; `None` after `timeout`.
     pub(super) async fn place(&self, timeout: Duration) -> Option<OwnedSemaphorePermit> {
         let search = async {
             loop {

@@ -65,7 +65,7 @@ pub(super) fn read_salt(connection: &Connection) -> Result<[u8; SALT_LENGTH], Va
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
-/// Fails if `path` is a symbolic link: whoever can create one could redirect secrets.
+/// Fails if `path` is a symbolic link, which could redirect secrets.
 fn reject_link(path: &Path) -> Result<(), VaultError> {
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => Err(VaultError::Link { path: path.to_owned() }),

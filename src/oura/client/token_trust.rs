@@ -94,7 +94,7 @@ impl Client {
 
     /// Decides whether the login is over or only `collection` is closed. `token` is fresh, was
     /// rejected by the collection, and no collection has accepted it yet. Returns `None` if the
-    /// token was replaced meanwhile.
+    /// token has been replaced.
     ///
     /// Requests the collection that every token can read before it ends the login, because only a
     /// person can undo that.

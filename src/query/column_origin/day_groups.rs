@@ -37,7 +37,7 @@ struct Finder<'c> {
     found: BTreeSet<usize>,
 }
 
-/// A query whose parts are being visited. The visitor lends them only briefly, so they are copies.
+/// A query during the visit of its parts. The visitor lends them only briefly, so they are copies.
 #[derive(Default)]
 struct OpenQuery {
     with: Option<With>,

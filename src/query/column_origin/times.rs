@@ -49,7 +49,7 @@ pub(super) fn is_time_column(table: &str, column: &str, catalog: &Catalog) -> bo
             .any(|known| known.kind == Kind::Instant && known.name.eq_ignore_ascii_case(column))
 }
 
-/// Views and tables with a row per day, whose `time` is the local midnight of the day.
+/// Views and tables with a row per day. Their `time` is the local midnight of the day.
 const DAY_TABLES: [&str; 11] = [
     "baselines",
     "calendar",
@@ -111,7 +111,7 @@ pub(super) fn to_timestamps(values: &ArrayRef) -> ArrayRef {
     }
 }
 
-/// Reads timestamps again whose text was without an offset: as local time in `zone` instead of UTC.
+/// Reads timestamps again that came as text without an offset: as local time in `zone`, not UTC.
 pub(super) fn from_local(values: &ArrayRef, zone: Tz) -> ArrayRef {
     let Some(utc) = values.as_primitive_opt::<TimestampNanosecondType>() else {
         return Arc::clone(values);

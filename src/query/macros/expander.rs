@@ -22,7 +22,7 @@ pub struct Expanded {
     pub sql: Arc<TokenizedSql>,
     /// The gaps to fill in the finished series, from the third argument of a group macro.
     pub fill: Option<Fill>,
-    /// The number of groups of whole days whose meaning depends on the content of their column.
+    /// The number of groups of whole days that depend on the content of their column.
     pub open_groups: usize,
     pieces: Vec<Piece>,
 }
@@ -59,7 +59,7 @@ pub fn tokenize(sql: &str) -> Result<TokenizedSql, MacroError> {
 
 /// Expands all macros of `sql`. Calendar days are those of `zone`.
 ///
-/// Groups of whole days are days in UTC, unless the column's name says that it holds days.
+/// Groups of whole days are days in UTC, unless the column has the name of a column of days.
 pub fn expand(
     sql: &TokenizedSql,
     context: &QueryContext,

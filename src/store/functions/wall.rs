@@ -16,7 +16,7 @@ use super::local::instant;
 use crate::sql::quote_identifier;
 use crate::time::{Instant, Tz};
 
-/// The tables whose documents start at an instant with the wearer's offset from UTC.
+/// The tables of documents that start at an instant with the wearer's offset from UTC.
 const OFFSET_TABLES: [&str; 5] = ["sleep", "workout", "session", "enhanced_tag", "tag"];
 
 /// The wearer's offsets from UTC over time. Clones share one history.
@@ -81,7 +81,7 @@ impl WallClock {
     }
 }
 
-/// Where the wearer was, as far as the clock tells.
+/// Where the wearer was, as far as the clock shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// Somewhere with the time of the data source's zone.
@@ -206,7 +206,9 @@ mod tests {
 
         #[test]
         fn wearer_at_home_follows_daylight_saving_between_documents(
-            first_day in 0i64..4_000, home in 0..ZONES.len(), hours in prop::collection::vec(0i64..400, 1..50),
+            first_day in 0i64..4_000,
+            home in 0..ZONES.len(),
+            hours in prop::collection::vec(0i64..400, 1..50),
         ) {
             let home = ZONES[home];
             let first = Day::new(2016, 1, 1).unwrap().plus(first_day).midnight(Tz::UTC);

@@ -106,7 +106,7 @@ impl Server {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = lines.next_line().await.unwrap().expect("serve ended at its start");
         let origin = line.strip_prefix("listening on ").unwrap().to_owned();
-        // Redirects are part of what tests look at.
+        // Tests look at redirects.
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
