@@ -308,19 +308,26 @@ async fn every_example_of_a_function_runs() {
 async fn a_time_range_uses_an_index_in_every_table_and_view() {
     /// Queries that read a whole table: views with windows need all days before a day, and raw
     /// documents and samples have no index by day alone.
-    const READ_WHOLE: [&str; 12] = [
+    const READ_WHOLE: [&str; 19] = [
         "baselines WHERE $__dayFilter(day)",
         "baselines WHERE $__timeFilter(time)",
+        "causes WHERE $__dayFilter(day)",
         "oura_raw_documents WHERE $__dayFilter(day)",
+        "outcomes WHERE $__dayFilter(day)",
         "samples WHERE $__dayFilter(day)",
+        "signs WHERE $__dayFilter(day)",
+        "signs WHERE $__timeFilter(time)",
         "sleep_debt WHERE $__dayFilter(day)",
         "sleep_debt WHERE $__timeFilter(time)",
         "sleep_regularity WHERE $__dayFilter(day)",
         "sleep_regularity WHERE $__timeFilter(time)",
         "sleep_timing WHERE $__dayFilter(day)",
         "sleep_timing WHERE $__timeFilter(time)",
+        "tag_days WHERE $__dayFilter(day)",
         "training_load WHERE $__dayFilter(day)",
         "training_load WHERE $__timeFilter(time)",
+        "workout_load WHERE $__dayFilter(day)",
+        "workout_load WHERE $__timeFilter(time)",
     ];
     let (store, _folder) = store();
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
