@@ -29,7 +29,7 @@ func heart() *page {
 		}).
 		add(12, 8, panel{
 			title:       "Lowest heart rate",
-			description: "Lowest heart rate of each night, with the range of one deviation around the 60 days before.",
+			description: "Lowest heart rate of each night, with the usual range: the median of the 60 days before, ± 1.4826 × the median absolute deviation.",
 			empty:       noNight,
 			queries:     []query{series("overview/usual", "$column", "lowest_heart_rate", "$title", "Lowest heart rate")},
 			kind:        lines().Unit("suffix: bpm").Decimals(0),
@@ -37,7 +37,7 @@ func heart() *page {
 		}).
 		add(12, 8, panel{
 			title:       "HRV at night",
-			description: "Average heart rate variability (RMSSD), with the range of one deviation around the 60 days before.",
+			description: "Average heart rate variability (RMSSD), with the usual range: the median of the 60 days before, ± 1.4826 × the median absolute deviation.",
 			empty:       noNight,
 			queries:     []query{series("overview/usual", "$column", "average_hrv", "$title", "HRV")},
 			kind:        lines().Unit("suffix: ms").Decimals(0),

@@ -44,7 +44,8 @@ async fn ended_login_and_broken_database_leave_others_alone() {
     let text = "Dear diary, this is not a database. ".repeat(100);
     std::fs::write(folder.join("oura.db"), text).unwrap();
     let error = world.datasources.datasource(&broken, &settings(), &secret()).await.err().unwrap();
-    assert_contains(&error.to_string(), &["oura.db", "not a database", "Move it away"]);
+    let text = format!("{error} {}", error.hint());
+    assert_contains(&text, &["oura.db", "not a database", "Press Repair"]);
 
     let wrong_zone = Settings { timezone: "Middle/Earth".to_owned(), ..settings() };
     let key = DataSourceKey::new(3, "zone").unwrap();

@@ -1,6 +1,6 @@
-SELECT time, value AS "$title", mean AS "Usual", mean - deviation AS "Lower", mean + deviation AS "Upper"
+SELECT time, value AS "$title", middle AS "Usual", middle - spread AS "Lower", middle + spread AS "Upper"
 FROM (
-  SELECT time, $column AS value, avg($column) OVER past AS mean, stddev($column) OVER past AS deviation
+  SELECT time, $column AS value, median($column) OVER past AS middle, 1.4826 * mad($column) OVER past AS spread
   FROM nights
   -- Reads the range and the 60 days before it, and no more.
   WHERE $column IS NOT NULL AND time BETWEEN $__timeFrom() - 61 * 86400 AND $__timeTo()
