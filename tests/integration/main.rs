@@ -16,6 +16,7 @@ mod hostile;
 #[cfg(unix)]
 mod interruption;
 mod layers;
+mod odd_documents;
 mod recorded;
 mod resilience;
 mod secrets;
