@@ -61,8 +61,7 @@ async fn list(
     }
     let from: usize = query.get("next_token").and_then(|token| token.parse().ok()).unwrap_or(0);
     let to = (from + oura.page).min(documents.len());
-    let token =
-        if to < documents.len() { format!("\"{to}\"") } else { oura.last_token.to_owned() };
+    let token = if to < documents.len() { format!("\"{to}\"") } else { oura.last_token.to_owned() };
     let mut body = b"{\"data\":[".to_vec();
     body.extend(documents[from..to].join(&b','));
     body.extend(format!("],\"next_token\":{token}}}").into_bytes());
@@ -91,7 +90,7 @@ async fn stored(folder: &Path, oura: Oura) -> Executor {
 
 /// The typed row, the samples and the revision of each document by its id. Rows have their key as
 /// id.
-fn contents(store: &Store, collection: &Collection) -> BTreeMap<String, BTreeMap<String, Value>> {
+fn contents(store: &Store, collection: &Collection) -> Contents {
     let table = &collection.table;
     let names: Vec<String> = rows(store, &format!("SELECT name FROM pragma_table_info('{table}')"))
         .into_iter()
@@ -102,8 +101,10 @@ fn contents(store: &Store, collection: &Collection) -> BTreeMap<String, BTreeMap
     let (id, from) = match collection.storage {
         Storage::Documents => (
             "document_id".to_owned(),
-            format!("(SELECT raw.document_id, typed.* FROM \"{table}\" AS typed
-                      JOIN oura_raw_documents AS raw USING (document))"),
+            format!(
+                "(SELECT raw.document_id, typed.* FROM \"{table}\" AS typed
+                      JOIN oura_raw_documents AS raw USING (document))"
+            ),
         ),
         Storage::Rows => {
             let key = if table == "heartrate" { ", source" } else { "" };
@@ -129,8 +130,11 @@ fn contents(store: &Store, collection: &Collection) -> BTreeMap<String, BTreeMap
     contents
 }
 
+/// The columns and series of documents, by id and name.
+type Contents = BTreeMap<String, BTreeMap<String, Value>>;
+
 /// Everything that derives from the raw documents.
-fn derived(store: &Store) -> Vec<(String, BTreeMap<String, BTreeMap<String, Value>>)> {
+fn derived(store: &Store) -> Vec<(String, Contents)> {
     let catalog = store.catalog();
     catalog.collections.iter().map(|one| (one.name.clone(), contents(store, one))).collect()
 }
@@ -156,7 +160,7 @@ impl Case<'_> {
                 continue;
             }
             let mutated = mutate(&good[place], collection, random);
-            // A copy comes after the original, whose place it takes if it has its id.
+            // A copy comes after the original, and replaces it if it has the same id.
             match mutated.is_copy {
                 true => served.push(mutated.bytes.clone()),
                 false => served[place] = mutated.bytes.clone(),
@@ -169,7 +173,7 @@ impl Case<'_> {
     }
 
     /// Every odd document is stored: under its id, and with its bytes.
-    fn assert_kept(&self, store: &Store, good: &BTreeMap<String, BTreeMap<String, Value>>) {
+    fn assert_kept(&self, store: &Store, good: &Contents) {
         let name = &self.collection.name;
         let raw = rows(
             store,
@@ -180,23 +184,25 @@ impl Case<'_> {
         );
         let found = contents(store, self.collection);
         for odd in &self.odd {
-            let what = &odd.description;
+            let context = &odd.description;
             let bytes = hex(&odd.bytes);
             let digest = hex(&Sha256::digest(&odd.bytes));
             let mut stored =
                 raw.iter().filter(|row| row[1] == bytes.as_str() || row[2] == digest.as_str());
             let is_superseded = odd.id.as_ref().is_some_and(|id| {
-                self.odd.iter().any(|other| other.id.as_ref() == Some(id) && other.bytes != odd.bytes)
+                self.odd
+                    .iter()
+                    .any(|other| other.id.as_ref() == Some(id) && other.bytes != odd.bytes)
             });
             if self.collection.storage == Storage::Rows {
                 let typed = odd.id.as_ref().is_some_and(|id| found.contains_key(id));
-                assert!(stored.next().is_some() || typed, "{name}: lost: {what}");
+                assert!(stored.next().is_some() || typed, "{name}: lost: {context}");
                 continue;
             }
             let stored = stored.next();
-            assert!(stored.is_some() || is_superseded, "{name}: lost: {what}");
+            assert!(stored.is_some() || is_superseded, "{name}: lost: {context}");
             let Some((id, stored)) = odd.id.as_ref().zip(stored) else { continue };
-            assert_eq!(stored[0], id.as_str(), "{name}: another identity: {what}");
+            assert_eq!(stored[0], id.as_str(), "{name}: another identity: {context}");
             let fault = stored[3].as_str().unwrap_or_default();
             let Some((expected, typed)) = good.get(id).zip(found.get(id)) else { continue };
             if fault == "too_long" {
@@ -204,18 +210,14 @@ impl Case<'_> {
             }
             for (column, value) in expected {
                 if !odd.touches(self.collection, column) {
-                    assert_eq!(typed.get(column), Some(value), "{name}.{column}: {what}");
+                    assert_eq!(typed.get(column), Some(value), "{name}.{column}: {context}");
                 }
             }
         }
     }
 
     /// The documents that are not odd have the same values as without the odd ones.
-    fn assert_neighbours(
-        &self,
-        store: &Store,
-        good: &BTreeMap<String, BTreeMap<String, Value>>,
-    ) {
+    fn assert_neighbours(&self, store: &Store, good: &Contents) {
         let found = contents(store, self.collection);
         for id in &self.neighbours {
             assert_eq!(
@@ -259,12 +261,15 @@ fn assert_sound(store: &Store) {
             }
         }
     }
-    for (what, sql) in [
+    for (context, sql) in [
         ("days", "SELECT day FROM days GROUP BY day HAVING count(*) > 1"),
         ("nights", "SELECT day FROM nights GROUP BY day HAVING count(*) > 1"),
         ("sleep_times", "SELECT day FROM sleep_times GROUP BY day HAVING count(*) > 1"),
         ("coverage", "SELECT day FROM coverage GROUP BY collection, day HAVING count(*) > 1"),
-        ("calendar", "SELECT day FROM calendar WHERE day NOT BETWEEN '2026-06-01' AND '2026-06-15'"),
+        (
+            "calendar",
+            "SELECT day FROM calendar WHERE day NOT BETWEEN '2026-06-01' AND '2026-06-15'",
+        ),
         ("payloads", "SELECT document_id FROM oura_raw_documents WHERE NOT json_valid(payload)"),
         (
             "faults",
@@ -275,7 +280,7 @@ fn assert_sound(store: &Store) {
         ("states", "SELECT name, reason FROM collections WHERE state <> 'ok'"),
         ("last days", "SELECT name, last_day FROM collections WHERE last_day > '2026-06-18'"),
     ] {
-        assert_eq!(rows(store, sql), Vec::<Vec<Value>>::new(), "{what}");
+        assert_eq!(rows(store, sql), Vec::<Vec<Value>>::new(), "{context}");
     }
 }
 
