@@ -300,9 +300,7 @@ impl<'a> JsonScanner<'a> {
         if let Ok(number) = text.parse::<Number>() {
             return Value::Number(number);
         }
-        let is_number =
-            text.parse::<f64>().is_ok() && text.bytes().any(|byte| byte.is_ascii_digit());
-        self.note(if is_number { Fault::Number } else { Fault::Syntax });
+        self.note(if is_json_number(text) { Fault::Number } else { Fault::Syntax });
         text.parse::<f64>().ok().and_then(Number::from_f64).map_or(Value::Null, Value::Number)
     }
 
@@ -436,5 +434,41 @@ impl<'a> JsonScanner<'a> {
 
     fn note(&mut self, fault: Fault) {
         self.fault = self.fault.max(Some(fault));
+    }
+}
+/// Whether `text` is a number by the grammar of RFC 8259, of any size. `007`, `+1` and `.5` are not.
+fn is_json_number(text: &str) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let has_leading_zero = whole.len() > 1 && whole.starts_with('0');
+    let parts = [whole, fraction, exponent];
+    !has_leading_zero
+        && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_sqlite_cannot_read_are_replaced_in_the_payload() {
+        for (number, is_kept) in [
+            ("1e400", true),
+            ("-1E+999", true),
+            ("007", false),
+            ("+1", false),
+            (".5", false),
+            ("1.", false),
+        ] {
+            let document = format!(r#"{{"id": "a", "level": {number}}}"#);
+            let parsed = parse_document(document.as_bytes());
+            let fault = if is_kept { Fault::Number } else { Fault::Syntax };
+            assert_eq!(parsed.fault, Some(fault), "{number}");
+            assert_eq!(parsed.payload == document, is_kept, "{number}");
+            assert_eq!(parsed.original.is_some(), !is_kept, "{number}");
+            assert_eq!(parsed.value["id"], "a");
+        }
     }
 }

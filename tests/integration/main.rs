@@ -17,7 +17,6 @@ mod http;
 #[cfg(unix)]
 mod interruption;
 mod layers;
-mod odd_documents;
 mod recorded;
 mod resilience;
 mod secrets;

@@ -51,12 +51,17 @@ async fn rotated_key_keeps_logins_and_replaces_the_old_key() {
         ..world.environment(folder.path())
     };
 
-    let audit = rotate_vault(folder.path(), None, &Secret::new("first")).unwrap();
+    let audit = rotate_vault(folder.path(), None, &Secret::new("the first operator key")).unwrap();
     assert!(audit.readable >= 2 && audit.unreadable == 0, "{audit:?}");
     assert!(!folder.path().join("vault.key").exists(), "the key file is obsolete");
-    rotate_vault(folder.path(), Some(&Secret::new("first")), &Secret::new("second")).unwrap();
+    rotate_vault(
+        folder.path(),
+        Some(&Secret::new("the first operator key")),
+        &Secret::new("the second operator key"),
+    )
+    .unwrap();
 
-    let datasources = DataSources::open(with_key("second")).unwrap();
+    let datasources = DataSources::open(with_key("the second operator key")).unwrap();
     let datasource = world.datasource(&datasources).await;
     assert_eq!(datasource.status().unwrap().state, ConnectionState::Connected);
     datasource.start_sync(Trigger::Manual).unwrap();
@@ -64,7 +69,7 @@ async fn rotated_key_keeps_logins_and_replaces_the_old_key() {
     assert_eq!(datasource.status().unwrap().sync.failure, None);
     datasources.shutdown().await;
     drop((datasource, datasources));
-    let datasources = DataSources::open(with_key("first")).unwrap();
+    let datasources = DataSources::open(with_key("the first operator key")).unwrap();
     assert_eq!(
         world.datasource(&datasources).await.status().unwrap().state,
         ConnectionState::ReconnectNeeded
@@ -75,13 +80,13 @@ async fn rotated_key_keeps_logins_and_replaces_the_old_key() {
 async fn disconnect_without_the_key_lasts_when_the_key_returns() {
     for deletes in [false, true] {
         let (world, folder) = fetched(3).await;
-        rotate_vault(folder.path(), None, &Secret::new("first")).unwrap();
+        rotate_vault(folder.path(), None, &Secret::new("the first operator key")).unwrap();
         let with_key = |key: &str| Environment {
             encryption_key: Some(Secret::new(key)),
             ..world.environment(folder.path())
         };
 
-        let datasources = DataSources::open(with_key("second")).unwrap();
+        let datasources = DataSources::open(with_key("the second operator key")).unwrap();
         let datasource = world.datasource(&datasources).await;
         assert_eq!(datasource.status().unwrap().state, ConnectionState::ReconnectNeeded);
         if deletes {
@@ -92,7 +97,7 @@ async fn disconnect_without_the_key_lasts_when_the_key_returns() {
         assert_eq!(datasource.status().unwrap().state, ConnectionState::NotConnected);
         datasources.shutdown().await;
         drop((datasource, datasources));
-        let datasources = DataSources::open(with_key("first")).unwrap();
+        let datasources = DataSources::open(with_key("the first operator key")).unwrap();
         assert_eq!(
             world.datasource(&datasources).await.status().unwrap().state,
             ConnectionState::NotConnected
