@@ -52,7 +52,6 @@ func Build() error {
 func Test() {
 	// Cargo waits for single crates and for tests, so the rest runs at the same time.
 	mg.Deps(testBinary, testRest)
-	mg.Deps(Browser)
 }
 
 // Browser runs the journeys in frontend/browser: the built frontend in headless Chromium, against
