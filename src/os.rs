@@ -2,8 +2,8 @@
 
 use std::io;
 
-/// Raises the soft limit of open files to the hard one, and turns core dumps off: they would contain
-/// tokens and health data. Call it before other threads start.
+/// Raises the soft limit of open files to the hard one, and turns core dumps off: they would
+/// contain tokens and health data. Call it before other threads start.
 pub fn prepare_process() {
     #[cfg(unix)]
     {

@@ -105,7 +105,8 @@ pub(super) async fn sql(
                     .with_forms(form.unwrap_or_default(), times);
                 serde_json::to_writer(counted, &rows)?;
             }
-            // These forms have no place for a notice. A response beyond the limit ends with an error.
+            // These forms have no place for a notice. A response beyond the limit ends with an
+            // error.
             MediaType::Lines => {
                 let form = form.unwrap_or(RowForm::Objects);
                 write_lines(&result.batch, form, times, counted.limited(max_bytes))?;

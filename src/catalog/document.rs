@@ -191,8 +191,8 @@ impl Collection {
     }
 }
 
-/// Returns the id in the bytes of a document without parsing the rest. `None` if that takes a closer
-/// look.
+/// Returns the id in the bytes of a document without parsing the rest. `None` if that takes a
+/// closer look.
 pub fn peek_id(document: &[u8]) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Identified {

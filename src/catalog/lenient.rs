@@ -436,7 +436,8 @@ impl<'a> JsonScanner<'a> {
         self.fault = self.fault.max(Some(fault));
     }
 }
-/// Whether `text` is a number by the grammar of RFC 8259, of any size. `007`, `+1` and `.5` are not.
+/// Whether `text` is a number by the grammar of RFC 8259, of any size. `007`, `+1` and `.5` are
+/// not.
 fn is_json_number(text: &str) -> bool {
     let text = text.strip_prefix('-').unwrap_or(text);
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));

@@ -35,8 +35,8 @@ pub async fn run(args: ImportArgs) -> Result<(), Failure> {
     let imported = imported?;
     writeln!(
         stdout(),
-        "{} documents and the coverage of {} days are imported. Start Grafana or gpx_oura serve, and \
-         connect to Oura.",
+        "{} documents and the coverage of {} days are imported. Start Grafana or gpx_oura serve, \
+         and connect to Oura.",
         grouped(imported.documents),
         grouped(imported.days)
     )?;

@@ -39,8 +39,8 @@ pub async fn run(args: RepairArgs) -> Result<(), Failure> {
     datasources.shutdown().await;
     writeln!(
         stdout(),
-        "{}\nThe damaged file is set aside under this name. The login is kept. Start Grafana, or run \
-         gpx_oura sync, to fetch everything again.",
+        "{}\nThe damaged file is set aside under this name. The login is kept. Start Grafana, or \
+         run gpx_oura sync, to fetch everything again.",
         aside.display()
     )?;
     Ok(())

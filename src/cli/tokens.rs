@@ -1,5 +1,5 @@
-//! The tokens of `serve`: a file with their names, roles and hashes. `token` changes it, and `serve`
-//! reads it again after each change.
+//! The tokens of `serve`: a file with their names, roles and hashes. `token` changes it, and
+//! `serve` reads it again after each change.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;

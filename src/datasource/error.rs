@@ -77,8 +77,8 @@ pub enum DataSourceError {
     },
     /// The file system of the data folder has no file locks.
     #[error(
-        "The file system of the data folder {folder} has no file locks ({detail}), so two processes \
-         could damage the data"
+        "The file system of the data folder {folder} has no file locks ({detail}), so two \
+         processes could damage the data"
     )]
     NoLocks {
         /// The data folder.
@@ -248,8 +248,8 @@ impl DataSourceError {
 }
 
 /// The remedy for a response of Oura's login without tokens.
-const UNREADABLE_LOGIN: &str = "Try again. If the error persists, check that no proxy changes Oura's \
-                                responses, and update the plugin.";
+const UNREADABLE_LOGIN: &str = "Try again. If the error persists, check that no proxy changes \
+                                Oura's responses, and update the plugin.";
 
 fn oauth_details(error: &OAuthError) -> (&'static str, u16, &'static str) {
     match error {

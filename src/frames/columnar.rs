@@ -102,7 +102,8 @@ impl ParquetTable {
     }
 
     /// Splits the rows by month (`2026-01`), of their day or of their time in UTC. Rows without
-    /// either are in the part with the key `unknown`. Returns `None` if no column has days or times.
+    /// either are in the part with the key `unknown`. Returns `None` if no column has days or
+    /// times.
     pub fn by_month(&self) -> Result<Option<BTreeMap<String, ParquetTable>>, ParquetFailure> {
         let named = |name: &str| self.batch.column_by_name(name);
         let month: Box<dyn Fn(usize) -> Option<String>> = match (named("day"), named("time")) {

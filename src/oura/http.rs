@@ -69,8 +69,8 @@ pub fn http_client_with_timeout(timeout: Duration) -> Result<reqwest::Client, Ht
     Ok(builder.build()?)
 }
 
-/// Returns the certificate authorities that `variable` names. An unreadable file is an error only in
-/// the setting: the other variables may be meant for other programs.
+/// Returns the certificate authorities that `variable` names. An unreadable file is an error only
+/// in the setting: the other variables may be meant for other programs.
 fn private_authorities(
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Vec<Certificate>, HttpClientError> {

@@ -180,7 +180,8 @@ fn optional(family: &mut Family<'_>, source: &Source<'_>, value: Option<i64>) {
     }
 }
 
-/// Returns the metrics in Prometheus' text format: the families of the process and, if `is_detailed`, those of each data source.
+/// Returns the metrics in Prometheus' text format: the families of the process and, if
+/// `is_detailed`, those of each data source.
 ///
 /// Grafana serves the metrics without a login by default. The families of data sources reveal their
 /// organisations, uids and counts of documents.

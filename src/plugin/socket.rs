@@ -42,8 +42,8 @@ pub struct Socket {
     path: PathBuf,
 }
 
-/// Returns the folders in which the socket may be, most preferred first: the one that Grafana names,
-/// the folders for temporary files, and the data folder.
+/// Returns the folders in which the socket may be, most preferred first: the one that Grafana
+/// names, the folders for temporary files, and the data folder.
 pub fn parents(data_folder: Option<PathBuf>) -> Vec<PathBuf> {
     let named = std::env::var_os(FOLDER_VARIABLE).filter(|name| !name.is_empty());
     let mut parents: Vec<PathBuf> = named.map(PathBuf::from).into_iter().collect();
@@ -54,8 +54,8 @@ pub fn parents(data_folder: Option<PathBuf>) -> Vec<PathBuf> {
 }
 
 impl Socket {
-    /// Listens in a new folder under the first usable one of `parents`. The error has the reason for
-    /// each of them.
+    /// Listens in a new folder under the first usable one of `parents`. The error has the reason
+    /// for each of them.
     pub fn bind(parents: &[PathBuf]) -> io::Result<(Socket, UnixListener)> {
         let mut reasons = Vec::new();
         for parent in parents {
@@ -127,7 +127,10 @@ impl Socket {
                         Ok(renewed) => listener = renewed,
                         Err(error) => return error,
                     }
-                    tracing::warn!(path = %self.path.display(), "the socket was removed: listening again");
+                    tracing::warn!(
+                        path = %self.path.display(),
+                        "the socket was removed: listening again"
+                    );
                 }
             }
         }
@@ -138,8 +141,8 @@ impl Socket {
         &self.path
     }
 
-    /// Returns a function that removes the folders of killed processes of this user below `parents`.
-    /// It blocks on the file system.
+    /// Returns a function that removes the folders of killed processes of this user below
+    /// `parents`. It blocks on the file system.
     pub fn sweep(&self, parents: Vec<PathBuf>) -> impl FnOnce() + Send + 'static {
         let own = self.folder.clone();
         move || {

@@ -8,8 +8,8 @@ use crate::time::{Day, Tz};
 /// Returns the query for the rows of `table`, which has `columns`.
 ///
 /// With `since`, it selects the rows of this day or later. Rows of documents also count by the last
-/// change of their document, so a corrected night of last year is among them. A deleted document has
-/// no row in its table. It is in `oura_raw_documents`, with the time of its deletion.
+/// change of their document, so a corrected night of last year is among them. A deleted document
+/// has no row in its table. It is in `oura_raw_documents`, with the time of its deletion.
 pub fn export_query(table: &str, columns: &[String], since: Option<Day>, zone: Tz) -> SqlQuery {
     let has = |name: &str| columns.iter().any(|column| column == name);
     let condition = match since {

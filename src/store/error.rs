@@ -53,9 +53,9 @@ pub enum StoreError {
     },
     /// The file has a write-ahead log, and the file system no shared memory.
     #[error(
-        "{path} cannot be read: its file system has no shared memory for the write-ahead log. Start \
-         the plugin or `gpx_oura serve` once to convert the file, or move the data folder to a \
-         local disk"
+        "{path} cannot be read: its file system has no shared memory for the write-ahead log. \
+         Start the plugin or `gpx_oura serve` once to convert the file, or move the data folder to \
+         a local disk"
     )]
     NoSharedMemory {
         /// The file.

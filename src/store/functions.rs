@@ -1,9 +1,10 @@
 //! SQL functions that SQLite's bundled build lacks.
 //!
 //! There are four groups: SQLite's mathematical functions (same names, same NULLs), statistics for
-//! health data, local time, and the wearer's clock. Every connection that prepares a view or a query
-//! has the first two. The others need a zone or the wearer's documents, so only query connections
-//! have them. All functions are deterministic within a statement and have no side effects.
+//! health data, local time, and the wearer's clock. Every connection that prepares a view or a
+//! query has the first two. The others need a zone or the wearer's documents, so only query
+//! connections have them. All functions are deterministic within a statement and have no side
+//! effects.
 
 mod inference;
 mod local;

@@ -215,8 +215,9 @@ impl GuardedConnection {
 
     /// Sets the maximum size of a string for a prepared statement of `size` bytes.
     ///
-    /// SQLite checks the limits at jumps only, so the time of instructions in a row grows with their
-    /// number times the size of strings. The longer a statement is, the shorter are its strings.
+    /// SQLite checks the limits at jumps only, so the time of instructions in a row grows with
+    /// their number times the size of strings. The longer a statement is, the shorter are its
+    /// strings.
     pub fn bound_values(&self, size: usize) -> rusqlite::Result<()> {
         let bytes = MAX_WORK / (size / INSTRUCTION).max(1);
         let bytes = i32::try_from(bytes).unwrap_or(MAX_VALUE_BYTES);
@@ -324,8 +325,8 @@ impl Policy {
     ///
     /// The reads inside a stored view are allowed with the view. SQLite names common table
     /// expressions of the statement as accessors, too. So a name that the statement may define is
-    /// never taken for a stored view. Where SQLite merges a view into the statement, it reports a read
-    /// without a column (`count(*)`) of a table that the statement does not name.
+    /// never taken for a stored view. Where SQLite merges a view into the statement, it reports a
+    /// read without a column (`count(*)`) of a table that the statement does not name.
     fn check_caller(
         &self,
         table: &str,

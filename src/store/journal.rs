@@ -2,8 +2,8 @@
 //! shared memory.
 //!
 //! A write-ahead log needs memory that all connections share. Some network and shared folders (9p,
-//! vboxsf, some FUSE and SMB mounts) cannot map it. A rollback journal is as safe there, but readers
-//! and the writer wait for each other.
+//! vboxsf, some FUSE and SMB mounts) cannot map it. A rollback journal is as safe there, but
+//! readers and the writer wait for each other.
 
 use std::path::Path;
 use std::time::Duration;

@@ -202,8 +202,8 @@ impl Store {
         self.shared.is_suspect.load(Ordering::Relaxed)
     }
 
-    /// Deletes all data of the user, with the files that repairs and downloads left. The store stays
-    /// open and empty. Returns the number of deleted rows by table.
+    /// Deletes all data of the user, with the files that repairs and downloads left. The store
+    /// stays open and empty. Returns the number of deleted rows by table.
     pub fn delete_all(&self) -> Result<BTreeMap<String, usize>, StoreError> {
         files::delete_exports(self.path());
         damage::delete_set_aside(self.path())

@@ -203,8 +203,8 @@ struct StoredRow {
     payload: String,
 }
 
-/// The statement that inserts a row: `time`, `subsecond` and `extra`, then `columns`. It skips unchanged rows,
-/// so that they do not count as changed.
+/// The statement that inserts a row: `time`, `subsecond` and `extra`, then `columns`. It skips
+/// unchanged rows, so that they do not count as changed.
 fn upsert_statement(
     collection: &Collection,
     columns: &[(usize, String)],

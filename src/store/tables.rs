@@ -268,7 +268,8 @@ pub(super) fn row_columns(collection: &Collection) -> impl Iterator<Item = (usiz
     collection.columns.iter().enumerate().filter(rest)
 }
 
-/// The quoted key columns of a row table: `time` and `subsecond` for the timestamp, then the others.
+/// The quoted key columns of a row table: `time` and `subsecond` for the timestamp, then the
+/// others.
 pub(super) fn row_key(collection: &Collection) -> Vec<String> {
     let fields = match &collection.key {
         KeyRule::Fields(fields) => fields.as_slice(),

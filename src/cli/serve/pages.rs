@@ -1,5 +1,5 @@
-//! The pages for people: the login at Oura, and the description of the API. Both are static, so they
-//! need no token. Their scripts send one with each request.
+//! The pages for people: the login at Oura, and the description of the API. Both are static, so
+//! they need no token. Their scripts send one with each request.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use axum::response::{IntoResponse, Response};

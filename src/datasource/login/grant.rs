@@ -69,7 +69,7 @@ impl SealedGrant {
         let key = self.key.clone();
         tokio::task::spawn_blocking(move || {
             if let Err(error) = store.writer().set_connection(state) {
-                tracing::warn!(datasource = %key, %error, "could not record the connection's state");
+                tracing::warn!(datasource = %key, %error, "could not record the login's state");
             }
         });
     }

@@ -1,7 +1,7 @@
 //! Lenient reading of token responses.
 //!
-//! A refresh token is single use: after a successful request, the response is the only source of its
-//! successor. So one odd or missing field must not lose the other tokens.
+//! A refresh token is single use: after a successful request, the response is the only source of
+//! its successor. So one odd or missing field must not lose the other tokens.
 
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
