@@ -39,8 +39,8 @@ pub enum ImportError {
     },
     /// A ZIP file, such as the export of Oura's account page.
     #[error(
-        "{0} is a ZIP file: Oura's account export cannot be imported, because its tables lack the \
-         identity of documents. Connect to Oura instead, which fetches the whole history"
+        "{0} is a ZIP file: Oura's account export cannot be imported, because its format is not \
+         published. Connect to Oura instead, which fetches the whole history"
     )]
     Zip(PathBuf),
     /// Not an export of this program.
