@@ -1,10 +1,10 @@
 package main
 
 import (
+	"github.com/grafana/grafana-foundation-sdk/go/barchart"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/trend"
-	"github.com/grafana/grafana-foundation-sdk/go/xychart"
 )
 
 var strain = values(
@@ -74,7 +74,9 @@ func insights() *page {
 			description: "A point for each day: the selected value of the day, and of the night that follows. The values include trends and weekends.",
 			empty:       "No day with both values in this range",
 			queries:     []query{table("insights/closer")},
-			kind:        xychart.NewPanelBuilder().Mapping(xychart.SeriesMappingAuto).Legend(noLegend()).Tooltip(tooltip()).ColorScheme(fixed(sleepColour)).PointSize(xychart.NewXychartFieldConfigPointSizeBuilder().Fixed(5)),
+			// An XY chart shows "Err" without data, instead of words.
+			kind: trend.NewPanelBuilder().XField("Day").Legend(noLegend()).Tooltip(tooltip()).
+				DrawStyle(common.GraphDrawStylePoints).PointSize(5).ColorScheme(fixed(sleepColour)),
 		}).
 		add(14, 9, panel{
 			title: "Nights after a tag",
@@ -90,8 +92,8 @@ func insights() *page {
 			description: "Average distance of HRV from usual, from three nights before the night after the selected tag to five nights after it. Nights is their number.",
 			empty:       noTag,
 			queries:     []query{table("insights/around")},
-			kind: trend.NewPanelBuilder().XField("Nights since").Legend(legend()).Tooltip(tooltip()).
-				DrawStyle(common.GraphDrawStyleBars).FillOpacity(60),
+			kind: barchart.NewPanelBuilder().XField("Nights since").Legend(legend()).Tooltip(tooltip()).
+				FillOpacity(60).XTickLabelMaxLength(3).ShowValue(common.VisibilityModeNever),
 			fields: []field{
 				named("HRV").unit("suffix: σ").decimals(1).colour(sleepColour),
 				named("Nights").set("custom.hideFrom", map[string]bool{"viz": true, "legend": true, "tooltip": false}),
@@ -117,11 +119,11 @@ func insights() *page {
 		}).
 		add(8, 9, panel{
 			title:       "Long run",
-			description: "Slope of the straight line through this range, per year, in the unit of the metric, with its correlation and number of nights.",
+			description: "Change in a year: the slope of the straight line through this range, with its correlation with time and its number of days.",
 			empty:       "Needs 30 nights in this range",
 			queries:     []query{table("insights/long_run")},
 			kind:        rows().Decimals(1),
-			fields:      []field{named("Correlation").decimals(2), named("Nights").decimals(0)},
+			fields:      []field{named("Metric").set("custom.width", 170), named("Correlation").decimals(2), named("Days").decimals(0)},
 		}).
 		add(24, 8, panel{
 			title:       "HRV by year",
@@ -132,7 +134,7 @@ func insights() *page {
 				Legend(legend()).Tooltip(tooltip()).LineWidth(1),
 			fields: []field{named("Day of the year").unit("none"), named("This year").set("custom.lineWidth", 3).colour(sleepColour)},
 		}).
-		add(12, 9, panel{
+		add(11, 9, panel{
 			title:       "Months",
 			description: "Averages by month, newest first, with the standard deviation of HRV and the number of nights.",
 			empty:       "No night in this range",
@@ -140,7 +142,7 @@ func insights() *page {
 			kind:        rows().Decimals(0),
 			fields: []field{
 				named("HRV").unit("suffix: ms"), named("HRV deviation").unit("suffix: ms"),
-				named("Lowest heart rate").unit("suffix: bpm"), named("Asleep").unit("dthms"), named("Efficiency").unit("percent"),
+				named("Lowest heart rate").unit("suffix: bpm").set("custom.width", 125), named("Asleep").unit("dthms"), named("Efficiency").unit("percent"),
 			},
 		}).
 		add(6, 9, panel{
@@ -150,12 +152,13 @@ func insights() *page {
 			queries:     []query{table("insights/records")},
 			kind:        rows(),
 		}).
-		add(6, 9, panel{
+		add(7, 9, panel{
 			title:       "Streaks",
 			description: "Days in a row that met a goal, now and at most.",
 			empty:       "No data yet",
 			queries:     []query{table("insights/streaks")},
 			kind:        rows(),
+			fields:      []field{named("Streak").set("custom.width", 170)},
 		})
 }
 

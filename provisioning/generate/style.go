@@ -145,6 +145,7 @@ func scoreBars() *bargauge.PanelBuilder {
 func rows() *grafanatable.PanelBuilder {
 	return grafanatable.NewPanelBuilder().
 		ShowHeader(true).
+		MinWidth(80).
 		CellHeight(common.TableCellHeightSm)
 }
 
