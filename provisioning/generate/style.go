@@ -145,8 +145,12 @@ func scoreBars() *bargauge.PanelBuilder {
 func rows() *grafanatable.PanelBuilder {
 	return grafanatable.NewPanelBuilder().
 		ShowHeader(true).
-		MinWidth(80).
 		CellHeight(common.TableCellHeightSm)
+}
+
+// Rows with many columns in little space.
+func narrowRows() *grafanatable.PanelBuilder {
+	return rows().MinWidth(80)
 }
 
 // States over time, each lasting until the next one.

@@ -23,7 +23,7 @@ pub struct Config {
 }
 
 /// The fields of Grafana's GraphFieldConfig that frames use.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drawing {
     /// The title of the series down to which the area below this one is filled.
@@ -34,7 +34,17 @@ pub struct Drawing {
     line_width: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     line_style: Option<LineStyle>,
+    show_points: &'static str,
 }
+
+/// The properties that all lines of a band share. Explore would draw points on the invisible edges.
+const BAND: Drawing = Drawing {
+    fill_below_to: None,
+    fill_opacity: None,
+    line_width: 0,
+    line_style: None,
+    show_points: "never",
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct LineStyle {
@@ -49,14 +59,12 @@ impl From<&Line> for Drawing {
                 line_width: 1,
                 fill_opacity: Some(0),
                 line_style: Some(LineStyle { fill: "dash", dash: [8, 6] }),
-                ..Drawing::default()
+                ..BAND
             },
-            Line::LowerEdge => Drawing { fill_opacity: Some(0), ..Drawing::default() },
-            Line::UpperEdge { lower } => Drawing {
-                fill_below_to: Some(lower.clone()),
-                fill_opacity: Some(15),
-                ..Drawing::default()
-            },
+            Line::LowerEdge => Drawing { fill_opacity: Some(0), ..BAND },
+            Line::UpperEdge { lower } => {
+                Drawing { fill_below_to: Some(lower.clone()), fill_opacity: Some(15), ..BAND }
+            }
         }
     }
 }

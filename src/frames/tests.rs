@@ -387,10 +387,11 @@ fn band_of_a_baseline_is_drawn_as_a_band() {
     ];
     let text = decoded(&band, Format::TimeSeries);
     for custom in [
-        r#""custom":{"fillOpacity":0,"lineWidth":1,"lineStyle":{"fill":"dash","dash":[8,6]}}"#,
-        r#""displayNameFromDS":"HRV, lower","custom":{"fillOpacity":0,"lineWidth":0}"#,
-        r#""custom":{"fillBelowTo":"HRV, lower","fillOpacity":15,"lineWidth":0}"#,
+        r#""custom":{"fillOpacity":0,"lineWidth":1,"lineStyle":{"fill":"dash","dash":[8,6]}"#,
+        r#""displayNameFromDS":"HRV, lower","custom":{"fillOpacity":0,"lineWidth":0"#,
+        r#""custom":{"fillBelowTo":"HRV, lower","fillOpacity":15,"lineWidth":0"#,
     ] {
-        assert!(text.contains(custom), "{custom}\n{text}");
+        let custom = format!(r#"{custom},"showPoints":"never"}}"#);
+        assert!(text.contains(&custom), "{custom}\n{text}");
     }
 }

@@ -1,4 +1,5 @@
-SELECT local_midnight($__dayGroup(day, 'week')) AS time,
+-- A heat map draws a cell before its time, so the time is the end of the week.
+SELECT local_midnight(date($__dayGroup(day, 'week'), '+7 days')) AS time,
   max(iif(strftime('%w', day) = '0', $score, NULL)) AS "Sun",
   max(iif(strftime('%w', day) = '6', $score, NULL)) AS "Sat",
   max(iif(strftime('%w', day) = '5', $score, NULL)) AS "Fri",
