@@ -138,7 +138,7 @@ func Bench() error {
 }
 
 // Soak repeats the long proofs with the release build for the better part of two hours: kills, full
-// disks, network interruptions, stops of a minute, storms of faults, a simulated
+// disks, network interruptions, stops of a minute, storms of faults, odd documents, a simulated
 // year of syncs, and half an hour of panels, syncs, attacks and restarts at once.
 // Its random numbers have a new seed, unless TEST_SEED sets one.
 func Soak() error {
@@ -150,14 +150,14 @@ func Soak() error {
 	settings := map[string]string{
 		"TEST_SEED": seed, "PROPTEST_RNG_SEED": seed, "PROPTEST_CASES": "2000",
 		"KILLS": "200", "FULL_DISKS": "60", "CUTS": "40", "STOPS": "3", "STOP_SECONDS": "61",
-		"STORMS": "100", "SOAK_MINUTES": "20", "MIXED_MINUTES": "30",
+		"STORMS": "100", "SOAK_MINUTES": "20", "MIXED_MINUTES": "30", "ODD_CASES": "250",
 	}
 	if err := sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--lib"); err != nil {
 		return err
 	}
 	return sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--test", "integration",
 		"--", "--nocapture", "--test-threads", "1", "interruption::", "faults::storm::",
-		"soak::", "hostile::mixed::")
+		"odd_documents::", "soak::", "hostile::mixed::")
 }
 
 // Fuzz searches for inputs that violate a property: a quarter of an hour for each property, with

@@ -13,8 +13,26 @@ use crate::time::{Day, Instant, Tz};
 /// The beginning of an id that comes from the content.
 pub(super) const CONTENT_ID_PREFIX: &str = "sha256:";
 
-/// The fault of a row that is valid JSON, but has no readable time.
-const NO_TIME: &str = "no_time";
+/// Why a row that is valid JSON is a raw document as well.
+#[derive(Clone, Copy)]
+pub(super) enum RowFault {
+    /// It has no readable time.
+    NoTime,
+    /// Its time is before the first ring or after tomorrow, so that no window contains it.
+    OutOfRange,
+    /// It is too long for its table.
+    LongRow,
+}
+
+impl RowFault {
+    fn name(self) -> &'static str {
+        match self {
+            RowFault::NoTime => "no_time",
+            RowFault::OutOfRange => "out_of_range",
+            RowFault::LongRow => "long_row",
+        }
+    }
+}
 
 /// A window and the transaction that stores it.
 pub(super) struct WindowWriter<'a> {
@@ -51,12 +69,13 @@ impl<'a> Received<'a> {
 }
 
 impl WindowWriter<'_> {
-    /// Stores a row as a raw document on `day`, because its table does not hold all of it. Returns
-    /// whether it is new.
+    /// Stores a row as a raw document on `day`, because its table does not hold all of it. `fault`
+    /// is the reason for valid JSON. Returns whether the document is new.
     pub(super) fn store_raw_row(
         &self,
         received: &Received,
         day: Option<Day>,
+        fault: RowFault,
     ) -> Result<bool, StoreError> {
         let (id, hash) = (content_id(&received.hash), &received.hash);
         let stored: Option<i64> = self
@@ -83,7 +102,7 @@ impl WindowWriter<'_> {
                 day.map(|day| day.to_string()),
                 payload,
                 original,
-                received.fault().unwrap_or(NO_TIME),
+                received.fault().unwrap_or(fault.name()),
                 hash,
                 self.now.0
             ])?;
