@@ -73,12 +73,12 @@ func overview() *page {
 			kind:        rows(),
 			fields: []field{
 				named("Metric").width(165),
-				named("This range").unit("locale").width(95),
-				named("Range before").unit("locale").width(110),
-				named("Change").unit("percent").decimals(1).width(85).
+				named("This range").unit("locale"),
+				named("Range before").unit("locale"),
+				named("Change").unit("percent").decimals(1).
 					set("custom.cellOptions", map[string]string{"type": "color-text"}).
 					steps(from(attention, step(-5, "text"), step(5, optimal))),
-				named("Days").decimals(0).width(60),
+				named("Days").decimals(0),
 			},
 		}).
 		add(24, 6, panel{

@@ -52,6 +52,10 @@ func (p panel) build() (dashboard.Panel, error) {
 		// that is missing, so their statements return a row with it ($empty).
 		built.FieldConfig.Defaults.NoValue = ptr(p.empty)
 	}
+	if built.Type == "stat" {
+		// Without this, the courses behind the numbers share one scale, whatever their units.
+		built.FieldConfig.Defaults.FieldMinMax = ptr(true)
+	}
 	if built.Type == "table" {
 		// The text for a panel without data is not the text for an empty cell.
 		cell := field{matcher: dashboard.MatcherConfig{Id: "byRegexp", Options: "/.*/"}}.set("noValue", "–")
