@@ -47,19 +47,22 @@ pub(super) struct WindowWriter<'a> {
 /// A document of the response, parsed.
 pub(super) struct Received<'a> {
     pub parsed: ParsedDocument<'a>,
-    /// Identifies the content. Equal for documents that differ only in the order of their keys.
-    pub hash: [u8; 32],
+    bytes: &'a [u8],
 }
 
 impl<'a> Received<'a> {
     pub fn new(document: &'a [u8]) -> Received<'a> {
-        let parsed = parse_document(document);
-        // Different documents can have the same readable part.
-        let hash = match parsed.fault {
-            None | Some(Fault::NotAnObject) => canonical_hash(&parsed.value),
-            Some(_) => Sha256::digest(document).into(),
-        };
-        Received { parsed, hash }
+        Received { parsed: parse_document(document), bytes: document }
+    }
+
+    /// Identifies the content. Equal for documents that differ only in the order of their keys.
+    /// Computed here, because most rows need none.
+    pub fn hash(&self) -> [u8; 32] {
+        match self.parsed.fault {
+            None | Some(Fault::NotAnObject) => canonical_hash(&self.parsed.value),
+            // Different documents can have the same readable part.
+            Some(_) => Sha256::digest(self.bytes).into(),
+        }
     }
 
     /// The name of the document's fault.
@@ -77,7 +80,8 @@ impl WindowWriter<'_> {
         day: Option<Day>,
         fault: RowFault,
     ) -> Result<bool, StoreError> {
-        let (id, hash) = (content_id(&received.hash), &received.hash);
+        let hash = received.hash();
+        let id = content_id(&hash);
         let stored: Option<i64> = self
             .transaction
             .prepare_cached(
