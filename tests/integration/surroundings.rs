@@ -130,7 +130,9 @@ async fn memory_of_a_history_load_is_released() {
             json_data: json!({ "clientId": world.settings.client_id, "historyStart": first_day }),
             client_secret: world.secret.clone(),
             role: "Admin".to_owned(),
-            ..context(&format!("account{number}"))
+            // The redirect URL contains the uid.
+            org: number + 1,
+            ..context("oura")
         };
         let call = async |method, path, body: Option<Value>| -> Value {
             let response = host.resource(&context, method, path, body.as_ref()).await.unwrap();
