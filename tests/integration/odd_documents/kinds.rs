@@ -1,7 +1,6 @@
 //! One test for each kind of odd document, with its siblings, through the executor.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
 use ringside::catalog::{Catalog, Storage};
 use ringside::simulator::{Config, Simulator};
@@ -10,7 +9,7 @@ use ringside::time::Clock;
 use serde_json::{Value, json};
 
 use super::{FIRST_DAY, LAST_DAY, Oura, hex, now, served, stored};
-use crate::common::{day, rows, sync};
+use crate::common::{ThreadLog, day, rows, sync};
 
 /// The store in `folder` after a sync with these documents.
 async fn store_of(folder: &tempfile::TempDir, documents: &[(&str, Vec<Vec<u8>>)]) -> Store {
@@ -68,14 +67,7 @@ fn odd_texts() -> Vec<(Vec<u8>, Option<&'static str>, Value)> {
 
 #[tokio::test]
 async fn odd_text_spoils_neither_its_document_nor_others() {
-    let log = Arc::new(Mutex::new(Vec::new()));
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::WARN)
-        .with_ansi(false)
-        .with_writer(Arc::clone(&log))
-        .finish();
-    let _listening = tracing::subscriber::set_default(subscriber);
-    let logged = || String::from_utf8(std::mem::take(&mut *log.lock().unwrap())).unwrap();
+    let log = ThreadLog::new();
     let folder = tempfile::tempdir().unwrap();
     let texts = odd_texts();
     let mut tags: Vec<Vec<u8>> = texts
@@ -115,14 +107,14 @@ async fn odd_text_spoils_neither_its_document_nor_others() {
         assert_eq!(rows(&store, counted), [[json!(faults)]], "{counted}");
     }
     let warning = format!("collection=\"enhanced_tag\" documents={faults}");
-    assert!(logged().contains(&warning));
+    assert!(log.take().contains(&warning));
 
     // Nothing is new to another sync: no revision, no deletion, no warning.
     let before = "SELECT document_id, revision, hash, deleted_at FROM oura_raw_documents";
     let before_sync = rows(&store, before);
     let store = store_of(&folder, &[("enhanced_tag", tags)]).await;
     assert_eq!(rows(&store, before), before_sync);
-    assert_eq!(logged(), "");
+    assert_eq!(log.take(), "");
 }
 
 #[tokio::test]
