@@ -24,6 +24,7 @@ mod import;
 mod inspector;
 mod journal;
 mod meter;
+mod outside;
 mod put;
 mod queue;
 mod read;
@@ -51,7 +52,7 @@ pub(crate) use files::{EXPORT_PREFIX, create_private_file, create_private_folder
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
 pub use guard::{MAX_STATEMENT, Refusal, SQLITE_FUNCTIONS};
-pub use import::{ImportError, Imported, import};
+pub use import::{ImportError, Imported, import, import_with};
 pub use inspector::Inspector;
 pub(crate) use journal::set_journal;
 pub use read::{
