@@ -101,7 +101,7 @@ pub(super) fn stream(
     ([(CONTENT_TYPE, content_type)], stream_for(STREAM_TIMEOUT, write)).into_response()
 }
 
-/// Streams an admin's download as [`stream`] does, but for longer.
+/// Streams an admin's download as [`stream`] does, with a longer limit.
 pub(super) fn stream_download(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
 ) -> Body {

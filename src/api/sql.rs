@@ -105,7 +105,7 @@ struct Forms {
 }
 
 impl Forms {
-    /// Sends all rows of `result`, whose header has facts about them.
+    /// Sends all rows of `result`.
     fn whole(self, result: QueryResult, catalog: Arc<Catalog>) -> Result<Response, ApiError> {
         let form = self.form.unwrap_or_default();
         if self.media_type == MediaType::Json && form == RowForm::Objects {

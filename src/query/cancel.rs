@@ -1,4 +1,4 @@
-//! Stopping a statement whose caller is gone.
+//! Stopping a statement when its caller is gone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -248,7 +248,7 @@ impl Engine {
         running.started(answer, true)
     }
 
-    /// Exchanges the slot of a query that goes on for a slow slot. Returns false if none is free.
+    /// Exchanges the slot of a running query for a slow slot. Returns false if all are taken.
     fn move_to_slow_slot<T>(&self, started: &mut Started<T>) -> bool {
         if !started.has_slow_slot
             && let Ok(slow_slot) = Arc::clone(&self.slow_slots).try_acquire_owned()

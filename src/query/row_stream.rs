@@ -45,7 +45,7 @@ impl RowStream {
     }
 }
 
-/// For a writer of rows whose query fails.
+/// For a writer of rows when the query fails.
 impl From<QueryError> for io::Error {
     fn from(error: QueryError) -> io::Error {
         io::Error::other(error)

@@ -72,8 +72,8 @@ pub fn import(from: &Path, to: &Path) -> Result<Imported, ImportError> {
 }
 
 /// Creates the database at `to`, where no database with data may be. `write` creates it under
-/// another name, so that an interrupted import leaves no half database. If it fails, nothing is
-/// left.
+/// another name, so that an interrupted import leaves no half database. On failure, its files are
+/// removed.
 pub fn import_with<T, E: From<ImportError>>(
     to: &Path,
     write: impl FnOnce(&Path) -> Result<T, E>,

@@ -118,7 +118,7 @@ fn declare_statistics(transaction: &Transaction) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Creates the views that the database lacks. Those whose tables lack a column stay missing.
+/// Creates the views that the database lacks. A view that needs a missing column is left out.
 pub(super) fn create_views(transaction: &Transaction) -> Result<(), StoreError> {
     for (name, definition) in VIEWS {
         let exists =

@@ -192,8 +192,8 @@ impl Collector {
         Ok(())
     }
 
-    /// Returns the rows so far, and continues with an empty batch. A column whose type the rows
-    /// decided keeps it.
+    /// Returns the rows so far, and continues with an empty batch. A type that the rows decided
+    /// stays.
     fn finish(&mut self) -> Result<ColumnBatch, Failure> {
         let mut columns = Vec::with_capacity(self.columns.len());
         for (info, builder) in self.columns.iter_mut().zip(self.builders.drain(..)) {

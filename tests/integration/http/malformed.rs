@@ -119,7 +119,7 @@ fn table() -> Vec<(Raw, u16, &'static str)> {
         (post("/api/sql", vec![b' '; (1 << 20) + 1]), 413, "too_large"),
         // Statements
         (post("/api/sql", r#"{"sql": "SELECT 1; SELECT 2"}"#), 400, "several_statements"),
-        (post("/api/sql", r#"{"sql": "DELETE FROM sleep"}"#), 400, "not_a_select"),
+        (post("/api/sql", r#"{"sql": "DELETE FROM sleep"}"#), 400, "not_select"),
         (post("/api/sql", r#"{"sql": "SELECT \u0000"}"#), 400, "syntax"),
         (post("/api/sql", r#"{"sql": "SELECT 1", "params": [1]}"#), 400, "parameters"),
         // Parameters and ranges
@@ -128,16 +128,16 @@ fn table() -> Vec<(Raw, u16, &'static str)> {
         (get("/api/coverage?from=yesterday"), 400, "bad_parameters"),
         (get("/api/coverage?from=2026-02-30"), 400, "bad_parameters"),
         (get("/api/export?format=csv&table=../../vault.db"), 400, "unknown_name"),
-        (get("/api/export?format=csv&table=%00"), 400, "unknown_name"),
+        (get("/api/export?format=csv&table=%00"), 400, "syntax"),
         (get("/api/export?format=zip"), 400, "bad_parameters"),
         (change("/api/backfill?days=-1", "{}"), 400, "bad_parameters"),
         (change("/api/backfill?days=99999999999", "{}"), 400, "bad_parameters"),
         (change("/api/data/delete", r#"{"confirm": "../oura"}"#), 400, "not_confirmed"),
         (change("/api/data/delete", "{}"), 400, "bad_body"),
         // Rights, routes and methods
-        (post("/api/data/delete", r#"{"confirm": "oura"}"#), 403, "forbidden"),
-        (post("/api/sync", "{}"), 403, "forbidden"),
-        (get("/api/sql"), 405, "method_not_allowed"),
+        (post("/api/data/delete", r#"{"confirm": "oura"}"#), 403, "admin_only"),
+        (post("/api/sync", "{}"), 403, "admin_only"),
+        (get("/api/sql"), 405, "method"),
         (get("/api/../vault.db"), 404, "not_found"),
         (get("/api/%2e%2e/vault.key"), 404, "not_found"),
     ]

@@ -98,7 +98,7 @@ fn other_files_are_rejected_and_leave_nothing() {
         (write("text.csv", b"day,score\n"), "not a SQLite file"),
         (write("oura.zip", b"PK\x03\x04../../etc/passwd"), "not a complete ZIP file"),
         (zip("foreign.zip", &[("notes.txt", b"x"), ("a.csv", b"a;b\n1;2\n")]), "has no file such"),
-        (zip("empty.zip", &[]), "has no file such"),
+        (zip("empty.zip", &[]), "not a SQLite file"),
         (zip("blank.zip", &[("App Data/dailysleep.csv", b"id;day;score\n")]), "no data"),
         (zip("long.zip", &[("App Data/dailysleep.csv", &vec![0; 8 << 20])]), "4 MiB"),
         (zip("binary.zip", &[("App Data/dailysleep.csv", b"id;day\n\xff;\xfe\n")]), "UTF-8"),
