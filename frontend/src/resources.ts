@@ -37,6 +37,7 @@ export class Resources {
   disconnect = () => this.call<void>('POST', 'oauth/disconnect', {});
   /** Runs a SELECT without a time range. Returns rows as arrays. */
   sql = (sql: string) => this.call<{ rows: unknown[][] }>('POST', 'sql', { sql });
+  deleteData = () => this.call<void>('POST', 'data/delete', { confirm: this.uid });
   repair = () => this.call<void>('POST', 'data/repair', {});
   sync = () => this.call<SyncStart>('POST', 'sync', {});
 

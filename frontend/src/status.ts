@@ -21,6 +21,7 @@ export function completeStatus(response: Partial<Status> | undefined): Status {
   return {
     reason: null,
     damage: null,
+    disk: null,
     specification: '',
     specificationCheckedAt: null,
     ...response,

@@ -93,8 +93,10 @@ export function QueryEditor({ query: saved, datasource, data, onChange, onRunQue
           onConfirm={switchToBuilder}
           onClose={() => setConfirming(false)}
         >
-          The builder can’t parse SQL. It reopens your last builder settings, and switching back to
-          SQL overwrites this query. Copy it first if you want to keep it.
+          <p>
+            The builder can’t parse SQL. It reopens your last builder settings, and switching back
+            to SQL overwrites this query. Copy it first if you want to keep it.
+          </p>
         </ConfirmDialog>
       </>
     );
