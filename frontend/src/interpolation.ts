@@ -6,7 +6,13 @@ import type { ScopedVars } from '@grafana/data';
 import { getTemplateSrv } from '@grafana/runtime';
 
 import { operandCount, parseValue } from './metrics';
-import type { Filter, FilterValue } from './types';
+import {
+  DEFAULT_METRICS,
+  type Filter,
+  type FilterValue,
+  type Metric,
+  type MetricsPart,
+} from './types';
 
 /** The properties of a Grafana variable that decide its format. */
 interface Variable {
@@ -46,6 +52,32 @@ export function formatValue(value: VariableValue, variable: Variable): string {
     return quoteLiteral(value);
   }
   return escapeQuotes(String(value));
+}
+
+/** Replaces the variables in a metrics query: in its metrics, step, days and filters. */
+export function interpolateMetrics(
+  query: Partial<MetricsPart>,
+  scopedVars: ScopedVars
+): Partial<MetricsPart> {
+  const days = (value?: number | string) => expandDays(value, scopedVars);
+  const [every] = expandVariables(query.every ?? DEFAULT_METRICS.every, scopedVars);
+  return {
+    metrics: query.metrics?.flatMap<Metric>((metric) =>
+      typeof metric === 'string'
+        ? expandVariables(metric, scopedVars)
+        : [{ ...metric, ...('shift' in metric && { shift: days(metric.shift) }) }]
+    ),
+    every,
+    movingAverage: days(query.movingAverage),
+    baseline: days(query.baseline),
+    shift: days(query.shift),
+    filters: query.filters?.map((filter) => interpolateFilter(filter, scopedVars)),
+  };
+}
+
+/** Replaces the variable in a number of days. */
+function expandDays(days: number | string = 0, scopedVars: ScopedVars): number | string {
+  return typeof days === 'string' ? (expandVariables(days, scopedVars)[0] ?? '') : days;
 }
 
 /**

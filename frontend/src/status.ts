@@ -17,17 +17,17 @@ export function completeStatus(response: Partial<Status> | undefined): Status {
   if (typeof response?.state !== 'string') {
     throw new Error('Invalid status: update the plugin, and restart Grafana');
   }
-  const { sync, collections, scopes } = response;
+  const { sync, collections, scopes, disk } = response;
   return {
     reason: null,
     damage: null,
-    disk: null,
     specification: '',
     specificationCheckedAt: null,
     ...response,
     state: response.state,
     scopes: Array.isArray(scopes) ? scopes : [],
     collections: Array.isArray(collections) ? collections : [],
+    disk: typeof disk?.freeBytes === 'number' ? disk : null,
     sync: { ...NO_SYNC, ...sync },
   };
 }

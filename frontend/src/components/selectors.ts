@@ -51,6 +51,11 @@ export const selectors = {
     removeFilter: 'oura-remove-filter',
     preview: 'oura-preview',
   },
+  variable: {
+    group: 'oura-variable-group',
+    table: 'oura-variable-table',
+    column: 'oura-variable-column',
+  },
   annotation: {
     kinds: 'oura-annotation-kinds',
   },

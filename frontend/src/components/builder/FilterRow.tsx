@@ -1,6 +1,7 @@
 import { Combobox, type ComboboxOption, IconButton, MultiCombobox, Stack } from '@grafana/ui';
 import React from 'react';
 
+import { listVariableNames } from '../../interpolation';
 import { type Option, operandCount, parseValue } from '../../metrics';
 import type { Filter, FilterOperator } from '../../types';
 import { selectors } from '../selectors';
@@ -33,7 +34,7 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
 
   const loadOptions = async (search: string) => {
     const found = await getValues(column).catch(() => []);
-    return found
+    return [...found, ...listVariableNames()]
       .filter((text) => text.includes(search))
       .map((text) => ({ value: text, label: text }));
   };
