@@ -211,7 +211,7 @@ function listOptions(data?: PanelData): string {
 }
 
 function Page({ plugin, settings }: Props) {
-  const path = grafanaData.locationUtil.stripBaseFromUrl(window.location.pathname);
+  const path = window.location.pathname.slice(ROOT.length);
   const [, kind] = path.match(/^\/(\w+)/) ?? [];
   const styles = grafanaUi.useStyles2((theme) =>
     emotionCss.css({ padding: theme.spacing(2), maxWidth: 1200, pre: { whiteSpace: 'pre-wrap' } })

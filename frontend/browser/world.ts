@@ -198,9 +198,10 @@ export async function waitForQuery(page: Page, action: () => Promise<unknown>): 
   return request.postDataJSON().queries[0];
 }
 
-/** Selects an option of a list that opens from an input. */
-export async function choose(page: Page, testId: string, option: string | RegExp) {
+/** Selects an option of a list that opens from an input. A long list has it only after a search. */
+export async function choose(page: Page, testId: string, option: string | RegExp, search = '') {
   await page.getByTestId(testId).click();
+  await page.keyboard.type(search);
   await page.getByRole('option', { name: option }).first().click();
 }
 

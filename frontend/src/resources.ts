@@ -4,6 +4,7 @@ import { lastValueFrom } from 'rxjs';
 
 import type { LoginStart, SyncStart } from './contract';
 import type { LoginRedirect } from './loginRedirect';
+import { completeSchema } from './schema';
 import { completeStatus } from './status';
 import type { Schema, Status } from './types';
 
@@ -30,7 +31,7 @@ export class Resources {
   constructor(private readonly uid: string) {}
 
   status = async () => completeStatus(await this.call<Partial<Status>>('GET', 'status'));
-  schema = () => this.call<Schema>('GET', 'schema');
+  schema = async () => completeSchema(await this.call<Partial<Schema>>('GET', 'schema'));
   startLogin = (redirectUri: string) =>
     this.call<LoginStart>('POST', 'oauth/start', { redirectUri });
   finishLogin = (redirect: LoginRedirect) => this.call<void>('POST', 'oauth/callback', redirect);

@@ -131,7 +131,7 @@ var page = template.Must(template.New("page").Parse(`<!doctype html>
 <body><div id="root"></div>
 <script>
 window.__grafana_public_path__ = {{.Root}} + "/public/";
-window.grafanaBootData = { settings: { appSubUrl: {{.Root}} }, user: { orgRole: {{.Role}} } };
+window.grafanaBootData = { settings: { appSubUrl: {{.Root}}, featureToggles: {} }, user: { orgRole: {{.Role}} } };
 </script>
 <script src="host/host.js"></script></body>
 </html>`))
