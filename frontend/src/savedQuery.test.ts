@@ -13,6 +13,11 @@ it('leaves a query of version 0.1.0 alone', () => {
   expect(complete({ rawSql: '' })).toEqual({ refId: 'A', rawSql: '' });
 });
 
+it('keeps variables in numbers of days', () => {
+  const days = { shift: '$compare', movingAverage: '$smooth', baseline: '$usual' };
+  expect(complete({ queryType: 'metrics', ...days })).toMatchObject(days);
+});
+
 it('leaves out fields of the wrong type', () => {
   const broken = {
     queryType: 'metrics',

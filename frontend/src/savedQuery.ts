@@ -30,5 +30,11 @@ export function isNew({ queryType, rawSql }: Partial<OuraQuery>): boolean {
 }
 
 function hasSameType(value: unknown, sample: unknown): boolean {
-  return Array.isArray(sample) ? Array.isArray(value) : typeof value === typeof sample;
+  if (Array.isArray(sample)) {
+    return Array.isArray(value);
+  }
+  // Numbers can be dashboard variables, which are text.
+  return (
+    typeof value === typeof sample || (typeof sample === 'number' && typeof value === 'string')
+  );
 }

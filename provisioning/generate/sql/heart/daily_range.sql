@@ -1,7 +1,7 @@
 WITH
   hours AS (
     SELECT
-      local_day(time) AS day,
+      wall_day(time) AS day,
       sum(sum) / sum(count) AS mean,
       min(minimum) AS low,
       max(maximum) AS high
@@ -10,7 +10,8 @@ WITH
     GROUP BY time
   )
 SELECT
-  local_midnight($__dayGroup(day, '$every')) AS time,
+  local_midnight(CASE '$every' WHEN 'week' THEN $__dayGroup(day, 'week')
+                                  WHEN 'month' THEN $__dayGroup(day, 'month') ELSE day END) AS time,
   percentile(mean, 25) AS OPEN,
   max(high) AS high,
   min(low) AS low,

@@ -5,12 +5,13 @@ WITH limits AS (
     coalesce((SELECT percentile(maximum, 99) FROM heartrate_5m WHERE source = 'workout'), 0)
   ) AS maximum
 ), fives AS (
-  SELECT local_day(time) AS day, sum(sum) / sum(count) / limits.maximum AS share
+  SELECT wall_day(time) AS day, sum(sum) / sum(count) / limits.maximum AS share
   FROM heartrate_5m CROSS JOIN limits
   WHERE $__timeFilter(time)
   GROUP BY time
 )
-SELECT local_midnight($__dayGroup(day, '$every')) AS time,
+SELECT local_midnight(CASE '$every' WHEN 'week' THEN $__dayGroup(day, 'week')
+                                  WHEN 'month' THEN $__dayGroup(day, 'month') ELSE day END) AS time,
   300 * sum(share >= 0.5 AND share < 0.6) AS "Zone 1",
   300 * sum(share >= 0.6 AND share < 0.7) AS "Zone 2",
   300 * sum(share >= 0.7 AND share < 0.8) AS "Zone 3",

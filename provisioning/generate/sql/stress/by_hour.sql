@@ -1,6 +1,6 @@
 SELECT
-  local_midnight(local_day(time)) AS time,
-  format('%02d', local_hour(time)) AS hour,
+  local_midnight(wall_day(time)) AS time,
+  format('%02d', wall_hour(time)) AS hour,
   sum(sum) / sum(count) AS "Value"
 FROM heartrate_1h
 WHERE
