@@ -120,7 +120,7 @@ func Prose() error {
 	}
 	arguments := []string{"tool", "-modfile=.vale/go.mod", "vale", "--output=line"}
 	arguments = append(arguments, "docs", "src", "tests", "benches", "provisioning", "packaging", "Magefile.go",
-		"frontend/src", components)
+		"frontend/src", "frontend/browser", components)
 	return step("prose", "go", append(arguments, documents...)...)
 }
 

@@ -157,6 +157,7 @@ test('filters by a value from the data', async (t) => {
   const query = await waitForQuery(page, () => choose(page, builder.filterValue, 'awake'));
   assert.deepEqual(query.filters, [{ column: 'source', operator: '=', value: 'awake' }]);
   await waitForRows(page);
+  await look(page, 'filter');
 });
 
 test('applies ad-hoc filters to the metrics of their table', ONLY_HOST, async (t) => {

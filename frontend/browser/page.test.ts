@@ -234,7 +234,7 @@ test('is readable when provisioned', { skip: inGrafana }, async (t) => {
   await look(page, 'provisioned');
 });
 
-test('shows a Viewer what only an admin changes', { skip: inGrafana }, async (t) => {
+test('shows a Viewer a page without changes', { skip: inGrafana }, async (t) => {
   const page = await open(t, 'Viewer');
   await page.goto(configAddress(await createReady()));
   await page.getByText(/require the role Admin/).waitFor();
@@ -256,7 +256,7 @@ test('is usable by keyboard', async (t) => {
   await page.getByRole('button', { name: 'Allow' }).waitFor();
 });
 
-test('keeps the focus of the keyboard in a dialog, and gives it back', async (t) => {
+test('keeps the focus in a dialog and returns it', async (t) => {
   const { page } = await connect(t);
   const disconnect = page.getByTestId(config.disconnect);
   await disconnect.focus();

@@ -216,6 +216,7 @@ export async function look(page: Page, name: string) {
     await page.mouse.move(0, 0);
     await setTheme(page, theme);
     await page.waitForLoadState('networkidle');
+    await waitForTransitions(page);
     if (SCREENSHOTS) {
       mkdirSync(SCREENSHOTS, { recursive: true });
       const file = `${name}-${theme}-${size.width}.png`;
@@ -251,11 +252,14 @@ async function setTheme(page: Page, theme: string) {
   }
 }
 
-export async function checkAccessibility(page: Page, name: string) {
-  // A colour in transition has another contrast.
-  await page.waitForFunction(() =>
+/** A colour in transition has another contrast. */
+const waitForTransitions = (page: Page) =>
+  page.waitForFunction(() =>
     document.getAnimations().every((each) => !(each instanceof CSSTransition))
   );
+
+export async function checkAccessibility(page: Page, name: string) {
+  await waitForTransitions(page);
   if (inGrafana) {
     return; // The page has parts of Grafana, too.
   }

@@ -106,3 +106,22 @@ describe('variables in a metrics query', () => {
     expect(sent({ filters: [filter] }).filters).toEqual([{ ...filter, value: "Ann's run" }]);
   });
 });
+
+it.each([
+  ["it's", 'auto', 0],
+  ['', 'auto', 0],
+  ['no such step', 'auto', 0],
+  ['0d', 'auto', 0],
+  ['28', 'auto', '28'],
+  ['-1', 'auto', '-1'],
+  ['6h', '6h', 0],
+])('falls back when the URL sets a variable to %p', (value, every, shift) => {
+  setTemplateSrv({
+    replace: (text: string, _: unknown, format: (value: string) => string) =>
+      text === '$any' ? format(value) : text,
+  } as unknown as TemplateSrv);
+  const variable = { every: '$any', shift: '$any' };
+  const query = { ...DEFAULT_METRICS, refId: 'A', queryType: 'metrics' as const, ...variable };
+
+  expect(setUp().datasource.applyTemplateVariables(query, {})).toMatchObject({ every, shift });
+});

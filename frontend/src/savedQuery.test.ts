@@ -13,6 +13,11 @@ it('leaves a query of version 0.1.0 alone', () => {
   expect(complete({ rawSql: '' })).toEqual({ refId: 'A', rawSql: '' });
 });
 
+it('keeps variables in numbers of days', () => {
+  const days = { shift: '$compare', movingAverage: '$smooth', baseline: '$usual' };
+  expect(complete({ queryType: 'metrics', ...days })).toMatchObject(days);
+});
+
 it('leaves out fields of the wrong type', () => {
   const broken = {
     queryType: 'metrics',
@@ -27,11 +32,6 @@ it('leaves out fields of the wrong type', () => {
     metrics: ['a.b', { name: 'c.d' }],
     filters: [{ column: 'x', operator: '=' }],
   });
-});
-
-it('keeps variables in numbers of days', () => {
-  const days = { queryType: 'metrics', movingAverage: '$a', baseline: '$b', shift: '$c' };
-  expect(complete(days)).toMatchObject(days);
 });
 
 it.each(['x', 7, [], {}, { type: 'values', table: 'days' }, { type: 'metrics', group: 7 }])(

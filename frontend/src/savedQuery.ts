@@ -9,9 +9,6 @@ import {
 
 const SAMPLES = { ...DEFAULT_METRICS, ...DEFAULT_SQL, kinds: [] as string[] };
 
-/** Fields with a number of days, or with a variable in its place. */
-const DAYS = ['movingAverage', 'baseline', 'shift'];
-
 /**
  * Completes a query for an editor and for the backend. A query without a type and without SQL is
  * new and gets the default metrics, which its editor shows. A field of the wrong type is left out.
@@ -53,7 +50,10 @@ function isValid(name: keyof typeof SAMPLES, value: unknown): boolean {
   if (Array.isArray(sample)) {
     return Array.isArray(value);
   }
-  return typeof value === typeof sample || (DAYS.includes(name) && typeof value === 'string');
+  // Numbers can be dashboard variables, which are text.
+  return (
+    typeof value === typeof sample || (typeof sample === 'number' && typeof value === 'string')
+  );
 }
 
 function isOptionsSource(source: OptionsSource): boolean {

@@ -548,7 +548,7 @@ describe('stored data', () => {
     await waitFor(() => expect(posted('/data/delete')).toEqual([{ confirm: 'oura' }]));
   });
 
-  it('mentions what Delete in Grafana leaves', async () => {
+  it('mentions the effect of Delete in Grafana', async () => {
     backend({ 'GET /status': STATUS });
     render(<Page />);
     await open();
@@ -572,6 +572,7 @@ describe.each(['Viewer', 'Editor'])('for the role %s', (orgRole) => {
       expect(isDisabled(id)).toBe(true);
     }
     expect(screen.getByTestId(config.clientId)).toBeDisabled();
+    expect(screen.queryByRole('button', { name: 'Reset' })).not.toBeInTheDocument();
     expect(isDisabled(config.dashboards)).toBe(false);
   });
 });
@@ -602,6 +603,15 @@ it('shows no steps to a configured data source before its status is known', asyn
 });
 
 describe('settings', () => {
+  it.each(['UTC', '', 'Etc/UTC'])('show the time zone %p by its name in the list', async (zone) => {
+    backend({ 'GET /status': NOT_CONNECTED });
+    render(<Page options={{ ...OPTIONS, jsonData: { timezone: zone } }} />);
+    await userEvent.click(screen.getByText('Sync settings'));
+
+    expect(screen.getByText('Time zone')).toBeInTheDocument();
+    expect(screen.queryByText(/^Type to search/)).not.toBeInTheDocument();
+  });
+
   it("start with the browser's time zone", async () => {
     const { put } = backend({
       'GET /status': NOT_CONNECTED,

@@ -18,6 +18,7 @@ interface Props {
 /** The time zone, the schedule, the history and the permissions of the sync. */
 export function SyncSettings({ settings, collections = [] }: Props) {
   const { jsonData, change, readOnly } = settings;
+  const zone = jsonData.timezone ?? '';
 
   return (
     <Stack direction="column" gap={2}>
@@ -30,7 +31,7 @@ export function SyncSettings({ settings, collections = [] }: Props) {
       >
         <TimeZonePicker
           inputId={selectors.config.timeZone}
-          value={jsonData.timezone ?? 'utc'}
+          value={UTC.includes(zone) ? 'utc' : zone}
           width={50}
           disabled={readOnly}
           onChange={(zone) => change({ timezone: zone === 'utc' ? '' : zone })}
@@ -97,6 +98,9 @@ export function SyncSettings({ settings, collections = [] }: Props) {
     </Stack>
   );
 }
+
+/** Names of UTC, which Grafana's list has as `utc`. Empty is the default. */
+const UTC = ['', 'UTC', 'Etc/UTC', 'GMT', 'Etc/GMT'];
 
 function wholeNumber(text: string): number | undefined {
   const number = Math.trunc(Number(text));

@@ -40,7 +40,13 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
   };
 
   return (
-    <Stack direction="row" gap={0.5} alignItems="center" data-testid={selectors.builder.filter}>
+    <Stack
+      direction="row"
+      gap={0.5}
+      alignItems="center"
+      wrap="wrap"
+      data-testid={selectors.builder.filter}
+    >
       <Combobox
         data-testid={selectors.builder.filterColumn}
         aria-label="Column"
@@ -76,7 +82,7 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
           key={column}
           data-testid={selectors.builder.filterValue}
           aria-label="Values"
-          width={48}
+          width={32}
           placeholder="Select or enter values"
           options={loadOptions}
           value={values.map((value) => ({ value: String(value), label: String(value) }))}
