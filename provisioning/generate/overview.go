@@ -99,6 +99,7 @@ func overview() *page {
 			title:       "Days",
 			description: "Scores, stress and resilience of each day, for the last year of this range at most.",
 			empty:       "No data in this range",
+			opensNight:  true,
 			queries:     []query{table("overview/days")},
 			kind:        cells().ShowValue(common.VisibilityModeAuto).Thresholds(just(bands)).ColorScheme(byThresholds()),
 			fields: []field{
@@ -121,6 +122,7 @@ func overview() *page {
 			title:       "HRV at night",
 			description: "Average heart rate variability (RMSSD) of each night, with the usual range: the median of the 60 days before, ± 1.4826 × the median absolute deviation.",
 			empty:       "No night in this range",
+			opensNight:  true,
 			queries:     []query{series("overview/usual", "$column", "average_hrv", "$title", "HRV"), before("nights", "average_hrv")},
 			kind:        lines().Unit("suffix: ms").Decimals(0),
 			fields:      usual("HRV", sleepColour, "suffix: ms"),
@@ -129,6 +131,7 @@ func overview() *page {
 			title:       "Lowest heart rate",
 			description: "Lowest heart rate of each night, with the usual range: the median of the 60 days before, ± 1.4826 × the median absolute deviation.",
 			empty:       "No night in this range",
+			opensNight:  true,
 			queries:     []query{series("overview/usual", "$column", "lowest_heart_rate", "$title", "Lowest heart rate"), before("nights", "lowest_heart_rate")},
 			kind:        lines().Unit("suffix: bpm").Decimals(0),
 			fields:      usual("Lowest heart rate", workoutHeart, "suffix: bpm"),
