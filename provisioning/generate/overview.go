@@ -101,7 +101,7 @@ func overview() *page {
 			empty:       "No data in this range",
 			opensNight:  true,
 			queries:     []query{table("overview/days")},
-			kind:        cells().ShowValue(common.VisibilityModeAuto).Thresholds(just(bands)).ColorScheme(byThresholds()),
+			kind:        cells().Thresholds(just(bands)).ColorScheme(byThresholds()),
 			fields: []field{
 				named("Stress").mapped(stressDays),
 				named("Resilience").mapped(resilience),
