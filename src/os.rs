@@ -1,4 +1,4 @@
-//! Limits that the operating system sets for this process.
+//! Limits and resources of the operating system.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -86,6 +86,32 @@ pub fn try_lock_record(file: &File) -> Result<(), TryLockError> {
 #[cfg(not(target_os = "linux"))]
 pub fn try_lock_record(file: &File) -> Result<(), TryLockError> {
     file.try_lock()
+}
+
+/// Returns the bytes that this process may still write to the file system of `folder`, if the
+/// operating system reports them.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+
+        let folder = std::ffi::CString::new(folder.as_os_str().as_bytes()).ok()?;
+        let mut space = std::mem::MaybeUninit::<libc::statvfs>::zeroed();
+        // SAFETY: both pointers are valid for the duration of the call, and zeros are a valid value.
+        let space = unsafe {
+            if libc::statvfs(folder.as_ptr(), space.as_mut_ptr()) != 0 {
+                return None;
+            }
+            space.assume_init()
+        };
+        // The types of both fields depend on the system.
+        (space.f_bavail as u64).checked_mul(space.f_frsize as u64)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
 }
 
 /// The remedy for too many open files, as full sentences.
