@@ -13,7 +13,7 @@ use super::calendar::day_at;
 use super::derive::bind;
 use super::error::StoreError;
 use super::tables::{row_columns, row_key};
-use super::window::{WriteStats, first_ring};
+use super::window::WriteStats;
 use super::window_writer::{Received, RowFault, WindowWriter};
 use super::{collections, rollups};
 use crate::catalog::{Cell, Collection, Kind};
@@ -129,11 +129,11 @@ impl WindowWriter<'_> {
             return Ok((None, self.store_raw_row(&received, None, RowFault::NoTime)?));
         };
         let day = at.day(self.zone);
+        if !self.is_in_reach(day) {
+            return Ok((None, self.store_raw_row(&received, Some(day), RowFault::OutOfRange)?));
+        }
         if !span.contains(&at) {
-            let is_in_reach = first_ring() <= day && day <= self.now.day(self.zone).plus(1);
-            let is_news =
-                !is_in_reach && self.store_raw_row(&received, Some(day), RowFault::OutOfRange)?;
-            return Ok((None, is_news));
+            return Ok((None, false));
         }
         let is_partial = received.parsed.fault.is_some() || document.len() > MAX_ROW_BYTES;
         let is_news = is_partial && self.store_raw_row(&received, Some(day), RowFault::LongRow)?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
-use super::window::QueuedWindow;
+use super::window::{QueuedWindow, first_ring};
 use crate::catalog::{Collection, Fault, ParsedDocument, parse_document};
 use crate::format::hex;
 use crate::time::{Day, Instant, Tz};
@@ -72,6 +72,11 @@ impl<'a> Received<'a> {
 }
 
 impl WindowWriter<'_> {
+    /// Whether a window can contain `day`: from the first ring to tomorrow.
+    pub(super) fn is_in_reach(&self, day: Day) -> bool {
+        first_ring() <= day && day <= self.now.day(self.zone).plus(1)
+    }
+
     /// Stores a row as a raw document on `day`, because its table does not hold all of it. `fault`
     /// is the reason for valid JSON. Returns whether the document is new.
     pub(super) fn store_raw_row(
