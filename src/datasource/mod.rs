@@ -36,7 +36,7 @@ pub use crate::sync::Progress;
 pub use data_source::DataSource;
 pub use environment::{Environment, MAX_OPEN};
 pub use error::DataSourceError;
-pub use key::{DataSourceKey, InvalidUid};
+pub use key::{DataSourceKey, InvalidKey, is_door_name};
 #[cfg(test)]
 pub(crate) use login::SealedGrant;
 pub use login::{LoginStart, PendingLogin, StoredLogin, stored_login};
