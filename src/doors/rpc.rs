@@ -111,7 +111,7 @@ mod tests {
     fn message_is_read_from_its_frame() {
         let framed = |bytes: &[u8]| Bytes::copy_from_slice(bytes);
         assert_eq!(message(&framed(&[0, 0, 0, 0, 2, 7, 8])).unwrap().as_ref(), [7, 8]);
-        assert_eq!(message(&framed(&[0, 0, 0, 0, 0])).unwrap().as_ref(), []);
+        assert!(message(&framed(&[0, 0, 0, 0, 0])).unwrap().is_empty());
         for unreadable in [&[1, 0, 0, 0, 1, 7][..], &[0, 0, 0, 0, 3, 7], &[0, 0], &[]] {
             assert_eq!(message(&framed(unreadable)), None, "{unreadable:?}");
         }

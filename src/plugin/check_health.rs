@@ -203,7 +203,7 @@ fn response(
 
 #[cfg(test)]
 mod tests {
-    use grafana_plugin_sdk::pluginv2::DataSourceInstanceSettings;
+    use grafana_plugin_sdk::pluginv2::{DataSourceInstanceSettings, PluginContext};
 
     use super::*;
     use crate::datasource::{DataSources, Environment, SyncStatus};
@@ -314,7 +314,8 @@ mod tests {
         };
         // Waiting for the other process would end with another message.
         let deadline = tokio::time::Instant::now();
-        let health = check_until(deadline, &startup, &HealthSyncs::default(), Some(&context)).await;
+        let call = Call { context: Some(&context), door: None };
+        let health = check_until(deadline, &startup, &HealthSyncs::default(), call).await;
         assert_eq!(health.status(), HealthStatus::Error);
         assert!(health.message.contains("not ready yet"), "{}", health.message);
     }

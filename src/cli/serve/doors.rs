@@ -148,6 +148,8 @@ impl http_body::Body for Awaited {
 
 #[cfg(test)]
 mod tests {
+    use http_body::Body as _;
+
     use super::*;
 
     async fn next(body: &mut Awaited) -> Option<Result<Frame<Bytes>, axum::Error>> {
