@@ -20,6 +20,7 @@ const copies = new CopyWebpackPlugin({
     { from: path.join(top, 'CHANGELOG.md') },
     { from: path.join(top, 'README.md'), noErrorOnMissing: true },
     { from: path.join(top, 'provisioning/dashboards/*.json'), to: 'dashboards/[name][ext]' },
+    { from: path.join(top, 'provisioning/alerting/*.yaml'), to: 'alerting/[name][ext]' },
     { from: 'img', to: 'img' },
     { from: path.join(top, 'docs'), to: 'docs' },
     { from: path.join(top, 'skills'), to: 'skills' },

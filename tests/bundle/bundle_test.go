@@ -82,7 +82,7 @@ func TestNamedFilesExist(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"docs/reference.md", "LICENSE", "CHANGELOG.md", "README.md",
-		"skills/querying-" + plugin.ID + "/SKILL.md"} {
+		"skills/querying-" + plugin.ID + "/SKILL.md", "alerting/oura.yaml"} {
 		read(t, name)
 	}
 	for _, included := range plugin.Includes {

@@ -1,6 +1,6 @@
 WITH
   hours AS (
-    SELECT local_hour(time) AS hour, strftime('%w', local_day(time)) AS weekday, sum, count
+    SELECT wall_hour(time) AS hour, strftime('%w', wall_day(time)) AS weekday, sum, count
     FROM heartrate_1h
     WHERE
       $__timeFilter(time)
