@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 
 use super::link::{Link, LinkError};
 use super::rpc::{self, Code};
@@ -42,6 +43,8 @@ pub struct Relay {
     /// Largest request, in bytes.
     max_request: usize,
     answers: &'static [OfflineAnswer],
+    /// The version of the owner's last response.
+    owner_version: Mutex<Option<HeaderValue>>,
 }
 
 impl Relay {
@@ -56,7 +59,8 @@ impl Relay {
         let mut authorization = HeaderValue::try_from(format!("Bearer {}", token.reveal()))
             .unwrap_or(HeaderValue::from_static("Bearer"));
         authorization.set_sensitive(true);
-        Relay { link, authorization, max_request, answers }
+        let owner_version = Mutex::default();
+        Relay { link, authorization, max_request, answers, owner_version }
     }
 
     async fn call(&self, path: &str, headers: HeaderMap, message: Bytes) -> Outcome {
@@ -93,13 +97,29 @@ impl Relay {
                 status: response.status().as_u16(),
             });
         }
-        let Some(refusal) = headers.get(REFUSAL_HEADER) else { return Ok(response) };
+        let Some(refusal) = headers.get(REFUSAL_HEADER) else {
+            self.log_version(headers);
+            return Ok(response);
+        };
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let detail = text(&rpc::MESSAGE).unwrap_or("without a reason").to_owned();
         Err(match refusal.as_bytes() {
             b"busy" => LinkError::Busy { owner: owner(), detail },
             _ => LinkError::Token { owner: owner(), detail },
         })
+    }
+
+    /// Logs an owner of another version, once.
+    fn log_version(&self, headers: &HeaderMap) {
+        let version = headers.get(VERSION_HEADER);
+        let mut known = self.owner_version.lock();
+        if known.as_ref() == version {
+            return;
+        }
+        *known = version.cloned();
+        if let Some(version) = version.filter(|version| *version != VERSION) {
+            tracing::info!(owner = ?version, plugin = VERSION, "the owner has another version");
+        }
     }
 
     /// Reads a response up to [`MAX_COLLECTED`] bytes, so that a lost connection is still an

@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -24,6 +25,12 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // certificates are the files of a private authority and of a server on this machine.
@@ -598,5 +605,48 @@ func TestOtherProgramsAreNotTakenForAnOwner(t *testing.T) {
 		}
 		t.Cleanup(p.Kill)
 		checkAnswer(t, p.answer(t, oura, "SELECT 1"), 502, text)
+	}
+}
+
+func TestOtherVersionsAreUnderstood(t *testing.T) {
+	owner := owned(t, unreachable)
+	token, err := owner.token("add", "home", "--role", "door")
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := os.ReadFile(owner.files.authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority)
+	trust := credentials.NewTLS(&tls.Config{RootCAs: roots, ServerName: "localhost"})
+	connection, err := grpc.NewClient(owner.address, grpc.WithTransportCredentials(trust))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = connection.Close() })
+	// A relay of a later version, with a field and a service that this owner does not know.
+	ctx := metadata.AppendToOutgoingContext(t.Context(),
+		"authorization", "Bearer "+token, "ringside-version", "99.0.0")
+	request := &pluginv2.QueryDataRequest{
+		PluginContext: oura.context(), Queries: []*pluginv2.DataQuery{sql("A", "table", "SELECT 1")},
+	}
+	request.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, 999, protowire.VarintType), 1))
+	response, err := pluginv2.NewDataClient(connection).QueryData(ctx, request)
+	if err != nil || rowsOf(t, response.Responses["A"]) != 1 {
+		t.Errorf("%v %v", response, err)
+	}
+	err = connection.Invoke(ctx, "/pluginv2.Later/Method", request, response)
+	if status.Code(err) != codes.Unimplemented {
+		t.Errorf("an unknown service: %v", err)
+	}
+	relay := owner.enter(t, token)
+	stream, err := relay.data.QueryChunkedData(t.Context(), &pluginv2.QueryChunkedDataRequest{})
+	if err == nil {
+		_, err = stream.Recv()
+	}
+	if status.Code(err) != codes.Unimplemented {
+		t.Errorf("a method that the owner lacks: %v", err)
 	}
 }
