@@ -144,6 +144,11 @@ impl http_body::Body for Awaited {
         reading.asked_at = Some(Instant::now());
         Poll::Ready(frame)
     }
+
+    // A response with only a status must end with its headers.
+    fn is_end_stream(&self) -> bool {
+        self.state.lock().body.as_ref().is_some_and(http_body::Body::is_end_stream)
+    }
 }
 
 #[cfg(test)]
