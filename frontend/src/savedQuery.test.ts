@@ -13,6 +13,11 @@ it('leaves a query of version 0.1.0 alone', () => {
   expect(complete({ rawSql: '' })).toEqual({ refId: 'A', rawSql: '' });
 });
 
+it('keeps variables in numbers of days', () => {
+  const days = { shift: '$compare', movingAverage: '$smooth', baseline: '$usual' };
+  expect(complete({ queryType: 'metrics', ...days })).toMatchObject(days);
+});
+
 it('leaves out fields of the wrong type', () => {
   const broken = {
     queryType: 'metrics',
@@ -27,4 +32,19 @@ it('leaves out fields of the wrong type', () => {
     metrics: ['a.b', { name: 'c.d' }],
     filters: [{ column: 'x', operator: '=' }],
   });
+});
+
+it.each(['x', 7, [], {}, { type: 'values', table: 'days' }, { type: 'metrics', group: 7 }])(
+  'leaves out the invalid source %j of a variable',
+  (options) => {
+    expect(complete({ rawSql: 'SELECT 1', options })).not.toHaveProperty('options');
+  }
+);
+
+it.each([
+  { type: 'values', table: 'days', column: 'steps' },
+  { type: 'metrics', group: 'Heart' },
+  { type: 'metrics' },
+])('keeps the source %j of a variable', (options) => {
+  expect(complete({ rawSql: 'SELECT 1', options })).toHaveProperty('options', options);
 });

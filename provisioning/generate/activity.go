@@ -158,5 +158,6 @@ func stepFields() []field {
 	return []field{
 		ofQuery("A").title("Steps").colour(activityColour).bars(),
 		ofQuery("B").title("Average of 7 days").colour(neutral),
+		beforeField(),
 	}
 }

@@ -12,7 +12,7 @@ func heart() *page {
 	const noNight = "No night in this range"
 	const noHeartRate = "No heart rate in this range"
 	return newPage("oura-heart", "Oura heart", "The heart at night, around the clock and over years", "now-90d", "now").
-		with(choice("every", "Each point is", "day", "week", "month")).
+		with(choice("every", "Each point is", "day", "week", "month"), compareVariable()).
 		mark(
 			events("Workouts", "workouts", activityColour),
 			events("Tags", "tags", neutral),
@@ -46,7 +46,7 @@ func heart() *page {
 			title:       "Lowest heart rate",
 			description: "Lowest heart rate of each night, with the usual range: the median of the 60 days before, ± 1.4826 × the median absolute deviation.",
 			empty:       noNight,
-			queries:     []query{series("overview/usual", "$column", "lowest_heart_rate", "$title", "Lowest heart rate")},
+			queries:     []query{series("overview/usual", "$column", "lowest_heart_rate", "$title", "Lowest heart rate"), before("nights", "lowest_heart_rate")},
 			kind:        lines().Unit("suffix: bpm").Decimals(0),
 			fields:      usual("Lowest heart rate", workoutHeart, "suffix: bpm"),
 		}).
@@ -54,7 +54,7 @@ func heart() *page {
 			title:       "HRV at night",
 			description: "Average heart rate variability (RMSSD), with the usual range: the median of the 60 days before, ± 1.4826 × the median absolute deviation.",
 			empty:       noNight,
-			queries:     []query{series("overview/usual", "$column", "average_hrv", "$title", "HRV")},
+			queries:     []query{series("overview/usual", "$column", "average_hrv", "$title", "HRV"), before("nights", "average_hrv")},
 			kind:        lines().Unit("suffix: ms").Decimals(0),
 			fields:      usual("HRV", sleepColour, "suffix: ms"),
 		}).

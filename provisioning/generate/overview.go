@@ -17,6 +17,7 @@ func overview() *page {
 	return newPage("oura-overview", "Oura overview", "The last weeks at a glance", "now-30d", "now").
 		with(
 			choice("every", "Each point is", "day", "week", "month"),
+			compareVariable(),
 			scoreVariable(),
 		).
 		mark(
@@ -120,7 +121,7 @@ func overview() *page {
 			title:       "HRV at night",
 			description: "Average heart rate variability (RMSSD) of each night, with the usual range: the median of the 60 days before, ± 1.4826 × the median absolute deviation.",
 			empty:       "No night in this range",
-			queries:     []query{series("overview/usual", "$column", "average_hrv", "$title", "HRV")},
+			queries:     []query{series("overview/usual", "$column", "average_hrv", "$title", "HRV"), before("nights", "average_hrv")},
 			kind:        lines().Unit("suffix: ms").Decimals(0),
 			fields:      usual("HRV", sleepColour, "suffix: ms"),
 		}).
@@ -128,7 +129,7 @@ func overview() *page {
 			title:       "Lowest heart rate",
 			description: "Lowest heart rate of each night, with the usual range: the median of the 60 days before, ± 1.4826 × the median absolute deviation.",
 			empty:       "No night in this range",
-			queries:     []query{series("overview/usual", "$column", "lowest_heart_rate", "$title", "Lowest heart rate")},
+			queries:     []query{series("overview/usual", "$column", "lowest_heart_rate", "$title", "Lowest heart rate"), before("nights", "lowest_heart_rate")},
 			kind:        lines().Unit("suffix: bpm").Decimals(0),
 			fields:      usual("Lowest heart rate", workoutHeart, "suffix: bpm"),
 		}).
@@ -136,7 +137,7 @@ func overview() *page {
 			title:       "Steps",
 			description: "Steps of each day, and their average over seven days.",
 			empty:       "No activity in this range",
-			queries:     []query{metrics("day", "days.steps"), metrics("day", "days.steps").mean(7)},
+			queries:     []query{metrics("day", "days.steps"), metrics("day", "days.steps").mean(7), before("days", "steps")},
 			kind:        lines().Unit("locale").Decimals(0).Min(0),
 			fields:      stepFields(),
 		}).
@@ -189,7 +190,13 @@ func usual(name, colour, unit string) []field {
 		named("Usual").unit(unit).colour(neutral).dashed().set("custom.showPoints", "never"),
 		named("Upper").unit(unit).colour(neutral).fillTo("Lower").set("custom.showPoints", "never").notInLegend(),
 		named("Lower").unit(unit).colour(neutral).noLine().set("custom.showPoints", "never").notInLegend(),
+		beforeField().unit(unit),
 	}
+}
+
+// The earlier range that the variable "compare" selects.
+func beforeField() field {
+	return named("Before").colour(beforeColour).dashed().set("custom.showPoints", "never")
 }
 
 func scoreVariable() *dashboard.CustomVariableBuilder {

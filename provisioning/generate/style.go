@@ -43,6 +43,7 @@ const (
 	stressColour   = "#C2551F"
 	recoveryColour = "#35A7E0"
 	neutral        = "#8E99A6"
+	beforeColour   = "#C4A017"
 )
 
 type thresholds = dashboard.ThresholdsConfig

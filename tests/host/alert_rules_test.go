@@ -203,7 +203,7 @@ func hardNights(now time.Time) []night {
 	return all
 }
 
-// ruled is a plugin on a hand-made Oura whose first sync has ended.
+// ruled is a plugin on a hand-made Oura, after its first sync.
 func ruled(t *testing.T, h *handmade, dataDir string) *Plugin {
 	t.Helper()
 	p := launch(t, dataDir, h.serve(t, 5))

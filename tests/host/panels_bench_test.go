@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -221,6 +222,44 @@ func BenchmarkPanels(b *testing.B) {
 		measured(b, h, h.over(10, 24*time.Hour, heartRateBy("heartrate_1d")))
 	})
 	b.Run("AMillionRows", func(b *testing.B) { millionRows(b, h) })
+}
+
+// BenchmarkDashboards sends all queries of a dashboard one after the other: panels, annotations and
+// variables.
+func BenchmarkDashboards(b *testing.B) {
+	h := openBenchPlugin(b)
+	for dashboard, queries := range queriesByName(b) {
+		for years, step := range map[int]time.Duration{1: 6 * time.Hour, 10: 72 * time.Hour} {
+			b.Run(fmt.Sprintf("%s/%dyears", dashboard, years), func(b *testing.B) {
+				h.sum(b, years, step, queries)
+			})
+		}
+	}
+}
+
+// sum reports the time of all queries, and the slowest one of the last round.
+func (h benchPlugin) sum(b *testing.B, years int, step time.Duration, queries map[string]json.RawMessage) {
+	var took quantiles
+	slowest := make(map[string]time.Duration)
+	for b.Loop() {
+		sum := time.Duration(0)
+		for name, target := range queries {
+			one, _, err := h.ask(h.over(years, step, withValues(target, defaults)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			sum += one
+			slowest[name] = one
+		}
+		took = append(took, sum)
+	}
+	took.report(b, "")
+	names := slices.SortedFunc(maps.Keys(slowest), func(one, other string) int {
+		return int(slowest[other] - slowest[one])
+	})
+	for _, name := range names[:min(3, len(names))] {
+		b.Logf("%s: %.1f ms", name, float64(slowest[name].Microseconds())/1000)
+	}
 }
 
 // millionRows also reports the peak of additional memory as a multiple of the size of the frame.

@@ -141,6 +141,8 @@ type Datasource struct {
 	Org  int64
 	UID  string
 	Role string
+	// Zone is the time zone of the settings.
+	Zone string
 }
 
 func (d Datasource) as(role string) Datasource {
@@ -154,9 +156,10 @@ func (d Datasource) context() *pluginv2.PluginContext {
 		PluginId: pluginID,
 		User:     &pluginv2.User{Login: "ann", Name: "Ann", Email: "ann@example.org", Role: d.Role},
 		DataSourceInstanceSettings: &pluginv2.DataSourceInstanceSettings{
-			Uid:                     d.UID,
-			Name:                    "Oura",
-			JsonData:                []byte(`{"clientId":"` + clientID + `","syncIntervalMinutes":30}`),
+			Uid:  d.UID,
+			Name: "Oura",
+			JsonData: []byte(`{"clientId":"` + clientID + `","syncIntervalMinutes":30,"timezone":"` +
+				d.Zone + `"}`),
 			DecryptedSecureJsonData: map[string]string{"clientSecret": clientSecret},
 		},
 	}

@@ -106,6 +106,10 @@ func withDefaults(target json.RawMessage, variables []variable) json.RawMessage 
 	for _, one := range variables {
 		var value string
 		if json.Unmarshal(one.Current.Value, &value) == nil {
+			if one.Name == "compare" {
+				// The default selects no earlier range.
+				value = "28"
+			}
 			text = strings.ReplaceAll(text, "$"+one.Name, value)
 		}
 	}

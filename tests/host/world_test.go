@@ -180,11 +180,11 @@ func allow(authorize string) (*url.URL, error) {
 
 // await polls until done returns true.
 func await(done func() (bool, error)) error {
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(3 * time.Minute)
 	for ; time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if ok, err := done(); ok || err != nil {
 			return err
 		}
 	}
-	return errors.New("the condition does not hold within a minute")
+	return errors.New("the condition does not hold within three minutes")
 }

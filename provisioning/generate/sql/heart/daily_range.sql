@@ -1,7 +1,7 @@
 WITH
   hours AS (
     SELECT
-      local_day(time) AS day,
+      wall_day(time) AS day,
       sum(sum) / sum(count) AS mean,
       min(minimum) AS low,
       max(maximum) AS high

@@ -1,6 +1,6 @@
 WITH
   waking AS (
-    SELECT local_day(time) AS day, sum(sum) / sum(count) AS mean, sum(count) AS beats
+    SELECT wall_day(time) AS day, sum(sum) / sum(count) AS mean, sum(count) AS beats
     FROM heartrate_1h
     WHERE
       source IN ('awake', 'rest')

@@ -5,7 +5,7 @@ WITH limits AS (
     coalesce((SELECT percentile(maximum, 99) FROM heartrate_5m WHERE source = 'workout'), 0)
   ) AS maximum
 ), fives AS (
-  SELECT local_day(time) AS day, sum(sum) / sum(count) / limits.maximum AS share
+  SELECT wall_day(time) AS day, sum(sum) / sum(count) / limits.maximum AS share
   FROM heartrate_5m CROSS JOIN limits
   WHERE $__timeFilter(time)
   GROUP BY time
