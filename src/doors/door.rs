@@ -10,7 +10,7 @@ use crate::datasource::{DataSourceKey, InvalidKey};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cap {
-    /// Callers read, whatever role Grafana sends
+    /// Callers read, also with the role Admin
     Reader,
     /// Callers have the role that Grafana sends
     #[default]

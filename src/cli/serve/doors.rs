@@ -27,7 +27,7 @@ use crate::doors::{REFUSAL_HEADER, VERSION, VERSION_HEADER};
 use crate::held_body::HeldBody;
 use crate::time::Clock;
 
-/// How long a response waits for a door that reads nothing of it.
+/// How long a response waits for a door that does not read it.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Lets a call with the token of a door pass to the services, with the door in the extensions.
