@@ -89,8 +89,9 @@ impl DataSource {
         };
         let login =
             Arc::new(Login::new(key.clone(), Arc::clone(&settings), vault, oauth, store.clone()));
-        let client =
-            Client::new(environment.http.clone(), origins, login.access_tokens(), clock.clone());
+        let gate = environment.rate_gates.of(&origins, &settings.client_id);
+        let http = environment.http.clone();
+        let client = Client::new(http, origins, login.access_tokens(), clock.clone(), gate);
         let schedule = if environment.scheduled {
             Schedule::Every(settings.sync_interval())
         } else {

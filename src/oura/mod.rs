@@ -42,6 +42,7 @@ pub use page::Page;
 pub use pages::Pages;
 pub use probe::{ProbeError, probe};
 pub use range::Range;
+pub use rate_gate::{RateGate, RateGates};
 pub use redirect::{RedirectProblem, RedirectScope, RedirectUri, RedirectUriError};
 pub use secret::Secret;
 pub use specification::InvalidVersion;
