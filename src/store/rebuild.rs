@@ -56,6 +56,15 @@ impl Writer {
         self.rebuild_with(connection, self.catalog())
     }
 
+    /// Creates the views that are new in this version of the program, over the present tables.
+    /// Until a rebuild, the other views stay as they are.
+    pub(super) fn add_views(&self) -> Result<(), StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction()?;
+        tables::create_views(&transaction)?;
+        Ok(transaction.commit()?)
+    }
+
     /// Rebuilds with `catalog`, which replaces the store's catalogue. Collections that `catalog`
     /// lacks keep their tables.
     pub fn set_catalog(&self, catalog: Arc<Catalog>) -> Result<(), StoreError> {
@@ -175,7 +184,7 @@ fn identify(
             "UPDATE OR IGNORE oura_raw_documents SET document_id = ?2, hash = ?3, fault = ?4
              WHERE document = ?1",
         )?
-        .execute((document, id, received.hash, received.fault()))?;
+        .execute((document, id, received.hash(), received.fault()))?;
     if renamed == 0 {
         transaction
             .prepare_cached(

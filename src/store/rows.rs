@@ -1,7 +1,7 @@
 //! Storing the rows of a window, such as heart rate: upserts into the typed table, and removal of
 //! rows that Oura no longer returns.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
@@ -14,11 +14,14 @@ use super::derive::bind;
 use super::error::StoreError;
 use super::tables::{row_columns, row_key};
 use super::window::WriteStats;
-use super::window_writer::{Received, WindowWriter};
+use super::window_writer::{Received, RowFault, WindowWriter};
 use super::{collections, rollups};
 use crate::catalog::{Cell, Collection, Kind};
 use crate::sql::quote_identifier;
 use crate::time::{Day, Instant, Tz};
+
+/// The length in bytes up to which the columns of a row, and its `extra`, hold all of it.
+const MAX_ROW_BYTES: usize = 2 << 10;
 
 /// The stored form of a missing key column.
 static EMPTY: Cell = Cell::Text(String::new());
@@ -34,13 +37,42 @@ struct ReceivedRow {
 }
 
 impl WindowWriter<'_> {
-    /// Upserts the rows of the window's days. Ignores the others: the range of a request is wider
-    /// than its window.
+    /// Upserts the rows of the window's days. The range of a request is wider than its window: the
+    /// others belong to another window, or are stored as raw documents.
     ///
     /// Of several rows with the same key, the last one counts.
     pub(super) fn store_rows(&self, documents: &[Box<[u8]>]) -> Result<WriteStats, StoreError> {
+        let key = row_key(self.collection);
+        let window = &self.queued.window;
+        let span = window.from.midnight(self.zone)..window.to.plus(1).midnight(self.zone);
+        let (mut stats, _, seen) = self.upsert_rows(documents, &key, &span)?;
+        stats.deleted = self.remove_unseen(&key, span.clone(), &seen)?;
+        if stats.changed + stats.deleted > 0 {
+            rollups::refresh(self.transaction, &self.collection.table, None, span)?;
+        }
+        Ok(stats)
+    }
+
+    /// Stores rows without a window, and without rollups. Returns the changes, and the days of the
+    /// rows.
+    pub(super) fn add_rows(
+        &self,
+        documents: &[Box<[u8]>],
+    ) -> Result<(WriteStats, BTreeSet<String>), StoreError> {
+        let span = Instant(i64::MIN)..Instant(i64::MAX);
+        let (stats, days, _) = self.upsert_rows(documents, &row_key(self.collection), &span)?;
+        Ok((stats, days.iter().map(Day::to_string).collect()))
+    }
+
+    /// Stores the rows in `span`. Returns the changes, the days of the rows, and the hashes of
+    /// their keys.
+    fn upsert_rows(
+        &self,
+        documents: &[Box<[u8]>],
+        key: &[String],
+        span: &Range<Instant>,
+    ) -> Result<(WriteStats, BTreeSet<Day>, HashSet<u64>), StoreError> {
         let collection = self.collection;
-        let key = row_key(collection);
         let columns: Vec<(usize, String)> = row_columns(collection)
             .map(|(place, column)| (place, quote_identifier(&column.name)))
             .collect();
@@ -49,13 +81,11 @@ impl WindowWriter<'_> {
             .filter(|(_, name)| key.contains(name))
             .map(|(place, _)| *place)
             .collect();
-        let window = &self.queued.window;
-        let span = window.from.midnight(self.zone)..window.to.plus(1).midnight(self.zone);
         let mut stats = WriteStats::default();
         let mut rows = Vec::new();
         let mut last_places = HashMap::new();
         for document in documents {
-            let (row, is_news) = self.receive_row(document, &span, &key_places)?;
+            let (row, is_news) = self.receive_row(document, span, &key_places)?;
             stats.faulty += u64::from(is_news);
             if let Some(row) = row {
                 last_places.insert(row.key, rows.len());
@@ -63,7 +93,7 @@ impl WindowWriter<'_> {
             }
         }
         stats.documents = rows.len() as u64;
-        let mut insert = self.transaction.prepare(&upsert_statement(collection, &columns, &key))?;
+        let mut insert = self.transaction.prepare(&upsert_statement(collection, &columns, key))?;
         for (place, row) in rows.iter().enumerate() {
             if last_places.get(&row.key) != Some(&place) {
                 continue;
@@ -78,17 +108,13 @@ impl WindowWriter<'_> {
             }
             stats.changed += insert.raw_execute()? as u64;
         }
-        drop(insert);
-        let seen: HashSet<u64> = last_places.into_keys().collect();
-        stats.deleted = self.remove_unseen(&key, span.clone(), &seen)?;
-        if stats.changed + stats.deleted > 0 {
-            rollups::refresh(self.transaction, &collection.table, None, span)?;
-        }
-        Ok(stats)
+        let days = rows.iter().map(|row| Instant(row.time).day(self.zone)).collect();
+        Ok((stats, days, last_places.into_keys().collect()))
     }
 
     /// Reads one row. Returns `None` outside of `span`, and whether the row was stored as a new raw
-    /// document: the table cannot hold a row without a readable time, or the bytes of a faulty one.
+    /// document: the table cannot hold a row without a time that a window contains, the bytes of a
+    /// faulty row, or a long row.
     fn receive_row(
         &self,
         document: &[u8],
@@ -100,13 +126,17 @@ impl WindowWriter<'_> {
         let reading = self.collection.read(value, self.zone).ok();
         let start = reading.and_then(|reading| Some((reading.start_at?, reading.subsecond)));
         let Some((at, subsecond)) = start else {
-            return Ok((None, self.store_raw_row(&received, None)?));
+            return Ok((None, self.store_raw_row(&received, None, RowFault::NoTime)?));
         };
+        let day = at.day(self.zone);
+        if !self.is_in_reach(day) {
+            return Ok((None, self.store_raw_row(&received, Some(day), RowFault::OutOfRange)?));
+        }
         if !span.contains(&at) {
             return Ok((None, false));
         }
-        let is_news = received.parsed.fault.is_some()
-            && self.store_raw_row(&received, Some(at.day(self.zone)))?;
+        let is_partial = received.parsed.fault.is_some() || document.len() > MAX_ROW_BYTES;
+        let is_news = is_partial && self.store_raw_row(&received, Some(day), RowFault::LongRow)?;
         let cells = self.collection.cells(value, self.zone);
         let rest_of_key = key_places.iter().map(|place| &cells[*place]);
         let key = row_hash(at.0, subsecond, rest_of_key);
