@@ -59,11 +59,6 @@ func Test() {
 // the debug binary. GRAFANA_URL selects a real Grafana instead, and ONLY selects journeys by name.
 func Browser() error {
 	mg.Deps(debugBinary)
-	return testBrowser()
-}
-
-// testBrowser runs the journeys with the debug binary, which exists already.
-func testBrowser() error {
 	mg.SerialDeps(bundle, chromium)
 	if err := step("host page", "npm", "--prefix", "frontend", "run", "build:browser"); err != nil {
 		return err
@@ -332,17 +327,9 @@ func bundle() error {
 	return step("frontend build", "npm", "--prefix", "frontend", "run", "build")
 }
 
-// testRest runs the steps that do not need the binary, one after the other, and then the journeys,
-// beside the tests of the binary.
+// testRest runs the steps that do not need the binary, one after the other.
 func testRest() {
-	mg.SerialDeps(Prose, lintGo, testDashboards, testDeployment, lintFrontend, testFrontend, testBundle,
-		testJourneys)
-}
-
-// testJourneys runs the journeys with the binary that compileRust has built.
-func testJourneys() error {
-	mg.Deps(compileRust)
-	return testBrowser()
+	mg.SerialDeps(Prose, lintGo, testDashboards, testDeployment, lintFrontend, testFrontend, testBundle)
 }
 
 // testBinary runs the steps of the Rust code and of the plugin.
