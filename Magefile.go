@@ -415,7 +415,7 @@ var behindDoor = map[string]string{"RINGSIDE_DOORS": "1"}
 
 // quickBehindDoor selects the host tests that Test repeats behind a door. Soak repeats all of them.
 const quickBehindDoor = "TestHealth|TestMetrics|TestInvalid|TestTimeSeries|TestOnlyAdmins|TestRequest" +
-	"|TestSQL|TestSchema|TestExport|TestCoverage|TestOrganisations|TestCall|TestRule|TestAnnotations"
+	"|TestSQL|TestSchema|TestExport|TestCoverage|TestOrganisations|TestCall|TestRuleOn|TestAnnotations"
 
 // testPlugin runs the tests under Grafana's host code on the binary of a cargo profile.
 func testPlugin(profile string, arguments ...string) error {

@@ -9,6 +9,7 @@ use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
 use super::{Failure, log};
+use crate::api::Target;
 use crate::catalog::Catalog;
 use crate::datasource::{
     DataSource, DataSourceKey, DataSources, Environment, Settings, specification,
@@ -82,9 +83,16 @@ pub struct Application {
 }
 
 impl Application {
-    /// Opens the data folder and a data source in it. No other process may use the folder.
-    /// With a schedule, a read-only folder is opened for reading.
+    /// Opens the data folder and a data source in it. See [`Application::open_folder`].
     pub async fn open(&self, scheduled: bool) -> Result<(DataSources, DataSource), Failure> {
+        let target = self.open_folder(scheduled)?;
+        let datasource = target.open().await?;
+        Ok((target.datasources, datasource))
+    }
+
+    /// Opens the data folder, and returns the data source without opening it. No other process may
+    /// use the folder. With a schedule, a read-only folder is opened for reading.
+    pub fn open_folder(&self, scheduled: bool) -> Result<Target, Failure> {
         log::install(self.log_level.unwrap_or(if scheduled {
             LevelFilter::INFO
         } else {
@@ -118,10 +126,12 @@ impl Application {
         } else {
             Secret::new(self.client_secret.clone())
         };
-        let datasource = datasources
-            .datasource(&self.folder.datasource, &self.override_settings(settings), &secret)
-            .await?;
-        Ok((datasources, datasource))
+        Ok(Target {
+            datasources,
+            key: self.folder.datasource.clone(),
+            settings: self.override_settings(settings),
+            client_secret: secret,
+        })
     }
 
     /// Returns `settings` with the values of the command line.

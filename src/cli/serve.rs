@@ -111,12 +111,17 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|error| format!("could not listen on {}: {error}", args.listen))?;
-    let (datasources, datasource) = args.application.open(true).await?;
-    let key = datasource.key().clone();
-    // A repair needs the database closed.
-    drop(datasource);
-    let (settings, client_secret) = datasources.stored_settings(&key)?.unwrap_or_default();
-    let target = Target { datasources: datasources.clone(), key, settings, client_secret };
+    let target = args.application.open_folder(true)?;
+    match target.open().await {
+        // A repair needs the database closed, so nothing holds the data source.
+        Ok(_) => {}
+        // The data sources of doors do not depend on this one.
+        Err(error) if doors.is_some() => {
+            tracing::error!(datasource = %target.key, %error, "closed")
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let datasources = target.datasources.clone();
     let limits = Limits { rate: args.max_requests, concurrency: args.max_concurrent.get() };
     let gate = Arc::new(Gate::new(tokens, AuditLog::at(audit), limits));
     let router = with_origins(router(routes(target), Arc::clone(&gate)), &args.allow_origin);

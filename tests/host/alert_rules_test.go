@@ -338,7 +338,7 @@ func TestRulesWithoutDataHaveTheirOwnState(t *testing.T) {
 
 func TestRulesOnADamagedDatabaseHaveTheErrorState(t *testing.T) {
 	dataDir := t.TempDir()
-	folder := filepath.Join(dataDir, "1", oura.UID)
+	folder := oura.folder(dataDir)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}

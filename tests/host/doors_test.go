@@ -516,7 +516,7 @@ func TestLargeResponsePassesInPiecesAndLargeRequestIsRefused(t *testing.T) {
 }
 
 // residentPeak is the largest resident memory of a process so far, in bytes.
-func residentPeak(t *testing.T, pid int) int {
+func residentPeak(t testing.TB, pid int) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
