@@ -138,7 +138,7 @@ func Bench() error {
 }
 
 // Soak repeats the long proofs with the release build for the better part of two hours: kills, full
-// disks, network interruptions, stops of a minute, storms of faults, a simulated
+// disks, network interruptions, stops of a minute, power failures, storms of faults, a simulated
 // year of syncs, and half an hour of panels, syncs, attacks and restarts at once.
 // Its random numbers have a new seed, unless TEST_SEED sets one.
 func Soak() error {
@@ -150,14 +150,14 @@ func Soak() error {
 	settings := map[string]string{
 		"TEST_SEED": seed, "PROPTEST_RNG_SEED": seed, "PROPTEST_CASES": "2000",
 		"KILLS": "200", "FULL_DISKS": "60", "CUTS": "40", "STOPS": "3", "STOP_SECONDS": "61",
-		"STORMS": "100", "SOAK_MINUTES": "20", "MIXED_MINUTES": "30",
+		"STORMS": "100", "CUT_EVERY": "1", "FLIPS": "50", "SOAK_MINUTES": "20", "MIXED_MINUTES": "30",
 	}
 	if err := sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--lib"); err != nil {
 		return err
 	}
 	return sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--test", "integration",
 		"--", "--nocapture", "--test-threads", "1", "interruption::", "faults::storm::",
-		"soak::", "hostile::mixed::")
+		"soak::", "hostile::mixed::", "power::")
 }
 
 // Fuzz searches for inputs that violate a property: a quarter of an hour for each property, with
@@ -196,7 +196,7 @@ func Fuzz() error {
 		fuzzer := filepath.Join(folder, host, "release", "fuzz")
 		settings := map[string]string{"FUZZ_PROPERTY": property.Name()}
 		if err := sh.RunWithV(settings, fuzzer, "-max_total_time="+seconds, "-max_len=4000",
-			"-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1",
+			"-timeout=120", "-rss_limit_mb=1024", "-print_final_stats=1",
 			"-artifact_prefix="+folder+string(filepath.Separator)+property.Name()+"-",
 			found, filepath.Join("tests", "fuzz", "corpus", property.Name())); err != nil {
 			return err

@@ -44,6 +44,26 @@ pub fn has_no_free_file() -> bool {
     std::fs::File::open("/").is_err_and(|error| is_out_of_files(&error))
 }
 
+/// Returns the number of bytes that the current user can still write in `folder`, if it is known.
+pub fn free_space(folder: &std::path::Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let path = std::ffi::CString::new(folder.as_os_str().as_bytes()).ok()?;
+        // SAFETY: a structure of numbers, for which zeros are valid.
+        let mut space: libc::statvfs = unsafe { std::mem::zeroed() };
+        // SAFETY: both pointers are valid for the duration of the call.
+        let outcome = unsafe { libc::statvfs(path.as_ptr(), &mut space) };
+        #[allow(clippy::unnecessary_cast, reason = "the widths differ between systems")]
+        (outcome == 0).then_some(space.f_bavail as u64 * space.f_frsize as u64)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
+}
+
 /// The remedy for too many open files, as full sentences.
 pub const RAISE_FILE_LIMIT: &str = "Raise the limit of open files for Grafana, for example with \
                                     LimitNOFILE=65536 in its systemd unit, or lower the setting \

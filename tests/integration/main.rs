@@ -17,6 +17,8 @@ mod http;
 #[cfg(unix)]
 mod interruption;
 mod layers;
+#[cfg(unix)]
+mod power;
 mod recorded;
 mod resilience;
 mod secrets;

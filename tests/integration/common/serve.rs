@@ -39,7 +39,7 @@ pub fn data_folder() -> tempfile::TempDir {
 pub struct Server {
     pub origin: String,
     http: reqwest::Client,
-    _child: Child,
+    child: Child,
 }
 
 /// The status, the headers and the body of a response.
@@ -112,7 +112,12 @@ impl Server {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Server { origin, http, _child: child }
+        Server { origin, http, child }
+    }
+
+    /// The process. Panics if it has ended.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("serve ended")
     }
 
     /// A request below the origin, without a token.

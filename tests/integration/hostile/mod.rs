@@ -6,6 +6,8 @@ mod attacks;
 #[cfg(target_os = "linux")]
 mod mixed;
 #[cfg(target_os = "linux")]
+mod oura;
+#[cfg(target_os = "linux")]
 mod table;
 #[cfg(target_os = "linux")]
 mod targets;

@@ -25,6 +25,7 @@ async fn routes_work_below_the_root_and_below_api() {
     }
     let metrics = server.get("/metrics", READ_TOKEN).await;
     assert!(metrics.text().contains("\nringside_up 1\n"), "{}", metrics.text());
+    assert!(!metrics.text().contains("uid="), "{}", metrics.text());
     assert_eq!(server.send(server.request("GET", "/metrics")).await.status, 401);
     assert_eq!(server.send(server.request("GET", "/healthz")).await.status, 200);
 }
@@ -41,6 +42,7 @@ async fn pages_need_no_token_and_run_only_their_own_script() {
         );
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.contains("script-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
     }
 }
