@@ -57,14 +57,15 @@ func Test() {
 // Browser runs the journeys in frontend/browser: the built frontend in headless Chromium, against
 // the debug binary. GRAFANA_URL selects a real Grafana instead, and ONLY selects journeys by name.
 func Browser() error {
-	mg.Deps(bundle, chromium)
+	mg.Deps(debugBinary)
+	return testBrowser()
+}
+
+// testBrowser runs the journeys with the debug binary, which exists already.
+func testBrowser() error {
+	mg.SerialDeps(bundle, chromium)
 	if err := step("host page", "npm", "--prefix", "frontend", "run", "build:browser"); err != nil {
 		return err
-	}
-	if _, err := os.Stat(built("debug")); err != nil {
-		if err := sh.RunV("cargo", "build", "--locked"); err != nil {
-			return err
-		}
 	}
 	binary, err := filepath.Abs(built("debug"))
 	if err != nil {
@@ -72,9 +73,17 @@ func Browser() error {
 	}
 	variables := map[string]string{"RINGSIDE_BINARY": binary, "RINGSIDE_BROWSER": "1"}
 	return timed("browser tests", func() error {
-		return sh.RunWithV(variables, "go", "test", "-count=1", "-v", "./tests/host",
+		return sh.RunWithV(variables, "go", "test", "-count=1", "-v", "-timeout=20m", "./tests/host",
 			"-run", "TestBrowser")
 	})
+}
+
+// debugBinary builds the debug binary, unless a build has left one.
+func debugBinary() error {
+	if _, err := os.Stat(built("debug")); err == nil {
+		return nil
+	}
+	return sh.RunV("cargo", "build", "--locked")
 }
 
 // chromium installs Chromium for the browser tests where apt-get can. Without it, the tests are
@@ -111,7 +120,7 @@ func Prose() error {
 	}
 	arguments := []string{"tool", "-modfile=.vale/go.mod", "vale", "--output=line"}
 	arguments = append(arguments, "docs", "src", "tests", "benches", "provisioning", "packaging", "Magefile.go",
-		"frontend/src", components)
+		"frontend/src", "frontend/browser", components)
 	return step("prose", "go", append(arguments, documents...)...)
 }
 
@@ -312,9 +321,17 @@ func bundle() error {
 	return step("frontend build", "npm", "--prefix", "frontend", "run", "build")
 }
 
-// testRest runs the steps that do not need the binary, one after the other.
+// testRest runs the steps that do not need the binary, one after the other, and then the journeys,
+// beside the tests of the binary.
 func testRest() {
-	mg.SerialDeps(Prose, lintGo, testDashboards, testDeployment, lintFrontend, testFrontend, testBundle)
+	mg.SerialDeps(Prose, lintGo, testDashboards, testDeployment, lintFrontend, testFrontend, testBundle,
+		testJourneys)
+}
+
+// testJourneys runs the journeys with the binary that compileRust has built.
+func testJourneys() error {
+	mg.Deps(compileRust)
+	return testBrowser()
 }
 
 // testBinary runs the steps of the Rust code and of the plugin.
@@ -356,15 +373,17 @@ func lintFrontend() error {
 	return step("eslint, prettier", "npm", "--prefix", "frontend", "run", "lint")
 }
 
-// testRust compiles, lints and runs the Rust tests. Clippy is the compiler here: after `cargo
-// clippy`, the tests would need all dependencies compiled once more.
-func testRust() error {
-	compile := func() error {
+// compileRust compiles and lints the program and the Rust tests. Clippy is the compiler here: after
+// `cargo clippy`, the tests would need all dependencies compiled once more.
+func compileRust() error {
+	return timed("cargo test --no-run", func() error {
 		return sh.RunWithV(underClippy, "cargo", "test", "--locked", "--no-run", "--all-targets")
-	}
-	if err := timed("cargo test --no-run", compile); err != nil {
-		return err
-	}
+	})
+}
+
+// testRust runs the Rust tests.
+func testRust() error {
+	mg.Deps(compileRust)
 	run := func() error { return sh.RunWithV(underClippy, "cargo", "test", "--locked") }
 	if err := timed("cargo test", run); err != nil {
 		return err

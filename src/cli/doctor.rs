@@ -13,7 +13,11 @@ use url::Url;
 use super::output::stdout;
 use crate::catalog::Catalog;
 use crate::datasource::vault::{Vault, check_key_length};
-use crate::datasource::{DataSourceKey, StoredLogin, read_record, specification, stored_login};
+use crate::datasource::{
+    DataSourceKey, MIN_FREE_BYTES, StoredLogin, read_record, specification, stored_login,
+};
+use crate::format::grouped;
+use crate::os;
 use crate::oura::{self, Origins, Secret};
 use crate::plugin::{ENCRYPTION_KEY, key_from};
 use crate::store::{NEEDS_LOCKS, Store, StoreError, find_damage};
@@ -100,6 +104,7 @@ fn check_local(data_dir: &Path, key: Option<&Secret>, now: Instant) -> Vec<Findi
         return findings;
     }
     findings.push(check_writable(data_dir));
+    findings.extend(check_space(data_dir));
     findings.push(check_lock(data_dir));
     let vault = check_vault(data_dir, key, &mut findings);
     let keys = find_datasources(data_dir);
@@ -138,6 +143,16 @@ fn check_writable(data_dir: &Path) -> Finding {
             )
         }
     }
+}
+
+fn check_space(data_dir: &Path) -> Option<Finding> {
+    let free = os::free_bytes(data_dir)?;
+    let message = format!("{} MiB free", grouped(free >> 20));
+    Some(if free < MIN_FREE_BYTES {
+        warn("disk", message, "Free disk space. A sync that finds no space fails.")
+    } else {
+        ok("disk", message)
+    })
 }
 
 /// Warns about files that other users may read or that belong to another user than the data folder.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::disk_space::DiskSpace;
 use super::environment::Environment;
 use super::error::DataSourceError;
 use super::key::DataSourceKey;
@@ -46,6 +47,7 @@ struct Inner {
     key: DataSourceKey,
     settings: Arc<Settings>,
     limits: Limits,
+    min_free_bytes: u64,
     clock: Clock,
     specification: Arc<Specification>,
     records: Arc<Records>,
@@ -114,9 +116,18 @@ impl DataSource {
                 sync.start(None)?;
             }
         }
-        let limits = environment.limits;
-        let inner =
-            Inner { key, settings, limits, clock, specification, records, login, sync, queries };
+        let inner = Inner {
+            key,
+            settings,
+            limits: environment.limits,
+            min_free_bytes: environment.min_free_bytes,
+            clock,
+            specification,
+            records,
+            login,
+            sync,
+            queries,
+        };
         Ok(DataSource { inner: Arc::new(inner) })
     }
 
@@ -231,7 +242,14 @@ impl DataSource {
     /// Reads the status. Blocks for a few small reads.
     pub fn status(&self) -> Result<Status, DataSourceError> {
         let Inner { key, login, sync, specification, records, clock, .. } = &*self.inner;
-        read_status(login, sync, specification, records.get(key).damage, clock.now())
+        let status = read_status(login, sync, specification, records.get(key).damage, clock.now())?;
+        Ok(Status { disk: self.disk_space(), ..status })
+    }
+
+    fn disk_space(&self) -> Option<DiskSpace> {
+        let database = self.database();
+        let folder = database.parent()?;
+        DiskSpace::measure(folder, self.database_size(), self.inner.min_free_bytes)
     }
 
     /// Reads the measurements. Blocks for a few small reads.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::disk_space::MIN_FREE_BYTES;
 use crate::catalog::Catalog;
 use crate::oura::{self, HttpClientError, Origins, Secret};
 use crate::query::Limits;
@@ -32,6 +33,8 @@ pub struct Environment {
     pub max_open: usize,
     /// The days without a request after which a data source stops fetching. `None` for never.
     pub forget_after: Option<u32>,
+    /// The free bytes below which the disk counts as nearly full. A larger database needs more.
+    pub min_free_bytes: u64,
     /// Whether the metrics contain families with the organisation and uid of each data source.
     pub metrics_per_datasource: bool,
     /// Whether syncs start at an interval. `false` syncs on request only.
@@ -55,6 +58,7 @@ impl Environment {
             encryption_key: None,
             max_open: MAX_OPEN,
             forget_after: None,
+            min_free_bytes: MIN_FREE_BYTES,
             metrics_per_datasource: false,
             scheduled: false,
         })

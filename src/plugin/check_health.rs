@@ -232,6 +232,7 @@ mod tests {
             reason: None,
             scopes: Vec::new(),
             damage: None,
+            disk: None,
             sync: SyncStatus {
                 running: false,
                 percent: 100.0,

@@ -51,7 +51,7 @@ pub enum RestoreError {
 pub(super) fn write(connection: &Connection, path: &Path, format: u32) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let needed = NEEDED_SIZES * size(connection)?;
-    if let Some(free) = os::free_space(folder).filter(|free| *free < needed) {
+    if let Some(free) = os::free_bytes(folder).filter(|free| *free < needed) {
         return Err(StoreError::NoRoomForBackup { path: path.to_owned(), needed, free });
     }
     let backup = suffixed(path, &format!("{INFIX}{format}"));

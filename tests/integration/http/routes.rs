@@ -25,7 +25,6 @@ async fn routes_work_below_the_root_and_below_api() {
     }
     let metrics = server.get("/metrics", READ_TOKEN).await;
     assert!(metrics.text().contains("\nringside_up 1\n"), "{}", metrics.text());
-    assert!(!metrics.text().contains("uid="), "{}", metrics.text());
     assert_eq!(server.send(server.request("GET", "/metrics")).await.status, 401);
     assert_eq!(server.send(server.request("GET", "/healthz")).await.status, 200);
 }
