@@ -30,6 +30,7 @@ thread_local! {
 
 libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     mutation::mutate(*PROPERTY, data, size, max_size, seed)
+        .unwrap_or_else(|| libfuzzer_sys::fuzzer_mutate(data, size, max_size))
 });
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
