@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -148,7 +149,7 @@ func Bench() error {
 
 // Soak repeats the long proofs with the release build for the better part of two hours: kills, full
 // disks, network interruptions, stops of a minute, power failures, storms of faults, a simulated
-// year of syncs, and half an hour of panels, syncs, attacks and restarts at once.
+// year of syncs, half an hour of panels, syncs, attacks and restarts at once, and doors.
 // Its random numbers have a new seed, unless TEST_SEED sets one.
 func Soak() error {
 	seed := os.Getenv("TEST_SEED")
@@ -161,12 +162,22 @@ func Soak() error {
 		"KILLS": "200", "FULL_DISKS": "60", "CUTS": "40", "STOPS": "3", "STOP_SECONDS": "61",
 		"STORMS": "100", "CUT_EVERY": "1", "FLIPS": "50", "SOAK_MINUTES": "20", "MIXED_MINUTES": "30",
 	}
-	if err := sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--lib"); err != nil {
+	err := sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--lib")
+	if err != nil {
 		return err
 	}
-	return sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--test", "integration",
+	err = sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--test", "integration",
 		"--", "--nocapture", "--test-threads", "1", "interruption::", "faults::storm::",
 		"soak::", "hostile::mixed::", "power::")
+	if err != nil {
+		return err
+	}
+	mg.Deps(release)
+	doors := map[string]string{"LOGINS": "100", "OWNER_KILLS": "50", "MESSAGE_MIB": "200"}
+	if err := testPluginWith(doors, "release", "-run", "Door|Owner|Login|Large"); err != nil {
+		return err
+	}
+	return testPluginWith(behindDoor, "release")
 }
 
 // Fuzz searches for inputs that violate a property: a quarter of an hour for each property, with
@@ -404,18 +415,37 @@ var underClippy = map[string]string{
 // testHost tests the binary that testRust has built.
 func testHost() error {
 	mg.Deps(testRust)
-	return timed("host tests", func() error { return testPlugin("debug") })
+	if err := timed("host tests", func() error { return testPlugin("debug") }); err != nil {
+		return err
+	}
+	return timed("host tests behind a door", func() error {
+		return testPluginWith(behindDoor, "debug", "-run", quickBehindDoor)
+	})
 }
+
+// behindDoor makes the host tests call an owner through two plugins in turn.
+var behindDoor = map[string]string{"RINGSIDE_DOORS": "1"}
+
+// quickBehindDoor selects the host tests that Test repeats behind a door. Soak repeats all of them.
+const quickBehindDoor = "TestHealth|TestMetrics|TestInvalid|TestTimeSeries|TestOnlyAdmins|TestRequest" +
+	"|TestSQL|TestSchema|TestExport|TestCoverage|TestOrganisations|TestCall|TestRule|TestAnnotations"
 
 // testPlugin runs the tests under Grafana's host code on the binary of a cargo profile.
 func testPlugin(profile string, arguments ...string) error {
+	return testPluginWith(nil, profile, arguments...)
+}
+
+// testPluginWith is testPlugin with further variables of the environment.
+func testPluginWith(settings map[string]string, profile string, arguments ...string) error {
 	binary, err := filepath.Abs(built(profile))
 	if err != nil {
 		return err
 	}
 	// Go does not know that the tests depend on the binary, so their results must not be cached.
 	arguments = append([]string{"test", "-count=1", "./tests/host/..."}, arguments...)
-	return sh.RunWithV(map[string]string{"RINGSIDE_BINARY": binary}, "go", arguments...)
+	variables := map[string]string{"RINGSIDE_BINARY": binary}
+	maps.Copy(variables, settings)
+	return sh.RunWithV(variables, "go", arguments...)
 }
 
 func testFrontend() error {

@@ -275,20 +275,26 @@ fn check_vault(
     }
 }
 
-/// Returns every `<org>/<uid>` with a database.
+/// Returns every `<org>/<uid>` and `<door>/<org>/<uid>` with a database.
 fn find_datasources(data_dir: &Path) -> Vec<DataSourceKey> {
     let folders = |path: &Path| -> Vec<PathBuf> {
         let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
     };
-    let key = |path: &PathBuf| -> Option<DataSourceKey> {
-        let names: Vec<&str> = path.iter().rev().take(2).filter_map(|name| name.to_str()).collect();
-        format!("{}/{}", names.get(1)?, names.first()?).parse().ok()
+    let two_deep: Vec<PathBuf> =
+        folders(data_dir).iter().flat_map(|folder| folders(folder)).collect();
+    let three_deep = two_deep.iter().flat_map(|folder| folders(folder));
+    let key = |path: &Path| -> Option<DataSourceKey> {
+        let name = path.strip_prefix(data_dir).ok()?.to_str()?;
+        name.replace(std::path::MAIN_SEPARATOR, "/").parse().ok()
     };
-    let sources =
-        folders(data_dir).into_iter().flat_map(|org| folders(&org)).filter_map(|path| key(&path));
-    let mut keys: Vec<DataSourceKey> =
-        sources.filter(|key| key.database(data_dir).exists()).collect();
+    let mut keys: Vec<DataSourceKey> = two_deep
+        .iter()
+        .cloned()
+        .chain(three_deep)
+        .filter_map(|path| key(&path))
+        .filter(|key| key.database(data_dir).exists())
+        .collect();
     keys.sort();
     keys
 }

@@ -26,7 +26,9 @@ use crate::oura::oauth::{Application, OAuth};
 use crate::oura::{Client, Origins, RedirectUri, Secret};
 use crate::query::annotations::AnnotationsQuery;
 use crate::query::metrics::MetricsQuery;
-use crate::query::{Engine, Format, Limits, QueryContext, QueryError, QueryResult, SqlQuery};
+use crate::query::{
+    Engine, Format, Limits, QueryContext, QueryError, QueryResult, RowStream, SqlQuery,
+};
 use crate::store::{Store, StoreUsage, Trigger, find_damage};
 use crate::sync::{Progress, Schedule};
 use crate::time::{Clock, Instant, Tz};
@@ -87,8 +89,9 @@ impl DataSource {
         };
         let login =
             Arc::new(Login::new(key.clone(), Arc::clone(&settings), vault, oauth, store.clone()));
-        let client =
-            Client::new(environment.http.clone(), origins, login.access_tokens(), clock.clone());
+        let gate = environment.rate_gates.of(&origins, &settings.client_id);
+        let http = environment.http.clone();
+        let client = Client::new(http, origins, login.access_tokens(), clock.clone(), gate);
         let schedule = if environment.scheduled {
             Schedule::Every(settings.sync_interval())
         } else {
@@ -265,6 +268,16 @@ impl DataSource {
         context: &QueryContext,
     ) -> Result<QueryResult, QueryError> {
         self.inner.queries.run(query, context).await
+    }
+
+    /// Runs a query as [`DataSource::query`] does, and returns its rows while they are read. The
+    /// limits for rows and bytes don't apply.
+    pub async fn stream(
+        &self,
+        query: &SqlQuery,
+        context: &QueryContext,
+    ) -> Result<RowStream, QueryError> {
+        self.inner.queries.stream(query, context).await
     }
 
     /// Runs a metrics query. Returns the result and its format.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::disk_space::MIN_FREE_BYTES;
 use crate::catalog::Catalog;
-use crate::oura::{self, HttpClientError, Origins, Secret};
+use crate::oura::{self, HttpClientError, Origins, RateGates, Secret};
 use crate::query::Limits;
 use crate::time::Clock;
 
@@ -21,6 +21,8 @@ pub struct Environment {
     pub origins: Origins,
     /// The HTTP client for Oura.
     pub http: reqwest::Client,
+    /// The queues for requests to Oura, one of each application.
+    pub rate_gates: RateGates,
     /// The bundled catalogue. A newer specification in the data folder replaces it.
     pub catalog: Arc<Catalog>,
     /// The clock for expiry dates, schedules and timestamps.
@@ -52,6 +54,7 @@ impl Environment {
             data_dir: data_dir.into(),
             origins,
             http: oura::http_client()?,
+            rate_gates: RateGates::default(),
             catalog: Arc::new(Catalog::bundled()),
             clock: Clock::system(),
             limits: Limits::default(),

@@ -38,7 +38,7 @@ pub use data_source::DataSource;
 pub use disk_space::{DiskSpace, MIN_FREE_BYTES};
 pub use environment::{Environment, MAX_OPEN};
 pub use error::DataSourceError;
-pub use key::{DataSourceKey, InvalidUid};
+pub use key::{DataSourceKey, InvalidKey, is_door_name};
 #[cfg(test)]
 pub(crate) use login::SealedGrant;
 pub use login::{LoginStart, PendingLogin, StoredLogin, stored_login};
