@@ -72,7 +72,7 @@ pub(super) fn write(connection: &Connection, path: &Path, format: u32) -> Result
     Ok(())
 }
 
-/// Returns the newest copy of the database at `path` whose format is at most `known`.
+/// Returns the newest copy of the database at `path` with a format of at most `known`.
 pub(super) fn newest(path: &Path, known: u32) -> Option<PathBuf> {
     let copies = copies(path).ok()?;
     let complete = copies.into_iter().filter_map(|copy| Some((format_of(&copy)?, copy)));

@@ -112,7 +112,7 @@ fn big_endian(bytes: &[u8]) -> u32 {
     u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
 
-/// Gives the pages of a new database room for checksums. Changes nothing in a file with pages.
+/// Gives the pages of a new database room for checksums. A file with pages stays unchanged.
 pub(super) fn reserve_in_new(connection: &Connection) -> Result<(), StoreError> {
     let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     if pages == 0 {
@@ -195,7 +195,7 @@ fn complete(path: &Path) -> io::Result<()> {
 /// Puts the layer between SQLite and its files, for all connections that open afterwards.
 pub(super) fn install() -> rusqlite::Result<()> {
     static CODE: OnceLock<c_int> = OnceLock::new();
-    // SAFETY: SQLite's own file system lives as long as the process.
+    // SAFETY: SQLite's own file system lives until the process ends.
     let code = *CODE.get_or_init(|| unsafe {
         let base = ffi::sqlite3_vfs_find(std::ptr::null());
         if base.is_null() {
@@ -227,7 +227,7 @@ struct Layer {
     tail_at: usize,
 }
 
-// SAFETY: the pointer is only read, and what it points to lives as long as the process.
+// SAFETY: the pointer is only read, and its target lives until the process ends.
 unsafe impl Send for Layer {}
 // SAFETY: as above. SQLite calls the functions of a file system from all threads.
 unsafe impl Sync for Layer {}
@@ -409,7 +409,7 @@ unsafe extern "C" fn read(
 }
 
 /// Whether reads of the log verify its frames. The connection that writes may read frames of its
-/// own transaction, whose checksums follow with the commit.
+/// own transaction: their checksums follow with the commit.
 ///
 /// # Safety
 ///

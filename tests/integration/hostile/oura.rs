@@ -54,7 +54,7 @@ fn hostile_body(collection: &str) -> Option<String> {
             );
             Some(format!(r#"{{"data":[{}{{}}]}}"#, row.repeat(body_length() / row.len())))
         }
-        // A token as long as the body.
+        // A token that fills the body.
         "daily_stress" => {
             Some(format!(r#"{{"data":[],"next_token":"{}"}}"#, "t".repeat(body_length())))
         }
@@ -137,7 +137,7 @@ async fn hostile_oura_fills_neither_memory_nor_time() {
     println!("M3: {} MB, others {} ms", peak >> 20, slowest.as_millis());
     assert!(peak <= max_memory(), "{} MB", peak >> 20);
     assert!(slowest <= MAX_TIME, "{slowest:?}");
-    // Nothing that was stored is gone, and the long document is a stub.
+    // All stored data stay, and the long document is a stub.
     let after = select(&database(folder.path()), known);
     for row in &before {
         let kept = after.iter().find(|other| other[0] == row[0]).unwrap();

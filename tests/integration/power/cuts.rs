@@ -14,7 +14,7 @@ const SECTOR: usize = 512;
 /// The fate of changes that no sync has made durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsynced {
-    /// None of them reached the disk.
+    /// No such change reached the disk.
     Lost,
     /// All of them did: the process ended, the machine did not.
     Kept,

@@ -58,7 +58,7 @@ fn put(store: &Store, collection: &str, documents: &[Value], note: &mut dyn FnMu
     note();
 }
 
-/// A night whose document and samples fill several pages.
+/// A night with a document and samples that fill several pages.
 fn night(date: &str, score: f64) -> Value {
     let start = format!("{date}T01:00:00+00:00");
     let items: Vec<f64> = (0..90).map(|n| score + f64::from(n % 7)).collect();

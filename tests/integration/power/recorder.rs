@@ -1,4 +1,4 @@
-//! A file system that writes down what SQLite does to the files of one folder, in order.
+//! A file system that writes down the changes that SQLite makes to the files of one folder.
 //!
 //! It works above the program's own layer. The bytes of a write are read back from the file, so
 //! that they are those that reach the disk.
@@ -14,7 +14,7 @@ use std::sync::{LazyLock, OnceLock};
 use parking_lot::Mutex;
 use rusqlite::ffi;
 
-/// One change of a file, which its name tells apart from the others of the folder.
+/// One change of a file in the folder, by its name.
 #[derive(Clone, Debug)]
 pub enum Operation {
     Write {
@@ -60,7 +60,7 @@ struct Layer {
     tail_at: usize,
 }
 
-// SAFETY: the pointer is only read, and what it points to lives as long as the process.
+// SAFETY: the pointer is only read, and its target lives until the process ends.
 unsafe impl Send for Layer {}
 // SAFETY: as above.
 unsafe impl Sync for Layer {}
@@ -76,7 +76,7 @@ struct Tail {
 fn install() {
     ringside::store::prepare_sqlite().unwrap();
     LAYER.get_or_init(|| {
-        // SAFETY: the program's file system is registered and lives as long as the process.
+        // SAFETY: the program's file system is registered and lives until the process ends.
         unsafe {
             let base = ffi::sqlite3_vfs_find(std::ptr::null());
             let tail_at = ((*base).szOsFile as usize).next_multiple_of(align_of::<Tail>());
