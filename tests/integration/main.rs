@@ -17,6 +17,7 @@ mod http;
 #[cfg(unix)]
 mod interruption;
 mod layers;
+mod odd_documents;
 #[cfg(unix)]
 mod power;
 mod recorded;

@@ -10,7 +10,7 @@ mod oura;
 #[cfg(target_os = "linux")]
 mod table;
 #[cfg(target_os = "linux")]
-mod targets;
+pub mod targets;
 
 #[path = "../../fuzz/mutation.rs"]
 #[allow(dead_code, reason = "the fuzzer mutates bytes in place")]
