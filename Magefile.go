@@ -143,7 +143,7 @@ func Bench() error {
 }
 
 // Soak repeats the long proofs with the release build for the better part of two hours: kills, full
-// disks, network interruptions, stops of a minute, storms of faults, odd documents, a simulated
+// disks, network interruptions, stops of a minute, power failures, storms of faults, odd documents, a simulated
 // year of syncs, half an hour of panels, syncs, attacks and restarts at once, and doors.
 // Its random numbers have a new seed, unless TEST_SEED sets one.
 func Soak() error {
@@ -155,7 +155,8 @@ func Soak() error {
 	settings := map[string]string{
 		"TEST_SEED": seed, "PROPTEST_RNG_SEED": seed, "PROPTEST_CASES": "2000",
 		"KILLS": "200", "FULL_DISKS": "60", "CUTS": "40", "STOPS": "3", "STOP_SECONDS": "61",
-		"STORMS": "100", "SOAK_MINUTES": "20", "MIXED_MINUTES": "30", "ODD_CASES": "250",
+		"STORMS": "100", "CUT_EVERY": "1", "FLIPS": "50", "SOAK_MINUTES": "20", "MIXED_MINUTES": "30",
+		"ODD_CASES": "250",
 	}
 	err := sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--lib")
 	if err != nil {
@@ -163,7 +164,7 @@ func Soak() error {
 	}
 	err = sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--test", "integration",
 		"--", "--nocapture", "--test-threads", "1", "interruption::", "faults::storm::",
-		"odd_documents::", "soak::", "hostile::mixed::")
+		"odd_documents::", "soak::", "hostile::mixed::", "power::")
 	if err != nil {
 		return err
 	}
@@ -211,7 +212,7 @@ func Fuzz() error {
 		fuzzer := filepath.Join(folder, host, "release", "fuzz")
 		settings := map[string]string{"FUZZ_PROPERTY": property.Name()}
 		if err := sh.RunWithV(settings, fuzzer, "-max_total_time="+seconds, "-max_len=4000",
-			"-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1",
+			"-timeout=120", "-rss_limit_mb=1024", "-print_final_stats=1",
 			"-artifact_prefix="+folder+string(filepath.Separator)+property.Name()+"-",
 			found, filepath.Join("tests", "fuzz", "corpus", property.Name())); err != nil {
 			return err

@@ -15,6 +15,7 @@ mod output;
 mod progress;
 mod query;
 mod repair;
+mod restore;
 mod serve;
 mod simulate;
 mod sync;
@@ -68,6 +69,8 @@ enum Command {
     Forget(forget::ForgetArgs),
     /// Set a damaged database aside, so that the next sync fetches everything again
     Repair(repair::RepairArgs),
+    /// Return to the copy that the last migration made, for an older version
+    Restore(restore::RestoreArgs),
     /// Diagnose the data folder, the login and the network
     Doctor(doctor::Args),
     /// Create, list or revoke the tokens of serve
@@ -140,6 +143,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Import(args) => import::run(args).await?,
         Command::Forget(args) => forget::run(args).await?,
         Command::Repair(args) => repair::run(args).await?,
+        Command::Restore(args) => restore::run(args).await?,
         Command::Catalog(command) => catalog::run(command)?,
         Command::Token(command) => token::run(command)?,
         Command::Vault(command) => vault::run(command)?,

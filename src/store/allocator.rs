@@ -24,7 +24,7 @@ const OVERHEAD: usize = HEADER + 8;
 /// Gives SQLite its allocator. Call it before any other use of SQLite in the process.
 ///
 /// Fails with SQLITE_MISUSE if SQLite was used before. Then statements would run without limits.
-pub fn install_allocator() -> rusqlite::Result<()> {
+pub(super) fn install_allocator() -> rusqlite::Result<()> {
     static CODE: OnceLock<c_int> = OnceLock::new();
     let code = *CODE.get_or_init(|| {
         let methods = ffi::sqlite3_mem_methods {

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
-use super::{read_only, schema};
+use super::read_only;
 use crate::time::Instant;
 
 /// The part of a file name that follows the name of the database it replaced.
@@ -19,7 +19,7 @@ const SUFFIXES: [&str; 2] = ["", "-wal"];
 /// finding, or `None` if the file is intact. Takes seconds per gigabyte.
 pub fn find_damage(path: &Path) -> Result<Option<String>, StoreError> {
     let check = || -> Result<String, StoreError> {
-        let connection = read_only::open(path, schema::LOCK_TIMEOUT)?.connection;
+        let connection = read_only::open(path, read_only::LOCK_TIMEOUT)?.connection;
         Ok(connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?)
     };
     match check() {

@@ -75,7 +75,7 @@ pub enum StoreError {
     /// The file has a newer format.
     #[error(
         "{path} was written by a newer version of this plugin (format {found}, supported: \
-         {known}). Update the plugin"
+         {known}). Update the plugin{}", restore_hint(backup.as_deref())
     )]
     Newer {
         /// The file.
@@ -84,6 +84,8 @@ pub enum StoreError {
         found: u32,
         /// The latest format that this version supports.
         known: u32,
+        /// The copy that the newer version made before it changed the format.
+        backup: Option<PathBuf>,
     },
     /// The file has an older format and is opened read-only.
     #[error(
@@ -93,6 +95,19 @@ pub enum StoreError {
     Older {
         /// The file.
         path: PathBuf,
+    },
+    /// No space is left for the copy that precedes a migration.
+    #[error(
+        "{path} has an older format. Before it is changed, it is copied next to itself, which \
+         needs {needed} bytes, and {free} are free. Free some space on this disk"
+    )]
+    NoRoomForBackup {
+        /// The file.
+        path: PathBuf,
+        /// The bytes that copy and migration need.
+        needed: u64,
+        /// The free bytes.
+        free: u64,
     },
     /// No space is left.
     #[error("The disk is full. Stored data is intact; syncing resumes once there is free space")]
@@ -131,6 +146,18 @@ pub enum StoreError {
     /// Any other error of SQLite.
     #[error("Database error: {0}")]
     Database(rusqlite::Error),
+}
+
+/// The way back to an older version, if a copy of its format exists.
+fn restore_hint(backup: Option<&Path>) -> String {
+    backup.map_or_else(String::new, |backup| {
+        format!(
+            ", or go back to {}, which the newer version copied before it changed the format: \
+             run `gpx_oura restore` of the newer version, or rename the copy while no process uses \
+             the file",
+            backup.display()
+        )
+    })
 }
 
 impl StoreError {

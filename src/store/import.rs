@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::error::StoreError;
 use super::files::{create_private_file, create_private_folder};
-use super::{read_only, schema};
+use super::{checksums, read_only, schema};
 
 /// The first bytes of a SQLite file.
 const SQLITE_HEADER: &[u8] = b"SQLite format 3\0";
@@ -95,9 +95,7 @@ pub fn import_with<T, E: From<ImportError>>(
 fn copy_database(from: &Path, to: &Path) -> Result<(), ImportError> {
     create_private_file(to).map_err(|source| ImportError::File { path: to.to_owned(), source })?;
     let source = open(from)?;
-    source
-        .execute("VACUUM INTO ?1", [to.to_string_lossy()])
-        .map_err(|error| StoreError::from(error).at(to))?;
+    checksums::copy(&source, to).map_err(|error| error.at(to))?;
     Ok(())
 }
 
@@ -114,7 +112,7 @@ fn check_header(path: &Path) -> Result<(), ImportError> {
 }
 
 fn open(path: &Path) -> Result<Connection, ImportError> {
-    let opened = read_only::open(path, schema::LOCK_TIMEOUT)
+    let opened = read_only::open(path, read_only::LOCK_TIMEOUT)
         .map_err(|error| StoreError::from(error).at(path))?;
     Ok(opened.connection)
 }

@@ -9,7 +9,9 @@
 //! import each other without cycles.
 
 mod allocator;
+mod backup;
 mod calendar;
+mod checksums;
 mod collections;
 mod connection;
 mod damage;
@@ -35,6 +37,7 @@ mod rows;
 mod runs;
 mod scalar;
 mod schema;
+mod sqlite;
 mod state;
 mod tables;
 #[cfg(test)]
@@ -44,7 +47,7 @@ mod window;
 mod window_writer;
 mod writer;
 
-pub use allocator::install_allocator;
+pub use backup::{RestoreError, restore};
 pub use collections::CollectionRow;
 pub use damage::{find_damage, set_aside};
 pub use error::{NEEDS_LOCKS, REPAIR, StoreError};
@@ -61,6 +64,7 @@ pub use read::{
 pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{RunEnd, RunRow};
 pub use scalar::{Scalar, scalars};
+pub use sqlite::prepare_sqlite;
 pub use state::{
     CollectionState, ConnectionState, DayState, GapReason, RunState, Trigger, UnknownState,
     WindowReason,
@@ -114,6 +118,7 @@ impl Store {
         let mut connection = schema::open(path)?;
         files::make_private(path);
         files::delete_exports(path);
+        backup::sweep(path);
         schema::migrate(&mut connection)?;
         runs::interrupt(&connection)?;
         rebuild::move_coverage(&mut connection, &catalog, zone)?;
@@ -223,11 +228,12 @@ impl Store {
         self.shared.is_suspect.load(Ordering::Relaxed)
     }
 
-    /// Deletes all data of the user, with the files that repairs and downloads left. The store
+    /// Deletes all data of the user, with the files that repairs, downloads and migrations left. The store
     /// stays open and empty. Returns the number of deleted rows by table.
     pub fn delete_all(&self) -> Result<BTreeMap<String, usize>, StoreError> {
         files::delete_exports(self.path());
         damage::delete_set_aside(self.path())
+            .and_then(|()| backup::delete_all(self.path()))
             .map_err(|error| StoreError::folder(self.path(), &error))?;
         self.writer().delete_all()
     }
@@ -264,17 +270,16 @@ impl Store {
     /// Writes a consistent copy of the database to the new file `to`, which only the current user
     /// can read. Syncs continue during the copy.
     pub fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
-        let source = read_only::open(self.path(), schema::LOCK_TIMEOUT)?.connection;
+        let source = read_only::open(self.path(), read_only::LOCK_TIMEOUT)?.connection;
         // SQLite accepts an empty file as the target, and keeps its mode.
         create_private_file(to)
             .map_err(|error| StoreError::Copy { path: to.to_owned(), detail: error.to_string() })?;
-        let copied = source.execute("VACUUM INTO ?1", [to.to_string_lossy()]);
+        let copied = checksums::copy(&source, to);
         if copied.is_err() {
             // Report the failed copy, even if the incomplete file cannot be removed.
             let _ = std::fs::remove_file(to);
         }
-        copied?;
-        Ok(())
+        copied
     }
 
     /// The size of the file and its write-ahead log, in bytes.

@@ -9,7 +9,10 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use url::Url;
 
-use super::allocator::install_allocator;
+use super::sqlite::prepare_sqlite;
+
+/// How long a connection waits for a lock of another process.
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection that only reads.
 pub(super) struct ReadOnlyConnection {
@@ -26,7 +29,7 @@ pub(super) struct ReadOnlyConnection {
 /// missing. If the process may not create it, no writer is active and the log is empty or missing.
 /// Then the file alone is complete, so this function opens it as immutable.
 pub(super) fn open(path: &Path, lock_timeout: Duration) -> rusqlite::Result<ReadOnlyConnection> {
-    install_allocator()?;
+    prepare_sqlite()?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let error = match Connection::open_with_flags(path, flags)
         .and_then(|connection| prepare(connection, lock_timeout))

@@ -1,16 +1,12 @@
 //! Opening the database file, and its numbered migrations.
 
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::allocator::install_allocator;
 use super::error::StoreError;
-use super::{functions, journal, read_only};
-
-/// How long a connection waits for a lock of another process.
-pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+use super::sqlite::prepare_sqlite;
+use super::{backup, checksums, functions, journal, read_only};
 
 /// The migrations in order. A released migration never changes. `user_version` counts the applied
 /// ones.
@@ -19,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_rollups.sql"),
     include_str!("../../migrations/0003_connection.sql"),
     include_str!("../../migrations/0004_faults.sql"),
+    include_str!("../../migrations/0005_checksums.sql"),
 ];
 
 /// Opens the file at `path` for writing, or creates it. Rejects databases of other applications.
@@ -27,16 +24,18 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {
-    install_allocator()?;
+    prepare_sqlite()?;
     let connection = Connection::open(path)?;
-    connection.busy_timeout(LOCK_TIMEOUT)?;
+    connection.busy_timeout(read_only::LOCK_TIMEOUT)?;
     match is_foreign(&connection) {
         Ok(true) => return Err(StoreError::Foreign { path: path.to_owned() }),
         // Another journal makes the file readable.
         Ok(false) | Err(StoreError::NoSharedMemory { .. }) => {}
         Err(error) => return Err(error),
     }
+    checksums::reserve_in_new(&connection)?;
     let connection = journal::set_journal(connection, path)?;
+    checksums::reserve_in_new(&connection)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "cache_size", -16_000)?;
     // The log can grow during a long transaction. It shrinks to this size afterwards.
@@ -52,11 +51,11 @@ pub(super) fn open_existing(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn connect_read_only(path: &Path) -> Result<Connection, StoreError> {
-    let connection = read_only::open(path, LOCK_TIMEOUT)?.connection;
+    let connection = read_only::open(path, read_only::LOCK_TIMEOUT)?.connection;
     let found = version(&connection)?;
     let known = MIGRATIONS.len() as u32;
     if found > known {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+        return Err(newer(path, found));
     }
     if found < known {
         return Err(StoreError::Older { path: path.to_owned() });
@@ -69,18 +68,27 @@ pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<(), 
     let known = MIGRATIONS.len() as u32;
     match version(connection)? {
         0 => Err(StoreError::Foreign { path: path.to_owned() }),
-        found if found > known => Err(StoreError::Newer { path: path.to_owned(), found, known }),
+        found if found > known => Err(newer(path, found)),
         _ => Ok(()),
     }
 }
 
-/// Applies the missing migrations, each in a transaction.
+fn newer(path: &Path, found: u32) -> StoreError {
+    let known = MIGRATIONS.len() as u32;
+    let backup = backup::newest(path, known);
+    StoreError::Newer { path: path.to_owned(), found, known, backup }
+}
+
+/// Applies the missing migrations, each in a transaction. A file with data is copied before.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let path = connection.path().map(std::path::PathBuf::from).unwrap_or_default();
     let found = version(connection)?;
     let known = MIGRATIONS.len() as u32;
     if found > known {
-        return Err(StoreError::Newer { path, found, known });
+        return Err(newer(&path, found));
+    }
+    if found > 0 && found < known {
+        backup::write(connection, &path, found)?;
     }
     for (number, migration) in (1..=known).zip(MIGRATIONS).skip(found as usize) {
         let transaction = connection.transaction()?;
@@ -88,7 +96,14 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         transaction.pragma_update(None, "user_version", number)?;
         transaction.commit()?;
     }
-    Ok(())
+    match checksums::add(connection) {
+        // The file works without them, and the next opening tries again.
+        Err(error @ (StoreError::DiskFull | StoreError::Disk { .. })) => {
+            tracing::warn!(path = %path.display(), %error, "the database has no checksums yet");
+            Ok(())
+        }
+        outcome => outcome.map(|_| ()),
+    }
 }
 
 /// Returns whether the file has tables of another program.

@@ -1,13 +1,13 @@
 //! Mutations for the fuzzer that keep most of a statement valid.
 //!
-//! They insert, remove, replace and swap words of SQL or JSON. In two of five cases, the fuzzer mutates
-//! bytes instead.
+//! They insert, remove, replace and swap words of SQL or JSON. Where they return nothing, the fuzzer
+//! mutates bytes instead.
 
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-use crate::properties::Property;
+use super::properties::Property;
 
 /// Words, names and signs with a meaning to SQLite, the guard or the macros.
 #[rustfmt::skip]
@@ -64,28 +64,34 @@ const JSON_PIECES: &[&str] = &[
     "\"state\":", "\"code\":", "\"days\":", "\"confirm\":",
 ];
 
-/// Mutates the first `size` bytes of `data` and returns the new size, at most `max_size`.
+/// Mutates the first `size` bytes of `data` as text and returns the new size, at most `max_size`.
+/// `None` if they are not text, and in two of five cases.
 pub fn mutate(
     property: Property,
     data: &mut [u8],
     size: usize,
     max_size: usize,
     seed: u32,
-) -> usize {
+) -> Option<usize> {
+    let mut random = SmallRng::seed_from_u64(u64::from(seed));
+    let text = std::str::from_utf8(&data[..size]).ok().filter(|_| random.random_bool(0.6))?;
+    let changed = mutate_text(property, text, &mut random);
+    let length = changed.len().min(max_size);
+    data[..length].copy_from_slice(&changed.as_bytes()[..length]);
+    Some(length)
+}
+
+/// Returns `text` with one to three words changed.
+pub fn mutate_text(property: Property, text: &str, random: &mut SmallRng) -> String {
     let pieces = match property {
         Property::Macros | Property::Queries => PIECES,
         _ => JSON_PIECES,
-    };
-    let mut random = SmallRng::seed_from_u64(u64::from(seed));
-    let text = match std::str::from_utf8(&data[..size]) {
-        Ok(text) if random.random_bool(0.6) => text.to_owned(),
-        _ => return libfuzzer_sys::fuzzer_mutate(data, size, max_size),
     };
     let mut words: Vec<&str> =
         text.split_inclusive([' ', '(', ')', ',', '.', '\n', ':', '{', '[', '"']).collect();
     for _ in 0..random.random_range(1..4) {
         let at = random.random_range(0..=words.len());
-        let piece = pieces.choose(&mut random).expect("the list is not empty");
+        let piece = pieces.choose(random).expect("the list is not empty");
         match random.random_range(0..6) {
             0 if at < words.len() => drop(words.remove(at)),
             1 if at < words.len() => words[at] = piece,
@@ -104,8 +110,5 @@ pub fn mutate(
             }
         }
     }
-    let changed = words.concat();
-    let length = changed.len().min(max_size);
-    data[..length].copy_from_slice(&changed.as_bytes()[..length]);
-    length
+    words.concat()
 }

@@ -134,7 +134,11 @@ async fn query_on_a_damaged_page_turns_the_status_red() {
     let target = target(&world, &datasources);
     let datasource = world.datasource(&datasources).await;
     let query = ringside::query::SqlQuery {
-        raw_sql: "SELECT sum(length(payload)) FROM oura_raw_documents".to_owned(),
+        // The order of the sync's windows decides on the tables in the middle of the file.
+        raw_sql: "SELECT (SELECT max(payload || hash) FROM oura_raw_documents),
+                      (SELECT sum(bpm + length(source)) FROM heartrate),
+                      (SELECT sum(value) FROM samples)"
+            .to_owned(),
         ..Default::default()
     };
     let context = ringside::query::QueryContext {

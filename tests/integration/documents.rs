@@ -390,6 +390,43 @@ fn views_are_in_the_documents() {
     }
 }
 
+/// Every claim of docs/security.md names a test that exists.
+#[test]
+fn claims_about_security_name_their_tests() {
+    let text = fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let code: String = ["src", "tests", "packaging"]
+        .iter()
+        .flat_map(|folder| {
+            ["rs", "go"].iter().flat_map(move |kind| files(&root().join(folder), kind))
+        })
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let mut claims = 0;
+    for title in [
+        "Untrusted parties",
+        "Files and memory",
+        "Secrets in output",
+        "Availability",
+        "Stored data",
+        "Tokens of `serve`",
+        "RFC 9700",
+        "OWASP",
+        "Grafana",
+    ] {
+        for row in table_rows(section(&text, title)).iter().skip(1) {
+            let tests: Vec<String> = code_spans(&row[row.len() - 2]);
+            assert!(!tests.is_empty(), "{title}: no test in {row:?}");
+            for test in tests {
+                let exists = code.contains(&format!("fn {test}("))
+                    || code.contains(&format!("func {test}("));
+                assert!(exists, "{title}: no test {test}");
+                claims += 1;
+            }
+        }
+    }
+    assert!(claims > 60, "{claims} claims");
+}
+
 #[test]
 fn tests_named_in_resilience_exist() {
     let text = fs::read_to_string(root().join("docs/resilience.md")).unwrap();

@@ -100,6 +100,30 @@ fn timestamps_are_parsed_in_one_place() {
     assert!(elsewhere.is_empty(), "only src/time.rs parses timestamps: {elsewhere:?}");
 }
 
+/// React escapes texts from data. Only these properties and methods would not.
+#[test]
+fn texts_are_never_rendered_as_html() {
+    const RAW: [&str; 5] =
+        ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "renderMarkdown"];
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("frontend/src")];
+    let mut checked = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "ts" || kind == "tsx") {
+                let code = fs::read_to_string(&path).unwrap();
+                let raw =
+                    RAW.iter().find(|name| code.to_lowercase().contains(&name.to_lowercase()));
+                assert_eq!(raw, None, "{}", path.display());
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 30, "{checked} files");
+}
+
 #[test]
 fn files_of_a_module_import_each_other_without_a_circle() {
     let sources = sources();

@@ -18,6 +18,8 @@ mod http;
 mod interruption;
 mod layers;
 mod odd_documents;
+#[cfg(unix)]
+mod power;
 mod recorded;
 mod resilience;
 mod secrets;

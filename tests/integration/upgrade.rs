@@ -31,9 +31,21 @@ const FACTS: &[&str] = &[
 /// The views for queries of users. Each has rows for the days in the fixtures.
 const VIEWS: &[&str] = &["days", "nights", "hypnogram", "sleep_times", "coverage", "samples_1d"];
 
-fn fixtures() -> Vec<PathBuf> {
+/// The databases of earlier formats, the oldest first.
+pub fn fixtures() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/databases");
-    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// The bytes of such a database.
+pub fn content_of(fixture: &Path) -> Vec<u8> {
+    let mut content = Vec::new();
+    let file = std::fs::File::open(fixture).unwrap();
+    flate2::read::GzDecoder::new(file).read_to_end(&mut content).unwrap();
+    content
 }
 
 /// A data folder with the database of an earlier version.
@@ -41,10 +53,7 @@ fn folder_with(fixture: &Path) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let path = database(folder.path());
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let mut content = Vec::new();
-    let file = std::fs::File::open(fixture).unwrap();
-    flate2::read::GzDecoder::new(file).read_to_end(&mut content).unwrap();
-    std::fs::write(path, content).unwrap();
+    std::fs::write(path, content_of(fixture)).unwrap();
     folder
 }
 
@@ -97,6 +106,81 @@ async fn upgrade_keeps_everything_and_syncs_on() {
     }
 }
 
+/// Before a migration, the database is copied. `restore` returns to the copy, which the older
+/// version opens, and an older version that meets the newer file names it.
+#[tokio::test]
+async fn copy_of_the_former_format_can_be_restored() {
+    let fixture = &fixtures()[0];
+    let folder = folder_with(fixture);
+    let path = database(folder.path());
+    let (format, before) = (format_of(&path), facts(folder.path()));
+    let backup = path.with_file_name(format!("oura.db.backup-of-format-{format}"));
+    let restore = |folder: &Path| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
+        let output = program.args(["restore", "--data-dir"]).arg(folder).output().unwrap();
+        let text = [output.stdout.as_slice(), &output.stderr].concat();
+        secret_scanner::scan(&text);
+        (output.status.success(), String::from_utf8(text).unwrap())
+    };
+    let (succeeded, text) = restore(folder.path());
+    assert!(!succeeded && text.contains("No copy of a former format"), "{text}");
+
+    // A copy that a power failure cut short, and one of a migration long ago.
+    let draft = path.with_file_name("oura.db.backup-of-format-1.incomplete");
+    std::fs::write(&draft, "half a file").unwrap();
+    let world = World::new(8, Clock::system()).await;
+    for _ in 0..2 {
+        let datasources = DataSources::open(world.environment(folder.path())).unwrap();
+        drop(world.datasource(&datasources).await);
+        datasources.shutdown().await;
+    }
+    assert!(!draft.exists());
+    assert!(format_of(&path) > format);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&backup).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    let newer = rusqlite::Connection::open(&path).unwrap();
+    newer.pragma_update(None, "user_version", 999).unwrap();
+    drop(newer);
+    let catalog = std::sync::Arc::new(ringside::catalog::Catalog::bundled());
+    let zone = ringside::time::Tz::UTC;
+    let refused = ringside::store::Store::open(&path, catalog, zone).err().unwrap().to_string();
+    assert!(refused.contains(backup.to_str().unwrap()), "{refused}");
+    assert!(refused.contains("gpx_oura restore"), "{refused}");
+
+    let (succeeded, text) = restore(folder.path());
+    assert!(succeeded && text.contains(&format!("format {format} again")), "{text}");
+    assert!(!backup.exists());
+    assert_eq!((format_of(&path), facts(folder.path())), (format, before));
+}
+
+#[test]
+fn copies_that_are_left_behind_are_swept_and_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("oura.db");
+    let copies =
+        [1, 2].map(|format| folder.path().join(format!("oura.db.backup-of-format-{format}")));
+    for (copy, days) in copies.iter().zip([31, 29]) {
+        let file = std::fs::File::create(copy).unwrap();
+        let age = std::time::Duration::from_secs(days * 86_400);
+        file.set_modified(std::time::SystemTime::now() - age).unwrap();
+    }
+    // Of a download that was killed.
+    let download = folder.path().join("export-0123.db");
+    std::fs::write(&download, "all data").unwrap();
+    let catalog = std::sync::Arc::new(ringside::catalog::Catalog::bundled());
+    let store = ringside::store::Store::open(&path, catalog, ringside::time::Tz::UTC).unwrap();
+    assert_eq!(copies.each_ref().map(|copy| copy.exists()), [false, true]);
+    assert!(!download.exists());
+    std::fs::write(&download, "all data").unwrap();
+    store.delete_all().unwrap();
+    assert!(!copies[1].exists() && !download.exists(), "a copy holds deleted data");
+}
+
 /// Former versions stored each document that they could not read under the same id, and texts in
 /// numeric columns.
 #[test]
@@ -145,7 +229,7 @@ fn upgrade_repairs_what_former_versions_could_not_read() {
 fn reader_names_the_remedy_for_an_old_format() {
     let folder = folder_with(&fixtures()[0]);
     let path = database(folder.path());
-    ringside::store::install_allocator().unwrap();
+    ringside::store::prepare_sqlite().unwrap();
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.pragma_update(None, "user_version", 1).unwrap();
     drop(connection);

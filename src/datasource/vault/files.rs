@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::error::VaultError;
 use super::seal::{KEY_LENGTH, SALT_LENGTH, random_key};
-use crate::store::install_allocator;
+use crate::store::prepare_sqlite;
 use crate::store::{create_private_folder, set_journal};
 
 /// The file name of the key that is used without an operator's key.
@@ -77,7 +77,7 @@ pub(super) fn open_memory() -> Result<Connection, VaultError> {
 }
 
 fn connect(path: &Path) -> Result<Connection, VaultError> {
-    install_allocator()?;
+    prepare_sqlite()?;
     let mut connection = open_with_journal(path)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "secure_delete", true)?;

@@ -217,7 +217,7 @@ fn the_third_argument_requests_a_grid_of_whole_steps() {
 
 #[test]
 fn groups_round_down_on_both_sides_of_1970() {
-    crate::store::install_allocator().unwrap();
+    crate::store::prepare_sqlite().unwrap();
     let database = rusqlite::Connection::open_in_memory().unwrap();
     for (at, group) in [(0, 0), (299, 0), (300, 300), (-1, -300), (-300, -300), (-301, -600)] {
         let sql = format!("SELECT {}", expanded(&format!("$__timeGroup({at}, '5m')")));
@@ -231,7 +231,7 @@ fn groups_round_down_on_both_sides_of_1970() {
 
 #[test]
 fn a_week_begins_on_monday() {
-    crate::store::install_allocator().unwrap();
+    crate::store::prepare_sqlite().unwrap();
     let database = rusqlite::Connection::open_in_memory().unwrap();
     for (day, monday) in
         [("2026-03-29", "2026-03-23"), ("2026-03-30", "2026-03-30"), ("2026-01-01", "2025-12-29")]
@@ -243,7 +243,7 @@ fn a_week_begins_on_monday() {
 
 #[test]
 fn a_filter_uses_the_index_of_its_column() {
-    crate::store::install_allocator().unwrap();
+    crate::store::prepare_sqlite().unwrap();
     let database = rusqlite::Connection::open_in_memory().unwrap();
     database
         .execute_batch(

@@ -27,9 +27,9 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
     })?;
     connection.create_aggregate_function("effective_n", 2, FLAGS, EffectiveCount)?;
     for (name, statistic) in [
-        ("hodges_lehmann", (|rows| Ok(hodges_lehmann(rows))) as super::statistics::Statistic<1>),
-        ("hodges_lehmann_low", |rows| Ok(interval(rows).map(|(low, _)| low))),
-        ("hodges_lehmann_high", |rows| Ok(interval(rows).map(|(_, high)| high))),
+        ("hodges_lehmann", hodges_lehmann as super::statistics::Statistic<1>),
+        ("hodges_lehmann_low", |rows| Ok(interval(rows)?.map(|(low, _)| low))),
+        ("hodges_lehmann_high", |rows| Ok(interval(rows)?.map(|(_, high)| high))),
         ("signed_rank_p", |rows| Ok(signed_rank_p(rows))),
     ] {
         connection.create_window_function(name, 1, FLAGS, Summary { statistic })?;
@@ -56,29 +56,34 @@ impl Aggregate<Group<2>, Option<f64>> for EffectiveCount {
     }
 
     fn finalize(&self, _: &mut Context<'_>, group: Option<Group<2>>) -> Result<Option<f64>> {
-        let Some(group) = group else { return Ok(None) };
-        let rows = &group.rows;
+        let Some(mut group) = group else { return Ok(None) };
+        group.check_stop()?;
+        let rows = &mut group.rows;
+        centre(rows);
         let mut products = Vec::new();
-        let (first, second) = (centred(rows, 0), centred(rows, 1));
         for lag in 1..=rows.len() / MAX_LAG_SHARE {
             if must_stop() {
                 return Err(stopped());
             }
-            products.push(autocorrelation(&first, lag) * autocorrelation(&second, lag));
+            products.push(autocorrelation(rows, 0, lag) * autocorrelation(rows, 1, lag));
         }
         Ok((!rows.is_empty()).then(|| effective_count(rows.len(), &products)))
     }
 }
 
-fn centred(rows: &[[f64; 2]], column: usize) -> Vec<f64> {
-    let mean = rows.iter().map(|row| row[column]).sum::<f64>() / rows.len() as f64;
-    rows.iter().map(|row| row[column] - mean).collect()
+/// Subtracts the mean of each column.
+fn centre(rows: &mut [[f64; 2]]) {
+    let count = rows.len() as f64;
+    for column in 0..2 {
+        let mean = rows.iter().map(|row| row[column]).sum::<f64>() / count;
+        rows.iter_mut().for_each(|row| row[column] -= mean);
+    }
 }
 
-/// Autocorrelation of centred values. 0 for constant values.
-fn autocorrelation(values: &[f64], lag: usize) -> f64 {
-    let variance: f64 = values.iter().map(|value| value * value).sum();
-    let covariance: f64 = values.iter().zip(&values[lag..]).map(|(a, b)| a * b).sum();
+/// Autocorrelation of a column of centred values. 0 for constant values.
+fn autocorrelation(rows: &[[f64; 2]], column: usize, lag: usize) -> f64 {
+    let variance: f64 = rows.iter().map(|row| row[column] * row[column]).sum();
+    let covariance: f64 = rows.iter().zip(&rows[lag..]).map(|(a, b)| a[column] * b[column]).sum();
     if variance > 0.0 { covariance / variance } else { 0.0 }
 }
 
@@ -93,17 +98,17 @@ fn effective_count(count: usize, products: &[f64]) -> f64 {
 
 /// The median of all pairwise means (Walsh averages), each value paired with itself as well.
 /// Hodges and Lehmann 1963.
-fn hodges_lehmann(rows: &mut [[f64; 1]]) -> Option<f64> {
+fn hodges_lehmann(rows: &mut [[f64; 1]]) -> Result<Option<f64>> {
     sort(rows);
     let pairs = rows.len() * (rows.len() + 1) / 2;
-    let middle = pairs.checked_sub(1)?;
-    let (below, above) = (walsh(rows, middle / 2 + 1), walsh(rows, pairs / 2 + 1));
-    Some(f64::midpoint(below, above))
+    let Some(middle) = pairs.checked_sub(1) else { return Ok(None) };
+    let (below, above) = (walsh(rows, middle / 2 + 1)?, walsh(rows, pairs / 2 + 1)?);
+    Ok(Some(f64::midpoint(below, above)))
 }
 
 /// The interval of 95 percent around [`hodges_lehmann`], from the distribution of signed ranks.
 /// `None` for fewer than six values, which no interval of 95 percent fits.
-fn interval(rows: &mut [[f64; 1]]) -> Option<(f64, f64)> {
+fn interval(rows: &mut [[f64; 1]]) -> Result<Option<(f64, f64)>> {
     sort(rows);
     let count = rows.len();
     let pairs = count * (count + 1) / 2;
@@ -126,7 +131,10 @@ fn interval(rows: &mut [[f64; 1]]) -> Option<(f64, f64)> {
         let deviation = (n * (n + 1.0) * (2.0 * n + 1.0) / 24.0).sqrt();
         (n * (n + 1.0) / 4.0 - TAIL_QUANTILE * deviation).floor() as usize
     };
-    (outside > 0).then(|| (walsh(rows, outside), walsh(rows, pairs + 1 - outside)))
+    if outside == 0 {
+        return Ok(None);
+    }
+    Ok(Some((walsh(rows, outside)?, walsh(rows, pairs + 1 - outside)?)))
 }
 
 fn sort(rows: &mut [[f64; 1]]) {
@@ -137,9 +145,12 @@ fn sort(rows: &mut [[f64; 1]]) {
 ///
 /// Bisects over the order of all floating-point numbers, because a list of the averages of a few
 /// thousand values takes a hundred megabytes.
-fn walsh(sorted: &[[f64; 1]], rank: usize) -> f64 {
+fn walsh(sorted: &[[f64; 1]], rank: usize) -> Result<f64> {
     let (mut low, mut high) = (ordinal(sorted[0][0]), ordinal(sorted[sorted.len() - 1][0]));
     while low < high {
+        if must_stop() {
+            return Err(stopped());
+        }
         let middle = low + (high.wrapping_sub(low) as u64 / 2) as i64;
         if averages_up_to(sorted, from_ordinal(middle)) >= rank {
             high = middle;
@@ -147,7 +158,7 @@ fn walsh(sorted: &[[f64; 1]], rank: usize) -> f64 {
             low = middle + 1;
         }
     }
-    from_ordinal(low)
+    Ok(from_ordinal(low))
 }
 
 /// The number of Walsh averages of sorted values that are at most `limit`.
@@ -179,25 +190,28 @@ fn from_ordinal(ordinal: i64) -> f64 {
 /// Two-sided p of Wilcoxon's signed-rank test (1945). Zeros are left out, ties share their rank.
 /// Exact up to [`MAX_EXACT`] values, then the normal approximation with continuity correction.
 fn signed_rank_p(rows: &mut [[f64; 1]]) -> Option<f64> {
-    let mut values: Vec<f64> =
-        rows.iter().map(|[value]| *value).filter(|value| *value != 0.0).collect();
-    values.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
-    // Ranks are doubled, so that shared ranks are integers.
-    let mut ranks = Vec::with_capacity(values.len());
-    let mut ties = 0.0;
-    for group in values.chunk_by(|a, b| a.abs() == b.abs()) {
-        let shared = 2 * ranks.len() + group.len() + 1;
-        ranks.extend(group.iter().map(|_| shared));
-        ties += (group.len() as f64).powi(3) - group.len() as f64;
-    }
+    rows.sort_by(|a, b| a[0].abs().total_cmp(&b[0].abs()));
+    let values = &rows[rows.partition_point(|[value]| *value == 0.0)..];
     if values.is_empty() {
         return (!rows.is_empty()).then_some(1.0);
     }
-    let sum = |is_positive: bool| -> usize {
-        let pairs = values.iter().zip(&ranks);
-        pairs.filter(|(value, _)| (**value > 0.0) == is_positive).map(|(_, rank)| rank).sum()
-    };
-    let smaller = sum(true).min(sum(false));
+    // Ranks are doubled, so that shared ranks are integers.
+    let mut ranks = Vec::new();
+    let (mut ranked, mut ties) = (0, 0.0);
+    // The sums of the ranks of positive and negative values.
+    let mut sums = [0, 0];
+    for group in values.chunk_by(|a, b| a[0].abs() == b[0].abs()) {
+        let shared = 2 * ranked + group.len() + 1;
+        if values.len() <= MAX_EXACT {
+            ranks.extend(group.iter().map(|_| shared));
+        }
+        for [value] in group {
+            sums[usize::from(*value < 0.0)] += shared;
+        }
+        ranked += group.len();
+        ties += (group.len() as f64).powi(3) - group.len() as f64;
+    }
+    let smaller = sums[0].min(sums[1]);
     if values.len() <= MAX_EXACT {
         let ways: f64 = rank_sums(&ranks).iter().take(smaller + 1).sum();
         return Some((2.0 * ways / 2f64.powi(values.len() as i32)).min(1.0));
@@ -249,8 +263,8 @@ mod tests {
     #[test]
     fn effect_of_the_example_has_its_estimate_and_p() {
         let mut example = rows(&[-9.0, -4.0, -12.0, -7.0, 1.0, -6.0]);
-        assert_eq!(hodges_lehmann(&mut example), Some(-6.5));
-        assert_eq!(interval(&mut example), Some((-12.0, 1.0)));
+        assert_eq!(hodges_lehmann(&mut example).unwrap(), Some(-6.5));
+        assert_eq!(interval(&mut example).unwrap(), Some((-12.0, 1.0)));
         assert_eq!(signed_rank_p(&mut example), Some(0.0625));
     }
 
@@ -269,7 +283,7 @@ mod tests {
             let mut sorted = rows(&values);
             sort(&mut sorted);
             for (index, average) in all.iter().enumerate() {
-                assert_eq!(walsh(&sorted, index + 1), *average, "{values:?} {index}");
+                assert_eq!(walsh(&sorted, index + 1).unwrap(), *average, "{values:?} {index}");
             }
         }
     }
@@ -286,7 +300,7 @@ mod tests {
             assert_eq!(signed_rank_p(&mut rows(&values)), Some(expected), "{values:?}");
         }
         assert_eq!(signed_rank_p(&mut []), None);
-        assert_eq!(interval(&mut rows(&[1.0, 2.0, 3.0, 4.0, 5.0])), None);
+        assert_eq!(interval(&mut rows(&[1.0, 2.0, 3.0, 4.0, 5.0])).unwrap(), None);
     }
 
     #[test]
@@ -299,7 +313,7 @@ mod tests {
         let ways: f64 = rank_sums(&ranks).iter().take(negative + 1).sum();
         let exact = 2.0 * ways / 2f64.powi(26);
         assert!((approximate - exact).abs() < 0.003, "{approximate} {exact}");
-        let interval_at = |count: usize| interval(&mut rows(&values[..count])).unwrap();
+        let interval_at = |count: usize| interval(&mut rows(&values[..count])).unwrap().unwrap();
         let ((a, b), (c, d)) = (interval_at(25), interval_at(26));
         assert!((a - c).abs() < 2.0 && (b - d).abs() < 2.0);
     }

@@ -11,8 +11,7 @@ use super::{FLAGS, failure, number, stopped};
 use crate::store::meter::{self, must_stop};
 
 /// Computes a statistic of rows with `N` numbers each. The order of the rows does not matter.
-pub(super) type Statistic<const N: usize> =
-    fn(&mut [[f64; N]]) -> Result<Option<f64>, &'static str>;
+pub(super) type Statistic<const N: usize> = fn(&mut [[f64; N]]) -> Result<Option<f64>>;
 
 /// Statistics of one column.
 const ONE_COLUMN: [(&str, Statistic<1>); 5] = [
@@ -31,10 +30,11 @@ const TWO_COLUMNS: [(&str, Statistic<2>); 4] = [
     ("regr_intercept", |rows| Ok(Moments::of(rows).and_then(|moments| moments.intercept()))),
 ];
 
-/// Bytes to charge for each byte of a row: a list doubles when it grows, and sorting copies half.
-const GROWTH: usize = 2;
+/// Bytes to charge for each byte of a row: a list doubles when it grows, a deviation copies it, and
+/// sorting copies half.
+const GROWTH: usize = 4;
 
-/// Window groups with more rows check before each computation whether the statement must stop.
+/// Groups with more rows check before each computation whether the statement must stop.
 ///
 /// SQLite's own checks are too far apart for large groups.
 const MAX_UNCHECKED_ROWS: usize = 1_000;
@@ -70,7 +70,7 @@ pub(super) struct Group<const N: usize> {
 impl<const N: usize> Group<N> {
     const ROW: usize = GROWTH * size_of::<[f64; N]>();
 
-    fn check_stop(&self) -> Result<()> {
+    pub(super) fn check_stop(&self) -> Result<()> {
         if self.rows.len() > MAX_UNCHECKED_ROWS && must_stop() { Err(stopped()) } else { Ok(()) }
     }
 
@@ -109,8 +109,11 @@ impl<const N: usize> Aggregate<Group<N>, Option<f64>> for Summary<N> {
         Self::row(context).map_or(Ok(()), |row| group.push(row))
     }
 
+    /// SQLite also calls this for the groups of a statement that it stops.
     fn finalize(&self, _: &mut Context<'_>, group: Option<Group<N>>) -> Result<Option<f64>> {
-        group.map_or(Ok(None), |mut group| (self.statistic)(&mut group.rows)).map_err(failure)
+        let Some(mut group) = group else { return Ok(None) };
+        group.check_stop()?;
+        (self.statistic)(&mut group.rows)
     }
 }
 
@@ -122,7 +125,7 @@ impl<const N: usize> WindowAggregate<Group<N>, Option<f64>> for Summary<N> {
             return Ok(known);
         }
         group.check_stop()?;
-        let value = (self.statistic)(&mut group.rows).map_err(failure)?;
+        let value = (self.statistic)(&mut group.rows)?;
         group.value = Some(value);
         Ok(value)
     }
@@ -214,10 +217,10 @@ fn quantile<const N: usize>(rows: &mut [[f64; N]], share: f64) -> Option<f64> {
 }
 
 /// `percentile(x, p)`. Assumes the same `p` in every row.
-fn percentile(rows: &mut [[f64; 2]]) -> Result<Option<f64>, &'static str> {
+fn percentile(rows: &mut [[f64; 2]]) -> Result<Option<f64>> {
     let Some([_, rank]) = rows.first().copied() else { return Ok(None) };
     if !(0.0..=100.0).contains(&rank) {
-        return Err("the second argument of percentile() must be from 0 to 100");
+        return Err(failure("the second argument of percentile() must be from 0 to 100"));
     }
     Ok(quantile(rows, rank / 100.0))
 }

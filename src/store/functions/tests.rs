@@ -1,11 +1,11 @@
 use rusqlite::types::Value;
 
 use super::*;
-use crate::store::install_allocator;
 use crate::store::meter::Meter;
+use crate::store::prepare_sqlite;
 
 fn database() -> Connection {
-    install_allocator().unwrap();
+    prepare_sqlite().unwrap();
     let database = Connection::open_in_memory().unwrap();
     register(&database).unwrap();
     register_local(&database, Tz::Europe__Vienna).unwrap();

@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn connection(clock: &WallClock, documents: &[(i64, i32)]) -> Connection {
-        crate::store::install_allocator().unwrap();
+        crate::store::prepare_sqlite().unwrap();
         let connection = Connection::open_in_memory().unwrap();
         connection
             .execute_batch(

@@ -5,7 +5,7 @@ use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampNanosecondType};
 use rusqlite::Connection;
 
 use super::*;
-use crate::store::install_allocator;
+use crate::store::prepare_sqlite;
 
 const CLOSED: &[&str] = &["meta"];
 
@@ -19,7 +19,7 @@ struct File {
 fn file() -> File {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("oura.db");
-    install_allocator().unwrap();
+    prepare_sqlite().unwrap();
     let writer = Connection::open(&path).unwrap();
     writer
         .execute_batch(
@@ -202,6 +202,31 @@ fn parameters_are_bound_in_order_and_counted() {
     assert_eq!(batch.columns[0].values.as_primitive::<Int64Type>().value(0), 3);
     let error = file.read_within("SELECT ?1", &[], &limits()).unwrap_err().to_string();
     assert_eq!(error, "The statement has 1 parameters, but 0 values were given");
+}
+
+/// Full-text search, R-trees, statistics of pages and others are part of the bundled SQLite.
+#[test]
+fn modules_of_sqlite_are_out_of_reach() {
+    let file = file();
+    let modules: Vec<String> = Connection::open(&file.path)
+        .unwrap()
+        .prepare("SELECT name FROM pragma_module_list ORDER BY 1")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert!(modules.iter().any(|name| name == "fts5"), "{modules:?}");
+    let allowed = ["json_each", "json_tree"];
+    for name in modules.iter().filter(|name| !allowed.contains(&name.as_str())) {
+        for sql in [
+            format!("SELECT * FROM {name}"),
+            format!("SELECT * FROM {name}('x')"),
+            format!("CREATE VIRTUAL TABLE temp.x USING {name}(y)"),
+        ] {
+            assert!(file.read_within(&sql, &[], &limits()).is_err(), "{sql}");
+        }
+    }
 }
 
 #[test]

@@ -165,7 +165,7 @@ pub fn database(folder: &Path) -> PathBuf {
 
 /// The rows of a database file for `sql`, read while others may write it.
 pub fn select(database: &Path, sql: &str) -> Vec<Vec<serde_json::Value>> {
-    ringside::store::install_allocator().unwrap();
+    ringside::store::prepare_sqlite().unwrap();
     let connection = rusqlite::Connection::open(database).unwrap();
     let mut statement = connection.prepare(sql).unwrap();
     let columns = statement.column_count();

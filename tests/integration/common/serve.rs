@@ -115,6 +115,11 @@ impl Server {
         Server { origin, http, child }
     }
 
+    /// The process. Panics if it has ended.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("serve ended")
+    }
+
     /// The largest resident memory of the process so far, in bytes.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> u64 {

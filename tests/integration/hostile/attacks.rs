@@ -1,4 +1,6 @@
-//! The attacks: at least three for each finding of a review with 800 hostile inputs.
+//! The attacks: at least three for each finding of a review with 800 hostile inputs (H and M), and
+//! siblings of these kinds (S). Findings on files, metrics and a malicious Oura have tests of their
+//! own.
 
 use serde_json::{Value, json};
 
@@ -421,6 +423,142 @@ pub fn findings() -> Vec<Finding> {
                 Attack {
                     name: "300 queries in one call",
                     send: Send::Panels(vec![json!({ "rawSql": "SELECT * FROM nights" }); 300]),
+                },
+            ],
+        },
+        Finding {
+            name: "S1",
+            text: "aggregates and windows over large groups",
+            attacks: vec![
+                sql("pairwise means", format!("{ENDLESS} SELECT hodges_lehmann(i) FROM n")),
+                sql("signed ranks", format!("{ENDLESS} SELECT signed_rank_p(i) FROM n")),
+                sql("autocorrelations", format!("{ENDLESS} SELECT effective_n(i, -i) FROM n")),
+                sql(
+                    "medians of a sliding window",
+                    rows(
+                        100_000,
+                        "median(i) OVER (ORDER BY i ROWS BETWEEN 50000 PRECEDING AND CURRENT ROW)",
+                    ),
+                ),
+                sql(
+                    "frames by range",
+                    rows(
+                        100_000,
+                        "count(*) OVER (ORDER BY i RANGE BETWEEN 1e9 PRECEDING AND 1e9 FOLLOWING \
+                         EXCLUDE TIES)",
+                    ),
+                ),
+                sql(
+                    "60 windows",
+                    rows(
+                        20_000,
+                        &(2..62)
+                            .map(|n| format!("sum(i) OVER (ORDER BY i % {n})"))
+                            .collect::<Vec<_>>()
+                            .join(", "),
+                    ),
+                ),
+                sql("objects", format!("{ENDLESS} SELECT json_group_object(i, {LONG}) FROM n")),
+                sql("a row far behind", rows(4_000, &format!("lag(i || {LONG}, 3999) OVER ()"))),
+            ],
+        },
+        Finding {
+            name: "S2",
+            text: "recursion, joins and lists",
+            attacks: vec![
+                sql(
+                    "a text that doubles",
+                    "WITH RECURSIVE a(x) AS (SELECT 'a' UNION ALL SELECT x || x FROM a) \
+                     SELECT max(length(x)) FROM a",
+                ),
+                sql(
+                    "JSON that doubles",
+                    "WITH RECURSIVE a(x) AS (SELECT '[1]' UNION ALL \
+                     SELECT json_array(json(x), json(x)) FROM a) SELECT max(length(x)) FROM a",
+                ),
+                sql(
+                    "a queue that grows",
+                    format!(
+                        "WITH RECURSIVE n(i, x) AS (SELECT 1, {LONG} UNION ALL \
+                         SELECT i + 1, x FROM n, (VALUES (1), (2), (3)) ORDER BY 1) \
+                         SELECT count(*) FROM n"
+                    ),
+                ),
+                sql(
+                    "products of arrays",
+                    format!(
+                        "SELECT count(*) FROM json_tree('{0}') a, json_tree('{0}') b, \
+                         json_tree('{0}') c",
+                        "[".repeat(900) + &"]".repeat(900)
+                    ),
+                ),
+                sql(
+                    "20 full joins",
+                    format!(
+                        "SELECT count(*) FROM {}days z",
+                        (0..20).map(|n| format!("days d{n} FULL JOIN ")).collect::<String>()
+                    ),
+                ),
+                sql(
+                    "a list of 50,000 values",
+                    format!("SELECT 1 WHERE 1 IN ({})", vec!["1"; 50_000].join(",")),
+                ),
+                sql(
+                    "118 sort keys",
+                    rows(300_000, "i")
+                        + " ORDER BY "
+                        + &(2..120).map(|n| format!("i % {n}")).collect::<Vec<_>>().join(", "),
+                ),
+                sql(
+                    "long formats",
+                    format!(
+                        "{ENDLESS} SELECT sum(length(printf('%.30000f|%.30000f', i, i))) FROM n"
+                    ),
+                ),
+            ],
+        },
+        Finding {
+            name: "S3",
+            text: "panels of other types, and extreme values",
+            attacks: vec![
+                panel(
+                    "every metric at once",
+                    json!({ "queryType": "metrics", "metrics": vec!["nights.average_hrv"; 1_000],
+                        "aggregate": "avg", "every": "day" }),
+                ),
+                panel(
+                    "shift and moving average",
+                    json!({ "queryType": "metrics",
+                        "metrics": [{ "name": "days.steps", "shift": i64::MAX }],
+                        "movingAverage": u32::MAX, "baseline": u32::MAX, "every": "day" }),
+                ),
+                panel(
+                    "every second",
+                    json!({ "queryType": "metrics", "metrics": ["heartrate.bpm"], "every": "1s" }),
+                ),
+                panel(
+                    "1,000 values in a filter",
+                    json!({ "queryType": "metrics", "metrics": ["days.steps"],
+                        "filters": [{ "column": "day", "operator": "=",
+                            "values": vec!["x".repeat(1_000); 1_000] }] }),
+                ),
+                panel(
+                    "annotations of all kinds",
+                    json!({ "queryType": "annotations", "kinds": vec!["workouts"; 1_000] }),
+                ),
+                panel("an unknown type", json!({ "queryType": "x".repeat(100_000) })),
+                sql("filled seconds", "SELECT $__timeGroup(time, '1s', 0) AS time, 1 FROM days"),
+                Attack {
+                    name: "coverage of all time",
+                    send: Send::Resource(
+                        "GET",
+                        "coverage?from=0001-01-01&to=9999-12-31".to_owned(),
+                        None,
+                    ),
+                },
+                Attack {
+                    name: "a query by GET",
+                    send: Send::Resource("GET", "sql".to_owned(), None),
                 },
             ],
         },

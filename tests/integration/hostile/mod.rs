@@ -6,16 +6,34 @@ mod attacks;
 #[cfg(target_os = "linux")]
 mod mixed;
 #[cfg(target_os = "linux")]
+mod oura;
+#[cfg(target_os = "linux")]
 mod table;
 #[cfg(target_os = "linux")]
 pub mod targets;
 
+#[path = "../../fuzz/mutation.rs"]
+#[allow(dead_code, reason = "the fuzzer mutates bytes in place")]
+mod mutation;
 #[path = "../../fuzz/properties.rs"]
 mod properties;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use properties::Property;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom;
+
+use crate::common::{env_or, seeded_rng};
+
+/// Mutated inputs of each property. Those that run a statement take longest.
+const MUTATIONS: usize = 300;
+
+/// The length of inputs, as for the fuzzer.
+const MAX_LENGTH: usize = 4_000;
 
 /// The inputs of one folder of the corpus, with their paths.
 fn corpus(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
@@ -42,6 +60,46 @@ fn properties_hold_for_the_corpus() {
             }
             world.check_files();
         }
+    }
+}
+
+/// Mutations of the corpus, without the guidance of the fuzzer. `MUTATION_SECONDS` sets the time for
+/// each property instead of the number, and `MUTATION_PROPERTY` selects one of them.
+#[test]
+fn properties_hold_for_mutated_inputs() {
+    let (seed, _) = seeded_rng();
+    let mut random = SmallRng::seed_from_u64(seed);
+    let seconds: Option<u64> =
+        std::env::var("MUTATION_SECONDS").ok().map(|_| env_or("MUTATION_SECONDS", 0));
+    let only = std::env::var("MUTATION_PROPERTY").ok();
+    let world = properties::World::new();
+    for (name, property) in Property::ALL {
+        if only.as_ref().is_some_and(|only| only != name) {
+            continue;
+        }
+        let corpus: Vec<String> = corpus(name)
+            .into_iter()
+            .map(|(_, input)| String::from_utf8_lossy(&input).into_owned())
+            .collect();
+        let begun = Instant::now();
+        let mut count = 0;
+        let mut input = String::new();
+        while match seconds {
+            Some(seconds) => begun.elapsed() < Duration::from_secs(seconds),
+            None => count < MUTATIONS,
+        } {
+            // A chain of mutations begins with an input of the corpus.
+            if count % 8 == 0 || input.len() > MAX_LENGTH {
+                input = corpus.choose(&mut random).expect("a corpus").clone();
+            }
+            input = mutation::mutate_text(property, &input, &mut random);
+            let checked =
+                catch_unwind(AssertUnwindSafe(|| property.check(&world, input.as_bytes())));
+            assert!(checked.is_ok(), "{name}: {input:?}");
+            count += 1;
+        }
+        world.check_files();
+        println!("{name}: {count} mutated inputs in {:?}", begun.elapsed());
     }
 }
 

@@ -66,8 +66,31 @@ impl Figures {
     }
 }
 
-/// Runs one attack and measures.
-async fn attack(target: &Arc<Target>, attack: &Attack) -> Option<(String, Figures)> {
+/// The attacks of one finding on one program.
+#[derive(Default)]
+struct Run {
+    attacks: Vec<(String, Figures)>,
+    /// How long calls of a well-behaved caller took before the attacks, and during them.
+    idle: Vec<Duration>,
+    others: Vec<Duration>,
+}
+
+/// The time within which 99 of 100 calls ended, in milliseconds.
+fn p99(times: &[Duration]) -> u128 {
+    let mut times = times.to_vec();
+    times.sort();
+    times.get((times.len() * 99).div_ceil(100).saturating_sub(1)).map_or(0, Duration::as_millis)
+}
+
+/// Calls of a well-behaved caller before the attacks.
+const IDLE_CALLS: usize = 100;
+
+/// Runs one attack and measures. Adds the times of a well-behaved caller to `others`.
+async fn attack(
+    target: &Arc<Target>,
+    attack: &Attack,
+    others: &mut Vec<Duration>,
+) -> Option<(String, Figures)> {
     let pid = target.pid();
     reset_peak(pid);
     let before = memory(pid);
@@ -83,6 +106,7 @@ async fn attack(target: &Arc<Target>, attack: &Attack) -> Option<(String, Figure
         sending.spawn(async move { target.send(&attack.send).await });
     }
     let mut figures = Figures::default();
+    let earlier = others.len();
     let mut outcome = None;
     let mut answers = Box::pin(async {
         let mut last = None;
@@ -99,16 +123,17 @@ async fn attack(target: &Arc<Target>, attack: &Attack) -> Option<(String, Figure
                 outcome = answer.or(outcome);
                 break;
             }
-            () = target.neighbour() => figures.neighbour = figures.neighbour.max(asked.elapsed()),
+            () = target.neighbour() => others.push(asked.elapsed()),
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     figures.answered = begun.elapsed();
     let asked = Instant::now();
     target.neighbour().await;
-    figures.neighbour = figures.neighbour.max(asked.elapsed());
+    others.push(asked.elapsed());
     figures.busy = time_until_idle(pid).await;
     figures.memory = peak_memory(pid).saturating_sub(before);
+    figures.neighbour = others[earlier..].iter().copied().max().unwrap_or_default();
     outcome.map(|outcome| (outcome, figures))
 }
 
@@ -126,20 +151,25 @@ async fn time_until_idle(pid: u32) -> Duration {
 }
 
 /// Sends every attack of a finding to one program, then all at once while the program ends.
-async fn run(kind: Kind, finding: &Finding, source: &Path) -> Vec<(String, Figures)> {
+async fn run(kind: Kind, finding: &Finding, source: &Path) -> Run {
     let target = Arc::new(Target::start(kind, source).await);
     target.neighbour().await;
-    let mut all = Vec::new();
+    let mut run = Run::default();
+    for _ in 0..IDLE_CALLS {
+        let asked = Instant::now();
+        target.neighbour().await;
+        run.idle.push(asked.elapsed());
+    }
     let mut sent = Vec::new();
     for one in &finding.attacks {
-        if let Some((outcome, figures)) = attack(&target, one).await {
+        if let Some((outcome, figures)) = attack(&target, one, &mut run.others).await {
             println!("{} {kind:?} {}: {} → {outcome}", finding.name, one.name, figures.cells());
-            all.push((one.name.to_owned(), figures));
+            run.attacks.push((one.name.to_owned(), figures));
             sent.push(one.clone());
         }
     }
-    if all.is_empty() {
-        return all;
+    if run.attacks.is_empty() {
+        return run;
     }
     let pid = target.pid();
     let mut sending = JoinSet::new();
@@ -154,10 +184,10 @@ async fn run(kind: Kind, finding: &Finding, source: &Path) -> Vec<(String, Figur
     }
     let ended = target.end().await;
     sending.abort_all();
-    for (_, figures) in &mut all {
+    for (_, figures) in &mut run.attacks {
         figures.ended = ended;
     }
-    all
+    run
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,19 +200,20 @@ async fn attacks_stay_within_memory_and_time() {
             let (source, turns) = (source.path().to_owned(), Arc::clone(&turns));
             running.spawn(async move {
                 let _turn = turns.acquire_owned().await.unwrap();
-                let figures = run(kind, &finding, &source).await;
-                (index, kind, finding.name, finding.text, figures)
+                let run = run(kind, &finding, &source).await;
+                (index, kind, finding.name, finding.text, run)
             });
         }
     }
     let mut results = running.join_all().await;
     results.sort_by_key(|(index, kind, ..)| (*index, *kind));
     let mut table = String::from(
-        "| finding | program | attacks | memory | answered | others | busy after | ends |\n\
-         |---|---|---|---|---|---|---|---|\n",
+        "| finding | program | attacks | idle p99 | others p99 | memory | answered | others | \
+         busy after | ends |\n|---|---|---|---|---|---|---|---|---|---|\n",
     );
     let mut count = 0;
-    for (_, kind, name, text, figures) in &results {
+    for (_, kind, name, text, run) in &results {
+        let figures = &run.attacks;
         if figures.is_empty() {
             continue;
         }
@@ -192,8 +223,15 @@ async fn attacks_stay_within_memory_and_time() {
             Kind::Serve => "`serve`",
             Kind::Plugin => "plugin",
         };
-        writeln!(table, "| {name}: {text} | {program} | {} | {} |", figures.len(), worst.cells())
-            .unwrap();
+        writeln!(
+            table,
+            "| {name}: {text} | {program} | {} | {} ms | {} ms | {} |",
+            figures.len(),
+            p99(&run.idle),
+            p99(&run.others),
+            worst.cells()
+        )
+        .unwrap();
     }
     println!("{count} attacks\n{table}");
     if std::env::var_os("UPDATE_DOCS").is_some() && is_full() {
@@ -205,8 +243,8 @@ async fn attacks_stay_within_memory_and_time() {
     } else {
         (MAX_MEMORY, MAX_TIME)
     };
-    for (_, kind, name, _, figures) in &results {
-        for (attack, figures) in figures {
+    for (_, kind, name, _, run) in &results {
+        for (attack, figures) in &run.attacks {
             let cells = figures.cells();
             assert!(
                 figures.memory <= max_memory

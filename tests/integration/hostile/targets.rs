@@ -73,8 +73,18 @@ pub fn data_folder() -> tempfile::TempDir {
 
 /// One program under attack.
 pub enum Target {
-    Serve { child: Child, address: String, http: reqwest::Client, _folder: tempfile::TempDir },
-    Plugin { host: Host, _folder: tempfile::TempDir },
+    Serve {
+        child: Child,
+        address: String,
+        http: reqwest::Client,
+        /// The client of a well-behaved caller, with an address of its own: limits count for each.
+        neighbour: reqwest::Client,
+        _folder: tempfile::TempDir,
+    },
+    Plugin {
+        host: Host,
+        _folder: tempfile::TempDir,
+    },
 }
 
 /// The kind of a [`Target`].
@@ -135,7 +145,12 @@ impl Target {
                 let line = lines.next_line().await.unwrap().expect("serve ended at its start");
                 let address = line.rsplit("//").next().unwrap().to_owned();
                 let http = reqwest::Client::builder().no_proxy().build().unwrap();
-                Target::Serve { child, address, http, _folder: folder }
+                let neighbour = reqwest::Client::builder()
+                    .no_proxy()
+                    .local_address(std::net::IpAddr::from([127, 0, 0, 2]))
+                    .build()
+                    .unwrap();
+                Target::Serve { child, address, http, neighbour, _folder: folder }
             }
         }
     }
@@ -183,16 +198,7 @@ impl Target {
                 if let Some(body) = body {
                     request = request.body(body.to_string());
                 }
-                match request.send().await {
-                    Ok(mut response) => {
-                        let mut bytes = 0;
-                        while let Ok(Some(chunk)) = response.chunk().await {
-                            bytes += chunk.len();
-                        }
-                        format!("{} ({bytes} bytes)", response.status())
-                    }
-                    Err(error) => error.to_string(),
-                }
+                outcome(request).await
             }
             Target::Plugin { host, .. } => {
                 match host.resource(&caller(1), method, path, body).await {
@@ -207,8 +213,9 @@ impl Target {
     /// organisation. Panics on an error.
     pub async fn neighbour(&self) {
         match self {
-            Target::Serve { .. } => {
-                let answer = self.resource("GET", "status", None).await;
+            Target::Serve { address, neighbour, .. } => {
+                let request = neighbour.get(format!("http://{address}/api/status"));
+                let answer = outcome(request.bearer_auth(ADMIN_TOKEN)).await;
                 assert!(answer.starts_with("200"), "{answer}");
             }
             Target::Plugin { host, .. } => {
@@ -246,6 +253,20 @@ impl Target {
 /// Whether a process runs. A zombie has ended.
 fn is_running(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Sends a request of `serve` and reads the response.
+async fn outcome(request: reqwest::RequestBuilder) -> String {
+    match request.send().await {
+        Ok(mut response) => {
+            let mut bytes = 0;
+            while let Ok(Some(chunk)) = response.chunk().await {
+                bytes += chunk.len();
+            }
+            format!("{} ({bytes} bytes)", response.status())
+        }
+        Err(error) => error.to_string(),
+    }
 }
 
 async fn query_data(host: &Host, queries: &[Value]) -> String {

@@ -42,6 +42,7 @@ async fn pages_need_no_token_and_run_only_their_own_script() {
         );
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.contains("script-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
     }
 }

@@ -1,0 +1,2 @@
+-- Each page ends with a checksum. The program adds them by writing the file once more. Former
+-- versions would write pages without them, so they have to refuse the file.
