@@ -4,6 +4,8 @@ use super::*;
 use crate::store::install_allocator;
 use crate::store::meter::Meter;
 
+mod chance;
+
 fn database() -> Connection {
     install_allocator().unwrap();
     let database = Connection::open_in_memory().unwrap();
