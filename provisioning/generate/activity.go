@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 )
 
@@ -15,15 +13,24 @@ func activity() *page {
 			events("Workouts", "workouts", activityColour),
 			events("Rest mode (readings differ)", "rest_mode", attention).on(),
 		).
-		add(24, 4, panel{
+		add(14, 4, panel{
 			title:       "This range",
-			description: "Sums and averages of the days in this range.",
+			description: "Steps in this range, their average, and the number of days with data.",
 			empty:       noActivity,
 			queries:     []query{table("activity/totals")},
-			kind:        numbers(),
+			kind:        numbersOf("Steps", "Steps a day", "Days"),
 			fields: []field{
 				named("Steps").unit("locale"),
 				named("Steps a day").unit("locale").decimals(0),
+			},
+		}).
+		add(10, 4, panel{
+			title:       "Movement and sitting",
+			description: "Time at medium and high intensity in this range, and the average time sitting.",
+			empty:       noActivity,
+			queries:     []query{table("activity/totals")},
+			kind:        numbersOf("Brisk movement", "Sitting a day"),
+			fields: []field{
 				named("Brisk").title("Brisk movement").unit("dthms"),
 				named("Sitting a day").unit("dthms"),
 			},
@@ -51,9 +58,11 @@ func activity() *page {
 			title:       "Intensity",
 			description: "Time at high, medium and low intensity.",
 			empty:       noActivity,
-			queries:     []query{metrics("$every", "days.high_activity_time", "days.medium_activity_time", "days.low_activity_time").aggregate("sum")},
-			kind:        stackedBars().Unit("dthms"),
-			fields:      intensities("days.%s_activity_time"),
+			queries:     []query{series("activity/intensity")},
+			kind:        stackedBars().Unit("suffix: h").Decimals(1),
+			fields: []field{
+				named("High").colour(highIntensity), named("Medium").colour(mediumIntensity), named("Low").colour(lowIntensity),
+			},
 		}).
 		add(12, 8, panel{
 			title:       "MET minutes",
@@ -61,8 +70,12 @@ func activity() *page {
 			empty:       noActivity,
 			queries: []query{metrics("$every", "daily_activity.high_activity_met_minutes", "daily_activity.medium_activity_met_minutes",
 				"daily_activity.low_activity_met_minutes").aggregate("sum")},
-			kind:   stackedBars().Unit("suffix: MET·min").Decimals(0),
-			fields: intensities("daily_activity.%s_activity_met_minutes"),
+			kind: stackedBars().Unit("suffix: MET·min").Decimals(0),
+			fields: []field{
+				named("daily_activity.high_activity_met_minutes").title("High").colour(highIntensity),
+				named("daily_activity.medium_activity_met_minutes").title("Medium").colour(mediumIntensity),
+				named("daily_activity.low_activity_met_minutes").title("Low").colour(lowIntensity),
+			},
 		}).
 		add(12, 7, panel{
 			title:       "Brisk minutes a week",
@@ -78,12 +91,12 @@ func activity() *page {
 			title:       "Sitting",
 			description: "Time sitting and time without the ring, and the reminders to move.",
 			empty:       noActivity,
-			queries:     []query{metrics("$every", "days.sedentary_time", "daily_activity.non_wear_time", "daily_activity.inactivity_alerts")},
+			queries:     []query{series("activity/sitting")},
 			kind:        lines(),
 			fields: []field{
-				named("days.sedentary_time").title("Sitting").colour(neutral),
-				named("daily_activity.non_wear_time").title("Ring not worn").colour(sleepColour),
-				named("daily_activity.inactivity_alerts").title("Reminders").rightAxis().bars().colour(attention),
+				named("Sitting").unit("suffix: h").decimals(0).colour(neutral),
+				named("Ring not worn").unit("suffix: h").decimals(0).colour(sleepColour),
+				named("Reminders").decimals(0).rightAxis().bars().colour(attention),
 			},
 		}).
 		add(12, 8, panel{
@@ -132,19 +145,12 @@ func activity() *page {
 			queries:     []query{table("overview/workouts")},
 			kind:        rows(),
 			fields: []field{
+				named("Start").width(150),
 				named("Duration").unit("dthms"),
 				named("Energy").unit("suffix: kcal").decimals(0),
 				named("Distance").unit("lengthm"),
 			},
 		})
-}
-
-func intensities(pattern string) []field {
-	return []field{
-		named(fmt.Sprintf(pattern, "high")).title("High").colour(highIntensity),
-		named(fmt.Sprintf(pattern, "medium")).title("Medium").colour(mediumIntensity),
-		named(fmt.Sprintf(pattern, "low")).title("Low").colour(lowIntensity),
-	}
 }
 
 // Daily steps as bars, and their average as a line.

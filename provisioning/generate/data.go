@@ -9,16 +9,25 @@ import (
 func data() *page {
 	page := newPage("oura-data", "Oura data", "The state of your data: fetched, missing, and why", "now-30d", "now")
 	return page.
-		add(24, 4, panel{
+		add(12, 4, panel{
 			title:       "State",
-			description: "Time since the last sync, collections, stored documents, and the share of nights in this range.",
+			description: "Time since the last sync, collections that are up to date, and collections that fail.",
 			empty:       "Not connected yet",
 			queries:     []query{table("data/state")},
-			kind:        numbers().ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/")),
+			kind:        numbersOf("Since the last sync", "Collections up to date", "Collections failing"),
 			fields: []field{
 				named("Since the last sync").unit("dthms"),
 				named("Collections fine").title("Collections up to date"),
 				named("With trouble").title("Collections failing").steps(from("text", step(1, attention))),
+			},
+		}).
+		add(12, 4, panel{
+			title:       "History",
+			description: "Stored documents, the first day, and the share of nights with data in this range.",
+			empty:       "Not connected yet",
+			queries:     []query{table("data/state")},
+			kind:        numbersOf("Documents", "First day", "Nights"),
+			fields: []field{
 				named("Documents").unit("locale"),
 				named("Nights").unit("percent").decimals(0),
 			},
@@ -76,7 +85,7 @@ func data() *page {
 			queries:     []query{table("data/syncs")},
 			kind:        rows(),
 			fields: []field{
-				named("Started").unit("dateTimeAsIso"),
+				named("Started").unit("dateTimeAsIso").width(150),
 				named("Took").unit("dthms"),
 				named("Documents").unit("locale"),
 				named("Changed").unit("locale"),
@@ -96,7 +105,7 @@ func data() *page {
 			empty:       "Oura has no ring: it needs the scope ring_configuration",
 			queries:     []query{table("data/rings")},
 			kind:        rows(),
-			fields:      []field{named("Set up").unit("dateTimeAsIso")},
+			fields:      []field{named("Set up").unit("dateTimeAsIso").width(150)},
 		})
 }
 

@@ -19,13 +19,28 @@ func heart() *page {
 			events("Rest mode (readings differ)", "rest_mode", attention).on(),
 			moves().on(),
 		).
-		add(24, 4, panel{
-			title:       "Newest values",
+		add(14, 4, panel{
+			title:       "Newest night",
 			description: "The newest value of each, with this range behind it.",
 			empty:       noNight,
-			queries: []query{metrics("day", "nights.lowest_heart_rate", "nights.average_hrv", "nights.average_breath",
-				"days.vascular_age", "days.vo2_max")},
-			kind: numbers().GraphMode(common.BigValueGraphModeArea).ColorScheme(fixed(neutral)),
+			queries:     []query{metrics("day", "nights.lowest_heart_rate", "nights.average_hrv", "nights.average_breath")},
+			kind:        numbers().GraphMode(common.BigValueGraphModeArea),
+			fields: []field{
+				named("nights.lowest_heart_rate").title("Lowest heart rate").colour(workoutHeart),
+				named("nights.average_hrv").title("HRV").colour(sleepColour),
+				named("nights.average_breath").title("Breathing").colour(recoveryColour),
+			},
+		}).
+		add(10, 4, panel{
+			title:       "Newest estimates",
+			description: "Oura's newest estimates of the age of the arteries and of cardio capacity, with this range behind them.",
+			empty:       "Oura has no estimate in this range",
+			queries:     []query{metrics("day", "days.vascular_age", "days.vo2_max")},
+			kind:        numbers().GraphMode(common.BigValueGraphModeArea).ColorScheme(fixed(neutral)),
+			fields: []field{
+				named("days.vascular_age").title("Cardiovascular age"),
+				named("days.vo2_max").title("VO2 max"),
+			},
 		}).
 		add(12, 8, panel{
 			title:       "Lowest heart rate",
@@ -52,8 +67,8 @@ func heart() *page {
 			kind:    lines().Unit("suffix: ms").Decimals(0),
 			fields: []field{
 				named("Mean of 7 nights").title("Geometric mean of 7 nights").colour(sleepColour),
-				named("Upper").unit("suffix: ms").colour(neutral).fillTo("Lower").set("custom.showPoints", "never"),
-				named("Lower").unit("suffix: ms").colour(neutral).noLine().set("custom.showPoints", "never"),
+				named("Upper").unit("suffix: ms").colour(neutral).fillTo("Lower").set("custom.showPoints", "never").notInLegend(),
+				named("Lower").unit("suffix: ms").colour(neutral).noLine().set("custom.showPoints", "never").notInLegend(),
 				named("Variation").unit("percent").rightAxis().colour(activityColour).dashed().set("custom.showPoints", "never"),
 			},
 		}).
@@ -90,7 +105,7 @@ func heart() *page {
 		}).
 		add(8, 8, panel{
 			title:       "Typical week",
-			description: "Average heart rate by hour and weekday, without workouts, in the data source's time zone.",
+			description: "Average heart rate by hour and weekday, without workouts, in the local time of the place where you were.",
 			empty:       noHeartRate,
 			queries:     []query{table("heart/typical_week")},
 			kind:        week(),
@@ -119,7 +134,7 @@ func heart() *page {
 			description: "Time at 50, 60, 70, 80 and 90 percent of the maximum heart rate: 208 − 0.7 × age, or the highest values in workouts.",
 			empty:       noHeartRate,
 			queries:     []query{series("heart/zones")},
-			kind:        stackedBars().Unit("dthms"),
+			kind:        stackedBars().Unit("suffix: h").Decimals(1),
 			fields: []field{
 				named("Zone 1").colour("#2F4B7C"), named("Zone 2").colour("#575D6D"), named("Zone 3").colour("#8A8779"),
 				named("Zone 4").colour("#C4B56C"), named("Zone 5").colour("#FEE838"),

@@ -66,7 +66,7 @@ func insights() *page {
 			description: "Correlation of each value of a day with the selected value of the night that follows, and of up to six nights later. Days is the smallest number of pairs in the row.",
 			empty:       noDays,
 			queries:     []query{table("insights/later")},
-			kind:        narrowRows().Decimals(2),
+			kind:        rows().Decimals(2),
 			fields:      []field{named("Nights later").decimals(0), named("Days").decimals(0)},
 		}).
 		add(12, 9, panel{
@@ -122,7 +122,7 @@ func insights() *page {
 			description: "Change in a year: the slope of the straight line through this range, with its correlation with time and its number of days.",
 			empty:       "Needs 30 nights in this range",
 			queries:     []query{table("insights/long_run")},
-			kind:        narrowRows().Decimals(1),
+			kind:        rows().Decimals(1),
 			fields:      []field{named("Metric").set("custom.width", 170), named("Correlation").decimals(2), named("Days").decimals(0)},
 		}).
 		add(24, 8, panel{
@@ -139,7 +139,7 @@ func insights() *page {
 			description: "Averages by month, newest first, with the standard deviation of HRV and the number of nights.",
 			empty:       "No night in this range",
 			queries:     []query{table("insights/months")},
-			kind:        narrowRows().Decimals(0),
+			kind:        rows().Decimals(0),
 			fields: []field{
 				named("HRV").unit("suffix: ms"), named("HRV deviation").unit("suffix: ms"),
 				named("Lowest heart rate").unit("suffix: bpm").set("custom.width", 125), named("Asleep").unit("dthms"), named("Efficiency").unit("percent"),
@@ -150,14 +150,14 @@ func insights() *page {
 			description: "The highest and lowest values of all stored days.",
 			empty:       "No data yet",
 			queries:     []query{table("insights/records")},
-			kind:        narrowRows(),
+			kind:        rows(),
 		}).
 		add(7, 9, panel{
 			title:       "Streaks",
 			description: "Days in a row that met a goal, now and at most.",
 			empty:       "No data yet",
 			queries:     []query{table("insights/streaks")},
-			kind:        narrowRows(),
+			kind:        rows(),
 			fields:      []field{named("Streak").set("custom.width", 170)},
 		})
 }

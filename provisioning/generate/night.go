@@ -7,7 +7,7 @@ import (
 // One night in detail. The range is the night, from noon to noon.
 func night() *page {
 	const noNight = "No night in this range: select a range from noon to noon"
-	return newPage("oura-night", "Oura night", "One night in detail", "now-1d/d+12h", "now-1d/d+12h").
+	return newPage("oura-night", "Oura night", "One night in detail", beforeFive+"/d+12h", beforeFive+"/d+12h").
 		mark(events("Tags", "tags", neutral).on(), events("Naps", "naps", sleepColour)).
 		add(24, 3, panel{
 			title:       "Night",
@@ -23,14 +23,7 @@ func night() *page {
 				named("after_from").hidden(), named("after_to").hidden(),
 			},
 		}).
-		add(24, 4, panel{
-			title:       "In numbers",
-			description: "The main sleep of this night.",
-			empty:       noNight,
-			queries:     []query{table("night/numbers")},
-			kind:        numbers().ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/")),
-			fields:      nightNumbers(),
-		}).
+		addNightNumbers("Sleep", noNight).
 		add(24, 5, panel{
 			title:       "Sleep stages",
 			description: "Stages of the main sleep, every five minutes.",
@@ -87,18 +80,52 @@ func night() *page {
 		})
 }
 
-func nightNumbers() []field {
-	return []field{
-		named("Asleep").unit("dthms"),
-		named("Efficiency").unit("percent"),
-		named("To fall asleep").unit("dthms"),
-		named("To bed").title("Going to bed"),
-		named("Up").title("Getting up"),
-		named("HRV").unit("suffix: ms").decimals(0),
-		named("Lowest heart rate").unit("suffix: bpm").decimals(0),
-		named("Breathing").unit("suffix: /min").decimals(1),
-		named("Temperature").unit("celsius").decimals(2),
-	}
+// The numbers of the main sleep in the range, in three panels. The first one has the title `title`.
+func (p *page) addNightNumbers(title, empty string) *page {
+	queries := []query{table("night/numbers")}
+	return p.
+		add(8, 4, panel{
+			title:       title,
+			description: "The main sleep of the night in this range: time asleep, its share of the time in bed, and the time to fall asleep.",
+			empty:       empty,
+			queries:     queries,
+			kind:        numbersOf("Asleep", "Efficiency", "To fall asleep"),
+			fields: []field{
+				named("Asleep").unit("dthms"),
+				named("Efficiency").unit("percent"),
+				named("To fall asleep").unit("dthms"),
+			},
+		}).
+		add(5, 4, panel{
+			title:       "Bedtimes",
+			description: "In the local time of the place where you slept.",
+			empty:       empty,
+			queries:     queries,
+			kind:        numbersOf("Going to bed", "Getting up"),
+			fields:      []field{named("To bed").title("Going to bed"), named("Up").title("Getting up")},
+		}).
+		add(5, 4, panel{
+			title:       "Heart at night",
+			description: "Average heart rate variability (RMSSD), and lowest heart rate.",
+			empty:       empty,
+			queries:     queries,
+			kind:        numbersOf("HRV", "Lowest heart rate"),
+			fields: []field{
+				named("HRV").unit("suffix: ms").decimals(0),
+				named("Lowest heart rate").unit("suffix: bpm").decimals(0),
+			},
+		}).
+		add(6, 4, panel{
+			title:       "Breathing and temperature",
+			description: "Breathing rate, and difference from your normal temperature.",
+			empty:       empty,
+			queries:     queries,
+			kind:        numbersOf("Breathing", "Temperature"),
+			fields: []field{
+				named("Breathing").unit("suffix: /min").decimals(1),
+				named("Temperature").unit("celsius").decimals(2),
+			},
+		})
 }
 
 func rangeLink(title, prefix string) []map[string]any {

@@ -4,6 +4,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/heatmap"
+	"github.com/grafana/grafana-foundation-sdk/go/stat"
 )
 
 // The last weeks at a glance.
@@ -24,22 +25,33 @@ func overview() *page {
 			events("Tags", "tags", neutral),
 			events("Rest mode (readings differ)", "rest_mode", attention).on(),
 		).
-		add(24, 4, panel{
-			title:       "Averages",
-			description: "Averages of this range, with the daily values behind them.",
-			empty:       "No data in this range",
-			queries: []query{metrics("day", "days.sleep_score", "days.readiness_score", "days.activity_score",
-				"days.total_sleep_duration", "days.average_hrv", "days.lowest_heart_rate", "days.steps")},
-			kind: numbers().
-				GraphMode(common.BigValueGraphModeArea).
-				ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"mean"})).
-				ColorScheme(fixed(neutral)),
-			fields: append(scores,
+		add(8, 4, panel{
+			title:       "Average scores",
+			description: "Oura's scores, averaged over this range, with the daily scores behind them.",
+			empty:       "No score in this range",
+			queries:     []query{metrics("day", "days.sleep_score", "days.readiness_score", "days.activity_score")},
+			kind:        averages(),
+			fields:      scores,
+		}).
+		add(10, 4, panel{
+			title:       "Average night",
+			description: "Averages of the nights in this range, with the values of each night behind them.",
+			empty:       "No night in this range",
+			queries:     []query{metrics("day", "days.total_sleep_duration", "days.average_hrv", "days.lowest_heart_rate")},
+			kind:        averages(),
+			fields: []field{
 				named("days.total_sleep_duration").title("Asleep").unit("dthms").colour(sleepColour),
 				named("days.average_hrv").title("HRV at night").decimals(0).colour(sleepColour),
 				named("days.lowest_heart_rate").title("Lowest heart rate").decimals(0).colour(workoutHeart),
-				named("days.steps").title("Steps").unit("locale").decimals(0).colour(activityColour),
-			),
+			},
+		}).
+		add(6, 4, panel{
+			title:       "Average steps",
+			description: "Steps a day in this range, with the steps of each day behind them.",
+			empty:       "No activity in this range",
+			queries:     []query{metrics("day", "days.steps")},
+			kind:        averages(),
+			fields:      []field{named("days.steps").title("Steps").unit("locale").colour(activityColour)},
 		}).
 		add(14, 9, panel{
 			title:       "Scores",
@@ -62,12 +74,12 @@ func overview() *page {
 			kind:        rows(),
 			fields: []field{
 				named("Metric").width(165),
-				named("This range").unit("locale").width(95),
-				named("Range before").unit("locale").width(110),
-				named("Change").unit("percent").decimals(1).width(85).
+				named("This range").unit("locale"),
+				named("Range before").unit("locale"),
+				named("Change").unit("percent").decimals(1).
 					set("custom.cellOptions", map[string]string{"type": "color-text"}).
 					steps(from(attention, step(-5, "text"), step(5, optimal))),
-				named("Days").decimals(0).width(60),
+				named("Days").decimals(0),
 			},
 		}).
 		add(24, 6, panel{
@@ -88,7 +100,7 @@ func overview() *page {
 			description: "Scores, stress and resilience of each day, for the last year of this range at most.",
 			empty:       "No data in this range",
 			queries:     []query{table("overview/days")},
-			kind:        cells().Thresholds(just(bands)).ColorScheme(byThresholds()),
+			kind:        cells().ShowValue(common.VisibilityModeAuto).Thresholds(just(bands)).ColorScheme(byThresholds()),
 			fields: []field{
 				named("Stress").mapped(stressDays),
 				named("Resilience").mapped(resilience),
@@ -136,6 +148,7 @@ func overview() *page {
 			queries:     []query{table("overview/workouts")},
 			kind:        rows(),
 			fields: []field{
+				named("Start").width(150),
 				named("Duration").unit("dthms"),
 				named("Energy").unit("suffix: kcal").decimals(0),
 				named("Distance").unit("lengthm"),
@@ -159,6 +172,15 @@ func overview() *page {
 		})
 }
 
+// Averages of the range, with the daily values behind them.
+func averages() *stat.PanelBuilder {
+	return numbers().
+		GraphMode(common.BigValueGraphModeArea).
+		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"mean"})).
+		ColorScheme(fixed(neutral)).
+		Decimals(0)
+}
+
 var colouredText = map[string]string{"type": "color-text"}
 
 // A line with its usual range as a band and the middle of the range as a dashed line.
@@ -166,8 +188,8 @@ func usual(name, colour, unit string) []field {
 	return []field{
 		named(name).unit(unit).colour(colour).set("custom.showPoints", "never"),
 		named("Usual").unit(unit).colour(neutral).dashed().set("custom.showPoints", "never"),
-		named("Upper").unit(unit).colour(neutral).fillTo("Lower").set("custom.showPoints", "never"),
-		named("Lower").unit(unit).colour(neutral).noLine().set("custom.showPoints", "never"),
+		named("Upper").unit(unit).colour(neutral).fillTo("Lower").set("custom.showPoints", "never").notInLegend(),
+		named("Lower").unit(unit).colour(neutral).noLine().set("custom.showPoints", "never").notInLegend(),
 		beforeField().unit(unit),
 	}
 }

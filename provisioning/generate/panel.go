@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
@@ -33,6 +35,7 @@ func (p panel) build() (dashboard.Panel, error) {
 	built.Title, built.Description = ptr(p.title), ptr(p.description)
 	built.Datasource = ptr(source())
 	for index, query := range p.queries {
+		query.RawSQL = strings.ReplaceAll(query.RawSQL, "$empty", strings.ReplaceAll(p.empty, "'", "''"))
 		query.RefID = string(rune('A' + index))
 		query.Datasource = source()
 		built.Targets = append(built.Targets, dataquery{query})
@@ -44,7 +47,15 @@ func (p panel) build() (dashboard.Panel, error) {
 	if built.FieldConfig == nil {
 		built.FieldConfig = dashboard.NewFieldConfigSource()
 	}
-	built.FieldConfig.Defaults.NoValue = ptr(p.empty)
+	if built.Type != "state-timeline" && built.Type != "status-history" {
+		// Those two show a text of Grafana's when a query returns no row, and this text for every value
+		// that is missing, so their statements return a row with it ($empty).
+		built.FieldConfig.Defaults.NoValue = ptr(p.empty)
+	}
+	if built.Type == "stat" {
+		// Without this, the courses behind the numbers share one scale, whatever their units.
+		built.FieldConfig.Defaults.FieldMinMax = ptr(true)
+	}
 	if built.Type == "table" {
 		// The text for a panel without data is not the text for an empty cell.
 		cell := field{matcher: dashboard.MatcherConfig{Id: "byRegexp", Options: "/.*/"}}.set("noValue", "–")
@@ -86,6 +97,11 @@ func (f field) rightAxis() field         { return f.set("custom.axisPlacement", 
 
 // Hides a column of a table. Links can still read it.
 func (f field) hidden() field { return f.set("custom.hideFrom.viz", true) }
+
+// Leaves a field out of the legend, for the edges of a band.
+func (f field) notInLegend() field {
+	return f.set("custom.hideFrom", map[string]bool{"legend": true, "tooltip": false, "viz": false})
+}
 
 func (f field) width(pixels int) field { return f.set("custom.width", pixels) }
 func (f field) bars() field            { return f.set("custom.drawStyle", "bars").set("custom.fillOpacity", 60) }

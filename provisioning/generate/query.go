@@ -61,8 +61,17 @@ func statement(name string, replacements ...string) string {
 	if err != nil {
 		panic(fmt.Sprintf("missing statement: %v", err))
 	}
-	return strings.TrimSpace(strings.NewReplacer(replacements...).Replace(string(content)))
+	text := strings.NewReplacer(replacements...).Replace(string(content))
+	return strings.TrimSpace(strings.ReplaceAll(text, groupByStep, groupByKnownStep))
 }
+
+const (
+	// The step of the variable "every" in a statement.
+	groupByStep = "$__dayGroup(day, '$every')"
+	// The same for any text in the variable, which a URL can set. The macro rejects unknown units.
+	groupByKnownStep = "CASE '$every' WHEN 'week' THEN $__dayGroup(day, 'week')\n" +
+		"  WHEN 'month' THEN $__dayGroup(day, 'month') ELSE day END"
+)
 
 // Annotations with a switch above the panels.
 type annotation struct {

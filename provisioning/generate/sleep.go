@@ -19,21 +19,37 @@ func sleep() *page {
 			events("Rest mode (readings differ)", "rest_mode", attention).on(),
 			moves().on(),
 		).
-		add(24, 4, panel{
+		add(10, 4, panel{
 			title:       "Averages",
-			description: "Averages of the nights in this range, and the number of nights.",
+			description: "Averages of the nights in this range: time asleep, its share of the time in bed, and the time to fall asleep.",
 			empty:       noNight,
 			queries:     []query{table("sleep/averages")},
-			kind:        numbers(),
+			kind:        numbersOf("Asleep", "Efficiency", "To fall asleep"),
 			fields: []field{
 				named("Asleep").unit("dthms"),
 				named("Efficiency").unit("percent").decimals(0),
 				named("To fall asleep").unit("dthms"),
+			},
+		}).
+		add(10, 4, panel{
+			title:       "Average stages and HRV",
+			description: "Deep and REM sleep in percent of the time asleep, and heart rate variability (RMSSD).",
+			empty:       noNight,
+			queries:     []query{table("sleep/averages")},
+			kind:        numbersOf("Deep", "REM", "HRV"),
+			fields: []field{
 				named("Deep").unit("percent").decimals(0),
 				named("REM").unit("percent").decimals(0),
 				named("HRV").unit("suffix: ms").decimals(0),
-				named("Nights").decimals(0),
 			},
+		}).
+		add(4, 4, panel{
+			title:       "Number of nights",
+			description: "Nights with data in this range.",
+			empty:       noNight,
+			queries:     []query{table("sleep/averages")},
+			kind:        numbersOf("Nights"),
+			fields:      []field{named("Nights").decimals(0)},
 		}).
 		add(16, 8, panel{
 			title: "Time asleep and need",
@@ -140,12 +156,12 @@ func sleep() *page {
 			title:       "Efficiency, latency and restlessness",
 			description: "Time asleep in percent of the time in bed, time to fall asleep, and restless periods.",
 			empty:       noNight,
-			queries:     []query{metrics("$every", "nights.efficiency", "nights.latency", "nights.restless_periods")},
+			queries:     []query{series("sleep/efficiency")},
 			kind:        lines(),
 			fields: []field{
-				named("nights.efficiency").title("Efficiency").colour(sleepColour),
-				named("nights.latency").title("Time to fall asleep").rightAxis().colour(activityColour),
-				named("nights.restless_periods").title("Restless periods").set("custom.axisPlacement", "hidden").colour(neutral),
+				named("Efficiency").unit("percent").colour(sleepColour),
+				named("Time to fall asleep").unit("suffix: min").decimals(0).rightAxis().colour(activityColour),
+				named("Restless periods").decimals(0).set("custom.axisPlacement", "hidden").colour(neutral),
 			},
 		}).
 		add(12, 7, panel{
@@ -175,11 +191,11 @@ func sleep() *page {
 			title:       "Naps",
 			description: "Number of naps and time asleep in them.",
 			empty:       "No nap in this range",
-			queries:     []query{metrics("$every", "nights.naps", "nights.nap_duration")},
+			queries:     []query{series("sleep/naps")},
 			kind:        lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(60).LineWidth(0),
 			fields: []field{
-				named("nights.naps").title("Naps").colour(neutral),
-				named("nights.nap_duration").title("Time asleep").rightAxis().colour(sleepColour),
+				named("Naps").decimals(0).colour(neutral),
+				named("Time asleep").unit("suffix: min").decimals(0).rightAxis().colour(sleepColour),
 			},
 		}).
 		add(12, 8, panel{

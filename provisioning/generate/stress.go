@@ -35,11 +35,11 @@ func stress() *page {
 			title:       "Stress and recovery",
 			description: "Time in Oura's zones of high stress and of high recovery. Recovery is drawn below zero.",
 			empty:       noStress,
-			queries:     []query{metrics("$every", "days.stress_high", "days.recovery_high")},
-			kind:        lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(80).LineWidth(0).Unit("dthms"),
+			queries:     []query{series("stress/extremes")},
+			kind:        lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(80).LineWidth(0).Unit("suffix: h").Decimals(1),
 			fields: []field{
-				named("days.stress_high").title("High stress").colour(stressColour),
-				named("days.recovery_high").title("High recovery").colour(recoveryColour).set("custom.transform", "negative-Y"),
+				named("High stress").colour(stressColour),
+				named("High recovery").colour(recoveryColour).set("custom.transform", "negative-Y"),
 			},
 		}).
 		add(8, 8, panel{
@@ -80,7 +80,7 @@ func stress() *page {
 		}).
 		add(24, 9, panel{
 			title: "Heart rate by hour of the day",
-			description: "Average heart rate awake or at rest, one column a day. Oura's stress curve is not in its API, and this is the " +
+			description: "Average heart rate awake or at rest, one column a day, in the local time of the place where you were. Oura's stress curve is not in its API, and this is the " +
 				"closest reading.",
 			empty:   "No heart rate in this range",
 			queries: []query{series("stress/by_hour")},
@@ -98,6 +98,7 @@ func stress() *page {
 			queries:     []query{table("stress/sessions")},
 			kind:        rows(),
 			fields: []field{
+				named("Start").width(150),
 				named("Duration").unit("dthms"),
 				named("Heart rate").unit("suffix: bpm").decimals(0),
 				named("HRV").unit("suffix: ms").decimals(0),

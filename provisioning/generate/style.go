@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/bargauge"
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
@@ -116,7 +117,7 @@ func stackedBars() *timeseries.PanelBuilder {
 		Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal).Group("A"))
 }
 
-// The newest value of each field, with its course behind it.
+// The newest value of each field, with its course behind it. At most three fit on a telephone.
 func numbers() *stat.PanelBuilder {
 	return stat.NewPanelBuilder().
 		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"})).
@@ -126,6 +127,13 @@ func numbers() *stat.PanelBuilder {
 		JustifyMode(common.BigValueJustifyModeAuto).
 		Orientation(common.VizOrientationAuto).
 		WideLayout(false)
+}
+
+// The newest values of the columns with these names, of text columns too.
+func numbersOf(names ...string) *stat.PanelBuilder {
+	return numbers().ReduceOptions(common.NewReduceDataOptionsBuilder().
+		Calcs([]string{"lastNotNull"}).
+		Fields("/^(" + strings.Join(names, "|") + ")$/"))
 }
 
 // Horizontal bars, one for each row.
@@ -146,12 +154,8 @@ func scoreBars() *bargauge.PanelBuilder {
 func rows() *grafanatable.PanelBuilder {
 	return grafanatable.NewPanelBuilder().
 		ShowHeader(true).
+		MinWidth(95).
 		CellHeight(common.TableCellHeightSm)
-}
-
-// Rows with many columns in little space.
-func narrowRows() *grafanatable.PanelBuilder {
-	return rows().MinWidth(80)
 }
 
 // States over time, each lasting until the next one.

@@ -4,10 +4,13 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 )
 
+// The day before. Until five in the morning it is one day earlier, because the new night is not over.
+const beforeFive = "now-29h"
+
 // Last night, and the day so far.
 func today() *page {
 	const noNight = "No night since yesterday evening"
-	page := newPage("oura-today", "Oura today", "Last night, and the day so far", "now-1d/d+18h", "now/d")
+	page := newPage("oura-today", "Oura today", "Last night, and the day so far", beforeFive+"/d+18h", "now-5h/d")
 	page.refresh = "15m"
 	return page.
 		mark(
@@ -33,14 +36,7 @@ func today() *page {
 				named("days.activity_score").title("Activity"),
 			},
 		}).
-		add(24, 4, panel{
-			title:       "Last night",
-			description: "The main sleep of the night in this range.",
-			empty:       noNight,
-			queries:     []query{table("night/numbers")},
-			kind:        numbers().ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/")),
-			fields:      nightNumbers(),
-		}).
+		addNightNumbers("Last night", noNight).
 		add(10, 9, panel{
 			title:       "Compared with your usual",
 			description: "Last night against the 60 nights before, the most unusual value first, in spreads (σ) from the median.",
@@ -85,7 +81,7 @@ func today() *page {
 			kind:        lines().Unit("suffix: bpm").Decimals(0),
 			fields:      usual("Heart rate", workoutHeart, "suffix: bpm"),
 		}).
-		add(16, 8, panel{
+		add(24, 8, panel{
 			title:       "Heart rate",
 			description: "All heart rates of this range, by source.",
 			empty:       "No heart rate yet",
@@ -96,37 +92,63 @@ func today() *page {
 				named("Awake").colour(awakeHeart), named("Workout").colour(workoutHeart),
 			},
 		}).
-		add(8, 8, panel{
+		add(7, 4, panel{
 			title:       "Day so far",
-			description: "Activity and stress of the day in progress. Oura's activity day starts at 4:00.",
+			description: "Steps of the day in progress, and active energy in percent of Oura's goal. Oura's activity day starts at 4:00.",
 			empty:       "No activity yet",
-			queries:     []query{table("today/activity"), table("today/stress")},
-			kind:        numbers().ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/")),
+			queries:     []query{table("today/activity")},
+			kind:        numbersOf("Steps", "Goal"),
 			fields: []field{
 				named("Steps").unit("locale").decimals(0),
 				named("Goal").unit("percent").decimals(0),
-				named("Brisk").title("Brisk movement").unit("dthms"),
+			},
+		}).
+		add(7, 4, panel{
+			title:       "Movement so far",
+			description: "Time at medium and high intensity, and time sitting.",
+			empty:       "No activity yet",
+			queries:     []query{table("today/activity")},
+			kind:        numbersOf("Brisk", "Sitting"),
+			fields: []field{
+				named("Brisk").unit("dthms"),
 				named("Sitting").unit("dthms"),
+			},
+		}).
+		add(10, 4, panel{
+			title:       "Stress so far",
+			description: "Time in Oura's zones of high stress and of high recovery, and Oura's summary of the day.",
+			empty:       "No stress data yet",
+			queries:     []query{table("today/stress")},
+			kind:        numbersOf("High stress", "High recovery", "Day"),
+			fields: []field{
 				named("High stress").unit("dthms"),
 				named("High recovery").unit("dthms"),
 				named("Day").mapped(stressDays),
 			},
 		}).
-		add(16, 6, panel{
+		add(12, 6, panel{
 			title:       "Events",
 			description: "Workouts, sessions and tags in this range.",
 			empty:       "No event in this range",
 			queries:     []query{table("today/events")},
 			kind:        rows(),
+			fields:      []field{named("When").width(150)},
 		}).
-		add(8, 6, panel{
+		add(6, 6, panel{
 			title:       "Data",
-			description: "The last sync, the newest day, and the charge of the ring.",
+			description: "The last sync, and the newest day with data.",
 			empty:       "Not connected yet",
 			queries:     []query{table("today/data")},
-			kind:        numbers().ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/")),
+			kind:        numbersOf("Last sync", "Newest day"),
+			fields:      []field{named("Last sync").unit("dateTimeFromNow")},
+		}).
+		add(6, 6, panel{
+			title:       "Ring and sync",
+			description: "The charge of the ring, and the number of collections that fail.",
+			empty:       "Not connected yet",
+			queries:     []query{table("today/data")},
+			kind:        numbersOf("Battery", "Collections failing"),
 			fields: []field{
-				named("Last sync").unit("dateTimeFromNow"),
 				named("With trouble").title("Collections failing").steps(from("text", step(1, attention))),
 				named("Battery").unit("percent").steps(from(attention, step(20, "text"))),
 			},

@@ -1,6 +1,5 @@
 SELECT
-  local_midnight(CASE '$every' WHEN 'week' THEN $__dayGroup(day, 'week')
-                                  WHEN 'month' THEN $__dayGroup(day, 'month') ELSE day END) AS time,
+  local_midnight($__dayGroup(day, '$every')) AS time,
   replace(activity, '_', ' ') AS activity,
   sum(end_datetime - start_datetime) / 3600.0 AS "Value"
 FROM workout

@@ -10,8 +10,7 @@ WITH
     GROUP BY time
   )
 SELECT
-  local_midnight(CASE '$every' WHEN 'week' THEN $__dayGroup(day, 'week')
-                                  WHEN 'month' THEN $__dayGroup(day, 'month') ELSE day END) AS time,
+  local_midnight($__dayGroup(day, '$every')) AS time,
   percentile(mean, 25) AS OPEN,
   max(high) AS high,
   min(low) AS low,

@@ -10,13 +10,12 @@ WITH limits AS (
   WHERE $__timeFilter(time)
   GROUP BY time
 )
-SELECT local_midnight(CASE '$every' WHEN 'week' THEN $__dayGroup(day, 'week')
-                                  WHEN 'month' THEN $__dayGroup(day, 'month') ELSE day END) AS time,
-  300 * sum(share >= 0.5 AND share < 0.6) AS "Zone 1",
-  300 * sum(share >= 0.6 AND share < 0.7) AS "Zone 2",
-  300 * sum(share >= 0.7 AND share < 0.8) AS "Zone 3",
-  300 * sum(share >= 0.8 AND share < 0.9) AS "Zone 4",
-  300 * sum(share >= 0.9) AS "Zone 5"
+SELECT local_midnight($__dayGroup(day, '$every')) AS time,
+  sum(share >= 0.5 AND share < 0.6) / 12.0 AS "Zone 1",
+  sum(share >= 0.6 AND share < 0.7) / 12.0 AS "Zone 2",
+  sum(share >= 0.7 AND share < 0.8) / 12.0 AS "Zone 3",
+  sum(share >= 0.8 AND share < 0.9) / 12.0 AS "Zone 4",
+  sum(share >= 0.9) / 12.0 AS "Zone 5"
 FROM fives
 GROUP BY 1
 ORDER BY 1

@@ -27,7 +27,7 @@ WITH
   )
 SELECT
   shown.time AS "Start",
-  type AS "Kind",
+  replace(type, '_', ' ') AS "Kind",
   mood AS "Felt afterwards",
   length AS "Duration",
   avg(
