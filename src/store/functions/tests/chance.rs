@@ -9,10 +9,10 @@ use super::*;
 /// Days of each series.
 const DAYS: i64 = 300;
 /// The number of synthetic persons.
-const PERSONS: u64 = 100;
+const PERSONS: u64 = 60;
 /// The panels mark findings with q up to 0.1, so that one person in ten may have a mark. The
-/// probability of more than 17 of 100 is below one percent (binomial distribution).
-const MAX_MARKED: usize = 17;
+/// probability of more than 12 of 60 is below one percent (binomial distribution).
+const MAX_MARKED: usize = 12;
 
 const CORRELATIONS: &str =
     include_str!("../../../../provisioning/generate/sql/insights/correlations.sql");
@@ -32,14 +32,18 @@ fn normal(random: &mut StdRng) -> f64 {
     (-2.0 * (1.0 - first).ln()).sqrt() * (std::f64::consts::TAU * second).cos()
 }
 
-/// An autoregressive series with a trend over the year and an effect of the weekend. `phi` is the
-/// correlation of consecutive days.
-fn series(random: &mut StdRng, phi: f64) -> Vec<f64> {
+/// The first day, 2025-01-01, is a Wednesday. Days before a free day, and free days.
+const BEFORE_FREE: [i64; 2] = [2, 3];
+const FREE: [i64; 2] = [3, 4];
+
+/// An autoregressive series with a trend over the year and an effect of two days of the week. `phi`
+/// is the correlation of consecutive days.
+fn series(random: &mut StdRng, phi: f64, higher: [i64; 2]) -> Vec<f64> {
     let mut value = normal(random);
     (0..DAYS)
         .map(|number| {
             value = phi * value + (1.0 - phi * phi).sqrt() * normal(random);
-            let weekend = if number % 7 < 2 { 1.5 } else { 0.0 };
+            let weekend = if higher.contains(&(number % 7)) { 1.5 } else { 0.0 };
             value + weekend + 2.0 * number as f64 / DAYS as f64
         })
         .collect()
@@ -75,9 +79,9 @@ fn unrelated_series_are_marked_within_the_error_rate() {
         let random = &mut StdRng::seed_from_u64(seed);
         let phi = 0.3 + 0.5 * (seed % 6) as f64 / 5.0;
         database.execute_batch("DELETE FROM causes; DELETE FROM outcomes").unwrap();
-        insert(&database, "causes", "Steps", &series(random, phi));
-        insert(&database, "causes", "Training", &series(random, phi));
-        insert(&database, "outcomes", "HRV", &series(random, phi));
+        insert(&database, "causes", "Steps", &series(random, phi, BEFORE_FREE));
+        insert(&database, "causes", "Training", &series(random, phi, BEFORE_FREE));
+        insert(&database, "outcomes", "HRV", &series(random, phi, FREE));
         let (marks, rows) = marks(&database, &correlations);
         assert_eq!(rows, 6, "two values of the day, three lags");
         marked += usize::from(marks > 0);
@@ -104,7 +108,7 @@ fn tags_without_effect_are_marked_within_the_error_rate() {
         let mut night = database
             .prepare("INSERT INTO nights VALUES (date('2025-01-01', '+' || ?1 || ' days'), 0, ?2)")
             .unwrap();
-        for (number, value) in series(random, phi).iter().enumerate() {
+        for (number, value) in series(random, phi, FREE).iter().enumerate() {
             night.execute((number, 50.0 + 5.0 * value)).unwrap();
         }
         let mut tagged = database
@@ -139,7 +143,7 @@ fn real_correlation_is_found_at_its_lag() {
         )
         .unwrap();
     let random = &mut StdRng::seed_from_u64(1);
-    let (cause, noise) = (series(random, 0.3), series(random, 0.5));
+    let (cause, noise) = (series(random, 0.3, BEFORE_FREE), series(random, 0.5, FREE));
     // The night of two days later falls with the value of the day.
     let outcome: Vec<f64> = noise
         .iter()
