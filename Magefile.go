@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -57,14 +58,15 @@ func Test() {
 // Browser runs the journeys in frontend/browser: the built frontend in headless Chromium, against
 // the debug binary. GRAFANA_URL selects a real Grafana instead, and ONLY selects journeys by name.
 func Browser() error {
-	mg.Deps(bundle, chromium)
+	mg.Deps(debugBinary)
+	return testBrowser()
+}
+
+// testBrowser runs the journeys with the debug binary, which exists already.
+func testBrowser() error {
+	mg.SerialDeps(bundle, chromium)
 	if err := step("host page", "npm", "--prefix", "frontend", "run", "build:browser"); err != nil {
 		return err
-	}
-	if _, err := os.Stat(built("debug")); err != nil {
-		if err := sh.RunV("cargo", "build", "--locked"); err != nil {
-			return err
-		}
 	}
 	binary, err := filepath.Abs(built("debug"))
 	if err != nil {
@@ -72,9 +74,17 @@ func Browser() error {
 	}
 	variables := map[string]string{"RINGSIDE_BINARY": binary, "RINGSIDE_BROWSER": "1"}
 	return timed("browser tests", func() error {
-		return sh.RunWithV(variables, "go", "test", "-count=1", "-v", "./tests/host",
+		return sh.RunWithV(variables, "go", "test", "-count=1", "-v", "-timeout=20m", "./tests/host",
 			"-run", "TestBrowser")
 	})
+}
+
+// debugBinary builds the debug binary, unless a build has left one.
+func debugBinary() error {
+	if _, err := os.Stat(built("debug")); err == nil {
+		return nil
+	}
+	return sh.RunV("cargo", "build", "--locked")
 }
 
 // chromium installs Chromium for the browser tests where apt-get can. Without it, the tests are
@@ -111,7 +121,7 @@ func Prose() error {
 	}
 	arguments := []string{"tool", "-modfile=.vale/go.mod", "vale", "--output=line"}
 	arguments = append(arguments, "docs", "src", "tests", "benches", "provisioning", "packaging", "Magefile.go",
-		"frontend/src", components)
+		"frontend/src", "frontend/browser", components)
 	return step("prose", "go", append(arguments, documents...)...)
 }
 
@@ -139,7 +149,7 @@ func Bench() error {
 
 // Soak repeats the long proofs with the release build for the better part of two hours: kills, full
 // disks, network interruptions, stops of a minute, storms of faults, a simulated
-// year of syncs, and half an hour of panels, syncs, attacks and restarts at once.
+// year of syncs, half an hour of panels, syncs, attacks and restarts at once, and doors.
 // Its random numbers have a new seed, unless TEST_SEED sets one.
 func Soak() error {
 	seed := os.Getenv("TEST_SEED")
@@ -152,12 +162,22 @@ func Soak() error {
 		"KILLS": "200", "FULL_DISKS": "60", "CUTS": "40", "STOPS": "3", "STOP_SECONDS": "61",
 		"STORMS": "100", "SOAK_MINUTES": "20", "MIXED_MINUTES": "30",
 	}
-	if err := sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--lib"); err != nil {
+	err := sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--lib")
+	if err != nil {
 		return err
 	}
-	return sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--test", "integration",
+	err = sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--test", "integration",
 		"--", "--nocapture", "--test-threads", "1", "interruption::", "faults::storm::",
 		"soak::", "hostile::mixed::")
+	if err != nil {
+		return err
+	}
+	mg.Deps(release)
+	doors := map[string]string{"LOGINS": "100", "OWNER_KILLS": "50", "MESSAGE_MIB": "200"}
+	if err := testPluginWith(doors, "release", "-run", "Door|Owner|Login|Large"); err != nil {
+		return err
+	}
+	return testPluginWith(behindDoor, "release")
 }
 
 // Fuzz searches for inputs that violate a property: a quarter of an hour for each property, with
@@ -312,9 +332,17 @@ func bundle() error {
 	return step("frontend build", "npm", "--prefix", "frontend", "run", "build")
 }
 
-// testRest runs the steps that do not need the binary, one after the other.
+// testRest runs the steps that do not need the binary, one after the other, and then the journeys,
+// beside the tests of the binary.
 func testRest() {
-	mg.SerialDeps(Prose, lintGo, testDashboards, testDeployment, lintFrontend, testFrontend, testBundle)
+	mg.SerialDeps(Prose, lintGo, testDashboards, testDeployment, lintFrontend, testFrontend, testBundle,
+		testJourneys)
+}
+
+// testJourneys runs the journeys with the binary that compileRust has built.
+func testJourneys() error {
+	mg.Deps(compileRust)
+	return testBrowser()
 }
 
 // testBinary runs the steps of the Rust code and of the plugin.
@@ -356,15 +384,17 @@ func lintFrontend() error {
 	return step("eslint, prettier", "npm", "--prefix", "frontend", "run", "lint")
 }
 
-// testRust compiles, lints and runs the Rust tests. Clippy is the compiler here: after `cargo
-// clippy`, the tests would need all dependencies compiled once more.
-func testRust() error {
-	compile := func() error {
+// compileRust compiles and lints the program and the Rust tests. Clippy is the compiler here: after
+// `cargo clippy`, the tests would need all dependencies compiled once more.
+func compileRust() error {
+	return timed("cargo test --no-run", func() error {
 		return sh.RunWithV(underClippy, "cargo", "test", "--locked", "--no-run", "--all-targets")
-	}
-	if err := timed("cargo test --no-run", compile); err != nil {
-		return err
-	}
+	})
+}
+
+// testRust runs the Rust tests.
+func testRust() error {
+	mg.Deps(compileRust)
 	run := func() error { return sh.RunWithV(underClippy, "cargo", "test", "--locked") }
 	if err := timed("cargo test", run); err != nil {
 		return err
@@ -385,18 +415,37 @@ var underClippy = map[string]string{
 // testHost tests the binary that testRust has built.
 func testHost() error {
 	mg.Deps(testRust)
-	return timed("host tests", func() error { return testPlugin("debug") })
+	if err := timed("host tests", func() error { return testPlugin("debug") }); err != nil {
+		return err
+	}
+	return timed("host tests behind a door", func() error {
+		return testPluginWith(behindDoor, "debug", "-run", quickBehindDoor)
+	})
 }
+
+// behindDoor makes the host tests call an owner through two plugins in turn.
+var behindDoor = map[string]string{"RINGSIDE_DOORS": "1"}
+
+// quickBehindDoor selects the host tests that Test repeats behind a door. Soak repeats all of them.
+const quickBehindDoor = "TestHealth|TestMetrics|TestInvalid|TestTimeSeries|TestOnlyAdmins|TestRequest" +
+	"|TestSQL|TestSchema|TestExport|TestCoverage|TestOrganisations|TestCall|TestRule|TestAnnotations"
 
 // testPlugin runs the tests under Grafana's host code on the binary of a cargo profile.
 func testPlugin(profile string, arguments ...string) error {
+	return testPluginWith(nil, profile, arguments...)
+}
+
+// testPluginWith is testPlugin with further variables of the environment.
+func testPluginWith(settings map[string]string, profile string, arguments ...string) error {
 	binary, err := filepath.Abs(built(profile))
 	if err != nil {
 		return err
 	}
 	// Go does not know that the tests depend on the binary, so their results must not be cached.
 	arguments = append([]string{"test", "-count=1", "./tests/host/..."}, arguments...)
-	return sh.RunWithV(map[string]string{"RINGSIDE_BINARY": binary}, "go", arguments...)
+	variables := map[string]string{"RINGSIDE_BINARY": binary}
+	maps.Copy(variables, settings)
+	return sh.RunWithV(variables, "go", arguments...)
 }
 
 func testFrontend() error {

@@ -3,7 +3,7 @@
 //! One crate in layers; a module may use those below it, never those above:
 //!
 //! ```text
-//! cli → plugin → api → datasource, frames → sync, query → oura, store → catalog → time
+//! cli → plugin → doors → api → datasource, frames → sync, query → oura, store → catalog → time
 //! ```
 //!
 //! `simulator` is separate: Oura's API with a synthetic person, for tests and demo data.
@@ -14,6 +14,7 @@ mod blocking;
 pub mod catalog;
 pub mod cli;
 pub mod datasource;
+mod doors;
 pub mod error_source;
 mod format;
 pub mod frames;

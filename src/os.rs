@@ -1,6 +1,7 @@
-//! Limits that the operating system sets for this process.
+//! Limits and resources of the operating system.
 
 use std::io;
+use std::path::Path;
 
 /// Raises the soft limit of open files to the hard one, and turns core dumps off: they would
 /// contain tokens and health data. Call it before other threads start.
@@ -42,6 +43,32 @@ pub fn is_out_of_files(error: &io::Error) -> bool {
 /// system's error.
 pub fn has_no_free_file() -> bool {
     std::fs::File::open("/").is_err_and(|error| is_out_of_files(&error))
+}
+
+/// Returns the bytes that this process may still write to the file system of `folder`, if the
+/// operating system reports them.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+
+        let folder = std::ffi::CString::new(folder.as_os_str().as_bytes()).ok()?;
+        let mut space = std::mem::MaybeUninit::<libc::statvfs>::zeroed();
+        // SAFETY: both pointers are valid for the duration of the call, and zeros are a valid value.
+        let space = unsafe {
+            if libc::statvfs(folder.as_ptr(), space.as_mut_ptr()) != 0 {
+                return None;
+            }
+            space.assume_init()
+        };
+        // The types of both fields depend on the system.
+        (space.f_bavail as u64).checked_mul(space.f_frsize as u64)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
 }
 
 /// The remedy for too many open files, as full sentences.

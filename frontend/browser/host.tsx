@@ -7,6 +7,16 @@ import 'systemjs/dist/extras/amd.js';
 
 import * as emotionCss from '@emotion/css';
 import * as grafanaData from '@grafana/data';
+import type {
+  AdHocVariableFilter,
+  DataQueryError,
+  DataQueryRequest,
+  DataQueryResponse,
+  DataSourceInstanceSettings,
+  DataSourcePlugin,
+  DataSourceSettings,
+  PanelData,
+} from '@grafana/data';
 import * as grafanaRuntime from '@grafana/runtime';
 import * as grafanaUi from '@grafana/ui';
 import React, { type ComponentType, useEffect, useState } from 'react';
@@ -16,6 +26,8 @@ import * as reactDom from 'react-dom';
 import { createRoot } from 'react-dom/client';
 import * as rxjs from 'rxjs';
 
+import type { OuraDataSource } from '../src/datasource';
+import type { OuraOptions, OuraQuery, OuraSecrets } from '../src/types';
 import { backend, dataSources, variables } from './services';
 
 const PLUGIN = 'ringside-oura-datasource';
@@ -30,45 +42,50 @@ const SHARED = {
   '@grafana/ui': grafanaUi,
 };
 
+type Plugin = DataSourcePlugin<OuraDataSource, OuraQuery, OuraOptions, OuraSecrets>;
+type Settings = DataSourceSettings<OuraOptions, OuraSecrets>;
+
 interface Loader {
   addImportMap: (map: { imports: Record<string, string> }) => void;
   set: (id: string, module: object) => void;
-  import: (url: string) => Promise<{ plugin: grafanaData.DataSourcePlugin<any, any, any> }>;
+  import: (url: string) => Promise<{ plugin: Plugin }>;
 }
 
 const { config } = grafanaRuntime;
 const parameters = new URLSearchParams(window.location.search);
-const theme = grafanaData.createTheme({
-  colors: { mode: parameters.get('theme') === 'light' ? 'light' : 'dark' },
-});
-config.theme2 = theme;
+const ROOT = config.appSubUrl;
+
 grafanaRuntime.setBackendSrv(backend);
 grafanaRuntime.setDataSourceSrv(dataSources);
 grafanaRuntime.setTemplateSrv(variables);
 
-async function loadPlugin() {
+async function loadPlugin(): Promise<Plugin> {
   const loader = (window as unknown as { System: Loader }).System;
   const imports = Object.fromEntries(Object.keys(SHARED).map((id) => [id, `package:${id}`]));
   loader.addImportMap({ imports });
   for (const [id, module] of Object.entries(SHARED)) {
     loader.set(`package:${id}`, module);
   }
-  const { plugin } = await loader.import(`/public/plugins/${PLUGIN}/module.js`);
+  const { plugin } = await loader.import(`${ROOT}/public/plugins/${PLUGIN}/module.js`);
   return plugin;
 }
 
-type Parts = grafanaData.DataSourcePlugin<any, any, any>;
+interface Props {
+  plugin: Plugin;
+  settings: Settings;
+}
 
 /** The configuration page with *Save & test*. */
-function ConfigPage({ plugin, settings }: { plugin: Parts; settings: any }) {
+function ConfigPage({ plugin, settings }: Props) {
   const [options, setOptions] = useState(settings);
   const [tested, setTested] = useState<string>();
-  const Editor = plugin.components.ConfigEditor as ComponentType<any>;
+  const Editor = plugin.components.ConfigEditor!;
 
   const save = async () => {
-    const { datasource } = await backend.put(`/api/datasources/uid/${options.uid}`, options);
+    const address = `/api/datasources/uid/${options.uid}`;
+    const { datasource } = await backend.put<{ datasource: Settings }>(address, options);
     setOptions({ ...options, ...datasource, secureJsonData: {} });
-    const health = await backend.get(`/api/datasources/uid/${options.uid}/health`);
+    const health = await backend.get<{ status: string; message: string }>(`${address}/health`);
     setTested(`${health.status}: ${health.message}`);
   };
   return (
@@ -84,46 +101,73 @@ function ConfigPage({ plugin, settings }: { plugin: Parts; settings: any }) {
   );
 }
 
-/** An editor with its query, its data and a summary of the data. */
-function QueryPage({ kind, plugin, settings }: { kind: string; plugin: Parts; settings: any }) {
-  const [datasource] = useState(() => new plugin.DataSourceClass(settings));
-  const [query, setQuery] = useState<any>(() =>
-    JSON.parse(parameters.get('query') ?? '{"refId":"A"}')
-  );
-  const [data, setData] = useState<any>();
-  const [runs, setRuns] = useState(0);
-  const Editor: ComponentType<any> =
-    kind === 'annotations'
-      ? datasource.annotations.QueryEditor
-      : kind === 'variables'
-        ? datasource.variables.editor
-        : plugin.components.QueryEditor;
+/** The properties that the editors of queries, annotations and variables share. */
+interface EditorProps {
+  datasource: OuraDataSource;
+  query: OuraQuery;
+  data?: PanelData;
+  onChange: (query: OuraQuery) => void;
+  onRunQuery: () => void;
+}
 
-  useEffect(() => {
-    const range = {
+/** Creates the data source, and finds its editor of this kind. */
+function createEditor(kind: string, { plugin, settings }: Props) {
+  const datasource = new plugin.DataSourceClass(
+    settings as unknown as DataSourceInstanceSettings<OuraOptions>
+  );
+  const editors: Record<string, unknown> = {
+    annotations: datasource.annotations.QueryEditor,
+    variables: datasource.variables.editor,
+    explore: plugin.components.QueryEditor,
+  };
+  return { datasource, Editor: editors[kind] as ComponentType<EditorProps> };
+}
+
+/** The requests of this page: the last 30 days, with the ad-hoc filters of the page's address. */
+function createRequest(query: OuraQuery, number: number): DataQueryRequest<OuraQuery> {
+  const filters: AdHocVariableFilter[] = JSON.parse(parameters.get('filters') ?? '[]');
+  return {
+    app: 'host',
+    requestId: `${number}`,
+    startTime: Date.now(),
+    range: {
       from: grafanaData.dateTime().subtract(30, 'day'),
       to: grafanaData.dateTime(),
       raw: { from: 'now-30d', to: 'now' },
-    };
-    const request = {
-      requestId: `${runs}`,
-      range,
-      intervalMs: 60_000,
-      maxDataPoints: 1000,
-      scopedVars: {},
-      targets: [query],
-    };
+    },
+    timezone: 'utc',
+    interval: '1m',
+    intervalMs: 60_000,
+    maxDataPoints: 1000,
+    scopedVars: {},
+    targets: [query],
+    filters,
+  };
+}
+
+/** An editor with its query, its data and a summary of the data. */
+function QueryPage({ kind, ...props }: Props & { kind: string }) {
+  const [{ datasource, Editor }] = useState(() => createEditor(kind, props));
+  const [query, setQuery] = useState<OuraQuery>(() =>
+    JSON.parse(parameters.get('query') ?? '{"refId":"A"}')
+  );
+  const [data, setData] = useState<PanelData>();
+  const [runs, setRuns] = useState(0);
+
+  useEffect(() => {
+    const request = createRequest(query, runs);
     const source = kind === 'variables' ? datasource.variables : datasource;
+    const show = (part: Partial<PanelData>) =>
+      setData({
+        state: grafanaData.LoadingState.Done,
+        series: [],
+        timeRange: request.range,
+        ...part,
+      });
     const subscription = source.query(request).subscribe({
-      next: (response: any) =>
-        setData({
-          state: 'Done',
-          series: response.data ?? [],
-          errors: response.errors,
-          error: response.error,
-          timeRange: range,
-        }),
-      error: (error: any) => setData({ state: 'Error', series: [], error }),
+      next: ({ data, errors, error }: DataQueryResponse) =>
+        show({ series: data ?? [], errors, error }),
+      error: (error: DataQueryError) => show({ error }),
     });
     return () => subscription.unsubscribe();
     // Runs like Grafana: when the editor asks for it.
@@ -140,24 +184,37 @@ function QueryPage({ kind, plugin, settings }: { kind: string; plugin: Parts; se
         onRunQuery={() => setTimeout(() => setRuns((count) => count + 1))}
       />
       <p data-testid="result">{data ? summarize(data) : 'Loading'}</p>
-      <pre data-testid="query">{JSON.stringify(query)}</pre>
+      {kind === 'variables' && <p data-testid="options">{listOptions(data)}</p>}
+      <pre data-testid="query" tabIndex={0}>
+        {JSON.stringify(query)}
+      </pre>
     </>
   );
 }
 
-function summarize({ series, error, errors }: any): string {
+function summarize({ series, error, errors }: PanelData): string {
   const failure = error ?? errors?.[0];
   if (failure) {
     return `Error: ${failure.message ?? failure.data?.message}`;
   }
-  const rows = series.reduce((sum: number, frame: any) => sum + frame.length, 0);
+  const rows = series.reduce((sum, frame) => sum + frame.length, 0);
   return rows === 0 ? 'No data' : `Rows: ${rows}`;
 }
 
-function Page({ plugin, settings }: { plugin: Parts; settings: any }) {
-  const [, kind] = window.location.pathname.match(/^\/(\w+)/) ?? [];
+/** Lists a variable's options as Grafana reads them: from the text fields `text` and `value`. */
+function listOptions(data?: PanelData): string {
+  const fields = data?.series[0]?.fields ?? [];
+  const find = (wanted: string) =>
+    fields.find(({ name, type }) => name === wanted && type === grafanaData.FieldType.string);
+  const [text, value] = [find('text'), find('value')];
+  return (value?.values ?? []).map((each, row) => `${text?.values[row]}=${each}`).join(' ');
+}
+
+function Page({ plugin, settings }: Props) {
+  const path = window.location.pathname.slice(ROOT.length);
+  const [, kind] = path.match(/^\/(\w+)/) ?? [];
   const styles = grafanaUi.useStyles2((theme) =>
-    emotionCss.css({ padding: theme.spacing(2), maxWidth: 1200 })
+    emotionCss.css({ padding: theme.spacing(2), maxWidth: 1200, pre: { whiteSpace: 'pre-wrap' } })
   );
   return (
     <main className={styles}>
@@ -171,19 +228,40 @@ function Page({ plugin, settings }: { plugin: Parts; settings: any }) {
   );
 }
 
-async function show() {
+type Mode = 'dark' | 'light';
+
+function createTheme(mode: Mode) {
+  const theme = grafanaData.createTheme({ colors: { mode } });
+  config.theme2 = theme;
   document.body.style.background = theme.colors.background.primary;
+  return theme;
+}
+
+/** The page in a theme, which a test changes with the event `theme`. */
+function ThemedPage(props: Props) {
+  const [theme, setTheme] = useState(() => createTheme('dark'));
+  useEffect(() => {
+    const change = (event: Event) => setTheme(createTheme((event as CustomEvent<Mode>).detail));
+    window.addEventListener('theme', change);
+    return () => window.removeEventListener('theme', change);
+  }, []);
+  return (
+    <grafanaData.ThemeContext.Provider value={theme}>
+      <grafanaUi.GlobalStyles />
+      <Page {...props} />
+      <grafanaUi.PortalContainer />
+    </grafanaData.ThemeContext.Provider>
+  );
+}
+
+async function show() {
   const uid = parameters.get('uid') ?? window.location.pathname.split('/').at(-1);
   const [plugin, settings] = await Promise.all([
     loadPlugin(),
-    backend.get(`/api/datasources/uid/${uid}`),
+    backend.get<Settings>(`/api/datasources/uid/${uid}`),
   ]);
   createRoot(document.getElementById('root')!).render(
-    <grafanaData.ThemeContext.Provider value={theme}>
-      <grafanaUi.GlobalStyles />
-      <Page plugin={plugin} settings={settings} />
-      <grafanaUi.PortalContainer />
-    </grafanaData.ThemeContext.Provider>
+    <ThemedPage plugin={plugin} settings={settings} />
   );
 }
 

@@ -1,37 +1,62 @@
 /** Grafana's services, as far as the plugin uses them. */
-import type { BackendSrv, DataSourceSrv, TemplateSrv } from '@grafana/runtime';
+import type { ScopedVars } from '@grafana/data';
+import type {
+  BackendSrv,
+  BackendSrvRequest,
+  DataSourceSrv,
+  FetchError,
+  FetchResponse,
+  TemplateSrv,
+} from '@grafana/runtime';
 import { from } from 'rxjs';
 
-async function request(options: any): Promise<any> {
+/** Requests an address of Grafana, relative to the page's base as Grafana does. */
+async function request<T>(options: BackendSrvRequest): Promise<FetchResponse<T>> {
   const { url, method = 'GET', data, headers, params } = options;
-  const query = params ? `?${new URLSearchParams(params)}` : '';
-  const response = await fetch(url + query, {
+  const query = params ? `?${new URLSearchParams(params as Record<string, string>)}` : '';
+  const response = await fetch(url.replace(/^\//, '') + query, {
     method,
     headers: { ...headers, ...(data && { 'Content-Type': 'application/json' }) },
     body: data && JSON.stringify(data),
   });
+  const { status, statusText, ok, redirected, type } = response;
+  const fail = (body: unknown, statusText: string): FetchError => ({
+    status,
+    statusText,
+    data: body ?? {},
+    config: options,
+  });
   const text = await response.text();
-  let body;
+  let body: T;
   try {
     body = text ? JSON.parse(text) : undefined;
   } catch {
-    body = { message: 'Invalid JSON' };
-    if (response.ok) {
-      throw { status: response.status, statusText: 'Invalid JSON', data: body, config: options };
-    }
+    throw fail({ message: 'Invalid JSON' }, ok ? 'Invalid JSON' : statusText);
   }
-  if (!response.ok) {
-    const { status, statusText } = response;
-    throw { status, statusText, data: body ?? {}, config: options };
+  if (!ok) {
+    throw fail(body, statusText);
   }
-  return { data: body, status: response.status, ok: true, config: options };
+  const { headers: received, url: address } = response;
+  return {
+    data: body,
+    status,
+    statusText,
+    ok,
+    redirected,
+    type,
+    headers: received,
+    url: address,
+    config: options,
+  };
 }
 
-const call = (method: string) => async (url: string, data?: unknown) =>
-  (await request({ method, url, data })).data;
+const call =
+  (method: string) =>
+  async <T>(url: string, data?: unknown): Promise<T> =>
+    (await request<T>({ method, url, data })).data;
 
 export const backend = {
-  fetch: (options: any) => from(request(options)),
+  fetch: <T>(options: BackendSrvRequest) => from(request<T>(options)),
   get: call('GET'),
   put: call('PUT'),
   post: call('POST'),
@@ -42,15 +67,42 @@ export const dataSources = {
   getList: () => [],
 } as unknown as DataSourceSrv;
 
-/** The dashboard has one variable with two values, to test the way they are quoted. */
-const VARIABLE = { name: 'activity', multi: true, value: ['walking', "Ann's run"] };
+interface Variable {
+  name: string;
+  multi?: boolean;
+  value: string | string[];
+}
+
+/** The variables of the dashboard. One has several values, with a quote, to test the quoting. */
+const VARIABLES: Variable[] = [
+  { name: 'activity', multi: true, value: ['walking', "Ann's run"] },
+  { name: 'days', value: '7' },
+  { name: 'step', value: 'week' },
+  { name: 'metric', multi: true, value: ['days.steps', 'days.sleep_score'] },
+];
+
+type Format = (value: unknown, variable: object) => string;
+
+/** Replaces `$name`, `${name}` and `${name:format}`, also for values of the request. */
+function replace(text = '', scoped: ScopedVars = {}, format?: string | Format): string {
+  return text.replaceAll(/\$\{(\w+)(?::\w+)?\}|\$(\w+)/g, (written, braced, bare) => {
+    const name: string = braced ?? bare;
+    const variable: Variable | undefined =
+      name in scoped
+        ? { name, value: scoped[name]?.value }
+        : VARIABLES.find((each) => each.name === name);
+    if (!variable) {
+      return written;
+    }
+    return typeof format === 'function'
+      ? format(variable.value, variable)
+      : [variable.value].flat().join(',');
+  });
+}
 
 export const variables = {
-  getVariables: () => [VARIABLE],
-  containsTemplate: (text?: string) => Boolean(text?.includes('$activity')),
+  getVariables: () => VARIABLES,
+  containsTemplate: (text?: string) => VARIABLES.some(({ name }) => text?.includes(`$${name}`)),
   updateTimeRange: () => {},
-  replace: (text = '', _scoped?: object, format?: any) =>
-    text.replaceAll(/\$\{?activity\}?/g, () =>
-      typeof format === 'function' ? format(VARIABLE.value, VARIABLE) : VARIABLE.value.join(',')
-    ),
+  replace,
 } as unknown as TemplateSrv;

@@ -242,6 +242,19 @@ export interface CoverageDay {
 /** How complete one day of one collection is: `coverage.state`. */
 export type DayState = "complete" | "partial" | "empty" | "not_fetched";
 
+/** The free space for the data of a data source. */
+export interface DiskSpace {
+  /** The bytes that can still be written. */
+  freeBytes: number;
+  /**
+   * The bytes that should be free: 256 MiB, or the size of the database if that is larger. An
+   * upgrade writes new tables before it deletes the old ones.
+   */
+  requiredBytes: number;
+  /** Whether fewer bytes are free than required. */
+  nearlyFull: boolean;
+}
+
 /** The body of an error response. */
 export interface ErrorBody {
   error: ApiError;
@@ -387,6 +400,8 @@ export interface Status {
   scopes: Array<string>;
   /** The damage of the stored data, if it is damaged. `POST data/repair` is the remedy. */
   damage: string | null;
+  /** The free space of the data folder, if the operating system reports it. */
+  disk: DiskSpace | null;
   /** The progress and outcome of syncs. */
   sync: SyncStatus;
   /** The version of Oura's API specification in use, for example `1.43`. */

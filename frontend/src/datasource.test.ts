@@ -10,7 +10,7 @@ import { of } from 'rxjs';
 
 import { SCHEMA } from './components/fixtures';
 import { OuraDataSource } from './datasource';
-import { DEFAULT_METRICS, DEFAULT_SQL, type OuraOptions } from './types';
+import { DEFAULT_METRICS, DEFAULT_SQL, type OuraOptions, type OuraQuery } from './types';
 
 const AWAKE = { key: 'heartrate.source', operator: '=', value: 'awake' };
 
@@ -70,14 +70,41 @@ describe('ad-hoc filters', () => {
   });
 });
 
-it('replaces variables in the step of a metrics query', () => {
-  setTemplateSrv({
-    replace: (text: string, _: unknown, format: (value: string) => string) =>
-      text === '$every' ? format('week') : text,
-  } as unknown as TemplateSrv);
-  const query = { ...DEFAULT_METRICS, refId: 'A', queryType: 'metrics' as const, every: '$every' };
+describe('variables in a metrics query', () => {
+  const VALUES: Record<string, string> = { $every: 'week', $days: '7', $text: "Ann's run" };
 
-  expect(setUp().datasource.applyTemplateVariables(query, {}).every).toBe('week');
+  beforeAll(() =>
+    setTemplateSrv({
+      replace: (text: string, _: unknown, format: (value: string) => string) =>
+        text in VALUES ? format(VALUES[text]) : text,
+    } as unknown as TemplateSrv)
+  );
+
+  const sent = (part: Partial<OuraQuery>) =>
+    setUp().datasource.applyTemplateVariables(
+      { ...DEFAULT_METRICS, refId: 'A', queryType: 'metrics', ...part },
+      {}
+    );
+
+  it('are replaced in the step', () => {
+    expect(sent({ every: '$every' }).every).toBe('week');
+  });
+
+  it.each(['shift', 'baseline', 'movingAverage'] as const)('are replaced in %s', (name) => {
+    expect(sent({ [name]: '$days' })[name]).toBe('7');
+    expect(sent({ [name]: 28 })[name]).toBe(28);
+    expect(sent({ [name]: undefined })[name]).toBe(0);
+  });
+
+  it('are replaced in the shift of a single metric', () => {
+    const lastWeek = { name: 'days.steps', shift: '$days' };
+    expect(sent({ metrics: [lastWeek] }).metrics).toEqual([{ ...lastWeek, shift: '7' }]);
+  });
+
+  it('stay a value in a filter, quotes included', () => {
+    const filter = { column: 'activity', operator: '=' as const, value: '$text' };
+    expect(sent({ filters: [filter] }).filters).toEqual([{ ...filter, value: "Ann's run" }]);
+  });
 });
 
 it.each([

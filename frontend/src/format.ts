@@ -1,5 +1,5 @@
 /** Values from the backend as text for the interface. */
-import { dateTime, dateTimeFormatTimeAgo } from '@grafana/data';
+import { dateTime, dateTimeFormatTimeAgo, getValueFormat } from '@grafana/data';
 
 import type { SchemaColumn } from './types';
 
@@ -31,6 +31,12 @@ export function formatTypeAndUnit({ type, unit }: Pick<SchemaColumn, 'type' | 'u
 /** Removes `suffix:`, which Grafana uses for units without an id of their own: `suffix:bpm`. */
 export function formatUnit(unit: string): string {
   return unit.replace(/^suffix: */, '');
+}
+
+/** `1.2 GiB`. */
+export function formatBytes(bytes: number): string {
+  const { text, suffix = '' } = getValueFormat('bytes')(bytes);
+  return text + suffix;
 }
 
 /** `1 day`, `2 days`. */

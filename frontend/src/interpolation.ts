@@ -6,7 +6,13 @@ import type { ScopedVars } from '@grafana/data';
 import { getTemplateSrv } from '@grafana/runtime';
 
 import { operandCount, parseValue } from './metrics';
-import type { Filter, FilterValue } from './types';
+import {
+  DEFAULT_METRICS,
+  type Filter,
+  type FilterValue,
+  type Metric,
+  type MetricsPart,
+} from './types';
 
 /** The properties of a Grafana variable that decide its format. */
 interface Variable {
@@ -47,6 +53,51 @@ export function formatValue(value: VariableValue, variable: Variable): string {
   }
   return escapeQuotes(String(value));
 }
+
+/** Replaces the variables in a metrics query: in its metrics, step, days and filters. */
+export function interpolateMetrics(
+  query: Partial<MetricsPart>,
+  scopedVars: ScopedVars
+): Partial<MetricsPart> {
+  const days = (value?: number | string) => expandDays(value, scopedVars);
+  return {
+    metrics: query.metrics?.flatMap<Metric>((metric) =>
+      typeof metric === 'string'
+        ? expandVariables(metric, scopedVars)
+        : [{ ...metric, ...('shift' in metric && { shift: days(metric.shift) }) }]
+    ),
+    every: expandStep(query.every ?? DEFAULT_METRICS.every, scopedVars),
+    movingAverage: days(query.movingAverage),
+    baseline: days(query.baseline),
+    shift: days(query.shift),
+    filters: query.filters?.map((filter) => interpolateFilter(filter, scopedVars)),
+  };
+}
+
+/**
+ * Replaces the variable in a number of days. A URL can set a variable to any text: text that is not
+ * a number of days counts as 0. A query without a variable stays, so that the backend names its
+ * mistake.
+ */
+function expandDays(days: number | string = 0, scopedVars: ScopedVars): number | string {
+  if (typeof days !== 'string' || !days.includes('$')) {
+    return days;
+  }
+  const [value = ''] = expandVariables(days, scopedVars);
+  return /^-?\d{1,6}$/.test(value.trim()) ? value : 0;
+}
+
+/** Replaces the variable in a step. Text that is not a step counts as `auto`. */
+function expandStep(step: string, scopedVars: ScopedVars): string {
+  if (!step.includes('$')) {
+    return step;
+  }
+  const [value = ''] = expandVariables(step, scopedVars);
+  return STEP.test(value) ? value : DEFAULT_METRICS.every;
+}
+
+/** The steps that the backend reads: names, and intervals of at least a second. */
+const STEP = /^(auto|raw|day|week|month|year|([1-9]\d*[smhdwMy])+)$/;
 
 /**
  * Replaces the variables in a filter's values. `in` and `not in` compare with every value of a

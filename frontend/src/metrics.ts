@@ -30,7 +30,7 @@ const GROUPS: Array<[group: string, names: RegExp]> = [
 ];
 
 /** The order of the groups in the list. */
-const GROUP_ORDER = [
+export const METRIC_GROUPS = [
   ...['Sleep', 'Readiness', 'Activity', 'Heart', 'Stress', 'Body', 'Workouts', 'Tags', 'Ring'],
   'Other',
 ];
@@ -56,7 +56,8 @@ export function listMetricOptions({ metrics }: Schema): Option[] {
     }))
     .sort(
       (a, b) =>
-        GROUP_ORDER.indexOf(a.group) - GROUP_ORDER.indexOf(b.group) || rank(a.value) - rank(b.value)
+        METRIC_GROUPS.indexOf(a.group) - METRIC_GROUPS.indexOf(b.group) ||
+        rank(a.value) - rank(b.value)
     );
 }
 

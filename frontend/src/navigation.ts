@@ -1,4 +1,4 @@
-/** The redirect URI of a login, and navigation to Oura. */
+/** The redirect URI of a login, navigation to Oura, and downloads. */
 import { config } from '@grafana/runtime';
 
 export interface Redirect {
@@ -19,6 +19,11 @@ export function getRedirect(uid: string): Redirect {
   const base = returnsHere ? origin : `http://localhost${port && `:${port}`}`;
   const page = `${config.appSubUrl ?? ''}/connections/datasources/edit/${uid}`;
   return { uri: `${base}${page}`, returnsHere };
+}
+
+/** Returns the address of the database as a SQLite file, for the browser's download. */
+export function getExportUrl(uid: string): string {
+  return `${config.appSubUrl ?? ''}/api/datasources/uid/${uid}/resources/export`;
 }
 
 export function navigateTo(url: string): void {

@@ -1,83 +1,66 @@
-import { findStage, listProblems, summarize } from './pageState';
-import type { CollectionStatus, Status } from './types';
+import { STATES, STATUS, statusWith } from './components/fixtures';
+import { type PageContext, type Stage, findStage, listProblems, summarize } from './pageState';
+import { STAGES } from './stages';
+import type { Status } from './types';
 
-const SLEEP: CollectionStatus = {
-  name: 'sleep',
-  documents: 1_000_000,
-  firstDay: '2024-01-02',
-  lastDay: '2026-01-01',
-  lastSync: null,
-  state: 'ok',
-  reason: null,
-  summary: '',
-};
-
-const STATUS: Status = {
-  state: 'connected',
-  reason: null,
-  damage: null,
-  scopes: [],
-  sync: {
-    running: false,
-    percent: 100,
-    run: 1,
-    documents: 0,
-    secondsLeft: null,
-    lastSync: null,
-    nextSync: null,
-    failure: null,
-  },
-  specification: '1.43',
-  specificationCheckedAt: null,
-  collections: [
-    SLEEP,
-    { ...SLEEP, name: 'tag', documents: 583, firstDay: '2023-11-26' },
-    { ...SLEEP, name: 'vo2_max', documents: 0, firstDay: null, lastDay: null, state: 'waiting' },
-    { ...SLEEP, name: 'gone', documents: 0, firstDay: null, lastDay: null, state: 'removed' },
-  ],
-};
-
-const RUNNING = { ...STATUS.sync, running: true };
-const CURRENT = [SLEEP];
+const CONTEXT: PageContext = { hasCredentials: true, finishing: false };
 
 it('summarizes the collections that Oura offers', () => {
-  expect(summarize(STATUS)).toBe(
+  const [sleep, spo2, workout] = STATUS.collections;
+  const collections: Status['collections'] = [
+    sleep,
+    workout,
+    { ...spo2, documents: 0, firstDay: null, state: 'waiting' },
+    { ...spo2, documents: 0, firstDay: null, state: 'removed' },
+  ];
+  expect(summarize({ ...STATUS, collections })).toBe(
     '2 of 3 collections up to date, 1,000,583 documents since 2023-11-26'
   );
   expect(summarize({ ...STATUS, collections: [] })).toBeUndefined();
 });
 
-it.each<[string, Partial<Status>, { hasCredentials?: boolean; finishing?: boolean }]>([
+it.each(Object.entries(STATES))('finds the stage %s', (stage, status) => {
+  expect(findStage(status, CONTEXT)).toBe(stage);
+});
+
+it.each<[Stage, Partial<Status>, Partial<PageContext>]>([
   ['not_set_up', { state: 'not_configured' }, { hasCredentials: false }],
   ['ready', { state: 'not_connected' }, {}],
   ['connecting', { state: 'not_connected' }, { finishing: true }],
-  ['importing', { sync: RUNNING }, {}],
-  ['connected', { sync: RUNNING, collections: CURRENT }, {}],
-  ['connected', {}, {}],
-  ['reconnect', { state: 'reconnect_needed' }, {}],
-  ['damaged', { damage: 'x' }, {}],
-])('finds the stage %s', (stage, part, context) => {
-  const full = { hasCredentials: true, finishing: false, ...context };
-  expect(findStage({ ...STATUS, ...part }, full)).toBe(stage);
+  ['connected', { sync: { ...STATUS.sync, running: true } }, {}],
+  ['failing', statusWith({ collections: { state: 'error' } }), {}],
+  ['connected', STATES.scopes, { requestedScopes: 'daily heartrate' }],
+  ['disk', { ...STATES.failing, disk: STATES.disk.disk }, {}],
+  ['damaged', { ...STATES.disk, damage: 'x' }, {}],
+  ['reconnect', { ...STATES.disk, state: 'reconnect_needed' }, {}],
+])('finds the stage %s among others', (stage, part, context) => {
+  expect(findStage({ ...STATUS, ...part }, { ...CONTEXT, ...context })).toBe(stage);
+});
+
+it('has one sentence for each stage', () => {
+  for (const { describe } of Object.values(STAGES)) {
+    expect(describe(STATUS)).toMatch(/^[A-Z\d].*[^.]$/);
+  }
 });
 
 it('lists problems, collections with the same problem together', () => {
-  const missing = { state: 'scope_missing' as const, reason: 'not granted.' };
   const problems = listProblems({
-    ...STATUS,
+    ...STATES.scopes,
     reason: 'syncing is off',
     damage: 'bad pages',
+    disk: STATES.disk.disk,
     sync: { ...STATUS.sync, failure: 'the disk is full' },
-    collections: [
-      { ...SLEEP, ...missing },
-      { ...SLEEP, ...missing, name: 'tag' },
-    ],
   });
   expect(problems.map(({ title, details }) => [title, details])).toEqual([
     ['The database is damaged', 'bad pages'],
+    [
+      'The disk is nearly full',
+      '90 MiB are free, 256 MiB should be. ' +
+        'Free some space on the disk of the data folder. Stored data is intact.',
+    ],
     ['Attention required', 'Syncing is off'],
     ['The last sync didn’t finish', 'The disk is full'],
-    ['Permission missing: sleep, tag', 'Not granted.'],
+    ['Permission missing: sleep, daily_spo2, workout', 'Oura did not grant spo2.'],
   ]);
 });
 

@@ -1,12 +1,22 @@
 /** The state of a data source in one sentence, and its problems, for the configuration page. */
 import { COLLECTION_STATES } from './contract';
-import { capitalize, formatCount } from './format';
+import { capitalize, formatBytes, formatCount } from './format';
 import { SCOPES } from './scopes';
 import type { CollectionState, Status } from './types';
 
-/** The stages of a data source. The page offers one primary action in each. */
+/** The stages of a data source. `stages.ts` has their texts and primary actions. */
 export type Stage =
-  'not_set_up' | 'ready' | 'connecting' | 'importing' | 'connected' | 'reconnect' | 'damaged';
+  | 'not_set_up'
+  | 'ready'
+  | 'connecting'
+  | 'importing'
+  | 'connected'
+  | 'reconnect'
+  | 'scopes'
+  | 'membership'
+  | 'failing'
+  | 'disk'
+  | 'damaged';
 
 /** States in which a collection lacks data that it could have. */
 const PROBLEMS: CollectionState[] = [
@@ -29,10 +39,12 @@ export interface Problem {
 export interface PageContext {
   hasCredentials: boolean;
   finishing: boolean;
+  /** The scopes to request, separated by spaces. Empty requests all. */
+  requestedScopes?: string;
 }
 
-export function findStage(status: Status, { hasCredentials, finishing }: PageContext): Stage {
-  if (finishing) {
+export function findStage(status: Status, context: PageContext): Stage {
+  if (context.finishing) {
     return 'connecting';
   }
   if (status.damage) {
@@ -40,12 +52,32 @@ export function findStage(status: Status, { hasCredentials, finishing }: PageCon
   }
   switch (status.state) {
     case 'connected':
-      return status.sync.running && !isUpToDate(status) ? 'importing' : 'connected';
+      return findConnectedStage(status, context);
     case 'reconnect_needed':
       return 'reconnect';
     default:
-      return hasCredentials ? 'ready' : 'not_set_up';
+      return context.hasCredentials ? 'ready' : 'not_set_up';
   }
+}
+
+/** Finds the most urgent stage: one that stops syncs comes before one that lacks some data. */
+function findConnectedStage(status: Status, { requestedScopes }: PageContext): Stage {
+  const { sync, disk, collections } = status;
+  const some = (wanted: CollectionState) => collections.some(({ state }) => state === wanted);
+  if (disk?.nearlyFull) {
+    return 'disk';
+  }
+  if (sync.running && !isUpToDate(status)) {
+    return 'importing';
+  }
+  if (!sync.running && (sync.failure || some('error'))) {
+    return 'failing';
+  }
+  if (some('membership_ended')) {
+    return 'membership';
+  }
+  // A user who requests fewer scopes knows which collections stay empty.
+  return some('scope_missing') && !requestedScopes ? 'scopes' : 'connected';
 }
 
 /** `19 of 19 collections up to date, 1,390,583 documents since 2023-11-26`. */
@@ -76,10 +108,16 @@ export function measure({ collections = [] }: Pick<Status, 'collections'>) {
 
 /** Lists the problems, the most urgent first. Collections with the same problem share an entry. */
 export function listProblems(status: Status): Problem[] {
-  const { reason, damage, state, sync, collections } = status;
+  const { reason, damage, state, sync, disk, collections } = status;
   const problems: Problem[] = [];
   if (damage) {
     problems.push({ severity: 'error', title: 'The database is damaged', details: damage });
+  }
+  if (disk?.nearlyFull) {
+    const details =
+      `${formatBytes(disk.freeBytes)} are free, ${formatBytes(disk.requiredBytes)} should be. ` +
+      'Free some space on the disk of the data folder. Stored data is intact.';
+    problems.push({ severity: 'warning', title: 'The disk is nearly full', details });
   }
   if (reason) {
     const title = state === 'reconnect_needed' ? 'Reconnect to Oura' : 'Attention required';

@@ -4,6 +4,7 @@ import { lastValueFrom } from 'rxjs';
 
 import type { LoginStart, SyncStart } from './contract';
 import type { LoginRedirect } from './loginRedirect';
+import { completeSchema } from './schema';
 import { completeStatus } from './status';
 import type { Schema, Status } from './types';
 
@@ -30,13 +31,14 @@ export class Resources {
   constructor(private readonly uid: string) {}
 
   status = async () => completeStatus(await this.call<Partial<Status>>('GET', 'status'));
-  schema = () => this.call<Schema>('GET', 'schema');
+  schema = async () => completeSchema(await this.call<Partial<Schema>>('GET', 'schema'));
   startLogin = (redirectUri: string) =>
     this.call<LoginStart>('POST', 'oauth/start', { redirectUri });
   finishLogin = (redirect: LoginRedirect) => this.call<void>('POST', 'oauth/callback', redirect);
   disconnect = () => this.call<void>('POST', 'oauth/disconnect', {});
   /** Runs a SELECT without a time range. Returns rows as arrays. */
   sql = (sql: string) => this.call<{ rows: unknown[][] }>('POST', 'sql', { sql });
+  deleteData = () => this.call<void>('POST', 'data/delete', { confirm: this.uid });
   repair = () => this.call<void>('POST', 'data/repair', {});
   sync = () => this.call<SyncStart>('POST', 'sync', {});
 

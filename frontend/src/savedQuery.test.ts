@@ -33,3 +33,18 @@ it('leaves out fields of the wrong type', () => {
     filters: [{ column: 'x', operator: '=' }],
   });
 });
+
+it.each(['x', 7, [], {}, { type: 'values', table: 'days' }, { type: 'metrics', group: 7 }])(
+  'leaves out the invalid source %j of a variable',
+  (options) => {
+    expect(complete({ rawSql: 'SELECT 1', options })).not.toHaveProperty('options');
+  }
+);
+
+it.each([
+  { type: 'values', table: 'days', column: 'steps' },
+  { type: 'metrics', group: 'Heart' },
+  { type: 'metrics' },
+])('keeps the source %j of a variable', (options) => {
+  expect(complete({ rawSql: 'SELECT 1', options })).toHaveProperty('options', options);
+});

@@ -17,7 +17,7 @@ export function completeStatus(response: Partial<Status> | undefined): Status {
   if (typeof response?.state !== 'string') {
     throw new Error('Invalid status: update the plugin, and restart Grafana');
   }
-  const { sync, collections, scopes } = response;
+  const { sync, collections, scopes, disk } = response;
   return {
     reason: null,
     damage: null,
@@ -27,6 +27,7 @@ export function completeStatus(response: Partial<Status> | undefined): Status {
     state: response.state,
     scopes: Array.isArray(scopes) ? scopes : [],
     collections: Array.isArray(collections) ? collections : [],
+    disk: typeof disk?.freeBytes === 'number' ? disk : null,
     sync: { ...NO_SYNC, ...sync },
   };
 }

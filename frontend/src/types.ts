@@ -46,7 +46,14 @@ export interface OuraQuery
   extends DataQuery, Partial<MetricsPart>, Partial<SqlPart>, Partial<AnnotationsPart> {
   /** Queries without a type are SQL. */
   queryType?: QueryType;
+  /** The options of a dashboard variable, if they are not the result of its SQL. */
+  options?: OptionsSource;
 }
+
+/** A source of a variable's options other than SQL. Only this frontend reads it. */
+export type OptionsSource =
+  | { type: 'values'; table: string; column: string }
+  | { type: 'metrics'; /** All groups, if it is missing. */ group?: string };
 
 export type FilterValue = NonNullable<Filter['value']>;
 

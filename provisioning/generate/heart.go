@@ -46,6 +46,7 @@ func heart() *page {
 			title:       "Lowest heart rate",
 			description: "Lowest heart rate of each night, with the usual range: the median of the 60 days before, ± 1.4826 × the median absolute deviation.",
 			empty:       noNight,
+			opensNight:  true,
 			queries:     []query{series("overview/usual", "$column", "lowest_heart_rate", "$title", "Lowest heart rate"), before("nights", "lowest_heart_rate")},
 			kind:        lines().Unit("suffix: bpm").Decimals(0),
 			fields:      usual("Lowest heart rate", workoutHeart, "suffix: bpm"),
@@ -54,6 +55,7 @@ func heart() *page {
 			title:       "HRV at night",
 			description: "Average heart rate variability (RMSSD), with the usual range: the median of the 60 days before, ± 1.4826 × the median absolute deviation.",
 			empty:       noNight,
+			opensNight:  true,
 			queries:     []query{series("overview/usual", "$column", "average_hrv", "$title", "HRV"), before("nights", "average_hrv")},
 			kind:        lines().Unit("suffix: ms").Decimals(0),
 			fields:      usual("HRV", sleepColour, "suffix: ms"),
@@ -76,6 +78,7 @@ func heart() *page {
 			title:       "Dip at night",
 			description: "How much lower the average heart rate of the night is than that of the day before.",
 			empty:       "Needs heart rates of the day",
+			opensNight:  true,
 			queries:     []query{series("heart/dip")},
 			kind:        lines().Unit("percent").Decimals(0).AxisSoftMin(0).AxisSoftMax(40).ColorScheme(fixed(sleepColour)),
 		}).
@@ -123,6 +126,7 @@ func heart() *page {
 			title:       "When the heart rate is lowest",
 			description: "Share of the night that has passed when the heart rate is lowest. An early minimum means that the body rested early.",
 			empty:       noNight,
+			opensNight:  true,
 			queries:     []query{series("heart/lowest")},
 			kind: lines().Unit("percent").Min(0).Max(100).Decimals(0).DrawStyle(common.GraphDrawStylePoints).
 				ColorScheme(fixed(sleepColour)).

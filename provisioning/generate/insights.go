@@ -33,18 +33,20 @@ func insights() *page {
 			title: "Signs of strain",
 			description: "Temperature, lowest heart rate, HRV and breathing together. Very unlike usual: two signs on two nights in a row, or " +
 				"a temperature of +0.5 °C with another sign. Alcohol, late training and heat do this too. No diagnosis.",
-			empty:   "Needs 14 nights before a night in this range",
-			queries: []query{table("insights/strain")},
-			kind:    states().Legend(legend()),
-			fields:  []field{named("Strain").mapped(strain)},
+			empty:      "Needs 14 nights before a night in this range",
+			opensNight: true,
+			queries:    []query{table("insights/strain")},
+			kind:       states().Legend(legend()),
+			fields:     []field{named("Strain").mapped(strain)},
 		}).
 		add(24, 8, panel{
 			title: "Distance from usual",
 			description: "Spreads (σ) from the median of the 60 nights before. HRV is inverted, so that up is strain for all four. " +
 				"About one normal night in twenty is above 2.",
-			empty:   "Needs 14 nights before a night in this range",
-			queries: []query{series("insights/distances")},
-			kind:    lines().Unit("suffix: σ").Decimals(1).LineWidth(1),
+			empty:      "Needs 14 nights before a night in this range",
+			opensNight: true,
+			queries:    []query{series("insights/distances")},
+			kind:       lines().Unit("suffix: σ").Decimals(1).LineWidth(1),
 			fields: []field{
 				named("Temperature").colour(attention), named("Lowest heart rate").colour(workoutHeart),
 				named("HRV, inverted").colour(sleepColour), named("Breathing").colour(recoveryColour),

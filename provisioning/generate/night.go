@@ -128,6 +128,14 @@ func (p *page) addNightNumbers(title, empty string) *page {
 		})
 }
 
+// Returns a link from a value of a day to the night before that day: from noon to noon around its midnight.
+func nightOfDay() []map[string]any {
+	return []map[string]any{{
+		"title": "Open the night",
+		"url":   "/d/oura-night?${datasource:queryparam}&time=${__value.time}&time.window=86400000",
+	}}
+}
+
 func rangeLink(title, prefix string) []map[string]any {
 	return []map[string]any{{
 		"title":    title,

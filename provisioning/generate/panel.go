@@ -23,6 +23,8 @@ type panel struct {
 	mappings []dashboard.ValueMapping
 	// A time range of its own, for example 30d.
 	last string
+	// Whether a click on a day opens its night.
+	opensNight bool
 	// Links of the panel's title.
 	links []dashboard.DashboardLink
 }
@@ -56,10 +58,12 @@ func (p panel) build() (dashboard.Panel, error) {
 		// Without this, the courses behind the numbers share one scale, whatever their units.
 		built.FieldConfig.Defaults.FieldMinMax = ptr(true)
 	}
+	if p.opensNight {
+		built.FieldConfig.Overrides = append(built.FieldConfig.Overrides, allFields().set("links", nightOfDay()).override())
+	}
 	if built.Type == "table" {
 		// The text for a panel without data is not the text for an empty cell.
-		cell := field{matcher: dashboard.MatcherConfig{Id: "byRegexp", Options: "/.*/"}}.set("noValue", "–")
-		built.FieldConfig.Overrides = append(built.FieldConfig.Overrides, cell.override())
+		built.FieldConfig.Overrides = append(built.FieldConfig.Overrides, allFields().set("noValue", "–").override())
 	}
 	built.FieldConfig.Defaults.Mappings = append(built.FieldConfig.Defaults.Mappings, p.mappings...)
 	for _, field := range p.fields {
@@ -77,6 +81,11 @@ type field struct {
 // Options of the field with this name.
 func named(name string) field {
 	return field{matcher: dashboard.MatcherConfig{Id: "byName", Options: name}}
+}
+
+// Options of every field.
+func allFields() field {
+	return field{matcher: dashboard.MatcherConfig{Id: "byRegexp", Options: "/.*/"}}
 }
 
 // Options of all fields of the query with this letter.

@@ -55,9 +55,10 @@ func sleep() *page {
 			title: "Time asleep and need",
 			description: "Hours asleep with naps, their average over seven nights, and your need: the median of your weekend nights " +
 				"of the last 90 days, between 7 and 9 hours.",
-			empty:   noNight,
-			queries: []query{series("sleep/need")},
-			kind:    lines().Unit("suffix: h").Decimals(1).Min(0),
+			empty:      noNight,
+			opensNight: true,
+			queries:    []query{series("sleep/need")},
+			kind:       lines().Unit("suffix: h").Decimals(1).Min(0),
 			fields: []field{
 				named("Asleep, naps included").colour(sleepColour).bars(),
 				named("Mean of 7 nights").title("Average of 7 nights").colour(optimal).set("custom.showPoints", "never"),
@@ -68,6 +69,7 @@ func sleep() *page {
 			title:       "Sleep debt",
 			description: "Missing hours of sleep. Recent nights count more. The bars are single nights.",
 			empty:       "Needs 21 nights",
+			opensNight:  true,
 			queries:     []query{series("sleep/debt")},
 			kind:        lines().Unit("suffix: h").Decimals(1),
 			fields: []field{
@@ -79,6 +81,7 @@ func sleep() *page {
 			title:       "Bedtimes",
 			description: "Going to bed, the middle of sleep and getting up, in the local time of the place where you slept. Midnight is 0.",
 			empty:       noNight,
+			opensNight:  true,
 			queries:     []query{series("sleep/bedtimes")},
 			kind:        lines().ShowPoints(common.VisibilityModeNever).AxisSoftMin(-4).AxisSoftMax(12),
 			mappings:    clock(),
@@ -92,6 +95,7 @@ func sleep() *page {
 			title:       "Recommended bedtime",
 			description: "The window that Oura recommends for going to bed, and the time you went to bed.",
 			empty:       "Oura recommends no bedtime in this range",
+			opensNight:  true,
 			queries:     []query{series("sleep/recommended")},
 			kind:        lines(),
 			mappings:    clock(),

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::async_trait;
@@ -11,11 +12,13 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use url::form_urlencoded;
 
@@ -74,8 +77,12 @@ const PIECE: usize = 64 << 10;
 /// How long a streamed response waits for a client that reads nothing.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Maximum duration of a streamed response: its rows stay in memory until its end.
+/// Maximum duration of a streamed response. Its rows stay in memory, or its query in a slot, until
+/// its end.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Maximum duration of an admin's download.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 /// Streams a JSON response. See [`stream`].
 pub(super) fn stream_json(
@@ -86,30 +93,44 @@ pub(super) fn stream_json(
 
 /// Streams a response while a blocking thread writes it, at the speed of the client.
 ///
-/// The response ends incomplete when the client is gone or too slow.
+/// If the client is too slow or `write` fails, the response ends with a broken transfer.
 pub(super) fn stream(
     content_type: &'static str,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
 ) -> Response {
+    ([(CONTENT_TYPE, content_type)], stream_for(STREAM_TIMEOUT, write)).into_response()
+}
+
+/// Streams an admin's download as [`stream`] does, with a longer limit.
+pub(super) fn stream_download(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+) -> Body {
+    stream_for(DOWNLOAD_TIMEOUT, write)
+}
+
+fn stream_for(
+    limit: Duration,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+) -> Body {
     let (sender, receiver) = mpsc::channel(1);
     let runtime = Handle::current();
+    let failure = Arc::new(Mutex::new(Some(io::Error::other("the response is incomplete"))));
+    let outcome = Arc::clone(&failure);
     tokio::task::spawn_blocking(move || {
-        let deadline = Instant::now() + STREAM_TIMEOUT;
+        let deadline = Instant::now() + limit;
         let mut pieces = Pieces { piece: Vec::with_capacity(PIECE), sender, runtime, deadline };
         let written = write(&mut pieces).and_then(|()| pieces.flush());
-        if let Err(error) = written {
-            // Without an error, the client would take the incomplete response for a whole one.
-            let _ = pieces.sender.try_send(Err(error));
-        }
+        *outcome.lock() = written.err();
     });
-    let body = Body::from_stream(ReceiverStream::new(receiver));
-    ([(CONTENT_TYPE, content_type)], body).into_response()
+    // Without an error at its end, the client would take an incomplete response for a whole one.
+    let end = tokio_stream::once(()).filter_map(move |()| failure.lock().take().map(Err));
+    Body::from_stream(ReceiverStream::new(receiver).map(Ok).chain(end))
 }
 
 /// Collects written bytes into pieces and sends them.
 struct Pieces {
     piece: Vec<u8>,
-    sender: mpsc::Sender<io::Result<Bytes>>,
+    sender: mpsc::Sender<Bytes>,
     runtime: Handle,
     deadline: Instant,
 }
@@ -130,7 +151,7 @@ impl Write for Pieces {
         }
         let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE)).into();
         let deadline = self.deadline.min(Instant::now() + PIECE_TIMEOUT);
-        let sent = timeout_at(deadline, self.sender.send(Ok(piece)));
+        let sent = timeout_at(deadline, self.sender.send(piece));
         match self.runtime.block_on(sent) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
@@ -245,6 +266,20 @@ mod tests {
             let error = rejection(uri).await;
             assert!(error.message.contains(expected) && !error.hint.is_empty(), "{error:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn failed_stream_breaks_the_transfer() {
+        // Two pieces fill the way to the client before the failure.
+        let failing = stream("text/csv", |out| {
+            out.write_all(&[b'x'; 2 * PIECE])?;
+            Err(io::ErrorKind::TimedOut.into())
+        });
+        let read = axum::body::to_bytes(failing.into_body(), usize::MAX).await;
+        assert!(read.is_err(), "{read:?}");
+        let whole = stream("text/csv", |out| out.write_all(&[b'x'; 3 * PIECE]));
+        let read = axum::body::to_bytes(whole.into_body(), usize::MAX).await.unwrap();
+        assert_eq!(read.len(), 3 * PIECE);
     }
 
     #[test]

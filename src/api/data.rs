@@ -2,20 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use axum::Extension;
-use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::HeaderName;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 
-use super::body::{Json, Parameters, stream};
+use super::body::{Json, Parameters, stream_download};
 use super::caller::{Admin, AuditDetail};
 use super::{ALL_TIME, ApiError};
 use crate::datasource::DataSource;
@@ -23,9 +20,6 @@ use crate::frames::{ParquetTable, TimeForm, write_csv};
 use crate::query::{columns_query, export_query};
 use crate::store::EXPORT_PREFIX;
 use crate::time::Day;
-
-/// Size of one chunk of a download, in bytes. At most two chunks are in memory.
-const CHUNK_SIZE: usize = 256 << 10;
 
 /// The parameters of `GET export`.
 #[derive(Deserialize)]
@@ -76,7 +70,7 @@ pub(super) async fn export(
 async fn database(datasource: &DataSource) -> Result<Response, ApiError> {
     let copy = TemporaryCopy::in_folder_of(&datasource.database());
     datasource.export_sqlite(copy.path.clone()).await?;
-    let file = File::open(&copy.path).map_err(|error| {
+    let mut file = File::open(&copy.path).map_err(|error| {
         let message = format!("could not read the database copy: {error}");
         ApiError::new(500, "export", message, "Try again.")
     })?;
@@ -84,7 +78,8 @@ async fn database(datasource: &DataSource) -> Result<Response, ApiError> {
     // health data stays on disk.
     drop(copy);
     let name = format!("oura-{}.db", datasource.key().uid());
-    Ok((attachment("application/vnd.sqlite3", &name), stream_file(file)).into_response())
+    let body = stream_download(move |out| io::copy(&mut file, out).map(|_| ()));
+    Ok((attachment("application/vnd.sqlite3", &name), body).into_response())
 }
 
 async fn table(
@@ -96,32 +91,31 @@ async fn table(
     let head = datasource.query(&columns_query(table), &ALL_TIME).await?;
     let columns: Vec<String> = head.batch.columns.into_iter().map(|column| column.name).collect();
     let query = export_query(table, &columns, since, datasource.zone());
+    if format == ExportFormat::Csv {
+        let rows = datasource.stream(&query, &ALL_TIME).await?;
+        let body = stream_download(move |out| write_csv(rows, TimeForm::Iso, out).map(|_| ()));
+        return Ok((attachment("text/csv", &format!("{table}.csv")), body).into_response());
+    }
     let result = datasource.query(&query, &ALL_TIME).await?;
     if result.batch.truncation.is_some() {
         return Err(ApiError::new(
             413,
             "too_large",
             format!("{table} exceeds the limits of one query"),
-            "Use since, the format sqlite, or `gpx_oura export`.",
+            "Use since, the format csv or sqlite, or `gpx_oura export`.",
         ));
     }
     let catalog = datasource.catalog();
-    let (content_type, extension) = match format {
-        ExportFormat::Parquet => ("application/vnd.apache.parquet", "parquet"),
-        _ => ("text/csv", "csv"),
-    };
-    let body = stream(content_type, move |out| match format {
-        ExportFormat::Parquet => {
-            // The writer needs to be sent between threads, and `out` cannot be.
-            let mut file = Vec::new();
-            ParquetTable::new(&result, &catalog)
-                .and_then(|table| table.write(&mut file))
-                .map_err(io::Error::other)?;
-            out.write_all(&file)
-        }
-        _ => write_csv(&result.batch, TimeForm::Iso, out),
+    let body = stream_download(move |out| {
+        // The writer needs to be sent between threads, and `out` cannot be.
+        let mut file = Vec::new();
+        ParquetTable::new(&result, &catalog)
+            .and_then(|table| table.write(&mut file))
+            .map_err(io::Error::other)?;
+        out.write_all(&file)
     });
-    Ok((attachment(content_type, &format!("{table}.{extension}")), body).into_response())
+    let headers = attachment("application/vnd.apache.parquet", &format!("{table}.parquet"));
+    Ok((headers, body).into_response())
 }
 
 /// The headers of a download.
@@ -148,27 +142,6 @@ impl Drop for TemporaryCopy {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
-}
-
-/// Reads `file` on a blocking thread, at the speed of the receiver.
-fn stream_file(mut file: File) -> Body {
-    let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(1);
-    tokio::task::spawn_blocking(move || {
-        loop {
-            let mut chunk = Vec::with_capacity(CHUNK_SIZE);
-            let read = (&mut file).take(CHUNK_SIZE as u64).read_to_end(&mut chunk);
-            let is_last = match read {
-                Ok(0) => return,
-                Ok(_) => false,
-                Err(_) => true,
-            };
-            let receiver_is_gone = sender.blocking_send(read.map(|_| chunk.into())).is_err();
-            if receiver_is_gone || is_last {
-                return;
-            }
-        }
-    });
-    Body::from_stream(ReceiverStream::new(receiver))
 }
 
 /// The body of `POST data/delete`: the data source's uid, as confirmation.

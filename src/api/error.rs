@@ -61,6 +61,12 @@ impl ApiError {
         ApiError { error_source, ..self }
     }
 
+    /// Returns the body of the error's response.
+    pub fn to_json(&self) -> Vec<u8> {
+        let body = ErrorBody { error: self.clone() };
+        serde_json::to_vec(&body).expect("an error is plain data")
+    }
+
     /// Message and hint in one text, for protocols with a single text field.
     pub fn full_text(&self) -> String {
         if self.hint.is_empty() {

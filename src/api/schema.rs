@@ -14,7 +14,7 @@ use crate::datasource::DataSource;
 use crate::frames::json_type;
 use crate::query::annotations::{AnnotationKind, KINDS};
 use crate::query::metrics::{Metric, metrics};
-use crate::query::{MACROS, Macro, SqlQuery};
+use crate::query::{MACROS, Macro, QueryError, SqlQuery};
 use crate::store::{FUNCTIONS, Function, ResultColumn, SQLITE_FUNCTIONS};
 
 /// The published views and tables besides those of the collections, the most useful first.
@@ -151,8 +151,9 @@ pub(super) async fn schema(
         .map(|collection| (collection.table.as_str(), collection.description));
     let mut tables = Vec::with_capacity(SHARED_TABLES.len() + catalog.collections.len());
     for (name, description) in SHARED_TABLES.into_iter().chain(collection_tables) {
-        let columns = columns_of(&datasource, &catalog, name).await?;
-        tables.push(SchemaTable { name: name.to_owned(), description, columns });
+        if let Some(columns) = columns_of(&datasource, &catalog, name).await? {
+            tables.push(SchemaTable { name: name.to_owned(), description, columns });
+        }
     }
     Ok(Json(Schema {
         specification: catalog.version.clone(),
@@ -172,16 +173,22 @@ pub(super) async fn schema(
     }))
 }
 
+/// Returns the columns of `table`, or `None` if the database lacks it until its tables are rebuilt
+/// after an upgrade.
 async fn columns_of(
     datasource: &DataSource,
     catalog: &Catalog,
     table: &str,
-) -> Result<Vec<SchemaColumn>, ApiError> {
+) -> Result<Option<Vec<SchemaColumn>>, ApiError> {
     let query =
         SqlQuery { raw_sql: format!("SELECT * FROM \"{table}\" LIMIT 0"), ..SqlQuery::default() };
-    let result = datasource.query(&query, &ALL_TIME).await?;
+    let result = match datasource.query(&query, &ALL_TIME).await {
+        Ok(result) => result,
+        Err(QueryError::Unknown { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     let columns = result.batch.columns.iter();
-    Ok(columns.map(|column| SchemaColumn::new(column, catalog)).collect())
+    Ok(Some(columns.map(|column| SchemaColumn::new(column, catalog)).collect()))
 }
 
 impl SchemaColumn {

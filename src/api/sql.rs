@@ -1,10 +1,12 @@
 //! `POST sql`: rows as JSON, newline-delimited JSON, CSV or an Arrow stream, for scripts, notebooks
 //! and other data sources. The header `Accept` selects one.
 //!
-//! Engine, guard and limits are the same as for a panel's query.
+//! Engine and guard are the same as for a panel's query, and so are the limits of JSON and Arrow. Lines
+//! and CSV have no limit for rows and bytes: they are sent while they are read.
 
 use std::collections::HashSet;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -17,12 +19,13 @@ use super::body::{Json, Parameters, stream};
 use super::caller::{Caller, ReadableTables, readable_tables};
 use super::media_type::MediaType;
 use super::{ALL_TIME, ApiError};
+use crate::catalog::Catalog;
 use crate::datasource::DataSource;
 use crate::frames::{
     CountingWriter, RowForm, TimeForm, Written, rows_json, write_arrow, write_csv, write_lines,
 };
-use crate::query::{Downsample, Format, QueryContext, QueryResult, SqlQuery};
-use crate::store::{Scalar, scalars};
+use crate::query::{Downsample, Format, QueryContext, QueryResult, RowStream, SqlQuery};
+use crate::store::{ColumnBatch, Scalar, scalars};
 use crate::time::Clock;
 
 /// A query and its time range, which a panel sends beside the query. Default range: 1970 to now.
@@ -83,50 +86,73 @@ pub(super) async fn sql(
     let times = times.or(options.times).unwrap_or_default();
     let query =
         SqlQuery { raw_sql, params, format, downsample, tables: readable.map(readable_tables) };
-    let result = datasource.query(&query, &context).await?;
-    let has_keys = match media_type {
-        MediaType::Json => form == Some(RowForm::Objects),
-        MediaType::Lines => form != Some(RowForm::Arrays),
-        MediaType::Csv | MediaType::Arrow => false,
-    };
-    if has_keys {
-        require_distinct_names(&result)?;
+    let response = Forms { media_type, form, times };
+    match media_type {
+        MediaType::Json | MediaType::Arrow => {
+            response.whole(datasource.query(&query, &context).await?, datasource.catalog())
+        }
+        MediaType::Lines | MediaType::Csv => {
+            response.streamed(datasource.stream(&query, &context).await?)
+        }
     }
-    let catalog = datasource.catalog();
+}
+
+/// The forms of a response.
+struct Forms {
+    media_type: MediaType,
+    form: Option<RowForm>,
+    times: TimeForm,
+}
+
+impl Forms {
+    /// Sends all rows of `result`.
+    fn whole(self, result: QueryResult, catalog: Arc<Catalog>) -> Result<Response, ApiError> {
+        let form = self.form.unwrap_or_default();
+        if self.media_type == MediaType::Json && form == RowForm::Objects {
+            require_distinct_names(&result.batch)?;
+        }
+        let facts = facts(&result);
+        let body = stream(self.media_type.content_type(), move |out| {
+            let written = Written::default();
+            let mut counted = CountingWriter::new(out, &written);
+            if self.media_type == MediaType::Arrow {
+                return write_arrow(&result, &catalog, &mut counted).map_err(io::Error::other);
+            }
+            let rows = rows_json(&result, &catalog, &written).with_forms(form, self.times);
+            Ok(serde_json::to_writer(counted, &rows)?)
+        });
+        Ok((facts, body).into_response())
+    }
+
+    /// Sends rows while they are read.
+    fn streamed(self, rows: RowStream) -> Result<Response, ApiError> {
+        let form = self.form.unwrap_or(RowForm::Objects);
+        if self.media_type == MediaType::Lines && form == RowForm::Objects {
+            require_distinct_names(&rows.head.batch)?;
+        }
+        let facts = facts(&rows.head);
+        let body = stream(self.media_type.content_type(), move |out| {
+            let sent = match self.media_type {
+                MediaType::Csv => write_csv(rows, self.times, out),
+                _ => rows.for_each(|batch| write_lines(batch, form, self.times, &mut *out)),
+            };
+            sent.map(|_rows| ())
+        });
+        Ok((facts, body).into_response())
+    }
+}
+
+/// The facts of a result in headers, for forms without a place for them.
+fn facts(result: &QueryResult) -> [(&'static str, String); 2] {
     let truncated = result.batch.truncation.is_some();
     let elapsed = format!("{:.3}", result.elapsed.as_secs_f64() * 1e3);
-    let body = stream(media_type.content_type(), move |out| {
-        let written = Written::default();
-        let max_bytes = result.max_bytes;
-        let mut counted = CountingWriter::new(&mut *out, &written);
-        match media_type {
-            MediaType::Json => {
-                let rows = rows_json(&result, &catalog, &written)
-                    .with_forms(form.unwrap_or_default(), times);
-                serde_json::to_writer(counted, &rows)?;
-            }
-            // These forms have no place for a notice. A response beyond the limit ends with an
-            // error.
-            MediaType::Lines => {
-                let form = form.unwrap_or(RowForm::Objects);
-                write_lines(&result.batch, form, times, counted.limited(max_bytes))?;
-            }
-            MediaType::Csv => write_csv(&result.batch, times, counted.limited(max_bytes))?,
-            MediaType::Arrow => {
-                write_arrow(&result, &catalog, &mut counted).map_err(io::Error::other)?;
-            }
-        }
-        Ok(())
-    });
-    let facts =
-        [("x-ringside-truncated", truncated.to_string()), ("x-ringside-elapsed-ms", elapsed)];
-    Ok((facts, body).into_response())
+    [("x-ringside-truncated", truncated.to_string()), ("x-ringside-elapsed-ms", elapsed)]
 }
 
 /// Rejects a result in which two columns have one name: a JSON object would lose one of them.
-fn require_distinct_names(result: &QueryResult) -> Result<(), ApiError> {
+fn require_distinct_names(batch: &ColumnBatch) -> Result<(), ApiError> {
     let mut names = HashSet::new();
-    match result.batch.columns.iter().find(|column| !names.insert(column.name.as_str())) {
+    match batch.columns.iter().find(|column| !names.insert(column.name.as_str())) {
         None => Ok(()),
         Some(column) => Err(ApiError::new(
             400,

@@ -13,7 +13,11 @@ use url::Url;
 use super::output::stdout;
 use crate::catalog::Catalog;
 use crate::datasource::vault::{Vault, check_key_length};
-use crate::datasource::{DataSourceKey, StoredLogin, read_record, specification, stored_login};
+use crate::datasource::{
+    DataSourceKey, MIN_FREE_BYTES, StoredLogin, read_record, specification, stored_login,
+};
+use crate::format::grouped;
+use crate::os;
 use crate::oura::{self, Origins, Secret};
 use crate::plugin::{ENCRYPTION_KEY, key_from};
 use crate::store::{NEEDS_LOCKS, Store, StoreError, find_damage};
@@ -100,6 +104,7 @@ fn check_local(data_dir: &Path, key: Option<&Secret>, now: Instant) -> Vec<Findi
         return findings;
     }
     findings.push(check_writable(data_dir));
+    findings.extend(check_space(data_dir));
     findings.push(check_lock(data_dir));
     let vault = check_vault(data_dir, key, &mut findings);
     let keys = find_datasources(data_dir);
@@ -138,6 +143,16 @@ fn check_writable(data_dir: &Path) -> Finding {
             )
         }
     }
+}
+
+fn check_space(data_dir: &Path) -> Option<Finding> {
+    let free = os::free_bytes(data_dir)?;
+    let message = format!("{} MiB free", grouped(free >> 20));
+    Some(if free < MIN_FREE_BYTES {
+        warn("disk", message, "Free disk space. A sync that finds no space fails.")
+    } else {
+        ok("disk", message)
+    })
 }
 
 /// Warns about files that other users may read or that belong to another user than the data folder.
@@ -260,20 +275,26 @@ fn check_vault(
     }
 }
 
-/// Returns every `<org>/<uid>` with a database.
+/// Returns every `<org>/<uid>` and `<door>/<org>/<uid>` with a database.
 fn find_datasources(data_dir: &Path) -> Vec<DataSourceKey> {
     let folders = |path: &Path| -> Vec<PathBuf> {
         let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
     };
-    let key = |path: &PathBuf| -> Option<DataSourceKey> {
-        let names: Vec<&str> = path.iter().rev().take(2).filter_map(|name| name.to_str()).collect();
-        format!("{}/{}", names.get(1)?, names.first()?).parse().ok()
+    let two_deep: Vec<PathBuf> =
+        folders(data_dir).iter().flat_map(|folder| folders(folder)).collect();
+    let three_deep = two_deep.iter().flat_map(|folder| folders(folder));
+    let key = |path: &Path| -> Option<DataSourceKey> {
+        let name = path.strip_prefix(data_dir).ok()?.to_str()?;
+        name.replace(std::path::MAIN_SEPARATOR, "/").parse().ok()
     };
-    let sources =
-        folders(data_dir).into_iter().flat_map(|org| folders(&org)).filter_map(|path| key(&path));
-    let mut keys: Vec<DataSourceKey> =
-        sources.filter(|key| key.database(data_dir).exists()).collect();
+    let mut keys: Vec<DataSourceKey> = two_deep
+        .iter()
+        .cloned()
+        .chain(three_deep)
+        .filter_map(|path| key(&path))
+        .filter(|key| key.database(data_dir).exists())
+        .collect();
     keys.sort();
     keys
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::Failure;
 use super::local::Folder;
 use super::output::stdout;
+use crate::blocking::blocking;
 use crate::frames::{ParquetTable, TimeForm, write_csv};
 use crate::memory;
 use crate::query::{Engine, Limits, QueryContext, QueryResult, columns_query, export_query};
@@ -107,17 +108,24 @@ async fn tables(store: &Store, args: &ExportArgs) -> Result<(), Failure> {
         let columns: Vec<String> =
             head.batch.columns.into_iter().map(|column| column.name).collect();
         let query = export_query(&table, &columns, args.since, store.zone());
-        let result = engine.run(&query, &context).await?;
-        match args.format {
-            Format::Parquet => parquet(store, &table, &result, args)?,
-            _ => {
-                let mut file = create(&args.to.join(format!("{table}.csv")))?;
-                write_csv(&result.batch, TimeForm::Iso, &mut file)?;
-                file.flush()?;
+        let count = match args.format {
+            Format::Parquet => {
+                let result = engine.run(&query, &context).await?;
+                parquet(store, &table, &result, args)?;
+                result.batch.rows
             }
-        }
-        eprintln!("{table}: {} rows", result.batch.rows);
-        rows.insert(table, result.batch.rows.into());
+            _ => {
+                let stream = engine.stream(&query, &context).await?;
+                let mut file = create(&args.to.join(format!("{table}.csv")))?;
+                blocking(move || {
+                    let count = write_csv(stream, TimeForm::Iso, &mut file)?;
+                    file.flush().map(|()| count)
+                })
+                .await?
+            }
+        };
+        eprintln!("{table}: {count} rows");
+        rows.insert(table, count.into());
     }
     let manifest =
         Manifest { day: Clock::system().now().day(store.zone()), since: args.since, rows };

@@ -91,10 +91,12 @@ impl Application {
             LevelFilter::WARN
         }));
         let origins = self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at);
-        let limits = OperatorSettings::from_env()?.limits;
-        memory::set_process_limit(limits.process_memory());
+        let operator = OperatorSettings::from_env()?;
+        memory::set_process_limit(operator.limits.process_memory());
         let environment = Environment {
-            limits,
+            limits: operator.limits,
+            max_open: operator.max_open,
+            metrics_per_datasource: operator.metrics_per_datasource,
             encryption_key: key_from(ENCRYPTION_KEY),
             scheduled,
             ..Environment::at(&self.folder.data_dir, origins)?

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use super::Failure;
 use super::local::Folder;
 use super::output::stdout;
+use crate::blocking::blocking;
 use crate::frames::{TimeForm, Written, rows_json, write_csv};
 use crate::query::{Engine, Limits, QueryContext, SqlQuery};
 use crate::store::ColumnBatch;
@@ -44,6 +45,12 @@ enum Output {
 
 pub async fn run(args: QueryArgs) -> Result<(), Failure> {
     let store = args.folder.store()?;
+    if store.is_outdated()? {
+        eprintln!(
+            "The tables come from another version of this program. Start Grafana or \
+             `gpx_oura serve` once to rebuild them."
+        );
+    }
     let zone = store.zone();
     let today = Clock::system().now().day(zone);
     let from = args.from.unwrap_or(today.plus(-30));
@@ -56,21 +63,29 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
     };
     let engine = Engine::new(store.clone(), zone, Limits::default());
     let query = SqlQuery { raw_sql: args.sql, ..SqlQuery::default() };
-    let result = engine.run(&query, &context).await?;
     let mut out = BufWriter::new(stdout());
-    match args.output {
-        Output::Table => write_table(&result.batch, &mut out)?,
-        Output::Csv => write_csv(&result.batch, TimeForm::Iso, &mut out)?,
-        Output::Json => {
-            serde_json::to_writer(
-                &mut out,
-                &rows_json(&result, &store.catalog(), &Written::default()),
-            )?;
-            writeln!(out)?;
+    let notices = match args.output {
+        Output::Csv => {
+            let rows = engine.stream(&query, &context).await?;
+            let notices = rows.head.notices.clone();
+            out = blocking(move || write_csv(rows, TimeForm::Iso, &mut out).map(|_| out)).await?;
+            notices
         }
-    }
+        Output::Table => {
+            let result = engine.run(&query, &context).await?;
+            write_table(&result.batch, &mut out)?;
+            result.notices
+        }
+        Output::Json => {
+            let result = engine.run(&query, &context).await?;
+            let rows = rows_json(&result, &store.catalog(), &Written::default());
+            serde_json::to_writer(&mut out, &rows)?;
+            writeln!(out)?;
+            result.notices
+        }
+    };
     out.flush()?;
-    for notice in &result.notices {
+    for notice in notices {
         eprintln!("{notice}");
     }
     Ok(())

@@ -2,6 +2,7 @@
 //! notebooks and scripts.
 
 mod audit;
+mod doors;
 mod gate;
 mod pages;
 mod server;
@@ -29,10 +30,13 @@ use super::output::stdout;
 use super::tokens::{self, Token, TokenFile, TokenRole, Tokens};
 use crate::api::{self, Target};
 use crate::blocking::blocking;
+use crate::datasource::DataSources;
+use crate::doors::tls::ServerFiles;
 use crate::oura::Secret;
 use crate::plugin;
 use audit::AuditLog;
 use gate::{Gate, Limits};
+use server::Protocol;
 
 /// How long requests in progress may continue after SIGTERM.
 const GRACE_PERIOD: Duration = Duration::from_secs(5);
@@ -68,6 +72,20 @@ pub struct Args {
     /// repeated. Default: none
     #[arg(long, value_name = "ORIGIN", value_parser = browser_origin)]
     allow_origin: Vec<HeaderValue>,
+    /// The address for doors: Grafanas with a plugin that forwards its calls here
+    #[arg(long, value_name = "ADDRESS")]
+    doors: Option<SocketAddr>,
+    /// The certificate of the address for doors, and of its authorities, in PEM format
+    #[arg(long, env = "RINGSIDE_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, in PEM format
+    #[arg(long, env = "RINGSIDE_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Allow doors without TLS from other machines.
+    ///
+    /// Tokens and health data then cross the network unencrypted, unless the network encrypts them.
+    #[arg(long)]
+    doors_without_tls: bool,
 }
 
 /// Minimum length of a token from the environment, in characters.
@@ -82,6 +100,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         )
         .into());
     }
+    let doors = open_doors(&args).await?;
     let data_dir = &args.application.folder.data_dir;
     let file = args.tokens.clone().unwrap_or_else(|| data_dir.join(tokens::FILE_NAME));
     let tokens = Tokens::new(fixed, TokenFile::at(file))?;
@@ -100,29 +119,75 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let target = Target { datasources: datasources.clone(), key, settings, client_secret };
     let limits = Limits { rate: args.max_requests, concurrency: args.max_concurrent.get() };
     let gate = Arc::new(Gate::new(tokens, AuditLog::at(audit), limits));
-    let router = with_origins(router(routes(target), gate), &args.allow_origin);
+    let router = with_origins(router(routes(target), Arc::clone(&gate)), &args.allow_origin);
     if let Some(why) = datasources.read_only_reason() {
         eprintln!("gpx_oura: {why}. Then restart serve");
     }
     writeln!(stdout(), "listening on http://{}", listener.local_addr()?)?;
-    let (stopping, mut stopped) = watch::channel(false);
-    let serving = server::serve(
-        listener,
-        router,
-        async move {
-            // The sender is dropped after the server has ended.
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        },
-        GRACE_PERIOD,
-    );
+    if let Some(Doors { listener, certificate }) = &doors {
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        writeln!(stdout(), "doors at {scheme}://{}", listener.local_addr()?)?;
+    }
+    let (stopping, stopped) = watch::channel(false);
+    let until_stopped = |mut stopped: watch::Receiver<bool>| async move {
+        // The sender is dropped after the servers have ended.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    let stop = until_stopped(stopped.clone());
+    let serving = server::serve(listener, router, Protocol::Http1, stop, GRACE_PERIOD);
+    let serving_doors = async {
+        let Some(Doors { listener, certificate }) = doors else { return };
+        tokio::spawn(resume_all(datasources.clone()));
+        let services = plugin::door_services(datasources.clone())
+            .layer(middleware::from_fn_with_state(gate, doors::pass));
+        let protocol = Protocol::Doors(certificate);
+        server::serve(listener, services, protocol, until_stopped(stopped), GRACE_PERIOD).await;
+    };
     let ending = async {
         wait_for_stop().await;
         stopping.send_replace(true);
         // Tokens first: a renewal in progress must reach the vault.
         let _ = timeout(SHUTDOWN_TIMEOUT, datasources.shutdown()).await;
     };
-    tokio::join!(serving, ending);
+    tokio::join!(serving, serving_doors, ending);
     Ok(())
+}
+
+/// The port for doors.
+struct Doors {
+    listener: TcpListener,
+    /// `None` without TLS.
+    certificate: Option<Arc<ServerFiles>>,
+}
+
+/// Opens the port for doors, if the arguments contain one.
+async fn open_doors(args: &Args) -> Result<Option<Doors>, Failure> {
+    let Some(address) = args.doors else { return Ok(None) };
+    let certificate = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Some(Arc::new(ServerFiles::open(certificate.clone(), key.clone())?))
+        }
+        _ => None,
+    };
+    if certificate.is_none() && !address.ip().is_loopback() && !args.doors_without_tls {
+        return Err(format!(
+            "doors at {address} need --tls-cert and --tls-key, because other machines can reach \
+             it; add --doors-without-tls if the network itself is encrypted"
+        )
+        .into());
+    }
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("could not listen on {address}: {error}"))?;
+    Ok(Some(Doors { listener, certificate }))
+}
+
+/// Continues the schedules of all data sources of the folder.
+async fn resume_all(datasources: DataSources) {
+    match datasources.resume().await {
+        Ok(count) => tracing::info!(datasources = count, "serving doors"),
+        Err(error) => tracing::error!(%error, "schedules resume with the next call of a door"),
+    }
 }
 
 /// The routes below `/` and below `/api/`, behind the gate, and the pages and facts that need no

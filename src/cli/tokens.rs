@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::api::Role;
+use crate::datasource::{DataSourceKey, InvalidKey, is_door_name};
+use crate::doors::{Cap, Door, Grants};
 use crate::format::hex;
 use crate::oura::Secret;
 use crate::store::{create_private_file, create_private_folder};
@@ -46,6 +48,12 @@ pub struct Token {
     /// The tables and views that it may read, in lower case. `None` for all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tables: Option<BTreeSet<String>>,
+    /// The most that callers behind a door may do.
+    #[serde(default, skip_serializing_if = "Cap::is_default")]
+    pub cap: Cap,
+    /// The data sources of others that a door shows.
+    #[serde(default, skip_serializing_if = "Grants::is_empty")]
+    pub grants: Grants,
     /// It expires at the start of this day (UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Day>,
@@ -59,15 +67,50 @@ pub enum TokenRole {
     Read,
     /// Reads, changes, exports and deletes
     Admin,
+    /// Connects a Grafana to `serve --doors`. Of no use for the HTTP API
+    Door,
 }
 
-impl From<TokenRole> for Role {
-    fn from(role: TokenRole) -> Role {
-        match role {
-            TokenRole::Read => Role::Reader,
-            TokenRole::Admin => Role::Admin,
+impl TokenRole {
+    /// The role of the HTTP API's callers. `None` for a door.
+    pub fn api_role(self) -> Option<Role> {
+        match self {
+            TokenRole::Read => Some(Role::Reader),
+            TokenRole::Admin => Some(Role::Admin),
+            TokenRole::Door => None,
         }
     }
+
+    /// The name in the file and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            TokenRole::Read => "read",
+            TokenRole::Admin => "admin",
+            TokenRole::Door => "door",
+        }
+    }
+}
+
+/// The restrictions of a new token.
+#[derive(Clone, Debug, Default)]
+pub struct Restrictions {
+    /// See [`Token::tables`].
+    pub tables: Option<BTreeSet<String>>,
+    /// See [`Token::expires`].
+    pub expires: Option<Day>,
+    /// See [`Token::cap`].
+    pub cap: Cap,
+    /// See [`Token::grants`].
+    pub grants: Grants,
+}
+
+/// Parses `LOCAL=DATASOURCE`: a grant of a door.
+pub fn grant(text: &str) -> Result<(DataSourceKey, DataSourceKey), InvalidKey> {
+    let form = || InvalidKey::Form(text.to_owned());
+    let (local, granted) = text.split_once('=').ok_or_else(form)?;
+    let local: DataSourceKey = local.parse()?;
+    // A Grafana knows only its own organisations and uids.
+    if local.door().is_some() { Err(form()) } else { Ok((local, granted.parse()?)) }
 }
 
 impl Token {
@@ -78,8 +121,19 @@ impl Token {
             role,
             hash: hash(secret.reveal()),
             tables: None,
+            cap: Cap::default(),
+            grants: Grants::default(),
             expires: None,
         }
+    }
+
+    /// Returns the door of the token, if it is one.
+    pub fn door(&self) -> Option<Door> {
+        (self.role == TokenRole::Door).then(|| Door {
+            name: self.name.clone(),
+            cap: self.cap,
+            grants: self.grants.clone(),
+        })
     }
 
     /// Whether it has expired.
@@ -120,9 +174,21 @@ pub enum TokenError {
         "invalid name {0:?}: use up to {MAX_NAME} letters, digits, dots, hyphens and underscores"
     )]
     Name(String),
-    /// A list of tables for a token that administers.
+    /// A list of tables for a token that administers, or that is a door.
     #[error("--tables restricts reading; use it with --role read")]
-    TablesOfAdmin,
+    TablesOfOther,
+    /// A cap or grants for a token that is not a door.
+    #[error("--cap and --grant describe a door; use them with --role door")]
+    NotADoor,
+    /// The name is not that of a door.
+    #[error(
+        "invalid name of a door {0:?}: use up to 40 lower-case letters, digits and hyphens, with a \
+         letter first. It is the name of a folder"
+    )]
+    DoorName(String),
+    /// No grant exists for this data source of the door's Grafana.
+    #[error("the door shows nothing as {0}; `gpx_oura token list` lists its grants")]
+    NoGrant(DataSourceKey),
     /// The expiry is in the past.
     #[error("{0} has passed; choose a later day for --expires")]
     Expired(Day),
@@ -167,26 +233,33 @@ impl TokenFile {
         &self,
         name: &str,
         role: TokenRole,
-        tables: Option<BTreeSet<String>>,
-        expires: Option<Day>,
+        restrictions: Restrictions,
         now: Instant,
     ) -> Result<Secret, TokenError> {
         let is_allowed = |char: char| char.is_ascii_alphanumeric() || ".-_".contains(char);
         if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(is_allowed) {
             return Err(TokenError::Name(name.to_owned()));
         }
-        if role == TokenRole::Admin && tables.is_some() {
-            return Err(TokenError::TablesOfAdmin);
+        let Restrictions { tables, expires, cap, grants } = restrictions;
+        if role != TokenRole::Read && tables.is_some() {
+            return Err(TokenError::TablesOfOther);
+        }
+        if role != TokenRole::Door && !(cap.is_default() && grants.is_empty()) {
+            return Err(TokenError::NotADoor);
+        }
+        if role == TokenRole::Door && !is_door_name(name) {
+            return Err(TokenError::DoorName(name.to_owned()));
         }
         let text =
             format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; RANDOM_BYTES]>()));
-        let token = Token { name: name.to_owned(), role, hash: hash(&text), tables, expires };
+        let name = name.to_owned();
+        let token = Token { name, role, hash: hash(&text), tables, cap, grants, expires };
         if let Some(day) = expires.filter(|_| token.is_expired(now)) {
             return Err(TokenError::Expired(day));
         }
         self.change(|tokens| {
-            if tokens.iter().any(|token| token.name == name) {
-                return Err(TokenError::Exists(name.to_owned()));
+            if tokens.iter().any(|known| known.name == token.name) {
+                return Err(TokenError::Exists(token.name));
             }
             tokens.push(token);
             Ok(())
@@ -202,6 +275,33 @@ impl TokenFile {
                 .position(|token| token.name == name)
                 .ok_or_else(|| TokenError::Unknown(name.to_owned()))?;
             tokens.remove(position);
+            Ok(())
+        })
+    }
+
+    /// Lets the door `name` show `granted` as its data source `local`, read-only. `None` ends it.
+    pub fn set_grant(
+        &self,
+        name: &str,
+        local: DataSourceKey,
+        granted: Option<DataSourceKey>,
+    ) -> Result<(), TokenError> {
+        self.change(|tokens| {
+            let token = tokens
+                .iter_mut()
+                .find(|token| token.name == name)
+                .ok_or_else(|| TokenError::Unknown(name.to_owned()))?;
+            if token.role != TokenRole::Door {
+                return Err(TokenError::NotADoor);
+            }
+            match granted {
+                Some(granted) => {
+                    token.grants.insert(local, granted);
+                }
+                None => {
+                    token.grants.remove(&local).ok_or(TokenError::NoGrant(local))?;
+                }
+            }
             Ok(())
         })
     }
@@ -313,7 +413,8 @@ mod tests {
         let path = folder.path().join("data").join(FILE_NAME);
         let now = Clock::system().now();
         let add = |name: &str, role, tables| {
-            TokenFile::at(path.clone()).add(name, role, tables, None, now)
+            let restrictions = Restrictions { tables, ..Restrictions::default() };
+            TokenFile::at(path.clone()).add(name, role, restrictions, now)
         };
         let tokens = Tokens::new(Vec::new(), TokenFile::at(path.clone())).unwrap();
         assert!(tokens.is_empty());
@@ -325,12 +426,14 @@ mod tests {
         let again = add("grafana", TokenRole::Read, None).unwrap_err();
         assert!(matches!(again, TokenError::Exists(_)));
         let tables = add("a", TokenRole::Admin, Some(BTreeSet::new())).unwrap_err();
-        assert!(matches!(tables, TokenError::TablesOfAdmin));
+        assert!(matches!(tables, TokenError::TablesOfOther));
         for name in ["", "a b", "../x", &"x".repeat(65)] {
             assert!(matches!(add(name, TokenRole::Read, None).unwrap_err(), TokenError::Name(_)));
         }
         let file = TokenFile::at(path.clone());
-        let past = file.add("old", TokenRole::Read, None, Some("2020-01-01".parse().unwrap()), now);
+        let expired =
+            Restrictions { expires: Some("2020-01-01".parse().unwrap()), ..Default::default() };
+        let past = file.add("old", TokenRole::Read, expired, now);
         assert!(matches!(past.unwrap_err(), TokenError::Expired(_)));
 
         file.revoke("grafana").unwrap();
@@ -339,12 +442,43 @@ mod tests {
     }
 
     #[test]
+    fn door_has_a_name_for_a_folder_a_cap_and_grants() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = TokenFile::at(folder.path().join(FILE_NAME));
+        let now = Clock::system().now();
+        let reader = || Restrictions { cap: Cap::Reader, ..Restrictions::default() };
+        for name in ["1", "Lab", "a.b", "a_b", "-a"] {
+            let error = file.add(name, TokenRole::Door, Restrictions::default(), now).unwrap_err();
+            assert!(matches!(error, TokenError::DoorName(_)), "{name}");
+        }
+        let error = file.add("a", TokenRole::Read, reader(), now).unwrap_err();
+        assert!(matches!(error, TokenError::NotADoor));
+        file.add("lab", TokenRole::Door, reader(), now).unwrap();
+        let (local, granted) = grant("2/ann=home/1/oura").unwrap();
+        file.set_grant("lab", local.clone(), Some(granted.clone())).unwrap();
+        let door = || file.read().unwrap()[0].door().unwrap();
+        let expected = Door {
+            name: "lab".to_owned(),
+            cap: Cap::Reader,
+            grants: [(local.clone(), granted)].into(),
+        };
+        assert_eq!(door(), expected);
+        file.set_grant("lab", local.clone(), None).unwrap();
+        assert!(door().grants.is_empty());
+        let again = file.set_grant("lab", local, None).unwrap_err();
+        assert!(matches!(again, TokenError::NoGrant(_)));
+        for text in ["1/a", "home/1/a=1/b", "1/a=", "=1/a"] {
+            assert!(grant(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn malformed_file_keeps_the_last_tokens() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE_NAME);
         let file = TokenFile::at(path.clone());
         let now = Clock::system().now();
-        let text = file.add("a", TokenRole::Admin, None, None, now).unwrap();
+        let text = file.add("a", TokenRole::Admin, Restrictions::default(), now).unwrap();
         let tokens = Tokens::new(Vec::new(), TokenFile::at(path.clone())).unwrap();
         std::fs::write(&path, "{").unwrap();
         assert!(tokens.find(text.reveal()).is_some());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::disk_space::DiskSpace;
 use super::environment::Environment;
 use super::error::DataSourceError;
 use super::key::DataSourceKey;
@@ -25,7 +26,9 @@ use crate::oura::oauth::{Application, OAuth};
 use crate::oura::{Client, Origins, RedirectUri, Secret};
 use crate::query::annotations::AnnotationsQuery;
 use crate::query::metrics::MetricsQuery;
-use crate::query::{Engine, Format, Limits, QueryContext, QueryError, QueryResult, SqlQuery};
+use crate::query::{
+    Engine, Format, Limits, QueryContext, QueryError, QueryResult, RowStream, SqlQuery,
+};
 use crate::store::{Store, StoreUsage, Trigger, find_damage};
 use crate::sync::{Progress, Schedule};
 use crate::time::{Clock, Instant, Tz};
@@ -46,6 +49,7 @@ struct Inner {
     key: DataSourceKey,
     settings: Arc<Settings>,
     limits: Limits,
+    min_free_bytes: u64,
     clock: Clock,
     specification: Arc<Specification>,
     records: Arc<Records>,
@@ -85,8 +89,9 @@ impl DataSource {
         };
         let login =
             Arc::new(Login::new(key.clone(), Arc::clone(&settings), vault, oauth, store.clone()));
-        let client =
-            Client::new(environment.http.clone(), origins, login.access_tokens(), clock.clone());
+        let gate = environment.rate_gates.of(&origins, &settings.client_id);
+        let http = environment.http.clone();
+        let client = Client::new(http, origins, login.access_tokens(), clock.clone(), gate);
         let schedule = if environment.scheduled {
             Schedule::Every(settings.sync_interval())
         } else {
@@ -114,9 +119,18 @@ impl DataSource {
                 sync.start(None)?;
             }
         }
-        let limits = environment.limits;
-        let inner =
-            Inner { key, settings, limits, clock, specification, records, login, sync, queries };
+        let inner = Inner {
+            key,
+            settings,
+            limits: environment.limits,
+            min_free_bytes: environment.min_free_bytes,
+            clock,
+            specification,
+            records,
+            login,
+            sync,
+            queries,
+        };
         Ok(DataSource { inner: Arc::new(inner) })
     }
 
@@ -231,7 +245,14 @@ impl DataSource {
     /// Reads the status. Blocks for a few small reads.
     pub fn status(&self) -> Result<Status, DataSourceError> {
         let Inner { key, login, sync, specification, records, clock, .. } = &*self.inner;
-        read_status(login, sync, specification, records.get(key).damage, clock.now())
+        let status = read_status(login, sync, specification, records.get(key).damage, clock.now())?;
+        Ok(Status { disk: self.disk_space(), ..status })
+    }
+
+    fn disk_space(&self) -> Option<DiskSpace> {
+        let database = self.database();
+        let folder = database.parent()?;
+        DiskSpace::measure(folder, self.database_size(), self.inner.min_free_bytes)
     }
 
     /// Reads the measurements. Blocks for a few small reads.
@@ -247,6 +268,16 @@ impl DataSource {
         context: &QueryContext,
     ) -> Result<QueryResult, QueryError> {
         self.inner.queries.run(query, context).await
+    }
+
+    /// Runs a query as [`DataSource::query`] does, and returns its rows while they are read. The
+    /// limits for rows and bytes don't apply.
+    pub async fn stream(
+        &self,
+        query: &SqlQuery,
+        context: &QueryContext,
+    ) -> Result<RowStream, QueryError> {
+        self.inner.queries.stream(query, context).await
     }
 
     /// Runs a metrics query. Returns the result and its format.

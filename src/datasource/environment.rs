@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::disk_space::MIN_FREE_BYTES;
 use crate::catalog::Catalog;
-use crate::oura::{self, HttpClientError, Origins, Secret};
+use crate::oura::{self, HttpClientError, Origins, RateGates, Secret};
 use crate::query::Limits;
 use crate::time::Clock;
 
@@ -20,6 +21,8 @@ pub struct Environment {
     pub origins: Origins,
     /// The HTTP client for Oura.
     pub http: reqwest::Client,
+    /// The queues for requests to Oura, one of each application.
+    pub rate_gates: RateGates,
     /// The bundled catalogue. A newer specification in the data folder replaces it.
     pub catalog: Arc<Catalog>,
     /// The clock for expiry dates, schedules and timestamps.
@@ -32,6 +35,8 @@ pub struct Environment {
     pub max_open: usize,
     /// The days without a request after which a data source stops fetching. `None` for never.
     pub forget_after: Option<u32>,
+    /// The free bytes below which the disk counts as nearly full. A larger database needs more.
+    pub min_free_bytes: u64,
     /// Whether the metrics contain families with the organisation and uid of each data source.
     pub metrics_per_datasource: bool,
     /// Whether syncs start at an interval. `false` syncs on request only.
@@ -49,12 +54,14 @@ impl Environment {
             data_dir: data_dir.into(),
             origins,
             http: oura::http_client()?,
+            rate_gates: RateGates::default(),
             catalog: Arc::new(Catalog::bundled()),
             clock: Clock::system(),
             limits: Limits::default(),
             encryption_key: None,
             max_open: MAX_OPEN,
             forget_after: None,
+            min_free_bytes: MIN_FREE_BYTES,
             metrics_per_datasource: false,
             scheduled: false,
         })

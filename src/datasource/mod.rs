@@ -13,6 +13,7 @@
 
 mod data_source;
 mod demo;
+mod disk_space;
 mod environment;
 mod error;
 mod folder_lock;
@@ -34,9 +35,10 @@ pub mod vault;
 pub use crate::store::{ConnectionState, Trigger};
 pub use crate::sync::Progress;
 pub use data_source::DataSource;
+pub use disk_space::{DiskSpace, MIN_FREE_BYTES};
 pub use environment::{Environment, MAX_OPEN};
 pub use error::DataSourceError;
-pub use key::{DataSourceKey, InvalidUid};
+pub use key::{DataSourceKey, InvalidKey, is_door_name};
 #[cfg(test)]
 pub(crate) use login::SealedGrant;
 pub use login::{LoginStart, PendingLogin, StoredLogin, stored_login};

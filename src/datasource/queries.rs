@@ -9,7 +9,8 @@ use crate::blocking::blocking;
 use crate::query::annotations::AnnotationsQuery;
 use crate::query::metrics::{CoveringQuery, MetricsQuery, Plan};
 use crate::query::{
-    Engine, Format, QueryContext, QueryCounters, QueryCounts, QueryError, QueryResult, SqlQuery,
+    Engine, Format, QueryContext, QueryCounters, QueryCounts, QueryError, QueryResult, RowStream,
+    SqlQuery,
 };
 use crate::store::Store;
 
@@ -34,15 +35,37 @@ impl Queries {
         query: &SqlQuery,
         context: &QueryContext,
     ) -> Result<QueryResult, QueryError> {
+        let (mut result, notice) =
+            self.counted(self.engine.run(query, context), |result| result).await?;
+        result.notices.extend(notice);
+        Ok(result)
+    }
+
+    /// Runs a query as [`Queries::run`] does, and returns its rows while they are read.
+    pub(super) async fn stream(
+        &self,
+        query: &SqlQuery,
+        context: &QueryContext,
+    ) -> Result<RowStream, QueryError> {
+        let (mut rows, notice) =
+            self.counted(self.engine.stream(query, context), |rows| &rows.head).await?;
+        rows.head.notices.extend(notice);
+        Ok(rows)
+    }
+
+    /// Counts `query` and its duration. Also returns the notice if the data is outdated.
+    async fn counted<T>(
+        &self,
+        query: impl Future<Output = Result<T, QueryError>>,
+        result: impl Fn(&T) -> &QueryResult,
+    ) -> Result<(T, Option<String>), QueryError> {
         let started = Instant::now();
-        let (outcome, notice) = tokio::join!(self.engine.run(query, context), self.notice());
-        self.counters.record(&outcome, started.elapsed());
+        let (outcome, notice) = tokio::join!(query, self.notice());
+        self.counters.record(outcome.as_ref().map(result), started.elapsed());
         if let Err(error @ QueryError::TooManyFiles) = &outcome {
             tracing::error!(%error, "a query failed. {}", error.hint());
         }
-        let mut result = outcome?;
-        result.notices.extend(notice);
-        Ok(result)
+        Ok((outcome?, notice))
     }
 
     /// Runs a metrics query. Returns the result and its format.

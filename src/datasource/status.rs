@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::disk_space::DiskSpace;
 use super::error::DataSourceError;
 use super::gaps::{SUMMARY_DAYS, summarize};
 use super::login::Login;
@@ -24,6 +25,8 @@ pub struct Status {
     pub scopes: Vec<String>,
     /// The damage of the stored data, if it is damaged. `POST data/repair` is the remedy.
     pub damage: Option<String>,
+    /// The free space of the data folder, if the operating system reports it.
+    pub disk: Option<DiskSpace>,
     /// The progress and outcome of syncs.
     pub sync: SyncStatus,
     /// The version of Oura's API specification in use, for example `1.43`.
@@ -64,6 +67,7 @@ pub struct CollectionStatus {
 /// Reads the status of a data source. Blocks for a few small reads.
 ///
 /// `damage` is the finding of the last check. Without readable pages, the status lacks collections.
+/// The caller adds the disk.
 pub(super) fn read_status(
     login: &Login,
     sync: &SyncControl,
@@ -89,6 +93,7 @@ pub(super) fn read_status(
         damage.or_else(|| store.is_suspect().then(|| "SQLite reported damaged pages".to_owned()));
     Ok(Status {
         damage,
+        disk: None,
         state,
         reason,
         scopes: grant.map(|grant| grant.scopes).unwrap_or_default(),

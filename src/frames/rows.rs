@@ -73,26 +73,17 @@ pub struct Written(Arc<AtomicUsize>);
 pub struct CountingWriter<W> {
     inner: W,
     written: Written,
-    limit: usize,
 }
 
 impl<W: Write> CountingWriter<W> {
     /// Wraps `inner`. Its bytes count in `written`.
     pub fn new(inner: W, written: &Written) -> CountingWriter<W> {
-        CountingWriter { inner, written: written.clone(), limit: usize::MAX }
-    }
-
-    /// Fails with an error once `limit` bytes are written.
-    pub fn limited(self, limit: usize) -> CountingWriter<W> {
-        CountingWriter { limit, ..self }
+        CountingWriter { inner, written: written.clone() }
     }
 }
 
 impl<W: Write> Write for CountingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.written.0.load(Ordering::Relaxed) >= self.limit {
-            return Err(io::Error::other("the response is too large"));
-        }
         let length = self.inner.write(bytes)?;
         self.written.0.fetch_add(length, Ordering::Relaxed);
         Ok(length)

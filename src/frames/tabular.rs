@@ -13,7 +13,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::config;
 use super::rows::{OneObject, OneRow, RowForm, Time, TimeForm, time};
 use crate::catalog::Catalog;
-use crate::query::QueryResult;
+use crate::query::{QueryResult, RowStream};
 use crate::store::ColumnBatch;
 
 /// The media types of an Arrow IPC stream. The first one is registered.
@@ -23,30 +23,58 @@ pub const ARROW_MEDIA_TYPES: &[&str] =
 /// The number of rows in one record batch of an Arrow stream.
 const BATCH_ROWS: usize = 16 << 10;
 
-/// Writes CSV (RFC 4180) with a header row. Nulls are empty fields.
-pub fn write_csv(batch: &ColumnBatch, times: TimeForm, out: impl Write) -> io::Result<()> {
-    if batch.columns.is_empty() {
-        return Ok(());
+/// Writes CSV (RFC 4180) with a header row, while the rows are read. Nulls are empty fields.
+pub fn write_csv(rows: RowStream, times: TimeForm, out: impl Write) -> io::Result<usize> {
+    let mut csv = CsvWriter::new(out, times);
+    let count = rows.for_each(|batch| csv.write(batch))?;
+    csv.flush()?;
+    Ok(count)
+}
+
+/// Writes batches of the same columns as CSV.
+struct CsvWriter<W: Write> {
+    csv: csv::Writer<W>,
+    times: TimeForm,
+    has_header: bool,
+}
+
+impl<W: Write> CsvWriter<W> {
+    fn new(out: W, times: TimeForm) -> CsvWriter<W> {
+        CsvWriter { csv: csv::WriterBuilder::new().from_writer(out), times, has_header: false }
     }
-    let mut csv = csv::WriterBuilder::new().from_writer(out);
-    csv.write_record(batch.columns.iter().map(|column| &column.name))?;
-    let options = FormatOptions::default();
-    let columns = batch
-        .columns
-        .iter()
-        .map(|column| CsvColumn::new(column.values.as_ref(), times, &options))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(io::Error::other)?;
-    let mut cell = String::new();
-    for row in 0..batch.rows {
-        for column in &columns {
-            cell.clear();
-            column.write(row, &mut cell).map_err(io::Error::other)?;
-            csv.write_field(&cell)?;
+
+    /// Writes the rows of `batch`, after the header if they are the first.
+    fn write(&mut self, batch: &ColumnBatch) -> io::Result<()> {
+        if batch.columns.is_empty() {
+            return Ok(());
         }
-        csv.write_record(None::<&[u8]>)?;
+        if !self.has_header {
+            self.csv.write_record(batch.columns.iter().map(|column| &column.name))?;
+            self.has_header = true;
+        }
+        let options = FormatOptions::default();
+        let columns = batch
+            .columns
+            .iter()
+            .map(|column| CsvColumn::new(column.values.as_ref(), self.times, &options))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(io::Error::other)?;
+        let mut cell = String::new();
+        for row in 0..batch.rows {
+            for column in &columns {
+                cell.clear();
+                column.write(row, &mut cell).map_err(io::Error::other)?;
+                self.csv.write_field(&cell)?;
+            }
+            self.csv.write_record(None::<&[u8]>)?;
+        }
+        Ok(())
     }
-    csv.flush()
+
+    /// Writes the buffered rest.
+    fn flush(&mut self) -> io::Result<()> {
+        self.csv.flush()
+    }
 }
 
 /// The values of a column, and the form of their texts.

@@ -15,8 +15,7 @@ use self::attempt::AttemptError;
 use self::token_trust::{Bearer, TokenTrust};
 use super::backoff::Backoff;
 use super::counters::{Counters, RequestCounts, ResponseCount, increment};
-use super::rate_gate::RateGate;
-use super::{AccessTokens, FetchError, Origins, Page, Range, join_path};
+use super::{AccessTokens, FetchError, Origins, Page, Range, RateGate, join_path};
 use crate::catalog::Collection;
 use crate::time::Clock;
 
@@ -25,7 +24,7 @@ const MAX_FAILURE_RETRIES: u32 = 3;
 /// Retries after a 429.
 const MAX_RATE_LIMIT_RETRIES: u32 = 5;
 
-/// Oura's data API for one person. Cheap to clone; clones share rate limit, counters and tokens.
+/// Oura's data API for one person. Cheap to clone; clones share counters and tokens.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -36,25 +35,27 @@ struct Shared {
     origins: Origins,
     tokens: Arc<dyn AccessTokens>,
     clock: Clock,
-    gate: RateGate,
+    gate: Arc<RateGate>,
     counters: Counters,
     trust: Mutex<TokenTrust>,
 }
 
 impl Client {
-    /// Creates a client that sends the access tokens from `tokens`.
+    /// Creates a client that sends the access tokens from `tokens`. All clients of an application
+    /// share `gate`.
     pub fn new(
         http: reqwest::Client,
         origins: Origins,
         tokens: Arc<dyn AccessTokens>,
         clock: Clock,
+        gate: Arc<RateGate>,
     ) -> Client {
         let shared = Shared {
             http,
             origins,
             tokens,
             clock,
-            gate: RateGate::default(),
+            gate,
             counters: Counters::default(),
             trust: Mutex::default(),
         };
@@ -78,8 +79,10 @@ impl Client {
         let mut failures = 0;
         let mut rate_limits = 0;
         loop {
-            shared.gate.wait(&shared.clock).await;
-            match self.attempt(collection, url.clone(), &bearer.token).await {
+            let place = shared.gate.pass(&shared.clock).await;
+            let outcome = self.attempt(collection, url.clone(), &bearer.token).await;
+            drop(place);
+            match outcome {
                 Ok(page) if token.is_some() && page.next_token.as_deref() == token => {
                     return Err(FetchError::Malformed {
                         detail: "a page has its own token as next_token".to_owned(),

@@ -1,6 +1,8 @@
-//! Oura over HTTP: addresses, login, access tokens, and pages of the data API's collections.
+//! Oura over HTTP: addresses, login, access tokens, and pages of the data API's collections. And the
+//! files that its account page exports.
 
 mod access_tokens;
+mod account_export;
 mod backoff;
 mod client;
 mod counters;
@@ -25,6 +27,7 @@ mod status;
 mod tokens;
 
 pub use access_tokens::{AccessTokens, TokenError};
+pub use account_export::{AccountExport, AccountExportError, ExportedFile};
 pub use client::Client;
 pub use counters::{RequestCounts, ResponseCount};
 pub use fetch_error::{FetchError, FetchErrorKind};
@@ -39,6 +42,7 @@ pub use page::Page;
 pub use pages::Pages;
 pub use probe::{ProbeError, probe};
 pub use range::Range;
+pub use rate_gate::{RateGate, RateGates};
 pub use redirect::{RedirectProblem, RedirectScope, RedirectUri, RedirectUriError};
 pub use secret::Secret;
 pub use specification::InvalidVersion;

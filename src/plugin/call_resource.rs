@@ -9,17 +9,19 @@ use grafana_plugin_sdk::pluginv2::{CallResourceRequest, CallResourceResponse, St
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
 
-use super::context;
+use super::context::{self, Call};
 use super::startup::Startup;
 use crate::api::{self, ApiError, ConfigurationPageOnly};
+use crate::doors::Door;
 
 /// Serves the request. The first message has status and headers, the others have the body.
 #[expect(clippy::result_large_err, reason = "tonic defines the stream's error type")]
 pub async fn handle(
     startup: &Startup,
+    door: Option<&Door>,
     request: CallResourceRequest,
 ) -> impl Stream<Item = Result<CallResourceResponse, Status>> + Send + use<> {
-    let response = match route(startup, request).await {
+    let response = match route(startup, door, request).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     };
@@ -36,9 +38,14 @@ pub async fn handle(
     tokio_stream::once(Ok(head)).chain(chunks)
 }
 
-async fn route(startup: &Startup, request: CallResourceRequest) -> Result<Response, ApiError> {
-    let caller = context::caller(request.plugin_context.as_ref());
-    let target = context::target(startup, request.plugin_context.as_ref()).await?;
+async fn route(
+    startup: &Startup,
+    door: Option<&Door>,
+    request: CallResourceRequest,
+) -> Result<Response, ApiError> {
+    let call = Call { context: request.plugin_context.as_ref(), door };
+    let caller = context::caller(call);
+    let target = context::target(startup, call).await?;
     let mut forwarded = http_request(request).map_err(|error| {
         ApiError::new(400, "bad_request", format!("invalid request: {error}"), "")
     })?;

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use grafana_plugin_sdk::pluginv2::CheckHealthResponse;
 use grafana_plugin_sdk::pluginv2::check_health_response::HealthStatus;
-use grafana_plugin_sdk::pluginv2::{CheckHealthResponse, PluginContext};
 use parking_lot::Mutex;
 use serde_json::json;
 
-use super::context;
+use super::context::{self, Call};
 use super::startup::Startup;
 use crate::api::ApiError;
 use crate::blocking::blocking;
@@ -47,23 +47,23 @@ impl HealthSyncs {
 }
 
 /// Checks the health of a data source.
-pub async fn handle(
-    startup: &Startup,
-    syncs: &HealthSyncs,
-    context: Option<&PluginContext>,
-) -> CheckHealthResponse {
-    check_until(tokio::time::Instant::now() + SYNC_TIMEOUT, startup, syncs, context).await
+pub async fn handle(startup: &Startup, syncs: &HealthSyncs, call: Call<'_>) -> CheckHealthResponse {
+    check_until(tokio::time::Instant::now() + SYNC_TIMEOUT, startup, syncs, call).await
 }
 
 async fn check_until(
     deadline: tokio::time::Instant,
     startup: &Startup,
     syncs: &HealthSyncs,
-    context: Option<&PluginContext>,
+    call: Call<'_>,
 ) -> CheckHealthResponse {
     let check = async {
-        let datasource = context::datasource(startup, context).await?;
-        let status = sync_and_read(&datasource, syncs, deadline).await?;
+        let (datasource, is_read_only) = context::datasource_and_rights(startup, call).await?;
+        let status = if is_read_only {
+            read_status(&datasource).await?
+        } else {
+            sync_and_read(&datasource, syncs, deadline).await?
+        };
         Ok::<_, ApiError>((status, datasource.read_only_reason().map(str::to_owned)))
     };
     match tokio::time::timeout_at(deadline + STATUS_TIMEOUT, check)
@@ -72,12 +72,14 @@ async fn check_until(
     {
         Ok((status, Some(why))) => response(HealthStatus::Error, why, details(&status)),
         Ok((status, None)) => report(&status),
-        Err(error) => response(
-            HealthStatus::Error,
-            error.message,
-            json!({ "code": error.code, "verboseMessage": error.hint }),
-        ),
+        Err(error) => fail(error),
     }
+}
+
+/// Returns `error` as the health of a data source.
+pub fn fail(error: ApiError) -> CheckHealthResponse {
+    let details = json!({ "code": error.code, "verboseMessage": error.hint });
+    response(HealthStatus::Error, error.message, details)
 }
 
 /// The error for a check that times out. The work it started continues.
@@ -201,7 +203,7 @@ fn response(
 
 #[cfg(test)]
 mod tests {
-    use grafana_plugin_sdk::pluginv2::DataSourceInstanceSettings;
+    use grafana_plugin_sdk::pluginv2::{DataSourceInstanceSettings, PluginContext};
 
     use super::*;
     use crate::datasource::{DataSources, Environment, SyncStatus};
@@ -232,6 +234,7 @@ mod tests {
             reason: None,
             scopes: Vec::new(),
             damage: None,
+            disk: None,
             sync: SyncStatus {
                 running: false,
                 percent: 100.0,
@@ -312,7 +315,8 @@ mod tests {
         };
         // Waiting for the other process would end with another message.
         let deadline = tokio::time::Instant::now();
-        let health = check_until(deadline, &startup, &HealthSyncs::default(), Some(&context)).await;
+        let call = Call { context: Some(&context), door: None };
+        let health = check_until(deadline, &startup, &HealthSyncs::default(), call).await;
         assert_eq!(health.status(), HealthStatus::Error);
         assert!(health.message.contains("not ready yet"), "{}", health.message);
     }

@@ -8,22 +8,26 @@ use grafana_plugin_sdk::pluginv2::collect_metrics_response::Payload;
 use super::exposition::{Exposition, Family, Kind, Label};
 use super::startup::Startup;
 use crate::datasource::{DataSource, Measures};
+use crate::doors::Door;
 use crate::query::LATENCY_BUCKETS;
 
-/// Returns the metrics in Prometheus' text format.
-pub async fn handle(startup: &Startup) -> CollectMetricsResponse {
-    let (datasources, is_detailed) = match startup.opened() {
+/// Returns the metrics in Prometheus' text format. A door sees its own data sources only.
+pub async fn handle(startup: &Startup, door: Option<&Door>) -> CollectMetricsResponse {
+    let (mut datasources, is_detailed) = match startup.opened() {
         Some(datasources) => (datasources.ready().await, datasources.has_metrics_per_datasource()),
         None => (Vec::new(), false),
     };
+    if let Some(door) = door {
+        datasources.retain(|datasource| datasource.key().door() == Some(&door.name));
+    }
     let text = tokio::task::spawn_blocking(move || exposition(&datasources, is_detailed))
         .await
         .unwrap_or_default();
     CollectMetricsResponse { metrics: Some(Payload { prometheus: text.into_bytes() }) }
 }
 
-/// The labels `org` and `uid` of a data source's samples.
-type Source<'a> = [Label<'a>; 2];
+/// The labels `org` and `uid` of a data source's samples, after `door` if it belongs to one.
+type Source<'a> = [Label<'a>];
 
 /// Writes the samples of one data source in a family.
 type Writer = fn(&mut Family<'_>, &Source<'_>, &Measures);
@@ -171,7 +175,7 @@ const FAMILIES: &[(&str, Kind, &str, Writer)] = &[
 ];
 
 fn with<'a>(source: &Source<'a>, labels: &[Label<'a>]) -> Vec<Label<'a>> {
-    [source.as_slice(), labels].concat()
+    [source, labels].concat()
 }
 
 fn optional(family: &mut Family<'_>, source: &Source<'_>, value: Option<i64>) {
@@ -221,7 +225,11 @@ pub fn exposition(datasources: &[DataSource], is_detailed: bool) -> String {
     for (name, kind, help, write) in FAMILIES {
         let mut family = exposition.family(name, *kind, help);
         for (org, datasource, measures) in &known {
-            write(&mut family, &[("org", org), ("uid", datasource.key().uid())], measures);
+            let key = datasource.key();
+            let mut labels: Vec<Label<'_>> =
+                key.door().map(|door| ("door", door)).into_iter().collect();
+            labels.extend([("org", org.as_str()), ("uid", key.uid())]);
+            write(&mut family, &labels, measures);
         }
     }
     exposition.finish()

@@ -17,11 +17,12 @@ use tonic::{Response, Status};
 use super::messages::QueryDataResponse;
 use super::query_data;
 use super::startup::Startup;
+use crate::doors::Door;
 use crate::held_body::HeldBody;
 use crate::memory::Charge;
 
 /// The path of the only method in use.
-const QUERY_DATA: &str = "/pluginv2.Data/QueryData";
+pub const QUERY_DATA: &str = "/pluginv2.Data/QueryData";
 
 /// The service. Cheap to clone.
 #[derive(Clone)]
@@ -67,7 +68,9 @@ impl UnaryService<QueryDataRequest> for DataService {
     fn call(&mut self, request: tonic::Request<QueryDataRequest>) -> Self::Future {
         let startup = self.startup.clone();
         Box::pin(async move {
-            let (response, charge) = query_data::handle(&startup, request.into_inner()).await;
+            let door = request.extensions().get::<Door>().cloned();
+            let (response, charge) =
+                query_data::handle(&startup, door.as_ref(), request.into_inner()).await;
             let mut response = Response::new(response);
             if let Some(charge) = charge {
                 response.extensions_mut().insert(Arc::new(charge));

@@ -12,8 +12,10 @@ mod exposition;
 mod hclog;
 pub mod host;
 mod messages;
+mod offline;
 mod process;
 mod query_data;
+mod services;
 mod settings;
 mod socket;
 mod startup;
@@ -25,11 +27,15 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, async_trait};
 
 use check_health::HealthSyncs;
+use context::Call;
 use startup::Startup;
+
+use crate::doors::Door;
 
 pub use collect_metrics::exposition;
 pub(crate) use hclog::log_filter;
 pub use process::{is_started_by_grafana, run};
+pub use services::door_services;
 pub use settings::{ENCRYPTION_KEY, OperatorSettings, PLUGIN_ID, SettingsError, key_from, origin};
 
 /// The services that Grafana calls. Each method has a handler in the file of its name. Cheap to
@@ -52,17 +58,18 @@ impl proto::diagnostics_server::Diagnostics for Plugin {
         &self,
         request: Request<proto::CheckHealthRequest>,
     ) -> Result<Response<proto::CheckHealthResponse>, Status> {
+        let door = request.extensions().get::<Door>().cloned();
         let context = request.into_inner().plugin_context;
-        Ok(Response::new(
-            check_health::handle(&self.startup, &self.health_syncs, context.as_ref()).await,
-        ))
+        let call = Call { context: context.as_ref(), door: door.as_ref() };
+        Ok(Response::new(check_health::handle(&self.startup, &self.health_syncs, call).await))
     }
 
     async fn collect_metrics(
         &self,
-        _: Request<proto::CollectMetricsRequest>,
+        request: Request<proto::CollectMetricsRequest>,
     ) -> Result<Response<proto::CollectMetricsResponse>, Status> {
-        Ok(Response::new(collect_metrics::handle(&self.startup).await))
+        let door = request.extensions().get::<Door>();
+        Ok(Response::new(collect_metrics::handle(&self.startup, door).await))
     }
 }
 
@@ -75,8 +82,9 @@ impl proto::resource_server::Resource for Plugin {
         &self,
         request: Request<proto::CallResourceRequest>,
     ) -> Result<Response<Self::CallResourceStream>, Status> {
+        let door = request.extensions().get::<Door>().cloned();
         Ok(Response::new(Box::pin(
-            call_resource::handle(&self.startup, request.into_inner()).await,
+            call_resource::handle(&self.startup, door.as_ref(), request.into_inner()).await,
         )))
     }
 }

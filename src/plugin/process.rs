@@ -6,23 +6,25 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grafana_plugin_sdk::pluginv2::diagnostics_server::DiagnosticsServer;
-use grafana_plugin_sdk::pluginv2::resource_server::ResourceServer;
+use axum::handler::Handler;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
 use super::controller::Controller;
-use super::data_service::DataService;
-use super::settings::OperatorSettings;
+use super::hclog;
+use super::offline::ANSWERS;
+use super::services::{MAX_REQUEST, add_services};
+use super::settings::{OperatorSettings, OwnerSettings};
 use super::socket::{self, Socket};
 use super::startup::Startup;
-use super::{Plugin, hclog};
+use crate::doors::{Link, Relay, forward};
 
 /// Grafana's handshake cookie: a variable and its value.
 pub const COOKIE: (&str, &str) = ("grafana_plugin_type", "datasource");
@@ -32,10 +34,6 @@ const PROTOCOL: &str = "1|2";
 
 /// The service name in go-plugin's health check.
 const HEALTH_SERVICE: &str = "plugin";
-
-/// Largest request, in bytes. Alert rules and expressions batch queries, and tonic's default is
-/// 4 MiB.
-const MAX_REQUEST: usize = 16 << 20;
 
 /// Maximum duration of a shutdown. Grafana kills the process after two seconds.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -83,9 +81,22 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// The source of the responses.
+#[derive(Clone)]
+enum Backend {
+    /// The data sources of this process.
+    Own(Startup),
+    /// The process that owns the data.
+    Owner(OwnerSettings),
+}
+
 async fn serve(parent: u32) -> Result<(), ProcessError> {
-    let data_folder =
-        OperatorSettings::from_env().ok().and_then(|settings| settings.plugin_data_dir().ok());
+    let settings = OperatorSettings::from_env().ok();
+    let owner = settings.as_ref().and_then(|settings| settings.owner.clone());
+    // Behind a door, the plugin has no data folder.
+    let data_folder = settings
+        .filter(|settings| settings.owner.is_none())
+        .and_then(|settings| settings.plugin_data_dir().ok());
     let parents = socket::parents(data_folder);
     let (socket, listener) = Socket::bind(&parents).map_err(ProcessError::Socket)?;
     // Ctrl-C in a terminal reaches the whole process group. Grafana handles it, and then requests
@@ -96,15 +107,18 @@ async fn serve(parent: u32) -> Result<(), ProcessError> {
     let sweep = socket.sweep(parents);
     tokio::task::spawn_blocking(sweep);
 
-    let startup = Startup::begin(|| {
-        let settings = OperatorSettings::from_env()?;
-        settings.environment(settings.plugin_data_dir()?, true)
-    });
+    let backend = match owner {
+        Some(owner) => Backend::Owner(owner),
+        None => Backend::Own(Startup::begin(|| {
+            let settings = OperatorSettings::from_env()?;
+            settings.environment(settings.plugin_data_dir()?, true)
+        })),
+    };
     let shutdown_requested = Arc::new(Notify::new());
     let ending = Arc::new(Notify::new());
     let (sender, connections) = mpsc::channel(1);
     let mut serving = tokio::spawn(serve_grpc(
-        startup.clone(),
+        backend.clone(),
         Arc::clone(&shutdown_requested),
         connections,
         Arc::clone(&ending),
@@ -124,7 +138,9 @@ async fn serve(parent: u32) -> Result<(), ProcessError> {
     tracing::info!(why, "shutting down");
     ending.notify_one();
     let close_data_sources = async {
-        if let Some(datasources) = startup.opened() {
+        if let Backend::Own(startup) = backend
+            && let Some(datasources) = startup.opened()
+        {
             datasources.shutdown().await;
         }
     };
@@ -142,21 +158,25 @@ fn handshake(socket: &Socket) -> std::io::Result<()> {
 }
 
 async fn serve_grpc(
-    startup: Startup,
+    backend: Backend,
     shutdown_requested: Arc<Notify>,
     connections: mpsc::Receiver<std::io::Result<UnixStream>>,
     ending: Arc<Notify>,
 ) -> Result<(), tonic::transport::Error> {
     let (mut reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status(HEALTH_SERVICE, ServingStatus::Serving).await;
-    let data = DataService { startup: startup.clone(), max_request: MAX_REQUEST };
-    let plugin = Plugin::new(startup);
+    let local = Routes::new(health).add_service(Controller { stop: shutdown_requested });
+    let routes = match backend {
+        Backend::Own(startup) => add_services(local, startup),
+        Backend::Owner(OwnerSettings { address, token }) => {
+            tracing::info!(owner = %address, "forwarding every call to the owner");
+            let relay = Relay::new(Link::new(address), &token, MAX_REQUEST, ANSWERS);
+            let forward = forward.with_state(Arc::new(relay));
+            local.into_axum_router().fallback_service(forward).into()
+        }
+    };
     Server::builder()
-        .add_service(health)
-        .add_service(Controller { stop: shutdown_requested })
-        .add_service(DiagnosticsServer::new(plugin.clone()).max_decoding_message_size(MAX_REQUEST))
-        .add_service(ResourceServer::new(plugin).max_decoding_message_size(MAX_REQUEST))
-        .add_service(data)
+        .add_routes(routes)
         .serve_with_incoming_shutdown(ReceiverStream::new(connections), async move {
             ending.notified().await
         })

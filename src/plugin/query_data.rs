@@ -14,12 +14,13 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::context;
+use super::context::{self, Call};
 use super::messages::{DataResponse, QueryDataResponse};
 use super::startup::Startup;
 use crate::api::ApiError;
 use crate::blocking::blocking;
 use crate::datasource::DataSource;
+use crate::doors::Door;
 use crate::frames::{EncodedFrame, frames};
 use crate::memory::{Charge, OverBudget};
 use crate::query::annotations::AnnotationsQuery;
@@ -41,16 +42,14 @@ const MAX_CONCURRENT_QUERIES: usize = 8;
 /// The charge is the memory of the frames until they are sent.
 pub async fn handle(
     startup: &Startup,
+    door: Option<&Door>,
     request: QueryDataRequest,
 ) -> (QueryDataResponse, Option<Charge>) {
-    let datasource = match context::datasource(startup, request.plugin_context.as_ref()).await {
+    let call = Call { context: request.plugin_context.as_ref(), door };
+    let datasource = match context::datasource(startup, call).await {
         Ok(datasource) => datasource,
         Err(error) => {
-            let error = ApiError::from(error);
-            let queries = request.queries.into_iter();
-            let responses =
-                queries.map(|query| (query.ref_id, response(Err(error.clone())))).collect();
-            return (QueryDataResponse { responses }, None);
+            return (fail_all(request, &error.into()), None);
         }
     };
     let is_from_rule = is_from_rule(&request.headers);
@@ -80,6 +79,13 @@ pub async fn handle(
     }
     let charge = Arc::into_inner(budget).map(|budget| budget.charge.into_inner());
     (QueryDataResponse { responses }, charge)
+}
+
+/// Returns `error` as the response to every query of a request.
+pub fn fail_all(request: QueryDataRequest, error: &ApiError) -> QueryDataResponse {
+    let queries = request.queries.into_iter();
+    let responses = queries.map(|query| (query.ref_id, response(Err(error.clone())))).collect();
+    QueryDataResponse { responses }
 }
 
 /// The size limit for all responses to one request, in bytes: Grafana and the plugin hold them at

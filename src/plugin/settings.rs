@@ -10,6 +10,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::datasource::{Environment, MAX_OPEN};
+use crate::doors::{OwnerAddress, OwnerAddressError};
 use crate::memory;
 use crate::oura::{HttpClientError, Origins, Secret};
 use crate::query::{Limits, interval};
@@ -40,6 +41,17 @@ pub struct OperatorSettings {
     pub max_open: usize,
     /// The days after which a data source that Grafana does not name stops fetching.
     pub forget_after: u32,
+    /// The owner to which the plugin forwards every call. `None` owns the data itself.
+    pub owner: Option<OwnerSettings>,
+}
+
+/// The owner of the data, and the token of this Grafana at it.
+#[derive(Clone, Debug)]
+pub struct OwnerSettings {
+    /// Its address.
+    pub address: OwnerAddress,
+    /// The token of a door.
+    pub token: Secret,
 }
 
 /// A setting that cannot be used.
@@ -48,6 +60,11 @@ pub struct OperatorSettings {
 pub enum SettingsError {
     #[error("invalid setting {variable}={value:?}: {expected}")]
     Value { variable: &'static str, value: String, expected: &'static str },
+    #[error(
+        "missing setting owner_token: create a token with `gpx_oura token add NAME --role door` \
+         at the owner"
+    )]
+    NoOwnerToken,
     #[error("missing setting data_dir, and the program's path has no folder for a default")]
     NoDataFolder,
     #[error(transparent)]
@@ -83,6 +100,7 @@ impl OperatorSettings {
                 .map_or(Ok(false), |value| switch("GF_PLUGIN_METRICS_PER_DATASOURCE", value))?,
             max_open: whole_number("GF_PLUGIN_MAX_OPEN_DATASOURCES", MAX_OPEN)?,
             forget_after: forget_after.try_into().unwrap_or(u32::MAX),
+            owner: owner(set)?,
             oura_url: set("GF_PLUGIN_OURA_URL").map(oura_url).transpose()?,
             limits: Limits {
                 timeout: set("GF_PLUGIN_QUERY_TIMEOUT").map_or(Ok(default.timeout), duration)?,
@@ -131,6 +149,27 @@ impl OperatorSettings {
 /// line break at its end.
 pub fn key_from(variable: &str) -> Option<Secret> {
     std::env::var(variable).ok().and_then(trimmed).map(Secret::new)
+}
+
+/// Reads the settings of the owner, if there is one.
+fn owner(set: impl Fn(&str) -> Option<String>) -> Result<Option<OwnerSettings>, SettingsError> {
+    const URL: &str = "GF_PLUGIN_OWNER_URL";
+    const WITHOUT_TLS: &str = "GF_PLUGIN_OWNER_WITHOUT_TLS";
+    let Some(value) = set(URL) else { return Ok(None) };
+    let is_plain_allowed =
+        set(WITHOUT_TLS).map_or(Ok(false), |value| switch(WITHOUT_TLS, value))?;
+    let authorities = set("GF_PLUGIN_OWNER_CA").map(PathBuf::from);
+    let address = OwnerAddress::new(&value, authorities, is_plain_allowed).map_err(|error| {
+        let expected = match error {
+            OwnerAddressError::Form => "use an address such as https://ringside.example.com:8790",
+            OwnerAddressError::Unencrypted => {
+                "use https, or set owner_without_tls = true if the network itself is encrypted"
+            }
+        };
+        SettingsError::Value { variable: URL, value, expected }
+    })?;
+    let token = set("GF_PLUGIN_OWNER_TOKEN").ok_or(SettingsError::NoOwnerToken)?;
+    Ok(Some(OwnerSettings { address, token: Secret::new(token) }))
 }
 
 /// Returns the trimmed text, unless it is empty.
@@ -195,6 +234,14 @@ mod tests {
     }
 
     #[test]
+    fn owner_needs_a_token() {
+        let url = ("GF_PLUGIN_OWNER_URL", "https://ringside:8790");
+        assert!(matches!(settings(&[url]), Err(SettingsError::NoOwnerToken)));
+        let owner = settings(&[url, ("GF_PLUGIN_OWNER_TOKEN", "t\n")]).unwrap().owner.unwrap();
+        assert_eq!((owner.address.to_string().as_str(), owner.token.reveal()), (url.1, "t"));
+    }
+
+    #[test]
     fn limits_have_units() {
         for (text, milliseconds) in [("30s", 30_000), ("500ms", 500), ("2m", 120_000), ("7", 7_000)]
         {
@@ -216,6 +263,8 @@ mod tests {
             ("GF_PLUGIN_QUERY_MAX_ROWS", "-1"),
             ("GF_PLUGIN_QUERY_CONCURRENCY", "0"),
             ("GF_PLUGIN_OURA_URL", "file:///etc"),
+            ("GF_PLUGIN_OWNER_URL", "ringside:8790"),
+            ("GF_PLUGIN_OWNER_URL", "http://ringside:8790"),
         ] {
             let error = settings(&[(variable, value)]).unwrap_err().to_string();
             assert!(error.contains(variable) && error.contains(value), "{error}");

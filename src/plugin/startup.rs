@@ -65,6 +65,13 @@ impl Startup {
         Startup { state }
     }
 
+    /// A handle on data sources that are open.
+    pub fn opened_with(datasources: DataSources) -> Startup {
+        let (sender, state) = watch::channel(Some(Ok(datasources)));
+        drop(sender);
+        Startup { state }
+    }
+
     /// Returns the data sources after the first attempt to open them.
     pub async fn datasources(&self) -> Result<DataSources, Arc<Unavailable>> {
         match self.state.clone().wait_for(Option::is_some).await.as_deref() {

@@ -33,12 +33,9 @@ pub struct QueryCounts {
 
 impl QueryCounters {
     /// Counts a query that ended after `elapsed`, which includes its time in the queue.
-    pub fn record(&self, outcome: &Result<QueryResult, QueryError>, elapsed: Duration) {
+    pub fn record(&self, outcome: Result<&QueryResult, &QueryError>, elapsed: Duration) {
         let mut counts = self.counts.lock();
-        *counts
-            .outcomes
-            .entry(outcome.as_ref().map_or_else(QueryError::code, |_| "ok"))
-            .or_default() += 1;
+        *counts.outcomes.entry(outcome.map_or_else(QueryError::code, |_| "ok")).or_default() += 1;
         if let Some(limit) = limit_of(outcome) {
             *counts.limits.entry(limit).or_default() += 1;
         }
@@ -56,7 +53,7 @@ impl QueryCounters {
 }
 
 /// Returns the limit that the query hit.
-fn limit_of(outcome: &Result<QueryResult, QueryError>) -> Option<&'static str> {
+fn limit_of(outcome: Result<&QueryResult, &QueryError>) -> Option<&'static str> {
     match outcome {
         Ok(result) => match result.batch.truncation?.limit {
             Limit::Rows(_) => Some("rows"),
@@ -82,10 +79,10 @@ mod tests {
     #[test]
     fn a_query_is_counted_by_outcome_limit_and_duration() {
         let counters = QueryCounters::default();
-        counters.record(&Err(QueryError::Empty), Duration::from_millis(1));
+        counters.record(Err(&QueryError::Empty), Duration::from_millis(1));
         counters
-            .record(&Err(QueryError::Timeout(Duration::from_secs(30))), Duration::from_secs(30));
-        counters.record(&Err(QueryError::Busy), Duration::from_secs(90));
+            .record(Err(&QueryError::Timeout(Duration::from_secs(30))), Duration::from_secs(30));
+        counters.record(Err(&QueryError::Busy), Duration::from_secs(90));
         let counts = counters.read();
         assert_eq!(counts.total(), 3);
         assert_eq!(counts.outcomes[QueryError::Empty.code()], 1);

@@ -3,27 +3,30 @@
 //! Each query has a deadline and stops when its caller goes away.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use super::cancel::CancelOnDrop;
 use super::column_origin::assign_origins;
 use super::context::QueryContext;
 use super::error::QueryError;
 use super::expansion::expand;
 use super::fill::Fill;
 use super::limits::Limits;
-use super::macros;
+use super::macros::{self, Expanded};
 use super::request::SqlQuery;
 use super::result::QueryResult;
+use super::row_stream::RowStream;
 use super::statement;
 use crate::catalog::Catalog;
 use crate::format::grouped;
 use crate::sql::TokenizedSql;
-use crate::store::{ColumnBatch, Limit, ReadError, ReadLimits, Scalar, Store, Truncation};
+use crate::store::{
+    BatchSink, ColumnBatch, Limit, ReadError, ReadLimits, Scalar, Store, Truncation,
+};
 use crate::time::Tz;
 
 /// A query that takes longer counts as slow: it moves to a slow slot.
@@ -38,12 +41,51 @@ const MAX_WAITING: usize = 64;
 type ReadResult = Result<ColumnBatch, ReadError>;
 
 /// Reads one SELECT under limits, and blocks until it ends.
-type Read = dyn Fn(&TokenizedSql, &[Scalar], &ReadLimits) -> ReadResult + Send + Sync;
+trait Read: Send + Sync {
+    fn read(&self, sql: &TokenizedSql, params: &[Scalar], limits: &ReadLimits) -> ReadResult;
+
+    /// Passes the rows to `sink`, in one batch or in several.
+    fn read_batches(
+        &self,
+        sql: &TokenizedSql,
+        params: &[Scalar],
+        limits: &ReadLimits,
+        sink: &mut BatchSink<'_>,
+    ) -> Result<(), ReadError> {
+        sink(self.read(sql, params, limits)?, true);
+        Ok(())
+    }
+}
+
+impl<F> Read for F
+where
+    F: Fn(&TokenizedSql, &[Scalar], &ReadLimits) -> ReadResult + Send + Sync,
+{
+    fn read(&self, sql: &TokenizedSql, params: &[Scalar], limits: &ReadLimits) -> ReadResult {
+        self(sql, params, limits)
+    }
+}
+
+impl Read for Store {
+    fn read(&self, sql: &TokenizedSql, params: &[Scalar], limits: &ReadLimits) -> ReadResult {
+        Store::read(self, sql, params, limits)
+    }
+
+    fn read_batches(
+        &self,
+        sql: &TokenizedSql,
+        params: &[Scalar],
+        limits: &ReadLimits,
+        sink: &mut BatchSink<'_>,
+    ) -> Result<(), ReadError> {
+        Store::read_batches(self, sql, params, limits, sink)
+    }
+}
 
 /// Runs the queries of one data source. Clones are cheap and share one queue.
 #[derive(Clone)]
 pub struct Engine {
-    read: Arc<Read>,
+    read: Arc<dyn Read>,
     catalog: Arc<dyn Fn() -> Arc<Catalog> + Send + Sync>,
     zone: Tz,
     limits: Limits,
@@ -63,24 +105,19 @@ impl Engine {
     /// Returns an engine that reads from `store`. Calendar days are those of `zone`.
     pub fn new(store: Store, zone: Tz, limits: Limits) -> Engine {
         let catalog = store.clone();
-        Engine::with_reader(
-            move |sql, params, limits| store.read(sql, params, limits),
-            move || catalog.catalog(),
-            zone,
-            limits,
-        )
+        Engine::with(Arc::new(store), move || catalog.catalog(), zone, limits)
     }
 
-    /// Returns an engine over any function that reads. `catalog` returns the current catalogue,
-    /// which describes the columns.
-    pub(crate) fn with_reader(
-        read: impl Fn(&TokenizedSql, &[Scalar], &ReadLimits) -> ReadResult + Send + Sync + 'static,
+    /// Returns an engine over any reader. `catalog` returns the current catalogue, which describes
+    /// the columns.
+    fn with(
+        read: Arc<dyn Read>,
         catalog: impl Fn() -> Arc<Catalog> + Send + Sync + 'static,
         zone: Tz,
         limits: Limits,
     ) -> Engine {
         Engine {
-            read: Arc::new(read),
+            read,
             catalog: Arc::new(catalog),
             zone,
             limits,
@@ -100,25 +137,62 @@ impl Engine {
         context: &QueryContext,
     ) -> Result<QueryResult, QueryError> {
         let started = Instant::now();
-        let work = Arc::new(Work {
+        let work = self.work(query, context);
+        let deadline = started + self.limits.timeout;
+        let Started { answer, .. } = self.run_in_slot(&work, deadline, &Work::answer).await?;
+        Ok(self.result(answer, started, query, context))
+    }
+
+    /// Runs `query` as [`Engine::run`] does, and returns its rows while they are read. The limits
+    /// for rows and bytes don't apply, and the time in which the rows wait for their receiver does
+    /// not count.
+    pub async fn stream(
+        &self,
+        query: &SqlQuery,
+        context: &QueryContext,
+    ) -> Result<RowStream, QueryError> {
+        let started = Instant::now();
+        let work = self.work(query, context);
+        let deadline = started + self.limits.timeout;
+        let mut stream = self.run_in_slot(&work, deadline, &Work::stream).await?;
+        if !stream.answer.is_whole && !self.move_to_slow_slot(&mut stream) {
+            // Frees its slot for quick queries.
+            drop(stream);
+            stream = self.run_in_slow_slot(&work, deadline, &Work::stream).await?;
+        }
+        let Started { answer: Head { rows, is_whole, rest }, cancel, .. } = stream;
+        let head = self.result(rows, started, query, context);
+        Ok(RowStream { head, is_whole, rest, _cancel: cancel })
+    }
+
+    fn work(&self, query: &SqlQuery, context: &QueryContext) -> Arc<Work> {
+        Arc::new(Work {
             query: query.clone(),
             context: *context,
             zone: self.zone,
             timeout: self.limits.timeout,
             read: Arc::clone(&self.read),
             catalog: (self.catalog)(),
-        });
-        let Rows { batch, sql, fill } =
-            self.run_in_slot(&work, started + self.limits.timeout).await?;
+        })
+    }
+
+    fn result(
+        &self,
+        rows: Rows,
+        started: Instant,
+        query: &SqlQuery,
+        context: &QueryContext,
+    ) -> QueryResult {
+        let Rows { batch, sql, fill } = rows;
         let notice = batch.truncation.map(|truncation| truncation_notice(batch.rows, truncation));
-        Ok(QueryResult {
+        QueryResult {
             elapsed: started.elapsed(),
             notices: notice.into_iter().collect(),
             fill,
             downsample: (query.downsample, context.max_data_points),
             max_bytes: self.limits.max_bytes,
             ..QueryResult::of(batch, sql)
-        })
+        }
     }
 
     /// Returns the number of queued queries.
@@ -126,57 +200,92 @@ impl Engine {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Waits for a slot and runs.
+    /// Waits for a slot, and runs until `job` answers.
     ///
     /// A query that proves slow moves to a slow slot. If all slow slots are taken while other
     /// queries wait, the query is stopped and restarts once a slow slot is free.
-    async fn run_in_slot(&self, work: &Arc<Work>, deadline: Instant) -> Result<Rows, QueryError> {
+    async fn run_in_slot<T: Send + 'static>(
+        &self,
+        work: &Arc<Work>,
+        deadline: Instant,
+        job: &'static Job<T>,
+    ) -> Result<Started<T>, QueryError> {
         let slot = self.acquire(&self.slots, deadline).await?;
-        let mut running = self.start(slot, work, deadline);
+        let mut running = self.start(slot, work, deadline, job);
         let mut pause = self.slow_query;
         loop {
-            if let Ok(result) = tokio::time::timeout(pause, &mut running.result).await {
-                return joined(result);
+            if let Ok(answer) = tokio::time::timeout(pause, &mut running.answer).await {
+                return running.started(answer, false);
             }
             if let Ok(slow_slot) = Arc::clone(&self.slow_slots).try_acquire_owned() {
-                running.move_to(slow_slot);
-                return joined(running.result.await);
+                move_slot(&running.slot, slow_slot);
+                let answer = (&mut running.answer).await;
+                return running.started(answer, true);
             }
             if self.waiting() > 0 {
                 running.cancel.cancel();
-                match joined(running.result.await) {
+                match flatten((&mut running.answer).await) {
                     Err(QueryError::Cancelled) => break,
-                    ended => return ended,
+                    Err(error) => return Err(error),
+                    Ok(answer) => return running.started(Ok(Ok(answer)), false),
                 }
             }
             pause = self.slow_slot_pause;
         }
+        self.run_in_slow_slot(work, deadline, job).await
+    }
+
+    /// Waits for a slow slot, and runs until `job` answers.
+    async fn run_in_slow_slot<T: Send + 'static>(
+        &self,
+        work: &Arc<Work>,
+        deadline: Instant,
+        job: &'static Job<T>,
+    ) -> Result<Started<T>, QueryError> {
         let slow_slot = self.acquire(&self.slow_slots, deadline).await?;
-        let restarted = self.start(slow_slot, work, deadline);
-        let Running { result, cancel: _cancel, .. } = restarted;
-        joined(result.await)
+        let mut running = self.start(slow_slot, work, deadline, job);
+        let answer = (&mut running.answer).await;
+        running.started(answer, true)
+    }
+
+    /// Exchanges the slot of a running query for a slow slot. Returns false if all are taken.
+    fn move_to_slow_slot<T>(&self, started: &mut Started<T>) -> bool {
+        if !started.has_slow_slot
+            && let Ok(slow_slot) = Arc::clone(&self.slow_slots).try_acquire_owned()
+        {
+            move_slot(&started.slot, slow_slot);
+            started.has_slow_slot = true;
+        }
+        started.has_slow_slot
     }
 
     /// Starts to run on a blocking thread.
-    fn start(&self, slot: OwnedSemaphorePermit, work: &Arc<Work>, deadline: Instant) -> Running {
+    fn start<T: Send + 'static>(
+        &self,
+        slot: OwnedSemaphorePermit,
+        work: &Arc<Work>,
+        deadline: Instant,
+        job: &'static Job<T>,
+    ) -> Running<T> {
         let slot = Arc::new(Mutex::new(Some(slot)));
-        let cancelled = Arc::new(AtomicBool::new(false));
+        let cancel = CancelOnDrop::default();
         let limits = ReadLimits {
             deadline,
             max_rows: self.limits.max_rows,
             max_bytes: self.limits.max_bytes,
             max_memory: self.limits.max_memory,
             tables: work.query.tables.clone(),
-            cancelled: cancelled.clone(),
+            cancelled: cancel.flag(),
         };
         let work = Arc::clone(work);
         let used_slot = Arc::clone(&slot);
-        let result = tokio::task::spawn_blocking(move || {
-            let result = work.run(&limits);
-            drop(used_slot.lock().take());
-            result
+        let (reply, answer) = oneshot::channel();
+        tokio::task::spawn_blocking(move || {
+            // Freed even after a panic.
+            let _slot = FreeOnDrop(used_slot);
+            job(&work, &limits, reply);
         });
-        Running { result, slot, cancel: CancelOnDrop(cancelled) }
+        Running { answer, slot, cancel }
     }
 
     /// Waits in the queue for one of `slots`.
@@ -201,9 +310,15 @@ struct Work {
     context: QueryContext,
     zone: Tz,
     timeout: Duration,
-    read: Arc<Read>,
+    read: Arc<dyn Read>,
     catalog: Arc<Catalog>,
 }
+
+/// A part of [`Work`] that answers once. It may go on afterwards.
+type Job<T> = dyn Fn(&Work, &ReadLimits, Reply<T>) + Send + Sync;
+
+/// The receiver of the answer. It is gone if the query was dropped.
+type Reply<T> = oneshot::Sender<Result<T, QueryError>>;
 
 /// The result of [`Work`].
 struct Rows {
@@ -213,48 +328,118 @@ struct Rows {
     fill: Option<Fill>,
 }
 
+/// The first rows of a stream, and the others while they are read.
+struct Head {
+    rows: Rows,
+    /// Whether there are no others.
+    is_whole: bool,
+    rest: mpsc::Receiver<Result<(ColumnBatch, bool), QueryError>>,
+}
+
 impl Work {
-    fn run(&self, limits: &ReadLimits) -> Result<Rows, QueryError> {
-        let raw_sql = &self.query.raw_sql;
-        let written = macros::tokenize(raw_sql)
-            .map_err(|error| QueryError::from_macro_error(raw_sql, error))?;
-        self.read(&written, limits).map_err(|error| error.or_look_alike(&written))
+    /// Answers with all rows.
+    fn answer(&self, limits: &ReadLimits, reply: Reply<Rows>) {
+        let result = self.with_expanded(|expanded| {
+            let batch = self.read.read(&expanded.sql, &self.query.params, limits)?;
+            Ok(self.rows(expanded, batch))
+        });
+        // Without a receiver, the query was dropped.
+        let _ = reply.send(result);
     }
 
-    fn read(&self, written: &TokenizedSql, limits: &ReadLimits) -> Result<Rows, QueryError> {
+    /// Answers with the first batch of rows, and sends the others while it reads them.
+    fn stream(&self, limits: &ReadLimits, reply: Reply<Head>) {
+        let (sender, receiver) = mpsc::channel(1);
+        let mut head = Some((reply, receiver));
+        let result = self.with_expanded(|expanded| {
+            let sink = &mut |batch, is_last| match head.take() {
+                Some((reply, rest)) => {
+                    let rows = self.rows(expanded, batch);
+                    reply.send(Ok(Head { rows, is_whole: is_last, rest })).is_ok()
+                }
+                None => sender.blocking_send(Ok((batch, is_last))).is_ok(),
+            };
+            self.read.read_batches(&expanded.sql, &self.query.params, limits, sink)
+        });
+        // Without a receiver, the query was dropped.
+        match (result, head) {
+            (Ok(()), _) => {}
+            (Err(error), Some((reply, _))) => drop(reply.send(Err(error))),
+            (Err(error), None) => drop(sender.blocking_send(Err(error))),
+        }
+    }
+
+    /// Runs `read` on the statement with its macros expanded.
+    fn with_expanded<T>(
+        &self,
+        read: impl FnOnce(&Expanded) -> Result<T, ReadError>,
+    ) -> Result<T, QueryError> {
         let raw_sql = &self.query.raw_sql;
-        let expanded = expand(written, &self.context, self.zone, &self.catalog)
-            .map_err(|error| QueryError::from_macro_error(raw_sql, error))?;
-        statement::validate(written)?;
-        let read = (self.read)(&expanded.sql, &self.query.params, limits);
-        let mut batch = read.map_err(|error| {
-            QueryError::from_read_error(raw_sql, &expanded, error, self.timeout)
-        })?;
+        let macro_error = |error| QueryError::from_macro_error(raw_sql, error);
+        let written = macros::tokenize(raw_sql).map_err(macro_error)?;
+        let result = || {
+            let expanded =
+                expand(&written, &self.context, self.zone, &self.catalog).map_err(macro_error)?;
+            statement::validate(&written)?;
+            read(&expanded).map_err(|error| {
+                QueryError::from_read_error(raw_sql, &expanded, error, self.timeout)
+            })
+        };
+        result().map_err(|error: QueryError| error.or_look_alike(&written))
+    }
+
+    fn rows(&self, expanded: &Expanded, mut batch: ColumnBatch) -> Rows {
         assign_origins(&expanded.sql, &mut batch.columns, &self.catalog, self.zone);
-        Ok(Rows { batch, sql: expanded.sql.text().to_owned(), fill: expanded.fill })
+        Rows { batch, sql: expanded.sql.text().to_owned(), fill: expanded.fill.clone() }
+    }
+}
+
+type Slot = Arc<Mutex<Option<OwnedSemaphorePermit>>>;
+
+/// Frees a slot when the statement ends, even after a panic, or after the caller went away.
+struct FreeOnDrop(Slot);
+
+impl Drop for FreeOnDrop {
+    fn drop(&mut self) {
+        drop(self.0.lock().take());
+    }
+}
+
+/// Exchanges a slot for `slow_slot`, unless the statement has just ended.
+fn move_slot(slot: &Slot, slow_slot: OwnedSemaphorePermit) {
+    if let Some(slot) = slot.lock().as_mut() {
+        *slot = slow_slot;
     }
 }
 
 /// A query that a blocking thread runs.
-struct Running {
-    result: JoinHandle<Result<Rows, QueryError>>,
-    /// Freed by the thread when the statement ends, even after the caller went away.
-    slot: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
+struct Running<T> {
+    answer: oneshot::Receiver<Result<T, QueryError>>,
+    slot: Slot,
     cancel: CancelOnDrop,
 }
 
-impl Running {
-    /// Exchanges the slot for `slow_slot`, unless the statement has just ended.
-    fn move_to(&self, slow_slot: OwnedSemaphorePermit) {
-        if let Some(slot) = self.slot.lock().as_mut() {
-            *slot = slow_slot;
-        }
+/// A query that has answered. It may go on.
+struct Started<T> {
+    answer: T,
+    slot: Slot,
+    has_slow_slot: bool,
+    cancel: CancelOnDrop,
+}
+
+impl<T> Running<T> {
+    fn started(self, answer: Answer<T>, has_slow_slot: bool) -> Result<Started<T>, QueryError> {
+        let Running { slot, cancel, .. } = self;
+        flatten(answer).map(|answer| Started { answer, slot, has_slow_slot, cancel })
     }
 }
 
+/// The answer of a blocking thread.
+type Answer<T> = Result<Result<T, QueryError>, oneshot::error::RecvError>;
+
 /// Treats a panic of the blocking thread as unreadable data.
-fn joined(result: Result<Result<Rows, QueryError>, JoinError>) -> Result<Rows, QueryError> {
-    result.unwrap_or_else(|error| Err(QueryError::Unavailable(error.to_string())))
+fn flatten<T>(answer: Answer<T>) -> Result<T, QueryError> {
+    answer.unwrap_or_else(|_| Err(QueryError::Unavailable("the query panicked".to_owned())))
 }
 
 /// A place in the queue, freed on drop.
@@ -271,21 +456,6 @@ impl QueueTicket {
 impl Drop for QueueTicket {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Stops a statement when its query is dropped.
-struct CancelOnDrop(Arc<AtomicBool>);
-
-impl CancelOnDrop {
-    fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.cancel();
     }
 }
 

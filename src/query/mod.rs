@@ -4,6 +4,7 @@
 
 pub mod annotations;
 mod calendar;
+mod cancel;
 mod column_origin;
 mod context;
 mod counters;
@@ -19,6 +20,7 @@ pub mod metrics;
 mod parser;
 mod request;
 mod result;
+mod row_stream;
 mod statement;
 pub(crate) mod suggest;
 
@@ -32,6 +34,7 @@ pub use limits::Limits;
 pub use macros::{MACROS, Macro, MacroErrorKind};
 pub use request::{Downsample, Format, QueryType, SqlQuery};
 pub use result::{FieldDisplay, Line, QueryResult};
+pub use row_stream::RowStream;
 
 use crate::time::Tz;
 

@@ -28,27 +28,48 @@ impl WindowWriter<'_> {
         &self,
         documents: &[Box<[u8]>],
     ) -> Result<(WriteStats, BTreeSet<String>), StoreError> {
+        let derived = Derived::new(self.transaction, self.collection, self.zone)?;
+        let (mut stats, touched_days, seen) = self.upsert_documents(&derived, documents)?;
+        stats.deleted = self.delete_unseen(&derived, &seen)?;
+        derived.refresh_rollups()?;
+        Ok((stats, touched_days))
+    }
+
+    /// Stores documents without a window. Returns the changes, and the days with a possibly
+    /// different number of documents.
+    pub(super) fn add_documents(
+        &self,
+        documents: &[Box<[u8]>],
+    ) -> Result<(WriteStats, BTreeSet<String>), StoreError> {
+        let derived = Derived::new(self.transaction, self.collection, self.zone)?;
+        let (stats, touched_days, _) = self.upsert_documents(&derived, documents)?;
+        derived.refresh_rollups()?;
+        Ok((stats, touched_days))
+    }
+
+    /// Stores documents. Also returns their ids.
+    fn upsert_documents(
+        &self,
+        derived: &Derived,
+        documents: &[Box<[u8]>],
+    ) -> Result<(WriteStats, BTreeSet<String>, HashSet<String>), StoreError> {
         let mut stats = WriteStats { documents: documents.len() as u64, ..WriteStats::default() };
         let mut touched_days = BTreeSet::new();
         let ids = self.identities(documents);
         let last_places: HashMap<&str, usize> =
             ids.iter().enumerate().map(|(place, id)| (id.as_str(), place)).collect();
-        let derived = Derived::new(self.transaction, self.collection, self.zone)?;
         for (place, (document, id)) in documents.iter().zip(&ids).enumerate() {
             if last_places.get(id.as_str()) != Some(&place) {
                 continue;
             }
             let received = Received::new(document);
             let reading = Reading { id: id.clone(), ..read(self.collection, &received, self.zone) };
-            if self.store_document(&derived, &received, &reading, &mut touched_days)? {
+            if self.store_document(derived, &received, &reading, &mut touched_days)? {
                 stats.changed += 1;
                 stats.faulty += u64::from(received.parsed.fault.is_some());
             }
         }
-        let seen = last_places.into_keys().collect();
-        stats.deleted = self.delete_unseen(&derived, &seen)?;
-        derived.refresh_rollups()?;
-        Ok((stats, touched_days))
+        Ok((stats, touched_days, ids.into_iter().collect()))
     }
 
     /// Returns the id of each document. Of several different documents without an id on the same
@@ -155,7 +176,7 @@ impl WindowWriter<'_> {
     }
 
     /// Marks the documents as deleted that lie in the window but are missing from the response.
-    fn delete_unseen(&self, derived: &Derived, seen: &HashSet<&str>) -> Result<u64, StoreError> {
+    fn delete_unseen(&self, derived: &Derived, seen: &HashSet<String>) -> Result<u64, StoreError> {
         let has_no_days = matches!(self.collection.style, Style::TokenOnly | Style::Singleton);
         let mut stored = self.transaction.prepare_cached(
             "SELECT document, document_id FROM oura_raw_documents
@@ -169,7 +190,7 @@ impl WindowWriter<'_> {
             )?
             .collect::<Result<_, _>>()?;
         let mut deleted = 0;
-        for (document, _) in stored.iter().filter(|(_, id)| !seen.contains(id.as_str())) {
+        for (document, _) in stored.iter().filter(|(_, id)| !seen.contains(id)) {
             derived.remove(*document)?;
             self.transaction
                 .prepare_cached(

@@ -1,5 +1,6 @@
-//! Importing a database that [`Store::copy_to`](super::Store::copy_to) exported, with its history,
-//! revisions and coverage.
+//! Importing into a data source without data: a database that
+//! [`Store::copy_to`](super::Store::copy_to) exported, with its history, revisions and coverage, or
+//! documents from elsewhere.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -13,9 +14,6 @@ use super::{read_only, schema};
 
 /// The first bytes of a SQLite file.
 const SQLITE_HEADER: &[u8] = b"SQLite format 3\0";
-
-/// The first bytes of a ZIP file.
-const ZIP_HEADER: &[u8] = b"PK\x03\x04";
 
 /// The number of rows and documents that an import brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +35,6 @@ pub enum ImportError {
         /// The operating system's error.
         source: std::io::Error,
     },
-    /// A ZIP file, such as the export of Oura's account page.
-    #[error(
-        "{0} is a ZIP file: Oura's account export cannot be imported, because its format is not \
-         published. Connect to Oura instead, which fetches the whole history"
-    )]
-    Zip(PathBuf),
     /// Not an export of this program.
     #[error("{path} is not an export of `gpx_oura export` ({reason})")]
     NotAnExport {
@@ -75,19 +67,29 @@ pub enum ImportError {
 pub fn import(from: &Path, to: &Path) -> Result<Imported, ImportError> {
     check_header(from)?;
     let imported = check_content(from)?;
+    import_with(to, |copy| copy_database(from, copy))?;
+    Ok(imported)
+}
+
+/// Creates the database at `to`, where no database with data may be. `write` creates it under
+/// another name, so that an interrupted import leaves no half database. On failure, its files are
+/// removed.
+pub fn import_with<T, E: From<ImportError>>(
+    to: &Path,
+    write: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
     remove_empty(to)?;
     let folder = to.parent().unwrap_or(Path::new("."));
     let unusable = |source| ImportError::File { path: folder.to_owned(), source };
     create_private_folder(folder).map_err(unusable)?;
-    // A name of its own: an interrupted import leaves no half database.
     let copy = to.with_extension(format!("import-{:016x}", rand::random::<u64>()));
-    let copied =
-        copy_database(from, &copy).and_then(|()| std::fs::rename(&copy, to).map_err(unusable));
+    let copied = write(&copy)
+        .and_then(|written| Ok(std::fs::rename(&copy, to).map(|()| written).map_err(unusable)?));
     if copied.is_err() {
         // The first error is the one to report.
-        let _ = std::fs::remove_file(&copy);
+        let _ = remove_database(&copy);
     }
-    copied.map(|()| imported)
+    copied
 }
 
 fn copy_database(from: &Path, to: &Path) -> Result<(), ImportError> {
@@ -106,8 +108,6 @@ fn check_header(path: &Path) -> Result<(), ImportError> {
     file.take(SQLITE_HEADER.len() as u64).read_to_end(&mut header).map_err(unusable)?;
     if header == SQLITE_HEADER {
         Ok(())
-    } else if header.starts_with(ZIP_HEADER) {
-        Err(ImportError::Zip(path.to_owned()))
     } else {
         Err(ImportError::NotAnExport { path: path.to_owned(), reason: "not a SQLite file" })
     }
@@ -175,6 +175,10 @@ fn remove_empty(path: &Path) -> Result<(), ImportError> {
     if has_data {
         return Err(ImportError::NotEmpty(path.to_owned()));
     }
+    remove_database(path)
+}
+
+fn remove_database(path: &Path) -> Result<(), ImportError> {
     for suffix in ["-wal", "-shm", ""] {
         let mut name = path.to_owned().into_os_string();
         name.push(suffix);

@@ -12,7 +12,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::memory::{Charge, OverBudget, trim_after};
 
@@ -134,6 +134,16 @@ pub(super) fn free(bytes: usize) {
     COUNTERS.with(|counters| {
         if counters.is_running.get() {
             counters.used.set(counters.used.get() - bytes as i64);
+        }
+    });
+}
+
+/// Gives the statement on this thread `more` time, for example the time in which it waited for the
+/// receiver of its rows.
+pub(super) fn extend_deadline(more: Duration) {
+    LIMITS.with_borrow_mut(|limits| {
+        if let Some(limits) = limits {
+            limits.deadline += more;
         }
     });
 }

@@ -24,6 +24,7 @@ mod import;
 mod inspector;
 mod journal;
 mod meter;
+mod outside;
 mod put;
 mod queue;
 mod read;
@@ -51,10 +52,12 @@ pub(crate) use files::{EXPORT_PREFIX, create_private_file, create_private_folder
 pub use functions::{FUNCTIONS, Function};
 pub use gaps::Gap;
 pub use guard::{MAX_STATEMENT, Refusal, SQLITE_FUNCTIONS};
-pub use import::{ImportError, Imported, import};
+pub use import::{ImportError, Imported, import, import_with};
 pub use inspector::Inspector;
 pub(crate) use journal::set_journal;
-pub use read::{ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation};
+pub use read::{
+    BatchSink, ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation,
+};
 pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{RunEnd, RunRow};
 pub use scalar::{Scalar, scalars};
@@ -117,6 +120,8 @@ impl Store {
         let store = Store::with_writer(path, catalog, zone, connection)?;
         if store.inspector().is_underived()? {
             store.writer().rebuild()?;
+        } else if store.is_outdated()? {
+            store.writer().add_views()?;
         }
         Ok(store)
     }
@@ -178,7 +183,23 @@ impl Store {
         params: &[Scalar],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
-        let result = self.shared.readers.read(sql, params, limits);
+        self.watched(self.shared.readers.read(sql, params, limits))
+    }
+
+    /// Runs one SELECT as [`Store::read`] does, and passes its rows to `sink` while it reads. The
+    /// limits for rows and bytes don't apply, and the time that `sink` takes does not count.
+    pub fn read_batches(
+        &self,
+        sql: &TokenizedSql,
+        params: &[Scalar],
+        limits: &ReadLimits,
+        sink: &mut BatchSink<'_>,
+    ) -> Result<(), ReadError> {
+        self.watched(self.shared.readers.read_batches(sql, params, limits, sink))
+    }
+
+    /// Remembers that the file may be damaged if a read reports it.
+    fn watched<T>(&self, result: Result<T, ReadError>) -> Result<T, ReadError> {
         if matches!(result, Err(ReadError::Damaged(_))) {
             self.set_suspect(true);
         }

@@ -99,7 +99,7 @@ impl WindowWriter<'_> {
     }
 
     /// Counts the documents or rows of each day in the window, in order.
-    fn count_days(&self) -> Result<Vec<(Day, i64)>, StoreError> {
+    pub(super) fn count_days(&self) -> Result<Vec<(Day, i64)>, StoreError> {
         let count = match self.collection.storage {
             Storage::Documents => "SELECT count(*) FROM oura_raw_documents
                  WHERE resource = ?1 AND day = ?2 AND deleted_at IS NULL AND ?3 < ?4"

@@ -43,7 +43,7 @@ pub struct ReadLimits {
 }
 
 /// The result of a read, by column.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ColumnBatch {
     /// The columns in the order of the SELECT. All have the same length.
     pub columns: Vec<ResultColumn>,
@@ -84,6 +84,10 @@ pub struct ResultColumn {
     /// One value per row.
     pub values: ArrayRef,
 }
+
+/// Receives the rows of a statement in batches, the last one with `true`. Returns whether to
+/// continue.
+pub type BatchSink<'a> = dyn FnMut(ColumnBatch, bool) -> bool + 'a;
 
 /// A column of a table or view.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,12 +213,34 @@ impl ReaderPool {
         params: &[Scalar],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
+        self.with_reader(|reader| statement::run(reader, sql, params, limits, self.zone))
+    }
+
+    /// Runs one SELECT as [`ReaderPool::read`] does, and passes its rows to `sink` while it reads.
+    /// The limits for rows and bytes don't apply, and the time that `sink` takes does not count.
+    pub fn read_batches(
+        &self,
+        sql: &TokenizedSql,
+        params: &[Scalar],
+        limits: &ReadLimits,
+        sink: &mut BatchSink<'_>,
+    ) -> Result<(), ReadError> {
+        self.with_reader(|reader| {
+            statement::run_in_batches(reader, sql, params, limits, self.zone, sink)
+        })
+    }
+
+    /// Runs `read` on a connection of the pool.
+    fn with_reader<T>(
+        &self,
+        mut read: impl FnMut(&GuardedConnection) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
         let reader = self.checkout().map_err(explain::file_error)?;
-        let mut result = statement::run(&reader, sql, params, limits, self.zone);
+        let mut result = read(&reader);
         if matches!(result, Err(ReadError::Refused(Refusal::Table(_)))) {
             // The writer may have created the table after this connection loaded the list.
             reader.reload_tables().map_err(explain::file_error)?;
-            result = statement::run(&reader, sql, params, limits, self.zone);
+            result = read(&reader);
         }
         // A stopped statement may leave a large cache, or half of the schema.
         let is_reusable = !matches!(

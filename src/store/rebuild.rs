@@ -56,6 +56,15 @@ impl Writer {
         self.rebuild_with(connection, self.catalog())
     }
 
+    /// Creates the views that are new in this version of the program, over the present tables.
+    /// Until a rebuild, the other views stay as they are.
+    pub(super) fn add_views(&self) -> Result<(), StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction()?;
+        tables::create_views(&transaction)?;
+        Ok(transaction.commit()?)
+    }
+
     /// Rebuilds with `catalog`, which replaces the store's catalogue. Collections that `catalog`
     /// lacks keep their tables.
     pub fn set_catalog(&self, catalog: Arc<Catalog>) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 //! Storing the rows of a window, such as heart rate: upserts into the typed table, and removal of
 //! rows that Oura no longer returns.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
@@ -39,8 +39,37 @@ impl WindowWriter<'_> {
     ///
     /// Of several rows with the same key, the last one counts.
     pub(super) fn store_rows(&self, documents: &[Box<[u8]>]) -> Result<WriteStats, StoreError> {
+        let key = row_key(self.collection);
+        let window = &self.queued.window;
+        let span = window.from.midnight(self.zone)..window.to.plus(1).midnight(self.zone);
+        let (mut stats, _, seen) = self.upsert_rows(documents, &key, &span)?;
+        stats.deleted = self.remove_unseen(&key, span.clone(), &seen)?;
+        if stats.changed + stats.deleted > 0 {
+            rollups::refresh(self.transaction, &self.collection.table, None, span)?;
+        }
+        Ok(stats)
+    }
+
+    /// Stores rows without a window, and without rollups. Returns the changes, and the days of the
+    /// rows.
+    pub(super) fn add_rows(
+        &self,
+        documents: &[Box<[u8]>],
+    ) -> Result<(WriteStats, BTreeSet<String>), StoreError> {
+        let span = Instant(i64::MIN)..Instant(i64::MAX);
+        let (stats, days, _) = self.upsert_rows(documents, &row_key(self.collection), &span)?;
+        Ok((stats, days.iter().map(Day::to_string).collect()))
+    }
+
+    /// Stores the rows in `span`. Returns the changes, the days of the rows, and the hashes of
+    /// their keys.
+    fn upsert_rows(
+        &self,
+        documents: &[Box<[u8]>],
+        key: &[String],
+        span: &Range<Instant>,
+    ) -> Result<(WriteStats, BTreeSet<Day>, HashSet<u64>), StoreError> {
         let collection = self.collection;
-        let key = row_key(collection);
         let columns: Vec<(usize, String)> = row_columns(collection)
             .map(|(place, column)| (place, quote_identifier(&column.name)))
             .collect();
@@ -49,13 +78,11 @@ impl WindowWriter<'_> {
             .filter(|(_, name)| key.contains(name))
             .map(|(place, _)| *place)
             .collect();
-        let window = &self.queued.window;
-        let span = window.from.midnight(self.zone)..window.to.plus(1).midnight(self.zone);
         let mut stats = WriteStats::default();
         let mut rows = Vec::new();
         let mut last_places = HashMap::new();
         for document in documents {
-            let (row, is_news) = self.receive_row(document, &span, &key_places)?;
+            let (row, is_news) = self.receive_row(document, span, &key_places)?;
             stats.faulty += u64::from(is_news);
             if let Some(row) = row {
                 last_places.insert(row.key, rows.len());
@@ -63,7 +90,7 @@ impl WindowWriter<'_> {
             }
         }
         stats.documents = rows.len() as u64;
-        let mut insert = self.transaction.prepare(&upsert_statement(collection, &columns, &key))?;
+        let mut insert = self.transaction.prepare(&upsert_statement(collection, &columns, key))?;
         for (place, row) in rows.iter().enumerate() {
             if last_places.get(&row.key) != Some(&place) {
                 continue;
@@ -78,13 +105,8 @@ impl WindowWriter<'_> {
             }
             stats.changed += insert.raw_execute()? as u64;
         }
-        drop(insert);
-        let seen: HashSet<u64> = last_places.into_keys().collect();
-        stats.deleted = self.remove_unseen(&key, span.clone(), &seen)?;
-        if stats.changed + stats.deleted > 0 {
-            rollups::refresh(self.transaction, &collection.table, None, span)?;
-        }
-        Ok(stats)
+        let days = rows.iter().map(|row| Instant(row.time).day(self.zone)).collect();
+        Ok((stats, days, last_places.into_keys().collect()))
     }
 
     /// Reads one row. Returns `None` outside of `span`, and whether the row was stored as a new raw

@@ -118,7 +118,8 @@ fn declare_statistics(transaction: &Transaction) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn create_views(transaction: &Transaction) -> Result<(), StoreError> {
+/// Creates the views that the database lacks. A view that needs a missing column is left out.
+pub(super) fn create_views(transaction: &Transaction) -> Result<(), StoreError> {
     for (name, definition) in VIEWS {
         let exists =
             "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1)";

@@ -561,6 +561,22 @@ fn closing_store_rejects_rebuilds_until_the_next_opening() {
 }
 
 #[test]
+fn new_view_exists_before_the_rebuild() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path(), Tz::UTC));
+    // As a former version of the program leaves it.
+    let former = rusqlite::Connection::open(folder.path().join("oura.db")).unwrap();
+    former
+        .execute_batch("DROP VIEW signs; UPDATE meta SET value = '1' WHERE name = 'derived_by'")
+        .unwrap();
+    drop(former);
+    let store = open(folder.path(), Tz::UTC);
+    assert!(store.is_outdated().unwrap());
+    let views = "SELECT count(*) FROM sqlite_schema WHERE type = 'view' AND name = 'signs'";
+    assert_eq!(text(&store, views), "1");
+}
+
+#[test]
 fn new_time_zone_moves_midnights_and_keeps_all_data() {
     let folder = tempfile::tempdir().unwrap();
     let before = open(folder.path(), Tz::UTC);

@@ -13,6 +13,9 @@ import (
 // the host page first.
 const browserVariable = "RINGSIDE_BROWSER"
 
+// journeyFolder has the bundled journeys of frontend/browser.
+const journeyFolder = "node_modules/.cache/browser"
+
 // chromiums are the programs that the browser tests look for.
 var chromiums = []string{"chromium", "chromium-browser", "google-chrome"}
 
@@ -50,11 +53,15 @@ func TestBrowser(t *testing.T) {
 	t.Cleanup(func() { _ = server.Close() })
 
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	arguments := []string{"--test", "--test-concurrency=1", "--test-reporter=spec"}
+	arguments := []string{"--test", "--test-concurrency=2", "--test-reporter=spec"}
 	if only := os.Getenv("ONLY"); only != "" {
 		arguments = append(arguments, "--test-name-pattern="+only)
 	}
-	arguments = append(arguments, "browser/")
+	built, err := filepath.Glob(filepath.Join(top, "frontend", journeyFolder, "*.mjs"))
+	if err != nil || len(built) == 0 {
+		t.Fatal("no journeys: run `npm --prefix frontend run build:browser`", err)
+	}
+	arguments = append(arguments, built...)
 	journeys := exec.Command("node", arguments...)
 	journeys.Dir = filepath.Join(top, "frontend")
 	journeys.Env = append(os.Environ(),

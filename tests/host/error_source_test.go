@@ -69,7 +69,7 @@ func TestDamagedDatabaseIsFailureOfPlugin(t *testing.T) {
 	if rows := rowsOf(t, p.query(t, oura, documents)["A"]); rows != 0 {
 		t.Fatalf("%d rows in a new database", rows)
 	}
-	database := filepath.Join(dataDir, "1", oura.UID, "oura.db")
+	database := filepath.Join(oura.folder(dataDir), "oura.db")
 	content, err := os.ReadFile(database)
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package host
 import (
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"io"
 	"net/http"
 	"os"
@@ -61,22 +62,38 @@ func (f *front) source(uid string) *savedSource {
 	return source
 }
 
-// context is the context of a call. The cookie "role" selects the user's role.
+// role is the user's role, which the cookie "role" selects.
+func role(request *http.Request) string {
+	if cookie, err := request.Cookie("role"); err == nil {
+		return cookie.Value
+	}
+	return "Admin"
+}
+
+// context is the context of a call.
 func (f *front) context(request *http.Request, uid string) *pluginv2.PluginContext {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	source := f.source(uid)
-	role := "Admin"
-	if cookie, err := request.Cookie("role"); err == nil {
-		role = cookie.Value
-	}
-	context := Datasource{Org: 1, UID: uid, Role: role}.context()
+	context := Datasource{Org: 1, UID: uid, Role: role(request)}.context()
 	context.DataSourceInstanceSettings.JsonData, _ = json.Marshal(source.JSONData)
 	context.DataSourceInstanceSettings.DecryptedSecureJsonData = source.SecureJSONData
 	return context
 }
 
+// subPath is a second address of all pages, as that of a Grafana behind a reverse proxy.
+const subPath = "/grafana"
+
+// handler serves all pages at the root, and at the sub-path.
 func (f *front) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", f.pages(""))
+	mux.Handle(subPath+"/", http.StripPrefix(subPath, f.pages(subPath)))
+	return mux
+}
+
+// pages serves the pages and routes of a Grafana at an address.
+func (f *front) pages(root string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/datasources/uid/{uid}", f.settings)
 	mux.HandleFunc("PUT /api/datasources/uid/{uid}", f.save)
@@ -100,19 +117,24 @@ func (f *front) handler() http.Handler {
 			_, _ = io.WriteString(w, "<!doctype html><h1>Dashboard</h1>")
 			return
 		}
-		_, _ = io.WriteString(w, page)
+		_ = page.Execute(w, map[string]string{"Root": root, "Role": role(request)})
 	})
 	return mux
 }
 
-const page = `<!doctype html>
+var page = template.Must(template.New("page").Parse(`<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<base href="{{.Root}}/">
 <title>Host page</title><link rel="icon" href="data:,">
-<link rel="stylesheet" href="/host/host.css"><style>body { margin: 0 }</style></head>
-<body><div id="root"></div><script>window.__grafana_public_path__ = "/public/";</script>
-<script src="/host/host.js"></script></body>
-</html>`
+<link rel="stylesheet" href="host/host.css"><style>body { margin: 0 }</style></head>
+<body><div id="root"></div>
+<script>
+window.__grafana_public_path__ = {{.Root}} + "/public/";
+window.grafanaBootData = { settings: { appSubUrl: {{.Root}}, featureToggles: {} }, user: { orgRole: {{.Role}} } };
+</script>
+<script src="host/host.js"></script></body>
+</html>`))
 
 func reply(w http.ResponseWriter, code int, body any) {
 	w.Header().Set("Content-Type", "application/json")

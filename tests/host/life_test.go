@@ -67,6 +67,7 @@ func TestPluginExitsOnShutdown(t *testing.T) {
 }
 
 func TestPluginExitsWhenGrafanaIsKilled(t *testing.T) {
+	direct(t)
 	parent := exec.Command(os.Args[0])
 	dataDir := t.TempDir()
 	parent.Env = append(os.Environ(), parentVariable+"="+dataDir)
@@ -97,6 +98,7 @@ func TestPluginExitsWhenGrafanaIsKilled(t *testing.T) {
 }
 
 func TestOrphanFromTheStartExitsWithItsReader(t *testing.T) {
+	direct(t)
 	// The plugin starts when the shell before it has exited: its input ends only then.
 	ended, started, err := os.Pipe()
 	if err != nil {
@@ -147,6 +149,7 @@ func TestPluginIgnoresAnInterruptFromTheTerminal(t *testing.T) {
 }
 
 func TestSecondProcessOnADataFolderWaitsForTheFirst(t *testing.T) {
+	direct(t)
 	dataDir := t.TempDir()
 	first := launch(t, dataDir, unreachable)
 	if status := first.call(t, oura, http.MethodGet, "status", nil); status.Code != http.StatusOK {
@@ -169,6 +172,7 @@ func TestSecondProcessOnADataFolderWaitsForTheFirst(t *testing.T) {
 }
 
 func TestReadOnlyFolderIsServedWithANotice(t *testing.T) {
+	direct(t)
 	origin, dataDir, before := connected(t, 10)
 	state := func(p *Plugin) (bool, error) {
 		status, err := p.resource(oura, http.MethodGet, "status", nil)
@@ -243,6 +247,7 @@ func boundByPermissions(program string) *exec.Cmd {
 }
 
 func TestInvalidOperatorSettingIsAnErrorResponse(t *testing.T) {
+	direct(t)
 	p, err := start(append(environment(t.TempDir(), unreachable), "GF_PLUGIN_QUERY_TIMEOUT=soon"))
 	if err != nil {
 		t.Fatal(err)
@@ -255,6 +260,7 @@ func TestInvalidOperatorSettingIsAnErrorResponse(t *testing.T) {
 }
 
 func TestHistoryLoadContinuesAfterARestart(t *testing.T) {
+	direct(t)
 	origin, dataDir, first := connected(t, days)
 	before := first.metric(t, "ringside_documents")
 	if err := syscall.Kill(first.ReattachConfig().Pid, syscall.SIGKILL); err != nil {
@@ -283,7 +289,7 @@ func (p *Plugin) metric(t *testing.T, name string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`(?m)^` + name + `\{org="1",uid="oura"[^}]*\} (\S+)$`)
+	line := regexp.MustCompile(`(?m)^` + name + `\{` + oura.labels() + `[^}]*\} (\S+)$`)
 	found := line.FindAllSubmatch(metrics.Metrics.Prometheus, -1)
 	if found == nil {
 		return -1

@@ -25,6 +25,16 @@ type Plugin struct {
 	diagnostics grpcplugin.DiagnosticsClient
 	resources   grpcplugin.ResourceClient
 	log         *transcript
+	// atEnd ends the processes that the plugin needs. May be nil.
+	atEnd func()
+}
+
+// Kill ends the plugin, and the processes that it needs.
+func (p *Plugin) Kill() {
+	p.Client.Kill()
+	if p.atEnd != nil {
+		p.atEnd()
+	}
 }
 
 // magicCookie proves to the plugin that Grafana starts it.
@@ -43,9 +53,18 @@ func environment(dataDir, oura string) []string {
 	}
 }
 
-// start launches the plugin and connects to its services as Grafana does
-// (pkg/plugins/backendplugin/grpcplugin/client.go).
+// start launches the plugin. With RINGSIDE_DOORS in the environment of the tests, it launches an owner
+// and two plugins behind a door, which are called in turn.
 func start(environment []string) (*Plugin, error) {
+	if isBehindDoor {
+		return startBehindDoor(environment)
+	}
+	return startDirect(environment)
+}
+
+// startDirect launches the plugin and connects to its services as Grafana does
+// (pkg/plugins/backendplugin/grpcplugin/client.go).
+func startDirect(environment []string) (*Plugin, error) {
 	return startAs(exec.Command(binary), environment)
 }
 

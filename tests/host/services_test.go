@@ -98,7 +98,7 @@ func TestMetricsCoverAllDataSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(metrics.Metrics.Prometheus)
-	lines := []string{"ringside_up 1\n", `ringside_connected{org="1",uid="oura"} 1` + "\n"}
+	lines := []string{"ringside_up 1\n", "ringside_connected{" + oura.labels() + "} 1\n"}
 	for _, line := range lines {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %q in\n%s", line, text)
@@ -278,7 +278,7 @@ func TestExportIsADatabase(t *testing.T) {
 	if answer.Code != http.StatusOK || !isDatabase || len(answer.Body) < 1<<20 {
 		t.Errorf("%d, %d bytes", answer.Code, len(answer.Body))
 	}
-	if left, _ := filepath.Glob(filepath.Join(w.folder, "1", "oura", "export-*")); len(left) != 0 {
+	if left, _ := filepath.Glob(filepath.Join(oura.folder(w.folder), "export-*")); len(left) != 0 {
 		t.Errorf("not deleted: %v", left)
 	}
 }
@@ -308,8 +308,8 @@ func TestOrganisationsAreSeparate(t *testing.T) {
 	if rows := rowsOf(t, responses["A"]); rows != 0 {
 		t.Errorf("%d nights of another person", rows)
 	}
-	for _, folder := range []string{"1", "2"} {
-		if _, err := os.Stat(filepath.Join(w.folder, folder, oura.UID, "oura.db")); err != nil {
+	for _, source := range []Datasource{oura, other} {
+		if _, err := os.Stat(filepath.Join(source.folder(w.folder), "oura.db")); err != nil {
 			t.Error(err)
 		}
 	}

@@ -21,7 +21,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("frames", &["query", "store", "catalog"]),
     ("datasource", &["sync", "query", "oura", "store", "catalog", "simulator"]),
     ("api", &["datasource", "frames", "sync", "query", "oura", "store", "catalog"]),
-    ("plugin", &["api", "datasource", "frames", "sync", "query", "oura", "store", "catalog"]),
+    ("doors", &["api", "datasource", "oura"]),
+    (
+        "plugin",
+        &["doors", "api", "datasource", "frames", "sync", "query", "oura", "store", "catalog"],
+    ),
 ];
 
 /// Small modules without a layer.
@@ -33,7 +37,9 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store/", "datasource/vault"]),
     ("reqwest", &["oura/", "datasource/", "plugin/settings.rs", "cli/", "simulator/visitor.rs"]),
     ("tonic", &["plugin/"]),
-    ("axum", &["api/", "cli/", "plugin/", "simulator/"]),
+    ("axum", &["api/", "cli/", "doors/", "plugin/", "simulator/"]),
+    ("tokio_rustls", &["doors/", "cli/serve/server.rs"]),
+    ("webpki_roots", &["doors/tls.rs"]),
     ("arrow", &["store/", "query/", "frames/", "plugin/host.rs", "cli/"]),
     ("clap", &["cli/"]),
     ("sqlparser", &["query/"]),

@@ -146,6 +146,21 @@ async fn closed_data_sources_are_opened_for_their_syncs() {
     datasources.shutdown().await;
 }
 
+/// A required space above every disk stands for a nearly full disk.
+#[tokio::test]
+async fn nearly_full_disk_is_in_the_status() {
+    let world = World::new(3, Clock::system()).await;
+    for (min_free_bytes, nearly_full) in [(u64::MAX, true), (0, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = Environment { min_free_bytes, ..world.environment(folder.path()) };
+        let datasources = DataSources::open(environment).unwrap();
+        let disk = world.datasource(&datasources).await.status().unwrap().disk.unwrap();
+        assert_eq!(disk.nearly_full, nearly_full, "{disk:?}");
+        assert!(disk.required_bytes >= min_free_bytes && disk.free_bytes > 0, "{disk:?}");
+        datasources.shutdown().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unnamed_data_source_stops_fetching_and_is_erased_by_command() {
     let clock = Clock::starting_at(Clock::system().now(), 600.0);

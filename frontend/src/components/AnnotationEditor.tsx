@@ -1,12 +1,14 @@
 import type { AnnotationSupport, SelectableValue } from '@grafana/data';
-import { type ComboboxOption, Field, MultiCombobox, RadioButtonGroup, Stack } from '@grafana/ui';
+import { type ComboboxOption, Stack } from '@grafana/ui';
 import React, { type ComponentProps } from 'react';
 
 import { capitalize } from '../format';
 import { useSchema } from '../hooks/useSchema';
+import { omitInvalidFields } from '../savedQuery';
 import type { OuraQuery, QueryType, SchemaAnnotation } from '../types';
+import { NamesField } from './NamesField';
 import { SqlQueryEditor } from './SqlQueryEditor';
-import { fieldStyles } from './fieldStyles';
+import { TypeSwitch } from './TypeSwitch';
 import { selectors } from './selectors';
 
 type Props = ComponentProps<NonNullable<AnnotationSupport<OuraQuery>['QueryEditor']>>;
@@ -27,8 +29,9 @@ WHERE $__timeFilter(start_datetime)
 ORDER BY time`;
 
 /** The query of an annotation: event types, or SQL. */
-export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Props) {
+export function AnnotationEditor({ query: saved, datasource, onChange, onRunQuery }: Props) {
   const schema = useSchema(datasource);
+  const query = omitInvalidFields(saved);
   const { queryType, kinds = [], rawSql = WORKOUTS_SQL } = query;
 
   const change = (part: Partial<OuraQuery>) => {
@@ -36,14 +39,11 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
     onRunQuery();
   };
   const typeSwitch = (
-    <div data-testid={selectors.query.type}>
-      <RadioButtonGroup
-        size="sm"
-        options={TYPES}
-        value={queryType === 'annotations' ? 'annotations' : 'sql'}
-        onChange={(queryType: QueryType) => change({ queryType, kinds, rawSql, format: 'table' })}
-      />
-    </div>
+    <TypeSwitch<QueryType>
+      types={TYPES}
+      value={queryType === 'annotations' ? 'annotations' : 'sql'}
+      onChange={(queryType) => change({ queryType, kinds, rawSql, format: 'table' })}
+    />
   );
 
   if (queryType !== 'annotations') {
@@ -61,23 +61,15 @@ export function AnnotationEditor({ query, datasource, onChange, onRunQuery }: Pr
   return (
     <Stack direction="column" gap={1}>
       {typeSwitch}
-      <Field
-        className={fieldStyles.wide}
+      <NamesField
+        id={selectors.annotation.kinds}
         label="Events"
         description="Leave empty to show all events."
-        htmlFor={selectors.annotation.kinds}
-        noMargin
-      >
-        <MultiCombobox
-          id={selectors.annotation.kinds}
-          data-testid={selectors.annotation.kinds}
-          placeholder="All events"
-          options={schema?.annotations.map(toEventOption) ?? []}
-          value={schema ? kinds : []}
-          isClearable
-          onChange={(chosen) => change({ kinds: chosen.map(({ value }) => value) })}
-        />
-      </Field>
+        placeholder="All events"
+        options={schema?.annotations.map(toEventOption) ?? []}
+        value={schema ? kinds : []}
+        onChange={(kinds) => change({ kinds })}
+      />
     </Stack>
   );
 }

@@ -109,16 +109,28 @@ export function CredentialFields({ settings }: { settings: Settings }) {
         htmlFor={selectors.config.clientSecret}
         noMargin
       >
-        <SecretInput
-          id={selectors.config.clientSecret}
-          data-testid={selectors.config.clientSecret}
-          autoComplete="new-password"
-          disabled={settings.readOnly}
-          isConfigured={settings.isSecretStored}
-          onReset={settings.resetSecret}
-          onChange={(event) => settings.setSecret(event.currentTarget.value.trim())}
-        />
+        <SecretField settings={settings} />
       </Field>
     </>
+  );
+}
+
+function SecretField({ settings }: { settings: Settings }) {
+  const field = {
+    id: selectors.config.clientSecret,
+    'data-testid': selectors.config.clientSecret,
+    autoComplete: 'new-password',
+  };
+  if (settings.readOnly) {
+    // Grafana's field has a button that resets the secret, also when it is disabled.
+    return <Input {...field} disabled value={settings.isSecretStored ? 'configured' : ''} />;
+  }
+  return (
+    <SecretInput
+      {...field}
+      isConfigured={settings.isSecretStored}
+      onReset={settings.resetSecret}
+      onChange={(event) => settings.setSecret(event.currentTarget.value.trim())}
+    />
   );
 }

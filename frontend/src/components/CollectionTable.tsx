@@ -72,11 +72,17 @@ function stateBadge({ value }: CellProps<CollectionStatus, CollectionState>) {
 
 function details({ row }: CellProps<CollectionStatus>) {
   const { reason, summary } = row.original;
-  return reason ? capitalize(reason) : <Text color="secondary">{capitalize(summary)}</Text>;
+  return (
+    <div className={styles.details}>
+      {reason ? capitalize(reason) : <Text color="secondary">{capitalize(summary)}</Text>}
+    </div>
+  );
 }
 
 const styles = {
   nowrap: css({ whiteSpace: 'nowrap' }),
+  // On a phone the table scrolls. Without a width, its rows would be several lines high.
+  details: css({ minWidth: 260, overflowWrap: 'anywhere' }),
   number: css({ display: 'block', textAlign: 'right', fontVariantNumeric: 'tabular-nums' }),
   scroll: css({ overflowX: 'auto' }),
 };

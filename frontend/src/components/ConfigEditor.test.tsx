@@ -2,6 +2,7 @@ import type { DataSourceSettings } from '@grafana/data';
 import {
   type BackendSrv,
   type BackendSrvRequest,
+  config as grafana,
   locationService,
   setBackendSrv,
 } from '@grafana/runtime';
@@ -14,9 +15,14 @@ import { navigateTo, getRedirect } from '../navigation';
 import { SCOPES } from '../scopes';
 import type { OuraOptions, OuraSecrets, Status } from '../types';
 import { ConfigEditor } from './ConfigEditor';
+import { STATES, STATUS, statusWith } from './fixtures';
 import { selectors } from './selectors';
 
-jest.mock('../navigation', () => ({ getRedirect: jest.fn(), navigateTo: jest.fn() }));
+jest.mock('../navigation', () => ({
+  ...jest.requireActual('../navigation'),
+  getRedirect: jest.fn(),
+  navigateTo: jest.fn(),
+}));
 
 type Options = DataSourceSettings<OuraOptions, OuraSecrets>;
 
@@ -34,49 +40,26 @@ const OPTIONS = {
 } as unknown as Options;
 
 const NOT_CONNECTED: Status = {
-  state: 'not_connected',
-  reason: null,
-  scopes: [],
-  damage: null,
-  sync: {
-    running: false,
-    percent: 0,
-    run: null,
-    documents: 0,
-    secondsLeft: null,
-    lastSync: null,
-    nextSync: null,
-    failure: null,
-  },
-  specification: '1.43',
-  specificationCheckedAt: null,
+  ...statusWith({ state: 'not_connected', sync: { lastSync: null } }),
   collections: [],
 };
 
+const [SLEEP] = STATUS.collections;
+
 const SYNCING: Status = {
-  ...NOT_CONNECTED,
-  state: 'connected',
-  sync: { ...NOT_CONNECTED.sync, running: true, percent: 41.7, documents: 1234, secondsLeft: 250 },
+  ...statusWith({
+    sync: { running: true, percent: 41.7, documents: 1234, secondsLeft: 250, lastSync: null },
+  }),
   collections: [
+    { ...SLEEP, firstDay: '2023-01-01', lastDay: '2025-12-31' },
     {
-      name: 'sleep',
-      documents: 1096,
-      firstDay: '2023-01-01',
-      lastDay: '2025-12-31',
-      lastSync: '2026-01-01T00:00:00Z',
-      state: 'ok',
-      reason: null,
-      summary: 'the last 30 days are complete',
-    },
-    {
+      ...SLEEP,
       name: 'daily_spo2',
       documents: 0,
       firstDay: null,
       lastDay: null,
-      lastSync: null,
       state: 'scope_missing',
       reason: 'Oura was not asked for spo2.',
-      summary: 'Oura was not asked for spo2.',
     },
   ],
 };
@@ -114,10 +97,17 @@ function Page({ options = OPTIONS }: { options?: Options }) {
   return <ConfigEditor options={current} onOptionsChange={setCurrent} />;
 }
 
+/** Grafana's button with a tooltip stays focusable while it is disabled. */
+const isDisabled = (id: string) => {
+  const button = screen.getByTestId(id);
+  return button.hasAttribute('disabled') || button.getAttribute('aria-disabled') === 'true';
+};
+
 const currentUrl = () =>
   locationService.getLocation().pathname + locationService.getLocation().search;
 
 beforeEach(() => {
+  grafana.appSubUrl = '/sub';
   locationService.push(PAGE);
   jest.mocked(navigateTo).mockClear();
   jest.mocked(getRedirect).mockReturnValue({ uri: `http://localhost${PAGE}`, returnsHere: true });
@@ -195,7 +185,7 @@ describe("the redirect from Oura's login", () => {
   it('sends code and state and removes them from the URL', async () => {
     locationService.push(`${PAGE}?code=c0de&state=st4te&scope=daily&page=settings`);
     const { posted } = backend({
-      'GET /status': SYNCING,
+      'GET /status': STATUS,
       'POST /oauth/callback': { state: 'connected' },
     });
     render(<Page />);
@@ -212,11 +202,11 @@ describe("the redirect from Oura's login", () => {
       'POST /oauth/callback': { state: 'connected' },
     });
     const { unmount } = render(<Page />);
-    await screen.findByText('Connected');
+    await screen.findByTestId(config.sync);
     unmount();
     render(<Page />);
 
-    await screen.findByText('Connected');
+    await screen.findByTestId(config.sync);
     expect(posted('/oauth/callback')).toHaveLength(1);
   });
 
@@ -413,8 +403,7 @@ describe('a connected data source', () => {
     ['membership_ended', 'Membership ended'],
     ['removed', 'No longer offered'],
   ])('shows a label for the collection state %s', async (state, label) => {
-    const [sleep] = SYNCING.collections;
-    backend({ 'GET /status': { ...SYNCING, collections: [{ ...sleep, state }] } });
+    backend({ 'GET /status': { ...SYNCING, collections: [{ ...SLEEP, state }] } });
     render(<Page />);
     await userEvent.click(await screen.findByText('Collections'));
 
@@ -434,8 +423,8 @@ describe('a connected data source', () => {
 
     backend({ 'GET /status': SYNCING });
     render(<Page />);
-    await screen.findByText('Connected');
-    expect(screen.queryByText(/^Missing permissions|^All permissions/)).not.toBeInTheDocument();
+    await screen.findByTestId(config.sync);
+    expect(screen.queryByText(/^Permissions that you/)).not.toBeInTheDocument();
   });
 
   it("shows the version of Oura's API and the last check", async () => {
@@ -507,6 +496,17 @@ describe('a connected data source', () => {
     expect(submit).not.toHaveBeenCalled();
   });
 
+  it('can be checked again after disk space was freed', async () => {
+    const responses: Record<string, unknown> = { 'GET /status': STATES.disk };
+    backend(responses);
+    render(<Page />);
+
+    const button = await screen.findByTestId(config.check);
+    responses['GET /status'] = STATUS;
+    await userEvent.click(button);
+    expect(await screen.findByText('Connected')).toBeInTheDocument();
+  });
+
   it('needs no login for demo data', async () => {
     backend({ 'GET /status': SYNCING });
     render(<Page options={{ ...OPTIONS, jsonData: { demo: true, timezone: '' } }} />);
@@ -526,6 +526,54 @@ describe('demo data', () => {
 
     await waitFor(() => expect(put.mock.calls[0][1].jsonData.demo).toBe(true));
     expect(await screen.findByText('Demo data')).toBeInTheDocument();
+  });
+});
+
+describe('stored data', () => {
+  const open = async () => userEvent.click(await screen.findByText('Stored data'));
+
+  it('can be downloaded, and is deleted after a typed confirmation', async () => {
+    const { posted } = backend({ 'GET /status': STATUS, 'POST /data/delete': {} });
+    render(<Page />);
+    await open();
+    expect(screen.getByTestId(config.export)).toHaveAttribute('href', `/sub${RESOURCES}/export`);
+
+    await userEvent.click(screen.getByTestId(config.deleteData));
+    const dialog = within(await screen.findByRole('dialog'));
+    const confirm = dialog.getByRole('button', { name: 'Delete stored data' });
+    await userEvent.click(confirm);
+    expect(posted('/data/delete')).toHaveLength(0);
+    await userEvent.type(dialog.getByRole('textbox'), 'delete');
+    await userEvent.click(confirm);
+    await waitFor(() => expect(posted('/data/delete')).toEqual([{ confirm: 'oura' }]));
+  });
+
+  it('mentions the effect of Delete in Grafana', async () => {
+    backend({ 'GET /status': STATUS });
+    render(<Page />);
+    await open();
+    expect(screen.getByText(/It stays there if you delete this data source/)).toBeInTheDocument();
+  });
+});
+
+describe.each(['Viewer', 'Editor'])('for the role %s', (orgRole) => {
+  beforeEach(() => (grafana.bootData = { user: { orgRole } } as typeof grafana.bootData));
+  afterEach(() => (grafana.bootData = { user: {} } as typeof grafana.bootData));
+
+  it('the page is readable, and changes are disabled', async () => {
+    backend({ 'GET /status': STATUS });
+    render(<Page />);
+    await userEvent.click(await screen.findByText('Stored data'));
+    await userEvent.click(screen.getByText('Oura application'));
+
+    expect(screen.getByText(/require the role Admin/)).toBeInTheDocument();
+    expect(screen.queryByTestId(config.export)).not.toBeInTheDocument();
+    for (const id of [config.connect, config.sync, config.disconnect, config.deleteData]) {
+      expect(isDisabled(id)).toBe(true);
+    }
+    expect(screen.getByTestId(config.clientId)).toBeDisabled();
+    expect(screen.queryByRole('button', { name: 'Reset' })).not.toBeInTheDocument();
+    expect(isDisabled(config.dashboards)).toBe(false);
   });
 });
 
@@ -555,6 +603,15 @@ it('shows no steps to a configured data source before its status is known', asyn
 });
 
 describe('settings', () => {
+  it.each(['UTC', '', 'Etc/UTC'])('show the time zone %p by its name in the list', async (zone) => {
+    backend({ 'GET /status': NOT_CONNECTED });
+    render(<Page options={{ ...OPTIONS, jsonData: { timezone: zone } }} />);
+    await userEvent.click(screen.getByText('Sync settings'));
+
+    expect(screen.getByText('Time zone')).toBeInTheDocument();
+    expect(screen.queryByText(/^Type to search/)).not.toBeInTheDocument();
+  });
+
   it("start with the browser's time zone", async () => {
     const { put } = backend({
       'GET /status': NOT_CONNECTED,

@@ -5,6 +5,7 @@ interface Props {
   title: string;
   isOpen: boolean;
   confirmText: string;
+  isConfirmDisabled?: boolean;
   onConfirm: () => void;
   /** Called for either button, before `onConfirm`, and when the dialog is dismissed. */
   onClose: () => void;
@@ -15,7 +16,15 @@ interface Props {
  * Asks for confirmation of a destructive action. Grafana's ConfirmModal is a form: submitting it
  * would also submit the settings page around it.
  */
-export function ConfirmDialog({ title, isOpen, confirmText, onConfirm, onClose, children }: Props) {
+export function ConfirmDialog({
+  title,
+  isOpen,
+  confirmText,
+  isConfirmDisabled = false,
+  onConfirm,
+  onClose,
+  children,
+}: Props) {
   const confirm = () => {
     onClose();
     onConfirm();
@@ -23,12 +32,12 @@ export function ConfirmDialog({ title, isOpen, confirmText, onConfirm, onClose, 
 
   return (
     <Modal title={title} isOpen={isOpen} onDismiss={onClose}>
-      <p>{children}</p>
+      {children}
       <Modal.ButtonRow>
         <Button variant="secondary" fill="outline" onClick={onClose}>
           Cancel
         </Button>
-        <Button variant="destructive" onClick={confirm}>
+        <Button variant="destructive" disabled={isConfirmDisabled} onClick={confirm}>
           {confirmText}
         </Button>
       </Modal.ButtonRow>

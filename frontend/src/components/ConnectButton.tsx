@@ -29,7 +29,7 @@ export function ConnectButton({
       data-testid={selectors.config.connect}
       icon="link"
       variant={connection.authorizeUrl ? 'secondary' : variant}
-      disabled={connection.busy || connection.finishing || !hasCredentials}
+      disabled={connection.disabled || !hasCredentials}
       tooltip={hasCredentials ? undefined : 'Enter the client ID and client secret first'}
       onClick={connection.connect}
     >

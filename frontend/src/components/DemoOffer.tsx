@@ -24,7 +24,7 @@ export function DemoOffer({ settings, connection }: Props) {
         data-testid={selectors.config.demo}
         size="sm"
         variant="secondary"
-        disabled={settings.readOnly || connection.busy || connection.finishing}
+        disabled={settings.readOnly || connection.disabled}
         onClick={() => connection.setDemo(!isOn)}
       >
         {isOn ? 'Use your own ring' : 'Try it with demo data'}

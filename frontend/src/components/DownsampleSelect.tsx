@@ -30,7 +30,7 @@ export function DownsampleSelect({ id, value, onChange }: Props) {
     <Combobox
       id={id}
       data-testid={id}
-      width={16}
+      width={13}
       options={OPTIONS}
       value={value}
       onChange={(chosen) => onChange(chosen.value)}

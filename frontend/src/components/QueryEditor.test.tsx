@@ -221,6 +221,16 @@ describe('the builder', () => {
     expect(changed().metrics).toEqual(['nights.average_hrv', '$metric']);
   });
 
+  it.each(['every', 'movingAverage', 'baseline', 'shift'] as const)(
+    "offers the dashboard's variables for %s",
+    async (name) => {
+      const { changed } = await open(METRICS);
+      await select(selectors.builder[name], '\\$metric');
+
+      expect(changed()[name]).toBe('$metric');
+    }
+  );
+
   it.each(['hrv', 'AVERAGE_HRV', 'asleep variability', 'ms'])(
     'finds a metric by its texts: %s',
     async (search) => {
@@ -310,6 +320,13 @@ describe('a filter', () => {
 
     expect(getValues).toHaveBeenCalledWith('heartrate', 'source');
     expect(changed().filters).toEqual([{ column: 'source', operator: '=', value: 'awake' }]);
+  });
+
+  it("offers the dashboard's variables as values", async () => {
+    const { changed } = await open(filtered({ column: 'source', operator: '=' }));
+    await select(selectors.builder.filterValue, '\\$metric');
+
+    expect(changed().filters?.[0].value).toBe('$metric');
   });
 
   it('keeps its value when the operator changes', async () => {

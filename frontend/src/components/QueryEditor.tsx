@@ -1,5 +1,5 @@
 import type { PanelData, QueryEditorProps, SelectableValue } from '@grafana/data';
-import { RadioButtonGroup, Stack } from '@grafana/ui';
+import { Stack } from '@grafana/ui';
 import React, { useEffect, useState } from 'react';
 
 import { useSchema } from '../hooks/useSchema';
@@ -15,8 +15,8 @@ import {
 } from '../types';
 import { ConfirmDialog } from './ConfirmDialog';
 import { SqlQueryEditor } from './SqlQueryEditor';
+import { TypeSwitch } from './TypeSwitch';
 import { MetricsBuilder } from './builder/MetricsBuilder';
-import { selectors } from './selectors';
 
 type Props = QueryEditorProps<EditorDataSource, OuraQuery, OuraOptions>;
 
@@ -63,14 +63,11 @@ export function QueryEditor({ query: saved, datasource, data, onChange, onRunQue
     }
   };
   const typeSwitch = (
-    <div data-testid={selectors.query.type}>
-      <RadioButtonGroup
-        size="sm"
-        options={TYPES}
-        value={query.queryType === 'metrics' ? 'metrics' : 'sql'}
-        onChange={switchType}
-      />
-    </div>
+    <TypeSwitch
+      types={TYPES}
+      value={query.queryType === 'metrics' ? 'metrics' : 'sql'}
+      onChange={switchType}
+    />
   );
 
   if (query.queryType !== 'metrics') {
@@ -93,8 +90,10 @@ export function QueryEditor({ query: saved, datasource, data, onChange, onRunQue
           onConfirm={switchToBuilder}
           onClose={() => setConfirming(false)}
         >
-          The builder can’t parse SQL. It reopens your last builder settings, and switching back to
-          SQL overwrites this query. Copy it first if you want to keep it.
+          <p>
+            The builder can’t parse SQL. It reopens your last builder settings, and switching back
+            to SQL overwrites this query. Copy it first if you want to keep it.
+          </p>
         </ConfirmDialog>
       </>
     );

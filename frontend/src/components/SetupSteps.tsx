@@ -14,11 +14,13 @@ interface Props {
   settings: Settings;
   connection: Connection;
   hasCredentials: boolean;
+  /** Whether to connect is the primary action of the page. */
+  isPrimary: boolean;
 }
 
 /** The steps from an application at Oura to a connection. */
-export function SetupSteps({ uid, settings, connection, hasCredentials }: Props) {
-  const { busy, finishing, authorizeUrl, finish } = connection;
+export function SetupSteps({ uid, settings, connection, hasCredentials, isPrimary }: Props) {
+  const { disabled, authorizeUrl, finish } = connection;
   const styles = useStyles2(getStyles);
   return (
     <ol className={styles.steps}>
@@ -34,13 +36,10 @@ export function SetupSteps({ uid, settings, connection, hasCredentials }: Props)
           settings={settings}
           connection={connection}
           hasCredentials={hasCredentials}
+          variant={isPrimary ? 'primary' : 'secondary'}
         />
         {hasCredentials ? (
-          <PasteRedirectUrl
-            authorizeUrl={authorizeUrl}
-            disabled={busy || finishing}
-            onSubmit={finish}
-          />
+          <PasteRedirectUrl authorizeUrl={authorizeUrl} disabled={disabled} onSubmit={finish} />
         ) : (
           <Text color="secondary">Enter the client ID and client secret to connect.</Text>
         )}

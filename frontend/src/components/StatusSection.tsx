@@ -1,34 +1,16 @@
-import { Badge, type BadgeColor, Button, Stack, Text } from '@grafana/ui';
-import React from 'react';
+import { Badge, Button, Stack, Text } from '@grafana/ui';
+import React, { type ReactNode } from 'react';
 
-import { CONNECTION_STATES } from '../contract';
 import type { Connection } from '../hooks/useConnection';
 import type { Settings } from '../hooks/useSettings';
-import { type Stage, listMissingScopes, summarize } from '../pageState';
+import { type Stage, listMissingScopes } from '../pageState';
+import { type Action, STAGES, needsAttention } from '../stages';
 import type { Status } from '../types';
+import { ConfirmButton } from './ConfirmButton';
 import { ConnectButton } from './ConnectButton';
-import { DisconnectButton } from './DisconnectButton';
 import { PasteRedirectUrl } from './PasteRedirectUrl';
 import { SyncProgress } from './SyncProgress';
 import { selectors } from './selectors';
-
-const COLORS: Record<Stage, BadgeColor> = {
-  not_set_up: 'blue',
-  ready: 'blue',
-  connecting: 'blue',
-  importing: 'blue',
-  connected: 'green',
-  reconnect: 'orange',
-  damaged: 'red',
-};
-
-/** Labels of stages that are not a state of the connection. */
-const LABELS: Partial<Record<Stage, string>> = {
-  ready: 'Ready to connect',
-  connecting: 'Connecting…',
-  importing: 'Importing',
-  damaged: 'Database damaged',
-};
 
 interface Props {
   status: Status;
@@ -39,34 +21,25 @@ interface Props {
 }
 
 /** The state of the data source in one sentence, its progress, and its actions. */
-export function StatusSection({ status, stage, settings, connection, hasCredentials }: Props) {
+export function StatusSection(props: Props) {
+  const { status, stage, settings, connection } = props;
   const { demo } = settings.jsonData;
+  const { label, color, describe } = STAGES[stage];
   const isConnected = status.state === 'connected';
-  const isReconnecting = !demo && status.state === 'reconnect_needed';
-  const reconnect = (
-    <ConnectButton
-      settings={settings}
-      connection={connection}
-      hasCredentials={hasCredentials}
-      isReconnecting
-      variant={isReconnecting ? 'primary' : 'secondary'}
-    />
-  );
   const missing = isConnected ? listMissingScopes(status) : [];
+  const canLogIn = isConnected || status.state === 'reconnect_needed';
 
   return (
     <Stack direction="column" gap={1.5}>
       <Stack direction="row" gap={1} alignItems="center" wrap="wrap">
         <Badge
           data-testid={selectors.config.state}
-          text={
-            demo ? 'Demo data' : (LABELS[stage] ?? CONNECTION_STATES[status.state] ?? status.state)
-          }
-          color={COLORS[stage]}
+          text={demo && !needsAttention(stage) ? 'Demo data' : label}
+          color={color}
         />
         <div data-testid={selectors.config.summary}>
           <Text element="h2" variant="h5">
-            {describe(status, stage)}
+            {demo && !isConnected ? 'Preparing demo data' : describe(status)}
           </Text>
         </div>
       </Stack>
@@ -76,39 +49,11 @@ export function StatusSection({ status, stage, settings, connection, hasCredenti
           Permissions that you didn’t grant: {missing.join(', ')}. Reconnect to grant them.
         </Text>
       )}
-      {(isConnected || isReconnecting) && (
-        <Stack direction="row" gap={1} alignItems="center" wrap="wrap">
-          {isReconnecting && reconnect}
-          <Button
-            data-testid={selectors.config.dashboards}
-            icon="apps"
-            variant={isReconnecting || stage === 'damaged' ? 'secondary' : 'primary'}
-            disabled={connection.busy}
-            onClick={connection.openDashboards}
-          >
-            Open dashboards
-          </Button>
-          {isConnected && (
-            <Button
-              data-testid={selectors.config.sync}
-              icon="sync"
-              variant="secondary"
-              disabled={connection.busy || status.sync.running}
-              onClick={connection.sync}
-            >
-              Sync now
-            </Button>
-          )}
-          {isConnected && !demo && reconnect}
-          {!demo && (
-            <DisconnectButton disabled={connection.busy} onConfirm={connection.disconnect} />
-          )}
-        </Stack>
-      )}
-      {(isReconnecting || (isConnected && connection.authorizeUrl)) && (
+      <Actions {...props} />
+      {!demo && canLogIn && (!isConnected || connection.authorizeUrl) && (
         <PasteRedirectUrl
           authorizeUrl={connection.authorizeUrl}
-          disabled={connection.busy || connection.finishing}
+          disabled={connection.disabled}
           onSubmit={connection.finish}
         />
       )}
@@ -116,25 +61,98 @@ export function StatusSection({ status, stage, settings, connection, hasCredenti
   );
 }
 
-function describe(status: Status, stage: Stage): string {
-  switch (stage) {
-    case 'connecting':
-      return 'Oura allowed access. Finishing the login';
-    case 'importing':
-      return 'Importing your history. The dashboards show the imported part';
-    case 'reconnect':
-      return 'Syncing stopped. Stored data can still be queried';
-    case 'damaged':
-      return 'Queries may fail or lack data';
-    case 'connected':
-      return summarize(status) ?? 'Connected to Oura. The first sync starts soon';
-    default:
-      return summarizeStored(status) ?? 'Connect your Oura account in three steps';
-  }
-}
+/** The buttons of the data source's state, the primary one first. */
+function Actions({ status, stage, settings, connection, hasCredentials }: Props) {
+  const { demo } = settings.jsonData;
+  const { action: primary } = STAGES[stage];
+  const variant = (action: Action) => (action === primary ? 'primary' : 'secondary');
+  const isConnected = status.state === 'connected';
+  const hasLogin = isConnected || status.state === 'reconnect_needed';
 
-/** Mentions data that is left of an earlier connection. */
-function summarizeStored(status: Status): string | undefined {
-  const hasData = status.collections.some(({ documents }) => documents > 0);
-  return hasData ? 'Not connected. Stored data can still be queried' : undefined;
+  const buttons: Record<Action, ReactNode> = {
+    repair: stage === 'damaged' && (
+      <ConfirmButton
+        key="repair"
+        action="Repair"
+        question="Repair the database?"
+        button={{
+          'data-testid': selectors.config.repair,
+          variant: variant('repair'),
+          disabled: connection.disabled,
+        }}
+        onConfirm={connection.repair}
+      >
+        The damaged file is renamed and stays in the data folder. The next sync fetches everything
+        again.
+      </ConfirmButton>
+    ),
+    check: stage === 'disk' && (
+      <Button
+        key="check"
+        data-testid={selectors.config.check}
+        variant={variant('check')}
+        disabled={connection.busy}
+        onClick={connection.check}
+      >
+        Check again
+      </Button>
+    ),
+    connect: hasLogin && !demo && (
+      <ConnectButton
+        key="connect"
+        settings={settings}
+        connection={connection}
+        hasCredentials={hasCredentials}
+        isReconnecting
+        variant={variant('connect')}
+      />
+    ),
+    sync: isConnected && (
+      <Button
+        key="sync"
+        data-testid={selectors.config.sync}
+        icon="sync"
+        variant={variant('sync')}
+        disabled={connection.disabled || status.sync.running}
+        onClick={connection.sync}
+      >
+        Sync now
+      </Button>
+    ),
+    dashboards: hasLogin && (
+      <Button
+        key="dashboards"
+        data-testid={selectors.config.dashboards}
+        icon="apps"
+        variant={variant('dashboards')}
+        disabled={connection.busy}
+        onClick={connection.openDashboards}
+      >
+        Open dashboards
+      </Button>
+    ),
+  };
+  const order: Action[] = ['dashboards', 'sync', 'connect', 'check', 'repair'];
+  order.sort((a, b) => Number(b === primary) - Number(a === primary));
+
+  return (
+    <Stack direction="row" gap={1} alignItems="center" wrap="wrap">
+      {order.map((action) => buttons[action])}
+      {hasLogin && !demo && (
+        <ConfirmButton
+          action="Disconnect"
+          question="Disconnect from Oura?"
+          button={{
+            'data-testid': selectors.config.disconnect,
+            variant: 'destructive',
+            fill: 'outline',
+            disabled: connection.disabled,
+          }}
+          onConfirm={connection.disconnect}
+        >
+          Syncing stops until you connect again. Existing data stays and can still be queried.
+        </ConfirmButton>
+      )}
+    </Stack>
+  );
 }

@@ -1,9 +1,10 @@
-import { Field, Input, MultiCombobox, Stack, TimeZonePicker } from '@grafana/ui';
+import { Field, Input, Stack, TimeZonePicker } from '@grafana/ui';
 import React from 'react';
 
 import { DEFAULT_SYNC_INTERVAL_MINUTES, MIN_SYNC_INTERVAL_MINUTES } from '../contract';
 import type { Settings } from '../hooks/useSettings';
 import type { CollectionStatus } from '../types';
+import { NamesField } from './NamesField';
 import { ScopesField } from './ScopesField';
 import { fieldStyles } from './fieldStyles';
 import { selectors } from './selectors';
@@ -17,6 +18,7 @@ interface Props {
 /** The time zone, the schedule, the history and the permissions of the sync. */
 export function SyncSettings({ settings, collections = [] }: Props) {
   const { jsonData, change, readOnly } = settings;
+  const zone = jsonData.timezone ?? '';
 
   return (
     <Stack direction="column" gap={2}>
@@ -29,7 +31,7 @@ export function SyncSettings({ settings, collections = [] }: Props) {
       >
         <TimeZonePicker
           inputId={selectors.config.timeZone}
-          value={jsonData.timezone ?? 'utc'}
+          value={UTC.includes(zone) ? 'utc' : zone}
           width={50}
           disabled={readOnly}
           onChange={(zone) => change({ timezone: zone === 'utc' ? '' : zone })}
@@ -76,24 +78,16 @@ export function SyncSettings({ settings, collections = [] }: Props) {
           onChange={(event) => change({ historyStart: event.currentTarget.value || undefined })}
         />
       </Field>
-      <Field
-        className={fieldStyles.wide}
+      <NamesField
+        id={selectors.config.collectionChoice}
         label="Collections"
         description="Leave empty to sync all."
-        htmlFor={selectors.config.collectionChoice}
-        noMargin
-      >
-        <MultiCombobox
-          id={selectors.config.collectionChoice}
-          data-testid={selectors.config.collectionChoice}
-          placeholder="All collections"
-          options={collections.map(({ name }) => ({ value: name, label: name }))}
-          value={jsonData.collections ?? []}
-          disabled={readOnly}
-          isClearable
-          onChange={(chosen) => change({ collections: chosen.map(({ value }) => value) })}
-        />
-      </Field>
+        placeholder="All collections"
+        options={collections.map(({ name }) => ({ value: name, label: name }))}
+        value={jsonData.collections ?? []}
+        disabled={readOnly}
+        onChange={(collections) => change({ collections })}
+      />
       {!jsonData.demo && (
         <ScopesField
           scopes={jsonData.scopes ?? ''}
@@ -104,6 +98,9 @@ export function SyncSettings({ settings, collections = [] }: Props) {
     </Stack>
   );
 }
+
+/** Names of UTC, which Grafana's list has as `utc`. Empty is the default. */
+const UTC = ['', 'UTC', 'Etc/UTC', 'GMT', 'Etc/GMT'];
 
 function wholeNumber(text: string): number | undefined {
   const number = Math.trunc(Number(text));

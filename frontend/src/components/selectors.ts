@@ -14,6 +14,9 @@ export const selectors = {
     summary: 'oura-summary',
     dashboards: 'oura-dashboards',
     repair: 'oura-repair',
+    check: 'oura-check',
+    export: 'oura-export',
+    deleteData: 'oura-delete-data',
     progress: 'oura-progress',
     collections: 'oura-collections',
     timeZone: 'oura-zone',
@@ -47,6 +50,11 @@ export const selectors = {
     filterValue: 'oura-filter-value',
     removeFilter: 'oura-remove-filter',
     preview: 'oura-preview',
+  },
+  variable: {
+    group: 'oura-variable-group',
+    table: 'oura-variable-table',
+    column: 'oura-variable-column',
   },
   annotation: {
     kinds: 'oura-annotation-kinds',

@@ -5,6 +5,7 @@ import { importDashboards } from '../dashboards';
 import type { LoginRedirect } from '../loginRedirect';
 import { getRedirect, navigateTo } from '../navigation';
 import type { Resources } from '../resources';
+import { isAdmin } from '../user';
 import { useLoginRedirect } from './useLoginRedirect';
 import type { Settings } from './useSettings';
 import type { StatusPoll } from './useStatus';
@@ -13,6 +14,10 @@ import type { StatusPoll } from './useStatus';
 export interface Connection {
   /** While a request to connect, sync or disconnect runs. */
   busy: boolean;
+  /** Whether the user may change the connection. */
+  isAllowed: boolean;
+  /** Whether changes have to wait: during a request and a login, and for a user without the role. */
+  disabled: boolean;
   /** While the backend finishes a login. */
   finishing: boolean;
   /** The error of the last action, else of the finished login, else of the status. */
@@ -27,6 +32,10 @@ export interface Connection {
   disconnect: () => Promise<void>;
   /** Sets a damaged database aside and fetches everything again. */
   repair: () => Promise<void>;
+  /** Deletes the stored data and the login. */
+  deleteData: () => Promise<void>;
+  /** Requests the status again. */
+  check: () => Promise<void>;
   /** Saves the settings with demo data on or off. */
   setDemo: (demo: boolean) => Promise<void>;
   /** Imports missing dashboards and opens the first. */
@@ -76,8 +85,11 @@ export function useConnection(
     await login.finish(redirect);
   };
 
+  const isAllowed = isAdmin();
   return {
     busy,
+    isAllowed,
+    disabled: busy || login.finishing || !isAllowed,
     finishing: login.finishing,
     error: error ?? login.error ?? poll.error,
     authorizeUrl,
@@ -86,6 +98,8 @@ export function useConnection(
     sync: () => run(resources.sync),
     disconnect: () => run(resources.disconnect),
     repair: () => run(resources.repair),
+    deleteData: () => run(resources.deleteData),
+    check: () => run(async () => {}),
     setDemo: (demo) => run(() => settings.save({ demo })),
     openDashboards: () => run(async () => locationService.push(await importDashboards(uid))),
   };

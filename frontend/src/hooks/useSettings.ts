@@ -3,12 +3,14 @@ import { getBackendSrv } from '@grafana/runtime';
 import { useEffect, useState } from 'react';
 
 import type { OuraOptions, OuraSecrets } from '../types';
+import { isAdmin } from '../user';
 
 type Props = DataSourcePluginOptionsEditorProps<OuraOptions, OuraSecrets>;
 
 /** The data source's settings on the configuration page, saved or not. */
 export interface Settings {
   jsonData: OuraOptions;
+  /** Whether a file defines the settings, or the user may not change them. */
   readOnly: boolean;
   change: (part: Partial<OuraOptions>) => void;
   /** Whether a client secret is stored or entered. */
@@ -26,7 +28,7 @@ export interface Settings {
 /** Edits Grafana's settings of the data source. A new one gets the browser's time zone. */
 export function useSettings({ options, onOptionsChange }: Props): Settings {
   const { jsonData, secureJsonData, secureJsonFields, version } = options;
-  const readOnly = Boolean(options.readOnly);
+  const readOnly = Boolean(options.readOnly) || !isAdmin();
   const current = JSON.stringify(jsonData);
 
   const [saved, setSaved] = useState({ version, jsonData: current });

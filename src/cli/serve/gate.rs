@@ -44,7 +44,7 @@ pub struct Limits {
 /// The state of the gate.
 pub struct Gate {
     tokens: Tokens,
-    audit: AuditLog,
+    pub(super) audit: AuditLog,
     limits: Limits,
     token_rate: DefaultKeyedRateLimiter<String>,
     address_rate: DefaultKeyedRateLimiter<IpAddr>,
@@ -54,8 +54,8 @@ pub struct Gate {
 }
 
 /// An error response, with the seconds after which the caller may try again.
-struct Refusal {
-    error: ApiError,
+pub(super) struct Refusal {
+    pub(super) error: ApiError,
     retry_after: Option<u64>,
 }
 
@@ -99,7 +99,11 @@ impl Gate {
     }
 
     /// Returns the token of the request, after the limits of its address.
-    fn authenticate(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Token, Refusal> {
+    pub(super) fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Token, Refusal> {
         if let Some(peer) = peer {
             check_rate(&self.address_rate, &peer)?;
         }
@@ -119,7 +123,7 @@ impl Gate {
     }
 
     /// Counts a request of a token and an address until the returned place is dropped.
-    fn admit(&self, name: &str, peer: Option<IpAddr>) -> Result<Place, Refusal> {
+    pub(super) fn admit(&self, name: &str, peer: Option<IpAddr>) -> Result<Place, Refusal> {
         let limit = self.limits.concurrency;
         let of_token = self.running_of_token.enter(name.to_owned(), limit);
         let of_address = match peer {
@@ -153,6 +157,12 @@ fn unauthenticated(message: &str) -> Refusal {
     .into()
 }
 
+/// The error for the token of a door at the HTTP API.
+fn door_token() -> ApiError {
+    let hint = "Create a token with `gpx_oura token add NAME --role read`, or admin.";
+    ApiError::new(403, "door_token", "the token of a door is of no use for the HTTP API", hint)
+}
+
 /// Lets a request with a valid token pass to the routes, with its caller in the extensions.
 pub async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
@@ -161,10 +171,12 @@ pub async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Nex
     let (name, response) = match gate.authenticate(request.headers(), peer) {
         Err(refusal) => (None, refusal.into_response()),
         Ok(token) => {
-            let response = match gate.admit(&token.name, peer) {
-                Err(refusal) => refusal.into_response(),
-                Ok(place) => {
-                    let caller = Caller { user: token.name.clone(), role: token.role.into() };
+            let admitted = gate.admit(&token.name, peer);
+            let response = match (admitted, token.role.api_role()) {
+                (Err(refusal), _) => refusal.into_response(),
+                (Ok(_), None) => door_token().into_response(),
+                (Ok(place), Some(role)) => {
+                    let caller = Caller { user: token.name.clone(), role };
                     request.extensions_mut().insert(caller);
                     if let Some(tables) = &token.tables {
                         request.extensions_mut().insert(ReadableTables(Arc::new(tables.clone())));
@@ -224,7 +236,7 @@ fn check_rate<K: Clone + Eq + Hash>(
 }
 
 /// A request in progress.
-struct Place {
+pub(super) struct Place {
     _of_token: Entered<String>,
     _of_address: Option<Entered<IpAddr>>,
 }

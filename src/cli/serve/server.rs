@@ -1,12 +1,12 @@
-//! An HTTP/1.1 server with limits on connections and times: slow or silent clients take nothing
-//! from others, and do not delay the end.
+//! A server of HTTP/1.1, or of HTTP/2 over TLS for doors, with limits on connections and times: slow
+//! or silent clients take nothing from others, and do not delay the end.
 
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,16 +15,18 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use http_body::Body as _;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep};
+use tokio_rustls::TlsAcceptor;
 use tower::{Service, ServiceExt};
 
+use crate::doors::tls::ServerFiles;
 use crate::held_body::HeldBody;
 
 /// How long a client may take for the head of a request, the wait for it included.
@@ -45,10 +47,30 @@ const MAX_HEAD: usize = 32 << 10;
 /// The pause after a failed accept, for example because the process has too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Requests of one connection of a door at the same time. Others wait at the door.
+const MAX_STREAMS: u32 = 64;
+
+/// Bytes that a door may send ahead for one request, and for all of its connection.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+
+/// Interval of pings to a door, which find a connection that no packet passes any more.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// The protocol of a port.
+#[derive(Clone)]
+pub enum Protocol {
+    /// HTTP/1.1 for browsers and scripts.
+    Http1,
+    /// HTTP/2 for doors, with the certificate for TLS.
+    Doors(Option<Arc<ServerFiles>>),
+}
+
 /// Serves `router` until `stop` is complete. Then requests in progress may take `grace`.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    protocol: Protocol,
     stop: impl Future<Output = ()>,
     grace: Duration,
 ) {
@@ -63,7 +85,8 @@ pub async fn serve(
                 Ok((stream, peer)) => {
                     if let Some(connection) = connections.admit(peer.ip()) {
                         let router = router.clone();
-                        running.spawn(connection.serve(stream, router, stopped.clone()));
+                        let protocol = protocol.clone();
+                        running.spawn(connection.serve(stream, router, protocol, stopped.clone()));
                     }
                 }
                 Err(_) => sleep(ACCEPT_PAUSE).await,
@@ -86,10 +109,10 @@ struct Connections {
 /// An open connection.
 struct Connection {
     peer: IpAddr,
-    /// Whether a request has arrived and its response is not sent yet.
-    is_busy: AtomicBool,
-    /// Whether it had a response. Its client is known to behave.
-    has_responded: AtomicBool,
+    /// The number of requests that have arrived.
+    arrived: AtomicUsize,
+    /// The number of responses that are sent. The client of one is known to behave.
+    responded: AtomicUsize,
     /// Closes the connection.
     evicted: Notify,
     is_closed: AtomicBool,
@@ -108,8 +131,8 @@ impl Connections {
         }
         let connection = Arc::new(Connection {
             peer,
-            is_busy: AtomicBool::new(false),
-            has_responded: AtomicBool::new(false),
+            arrived: AtomicUsize::new(0),
+            responded: AtomicUsize::new(0),
             evicted: Notify::new(),
             is_closed: AtomicBool::new(false),
         });
@@ -118,11 +141,9 @@ impl Connections {
     }
 
     fn evict(&mut self, may_go: impl Fn(&Connection) -> bool) -> Option<()> {
-        let is_idle = |connection: &Arc<Connection>| {
-            may_go(connection) && !connection.is_busy.load(Ordering::Relaxed)
-        };
+        let is_idle = |connection: &Arc<Connection>| may_go(connection) && !connection.is_busy();
         let is_silent = |connection: &Arc<Connection>| {
-            is_idle(connection) && !connection.has_responded.load(Ordering::Relaxed)
+            is_idle(connection) && connection.responded.load(Ordering::Relaxed) == 0
         };
         let silent = self.open.iter().position(is_silent);
         let index = silent.or_else(|| self.open.iter().position(is_idle))?;
@@ -132,39 +153,89 @@ impl Connections {
 }
 
 impl Connection {
+    /// Whether a request has arrived and its response is not sent yet.
+    fn is_busy(&self) -> bool {
+        self.arrived.load(Ordering::Relaxed) > self.responded.load(Ordering::Relaxed)
+    }
+
     /// Serves requests until the client leaves, is too slow or is evicted, or the server stops.
     async fn serve(
         self: Arc<Connection>,
         stream: TcpStream,
         router: Router,
-        mut stopped: watch::Receiver<bool>,
+        protocol: Protocol,
+        stopped: watch::Receiver<bool>,
     ) {
         let service = TowerToHyperService::new(Tracked { router, connection: Arc::clone(&self) });
-        let io = TokioIo::new(WriteTimeout { inner: stream, timer: None });
-        let mut http = pin!(
-            http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT)
-                .max_buf_size(MAX_HEAD)
-                .serve_connection(io, service)
-        );
+        // Small responses must not wait for more bytes.
+        let _ = stream.set_nodelay(true);
+        let stream = WriteTimeout { inner: stream, timer: None };
+        let serving = async {
+            match protocol {
+                Protocol::Http1 => {
+                    let http = http1::Builder::new()
+                        .timer(TokioTimer::new())
+                        .header_read_timeout(HEADER_TIMEOUT)
+                        .max_buf_size(MAX_HEAD)
+                        .serve_connection(TokioIo::new(stream), service);
+                    self.run(http, |http| http.graceful_shutdown(), stopped).await;
+                }
+                Protocol::Doors(None) => {
+                    let http = http2().serve_connection(TokioIo::new(stream), service);
+                    self.run(http, |http| http.graceful_shutdown(), stopped).await;
+                }
+                Protocol::Doors(Some(files)) => {
+                    let acceptor = TlsAcceptor::from(files.config());
+                    let accepted = tokio::time::timeout(HEADER_TIMEOUT, acceptor.accept(stream));
+                    let Ok(Ok(stream)) = accepted.await else { return };
+                    let http = http2().serve_connection(TokioIo::new(stream), service);
+                    self.run(http, |http| http.graceful_shutdown(), stopped).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = serving => {}
+            () = self.evicted.notified() => {}
+        }
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Runs a connection until its end. When the server stops, `finish` refuses further requests.
+    async fn run<C: Future>(
+        &self,
+        http: C,
+        finish: impl FnOnce(Pin<&mut C>),
+        mut stopped: watch::Receiver<bool>,
+    ) {
+        let mut http = pin!(http);
         let is_stopping = async {
             // The server holds the sender until its end.
             let _ = stopped.wait_for(|stopped| *stopped).await;
         };
         tokio::select! {
-            // The fault of a client that is gone.
-            _ = http.as_mut() => {}
-            () = self.evicted.notified() => {}
-            () = is_stopping => {
-                http.as_mut().graceful_shutdown();
-                if self.is_busy.load(Ordering::Relaxed) {
-                    let _ = http.await;
-                }
-            }
+            // An error is the fault of a client that is gone.
+            _ = http.as_mut() => return,
+            () = is_stopping => {}
         }
-        self.is_closed.store(true, Ordering::Relaxed);
+        finish(http.as_mut());
+        if self.is_busy() {
+            let _ = http.await;
+        }
     }
+}
+
+/// The settings of a door's connection.
+fn http2() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(MAX_HEAD as u32)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(WRITE_TIMEOUT);
+    builder
 }
 
 /// The routes, for one connection.
@@ -205,22 +276,21 @@ impl Service<Request<hyper::body::Incoming>> for Tracked {
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
-/// Marks a connection as busy once the request has arrived.
+/// Makes a connection busy once the request has arrived.
 struct Arriving(Arc<Connection>);
 
 impl Drop for Arriving {
     fn drop(&mut self) {
-        self.0.is_busy.store(true, Ordering::Relaxed);
+        self.0.arrived.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Ends with the response. Then the connection is not busy.
+/// Ends with the response.
 struct Busy(Arc<Connection>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.is_busy.store(false, Ordering::Relaxed);
-        self.0.has_responded.store(true, Ordering::Relaxed);
+        self.0.responded.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -113,6 +113,8 @@ impl PersonCheck {
             self.origins.clone(),
             Arc::new(FixedToken(grant.access_token.clone())),
             self.clock.clone(),
+            // A user waits for the login, so it passes the queue of the syncs.
+            Arc::default(),
         )
     }
 

@@ -57,15 +57,16 @@ fn fast_clock() -> Clock {
 }
 
 pub(in crate::oura) fn client(server: &FakeServer) -> Client {
-    client_at(server, fast_clock())
+    client_at(server, fast_clock(), Arc::default())
 }
 
-fn client_at(server: &FakeServer, clock: Clock) -> Client {
+fn client_at(server: &FakeServer, clock: Clock, gate: Arc<RateGate>) -> Client {
     Client::new(
         http_client().unwrap(),
         server.origins(),
         Arc::new(NumberedTokens::default()),
         clock,
+        gate,
     )
 }
 
@@ -232,6 +233,7 @@ async fn unreachable_api_is_a_network_error() {
         origins,
         Arc::new(NumberedTokens::default()),
         fast_clock(),
+        Arc::default(),
     );
     let outcome = client.page(&collection(Style::Dates), range(), None).await;
     assert!(matches!(outcome, Err(FetchError::Network { .. })));
@@ -242,7 +244,7 @@ async fn unreachable_api_is_a_network_error() {
 }
 
 #[tokio::test]
-async fn rate_limit_pauses_every_clone() {
+async fn rate_limit_pauses_every_person_of_an_application() {
     let clock = fast_clock();
     let times = Arc::new(Mutex::new(Vec::new()));
     let server = FakeServer::new({
@@ -254,13 +256,14 @@ async fn rate_limit_pauses_every_clone() {
         }
     })
     .await;
-    let limited = client_at(&server, clock);
-    let (clone, collection) = (limited.clone(), collection(Style::Dates));
+    let gate = Arc::new(RateGate::default());
+    let limited = client_at(&server, clock.clone(), Arc::clone(&gate));
+    let (neighbour, collection) = (client_at(&server, clock, gate), collection(Style::Dates));
     let other = async {
-        while clone.request_counts().rate_limited == 0 {
+        while limited.request_counts().rate_limited == 0 {
             tokio::task::yield_now().await;
         }
-        clone.page(&collection, range(), None).await
+        neighbour.page(&collection, range(), None).await
     };
     let (first, second) = tokio::join!(limited.page(&collection, range(), None), other);
     first.unwrap();
@@ -278,7 +281,7 @@ async fn rate_limit_error_follows_five_waits() {
         || respond(429, "").retry_after("soon"),
     ] {
         let server = FakeServer::sequence([limited()]).await;
-        let client = client_at(&server, Clock::starting_at(START, 20_000.0));
+        let client = client_at(&server, Clock::starting_at(START, 20_000.0), Arc::default());
         let outcome = client.page(&collection(Style::Dates), range(), None).await;
         assert!(matches!(outcome, Err(FetchError::RateLimited)));
         assert_eq!(

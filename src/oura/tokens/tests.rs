@@ -122,6 +122,7 @@ async fn rejected_fresh_token_ends_the_login() {
         server.origins(),
         Arc::new(tokens.clone()),
         clock.clone(),
+        Arc::default(),
     );
     let collection = crate::oura::client::tests::collection(crate::catalog::Style::Dates);
     let range = crate::oura::Range { from: NOW, to: NOW };
@@ -139,6 +140,7 @@ async fn rejected_fresh_token_ends_the_login() {
         server.origins(),
         Arc::new(restarted),
         clock,
+        Arc::default(),
     );
     assert!(over(client.page(&collection, range, None).await));
     assert_eq!(server.requests().len(), requests, "the token is not sent again");
@@ -204,6 +206,7 @@ async fn replaced_token_does_not_end_the_login() {
         server.origins(),
         Arc::new(tokens.clone()),
         Clock::starting_at(NOW, 0.0),
+        Arc::default(),
     );
     let collection = crate::oura::client::tests::collection(crate::catalog::Style::Dates);
     let range = crate::oura::Range { from: NOW, to: NOW };
@@ -308,6 +311,7 @@ async fn new_pair_is_stored_before_its_first_use() {
         server.origins(),
         Arc::new(tokens),
         clock,
+        Arc::default(),
     );
     let mut collection = crate::oura::client::tests::collection(crate::catalog::Style::Singleton);
     collection.path = "/v2/usercollection/personal_info".to_owned();

@@ -1,7 +1,9 @@
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use arrow::array::AsArray;
+use tokio::task::JoinHandle;
 
 use super::*;
 use crate::time::Day;
@@ -41,7 +43,8 @@ fn with_reader(
     read: impl Fn(&TokenizedSql, &[Scalar], &ReadLimits) -> ReadResult + Send + Sync + 'static,
     limits: Limits,
 ) -> Engine {
-    Engine::with_reader(read, || Arc::new(Catalog::bundled()), Tz::UTC, limits)
+    let catalog = Arc::new(Catalog::bundled());
+    Engine::with(Arc::new(read), move || Arc::clone(&catalog), Tz::UTC, limits)
 }
 
 fn batch() -> ColumnBatch {
@@ -250,6 +253,8 @@ async fn a_query_beyond_the_queue_is_rejected_and_the_rest_run() {
         Ok(batch())
     };
     let engine = with_reader(read, Limits { concurrency: 1, ..Limits::default() });
+    // On a busy machine, a slow query would free its slot for a queued one.
+    let engine = Engine { slow_query: Duration::from_secs(600), ..engine };
     let queries: Vec<_> = (0..MAX_WAITING + 2).map(|_| spawn(&engine, sql("SELECT 1"))).collect();
     while engine.waiting() < MAX_WAITING {
         tokio::task::yield_now().await;
@@ -356,4 +361,64 @@ async fn a_time_range_uses_an_index_in_every_table_and_view() {
     }
     assert_eq!(read_whole, READ_WHOLE);
     assert!(searched > 40, "{searched}");
+}
+
+/// Rows with the numbers from 1 to `count`.
+fn numbers(count: u64) -> SqlQuery {
+    sql(&format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT {count})
+         SELECT i FROM n"
+    ))
+}
+
+/// Counts the rows of a stream on a blocking thread.
+async fn count(rows: RowStream) -> std::io::Result<usize> {
+    tokio::task::spawn_blocking(move || rows.for_each(|_| std::io::Result::Ok(()))).await.unwrap()
+}
+
+#[tokio::test]
+async fn stream_has_all_rows_beyond_the_limits() {
+    let (store, _folder) = store();
+    let limits = Limits { max_rows: 10, max_bytes: 10, ..Limits::default() };
+    let engine = Engine::new(store.clone(), store.zone(), limits);
+    for rows in [0, 1, 16 << 10, 100_000] {
+        let stream = engine.stream(&numbers(rows), &context()).await.unwrap();
+        assert!(stream.head.batch.truncation.is_none() && !stream.head.executed_sql.is_empty());
+        assert_eq!(count(stream).await.unwrap(), rows as usize);
+    }
+    let error = engine.stream(&sql("SELECT absent"), &context()).await.err().unwrap();
+    assert_eq!(error.code(), "unknown_name");
+}
+
+#[tokio::test]
+async fn stream_that_fails_later_ends_with_the_error() {
+    let (store, _folder) = store();
+    let engine = Engine::new(store.clone(), store.zone(), Limits::default());
+    let failing = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 50000)
+                   SELECT iif(i < 40000, i, json('{')) FROM n";
+    let stream = engine.stream(&sql(failing), &context()).await.unwrap();
+    let error = count(stream).await.unwrap_err();
+    assert!(error.to_string().contains("malformed JSON"), "{error}");
+}
+
+#[tokio::test]
+async fn long_streams_leave_a_slot_for_quick_queries() {
+    let (store, _folder) = store();
+    let limits = Limits { concurrency: 2, ..Limits::default() };
+    let engine = Engine::new(store.clone(), store.zone(), limits);
+    let long = numbers(u64::MAX >> 1);
+    let first = engine.stream(&long, &context()).await.unwrap();
+    // The second one needs the only slow slot as well.
+    let second = tokio::spawn({
+        let (engine, long) = (engine.clone(), long.clone());
+        async move { engine.stream(&long, &context()).await.map(|_| ()) }
+    });
+    engine.run(&sql("SELECT 1"), &context()).await.unwrap();
+    assert!(!second.is_finished());
+    drop(first);
+    second.await.unwrap().unwrap();
+    // Dropped streams stop their statements, which free their slots.
+    while (engine.slots.available_permits(), engine.slow_slots.available_permits()) != (2, 1) {
+        tokio::task::yield_now().await;
+    }
 }

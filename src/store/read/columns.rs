@@ -1,5 +1,7 @@
 //! Decides the type and the origin of each result column from SQLite's metadata.
 
+use arrow::array::Array;
+use arrow::datatypes::DataType;
 use rusqlite::Statement;
 
 use super::Origin;
@@ -21,6 +23,22 @@ pub(super) enum ColumnType {
     /// Times as in [`ColumnType::AnyEpoch`] if all values are times of this century or later, or
     /// else decided by the first value.
     Perhaps,
+}
+
+impl ColumnType {
+    /// Returns the type of the rows that follow `values`. It differs if the values decided it.
+    pub fn decided_by(self, values: &dyn Array) -> ColumnType {
+        let is_undecided = matches!(self, ColumnType::Undeclared | ColumnType::Perhaps);
+        if !is_undecided || values.null_count() == values.len() {
+            return self;
+        }
+        match values.data_type() {
+            DataType::Int64 => ColumnType::Integer,
+            DataType::Float64 => ColumnType::Float,
+            DataType::Timestamp(..) => ColumnType::AnyEpoch,
+            _ => ColumnType::Text,
+        }
+    }
 }
 
 /// The name, the origin and the type of a result column.

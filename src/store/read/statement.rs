@@ -1,17 +1,19 @@
-//! Runs one statement and collects its rows by column.
+//! Runs one statement and collects its rows by column, all at once or in batches.
 
 use std::time::{Duration, Instant};
 
 use arrow::array::Array;
-use rusqlite::{Rows, Statement, StatementStatus};
+use rusqlite::{Row, Rows, Statement, StatementStatus};
 
 use super::builder::ColumnBuilder;
+use super::columns::ColumnInfo;
 use super::watchdog::Watchdog;
-use super::{ColumnBatch, Limit, ReadError, ReadLimits, ResultColumn, Truncation};
+use super::{BatchSink, ColumnBatch, Limit, ReadError, ReadLimits, ResultColumn, Truncation};
 use super::{columns, explain};
 use crate::memory::Charge;
 use crate::sql::TokenizedSql;
 use crate::store::guard::GuardedConnection;
+use crate::store::meter;
 use crate::store::scalar::Scalar;
 use crate::time::Tz;
 
@@ -20,6 +22,12 @@ const MAX_ROW_OVERRUN: usize = 32 << 20;
 
 /// The step in which rows take memory from the process's budget, in bytes.
 const CHUNK: usize = 1 << 20;
+
+/// The rows of one batch. A batch of long texts ends earlier, at [`BATCH_BYTES`].
+const BATCH_ROWS: usize = 16 << 10;
+
+/// Approximate maximum size of one batch, in bytes.
+const BATCH_BYTES: usize = 4 << 20;
 
 /// Maximum time for counting the rows beyond a limit.
 const MAX_COUNTING_TIME: Duration = Duration::from_millis(500);
@@ -31,9 +39,7 @@ enum Failure {
     Read(ReadError),
 }
 
-/// Runs one SELECT on `reader` under its guard and within `limits`.
-///
-/// If the watchdog or the guard stopped the statement, their reason replaces SQLite's error.
+/// Runs one SELECT on `reader` under its guard and within `limits`. Returns all rows.
 pub(super) fn run(
     reader: &GuardedConnection,
     sql: &TokenizedSql,
@@ -41,9 +47,39 @@ pub(super) fn run(
     limits: &ReadLimits,
     zone: Tz,
 ) -> Result<ColumnBatch, ReadError> {
+    guarded(reader, sql, limits, || {
+        let mut statement = prepare(reader, sql, params)?;
+        collect_rows(&mut statement, sql, limits, zone)
+    })
+}
+
+/// Runs one SELECT as [`run`] does, and passes its rows to `sink` in batches. The limits for rows
+/// and bytes don't apply, and the time that `sink` takes does not count.
+pub(super) fn run_in_batches(
+    reader: &GuardedConnection,
+    sql: &TokenizedSql,
+    params: &[Scalar],
+    limits: &ReadLimits,
+    zone: Tz,
+    sink: &mut BatchSink<'_>,
+) -> Result<(), ReadError> {
+    guarded(reader, sql, limits, || {
+        let mut statement = prepare(reader, sql, params)?;
+        send_batches(&mut statement, sql, limits, zone, sink)
+    })
+}
+
+/// Runs `read` under the guard and the watchdog. If one of them stopped the statement, its reason
+/// replaces SQLite's error.
+fn guarded<T>(
+    reader: &GuardedConnection,
+    sql: &TokenizedSql,
+    limits: &ReadLimits,
+    read: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, ReadError> {
     let watchdog = Watchdog::start(limits);
     reader.start_checks(sql, limits.tables.as_ref());
-    let result = collect_rows(reader, sql, params, limits, zone);
+    let result = read();
     let refusal = reader.finish_checks();
     let stopped = watchdog.finish();
     result.map_err(|failure| match (stopped, refusal, failure) {
@@ -55,13 +91,12 @@ pub(super) fn run(
     })
 }
 
-fn collect_rows(
-    reader: &GuardedConnection,
+/// Prepares the statement and binds its parameters.
+fn prepare<'a>(
+    reader: &'a GuardedConnection,
     sql: &TokenizedSql,
     params: &[Scalar],
-    limits: &ReadLimits,
-    zone: Tz,
-) -> Result<ColumnBatch, Failure> {
+) -> Result<Statement<'a>, Failure> {
     reader.bound_values(0).map_err(Failure::Run)?;
     let mut statement = reader.connection.prepare(sql.text()).map_err(Failure::Prepare)?;
     if statement.column_count() == 0 || !statement.readonly() {
@@ -71,46 +106,115 @@ fn collect_rows(
     reader.bound_values(size as usize).map_err(Failure::Run)?;
     bind(&mut statement, params)?;
     reader.set_wall_clock().map_err(Failure::Run)?;
+    Ok(statement)
+}
 
-    let columns = columns::describe(&statement, sql);
-    let mut builders: Vec<_> =
-        columns.iter().map(|column| ColumnBuilder::new(column.column_type, zone)).collect();
-
-    let mut count = 0;
-    let mut bytes = 0;
+fn collect_rows(
+    statement: &mut Statement<'_>,
+    sql: &TokenizedSql,
+    limits: &ReadLimits,
+    zone: Tz,
+) -> Result<ColumnBatch, Failure> {
+    let mut collector = Collector::new(columns::describe(statement, sql), zone);
     let mut truncation = None;
-    let mut charge = Charge::new(usize::MAX);
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next().map_err(Failure::Run)? {
-        if let Some(limit) = reached_limit(count, bytes, limits) {
+        if let Some(limit) = reached_limit(collector.rows, collector.bytes, limits) {
             let (more_rows, is_exact) = count_rest(&mut rows, limits);
-            truncation = Some(Truncation { limit, total_rows: count + 1 + more_rows, is_exact });
+            let total_rows = collector.rows + 1 + more_rows;
+            truncation = Some(Truncation { limit, total_rows, is_exact });
             break;
         }
-        for (index, builder) in builders.iter_mut().enumerate() {
-            bytes += builder.push(row.get_ref_unwrap(index));
-            if bytes > limits.max_bytes + MAX_ROW_OVERRUN {
+        collector.push(row, limits)?;
+    }
+    Ok(ColumnBatch { truncation, ..collector.finish()? })
+}
+
+fn send_batches(
+    statement: &mut Statement<'_>,
+    sql: &TokenizedSql,
+    limits: &ReadLimits,
+    zone: Tz,
+    sink: &mut BatchSink<'_>,
+) -> Result<(), Failure> {
+    let mut send = |batch, is_last| {
+        let waiting_since = Instant::now();
+        let is_wanted = sink(batch, is_last);
+        meter::extend_deadline(waiting_since.elapsed());
+        if is_wanted { Ok(()) } else { Err(Failure::Read(ReadError::Cancelled)) }
+    };
+    let mut collector = Collector::new(columns::describe(statement, sql), zone);
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next().map_err(Failure::Run)? {
+        if collector.rows >= BATCH_ROWS || collector.bytes >= BATCH_BYTES {
+            send(collector.finish()?, false)?;
+        }
+        collector.push(row, limits)?;
+    }
+    send(collector.finish()?, true)
+}
+
+/// The rows of one batch while they arrive.
+struct Collector {
+    columns: Vec<ColumnInfo>,
+    builders: Vec<ColumnBuilder>,
+    zone: Tz,
+    rows: usize,
+    /// Approximate size of the rows.
+    bytes: usize,
+    charge: Charge,
+}
+
+impl Collector {
+    fn new(columns: Vec<ColumnInfo>, zone: Tz) -> Collector {
+        let builders = columns.iter().map(|column| ColumnBuilder::new(column.column_type, zone));
+        Collector {
+            builders: builders.collect(),
+            columns,
+            zone,
+            rows: 0,
+            bytes: 0,
+            charge: Charge::new(usize::MAX),
+        }
+    }
+
+    fn push(&mut self, row: &Row<'_>, limits: &ReadLimits) -> Result<(), Failure> {
+        for (index, builder) in self.builders.iter_mut().enumerate() {
+            self.bytes += builder.push(row.get_ref_unwrap(index));
+            if self.bytes > limits.max_bytes.saturating_add(MAX_ROW_OVERRUN) {
                 return Err(Failure::Read(ReadError::TooLarge("one of its rows is too large")));
             }
         }
-        count += 1;
-        if bytes > charge.bytes() {
-            charge.add(CHUNK).map_err(|_| Failure::Read(ReadError::MemoryInUse))?;
+        self.rows += 1;
+        if self.bytes > self.charge.bytes() {
+            self.charge.add(CHUNK).map_err(|_| Failure::Read(ReadError::MemoryInUse))?;
         }
+        Ok(())
     }
-    let columns: Vec<_> = columns
-        .into_iter()
-        .zip(builders)
-        .map(|(column, builder)| ResultColumn {
-            name: column.name,
-            origin: column.origin,
-            is_mixed: false,
-            values: builder.finish(),
-        })
-        .collect();
-    let bytes = columns.iter().map(|column| column.values.get_buffer_memory_size()).sum();
-    charge.set(bytes).map_err(|_| Failure::Read(ReadError::MemoryInUse))?;
-    Ok(ColumnBatch { columns, rows: count, truncation, charge })
+
+    /// Returns the rows so far, and continues with an empty batch. A type that the rows decided
+    /// stays.
+    fn finish(&mut self) -> Result<ColumnBatch, Failure> {
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for (info, builder) in self.columns.iter_mut().zip(self.builders.drain(..)) {
+            let values = builder.finish();
+            info.column_type = info.column_type.decided_by(values.as_ref());
+            columns.push(ResultColumn {
+                name: info.name.clone(),
+                origin: info.origin.clone(),
+                is_mixed: false,
+                values,
+            });
+        }
+        let next = self.columns.iter().map(|info| ColumnBuilder::new(info.column_type, self.zone));
+        self.builders.extend(next);
+        let mut charge = std::mem::replace(&mut self.charge, Charge::new(usize::MAX));
+        let bytes = columns.iter().map(|column| column.values.get_buffer_memory_size()).sum();
+        charge.set(bytes).map_err(|_| Failure::Read(ReadError::MemoryInUse))?;
+        self.bytes = 0;
+        let rows = std::mem::take(&mut self.rows);
+        Ok(ColumnBatch { columns, rows, truncation: None, charge })
+    }
 }
 
 fn reached_limit(rows: usize, bytes: usize, limits: &ReadLimits) -> Option<Limit> {

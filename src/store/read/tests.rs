@@ -562,3 +562,80 @@ fn caller_reads_its_tables_only() {
         assert_eq!(outcome(denied), "not listed", "{denied}");
     }
 }
+
+/// Rows with the numbers from 1 to `count` in the column `i`.
+fn numbers(count: usize, columns: &str) -> String {
+    format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT {count})
+         SELECT {columns} FROM n"
+    )
+}
+
+#[test]
+fn batches_have_all_rows_and_the_types_of_the_first() {
+    let file = file();
+    // `Time` is a time until it turns out not to be one, and `v` has texts in the last rows only.
+    let columns = "i, 1700000000 + i AS Time, iif(i < 40000, i, 'x') AS v, NULL AS missing";
+    let mut rows = Vec::new();
+    let mut types = Vec::new();
+    let mut sum = 0;
+    let few_rows = ReadLimits { max_rows: 1, max_bytes: 1, ..limits() };
+    file.readers
+        .read_batches(
+            &TokenizedSql::new(numbers(50_000, columns)),
+            &[],
+            &few_rows,
+            &mut |batch, is_last| {
+                rows.push((batch.rows, is_last));
+                sum += batch.columns[0]
+                    .values
+                    .as_primitive::<Int64Type>()
+                    .iter()
+                    .flatten()
+                    .sum::<i64>();
+                let kinds: Vec<_> =
+                    batch.columns.iter().map(|column| column.values.data_type().clone()).collect();
+                types.push(kinds);
+                true
+            },
+        )
+        .unwrap();
+    let last = 50_000 - 3 * (16 << 10);
+    let size = 16 << 10;
+    assert_eq!(rows, [(size, false), (size, false), (size, false), (last, true)]);
+    assert_eq!(sum, 50_000 * 50_001 / 2);
+    let kinds = |text| [DataType::Int64, TIME, text, DataType::Float64];
+    assert_eq!(types[0], kinds(DataType::Int64));
+    assert_eq!(types[2..], [kinds(DataType::Utf8), kinds(DataType::Utf8)]);
+}
+
+#[test]
+fn waiting_for_the_receiver_does_not_count_as_time_of_the_statement() {
+    let file = file();
+    let statement = TokenizedSql::new(numbers(40_000, "i"));
+    let deadline = Instant::now() + Duration::from_secs(2);
+    let mut batches = 0;
+    let limits = ReadLimits { deadline, ..limits() };
+    let read = file.readers.read_batches(&statement, &[], &limits, &mut |_, _| {
+        batches += 1;
+        // The receiver is away until the deadline has passed.
+        while Instant::now() <= deadline {
+            std::thread::yield_now();
+        }
+        true
+    });
+    assert_eq!((read.is_ok(), batches), (true, 3));
+}
+
+#[test]
+fn receiver_that_is_gone_stops_the_statement() {
+    let file = file();
+    let mut batches = 0;
+    let statement = TokenizedSql::new(numbers(usize::MAX >> 1, "i"));
+    let read = file.readers.read_batches(&statement, &[], &limits(), &mut |_, _| {
+        batches += 1;
+        batches < 2
+    });
+    assert!(matches!(read, Err(ReadError::Cancelled)), "{read:?}");
+    assert_eq!(batches, 2);
+}

@@ -69,9 +69,15 @@ async fn closed_port() -> Url {
 /// Runs one sync of [`COLLECTION`] and returns how it ended.
 async fn sync(store: &Store, origin: &Url) -> RunEnd {
     let today = "2026-11-24".parse::<crate::time::Day>().unwrap();
-    let clock = Clock::starting_at(today.midnight(Tz::UTC).plus(43_200), 10_000.0);
+    let clock = Clock::starting_at(today.midnight(Tz::UTC).plus(3_600), 5_000.0);
     let tokens = Arc::new(FreshTokens::default());
-    let client = Client::new(http_client().unwrap(), Origins::at(origin), tokens, clock.clone());
+    let client = Client::new(
+        http_client().unwrap(),
+        Origins::at(origin),
+        tokens,
+        clock.clone(),
+        Arc::default(),
+    );
     let executor = Executor {
         store: store.clone(),
         client,

@@ -94,8 +94,13 @@ pub fn executor(
         Store::open(&folder.join("oura.db"), Arc::new(Catalog::bundled()), Tz::Europe__Vienna)
             .unwrap();
     let tokens = Arc::new(FixedToken(token.to_owned()));
-    let client =
-        Client::new(oura::http_client().unwrap(), Origins::at(origin), tokens, clock.clone());
+    let client = Client::new(
+        oura::http_client().unwrap(),
+        Origins::at(origin),
+        tokens,
+        clock.clone(),
+        Arc::default(),
+    );
     Executor { store, client, clock, history_start, collections: Vec::new() }
 }
 

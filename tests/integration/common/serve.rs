@@ -39,7 +39,7 @@ pub fn data_folder() -> tempfile::TempDir {
 pub struct Server {
     pub origin: String,
     http: reqwest::Client,
-    _child: Child,
+    child: Child,
 }
 
 /// The status, the headers and the body of a response.
@@ -112,7 +112,16 @@ impl Server {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Server { origin, http, _child: child }
+        Server { origin, http, child }
+    }
+
+    /// The largest resident memory of the process so far, in bytes.
+    #[cfg(target_os = "linux")]
+    pub fn peak_memory(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id().unwrap());
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 
     /// A request below the origin, without a token.

@@ -1,6 +1,7 @@
 //! `serve` over HTTP as its users meet it: SQL in every form, tokens, exports.
 
 mod export;
+mod malformed;
 mod moving;
 mod python;
 mod routes;

@@ -50,8 +50,9 @@ async fn python_examples_of_the_documents_run() {
     for (path, code) in examples {
         let output = Command::new("python3")
             .args(["-c", &code])
-            .env("RINGSIDE_URL", &server.origin)
-            .env("RINGSIDE_TOKEN", READ_TOKEN)
+            .current_dir(folder.path())
+            .env("RINGSIDE_URL", format!("{}/api", server.origin))
+            .env("RINGSIDE_READ_TOKEN", READ_TOKEN)
             .output()
             .unwrap();
         let error = String::from_utf8_lossy(&output.stderr);

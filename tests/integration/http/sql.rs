@@ -107,6 +107,100 @@ async fn special_values_survive_every_form() {
     );
 }
 
+/// The requests of Grafana's Infinity data source with its backend parser (version 3), and its way of
+/// reading: the root selector `results`, then the fields of each object by name.
+#[tokio::test]
+async fn infinity_reads_rows_by_name() {
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    let sql = "SELECT time, average_hrv, day FROM nights WHERE $__timeFilter(time) ORDER BY time";
+    // Grafana replaces ${__from} and ${__to} in the body.
+    let body = format!("{{\"sql\": \"{sql}\", \"from\": 0, \"to\": 4102444800000}}\n");
+    let ask = async |accept: &str| {
+        let request = server
+            .request("POST", "/api/sql?rows=objects")
+            .header("Authorization", format!("Bearer {READ_TOKEN}"))
+            .header("User-Agent", "Grafana/12.4.0")
+            .header("Content-Type", "application/json")
+            .header("Accept", accept)
+            .body(body.clone());
+        server.send(request).await
+    };
+    let json = ask("application/json;q=0.9,text/plain").await;
+    assert_eq!((json.status, json.header("content-type")), (200, Some("application/json")));
+    let json = json.json();
+    let results = json["results"].as_array().unwrap();
+    assert!(results.len() >= 3, "{json}");
+    for row in results {
+        let fields: Vec<&String> = row.as_object().unwrap().keys().collect();
+        assert_eq!(fields, ["time", "average_hrv", "day"]);
+        assert!(row["average_hrv"].is_number());
+        let time: ringside::time::Stamp =
+            ringside::time::Stamp::parse(row["time"].as_str().unwrap(), ringside::time::Tz::UTC)
+                .unwrap();
+        assert!(time.at.seconds() > 1_700_000_000);
+    }
+    let csv = ask("text/csv; charset=utf-8").await;
+    assert_eq!(csv.text().lines().count(), results.len() + 1);
+    assert!(csv.text().starts_with("time,average_hrv,day\n"));
+    // Its type XML has no form here.
+    assert_eq!(ask("text/xml;q=0.9,text/plain").await.code(), "not_acceptable");
+}
+
+/// A statement with `count` rows of the form of heart rates.
+fn heart_rates(count: usize) -> Value {
+    let sql = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT {count})
+         SELECT 1700000000 + 60 * i AS time, 50 + i % 40 AS bpm, 'awake' AS source FROM n"
+    );
+    json!({ "sql": sql })
+}
+
+/// Lines and CSV are sent while they are read: their memory does not grow with the rows.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn memory_of_lines_and_csv_is_flat_in_the_number_of_rows() {
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    for accept in ["application/x-ndjson", "text/csv"] {
+        let mut peaks = Vec::new();
+        for rows in [100_000, 800_000] {
+            let request = server.request("POST", "/api/sql").bearer_auth(READ_TOKEN);
+            let request = request.header("Accept", accept).json(&heart_rates(rows));
+            let mut response = request.send().await.unwrap();
+            let mut lines = 0;
+            while let Some(chunk) = response.chunk().await.unwrap() {
+                lines += chunk.iter().filter(|byte| **byte == b'\n').count();
+            }
+            assert_eq!(lines, rows + usize::from(accept == "text/csv"), "{accept}");
+            peaks.push(server.peak_memory());
+        }
+        let growth = peaks[1] - peaks[0];
+        println!("{accept}: {peaks:?}");
+        assert!(growth < 16 << 20, "{accept}: {peaks:?}");
+    }
+}
+
+#[tokio::test]
+async fn failure_after_the_first_rows_breaks_the_transfer() {
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 90000)
+               SELECT iif(i < 80000, i, json('{')) AS v FROM n";
+    for accept in ["application/x-ndjson", "text/csv"] {
+        let request = server.request("POST", "/api/sql").bearer_auth(READ_TOKEN);
+        let request = request.header("Accept", accept).json(&json!({ "sql": sql }));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert!(response.bytes().await.is_err(), "{accept}: the response looks complete");
+    }
+    // Before the first row, the failure has a status.
+    let body = json!({"sql": "SELECT json('{')"});
+    let request = server.request("POST", "/api/sql").bearer_auth(READ_TOKEN);
+    let answer = server.send(request.header("Accept", "text/csv").json(&body)).await;
+    assert_eq!((answer.status, answer.code().as_str()), (422, "failed"));
+}
+
 #[tokio::test]
 async fn malformed_requests_have_a_status_a_code_and_a_hint() {
     let folder = data_folder();

@@ -1,6 +1,7 @@
 import { Combobox, type ComboboxOption, IconButton, MultiCombobox, Stack } from '@grafana/ui';
 import React from 'react';
 
+import { listVariableNames } from '../../interpolation';
 import { type Option, operandCount, parseValue } from '../../metrics';
 import type { Filter, FilterOperator } from '../../types';
 import { selectors } from '../selectors';
@@ -33,13 +34,19 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
 
   const loadOptions = async (search: string) => {
     const found = await getValues(column).catch(() => []);
-    return found
+    return [...found, ...listVariableNames()]
       .filter((text) => text.includes(search))
       .map((text) => ({ value: text, label: text }));
   };
 
   return (
-    <Stack direction="row" gap={0.5} alignItems="center" data-testid={selectors.builder.filter}>
+    <Stack
+      direction="row"
+      gap={0.5}
+      alignItems="center"
+      wrap="wrap"
+      data-testid={selectors.builder.filter}
+    >
       <Combobox
         data-testid={selectors.builder.filterColumn}
         aria-label="Column"
@@ -75,7 +82,7 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
           key={column}
           data-testid={selectors.builder.filterValue}
           aria-label="Values"
-          width={48}
+          width={32}
           placeholder="Select or enter values"
           options={loadOptions}
           value={values.map((value) => ({ value: String(value), label: String(value) }))}

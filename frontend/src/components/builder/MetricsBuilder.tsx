@@ -89,7 +89,7 @@ export function MetricsBuilder({ query, schema, sql, getValues, onChange }: Prop
           <Combobox
             id={selectors.builder.aggregate}
             data-testid={selectors.builder.aggregate}
-            width={16}
+            width={13}
             options={AGGREGATES}
             value={query.aggregate}
             disabled={query.every === 'raw'}
@@ -100,7 +100,7 @@ export function MetricsBuilder({ query, schema, sql, getValues, onChange }: Prop
           <Combobox
             id={selectors.builder.every}
             data-testid={selectors.builder.every}
-            width={16}
+            width={13}
             options={[...INTERVALS, ...listVariableOptions()]}
             value={query.every}
             createCustomValue

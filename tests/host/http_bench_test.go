@@ -1,0 +1,340 @@
+//go:build httpbench
+
+package host
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
+)
+
+// httpToken is the read token of the measured servers.
+const httpToken = "read-token-of-the-benchmark"
+
+// million selects 1,000,000 heart rates.
+const million = "SELECT time, source, bpm FROM heartrate ORDER BY time LIMIT 1000000"
+
+// oneRow selects one row by its day.
+const oneRow = "SELECT day, score FROM daily_sleep ORDER BY day DESC LIMIT 1"
+
+// TestHTTPFigures prints the figures of docs/performance.md about HTTP and exports. It needs three
+// years of the synthetic person, which it makes, and compares with Datasette if `datasette` is in
+// the PATH.
+func TestHTTPFigures(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "data")
+	run(t, exec.Command(binary, "demo", "--days", "1096", "--repeat", "1", "--data-dir", folder))
+	database := filepath.Join(folder, "1", "oura", "oura.db")
+
+	t.Run("plugin", func(t *testing.T) { measurePlugin(t, copyFolder(t, folder)) })
+	t.Run("forms", func(t *testing.T) { measureForms(t, folder) })
+	t.Run("export", func(t *testing.T) { measureExport(t, folder) })
+	t.Run("requests", func(t *testing.T) { measureRequests(t, folder, database) })
+}
+
+// run ends the test if a command fails, and returns its output.
+func run(t *testing.T, command *exec.Cmd) string {
+	t.Helper()
+	output, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	return string(output)
+}
+
+func copyFolder(t *testing.T, folder string) string {
+	t.Helper()
+	copied := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(copied, os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	return copied
+}
+
+// serveFolder starts `serve` and returns its address and process.
+func serveFolder(t *testing.T, folder string) (string, *os.Process) {
+	t.Helper()
+	command := exec.Command(binary, "serve", "--listen", "127.0.0.1:0", "--log-level", "error",
+		"--max-requests", "1000000", "--data-dir", folder)
+	command.Env = append(os.Environ(), "RINGSIDE_READ_TOKEN="+httpToken,
+		"RINGSIDE_ADMIN_TOKEN=admin-token-of-the-benchmark", "GF_PLUGIN_OURA_URL=http://127.0.0.1:9/")
+	output, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+	line, err := bufio.NewReader(output).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimPrefix(strings.TrimSpace(line), "listening on "), command.Process
+}
+
+// status is a value of /proc/<pid>/status in bytes.
+func status(t *testing.T, pid int, name string) int64 {
+	t.Helper()
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Skip("memory is measured on Linux only: ", err)
+	}
+	for line := range strings.Lines(string(content)) {
+		if value, found := strings.CutPrefix(line, name+":"); found {
+			kilobytes, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kilobytes << 10
+		}
+	}
+	t.Fatal("no ", name)
+	return 0
+}
+
+// measured is the median time of five calls, and the largest growth of the resident set.
+func measured(t *testing.T, pid int, call func() (int64, error)) (time.Duration, int64, int64) {
+	t.Helper()
+	var times []time.Duration
+	var growth, size int64
+	for range 6 {
+		before := status(t, pid, "VmRSS")
+		// Resets VmHWM.
+		reset := fmt.Sprintf("/proc/%d/clear_refs", pid)
+		if err := os.WriteFile(reset, []byte("5"), 0o200); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		bytes, err := call()
+		if err != nil {
+			t.Fatal(err)
+		}
+		times = append(times, time.Since(start))
+		growth = max(growth, status(t, pid, "VmHWM")-before)
+		size = bytes
+	}
+	// Without the first call, which fills caches.
+	times = times[1:]
+	slices.Sort(times)
+	return times[len(times)/2], growth, size
+}
+
+func report(t *testing.T, name string, took time.Duration, growth, size int64) {
+	t.Logf("%-8s %7.0f ms  peak +%6.1f MB  %6.1f MB", name, took.Seconds()*1e3,
+		float64(growth)/1e6, float64(size)/1e6)
+}
+
+// measurePlugin measures the frame of the same rows over gRPC.
+func measurePlugin(t *testing.T, folder string) {
+	plugin, err := start(append(environment(folder, "http://127.0.0.1:9/"),
+		"GF_PLUGIN_LOG_LEVEL=error"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(plugin.Kill)
+	query, err := json.Marshal(map[string]string{"rawSql": million, "format": "table"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func() (int64, error) {
+		request := &pluginv2.QueryDataRequest{
+			PluginContext: Datasource{Org: 1, UID: "oura", Role: "Viewer"}.context(),
+			Queries: []*pluginv2.DataQuery{{
+				RefId: "A", Json: query, MaxDataPoints: 1000, IntervalMS: 60_000,
+				TimeRange: &pluginv2.TimeRange{FromEpochMS: 0, ToEpochMS: 4e12},
+			}},
+		}
+		answer, err := plugin.data.QueryData(context.Background(), request)
+		if err != nil {
+			return 0, err
+		}
+		var size int64
+		for _, frame := range answer.Responses["A"].GetFrames() {
+			size += int64(len(frame))
+		}
+		if size == 0 {
+			return 0, fmt.Errorf("no frames: %s", answer.Responses["A"].GetError())
+		}
+		return size, nil
+	}
+	took, growth, size := measured(t, plugin.ReattachConfig().Pid, ask)
+	report(t, "frame", took, growth, size)
+}
+
+// measureForms measures the forms of rows over HTTP.
+func measureForms(t *testing.T, folder string) {
+	address, process := serveFolder(t, folder)
+	for _, form := range []struct{ name, accept string }{
+		{"arrow", "application/vnd.apache.arrow.stream"},
+		{"csv", "text/csv"},
+		{"ndjson", "application/x-ndjson"},
+		{"json", "application/json"},
+	} {
+		took, growth, size := measured(t, process.Pid, func() (int64, error) {
+			return post(http.DefaultClient, address+"/api/sql", form.accept, million)
+		})
+		report(t, form.name, took, growth, size)
+	}
+}
+
+// post sends a query and reads the response. Returns its size.
+func post(client *http.Client, address, accept, sql string) (int64, error) {
+	body, err := json.Marshal(map[string]string{"sql": sql})
+	if err != nil {
+		return 0, err
+	}
+	request, err := http.NewRequest(http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Authorization", "Bearer "+httpToken)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", accept)
+	return drain(client.Do(request))
+}
+
+// drain reads a response with the status 200. Returns its size.
+func drain(response *http.Response, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	size, err := io.Copy(io.Discard, response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d", response.StatusCode)
+	}
+	return size, err
+}
+
+// measureExport measures the Parquet export of three years.
+func measureExport(t *testing.T, folder string) {
+	to := filepath.Join(t.TempDir(), "parquet")
+	start := time.Now()
+	run(t, exec.Command(binary, "export", "--data-dir", folder, "--format", "parquet", to))
+	took := time.Since(start)
+	size := func(root string) (size int64) {
+		files, err := filepath.Glob(filepath.Join(root, "*.parquet"))
+		if err != nil || len(files) == 0 {
+			t.Fatal("no files: ", err)
+		}
+		for _, file := range files {
+			info, err := os.Stat(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			size += info.Size()
+		}
+		return size
+	}(to)
+	t.Logf("parquet  %7.1f s   %6.1f MB", took.Seconds(), float64(size)/1e6)
+}
+
+// measureRequests measures one-row queries of 64 clients, alternating with Datasette on the same
+// file.
+func measureRequests(t *testing.T, folder, database string) {
+	address, _ := serveFolder(t, folder)
+	ask := func(client *http.Client) error {
+		_, err := post(client, address+"/api/sql", "application/json", oneRow)
+		return err
+	}
+	datasette := startDatasette(t, database)
+	for range 3 {
+		rate, p99 := load(t, ask)
+		t.Logf("serve      %8.0f requests/s  p99 %7.1f ms", rate, p99.Seconds()*1e3)
+		if datasette == "" {
+			continue
+		}
+		target := datasette + "/oura.json?sql=" + url.QueryEscape(oneRow)
+		other, otherP99 := load(t, func(client *http.Client) error {
+			_, err := drain(client.Get(target))
+			return err
+		})
+		t.Logf("datasette  %8.0f requests/s  p99 %7.1f ms  ratio %.1f", other,
+			otherP99.Seconds()*1e3, rate/other)
+	}
+}
+
+// startDatasette serves a database with Datasette. Returns its address, or an empty text without
+// Datasette.
+func startDatasette(t *testing.T, database string) string {
+	t.Helper()
+	program, err := exec.LookPath("datasette")
+	if err != nil {
+		t.Log("not compared with Datasette, which is not in the PATH")
+		return ""
+	}
+	const address = "http://127.0.0.1:8765"
+	command := exec.Command(program, "serve", "--immutable", database, "--port", "8765")
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+	err = await(func() (bool, error) {
+		_, err := drain(http.Get(address + "/-/versions.json"))
+		return err == nil, nil
+	})
+	if err != nil {
+		t.Fatal("Datasette does not answer: ", err)
+	}
+	return address
+}
+
+// load sends requests of 64 clients for five seconds. Returns requests per second and the 99th
+// percentile of their times.
+func load(t *testing.T, ask func(*http.Client) error) (float64, time.Duration) {
+	t.Helper()
+	const clients, seconds = 64, 5
+	transport := &http.Transport{MaxIdleConnsPerHost: clients}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	var failed atomic.Int64
+	var lock sync.Mutex
+	var times []time.Duration
+	var running sync.WaitGroup
+	start := time.Now()
+	for range clients {
+		running.Go(func() {
+			var own []time.Duration
+			for time.Since(start) < seconds*time.Second {
+				sent := time.Now()
+				if ask(client) != nil {
+					failed.Add(1)
+				}
+				own = append(own, time.Since(sent))
+			}
+			lock.Lock()
+			defer lock.Unlock()
+			times = append(times, own...)
+		})
+	}
+	running.Wait()
+	took := time.Since(start)
+	if failed.Load() > 0 {
+		t.Errorf("%d of %d requests failed", failed.Load(), len(times))
+	}
+	slices.Sort(times)
+	return float64(len(times)) / took.Seconds(), times[len(times)*99/100]
+}
