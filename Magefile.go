@@ -59,11 +59,6 @@ func Test() {
 // the debug binary. GRAFANA_URL selects a real Grafana instead, and ONLY selects journeys by name.
 func Browser() error {
 	mg.Deps(debugBinary)
-	return testBrowser()
-}
-
-// testBrowser runs the journeys with the debug binary, which exists already.
-func testBrowser() error {
 	mg.SerialDeps(bundle, chromium)
 	if err := step("host page", "npm", "--prefix", "frontend", "run", "build:browser"); err != nil {
 		return err
@@ -148,7 +143,7 @@ func Bench() error {
 }
 
 // Soak repeats the long proofs with the release build for the better part of two hours: kills, full
-// disks, network interruptions, stops of a minute, storms of faults, a simulated
+// disks, network interruptions, stops of a minute, storms of faults, odd documents, a simulated
 // year of syncs, half an hour of panels, syncs, attacks and restarts at once, and doors.
 // Its random numbers have a new seed, unless TEST_SEED sets one.
 func Soak() error {
@@ -160,7 +155,7 @@ func Soak() error {
 	settings := map[string]string{
 		"TEST_SEED": seed, "PROPTEST_RNG_SEED": seed, "PROPTEST_CASES": "2000",
 		"KILLS": "200", "FULL_DISKS": "60", "CUTS": "40", "STOPS": "3", "STOP_SECONDS": "61",
-		"STORMS": "100", "SOAK_MINUTES": "20", "MIXED_MINUTES": "30",
+		"STORMS": "100", "SOAK_MINUTES": "20", "MIXED_MINUTES": "30", "ODD_CASES": "250",
 	}
 	err := sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--lib")
 	if err != nil {
@@ -168,7 +163,7 @@ func Soak() error {
 	}
 	err = sh.RunWithV(settings, "cargo", "test", "--locked", "--release", "--test", "integration",
 		"--", "--nocapture", "--test-threads", "1", "interruption::", "faults::storm::",
-		"soak::", "hostile::mixed::")
+		"odd_documents::", "soak::", "hostile::mixed::")
 	if err != nil {
 		return err
 	}
@@ -332,17 +327,9 @@ func bundle() error {
 	return step("frontend build", "npm", "--prefix", "frontend", "run", "build")
 }
 
-// testRest runs the steps that do not need the binary, one after the other, and then the journeys,
-// beside the tests of the binary.
+// testRest runs the steps that do not need the binary, one after the other.
 func testRest() {
-	mg.SerialDeps(Prose, lintGo, testDashboards, testDeployment, lintFrontend, testFrontend, testBundle,
-		testJourneys)
-}
-
-// testJourneys runs the journeys with the binary that compileRust has built.
-func testJourneys() error {
-	mg.Deps(compileRust)
-	return testBrowser()
+	mg.SerialDeps(Prose, lintGo, testDashboards, testDeployment, lintFrontend, testFrontend, testBundle)
 }
 
 // testBinary runs the steps of the Rust code and of the plugin.

@@ -1,5 +1,6 @@
 //! Limits and resources of the operating system.
 
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
@@ -43,6 +44,48 @@ pub fn is_out_of_files(error: &io::Error) -> bool {
 /// system's error.
 pub fn has_no_free_file() -> bool {
     std::fs::File::open("/").is_err_and(|error| is_out_of_files(&error))
+}
+
+/// Returns whether files of `folder` can have record locks. SQLite uses them, and reports a file
+/// system without locks as a busy file. Tries a file of its own; `true` if it cannot be created.
+pub fn has_record_locks(folder: &Path) -> bool {
+    let probe = folder.join(format!("lock-probe-{:016x}", rand::random::<u64>()));
+    let Ok(file) = OpenOptions::new().create_new(true).write(true).open(&probe) else {
+        return true;
+    };
+    let locked = try_lock_record(&file);
+    // An empty file that cannot be removed does no harm.
+    let _ = std::fs::remove_file(&probe);
+    !matches!(locked, Err(TryLockError::Error(_)))
+}
+
+/// Locks the whole file with a record lock, which belongs to the open file.
+#[cfg(target_os = "linux")]
+pub fn try_lock_record(file: &File) -> Result<(), TryLockError> {
+    use std::os::fd::AsRawFd;
+
+    let whole_file = libc::flock {
+        l_type: libc::F_WRLCK as _,
+        l_whence: libc::SEEK_SET as _,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    // SAFETY: the descriptor is open, and the pointer is valid for the duration of the call.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &whole_file) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::EAGAIN | libc::EACCES) => Err(TryLockError::WouldBlock),
+        _ => Err(TryLockError::Error(error)),
+    }
+}
+
+/// Locks the whole file.
+#[cfg(not(target_os = "linux"))]
+pub fn try_lock_record(file: &File) -> Result<(), TryLockError> {
+    file.try_lock()
 }
 
 /// Returns the bytes that this process may still write to the file system of `folder`, if the

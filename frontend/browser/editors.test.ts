@@ -79,6 +79,8 @@ test('runs a new query as its editor shows it', async (t) => {
 
 test('finds a metric by title, name and unit', async (t) => {
   const page = await openExplore(t);
+  // The list of metrics has arrived with the titles.
+  await page.getByText('Sleep score').first().waitFor();
   const option = page.getByRole('option').filter({ hasText: 'nights.average_hrv' }).first();
   for (const search of ['heart rate variability nights', 'nights.average_hrv', 'hrv ms']) {
     await page.getByTestId(builder.metrics).fill(search);

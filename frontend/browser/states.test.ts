@@ -59,7 +59,7 @@ const PRIMARY: Record<keyof typeof STATES, string> = {
 for (const [name, status] of Object.entries(STATES)) {
   test(`shows the state ${name} with one primary action`, async (t) => {
     const page = await openStatus(t, status);
-    await look(page, name);
+    await look(page, `state-${name}`);
     if (!inGrafana) {
       assert.deepEqual(await listPrimaryActions(page), [PRIMARY[name]]);
     }
@@ -90,7 +90,7 @@ for (const [name, status] of Object.entries(TEXTS)) {
     if (status.collections.length > 0) {
       await page.getByText('Collections', { exact: true }).click();
     }
-    await look(page, name);
+    await look(page, `state-${name}`);
   });
 }
 

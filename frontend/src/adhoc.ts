@@ -1,11 +1,8 @@
 /** A dashboard's ad-hoc filters: the columns to choose from, and their form in a metrics query. */
 import type { AdHocVariableFilter, MetricFindValue } from '@grafana/data';
 
-import { metricName, parseValue } from './metrics';
+import { isFilterColumn, metricName, parseValue } from './metrics';
 import type { Filter, FilterOperator, Metric, Schema } from './types';
-
-/** Columns of the store's own bookkeeping, which no measurement has. */
-const INTERNAL_COLUMNS = ['document', 'extra'];
 
 /** Grafana's list operators by our names. Grafana and the backend share the other names. */
 const LIST_OPERATORS: Record<string, FilterOperator> = { '=|': 'in', '!=|': 'not in' };
@@ -20,7 +17,7 @@ export function listFilterKeys({ metrics, tables }: Schema): MetricFindValue[] {
     .filter(({ name }) => withMetrics.has(name))
     .flatMap(({ name: table, columns }) =>
       columns
-        .filter(({ name, type }) => type !== 'time' && !INTERNAL_COLUMNS.includes(name))
+        .filter(isFilterColumn)
         .map(({ name }) => ({ text: `${table}.${name}`, value: `${table}.${name}`, group: table }))
     );
 }

@@ -10,7 +10,13 @@ import { of } from 'rxjs';
 
 import { SCHEMA } from './components/fixtures';
 import { OuraDataSource } from './datasource';
-import { DEFAULT_METRICS, DEFAULT_SQL, type OuraOptions, type OuraQuery } from './types';
+import {
+  DEFAULT_METRICS,
+  DEFAULT_SQL,
+  type Filter,
+  type OuraOptions,
+  type OuraQuery,
+} from './types';
 
 const AWAKE = { key: 'heartrate.source', operator: '=', value: 'awake' };
 
@@ -99,6 +105,16 @@ describe('variables in a metrics query', () => {
   it('are replaced in the shift of a single metric', () => {
     const lastWeek = { name: 'days.steps', shift: '$days' };
     expect(sent({ metrics: [lastWeek] }).metrics).toEqual([{ ...lastWeek, shift: '7' }]);
+  });
+
+  it('leave out a filter without a value', () => {
+    const complete = { column: 'bpm', operator: 'is null' as const };
+    const filters: Filter[] = [
+      complete,
+      { column: 'bpm', operator: '=' },
+      { column: 'bpm', operator: 'in', values: [] },
+    ];
+    expect(sent({ filters }).filters).toEqual([complete]);
   });
 
   it('stay a value in a filter, quotes included', () => {

@@ -5,7 +5,7 @@
 import type { ScopedVars } from '@grafana/data';
 import { getTemplateSrv } from '@grafana/runtime';
 
-import { operandCount, parseValue } from './metrics';
+import { isComplete, operandCount, parseValue } from './metrics';
 import {
   DEFAULT_METRICS,
   type Filter,
@@ -70,7 +70,10 @@ export function interpolateMetrics(
     movingAverage: days(query.movingAverage),
     baseline: days(query.baseline),
     shift: days(query.shift),
-    filters: query.filters?.map((filter) => interpolateFilter(filter, scopedVars)),
+    // A filter that is still being written must not hide all data.
+    filters: query.filters
+      ?.filter(isComplete)
+      .map((filter) => interpolateFilter(filter, scopedVars)),
   };
 }
 

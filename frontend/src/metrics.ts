@@ -1,11 +1,13 @@
 /** The metrics builder's options and values. */
 import { capitalize, formatUnit } from './format';
 import type {
+  Filter,
   FilterOperator,
   FilterValue,
   Metric,
   MetricsPart,
   Schema,
+  SchemaColumn,
   SchemaTable,
 } from './types';
 
@@ -75,9 +77,19 @@ export function searchOptions(options: Option[], search: string): Option[] {
   });
 }
 
+/** Columns of the store's own bookkeeping, which no measurement has. */
+const INTERNAL_COLUMNS = ['document', 'extra'];
+
+/** Returns whether filters offer a column. The panel's time range selects times. */
+export function isFilterColumn({ name, type }: SchemaColumn): boolean {
+  return type !== 'time' && !INTERNAL_COLUMNS.includes(name);
+}
+
 /** Lists the columns that filters can use: those of the selected metrics' tables, each once. */
 export function listColumnOptions(schema: Schema, selected: Metric[]): Option[] {
-  const columns = findTables(schema, selected).flatMap(({ columns }) => columns);
+  const columns = findTables(schema, selected)
+    .flatMap(({ columns }) => columns)
+    .filter(isFilterColumn);
   const options = columns.map(({ name, description }) => ({
     value: name,
     label: name,
@@ -121,6 +133,18 @@ export function operandCount(operator: FilterOperator): 'none' | 'one' | 'severa
       return 'several';
     default:
       return 'one';
+  }
+}
+
+/** Returns whether a filter has the values that its operator compares with. */
+export function isComplete({ operator, value, values = [] }: Filter): boolean {
+  switch (operandCount(operator)) {
+    case 'none':
+      return true;
+    case 'one':
+      return value !== undefined;
+    case 'several':
+      return values.length > 0;
   }
 }
 

@@ -67,7 +67,7 @@ function findConnectedStage(status: Status, { requestedScopes }: PageContext): S
   if (disk?.nearlyFull) {
     return 'disk';
   }
-  if (sync.running && !isUpToDate(status)) {
+  if (isImporting(status)) {
     return 'importing';
   }
   if (!sync.running && (sync.failure || some('error'))) {
@@ -148,6 +148,8 @@ export function listMissingScopes({ scopes }: Status): string[] {
     : SCOPES.filter(({ scope }) => !scopes.includes(scope)).map(({ label }) => label);
 }
 
-function isUpToDate({ collections }: Status): boolean {
-  return collections.length > 0 && collections.every(({ state }) => state !== 'waiting');
+/** Returns whether the first run fetches the history, or a later one a new collection. */
+function isImporting({ sync, collections }: Status): boolean {
+  const isFirst = sync.run === 1 || collections.length === 0;
+  return sync.running && (isFirst || collections.some(({ state }) => state === 'waiting'));
 }

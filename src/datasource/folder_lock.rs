@@ -58,31 +58,7 @@ impl FolderLock {
 fn try_lock(file: &File) -> Result<(), TryLockError> {
     match file.try_lock() {
         #[cfg(target_os = "linux")]
-        Err(TryLockError::Error(_)) => try_lock_record(file),
+        Err(TryLockError::Error(_)) => os::try_lock_record(file),
         outcome => outcome,
-    }
-}
-
-/// Locks the whole file with a record lock, which belongs to the open file.
-#[cfg(target_os = "linux")]
-fn try_lock_record(file: &File) -> Result<(), TryLockError> {
-    use std::io::Error;
-    use std::os::fd::AsRawFd;
-
-    let whole_file = libc::flock {
-        l_type: libc::F_WRLCK as _,
-        l_whence: libc::SEEK_SET as _,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
-    };
-    // SAFETY: the descriptor is open, and the pointer is valid for the duration of the call.
-    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &whole_file) } == 0 {
-        return Ok(());
-    }
-    let error = Error::last_os_error();
-    match error.raw_os_error() {
-        Some(libc::EAGAIN | libc::EACCES) => Err(TryLockError::WouldBlock),
-        _ => Err(TryLockError::Error(error)),
     }
 }

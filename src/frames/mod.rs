@@ -98,6 +98,7 @@ pub enum FrameError {
 }
 
 /// One column of a frame.
+#[derive(Clone)]
 struct Field {
     name: String,
     /// `None` for a plain column. A series from labelled rows always has labels, possibly empty.
@@ -147,6 +148,7 @@ enum FrameType {
     #[serde(rename = "timeseries-multi")]
     TimeSeriesMulti,
     NumericLong,
+    NumericWide,
     Table,
 }
 
@@ -186,7 +188,12 @@ pub fn frames(
                 Series::Multi(parts) => (FrameType::TimeSeriesMulti, parts),
             }
         }
-        Format::Table if is_numeric_long(&fields) => (FrameType::NumericLong, vec![fields]),
+        Format::Table if is_numeric_long(&fields) => {
+            match series::numbers(&fields).filter(|_| result.has_metric_labels) {
+                Some(numbers) => (FrameType::NumericWide, vec![numbers]),
+                None => (FrameType::NumericLong, vec![fields]),
+            }
+        }
         Format::Table => (FrameType::Table, vec![fields]),
     };
     let is_series = matches!(frame_type, FrameType::TimeSeriesWide | FrameType::TimeSeriesMulti);

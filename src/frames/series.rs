@@ -5,8 +5,8 @@
 //! combination. Text and boolean columns become labels. A field is built by taking rows of its
 //! source column, never value by value.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, TimestampNanosecondArray, UInt32Array};
@@ -79,6 +79,35 @@ pub fn series(
     let mut fields = vec![time];
     fields.append(&mut values);
     Ok(Series::Wide(fields))
+}
+
+/// Converts a table of texts and several number columns to one field for each number, with the
+/// texts of its row and the name of its column as labels. `None` for a single number column, which
+/// needs no name, and for more than 10,000 numbers.
+pub fn numbers(fields: &[Field]) -> Option<Vec<Field>> {
+    let (factors, values): (Vec<Field>, Vec<Field>) = fields.iter().cloned().partition(is_factor);
+    let rows = values.first()?.values.len();
+    if values.len() < 2 || rows * values.len() > MAX_SERIES {
+        return None;
+    }
+    let mut numbers = Vec::with_capacity(rows * values.len());
+    for row in 0..rows {
+        let texts = factors.iter().map(|factor| {
+            let text = factor.values.as_string::<i32>();
+            (factor.name.clone(), if text.is_null(row) { "" } else { text.value(row) }.to_owned())
+        });
+        let labels: BTreeMap<String, String> = texts.collect();
+        let mut of_row: Vec<Field> = values
+            .iter()
+            .map(|value| Field { values: value.values.slice(row, 1), ..value.clone() })
+            .collect();
+        add_metric_labels(&mut of_row, &factors);
+        for number in &mut of_row {
+            number.labels.get_or_insert_default().extend(labels.clone());
+        }
+        numbers.append(&mut of_row);
+    }
+    Some(numbers)
 }
 
 /// The columns by their role in a series.

@@ -363,6 +363,25 @@ fn several_columns_of_a_rule_differ_by_labels() {
         ]
     );
     assert_eq!(fields(vec![time(), numbers("a")]), ["- a Float64"], "one column needs no label");
+    let table = |columns: Vec<ResultColumn>| {
+        let result = QueryResult { has_metric_labels: true, ..result(columns) };
+        let text = decoded(&result, Format::Table);
+        let is_wide = text.contains(r#""type":"numeric-wide""#);
+        let fields = text.lines().filter(|line| line.starts_with("- "));
+        (is_wide, fields.map(str::to_owned).collect::<Vec<_>>())
+    };
+    let stages = || column("stage", StringArray::from(vec![Some("deep"), None]));
+    let expected = [
+        r#"- a Float64 labels={"metric":"a","stage":"deep"}"#,
+        r#"- b Float64 labels={"metric":"b","stage":"deep"}"#,
+        r#"- a Float64 labels={"metric":"a","stage":""}"#,
+        r#"- b Float64 labels={"metric":"b","stage":""}"#,
+    ];
+    assert_eq!(
+        table(vec![numbers("a"), stages(), numbers("b")]),
+        (true, expected.map(str::to_owned).into())
+    );
+    assert!(!table(vec![numbers("a"), stages()]).0, "one column is told apart by its texts");
 }
 
 #[test]

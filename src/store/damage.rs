@@ -27,7 +27,7 @@ pub fn find_damage(path: &Path) -> Result<Option<String>, StoreError> {
         // A finding has several lines. The first one names the table or tree.
         Ok(finding) => Ok(Some(finding.split_whitespace().collect::<Vec<_>>().join(" "))),
         Err(StoreError::Damaged { detail }) => Ok(Some(detail)),
-        Err(error) => Err(error),
+        Err(error) => Err(error.at(path)),
     }
 }
 

@@ -129,7 +129,7 @@ impl<'a> Derived<'a> {
 /// Reads a document. A document without a valid identity gets one from its content.
 pub(super) fn read(collection: &Collection, received: &Received, zone: Tz) -> Reading {
     collection.read(&received.parsed.value, zone).unwrap_or_else(|_| Reading {
-        id: content_id(&received.hash),
+        id: content_id(&received.hash()),
         is_id_derived: false,
         day: None,
         start_at: None,

@@ -82,7 +82,7 @@ impl WindowWriter<'_> {
                 let received = Received::new(document);
                 let reading = read(self.collection, &received, self.zone);
                 if reading.is_id_derived {
-                    derived.separate(&reading.id, received.hash)
+                    derived.separate(&reading.id, received.hash())
                 } else {
                     reading.id
                 }
@@ -100,7 +100,7 @@ impl WindowWriter<'_> {
         reading: &Reading,
         touched_days: &mut BTreeSet<String>,
     ) -> Result<bool, StoreError> {
-        let Received { parsed, hash } = received;
+        let (parsed, hash) = (&received.parsed, received.hash());
         let known = self.known(&reading.id)?;
         if let Some(known) = &known
             && known.hash == hash

@@ -61,6 +61,14 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// Another process has the file open.
+    #[error(
+        "{path} is in use by another process. End that process, and start only one on a data folder"
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// The process has no free file handle.
     #[error("Too many files are open in this process")]
     TooManyFiles,
@@ -147,6 +155,14 @@ impl StoreError {
                 StoreError::NoSharedMemory { path: path.to_owned() }
             }
             StoreError::Database(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::DatabaseBusy) => {
+                    let folder = path.parent().unwrap_or(Path::new("."));
+                    let path = path.to_owned();
+                    match os::has_record_locks(folder) {
+                        true => StoreError::InUse { path },
+                        false => StoreError::NoLocks { path },
+                    }
+                }
                 Some(ErrorCode::CannotOpen) if os::has_no_free_file() => StoreError::TooManyFiles,
                 Some(ErrorCode::CannotOpen) => {
                     StoreError::Folder { folder: path.to_owned(), detail: error.to_string() }

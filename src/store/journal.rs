@@ -13,8 +13,13 @@ use rusqlite::{Connection, Error, ffi};
 /// How long a connection with a rollback journal waits: readers and the writer exclude each other.
 const ROLLBACK_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long the change of the journal waits for connections of other processes.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Turns on write-ahead logging, or falls back to a rollback journal on a new connection. Logs the
 /// fallback. `path` is the file of the connection.
+///
+/// The fallback fails as busy while another process has the file open.
 pub(crate) fn set_journal(connection: Connection, path: &Path) -> rusqlite::Result<Connection> {
     match enable_write_ahead_log(&connection) {
         Err(error) if lacks_shared_memory(&error) => {}
@@ -24,12 +29,13 @@ pub(crate) fn set_journal(connection: Connection, path: &Path) -> rusqlite::Resu
     drop(connection);
     // A connection that is exclusive from its first access needs no shared memory to end the log.
     let connection = Connection::open(path)?;
-    connection.busy_timeout(ROLLBACK_LOCK_TIMEOUT)?;
+    connection.busy_timeout(CHANGE_TIMEOUT)?;
     connection.pragma_update(None, "locking_mode", "exclusive")?;
     connection.pragma_update(None, "journal_mode", "truncate")?;
     connection.pragma_update(None, "locking_mode", "normal")?;
     // The exclusive lock ends with the next read.
     read_schema(&connection)?;
+    connection.busy_timeout(ROLLBACK_LOCK_TIMEOUT)?;
     tracing::warn!(
         path = %path.display(),
         "this file system has no shared memory, as is usual for network and shared folders: \

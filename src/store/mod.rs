@@ -66,7 +66,7 @@ pub use state::{
     WindowReason,
 };
 pub use usual::{MIN_USUAL_DAYS, resolution, spread_sql};
-pub use window::{Arrivals, Coverage, QueuedWindow, Refused, Window, WriteStats};
+pub use window::{Arrivals, Coverage, QueuedWindow, Refused, Window, WriteStats, first_ring};
 pub use writer::Writer;
 
 use std::collections::BTreeMap;

@@ -47,7 +47,8 @@ impl Writer {
             Storage::Documents => writer.add_documents(documents)?,
             Storage::Rows => writer.add_rows(documents)?,
         };
-        let mut days = days.iter().filter_map(|day| day.parse().ok());
+        let mut days =
+            days.iter().filter_map(|day| day.parse().ok()).filter(|day| writer.is_in_reach(*day));
         if let Some(first) = days.next() {
             let queued = window(first, days.next_back().unwrap_or(first));
             WindowWriter { queued: &queued, ..writer }.cover_partially()?;

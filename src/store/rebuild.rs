@@ -184,7 +184,7 @@ fn identify(
             "UPDATE OR IGNORE oura_raw_documents SET document_id = ?2, hash = ?3, fault = ?4
              WHERE document = ?1",
         )?
-        .execute((document, id, received.hash, received.fault()))?;
+        .execute((document, id, received.hash(), received.fault()))?;
     if renamed == 0 {
         transaction
             .prepare_cached(

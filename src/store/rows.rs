@@ -14,11 +14,14 @@ use super::derive::bind;
 use super::error::StoreError;
 use super::tables::{row_columns, row_key};
 use super::window::WriteStats;
-use super::window_writer::{Received, WindowWriter};
+use super::window_writer::{Received, RowFault, WindowWriter};
 use super::{collections, rollups};
 use crate::catalog::{Cell, Collection, Kind};
 use crate::sql::quote_identifier;
 use crate::time::{Day, Instant, Tz};
+
+/// The length in bytes up to which the columns of a row, and its `extra`, hold all of it.
+const MAX_ROW_BYTES: usize = 2 << 10;
 
 /// The stored form of a missing key column.
 static EMPTY: Cell = Cell::Text(String::new());
@@ -34,8 +37,8 @@ struct ReceivedRow {
 }
 
 impl WindowWriter<'_> {
-    /// Upserts the rows of the window's days. Ignores the others: the range of a request is wider
-    /// than its window.
+    /// Upserts the rows of the window's days. The range of a request is wider than its window: the
+    /// others belong to another window, or are stored as raw documents.
     ///
     /// Of several rows with the same key, the last one counts.
     pub(super) fn store_rows(&self, documents: &[Box<[u8]>]) -> Result<WriteStats, StoreError> {
@@ -110,7 +113,8 @@ impl WindowWriter<'_> {
     }
 
     /// Reads one row. Returns `None` outside of `span`, and whether the row was stored as a new raw
-    /// document: the table cannot hold a row without a readable time, or the bytes of a faulty one.
+    /// document: the table cannot hold a row without a time that a window contains, the bytes of a
+    /// faulty row, or a long row.
     fn receive_row(
         &self,
         document: &[u8],
@@ -122,13 +126,17 @@ impl WindowWriter<'_> {
         let reading = self.collection.read(value, self.zone).ok();
         let start = reading.and_then(|reading| Some((reading.start_at?, reading.subsecond)));
         let Some((at, subsecond)) = start else {
-            return Ok((None, self.store_raw_row(&received, None)?));
+            return Ok((None, self.store_raw_row(&received, None, RowFault::NoTime)?));
         };
+        let day = at.day(self.zone);
+        if !self.is_in_reach(day) {
+            return Ok((None, self.store_raw_row(&received, Some(day), RowFault::OutOfRange)?));
+        }
         if !span.contains(&at) {
             return Ok((None, false));
         }
-        let is_news = received.parsed.fault.is_some()
-            && self.store_raw_row(&received, Some(at.day(self.zone)))?;
+        let is_partial = received.parsed.fault.is_some() || document.len() > MAX_ROW_BYTES;
+        let is_news = is_partial && self.store_raw_row(&received, Some(day), RowFault::LongRow)?;
         let cells = self.collection.cells(value, self.zone);
         let rest_of_key = key_places.iter().map(|place| &cells[*place]);
         let key = row_hash(at.0, subsecond, rest_of_key);

@@ -5,6 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::state::WindowReason;
 use crate::time::Day;
 
+/// Returns the first day that a window can have. Oura's first ring is of 2015.
+pub fn first_ring() -> Day {
+    Day::new(2015, 1, 1).expect("a date")
+}
+
 /// A range of days of one collection that one fetch covers, both ends included. A collection
 /// without days has the day of the sync at both ends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

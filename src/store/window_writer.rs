@@ -5,7 +5,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
-use super::window::QueuedWindow;
+use super::window::{QueuedWindow, first_ring};
 use crate::catalog::{Collection, Fault, ParsedDocument, parse_document};
 use crate::format::hex;
 use crate::time::{Day, Instant, Tz};
@@ -13,8 +13,26 @@ use crate::time::{Day, Instant, Tz};
 /// The beginning of an id that comes from the content.
 pub(super) const CONTENT_ID_PREFIX: &str = "sha256:";
 
-/// The fault of a row that is valid JSON, but has no readable time.
-const NO_TIME: &str = "no_time";
+/// Why a row that is valid JSON is a raw document as well.
+#[derive(Clone, Copy)]
+pub(super) enum RowFault {
+    /// It has no readable time.
+    NoTime,
+    /// Its time is before the first ring or after tomorrow, so that no window contains it.
+    OutOfRange,
+    /// It is too long for its table.
+    LongRow,
+}
+
+impl RowFault {
+    fn name(self) -> &'static str {
+        match self {
+            RowFault::NoTime => "no_time",
+            RowFault::OutOfRange => "out_of_range",
+            RowFault::LongRow => "long_row",
+        }
+    }
+}
 
 /// A window and the transaction that stores it.
 pub(super) struct WindowWriter<'a> {
@@ -29,19 +47,22 @@ pub(super) struct WindowWriter<'a> {
 /// A document of the response, parsed.
 pub(super) struct Received<'a> {
     pub parsed: ParsedDocument<'a>,
-    /// Identifies the content. Equal for documents that differ only in the order of their keys.
-    pub hash: [u8; 32],
+    bytes: &'a [u8],
 }
 
 impl<'a> Received<'a> {
     pub fn new(document: &'a [u8]) -> Received<'a> {
-        let parsed = parse_document(document);
-        // Different documents can have the same readable part.
-        let hash = match parsed.fault {
-            None | Some(Fault::NotAnObject) => canonical_hash(&parsed.value),
-            Some(_) => Sha256::digest(document).into(),
-        };
-        Received { parsed, hash }
+        Received { parsed: parse_document(document), bytes: document }
+    }
+
+    /// Identifies the content. Equal for documents that differ only in the order of their keys.
+    /// Computed here, because most rows need none.
+    pub fn hash(&self) -> [u8; 32] {
+        match self.parsed.fault {
+            None | Some(Fault::NotAnObject) => canonical_hash(&self.parsed.value),
+            // Different documents can have the same readable part.
+            Some(_) => Sha256::digest(self.bytes).into(),
+        }
     }
 
     /// The name of the document's fault.
@@ -51,14 +72,21 @@ impl<'a> Received<'a> {
 }
 
 impl WindowWriter<'_> {
-    /// Stores a row as a raw document on `day`, because its table does not hold all of it. Returns
-    /// whether it is new.
+    /// Whether a window can contain `day`: from the first ring to tomorrow.
+    pub(super) fn is_in_reach(&self, day: Day) -> bool {
+        first_ring() <= day && day <= self.now.day(self.zone).plus(1)
+    }
+
+    /// Stores a row as a raw document on `day`, because its table does not hold all of it. `fault`
+    /// is the reason for valid JSON. Returns whether the document is new.
     pub(super) fn store_raw_row(
         &self,
         received: &Received,
         day: Option<Day>,
+        fault: RowFault,
     ) -> Result<bool, StoreError> {
-        let (id, hash) = (content_id(&received.hash), &received.hash);
+        let hash = received.hash();
+        let id = content_id(&hash);
         let stored: Option<i64> = self
             .transaction
             .prepare_cached(
@@ -83,7 +111,7 @@ impl WindowWriter<'_> {
                 day.map(|day| day.to_string()),
                 payload,
                 original,
-                received.fault().unwrap_or(NO_TIME),
+                received.fault().unwrap_or(fault.name()),
                 hash,
                 self.now.0
             ])?;

@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::policy::{newest_day, settled_through};
 use super::ranges::PADDING_DAYS;
 use crate::catalog::{Catalog, Collection, Style};
-use crate::store::{Window, WindowReason};
+use crate::store::{Window, WindowReason, first_ring};
 use crate::time::Day;
-
-/// The first day that any ring can have recorded: year, month, day.
-const FIRST_RING: (i32, u32, u32) = (2015, 1, 1);
 
 /// How far before the first day with data to look for more, in days: two years.
 const EMPTY_DAYS: i64 = 730;
@@ -137,11 +134,6 @@ pub fn backfill(catalog: &Catalog, from: Day, to: Day, collections: &[String]) -
             }
         })
         .collect()
-}
-
-fn first_ring() -> Day {
-    let (year, month, day) = FIRST_RING;
-    Day::new(year, month, day).expect("a date")
 }
 
 fn has_no_days(collection: &Collection) -> bool {

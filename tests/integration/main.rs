@@ -18,6 +18,7 @@ mod insights;
 #[cfg(unix)]
 mod interruption;
 mod layers;
+mod odd_documents;
 mod recorded;
 mod resilience;
 mod secrets;

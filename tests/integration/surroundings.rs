@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ringside::datasource::vault::{Purpose, Vault};
 use ringside::datasource::{DataSourceKey, DataSources, Environment};
@@ -12,14 +13,19 @@ use ringside::oura::Secret;
 use ringside::plugin::host::{CallContext, Host, PanelQuery};
 use ringside::simulator::SECRET_MARK;
 use ringside::time::Clock;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::common::secret_scanner;
 use crate::common::wait::poll_until;
-use crate::common::world::{World, connect, synced};
+use crate::common::world::{REDIRECT, World, connect, synced};
+use crate::common::{env_or, secret_scanner};
+use crate::hostile::targets::{file_handles, memory};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gpx_oura");
+
+/// The memory in MB that an account may keep after its history has loaded: open connections with
+/// their caches.
+const MAX_ACCOUNT_MEMORY: u64 = 16;
 
 /// A script that starts the plugin after `before`, as Grafana starts a program.
 fn plugin_after(before: &str, folder: &Path) -> PathBuf {
@@ -71,14 +77,17 @@ fn run(folder: &Path, simulator: &url::Url, command: &[&str]) -> (bool, String) 
     (output.status.success(), String::from_utf8(text).unwrap())
 }
 
-/// The limit leaves room for ten open data sources.
+/// The limit leaves room for ten open data sources. A longer proof has `DATA_SOURCES` and
+/// `OPEN_FILES`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn few_file_handles_are_enough_for_many_data_sources() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let program = plugin_after("ulimit -n 400", folder.path());
+    let limit = env_or("OPEN_FILES", 400);
+    let program = plugin_after(&format!("ulimit -n {limit}"), folder.path());
     let host = Arc::new(Host::launch(&program, &environment(&data)).await.unwrap());
-    let contexts: Vec<_> = (0..60).map(|number| context(&format!("ds{number}"))).collect();
+    let contexts: Vec<_> =
+        (0..env_or("DATA_SOURCES", 60)).map(|number| context(&format!("ds{number}"))).collect();
     for round in 0..2 {
         // Twenty requests at once are more than there are places.
         for batch in contexts.chunks(20) {
@@ -96,9 +105,63 @@ async fn few_file_handles_are_enough_for_many_data_sources() {
             }
         }
     }
-    let handles = std::fs::read_dir(format!("/proc/{}/fd", host.pid().unwrap())).unwrap().count();
-    assert!(handles < 400, "{handles} handles");
+    let handles = file_handles(host.pid().unwrap());
+    println!("{} data sources answered twice with {handles} of {limit} handles", contexts.len());
+    assert!(handles < limit, "{handles} handles");
     Arc::into_inner(host).unwrap().shutdown().await.unwrap();
+}
+
+/// Each account loads the history of `HISTORY_DAYS`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_of_a_history_load_is_released() {
+    let days = env_or("HISTORY_DAYS", 60);
+    let accounts = env_or("ACCOUNTS", 4);
+    let world = World::new(days, Clock::system()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut environment = environment(folder.path());
+    environment.push(("GF_PLUGIN_OURA_URL".to_owned(), world.simulator.origin().to_string()));
+    let host = Host::launch(Path::new(PROGRAM), &environment).await.unwrap();
+    let pid = host.pid().unwrap();
+    let http = ringside::oura::http_client().unwrap();
+    let mut megabytes = vec![memory(pid) >> 20];
+    for number in 0..accounts {
+        let first_day = world.settings.history_start.unwrap().to_string();
+        let context = CallContext {
+            json_data: json!({ "clientId": world.settings.client_id, "historyStart": first_day }),
+            client_secret: world.secret.clone(),
+            role: "Admin".to_owned(),
+            // The redirect URL contains the uid.
+            org: number + 1,
+            ..context("oura")
+        };
+        let call = async |method, path, body: Option<Value>| -> Value {
+            let response = host.resource(&context, method, path, body.as_ref()).await.unwrap();
+            let text = String::from_utf8(response.body).unwrap();
+            assert_eq!(response.status, 200, "{path}: {text}");
+            serde_json::from_str(&text).unwrap()
+        };
+        let start = call("POST", "oauth/start", Some(json!({ "redirectUri": REDIRECT }))).await;
+        let page = start["authorizeUrl"].as_str().unwrap();
+        let (code, state) = ringside::simulator::consent(&http, page).await.unwrap();
+        call("POST", "oauth/callback", Some(json!({ "code": code, "state": state }))).await;
+        let mut stored = 0;
+        while stored == 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let status = call("GET", "status", None).await;
+            if status["sync"]["running"] == json!(false) {
+                let sql = json!({ "sql": "SELECT count(*) FROM sync_runs WHERE state = 'done'" });
+                stored = call("POST", "sql", Some(sql)).await["rows"][0][0].as_i64().unwrap();
+            }
+        }
+        let bound = megabytes.last().unwrap() + if number == 0 { 64 } else { MAX_ACCOUNT_MEMORY };
+        poll_until("the release of memory", || memory(pid) >> 20 <= bound).await;
+        megabytes.push(memory(pid) >> 20);
+    }
+    println!(
+        "resident memory in MB at the start, and after each of {accounts} histories of {days} \
+         days: {megabytes:?}"
+    );
+    host.shutdown().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -244,18 +307,24 @@ fn run_on_network_folder(
     (output.status.success(), String::from_utf8(text).unwrap())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a database in write-ahead mode on a folder without shared memory hangs when it opens"]
-async fn network_folders_work_or_are_named_as_the_cause() {
-    let build = tempfile::tempdir().unwrap();
-    let shim = build.path().join("network_folder.so");
+/// Compiles the library that makes a folder behave like one of a network.
+fn compile_shim(folder: &Path) -> Option<PathBuf> {
+    let shim = folder.join("network_folder.so");
     let source =
         concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/surroundings/network_folder.c");
     let compiled =
         Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&shim).arg(source).status();
-    if !compiled.is_ok_and(|status| status.success()) {
-        return crate::common::report_skip("no C compiler");
+    if compiled.is_ok_and(|status| status.success()) {
+        return Some(shim);
     }
+    crate::common::report_skip("no C compiler");
+    None
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn network_folders_work_or_are_named_as_the_cause() {
+    let build = tempfile::tempdir().unwrap();
+    let Some(shim) = compile_shim(build.path()) else { return };
     let world = World::new(3, Clock::system()).await;
     for (fault, works, journal, reports) in [
         ("memory", true, "delete", ["shared memory", "local disk"]),
@@ -268,6 +337,8 @@ async fn network_folders_work_or_are_named_as_the_cause() {
                 let datasources = DataSources::open(world.environment(folder.path())).unwrap();
                 drop(world.connected(&datasources).await);
                 datasources.shutdown().await;
+                // An open write-ahead log cannot end.
+                drop(datasources);
             }
             let run = |command| run_on_network_folder(&shim, fault, folder.path(), &world, command);
             let (ok, text) = run("sync");
@@ -286,6 +357,29 @@ async fn network_folders_work_or_are_named_as_the_cause() {
             }
         }
     }
+}
+
+/// A process of another machine can have the files open, with a write-ahead log that cannot end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn process_that_holds_a_file_is_named_as_the_cause() {
+    let build = tempfile::tempdir().unwrap();
+    let Some(shim) = compile_shim(build.path()) else { return };
+    let world = World::new(3, Clock::system()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let datasources = DataSources::open(world.environment(folder.path())).unwrap();
+    drop(world.connected(&datasources).await);
+    datasources.shutdown().await;
+    drop(datasources);
+    let sync = || run_on_network_folder(&shim, "memory", folder.path(), &world, "sync");
+    for file in ["vault.db", "1/oura/oura.db"] {
+        let other = rusqlite::Connection::open(folder.path().join(file)).unwrap();
+        other.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).unwrap();
+        let (ok, text) = sync();
+        assert!(!ok && text.contains(&format!("{file} is in use by another process")), "{text}");
+        drop(other);
+    }
+    let (ok, text) = sync();
+    assert!(ok, "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,10 +6,13 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use ringside::catalog::Catalog;
 use ringside::datasource::{DataSources, Trigger};
-use ringside::time::Clock;
-use serde_json::Value;
+use ringside::store::Store;
+use ringside::time::{Clock, Tz};
+use serde_json::{Value, json};
 
 use crate::common::world::{World, connect, query, synced};
 use crate::common::{at, database, secret_scanner, select};
@@ -92,6 +95,49 @@ async fn upgrade_keeps_everything_and_syncs_on() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert!(output.stdout.split(|byte| *byte == b'\n').count() > 7);
     }
+}
+
+/// Former versions stored each document that they could not read under the same id, and texts in
+/// numeric columns.
+#[test]
+fn upgrade_repairs_what_former_versions_could_not_read() {
+    let folder = folder_with(&fixtures()[0]);
+    let path = database(folder.path());
+    let documents = "SELECT count(*) FROM oura_raw_documents";
+    let before = select(&path, documents);
+    let payload = r#"{"id":"t-1","start_day":"2026-11-24","tag_type_code":"tag_generic_party",
+                      "comment":"half \ud83d"}"#;
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute(
+            "INSERT INTO oura_raw_documents (resource, document_id, payload, hash, revision,
+                 first_seen_at, changed_at, last_seen_at)
+             VALUES ('enhanced_tag', 'sha256:74234e98afe7498fb5daf1f36ac2d78a', ?1, x'00', 1,
+                 0, 0, 0)",
+            [payload],
+        )
+        .unwrap();
+    let odd_row =
+        "UPDATE heartrate SET bpm = 'high' WHERE time = (SELECT min(time) FROM heartrate)";
+    connection.execute(odd_row, []).unwrap();
+    drop(connection);
+
+    let store = Store::open(&path, Arc::new(Catalog::bundled()), Tz::UTC).unwrap();
+    store.writer().rebuild().unwrap();
+    let tags = "SELECT raw.document_id, raw.fault, tag.comment, tag.day
+                FROM enhanced_tag AS tag JOIN oura_raw_documents AS raw USING (document)
+                WHERE raw.document_id = 't-1'";
+    assert_eq!(
+        select(&path, tags),
+        [[json!("t-1"), json!("text"), json!("half \u{fffd}"), json!("2026-11-24")]]
+    );
+    let after = select(&path, documents);
+    assert_eq!(after[0][0].as_i64(), before[0][0].as_i64().map(|count| count + 1));
+    // The others of this kind come back with the next sync.
+    let covered = "SELECT DISTINCT resource = 'enhanced_tag' FROM coverage_data";
+    assert_eq!(select(&path, covered), [[json!(0)]]);
+    let row = "SELECT bpm, extra ->> '$.bpm' FROM heartrate ORDER BY time LIMIT 1";
+    assert_eq!(select(&path, row), [[Value::Null, json!("high")]]);
 }
 
 /// A command that only reads does not migrate. It names the command that does.

@@ -3,6 +3,7 @@ import { type ComboboxOption, Stack } from '@grafana/ui';
 import React, { type ComponentProps } from 'react';
 
 import { capitalize } from '../format';
+import { useQueryChange } from '../hooks/useQueryChange';
 import { useSchema } from '../hooks/useSchema';
 import { omitInvalidFields } from '../savedQuery';
 import type { OuraQuery, QueryType, SchemaAnnotation } from '../types';
@@ -34,10 +35,7 @@ export function AnnotationEditor({ query: saved, datasource, onChange, onRunQuer
   const query = omitInvalidFields(saved);
   const { queryType, kinds = [], rawSql = WORKOUTS_SQL } = query;
 
-  const change = (part: Partial<OuraQuery>) => {
-    onChange({ ...query, ...part });
-    onRunQuery();
-  };
+  const change = useQueryChange(query, onChange, onRunQuery);
   const typeSwitch = (
     <TypeSwitch<QueryType>
       types={TYPES}

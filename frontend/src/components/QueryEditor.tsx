@@ -2,6 +2,7 @@ import type { PanelData, QueryEditorProps, SelectableValue } from '@grafana/data
 import { Stack } from '@grafana/ui';
 import React, { useEffect, useState } from 'react';
 
+import { useQueryChange } from '../hooks/useQueryChange';
 import { useSchema } from '../hooks/useSchema';
 import { completeQuery, isNew } from '../savedQuery';
 import type { EditorDataSource } from '../schemaSource';
@@ -29,6 +30,7 @@ const TYPES: Array<SelectableValue<QueryType>> = [
 export function QueryEditor({ query: saved, datasource, data, onChange, onRunQuery }: Props) {
   const schema = useSchema(datasource);
   const query = completeQuery(saved);
+  const change = useQueryChange(query, onChange, onRunQuery);
 
   // Explore runs no query without fields, so a new one gets the fields that the editor shows.
   useEffect(() => {
@@ -106,10 +108,7 @@ export function QueryEditor({ query: saved, datasource, data, onChange, onRunQue
         schema={schema}
         sql={readBuiltSql(query, data).rawSql}
         getValues={datasource.getValues}
-        onChange={(part) => {
-          onChange({ ...query, ...part });
-          onRunQuery();
-        }}
+        onChange={change}
       />
     </Stack>
   );

@@ -2,6 +2,7 @@ import type { SelectableValue } from '@grafana/data';
 import { Button, Dropdown, InlineField, Menu, RadioButtonGroup, Stack, Text } from '@grafana/ui';
 import React, { type ReactNode, useRef, useState } from 'react';
 
+import { useQueryChange } from '../hooks/useQueryChange';
 import type { GetValues } from '../sql/completion';
 import { EXAMPLES } from '../sql/examples';
 import { formatSql } from '../sql/format';
@@ -59,10 +60,9 @@ export function SqlQueryEditor({
     }
     onRunQuery();
   };
-  const changeAndRun = (part: Partial<OuraQuery>) => {
-    change(part);
-    onRunQuery();
-  };
+  const changeQuery = useQueryChange(query, onChange, onRunQuery);
+  const changeAndRun = (part: Partial<OuraQuery>) =>
+    changeQuery({ queryType: 'sql', rawSql, params, format, downsample, ...part });
 
   const tidy = async () => {
     const text = editor.current?.read() ?? rawSql;

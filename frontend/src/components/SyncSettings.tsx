@@ -1,3 +1,4 @@
+import { InternalTimeZones } from '@grafana/data';
 import { Field, Input, Stack, TimeZonePicker } from '@grafana/ui';
 import React from 'react';
 
@@ -31,10 +32,11 @@ export function SyncSettings({ settings, collections = [] }: Props) {
       >
         <TimeZonePicker
           inputId={selectors.config.timeZone}
-          value={UTC.includes(zone) ? 'utc' : zone}
+          includeInternal={[InternalTimeZones.utc]}
+          value={UTC.includes(zone) ? InternalTimeZones.utc : zone}
           width={50}
           disabled={readOnly}
-          onChange={(zone) => change({ timezone: zone === 'utc' ? '' : zone })}
+          onChange={(zone) => change({ timezone: zone === InternalTimeZones.utc ? '' : zone })}
         />
       </Field>
       <Field

@@ -2,6 +2,7 @@ import type { QueryEditorProps, SelectableValue } from '@grafana/data';
 import { Combobox, type ComboboxOption, Field, Stack } from '@grafana/ui';
 import React from 'react';
 
+import { useQueryChange } from '../hooks/useQueryChange';
 import { useSchema } from '../hooks/useSchema';
 import { METRIC_GROUPS } from '../metrics';
 import { omitInvalidFields } from '../savedQuery';
@@ -36,10 +37,8 @@ export function VariableEditor({ query: saved, datasource, onChange, onRunQuery 
   const query = omitInvalidFields(saved);
   const { options: source } = query;
 
-  const change = (options?: OptionsSource) => {
-    onChange({ ...query, options });
-    onRunQuery();
-  };
+  const changeQuery = useQueryChange(query, onChange, onRunQuery);
+  const change = (options?: OptionsSource) => changeQuery({ options });
   const typeSwitch = (
     <TypeSwitch<SourceType>
       types={TYPES}

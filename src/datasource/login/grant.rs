@@ -150,6 +150,8 @@ impl From<VaultError> for GrantStoreError {
             VaultError::NotWritable { .. } => GrantStoreError::NotAccessible { detail },
             VaultError::DiskFull { .. } => GrantStoreError::DiskFull { detail },
             VaultError::NotAVault { .. }
+            | VaultError::InUse { .. }
+            | VaultError::NoLocks { .. }
             | VaultError::NewerVersion { .. }
             | VaultError::NotAKey { .. }
             | VaultError::Link { .. }

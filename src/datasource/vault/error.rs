@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::os;
+use crate::store::NEEDS_LOCKS;
+
 /// The file name of the database. Errors of SQLite do not contain the folder.
 pub(super) const DATABASE: &str = "vault.db";
 
@@ -48,6 +51,20 @@ pub enum VaultError {
         "{path} is not a vault, or it is damaged. Move it away, and connect each data source again"
     )]
     NotAVault {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process has the file open.
+    #[error(
+        "{path} is in use by another process. End that process, and start only one on a data folder"
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file system has no file locks.
+    #[error("The file system of {path} has no file locks. {NEEDS_LOCKS}")]
+    NoLocks {
         /// The file.
         path: PathBuf,
     },
@@ -100,15 +117,22 @@ impl VaultError {
         }
     }
 
-    /// Replaces the file's name with its complete path.
+    /// Replaces the file's name with its complete path, which also tells a file in use from a file
+    /// system without locks.
     pub(super) fn with_path(mut self, full_path: &Path) -> VaultError {
         if let VaultError::NotWritable { path, .. }
         | VaultError::DiskFull { path }
+        | VaultError::InUse { path }
         | VaultError::NotAVault { path } = &mut self
         {
             *path = full_path.to_owned();
         }
-        self
+        match self {
+            VaultError::InUse { path } if !path.parent().is_none_or(os::has_record_locks) => {
+                VaultError::NoLocks { path }
+            }
+            other => other,
+        }
     }
 }
 
@@ -118,6 +142,7 @@ impl From<rusqlite::Error> for VaultError {
         let detail = error.to_string();
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => VaultError::DiskFull { path },
+            Some(ErrorCode::DatabaseBusy) => VaultError::InUse { path },
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 VaultError::NotWritable { path, detail }
             }

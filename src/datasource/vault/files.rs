@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
@@ -20,9 +20,7 @@ const APPLICATION_ID: i32 = 0x5267_5674;
 const LAYOUT_VERSION: i32 = 1;
 /// The time that a statement waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// The number of attempts to turn on write-ahead logging.
-const MAX_WAL_ATTEMPTS: u32 = 100;
-/// The pause between these attempts.
+/// The pause between attempts to turn on write-ahead logging.
 const WAL_RETRY_DELAY: Duration = Duration::from_millis(20);
 
 const SCHEMA: &str = "
@@ -109,7 +107,8 @@ fn connect(path: &Path) -> Result<Connection, VaultError> {
 
 /// Opens the file and turns on write-ahead logging, a lasting property of the file.
 ///
-/// Retries while another process does the same, because the busy timeout does not apply here.
+/// Retries for [`BUSY_TIMEOUT`] while another process does the same, because SQLite does not wait
+/// here.
 fn open_with_journal(path: &Path) -> rusqlite::Result<Connection> {
     let open = || {
         let connection = Connection::open_with_flags(
@@ -119,16 +118,19 @@ fn open_with_journal(path: &Path) -> rusqlite::Result<Connection> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         set_journal(connection, path)
     };
-    for _ in 0..MAX_WAL_ATTEMPTS {
+    let start = Instant::now();
+    loop {
         match open() {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && start.elapsed() < BUSY_TIMEOUT =>
+            {
                 #[expect(clippy::disallowed_methods, reason = "opens on a blocking thread")]
                 std::thread::sleep(WAL_RETRY_DELAY);
             }
             outcome => return outcome,
         }
     }
-    open()
 }
 
 /// Reads a key file, if it exists.

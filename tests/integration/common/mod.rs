@@ -10,7 +10,7 @@ pub mod world;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -57,6 +57,44 @@ pub fn seeded_rng() -> (u64, StdRng) {
     };
     println!("TEST_SEED={seed}");
     (seed, StdRng::seed_from_u64(seed))
+}
+
+/// The warnings of this thread, until it is dropped.
+pub struct ThreadLog {
+    lines: Arc<Mutex<Vec<u8>>>,
+    _listening: tracing::subscriber::DefaultGuard,
+}
+
+impl ThreadLog {
+    pub fn new() -> ThreadLog {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let writer = Arc::clone(&lines);
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::WARN)
+            .with_ansi(false)
+            .with_writer(move || LogBuffer(Arc::clone(&writer)))
+            .finish();
+        ThreadLog { lines, _listening: tracing::subscriber::set_default(subscriber) }
+    }
+
+    /// The lines since the last call.
+    pub fn take(&self) -> String {
+        let lines = std::mem::take(&mut *self.lines.lock().unwrap());
+        secret_scanner::scan(&lines);
+        String::from_utf8(lines).unwrap()
+    }
+}
+
+struct LogBuffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for LogBuffer {
+    fn write(&mut self, output: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(output)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A login that never expires.

@@ -17,7 +17,7 @@ pub struct World {
     pub simulator: Simulator,
     pub clock: Clock,
     pub settings: Settings,
-    secret: Secret,
+    pub secret: Secret,
 }
 
 impl World {

@@ -1,8 +1,6 @@
 //! Faults of single collections. The state of the collection carries the reason and the remedy, the
 //! other collections are fetched, and the collection recovers after the fault.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ringside::datasource::{Backfill, ConnectionState, DataSourceKey, Settings};
@@ -11,7 +9,7 @@ use ringside::time::Clock;
 use serde_json::json;
 
 use super::world::*;
-use crate::common::secret_scanner;
+use crate::common::ThreadLog;
 use crate::common::wait::{must_finish, poll_until};
 
 /// With `fault` from the first sync on, only `collection` ends in `state`, for a reason with all of
@@ -160,19 +158,8 @@ async fn unticked_scopes_close_only_their_collections() {
 #[tokio::test]
 async fn failing_collection_is_logged_once() {
     let world = World::connected().await;
-    let log = Arc::new(Mutex::new(Vec::new()));
-    let writer = Arc::clone(&log);
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::WARN)
-        .with_ansi(false)
-        .with_writer(move || LogBuffer(Arc::clone(&writer)))
-        .finish();
-    let _listening = tracing::subscriber::set_default(subscriber);
-    let warnings = || {
-        let lines = std::mem::take(&mut *log.lock().unwrap());
-        secret_scanner::scan(&lines);
-        String::from_utf8(lines).unwrap().matches("could not be fetched").count()
-    };
+    let log = ThreadLog::new();
+    let warnings = || log.take().matches("could not be fetched").count();
     for does in [Misbehaviour::ScopeMissing, status(500)] {
         world.simulator.faults().add(Fault::on_collection("daily_stress", does));
         sync(&world.datasource).await;
@@ -182,18 +169,6 @@ async fn failing_collection_is_logged_once() {
         world.simulator.faults().clear();
         sync(&world.datasource).await;
         assert_eq!(world.failing().len(), 0);
-    }
-}
-
-struct LogBuffer(Arc<Mutex<Vec<u8>>>);
-
-impl Write for LogBuffer {
-    fn write(&mut self, output: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(output)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ mod mixed;
 #[cfg(target_os = "linux")]
 mod table;
 #[cfg(target_os = "linux")]
-mod targets;
+pub mod targets;
 
 #[path = "../../fuzz/properties.rs"]
 mod properties;

@@ -1,5 +1,5 @@
 import { Combobox, type ComboboxOption, IconButton, MultiCombobox, Stack } from '@grafana/ui';
-import React from 'react';
+import React, { useId } from 'react';
 
 import { listVariableNames } from '../../interpolation';
 import { type Option, operandCount, parseValue } from '../../metrics';
@@ -31,6 +31,7 @@ interface Props {
 /** One condition: a column, an operator and its values. */
 export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Props) {
   const { column, operator, value, values = [] } = filter;
+  const id = useId();
 
   const loadOptions = async (search: string) => {
     const found = await getValues(column).catch(() => []);
@@ -47,9 +48,19 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
       wrap="wrap"
       data-testid={selectors.builder.filter}
     >
+      {/* Grafana's Combobox ignores `aria-label`. */}
+      <span id={`${id}-column`} hidden>
+        Column
+      </span>
+      <span id={`${id}-operator`} hidden>
+        Operator
+      </span>
+      <span id={`${id}-value`} hidden>
+        Value
+      </span>
       <Combobox
         data-testid={selectors.builder.filterColumn}
-        aria-label="Column"
+        aria-labelledby={`${id}-column`}
         width={32}
         options={columns}
         value={column}
@@ -58,7 +69,7 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
       />
       <Combobox
         data-testid={selectors.builder.filterOperator}
-        aria-label="Operator"
+        aria-labelledby={`${id}-operator`}
         width={16}
         options={OPERATORS}
         value={operator}
@@ -68,7 +79,7 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
         <Combobox
           key={column}
           data-testid={selectors.builder.filterValue}
-          aria-label="Value"
+          aria-labelledby={`${id}-value`}
           width={32}
           placeholder="Select or enter a value"
           options={loadOptions}
@@ -81,7 +92,7 @@ export function FilterRow({ filter, columns, getValues, onChange, onRemove }: Pr
         <MultiCombobox
           key={column}
           data-testid={selectors.builder.filterValue}
-          aria-label="Values"
+          aria-labelledby={`${id}-value`}
           width={32}
           placeholder="Select or enter values"
           options={loadOptions}
