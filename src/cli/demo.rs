@@ -4,6 +4,7 @@
 //! Grafana does, and runs the dashboard's queries over Grafana's protocol.
 
 mod folder;
+mod grafana;
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -41,6 +42,15 @@ pub struct Args {
     /// Runs of each query
     #[arg(long, default_value_t = 15)]
     repeat: u32,
+    /// An installed Grafana, to start with demo data and all dashboards: its folder or program
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["days", "seed", "repeat"])]
+    grafana: Option<PathBuf>,
+    /// The folder with Grafana's conf/ and public/ [default: found from the path of --grafana]
+    #[arg(long, value_name = "PATH", requires = "grafana")]
+    grafana_home: Option<PathBuf>,
+    /// The port of Grafana
+    #[arg(long, default_value_t = 3000, requires = "grafana")]
+    port: u16,
 }
 
 /// The synthetic person's time zone.
@@ -51,6 +61,10 @@ const PANEL_PIXELS: i64 = 1000;
 pub async fn run(args: Args) -> Result<(), Failure> {
     let start = Instant::now();
     folder::prepare(&args.data_dir)?;
+    if let Some(path) = &args.grafana {
+        let home = args.grafana_home.as_deref();
+        return grafana::run(path, home, args.port, &args.data_dir).await;
+    }
     let clock = Clock::system();
     let first_day = clock.now().day(ZONE).plus(1 - i64::from(args.days));
     let config = Config::new(args.seed, first_day, clock.clone());

@@ -12,6 +12,8 @@ use super::{
 use crate::catalog::Catalog;
 use crate::time::{Day, Instant, Tz};
 
+mod views;
+
 fn open(folder: &Path, zone: Tz) -> Store {
     Store::open(&folder.join("oura.db"), Arc::new(Catalog::bundled()), zone).unwrap()
 }

@@ -14,6 +14,7 @@ mod documents;
 mod faults;
 mod hostile;
 mod http;
+mod insights;
 #[cfg(unix)]
 mod interruption;
 mod layers;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const MARK: &str = "demo";
 
 /// The files of a demo: names, or prefixes that contain a dot.
-const DEMO_FILES: [&str; 5] = [MARK, "lock", "vault.", "specification.json", "1"];
+const DEMO_FILES: [&str; 6] = [MARK, "lock", "vault.", "specification.json", "1", "grafana"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {

@@ -4,6 +4,8 @@ use super::*;
 use crate::store::meter::Meter;
 use crate::store::prepare_sqlite;
 
+mod chance;
+
 fn database() -> Connection {
     prepare_sqlite().unwrap();
     let database = Connection::open_in_memory().unwrap();

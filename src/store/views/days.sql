@@ -1,6 +1,7 @@
 CREATE VIEW days AS
 -- One row per day. Of several documents of a day, daily_activity shows the one with the most steps.
--- The others show the first one by id that has a value.
+-- The others show the first one by id that has a value. On nearly all days there is no second
+-- document, which the search for a better one reads from the index. Sorting is slower.
 SELECT calendar.day AS day, calendar.time AS time,
        daily_readiness.score AS readiness_score, daily_sleep.score AS sleep_score,
        daily_activity.score AS activity_score,
@@ -15,27 +16,48 @@ SELECT calendar.day AS day, calendar.time AS time,
        main_sleep.total_sleep_duration, main_sleep.efficiency, main_sleep.average_hrv,
        main_sleep.average_heart_rate, main_sleep.lowest_heart_rate, main_sleep.average_breath
 FROM calendar
-LEFT JOIN daily_readiness ON daily_readiness.document = (
-    SELECT one.document FROM daily_readiness AS one WHERE one.day = calendar.day
-    ORDER BY one.score IS NULL, one.id, one.document LIMIT 1)
-LEFT JOIN daily_sleep ON daily_sleep.document = (
-    SELECT one.document FROM daily_sleep AS one WHERE one.day = calendar.day
-    ORDER BY one.score IS NULL, one.id, one.document LIMIT 1)
-LEFT JOIN daily_activity ON daily_activity.document = (
-    SELECT one.document FROM daily_activity AS one WHERE one.day = calendar.day
-    ORDER BY one.steps DESC, one.id, one.document LIMIT 1)
-LEFT JOIN daily_stress ON daily_stress.document = (
-    SELECT one.document FROM daily_stress AS one WHERE one.day = calendar.day
-    ORDER BY one.stress_high IS NULL, one.id, one.document LIMIT 1)
-LEFT JOIN daily_spo2 ON daily_spo2.document = (
-    SELECT one.document FROM daily_spo2 AS one WHERE one.day = calendar.day
-    ORDER BY one.spo2_percentage_average IS NULL, one.id, one.document LIMIT 1)
-LEFT JOIN daily_resilience ON daily_resilience.document = (
-    SELECT one.document FROM daily_resilience AS one WHERE one.day = calendar.day
-    ORDER BY one.level IS NULL, one.id, one.document LIMIT 1)
-LEFT JOIN daily_cardiovascular_age ON daily_cardiovascular_age.document = (
-    SELECT one.document FROM daily_cardiovascular_age AS one WHERE one.day = calendar.day
-    ORDER BY one.vascular_age IS NULL, one.id, one.document LIMIT 1)
+LEFT JOIN daily_readiness ON daily_readiness.day = calendar.day AND NOT EXISTS (
+    SELECT 1 FROM daily_readiness AS better
+    WHERE better.day = calendar.day AND better.document <> daily_readiness.document
+      AND (better.score IS NULL, coalesce(better.id, ''), better.document)
+        < (daily_readiness.score IS NULL, coalesce(daily_readiness.id, ''),
+           daily_readiness.document))
+LEFT JOIN daily_sleep ON daily_sleep.day = calendar.day AND NOT EXISTS (
+    SELECT 1 FROM daily_sleep AS better
+    WHERE better.day = calendar.day AND better.document <> daily_sleep.document
+      AND (better.score IS NULL, coalesce(better.id, ''), better.document)
+        < (daily_sleep.score IS NULL, coalesce(daily_sleep.id, ''),
+           daily_sleep.document))
+LEFT JOIN daily_activity ON daily_activity.day = calendar.day AND NOT EXISTS (
+    SELECT 1 FROM daily_activity AS better
+    WHERE better.day = calendar.day AND better.document <> daily_activity.document
+      AND (-coalesce(better.steps, -1), coalesce(better.id, ''), better.document)
+        < (-coalesce(daily_activity.steps, -1), coalesce(daily_activity.id, ''),
+           daily_activity.document))
+LEFT JOIN daily_stress ON daily_stress.day = calendar.day AND NOT EXISTS (
+    SELECT 1 FROM daily_stress AS better
+    WHERE better.day = calendar.day AND better.document <> daily_stress.document
+      AND (better.stress_high IS NULL, coalesce(better.id, ''), better.document)
+        < (daily_stress.stress_high IS NULL, coalesce(daily_stress.id, ''),
+           daily_stress.document))
+LEFT JOIN daily_spo2 ON daily_spo2.day = calendar.day AND NOT EXISTS (
+    SELECT 1 FROM daily_spo2 AS better
+    WHERE better.day = calendar.day AND better.document <> daily_spo2.document
+      AND (better.spo2_percentage_average IS NULL, coalesce(better.id, ''), better.document)
+        < (daily_spo2.spo2_percentage_average IS NULL, coalesce(daily_spo2.id, ''),
+           daily_spo2.document))
+LEFT JOIN daily_resilience ON daily_resilience.day = calendar.day AND NOT EXISTS (
+    SELECT 1 FROM daily_resilience AS better
+    WHERE better.day = calendar.day AND better.document <> daily_resilience.document
+      AND (better.level IS NULL, coalesce(better.id, ''), better.document)
+        < (daily_resilience.level IS NULL, coalesce(daily_resilience.id, ''),
+           daily_resilience.document))
+LEFT JOIN daily_cardiovascular_age ON daily_cardiovascular_age.day = calendar.day AND NOT EXISTS (
+    SELECT 1 FROM daily_cardiovascular_age AS better
+    WHERE better.day = calendar.day AND better.document <> daily_cardiovascular_age.document
+      AND (better.vascular_age IS NULL, coalesce(better.id, ''), better.document)
+        < (daily_cardiovascular_age.vascular_age IS NULL, coalesce(daily_cardiovascular_age.id, ''),
+           daily_cardiovascular_age.document))
 LEFT JOIN main_sleep ON main_sleep.day = calendar.day
 WHERE coalesce(daily_readiness.document, daily_sleep.document, daily_activity.document,
                daily_stress.document, daily_spo2.document, daily_resilience.document,

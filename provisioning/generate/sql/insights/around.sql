@@ -1,10 +1,13 @@
-SELECT iif(since = 0, '0', format('%+d', since)) AS "Nights since", avg(z) AS "HRV", count(z) AS "Nights"
-FROM (
-  SELECT CAST(julianday(baselines.day) - julianday(tag_days.night) AS INTEGER) AS since, z
-  FROM tag_days
-  JOIN baselines ON baselines.day BETWEEN date(tag_days.night, '-3 days') AND date(tag_days.night, '+5 days')
-  WHERE metric = 'average_hrv' AND tag = '$tag' AND $__timeFilter(baselines.time)
+WITH RECURSIVE apart(days) AS (
+    SELECT -3 UNION ALL SELECT days + 1 FROM apart WHERE days < 5
+), measured AS MATERIALIZED (
+    SELECT day, z FROM baselines
+    WHERE metric = 'average_hrv' AND z IS NOT NULL AND $__timeFilter(time)
 )
-GROUP BY since
-HAVING count(z) > 0
-ORDER BY since
+SELECT iif(days = 0, '0', format('%+d', days)) AS "Nights since", avg(z) AS "HRV", count(z) AS "Nights"
+FROM tag_days
+CROSS JOIN apart
+JOIN measured ON measured.day = date(tag_days.night, days || ' days')
+WHERE tag = '$tag'
+GROUP BY days
+ORDER BY days

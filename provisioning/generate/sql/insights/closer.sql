@@ -1,6 +1,11 @@
-SELECT causes.value AS "Day", outcomes.value AS "Night"
-FROM causes
-JOIN outcomes ON outcomes.day = date(causes.day, '+1 day')
-WHERE cause = '$cause' AND outcome = '$outcome' AND $__dayFilter(outcomes.day)
-  AND causes.value IS NOT NULL AND outcomes.value IS NOT NULL
-ORDER BY causes.value
+WITH x AS MATERIALIZED (
+    SELECT date(day, '+1 day') AS night, value FROM causes
+    WHERE cause = '$cause' AND value IS NOT NULL
+), y AS MATERIALIZED (
+    SELECT day, value FROM outcomes
+    WHERE outcome = '$outcome' AND value IS NOT NULL AND $__dayFilter(day)
+)
+SELECT x.value AS "Day", y.value AS "Night"
+FROM y
+JOIN x ON x.night = y.day
+ORDER BY x.value
