@@ -16,10 +16,13 @@ use crate::time::{Clock, Instant};
 /// a second each more than Oura's limit of 5,000 requests in five minutes.
 const MAX_CONCURRENT: usize = 8;
 
+/// The gates by the address of the API and the client ID.
+type GatesByApplication = HashMap<(Url, String), Weak<RateGate>>;
+
 /// The gates of all applications of a process. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct RateGates {
-    gates: Arc<Mutex<HashMap<(Url, String), Weak<RateGate>>>>,
+    gates: Arc<Mutex<GatesByApplication>>,
 }
 
 impl RateGates {
