@@ -1,8 +1,8 @@
 //! `POST sql`: rows as JSON, newline-delimited JSON, CSV or an Arrow stream, for scripts, notebooks
 //! and other data sources. The header `Accept` selects one.
 //!
-//! Engine and guard are the same as for a panel's query, and so are the limits of JSON and Arrow. Lines
-//! and CSV have no limit for rows and bytes: they are sent while they are read.
+//! Engine and guard are the same as for a panel's query, and so are the limits of JSON and Arrow.
+//! Lines and CSV have no limit for rows and bytes: they are sent while they are read.
 
 use std::collections::HashSet;
 use std::io;
