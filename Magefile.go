@@ -131,7 +131,7 @@ func Demo() error {
 	return sh.RunV(built("release"), "demo", "--data-dir", demoData)
 }
 
-// Bench measures queries in Rust, in Go, and through the plugin: see docs/performance.md.
+// Bench measures queries in Rust, in Go, through the plugin and over HTTP: see docs/performance.md.
 func Bench() error {
 	if err := sh.RunV("cargo", "bench", "--locked"); err != nil {
 		return err
@@ -139,7 +139,11 @@ func Bench() error {
 	if err := sh.RunV("go", "vet", "-tags", "bench", "./tests/host"); err != nil {
 		return err
 	}
-	return testPlugin("release", "-tags", "bench", "-run", "^$", "-bench", ".", "-benchtime", "20x")
+	err := testPlugin("release", "-tags", "bench", "-run", "^$", "-bench", ".", "-benchtime", "20x")
+	if err != nil {
+		return err
+	}
+	return testPlugin("release", "-tags", "httpbench", "-run", "TestHTTPFigures", "-v")
 }
 
 // Soak repeats the long proofs with the release build for the better part of two hours: kills, full

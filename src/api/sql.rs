@@ -1,8 +1,8 @@
 //! `POST sql`: rows as JSON, newline-delimited JSON, CSV or an Arrow stream, for scripts, notebooks
 //! and other data sources. The header `Accept` selects one.
 //!
-//! Engine and guard are the same as for a panel's query, and so are the limits of JSON and Arrow. Lines
-//! and CSV have no limit for rows and bytes: they are sent while they are read.
+//! Engine and guard are the same as for a panel's query, and so are the limits of JSON and Arrow.
+//! Lines and CSV have no limit for rows and bytes: they are sent while they are read.
 
 use std::collections::HashSet;
 use std::io;
@@ -15,7 +15,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::body::{Json, Parameters, stream};
+use super::body::{Json, Parameters, small, stream};
 use super::caller::{Caller, ReadableTables, readable_tables};
 use super::media_type::MediaType;
 use super::{ALL_TIME, ApiError};
@@ -27,6 +27,9 @@ use crate::frames::{
 use crate::query::{Downsample, Format, QueryContext, QueryResult, RowStream, SqlQuery};
 use crate::store::{ColumnBatch, Scalar, scalars};
 use crate::time::Clock;
+
+/// Memory of the columns of a small result, in bytes. A column has at least 8 KiB.
+const MAX_SMALL: usize = 128 << 10;
 
 /// A query and its time range, which a panel sends beside the query. Default range: 1970 to now.
 ///
@@ -98,6 +101,7 @@ pub(super) async fn sql(
 }
 
 /// The forms of a response.
+#[derive(Clone, Copy)]
 struct Forms {
     media_type: MediaType,
     form: Option<RowForm>,
@@ -112,7 +116,8 @@ impl Forms {
             require_distinct_names(&result.batch)?;
         }
         let facts = facts(&result);
-        let body = stream(self.media_type.content_type(), move |out| {
+        let is_small = is_small(&result.batch);
+        let body = self.body(is_small, move |out| {
             let written = Written::default();
             let mut counted = CountingWriter::new(out, &written);
             if self.media_type == MediaType::Arrow {
@@ -131,7 +136,8 @@ impl Forms {
             require_distinct_names(&rows.head.batch)?;
         }
         let facts = facts(&rows.head);
-        let body = stream(self.media_type.content_type(), move |out| {
+        let is_small = rows.is_whole() && is_small(&rows.head.batch);
+        let body = self.body(is_small, move |out| {
             let sent = match self.media_type {
                 MediaType::Csv => write_csv(rows, self.times, out),
                 _ => rows.for_each(|batch| write_lines(batch, form, self.times, &mut *out)),
@@ -140,6 +146,20 @@ impl Forms {
         });
         Ok((facts, body).into_response())
     }
+
+    fn body(
+        self,
+        is_small: bool,
+        write: impl FnOnce(&mut dyn io::Write) -> io::Result<()> + Send + 'static,
+    ) -> Response {
+        let content_type = self.media_type.content_type();
+        if is_small { small(content_type, write) } else { stream(content_type, write) }
+    }
+}
+
+/// Whether the rows are written in microseconds, so that a thread of their own costs more.
+fn is_small(batch: &ColumnBatch) -> bool {
+    batch.charge.bytes() <= MAX_SMALL
 }
 
 /// The facts of a result in headers, for forms without a place for them.

@@ -77,7 +77,8 @@ pub enum AccountExportError {
     },
     /// The archive has none of Oura's files.
     #[error(
-        "{0} is not an export of Oura's account page: it has no file such as App Data/dailysleep.csv"
+        "{0} is not an export of Oura's account page: it has no file such as \
+         App Data/dailysleep.csv"
     )]
     NotAnExport(PathBuf),
     /// The archive exceeds a limit.

@@ -21,6 +21,11 @@ pub struct RowStream {
 }
 
 impl RowStream {
+    /// Whether the first batch has all rows.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
     /// Passes each batch to `write`, and returns the number of rows. Blocks: call it on a blocking
     /// thread.
     pub fn for_each<E: From<QueryError>>(

@@ -92,8 +92,8 @@ func serveFolder(t *testing.T, folder string) (string, *os.Process) {
 	return strings.TrimPrefix(strings.TrimSpace(line), "listening on "), command.Process
 }
 
-// status is a value of /proc/<pid>/status in bytes.
-func status(t *testing.T, pid int, name string) int64 {
+// processStatus is a value of /proc/<pid>/status in bytes.
+func processStatus(t *testing.T, pid int, name string) int64 {
 	t.Helper()
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -118,7 +118,7 @@ func measured(t *testing.T, pid int, call func() (int64, error)) (time.Duration,
 	var times []time.Duration
 	var growth, size int64
 	for range 6 {
-		before := status(t, pid, "VmRSS")
+		before := processStatus(t, pid, "VmRSS")
 		// Resets VmHWM.
 		reset := fmt.Sprintf("/proc/%d/clear_refs", pid)
 		if err := os.WriteFile(reset, []byte("5"), 0o200); err != nil {
@@ -130,7 +130,7 @@ func measured(t *testing.T, pid int, call func() (int64, error)) (time.Duration,
 			t.Fatal(err)
 		}
 		times = append(times, time.Since(start))
-		growth = max(growth, status(t, pid, "VmHWM")-before)
+		growth = max(growth, processStatus(t, pid, "VmHWM")-before)
 		size = bytes
 	}
 	// Without the first call, which fills caches.

@@ -107,8 +107,8 @@ async fn special_values_survive_every_form() {
     );
 }
 
-/// The requests of Grafana's Infinity data source with its backend parser (version 3), and its way of
-/// reading: the root selector `results`, then the fields of each object by name.
+/// The requests of Grafana's Infinity data source with its backend parser (version 3), and its way
+/// of reading: the root selector `results`, then the fields of each object by name.
 #[tokio::test]
 async fn infinity_reads_rows_by_name() {
     let folder = data_folder();
