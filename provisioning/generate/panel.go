@@ -55,7 +55,7 @@ func (p panel) build() (dashboard.Panel, error) {
 		built.FieldConfig.Defaults.NoValue = ptr(p.empty)
 	}
 	if built.Type == "stat" {
-		// Without this, the courses behind the numbers share one scale, whatever their units.
+		// Without this, the courses behind the numbers share one scale in spite of their different units.
 		built.FieldConfig.Defaults.FieldMinMax = ptr(true)
 	}
 	if p.opensNight {

@@ -381,7 +381,7 @@ fn several_columns_of_a_rule_differ_by_labels() {
         table(vec![numbers("a"), stages(), numbers("b")]),
         (true, expected.map(str::to_owned).into())
     );
-    assert!(!table(vec![numbers("a"), stages()]).0, "one column is told apart by its texts");
+    assert!(!table(vec![numbers("a"), stages()]).0, "the texts identify the rows of one column");
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl VaultError {
         }
     }
 
-    /// Replaces the file's name with its complete path, which also tells a file in use from a file
+    /// Replaces the file's name with its complete path, which also distinguishes a file in use from a file
     /// system without locks.
     pub(super) fn with_path(mut self, full_path: &Path) -> VaultError {
         if let VaultError::NotWritable { path, .. }

@@ -109,7 +109,7 @@ async fn odd_text_spoils_neither_its_document_nor_others() {
     let warning = format!("collection=\"enhanced_tag\" documents={faults}");
     assert!(log.take().contains(&warning));
 
-    // Nothing is new to another sync: no revision, no deletion, no warning.
+    // Another sync changes no row: no revision, no deletion, no warning.
     let before = "SELECT document_id, revision, hash, deleted_at FROM oura_raw_documents";
     let before_sync = rows(&store, before);
     let store = store_of(&folder, &[("enhanced_tag", tags)]).await;
@@ -374,7 +374,7 @@ async fn several_documents_of_a_day_are_one_row_in_days() {
             for document in &mut copies {
                 match document["id"].as_str() {
                     Some(id) => document["id"] = format!("{id}{suffix}").into(),
-                    // Without an id, the content tells the documents apart.
+                    // Without an id, the content distinguishes the documents.
                     None => document["suffix"] = suffix.into(),
                 }
             }
@@ -446,7 +446,7 @@ async fn main_sleep_is_the_longest_period_that_counts() {
     assert_eq!(rows(&store, "SELECT count(*) FROM sleep"), [[json!(periods.len())]]);
 }
 
-/// The last of two forms of a document counts, also on another page, and is no news later.
+/// The last of two forms of a document counts, also on another page, and later syncs change no row.
 #[tokio::test]
 async fn same_id_twice_is_one_document() {
     let folder = tempfile::tempdir().unwrap();
