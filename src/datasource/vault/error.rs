@@ -116,9 +116,9 @@ impl VaultError {
             _ => VaultError::NotWritable { path: path.to_owned(), detail: error.to_string() },
         }
     }
+
     /// Replaces the file's name with its complete path, which also distinguishes a file in use from a
     /// file system without locks.
-    /// system without locks.
     pub(super) fn with_path(mut self, full_path: &Path) -> VaultError {
         if let VaultError::NotWritable { path, .. }
         | VaultError::DiskFull { path }
