@@ -280,6 +280,11 @@ impl Policy {
         if let AuthAction::Function { function_name } = context.action {
             self.reads_wall_clock |= WallClock::is_read_by(function_name);
         }
+        // SQLite merges subqueries into their statement without allocations, one authorization for
+        // each. The meter keeps the reason.
+        if meter::must_stop() {
+            return Authorization::Deny;
+        }
         match self.check(context) {
             Ok(()) => Authorization::Allow,
             Err(refusal) => {

@@ -29,11 +29,11 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(read_only::LOCK_TIMEOUT)?;
     match is_foreign(&connection) {
         Ok(true) => return Err(StoreError::Foreign { path: path.to_owned() }),
+        Ok(false) => checksums::reserve_in_new(&connection)?,
         // Another journal makes the file readable.
-        Ok(false) | Err(StoreError::NoSharedMemory { .. }) => {}
+        Err(StoreError::NoSharedMemory { .. }) => {}
         Err(error) => return Err(error),
     }
-    checksums::reserve_in_new(&connection)?;
     let connection = journal::set_journal(connection, path)?;
     checksums::reserve_in_new(&connection)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;

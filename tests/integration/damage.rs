@@ -28,6 +28,10 @@ enum Part {
 
 fn damage(folder: &Path, part: Part) {
     let path = database(folder);
+    // Pages in the write-ahead log replace those of the file.
+    let _ = rusqlite::Connection::open(&path).and_then(|connection| {
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    });
     let mut bytes = std::fs::read(&path).unwrap();
     let pages = bytes.len() / 4096;
     let damaged = match part {
