@@ -94,7 +94,10 @@ pub struct Engine {
     /// One permit for each slow query that may run, one fewer than `slots`. So a panel of slow
     /// queries does not starve the others.
     slow_slots: Arc<Semaphore>,
+    /// The number of queued queries, for a slot or a slow slot.
     waiting: Arc<AtomicUsize>,
+    /// The number of queries that are queued for a slot.
+    waiting_for_slot: Arc<AtomicUsize>,
     /// [`SLOW_QUERY`], or less in tests.
     slow_query: Duration,
     /// [`SLOW_SLOT_PAUSE`], or less in tests.
@@ -124,6 +127,7 @@ impl Engine {
             slots: Arc::new(Semaphore::new(limits.concurrency.max(1))),
             slow_slots: Arc::new(Semaphore::new(limits.concurrency.saturating_sub(1).max(1))),
             waiting: Arc::default(),
+            waiting_for_slot: Arc::default(),
             slow_query: SLOW_QUERY,
             slow_slot_pause: SLOW_SLOT_PAUSE,
         }
@@ -203,14 +207,16 @@ impl Engine {
     /// Waits for a slot, and runs until `job` answers.
     ///
     /// A query that proves slow moves to a slow slot. If all slow slots are taken while other
-    /// queries wait, the query is stopped and restarts once a slow slot is free.
+    /// queries wait for a slot, the query is stopped and restarts once a slow slot is free.
     async fn run_in_slot<T: Send + 'static>(
         &self,
         work: &Arc<Work>,
         deadline: Instant,
         job: &'static Job<T>,
     ) -> Result<Started<T>, QueryError> {
+        let ticket = QueueTicket::take(&self.waiting_for_slot).ok_or(QueryError::Busy)?;
         let slot = self.acquire(&self.slots, deadline).await?;
+        drop(ticket);
         let mut running = self.start(slot, work, deadline, job);
         let mut pause = self.slow_query;
         loop {
@@ -222,7 +228,7 @@ impl Engine {
                 let answer = (&mut running.answer).await;
                 return running.started(answer, true);
             }
-            if self.waiting() > 0 {
+            if self.waiting_for_slot.load(Ordering::Relaxed) > 0 {
                 running.cancel.cancel();
                 match flatten((&mut running.answer).await) {
                     Err(QueryError::Cancelled) => break,
