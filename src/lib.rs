@@ -6,6 +6,8 @@
 //! cli → plugin → doors → api → datasource, frames → sync, query → oura, store → catalog → time
 //! ```
 //!
+//! `lake` is above `frames`, and only `cli` uses it.
+//!
 //! `simulator` is separate: Oura's API with a synthetic person, for tests and demo data.
 //! `docs/architecture.md` has the reasons.
 
@@ -19,6 +21,7 @@ pub mod error_source;
 mod format;
 pub mod frames;
 mod held_body;
+pub mod lake;
 pub mod memory;
 mod os;
 pub mod oura;

@@ -85,6 +85,41 @@ impl FromStr for Day {
     }
 }
 
+/// A calendar month, written `YYYY-MM`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Month(Day);
+
+impl Month {
+    /// Returns the month of `day`.
+    pub fn of(day: Day) -> Month {
+        Month(Day(day.0.with_day(1).unwrap_or(day.0)))
+    }
+
+    /// The first day.
+    pub fn first(self) -> Day {
+        self.0
+    }
+
+    /// Returns the month after this one.
+    pub fn next(self) -> Month {
+        Month::of(self.0.plus(31))
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.0.format("%Y-%m"))
+    }
+}
+
+impl FromStr for Month {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Month, ParseError> {
+        format!("{text}-01").parse().map(Month)
+    }
+}
+
 /// A point in time: whole seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

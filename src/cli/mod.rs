@@ -8,6 +8,7 @@ mod doctor;
 mod export;
 mod forget;
 mod import;
+mod lake;
 mod local;
 mod log;
 mod memory;
@@ -73,6 +74,9 @@ enum Command {
     Restore(restore::RestoreArgs),
     /// Diagnose the data folder, the login and the network
     Doctor(doctor::Args),
+    /// Publish the data of many people as Delta tables, for other engines
+    #[command(subcommand)]
+    Lake(lake::Command),
     /// Create, list or revoke the tokens of serve
     #[command(subcommand)]
     Token(token::Command),
@@ -144,6 +148,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Forget(args) => forget::run(args).await?,
         Command::Repair(args) => repair::run(args).await?,
         Command::Restore(args) => restore::run(args).await?,
+        Command::Lake(command) => lake::run(command).await?,
         Command::Catalog(command) => catalog::run(command)?,
         Command::Token(command) => token::run(command)?,
         Command::Vault(command) => vault::run(command)?,

@@ -4,6 +4,7 @@
 mod audit;
 mod doors;
 mod gate;
+mod lake;
 mod pages;
 mod server;
 
@@ -19,6 +20,7 @@ use axum::http::{HeaderValue, Method, header};
 use axum::middleware;
 use axum::response::Response;
 use axum::routing::get;
+use clap::builder::NonEmptyStringValueParser;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -86,6 +88,12 @@ pub struct Args {
     /// Tokens and health data then cross the network unencrypted, unless the network encrypts them.
     #[arg(long)]
     doors_without_tls: bool,
+    /// The lake to publish to after syncs: a folder, or s3://bucket/prefix. See `gpx_oura lake init`
+    #[arg(long, env = "RINGSIDE_LAKE", value_name = "PLACE", value_parser = NonEmptyStringValueParser::new())]
+    lake: Option<String>,
+    /// Minimum number of seconds between two publications to the lake
+    #[arg(long, env = "RINGSIDE_LAKE_INTERVAL", value_name = "SECONDS", default_value_t = 600)]
+    lake_interval: u64,
 }
 
 /// Minimum length of a token from the environment, in characters.
@@ -148,6 +156,12 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         let protocol = Protocol::Doors(certificate);
         server::serve(listener, services, protocol, until_stopped(stopped), GRACE_PERIOD).await;
     };
+    if let Some(place) = args.lake.clone() {
+        let interval = Duration::from_secs(args.lake_interval);
+        let publisher = lake::Publisher { place, data_dir: data_dir.clone(), interval };
+        // The end of the process may interrupt a publication at any point.
+        tokio::spawn(publisher.run());
+    }
     let ending = async {
         wait_for_stop().await;
         stopping.send_replace(true);

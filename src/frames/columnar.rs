@@ -82,23 +82,7 @@ impl ParquetTable {
 
     /// Writes one file.
     pub fn write(&self, out: impl Write + Send) -> Result<(), ParquetFailure> {
-        let schema = self.batch.schema();
-        let mut properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(6)?))
-            .set_max_row_group_row_count(Some(ROW_GROUP));
-        for field in schema.fields() {
-            if matches!(field.data_type(), DataType::Timestamp(..)) {
-                // Times differ in every row, by nearly the same amount.
-                let path = ColumnPath::new(vec![field.name().clone()]);
-                properties = properties
-                    .set_column_dictionary_enabled(path.clone(), false)
-                    .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
-            }
-        }
-        let mut writer = ArrowWriter::try_new(out, schema, Some(properties.build()))?;
-        writer.write(&self.batch)?;
-        writer.close()?;
-        Ok(())
+        write_parquet(&self.batch, out)
     }
 
     /// Splits the rows by month (`2026-01`), of their day or of their time in UTC. Rows without
@@ -134,4 +118,25 @@ impl ParquetTable {
         };
         rows.into_iter().map(part).collect::<Result<_, ParquetFailure>>().map(Some)
     }
+}
+
+/// Writes rows as one Parquet file: compressed, with times as differences.
+pub fn write_parquet(rows: &RecordBatch, out: impl Write + Send) -> Result<(), ParquetFailure> {
+    let schema = rows.schema();
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(6)?))
+        .set_max_row_group_row_count(Some(ROW_GROUP));
+    for field in schema.fields() {
+        if matches!(field.data_type(), DataType::Timestamp(..)) {
+            // Times differ in every row, by nearly the same amount.
+            let path = ColumnPath::new(vec![field.name().clone()]);
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+        }
+    }
+    let mut writer = ArrowWriter::try_new(out, schema, Some(properties.build()))?;
+    writer.write(rows)?;
+    writer.close()?;
+    Ok(())
 }

@@ -25,7 +25,7 @@ use crate::store::ResultColumn;
 use config::Config;
 use series::Series;
 
-pub use columnar::{ParquetFailure, ParquetTable};
+pub use columnar::{ParquetFailure, ParquetTable, write_parquet};
 pub use rows::{
     CountingWriter, Objects, RowForm, Rows, TimeForm, Written, json_type, objects_json, rows_json,
 };

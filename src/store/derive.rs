@@ -6,6 +6,7 @@ use std::ops::Range;
 use rusqlite::{Statement, Transaction};
 use serde_json::Value;
 
+use super::changes::{ChangedMonths, SAMPLES};
 use super::error::StoreError;
 use super::rollups;
 use super::tables::DOCUMENT_COLUMNS;
@@ -25,6 +26,9 @@ pub(super) struct Derived<'a> {
     series: Vec<i64>,
     /// The time range of changed samples, by series.
     touched: RefCell<Vec<Option<Range<Instant>>>>,
+    /// The months of the changed documents, and of their samples in UTC.
+    changed: RefCell<ChangedMonths>,
+    changed_samples: RefCell<ChangedMonths>,
 }
 
 impl<'a> Derived<'a> {
@@ -52,7 +56,18 @@ impl<'a> Derived<'a> {
             .collect::<Result<Vec<i64>, _>>()?;
         drop(id);
         let touched = RefCell::new(vec![None; series.len()]);
-        Ok(Derived { transaction, collection, zone, insert, series, touched })
+        let changed = RefCell::new(ChangedMonths::new(zone));
+        let changed_samples = RefCell::new(ChangedMonths::new(Tz::UTC));
+        Ok(Derived {
+            transaction,
+            collection,
+            zone,
+            insert,
+            series,
+            touched,
+            changed,
+            changed_samples,
+        })
     }
 
     /// Inserts the typed row and the samples of `document`. Ignores JSON that is not an object.
@@ -75,6 +90,7 @@ impl<'a> Derived<'a> {
             bind(&mut insert, parameter, &cell)?;
         }
         insert.raw_execute()?;
+        self.changed.borrow_mut().add_day(reading.day);
 
         let mut sample = self.transaction.prepare_cached(
             "INSERT OR REPLACE INTO samples_data (series, time, document, value)
@@ -98,6 +114,7 @@ impl<'a> Derived<'a> {
         let received = Received::new(&received);
         let value = &received.parsed.value;
         let reading = read(self.collection, &received, self.zone);
+        self.changed.borrow_mut().add_day(reading.day);
         let mut delete = self.transaction.prepare_cached(
             "DELETE FROM samples_data WHERE series = ?1 AND time = ?2 AND document = ?3",
         )?;
@@ -113,6 +130,15 @@ impl<'a> Derived<'a> {
         let span = &mut self.touched.borrow_mut()[point.series];
         let known = span.take().unwrap_or(point.at..point.at);
         *span = Some(known.start.min(point.at)..known.end.max(point.at.plus(1)));
+        self.changed_samples.borrow_mut().add_time(point.at);
+    }
+
+    /// Records the months of all documents and samples that were inserted or removed. `now` is the
+    /// time of the change.
+    pub(super) fn record_changes(&self, now: Instant) -> Result<(), StoreError> {
+        let table = &self.collection.table;
+        self.changed.borrow_mut().record(self.transaction, table, now)?;
+        self.changed_samples.borrow_mut().record(self.transaction, SAMPLES, now)
     }
 
     /// Updates the rollups of all samples that were inserted or removed.

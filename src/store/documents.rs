@@ -32,6 +32,7 @@ impl WindowWriter<'_> {
         let (mut stats, touched_days, seen) = self.upsert_documents(&derived, documents)?;
         stats.deleted = self.delete_unseen(&derived, &seen)?;
         derived.refresh_rollups()?;
+        derived.record_changes(self.now)?;
         Ok((stats, touched_days))
     }
 
@@ -44,6 +45,7 @@ impl WindowWriter<'_> {
         let derived = Derived::new(self.transaction, self.collection, self.zone)?;
         let (stats, touched_days, _) = self.upsert_documents(&derived, documents)?;
         derived.refresh_rollups()?;
+        derived.record_changes(self.now)?;
         Ok((stats, touched_days))
     }
 

@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::journal;
 
 /// Tables that queries cannot read: the program's own notes.
-pub(super) const CLOSED_TABLES: &[&str] = &["meta"];
+pub(super) const CLOSED_TABLES: &[&str] = &["meta", "changed_months"];
 
 /// Tables and views from which the published ones are made. Queries may read them, but they are not
 /// listed, because another version may have different ones.
@@ -59,6 +59,14 @@ impl Inspector {
         let names =
             names.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
         Ok(names.into_iter().filter(|name| is_for_queries(name)).collect())
+    }
+
+    /// Returns the columns of a table or view with their declared types. Empty if it does not exist.
+    pub fn columns(&self, table: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let connection = self.lock();
+        let mut columns = connection.prepare("SELECT name, type FROM pragma_table_info(?1)")?;
+        let columns = columns.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(columns.collect::<Result<_, _>>()?)
     }
 
     /// Returns whether `collection` has or had a document with this id.

@@ -11,6 +11,7 @@
 mod allocator;
 mod backup;
 mod calendar;
+mod changes;
 mod checksums;
 mod collections;
 mod connection;
@@ -48,6 +49,7 @@ mod window_writer;
 mod writer;
 
 pub use backup::{RestoreError, restore};
+pub use changes::{Changes, SAMPLES};
 pub use collections::CollectionRow;
 pub use damage::{find_damage, set_aside};
 pub use error::{NEEDS_LOCKS, REPAIR, StoreError};

@@ -12,14 +12,14 @@ use super::error::StoreError;
 use super::inspector::Inspector;
 use super::window_writer::{CONTENT_ID_PREFIX, Received};
 use super::writer::Writer;
-use super::{collections, rollups, rows, tables};
+use super::{changes, collections, rollups, rows, tables};
 use crate::catalog::{Catalog, Collection, Storage};
 use crate::sql::quote_identifier;
 use crate::time::{Day, Instant, Tz};
 
 /// The version of the code that derives tables. Increase it when the same documents give other
 /// tables or views: the next opening then rebuilds.
-const DERIVATION: u32 = 9;
+const DERIVATION: u32 = 10;
 
 /// The name in `meta` of the time zone of the covered days, if it changed since the first
 /// derivation.
@@ -62,6 +62,7 @@ impl Writer {
         let mut connection = self.lock();
         let transaction = connection.transaction()?;
         tables::create_views(&transaction)?;
+        changes::create(&transaction)?;
         Ok(transaction.commit()?)
     }
 
@@ -110,6 +111,7 @@ impl Writer {
             self.ensure_rebuilds_run()?;
             rows::move_texts(&transaction, collection)?;
             rollups::rebuild(&transaction, &collection.table)?;
+            changes::record_rows(&transaction, &collection.table, self.zone())?;
         }
         self.ensure_rebuilds_run()?;
         rollups::rebuild(&transaction, rollups::SAMPLES_TABLE)?;
@@ -167,7 +169,7 @@ impl Writer {
             ])?;
             derived.insert(document, &received.parsed.value, &reading)?;
         }
-        Ok(())
+        derived.record_changes(Instant(0))
     }
 }
 

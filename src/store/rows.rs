@@ -10,6 +10,7 @@ use rusqlite::types::ValueRef;
 use serde_json::Value;
 
 use super::calendar::day_at;
+use super::changes::ChangedMonths;
 use super::derive::bind;
 use super::error::StoreError;
 use super::tables::{row_columns, row_key};
@@ -93,6 +94,7 @@ impl WindowWriter<'_> {
             }
         }
         stats.documents = rows.len() as u64;
+        let mut changed_months = ChangedMonths::new(self.zone);
         let mut insert = self.transaction.prepare(&upsert_statement(collection, &columns, key))?;
         for (place, row) in rows.iter().enumerate() {
             if last_places.get(&row.key) != Some(&place) {
@@ -106,8 +108,13 @@ impl WindowWriter<'_> {
                 let is_missing_key = *cell == Cell::Null && key.contains(name);
                 bind(&mut insert, parameter, if is_missing_key { &EMPTY } else { cell })?;
             }
-            stats.changed += insert.raw_execute()? as u64;
+            let changed = insert.raw_execute()? as u64;
+            if changed > 0 {
+                changed_months.add_time(Instant(row.time));
+            }
+            stats.changed += changed;
         }
+        changed_months.record(self.transaction, &collection.table, self.now)?;
         let days = rows.iter().map(|row| Instant(row.time).day(self.zone)).collect();
         Ok((stats, days, last_places.into_keys().collect()))
     }
@@ -168,7 +175,9 @@ impl WindowWriter<'_> {
         let mut delete = self
             .transaction
             .prepare(&format!("DELETE FROM {table} WHERE {}", conditions.join(" AND ")))?;
+        let mut changed_months = ChangedMonths::new(self.zone);
         for StoredRow { time, subsecond, rest_of_key, payload } in &unseen {
+            changed_months.add_time(Instant(*time));
             let mut value: Value = serde_json::from_str(payload).unwrap_or(Value::Null);
             if let Some(fields) = value.as_object_mut() {
                 fields.retain(|_, value| !value.is_null());
@@ -181,6 +190,7 @@ impl WindowWriter<'_> {
             }
             delete.raw_execute()?;
         }
+        changed_months.record(self.transaction, &self.collection.table, self.now)?;
         Ok(unseen.len() as u64)
     }
 

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use rusqlite::Transaction;
 
-use super::collections;
 use super::error::StoreError;
 use super::state::CollectionState;
 use super::usual::{MIN_USUAL_DAYS, metrics_sql, spread_sql};
+use super::{changes, collections};
 use crate::catalog::{Catalog, Collection, Column, KeyRule, Recorded, Storage};
 use crate::sql::quote_identifier;
 
@@ -85,6 +85,7 @@ pub(super) fn create_derived(
     }
     mark_removed(transaction, catalog)?;
     declare_statistics(transaction)?;
+    changes::begin_generation(transaction)?;
     create_views(transaction)
 }
 
@@ -256,7 +257,7 @@ fn mark_removed(transaction: &Transaction, catalog: &Catalog) -> Result<(), Stor
 /// Returns the names of all tables with data of the user.
 pub(super) fn user_tables(transaction: &Transaction) -> Result<Vec<String>, StoreError> {
     let mut names = transaction.prepare(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('meta', 'series')",
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('meta', 'series', 'changed_months')",
     )?;
     Ok(names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }

@@ -19,6 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("query", &["store", "catalog"]),
     ("sync", &["oura", "store", "catalog"]),
     ("frames", &["query", "store", "catalog"]),
+    ("lake", &["frames", "oura", "store", "catalog"]),
     ("datasource", &["sync", "query", "oura", "store", "catalog", "simulator"]),
     ("api", &["datasource", "frames", "sync", "query", "oura", "store", "catalog"]),
     ("doors", &["api", "datasource", "oura"]),
@@ -35,15 +36,26 @@ const BASE: &[&str] =
 /// External crates that only some modules may name, by path prefixes below `src/`.
 const CRATE_USERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store/", "datasource/vault"]),
-    ("reqwest", &["oura/", "datasource/", "plugin/settings.rs", "cli/", "simulator/visitor.rs"]),
+    (
+        "reqwest",
+        &[
+            "oura/",
+            "datasource/",
+            "lake/storage.rs",
+            "plugin/settings.rs",
+            "cli/",
+            "simulator/visitor.rs",
+        ],
+    ),
     ("tonic", &["plugin/"]),
     ("axum", &["api/", "cli/", "doors/", "plugin/", "simulator/"]),
     ("tokio_rustls", &["doors/", "cli/serve/server.rs"]),
     ("webpki_roots", &["doors/tls.rs"]),
-    ("arrow", &["store/", "query/", "frames/", "plugin/host.rs", "cli/"]),
+    ("arrow", &["store/", "query/", "frames/", "lake/", "plugin/host.rs", "cli/"]),
     ("clap", &["cli/"]),
     ("sqlparser", &["query/"]),
     ("oauth2", &["oura/"]),
+    ("object_store", &["lake/storage.rs"]),
 ];
 
 #[test]

@@ -17,6 +17,8 @@ mod http;
 mod insights;
 #[cfg(unix)]
 mod interruption;
+#[cfg(unix)]
+mod lake;
 mod layers;
 mod odd_documents;
 #[cfg(unix)]

@@ -1,0 +1,94 @@
+//! Removing a person from a lake.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+
+use super::error::LakeError;
+use super::log::{Action, Log, Snapshot, Txn, outdated};
+use super::owner::Pseudonym;
+use super::partition::Partition;
+use super::publish::{Fresh, application_prefix, partitions_of, stored_schema};
+use super::table::LakeTable;
+use super::{ATTEMPTS, Lake};
+
+impl Lake {
+    /// Withdraws the data source `key`: removes its rows from all tables, deletes the files that
+    /// contained them, and excludes it from later publications. Returns the number of deleted
+    /// files.
+    pub async fn forget(&mut self, key: &str) -> Result<usize, LakeError> {
+        // First, so that a publication beside this one does not bring the rows back.
+        self.owner.set_withdrawn(key, true)?;
+        self.current.lock().remove(key);
+        let pseudonym = self.owner.pseudonym(key);
+        let mut deleted = 0;
+        for table in self.table_names().await? {
+            deleted += self.forget_in(&table, &pseudonym).await?;
+        }
+        Ok(deleted)
+    }
+
+    /// Allows the publication of a withdrawn data source.
+    pub fn readmit(&mut self, key: &str) -> Result<(), LakeError> {
+        self.owner.set_withdrawn(key, false)
+    }
+
+    async fn forget_in(&self, table: &str, pseudonym: &Pseudonym) -> Result<usize, LakeError> {
+        let log = Log::new(&self.storage, table);
+        for _ in 0..ATTEMPTS {
+            let snapshot = log.read().await?;
+            let Some(stored) = &snapshot.meta_data else { return Ok(0) };
+            let schema = stored_schema(&log, stored)?;
+            if !self.remove_rows(&log, &snapshot, schema, pseudonym).await? {
+                continue;
+            }
+            log.checkpoint(self.now_ms()).await?;
+            return self.delete_removed(&log, pseudonym.shard).await;
+        }
+        Err(LakeError::Contended(table.to_owned()))
+    }
+
+    /// Commits the removal. Returns false if another process was faster.
+    async fn remove_rows(
+        &self,
+        log: &Log,
+        snapshot: &Snapshot,
+        schema: Schema,
+        pseudonym: &Pseudonym,
+    ) -> Result<bool, LakeError> {
+        let prefix = application_prefix(pseudonym);
+        // A later publication begins from the start.
+        let txns: Vec<Txn> = snapshot
+            .txns
+            .values()
+            .filter(|txn| txn.app_id.starts_with(&prefix) && txn.version >= 0)
+            .map(|txn| Txn { version: -1, last_updated: Some(self.now_ms()), ..txn.clone() })
+            .collect();
+        let work: BTreeMap<Partition, Vec<Fresh>> = partitions_of(snapshot, pseudonym)
+            .map(|partition| (partition, vec![Fresh::None(pseudonym.name.clone())]))
+            .collect();
+        let table = LakeTable::stored(&log.table, Arc::new(schema));
+        let Some(changes) = self.rewrite_all(&table, snapshot, work).await? else {
+            return Ok(false);
+        };
+        if txns.is_empty() && changes.removed.is_empty() {
+            return Ok(true);
+        }
+        let txns = txns.into_iter().map(|txn| Action { txn: Some(txn), ..Action::default() });
+        let actions: Vec<Action> = txns.chain(changes.into_actions()).collect();
+        log.commit(snapshot, "DELETE", BTreeMap::new(), actions, self.now_ms()).await
+    }
+
+    /// Deletes the removed files of a shard at once.
+    async fn delete_removed(&self, log: &Log, shard: u8) -> Result<usize, LakeError> {
+        let snapshot = log.read().await?;
+        let folder = format!("/shard={shard}/");
+        let mut deleted = 0;
+        for path in outdated(&snapshot, i64::MAX).iter().filter(|path| path.contains(&folder)) {
+            self.storage.delete(&format!("{}/{path}", log.table)).await?;
+            deleted += 1;
+        }
+        Ok(deleted)
+    }
+}
