@@ -68,9 +68,9 @@ func (p panel) build() (dashboard.Panel, error) {
 	return built, nil
 }
 
-// The text of an empty cell by kind of panel, where it is not the text for a panel without data. The
-// legend of states lists it, unless it is empty.
-var emptyCell = map[string]string{"table": "–", "state-timeline": "", "status-history": ""}
+// The text of an empty cell by kind of panel, where it is not the text for a panel without data. States
+// need nil: their legend lists a text, and they read an empty text as the number 0.
+var emptyCell = map[string]any{"table": "–", "state-timeline": nil, "status-history": nil}
 
 // The transformations that let a kind of panel show its own words without data.
 func transformations(kind string) []dashboard.DataTransformerConfig {
