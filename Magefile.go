@@ -180,6 +180,34 @@ func Soak() error {
 	return testPluginWith(behindDoor, "release")
 }
 
+// LakeTest publishes to a real S3 server, kills publishers, and compares every table in delta-rs,
+// Polars, DuckDB and a Spark cluster. It installs them from PyPI into target/lake. Spark needs Java
+// and fetches its library for Delta from Maven.
+func LakeTest() error {
+	if err := sh.RunV("cargo", "build", "--locked"); err != nil {
+		return err
+	}
+	venv, err := filepath.Abs(filepath.Join("target", "lake"))
+	if err != nil {
+		return err
+	}
+	if err := sh.RunV("python3", "-m", "venv", venv); err != nil {
+		return err
+	}
+	err = sh.RunV(filepath.Join(venv, "bin", "pip"), "install", "--quiet", "--requirement",
+		filepath.Join("tests", "lake", "requirements.txt"))
+	if err != nil {
+		return err
+	}
+	binary, err := filepath.Abs(built("debug"))
+	if err != nil {
+		return err
+	}
+	settings := map[string]string{"RINGSIDE_BINARY": binary, "RINGSIDE_VENV": venv}
+	return sh.RunWithV(settings, "go", "test", "-count=1", "-v", "-timeout", "30m",
+		"-tags", "lake", "./tests/lake/...")
+}
+
 // Fuzz searches for inputs that violate a property: a quarter of an hour for each property, with
 // limits for memory and time per input. FUZZ_SECONDS sets another time. It writes findings to
 // target/fuzz. Test replays those in tests/fuzz/corpus.

@@ -115,7 +115,7 @@ impl Lake {
             verdict.bytes += expected;
             let detail = match sizes.get(format!("{table}/{}", file.path).as_str()) {
                 Some(found) if *found == expected => continue,
-                Some(found) => format!("{found} bytes, and the log says {expected}"),
+                Some(found) => format!("{found} bytes instead of {expected}"),
                 None => "the file is missing".to_owned(),
             };
             let month = file.partition_values.get("month").cloned().unwrap_or_default();

@@ -18,7 +18,7 @@ impl Lake {
     /// contained them, and excludes it from later publications. Returns the number of deleted
     /// files.
     pub async fn forget(&mut self, key: &str) -> Result<usize, LakeError> {
-        // First, so that a publication beside this one does not bring the rows back.
+        // First, so that a simultaneous publication does not bring the rows back.
         self.owner.set_withdrawn(key, true)?;
         self.current.lock().remove(key);
         let pseudonym = self.owner.pseudonym(key);

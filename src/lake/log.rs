@@ -44,7 +44,7 @@ pub(super) struct Action {
     pub remove: Option<Remove>,
 }
 
-/// Who made a commit, and why.
+/// The author and the purpose of a commit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CommitInfo {

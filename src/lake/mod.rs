@@ -46,7 +46,7 @@ const FORMAT: u32 = 1;
 /// The number of attempts to commit beside other publishers.
 const ATTEMPTS: usize = 10;
 
-/// A data source whose rows belong into the lake.
+/// A data source for the lake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     /// The key of the data source, from which the pseudonym comes.

@@ -15,7 +15,7 @@ use crate::store::create_private_file;
 /// The file in the data folder.
 const FILE_NAME: &str = "lake.json";
 
-/// The text whose keyed hash identifies a salt.
+/// The keyed hash of this text identifies a salt.
 const CHECKED_TEXT: &str = "ringside lake";
 
 /// The number of shards. It is part of the lake's format.
@@ -88,7 +88,7 @@ impl Owner {
         Pseudonym { name: hex(&tag[..8]), shard: tag[0] % SHARDS }
     }
 
-    /// Returns a text that is equal for equal salts, and tells nothing else about them.
+    /// Returns a text that is equal for equal salts, and does not reveal them.
     pub(super) fn salt_check(&self) -> String {
         hex(&hmac::sign(&self.key, CHECKED_TEXT.as_bytes()).as_ref()[..16])
     }

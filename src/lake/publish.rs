@@ -269,7 +269,7 @@ pub(super) enum Fresh {
     None(String),
 }
 
-/// The people whose rows change, by partition, and their new versions.
+/// The people with changed rows, by partition, and their new versions.
 fn plan(
     table: &LakeTable,
     sources: &[Arc<Source>],

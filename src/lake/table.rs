@@ -45,7 +45,7 @@ enum Source {
 pub(super) struct LakeTable {
     pub name: String,
     source: Source,
-    /// The tables of the database whose changes are changes of this one.
+    /// The tables of the database from which the rows derive.
     changes: Vec<String>,
     /// The columns of a file. The table's partitions are `month` and `shard`.
     pub schema: SchemaRef,

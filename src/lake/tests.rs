@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::store::{QueuedWindow, Store, Window, WindowReason};
 use crate::time::{Day, Instant, Tz};
 
-/// A data folder with databases, and a lake beside it.
+/// A data folder with databases, and a folder for a lake.
 struct Place {
     folder: tempfile::TempDir,
     catalog: Arc<Catalog>,

@@ -1,0 +1,313 @@
+//go:build lake
+
+// Package lake publishes to a real S3 server and compares every table in several engines.
+// `go tool mage lakeTest` installs the server and the engines, and runs the tests.
+package lake
+
+import (
+	"fmt"
+	"math/rand"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// The days of history of each person, and the people.
+const (
+	days   = 30
+	people = 3
+)
+
+// ports are those of the server's parts. The server needs fixed ones.
+type ports struct{ s3, master, volume, filer int }
+
+// world is an S3 server with one bucket, and a data folder with several people.
+type world struct {
+	t         *testing.T
+	data      string
+	endpoint  string
+	databases []string
+}
+
+// python returns the path of a program in the virtual environment.
+func python(name string) string { return filepath.Join(os.Getenv("RINGSIDE_VENV"), "bin", name) }
+
+// freePort returns a port that no process uses.
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// start starts the server and creates the data of the people.
+func start(t *testing.T) *world {
+	t.Helper()
+	folder := t.TempDir()
+	identities := `{"identities": [
+		{"name": "owner", "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+		 "credentials": [{"accessKey": "owner", "secretKey": "owner-secret"}]},
+		{"name": "reader", "actions": ["Read", "List"],
+		 "credentials": [{"accessKey": "reader", "secretKey": "reader-secret"}]}]}`
+	config := filepath.Join(folder, "s3.json")
+	if err := os.WriteFile(config, []byte(identities), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stored := filepath.Join(folder, "objects")
+	if err := os.Mkdir(stored, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	at := ports{freePort(t), freePort(t), freePort(t), freePort(t)}
+	server := exec.Command(python("weed"), "server", "-dir="+stored, "-ip=127.0.0.1", "-s3",
+		"-s3.config="+config, "-volume.max=50", "-master.volumeSizeLimitMB=64",
+		fmt.Sprintf("-s3.port=%d", at.s3), fmt.Sprintf("-master.port=%d", at.master),
+		fmt.Sprintf("-volume.port=%d", at.volume), fmt.Sprintf("-filer.port=%d", at.filer),
+		// The default is the port and 10,000, which may not exist.
+		fmt.Sprintf("-s3.port.grpc=%d", freePort(t)), fmt.Sprintf("-master.port.grpc=%d", freePort(t)),
+		fmt.Sprintf("-volume.port.grpc=%d", freePort(t)), fmt.Sprintf("-filer.port.grpc=%d", freePort(t)))
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	})
+	w := &world{t: t, data: filepath.Join(folder, "data"), endpoint: fmt.Sprintf("http://127.0.0.1:%d", at.s3)}
+	w.createPeople(folder)
+	create := `import boto3, sys, time
+for attempt in range(120):
+    try:
+        boto3.client("s3").create_bucket(Bucket="bucket")
+        break
+    except Exception as error:
+        time.sleep(0.5)
+else:
+    sys.exit(str(error))`
+	w.must(w.environment(exec.Command(python("python"), "-c", create)))
+	return w
+}
+
+// createPeople syncs synthetic people, and puts their databases into one data folder.
+func (w *world) createPeople(folder string) {
+	w.t.Helper()
+	for seed := 1; seed <= people; seed++ {
+		demo := filepath.Join(folder, fmt.Sprintf("demo-%d", seed))
+		w.must(exec.Command(os.Getenv("RINGSIDE_BINARY"), "demo", "--data-dir", demo,
+			"--days", strconv.Itoa(days), "--seed", strconv.Itoa(seed), "--repeat", "1"))
+		person := filepath.Join(w.data, "1", fmt.Sprintf("person-%d", seed))
+		if err := os.MkdirAll(person, 0o700); err != nil {
+			w.t.Fatal(err)
+		}
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			name := "oura.db" + suffix
+			err := os.Rename(filepath.Join(demo, "1", "oura", name), filepath.Join(person, name))
+			if err != nil && !os.IsNotExist(err) {
+				w.t.Fatal(err)
+			}
+		}
+		w.databases = append(w.databases, filepath.Join(person, "oura.db"))
+	}
+}
+
+// environment gives a command the settings of the server, and further ones.
+func (w *world) environment(command *exec.Cmd, further ...string) *exec.Cmd {
+	command.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=owner", "AWS_SECRET_ACCESS_KEY=owner-secret",
+		"AWS_REGION=us-east-1", "AWS_ALLOW_HTTP=true", "AWS_ENDPOINT_URL="+w.endpoint)
+	command.Env = append(command.Env, further...)
+	return command
+}
+
+// lake is a command of the program.
+func (w *world) lake(place string, arguments ...string) *exec.Cmd {
+	all := append([]string{"lake"}, arguments...)
+	command := exec.Command(os.Getenv("RINGSIDE_BINARY"), all...)
+	return w.environment(command, "RINGSIDE_DATA_DIR="+w.data, "RINGSIDE_LAKE="+place)
+}
+
+// must runs a command that has to succeed. Returns its output.
+func (w *world) must(command *exec.Cmd) string {
+	w.t.Helper()
+	output, err := command.CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("%v: %v\n%s", command.Args, err, output)
+	}
+	return string(output)
+}
+
+// fails runs a command that has to fail with all of the texts.
+func (w *world) fails(command *exec.Cmd, texts ...string) {
+	w.t.Helper()
+	output, err := command.CombinedOutput()
+	for _, text := range texts {
+		if err == nil || !strings.Contains(string(output), text) {
+			w.t.Errorf("%v: %v, without %q: %s", command.Args, err, text, output)
+		}
+	}
+}
+
+// compare compares every table in the engines.
+func (w *world) compare(place, engines string, databases []string) {
+	w.t.Helper()
+	arguments := append([]string{"compare.py", place, "--engines", engines}, databases...)
+	output := w.must(w.environment(exec.Command(python("python"), arguments...)))
+	for _, engine := range strings.Split(engines, ",") {
+		if !strings.Contains(output, engine+": ") {
+			w.t.Errorf("%s has no result: %s", engine, output)
+		}
+	}
+	w.t.Log(output)
+}
+
+func TestLakeOnS3(t *testing.T) {
+	w := start(t)
+	const place = "s3://bucket/ringside"
+
+	w.fails(w.lake("s3://other/ringside", "init"), "NoSuchBucket", "Check the address, the bucket and the rights")
+	w.fails(w.environment(w.lake(place, "init"), "RINGSIDE_DATA_DIR="+w.data, "RINGSIDE_LAKE="+place,
+		"AWS_ACCESS_KEY_ID=reader", "AWS_SECRET_ACCESS_KEY=reader-secret"), "AccessDenied")
+	w.fails(w.lake(place, "publish"), "contains no lake", "lake init")
+
+	t.Log(w.must(w.lake(place, "init")))
+	t.Log(w.must(w.lake(place, "publish")))
+	t.Log(w.must(w.lake(place, "check")))
+	w.compare(place, "deltalake,polars,duckdb", w.databases)
+
+	t.Log(w.must(w.lake(place, "forget", "1/person-2")))
+	w.must(w.lake(place, "check"))
+	w.compare(place, "deltalake,polars,duckdb", []string{w.databases[0], w.databases[2]})
+
+	broken := w.behindFaults()
+	w.must(broken.lake("s3://bucket/broken", "init"))
+	w.must(broken.lake("s3://bucket/broken", "publish"))
+	w.must(w.lake("s3://bucket/broken", "check"))
+}
+
+func TestKilledAndSimultaneousPublishers(t *testing.T) {
+	w := start(t)
+	kills := 10
+	if text := os.Getenv("LAKE_KILLS"); text != "" {
+		kills, _ = strconv.Atoi(text)
+	}
+	random := rand.New(rand.NewSource(1))
+	longest := 4 * time.Second
+	for kill := range kills {
+		place := fmt.Sprintf("s3://bucket/killed-%d", kill/5)
+		w.must(w.lake(place, "init"))
+		publisher := w.lake(place, "publish")
+		if err := publisher.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(random.Float64() * float64(longest)))
+		_ = publisher.Process.Kill()
+		_ = publisher.Wait()
+		if kill%5 == 4 {
+			w.must(w.lake(place, "publish"))
+			w.must(w.lake(place, "check"))
+		}
+	}
+
+	const place = "s3://bucket/simultaneous"
+	w.must(w.lake(place, "init"))
+	var publishers []*exec.Cmd
+	for range 2 {
+		publisher := w.lake(place, "publish")
+		if err := publisher.Start(); err != nil {
+			t.Fatal(err)
+		}
+		publishers = append(publishers, publisher)
+	}
+	for _, publisher := range publishers {
+		if err := publisher.Wait(); err != nil {
+			t.Errorf("a publisher failed: %v", err)
+		}
+	}
+	t.Log(w.must(w.lake(place, "check")))
+	w.compare(place, "deltalake", w.databases)
+}
+
+// TestSparkCluster compares in a cluster of a master and two workers, over a lake in a folder.
+func TestSparkCluster(t *testing.T) {
+	w := &world{t: t, data: filepath.Join(t.TempDir(), "data")}
+	w.createPeople(t.TempDir())
+	place := filepath.Join(t.TempDir(), "lake")
+	w.must(w.lake(place, "init"))
+	w.must(w.lake(place, "publish"))
+	port := freePort(t)
+	master := fmt.Sprintf("spark://127.0.0.1:%d", port)
+	w.background(python("spark-class"), "org.apache.spark.deploy.master.Master",
+		"--host", "127.0.0.1", "--port", strconv.Itoa(port), "--webui-port", "0")
+	for range 2 {
+		w.background(python("spark-class"), "org.apache.spark.deploy.worker.Worker",
+			"--host", "127.0.0.1", "--cores", "1", "--memory", "1g", "--webui-port", "0", master)
+	}
+	arguments := []string{"compare.py", place, "--engines", "spark", "--spark-master", master}
+	output := w.must(exec.Command(python("python"), append(arguments, w.databases...)...))
+	if !strings.Contains(output, " 0 differences") {
+		t.Error(output)
+	}
+	t.Log(output)
+}
+
+// background starts a program that ends with the test.
+func (w *world) background(name string, arguments ...string) {
+	w.t.Helper()
+	command := exec.Command(name, arguments...)
+	command.Dir = w.t.TempDir()
+	command.Env = append(os.Environ(), "SPARK_LOCAL_IP=127.0.0.1")
+	if err := command.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+}
+
+// behindFaults returns the world behind a proxy that answers each third request with 503 or 500, and
+// others late.
+func (w *world) behindFaults() *world {
+	target, err := url.Parse(w.endpoint)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	// The host is part of the signature, so it stays.
+	proxy := &httputil.ReverseProxy{Rewrite: func(request *httputil.ProxyRequest) {
+		request.SetURL(target)
+		request.Out.Host = request.In.Host
+	}}
+	var requests atomic.Int64
+	handler := http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
+		number := requests.Add(1)
+		switch {
+		case number%6 == 0:
+			response.WriteHeader(http.StatusInternalServerError)
+		case number%3 == 0:
+			response.WriteHeader(http.StatusServiceUnavailable)
+		default:
+			time.Sleep(20 * time.Millisecond)
+			proxy.ServeHTTP(response, request)
+		}
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler}
+	go func() { _ = server.Serve(listener) }()
+	w.t.Cleanup(func() { _ = server.Close() })
+	behind := *w
+	behind.endpoint = "http://" + listener.Addr().String()
+	return &behind
+}
