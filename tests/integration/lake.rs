@@ -77,7 +77,7 @@ fn add_night(database: &Path, day: &str) {
         "heart_rate": {"interval": 300.0, "items": [50.0, null, 52.0],
                        "timestamp": format!("{day}T01:00:00+00:00")},
     });
-    let documents = [document.to_string().into_bytes().into()];
+    let documents: [Box<[u8]>; 1] = [document.to_string().into_bytes().into()];
     store.writer().add_documents("sleep", &documents, Clock::system().now()).unwrap();
 }
 
