@@ -88,8 +88,13 @@ pub struct Args {
     /// Tokens and health data then cross the network unencrypted, unless the network encrypts them.
     #[arg(long)]
     doors_without_tls: bool,
-    /// The lake to publish to after syncs: a folder, or s3://bucket/prefix. See `gpx_oura lake init`
-    #[arg(long, env = "RINGSIDE_LAKE", value_name = "PLACE", value_parser = NonEmptyStringValueParser::new())]
+    /// The lake to publish to after syncs: a folder, or s3://bucket/prefix, after `lake init`
+    #[arg(
+        long,
+        env = "RINGSIDE_LAKE",
+        value_name = "PLACE",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     lake: Option<String>,
     /// Minimum number of seconds between two publications to the lake
     #[arg(long, env = "RINGSIDE_LAKE_INTERVAL", value_name = "SECONDS", default_value_t = 600)]

@@ -23,7 +23,7 @@ const PROTOCOL: Protocol = Protocol { min_reader_version: 1, min_writer_version:
 /// The number of commits from one checkpoint to the next.
 const CHECKPOINT_EVERY: u64 = 20;
 
-/// How long the name of a deleted file stays in checkpoints, in milliseconds. Its file goes earlier.
+/// How long the name of a removed file stays in checkpoints, in milliseconds.
 const TOMBSTONES_MS: i64 = 7 * 24 * 3600 * 1000;
 
 /// One line of a commit. Exactly one field is set.

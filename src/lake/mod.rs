@@ -1,9 +1,9 @@
 //! The lake: the data of many people as Delta tables in a folder or at an S3 service, for engines
 //! such as DuckDB, Spark and Trino.
 //!
-//! A table has one file for each month and shard of people, sorted by person and time. A publication
-//! reads the changed months of each person from SQLite, and replaces the files that contain them in
-//! one commit for each table. The commit also stores the published version of each person, so that
+//! A table has one file for each month and shard of people, sorted by person and time. A
+//! publication reads the changed months of each person from SQLite, and replaces the files that
+//! contain them in one commit for each table. The commit also stores the published version of each person, so that
 //! a second publisher, or one that was killed, never shows rows twice or half.
 
 mod check;

@@ -36,7 +36,8 @@ enum Source {
     Days,
     /// Rows have a time. Their days and months are those of the wearer.
     LocalTimes,
-    /// Samples have a time and the day of their document. Their months are those of the time in UTC.
+    /// Samples have a time and the day of their document. Their months are those of their times
+    /// in UTC.
     Times,
 }
 

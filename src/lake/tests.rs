@@ -303,7 +303,8 @@ async fn interrupted_publication_leaves_no_row_twice() {
     let strange = orphan.with_file_name("notes.parquet");
     std::fs::copy(&orphan, &strange).unwrap();
     place.assert_equal().await;
-    let day_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(90_000);
+    let written = std::fs::metadata(&orphan).unwrap().modified().unwrap();
+    let day_ago = written - std::time::Duration::from_secs(90_000);
     for file in [&orphan, &strange] {
         std::fs::File::options().write(true).open(file).unwrap().set_modified(day_ago).unwrap();
     }

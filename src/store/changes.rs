@@ -1,7 +1,7 @@
 //! The months in which each table changed, for copies of the data outside of the database.
 //!
-//! `changed_months` has a row for each table and month that has or had rows, with the version of the
-//! last change. Versions grow with each change. A rebuild begins a new generation: every row may
+//! `changed_months` has a row for each table and month that has or had rows, with the version of
+//! the last change. Versions grow with each change. A rebuild begins a new generation: every row may
 //! differ, and months may be gone.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -257,7 +257,8 @@ fn mark_removed(transaction: &Transaction, catalog: &Catalog) -> Result<(), Stor
 /// Returns the names of all tables with data of the user.
 pub(super) fn user_tables(transaction: &Transaction) -> Result<Vec<String>, StoreError> {
     let mut names = transaction.prepare(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('meta', 'series', 'changed_months')",
+        "SELECT name FROM sqlite_schema
+         WHERE type = 'table' AND name NOT IN ('meta', 'series', 'changed_months')",
     )?;
     Ok(names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
