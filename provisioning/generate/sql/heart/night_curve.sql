@@ -12,7 +12,7 @@ WITH
     FROM
       newest
       JOIN nights ON nights.time BETWEEN max($__timeFrom(), $__timeTo() - 90 * 86400) AND $__timeTo()
-      JOIN samples ON samples.series = 'sleep.heart_rate'
+      CROSS JOIN samples ON samples.series = 'sleep.heart_rate'
       AND samples.document = nights.document
       AND samples.time BETWEEN nights.bedtime_start AND nights.bedtime_end
     GROUP BY nights.day, 2

@@ -1,4 +1,4 @@
-WITH shown AS (SELECT time, level FROM signs WHERE $__timeFilter(time))
+WITH shown AS MATERIALIZED (SELECT time, level FROM signs WHERE $__timeFilter(time))
 SELECT time, level AS "Strain" FROM shown
 UNION ALL
 SELECT $__timeFrom(), '$empty' WHERE NOT EXISTS (SELECT 1 FROM shown)
