@@ -8,11 +8,15 @@ WITH
     SELECT
       nights.day = newest.day AS LAST,
       (samples.time - nights.bedtime_start) / 900 AS quarter,
-      avg(value) AS value
+      avg(samples.value) AS value
     FROM
       newest
       JOIN nights ON nights.time BETWEEN max($__timeFrom(), $__timeTo() - 90 * 86400) AND $__timeTo()
-      CROSS JOIN samples ON samples.series = 'sleep.heart_rate'
+      CROSS JOIN samples_data AS samples ON samples.series = (
+        SELECT series
+        FROM series
+        WHERE name = 'sleep.heart_rate'
+      )
       AND samples.document = nights.document
       AND samples.time BETWEEN nights.bedtime_start AND nights.bedtime_end
     GROUP BY nights.day, 2
