@@ -82,13 +82,15 @@ impl From<reqwest::Error> for NetworkError {
 
 /// Returns `error` and its causes.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| {
+    let next = |error: &&'a (dyn Error + 'static)| -> Option<&'a (dyn Error + 'static)> {
+        let error: &'a (dyn Error + 'static) = *error;
         // The source of an I/O error leaves out the error that it wraps.
         match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(wrapped) => Some(wrapped),
             None => error.source(),
         }
-    })
+    };
+    std::iter::successors(Some(error), next)
 }
 
 fn is_out_of_files(cause: &(dyn Error + 'static)) -> bool {

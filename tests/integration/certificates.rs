@@ -159,7 +159,7 @@ fn environment(world: &World, folder: &Path, address: &Url, knows_authority: boo
 /// A sync with a valid token, a sync that renews its token, and a login.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn syncs_and_logins_name_the_certificate() {
-    let clock = Clock::starting_at(Clock::system().now(), 600.0);
+    let clock = Clock::starting_at(Clock::system().now(), 60.0);
     let world = World::new(3, clock.clone()).await;
     let folder = tempfile::tempdir().unwrap();
     let datasources = DataSources::open(world.environment(folder.path())).unwrap();
@@ -183,12 +183,8 @@ async fn syncs_and_logins_name_the_certificate() {
             let start = datasource.start_login(&REDIRECT.parse().unwrap(), "ann").unwrap();
             let page: Url = start.authorize_url.parse().unwrap();
             let state = page.query_pairs().find(|(name, _)| name == "state").unwrap().1;
-            let login = datasource.finish_login(
-                &Secret::new("code"),
-                &Secret::new(state.into_owned()),
-                "ann",
-            );
-            let error = login.await.unwrap_err();
+            let (code, state) = (Secret::new("code"), Secret::new(state.into_owned()));
+            let error = datasource.finish_login(&code, &state, "ann").await.unwrap_err();
             let text = error.to_string();
             assert!(parts.iter().all(|part| text.contains(part)), "{text}");
             assert_eq!((error.code(), error.hint().as_ref()), ("login_unreachable", ""));

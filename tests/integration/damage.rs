@@ -135,7 +135,7 @@ async fn damaged_pages_are_reported_and_repaired() {
 /// No request and no sync reads the damaged pages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn daily_check_finds_damaged_pages() {
-    let clock = Clock::starting_at(Clock::system().now(), 600.0);
+    let clock = Clock::starting_at(Clock::system().now(), 1.0);
     let world = World::new(20, clock.clone()).await;
     let (folder, _) = connected_folder(&world).await;
     let datasources = DataSources::open(world.environment(folder.path())).unwrap();
