@@ -170,9 +170,9 @@ function QueryPage({ kind, ...props }: Props & { kind: string }) {
       error: (error: DataQueryError) => show({ error }),
     });
     return () => subscription.unsubscribe();
-    // Runs like Grafana: when the editor asks for it.
+    // Runs like Grafana: when the editor asks for it, and after each change of an annotation.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [runs]);
+  }, [runs, kind === 'annotations' && query]);
 
   return (
     <>

@@ -14,6 +14,7 @@ import {
   configAddress,
   createReady,
   createSource,
+  findProvisioned,
   inGrafana,
   look,
   open,
@@ -129,10 +130,6 @@ test('finishes a login with a pasted redirect URL', async (t) => {
   await page.getByTestId(config.connect).click();
   await page.getByTestId(config.redirectUrl).waitFor();
   await look(page, 'paste');
-  if (inGrafana) {
-    // Another theme loads the page again.
-    await page.getByTestId(config.connect).click();
-  }
   const [login] = await Promise.all([
     page.context().waitForEvent('page'),
     page.getByRole('link', { name: 'Open Oura’s login page' }).click(),
@@ -171,10 +168,6 @@ test('downloads the stored data, and deletes it after a typed word', async (t) =
   const confirm = dialog.getByRole('button', { name: 'Delete stored data' });
   assert.ok(await confirm.isDisabled());
   await look(page, 'delete');
-  if (inGrafana) {
-    await page.getByText('Stored data', { exact: true }).click();
-    await page.getByTestId(config.deleteData).click();
-  }
   await dialog.getByRole('textbox').fill('Delete');
   await confirm.click();
   await waitForState(page, 'Ready to connect');
@@ -195,16 +188,21 @@ test('turns demo data on, and opens the dashboards', async (t) => {
   await look(page, 'demo');
   await page.getByTestId(config.dashboards).click();
   await page.waitForURL(/\/d\/oura-today/);
+  // Dashboards that were there before, for example provisioned ones, are not listed as imported.
   const response = await send('GET', '/api/plugins/ringside-oura-datasource/dashboards');
-  const listed = (await response.json()) as Array<{ title: string; imported: boolean }>;
+  const listed = (await response.json()) as Array<{ uid: string; imported: boolean }>;
   assert.ok(listed.length > 0);
-  assert.deepEqual(
-    listed.filter(({ imported }) => !imported),
-    []
-  );
+  for (const { uid, imported } of listed) {
+    const found = imported || (await send('GET', `/api/dashboards/uid/${uid}`)).status === 200;
+    assert.ok(found, uid);
+  }
 });
 
-test('works below a sub-path', { skip: inGrafana }, async (t) => {
+/** Why journeys are skipped in Grafana. */
+const SUB_PATH = inGrafana && 'GRAFANA_URL decides about the sub-path of all journeys';
+const VIEWER = inGrafana && 'Grafana has no page of data sources for Viewers';
+
+test('works below a sub-path', { skip: SUB_PATH }, async (t) => {
   const uid = await createReady();
   const page = await open(t);
   const address = configAddress(uid).replace(origin, `${origin}/grafana`);
@@ -225,8 +223,14 @@ test('works below a sub-path', { skip: inGrafana }, async (t) => {
   await page.waitForURL(/\/grafana\/d\/oura-today/);
 });
 
-test('is readable when provisioned', { skip: inGrafana }, async (t) => {
-  const uid = await createSource({ jsonData: { clientId: ID }, prefix: 'provisioned' });
+test('is readable when provisioned', async (t) => {
+  const uid = inGrafana
+    ? await findProvisioned()
+    : await createSource({ jsonData: { clientId: ID }, prefix: 'provisioned' });
+  if (!uid) {
+    t.skip('this Grafana has no provisioned data source with a client ID');
+    return;
+  }
   const page = await open(t);
   await page.goto(configAddress(uid));
   await page.getByTestId(config.clientId).waitFor();
@@ -234,7 +238,7 @@ test('is readable when provisioned', { skip: inGrafana }, async (t) => {
   await look(page, 'provisioned');
 });
 
-test('shows a Viewer a page without changes', { skip: inGrafana }, async (t) => {
+test('shows a Viewer a page without changes', { skip: VIEWER }, async (t) => {
   const page = await open(t, 'Viewer');
   await page.goto(configAddress(await createReady()));
   await page.getByText(/require the role Admin/).waitFor();

@@ -10,6 +10,8 @@ import type {
 } from '@grafana/runtime';
 import { from } from 'rxjs';
 
+import { VARIABLES, type Variable } from './variables';
+
 /** Requests an address of Grafana, relative to the page's base as Grafana does. */
 async function request<T>(options: BackendSrvRequest): Promise<FetchResponse<T>> {
   const { url, method = 'GET', data, headers, params } = options;
@@ -66,20 +68,6 @@ export const dataSources = {
   getInstanceSettings: (ref?: object) => ref && { ...ref, id: 1, rawRef: ref },
   getList: () => [],
 } as unknown as DataSourceSrv;
-
-interface Variable {
-  name: string;
-  multi?: boolean;
-  value: string | string[];
-}
-
-/** The variables of the dashboard. One has several values, with a quote, to test the quoting. */
-const VARIABLES: Variable[] = [
-  { name: 'activity', multi: true, value: ['walking', "Ann's run"] },
-  { name: 'days', value: '7' },
-  { name: 'step', value: 'week' },
-  { name: 'metric', multi: true, value: ['days.steps', 'days.sleep_score'] },
-];
 
 type Format = (value: unknown, variable: object) => string;
 

@@ -1,4 +1,5 @@
 /** The browser, the pages and the checks that all journeys share. */
+import type { AdHocVariableFilter } from '@grafana/data';
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -14,6 +15,7 @@ import {
 import { selectors } from '../src/components/selectors';
 import type { OuraOptions, OuraQuery, Status } from '../src/types';
 import { findViolations } from './axe';
+import { VARIABLES } from './variables';
 
 const {
   CHROMIUM = '/usr/bin/chromium',
@@ -79,6 +81,14 @@ export async function createSource({ jsonData, secret, prefix = 'test' }: Source
     : await send('PUT', `/api/datasources/uid/${uid}`, settings);
   assert.equal(response.status, 200);
   return uid;
+}
+
+/** Finds a read-only data source of Grafana with a client ID. */
+export async function findProvisioned(): Promise<string | undefined> {
+  const sources: Array<{ uid: string; readOnly: boolean; jsonData: Partial<OuraOptions> }> = await (
+    await send('GET', '/api/datasources')
+  ).json();
+  return sources.find(({ readOnly, jsonData }) => readOnly && jsonData.clientId)?.uid;
 }
 
 /** Creates a data source that only lacks a login. */
@@ -156,37 +166,109 @@ export async function open(t: TestContext, role: Role = 'Admin'): Promise<Page> 
 
 export const configAddress = (uid: string) => `${origin}/connections/datasources/edit/${uid}`;
 
-export type EditorKind = 'explore' | 'annotations' | 'variables';
+/** Editors: of Explore, and of a panel, an annotation and a variable of a dashboard. */
+export type EditorKind = 'explore' | 'panel' | 'annotations' | 'variables';
 
-/** The address of an editor: of a panel (`explore`), annotation or variable. */
-export function editorAddress(
-  uid: string,
-  query: Partial<OuraQuery> = {},
-  kind: EditorKind = 'explore',
-  parameters: Record<string, string> = {}
-): string {
-  const datasource = { type: PLUGIN, uid };
-  if (!inGrafana) {
-    const text = JSON.stringify({ refId: 'A', ...query, datasource });
-    return `${origin}/${kind}?${new URLSearchParams({ uid, query: text, ...parameters })}`;
-  }
-  const pane = {
-    datasource: uid,
-    queries: [{ refId: 'A', ...query, datasource }],
-    range: { from: 'now-30d', to: 'now' },
-  };
-  const panes = encodeURIComponent(JSON.stringify({ a: pane }));
-  return `${origin}/explore?schemaVersion=1&orgId=1&panes=${panes}`;
+export interface EditorOptions {
+  query?: Partial<OuraQuery>;
+  /** The filters of the dashboard's ad-hoc variable. */
+  filters?: AdHocVariableFilter[];
 }
 
-/** Waits for rows from the editor's query. */
-export async function waitForRows(page: Page) {
-  if (inGrafana) {
-    await page.locator('canvas, [role="table"], table').first().waitFor();
-    assert.equal(await page.getByText('No data').count(), 0);
-  } else {
-    await page.getByTestId('result').getByText('Rows:').waitFor();
+/** Returns the address of an editor. In Grafana, it creates the editor's dashboard. */
+export async function prepareEditor(
+  uid: string,
+  kind: EditorKind,
+  { query = {}, filters }: EditorOptions = {}
+): Promise<string> {
+  const datasource = { type: PLUGIN, uid };
+  const target = { refId: 'A', ...query, datasource };
+  if (!inGrafana) {
+    const texts = { query: JSON.stringify(target), filters: JSON.stringify(filters ?? []) };
+    return `${origin}/${kind}?${new URLSearchParams({ uid, ...texts })}`;
   }
+  if (kind === 'explore') {
+    const range = { from: 'now-30d', to: 'now' };
+    const panes = JSON.stringify({ a: { datasource: uid, queries: [target], range } });
+    return `${origin}/explore?schemaVersion=1&orgId=1&panes=${encodeURIComponent(panes)}`;
+  }
+  const dashboard = createDashboard(`${kind}-${process.pid}-${count++}`, target, kind, filters);
+  const response = await send('POST', '/api/dashboards/db', { dashboard });
+  assert.equal(response.status, 200, await response.text());
+  return `${origin}/d/${dashboard.uid}?orgId=1&${EDITORS[kind]}`;
+}
+
+/** The parameters of Grafana's addresses of editors. Annotation 0 is Grafana's own. */
+const EDITORS = {
+  panel: 'editPanel=1',
+  annotations: 'editview=annotations&editIndex=1',
+  variables: `editview=variables&editIndex=${VARIABLES.length}`,
+};
+
+/** Creates a dashboard with the variables of the host page, and one query. */
+function createDashboard(
+  uid: string,
+  target: Partial<OuraQuery> & { datasource: object },
+  kind: keyof typeof EDITORS,
+  filters?: AdHocVariableFilter[]
+) {
+  const { datasource } = target;
+  const variables: object[] = VARIABLES.map(({ name, multi = false, value }) => {
+    const values = [value].flat();
+    return {
+      type: 'custom',
+      name,
+      multi,
+      query: values.join(','),
+      options: [],
+      current: { text: value, value },
+    };
+  });
+  if (kind === 'variables') {
+    variables.push({ type: 'query', name: 'options', datasource, query: target, refresh: 1 });
+  }
+  if (filters) {
+    variables.push({ type: 'adhoc', name: 'filters', datasource, filters });
+  }
+  const annotation = { name: 'Events', enable: true, iconColor: 'blue', datasource, target };
+  const panel = {
+    id: 1,
+    type: target.format === 'table' ? 'table' : 'timeseries',
+    title: uid,
+    gridPos: { x: 0, y: 0, w: 24, h: 12 },
+    datasource,
+    targets: [target],
+  };
+  return {
+    uid,
+    title: uid,
+    schemaVersion: 42,
+    time: { from: 'now-30d', to: 'now' },
+    templating: { list: variables },
+    annotations: { list: kind === 'annotations' ? [annotation] : [] },
+    panels: kind === 'panel' ? [panel] : [],
+  };
+}
+
+/** Waits for rows from the editor's query, or for events from an annotation's. */
+export async function waitForRows(page: Page) {
+  if (!inGrafana) {
+    await page.getByTestId('result').getByText('Rows:').waitFor();
+    return;
+  }
+  const events = page.getByText(/^[1-9]\d* events \(from/);
+  await page.locator('canvas, [role="table"], [role="grid"], table').or(events).first().waitFor();
+  assert.equal(await page.getByText('No data').count(), 0);
+}
+
+/** Finds an option of the variable in its editor. Grafana shows only the texts. */
+export function findOption(page: Page, text: string, value: string): Locator {
+  return inGrafana
+    ? page
+        .getByTestId(/Preview of Values option/)
+        .getByText(text, { exact: true })
+        .first()
+    : page.getByTestId('options').getByText(`${text}=${value}`);
 }
 
 /** Waits for the query that `action` sends to the backend. */
@@ -232,7 +314,14 @@ export async function look(page: Page, name: string) {
   await page.setViewportSize(WIDE);
 }
 
-/** Changes the theme. In Grafana, this loads the page again. */
+/** Returns the theme of the page by its background. */
+const findTheme = (page: Page) =>
+  page.evaluate(() => {
+    const [red] = getComputedStyle(document.body).backgroundColor.match(/\d+/) ?? ['0'];
+    return Number(red) < 128 ? 'dark' : 'light';
+  });
+
+/** Changes the theme, in Grafana with its own keys, which toggle the theme. */
 async function setTheme(page: Page, theme: string) {
   if (!inGrafana) {
     await page.evaluate(
@@ -241,14 +330,12 @@ async function setTheme(page: Page, theme: string) {
     );
     return;
   }
-  const shown = new URL(page.url());
-  if ((shown.searchParams.get('theme') ?? 'dark') !== theme) {
-    shown.searchParams.set('theme', theme);
-    await page.goto(shown.href);
-    await page.getByRole('heading').first().waitFor();
-    if (shown.pathname.includes('/datasources/edit/')) {
-      await page.getByTestId(selectors.config.state).waitFor();
-    }
+  if ((await findTheme(page)) !== theme) {
+    // The keys work outside of input fields.
+    await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+    await page.keyboard.press('c');
+    await page.keyboard.press('r');
+    await poll(async () => (await findTheme(page)) === theme);
   }
 }
 

@@ -45,8 +45,12 @@ export function metricGroup(name: string): string {
   return GROUPS.find(([, names]) => names.test(name))?.[0] ?? 'Other';
 }
 
-/** Lists every metric with its title, grouped by subject. Daily and nightly values come first. */
+/**
+ * Lists every metric with its title, grouped by subject. Daily and nightly values come first. Of
+ * several metrics with a title, the first has it alone, and the others add their names.
+ */
 export function listMetricOptions({ metrics }: Schema): Option[] {
+  const titles = new Set<string>();
   return metrics
     .map(({ name, title, unit, description }) => ({
       value: name,
@@ -60,7 +64,13 @@ export function listMetricOptions({ metrics }: Schema): Option[] {
       (a, b) =>
         METRIC_GROUPS.indexOf(a.group) - METRIC_GROUPS.indexOf(b.group) ||
         rank(a.value) - rank(b.value)
-    );
+    )
+    .map((option) => {
+      const { label, value } = option;
+      const isTaken = titles.has(label);
+      titles.add(label);
+      return isTaken ? { ...option, label: `${label} · ${value}` } : option;
+    });
 }
 
 /** Views of days and nights have the values that most people look for. */

@@ -49,11 +49,8 @@ func (p panel) build() (dashboard.Panel, error) {
 	if built.FieldConfig == nil {
 		built.FieldConfig = dashboard.NewFieldConfigSource()
 	}
-	if built.Type != "state-timeline" && built.Type != "status-history" {
-		// Those two show a text of Grafana's when a query returns no row, and this text for every value
-		// that is missing, so their statements return a row with it ($empty).
-		built.FieldConfig.Defaults.NoValue = ptr(p.empty)
-	}
+	built.FieldConfig.Defaults.NoValue = ptr(p.empty)
+	built.Transformations = transformations(built.Type)
 	if built.Type == "stat" {
 		// Without this, the courses behind the numbers share one scale in spite of their different units.
 		built.FieldConfig.Defaults.FieldMinMax = ptr(true)
@@ -61,15 +58,43 @@ func (p panel) build() (dashboard.Panel, error) {
 	if p.opensNight {
 		built.FieldConfig.Overrides = append(built.FieldConfig.Overrides, allFields().set("links", nightOfDay()).override())
 	}
-	if built.Type == "table" {
-		// The text for a panel without data is not the text for an empty cell.
-		built.FieldConfig.Overrides = append(built.FieldConfig.Overrides, allFields().set("noValue", "–").override())
+	if text, isOther := emptyCell[built.Type]; isOther {
+		built.FieldConfig.Overrides = append(built.FieldConfig.Overrides, allFields().set("noValue", text).override())
 	}
 	built.FieldConfig.Defaults.Mappings = append(built.FieldConfig.Defaults.Mappings, p.mappings...)
 	for _, field := range p.fields {
 		built.FieldConfig.Overrides = append(built.FieldConfig.Overrides, field.override())
 	}
 	return built, nil
+}
+
+// The text of an empty cell by kind of panel, where it is not the text for a panel without data. States
+// need nil: their legend lists a text, and they read an empty text as the number 0.
+var emptyCell = map[string]any{"table": "–", "state-timeline": nil, "status-history": nil}
+
+// The transformations that let a kind of panel show its own words without data.
+func transformations(kind string) []dashboard.DataTransformerConfig {
+	// A query without rows returns a frame without fields. Heat maps fail on it, and states show a text
+	// of Grafana's. This drops it.
+	withFields := dashboard.DataTransformerConfig{
+		Id:      "filterFieldsByName",
+		Options: map[string]any{"include": map[string]string{"pattern": ".*"}},
+	}
+	// A table with times keeps its fields, so statements of states return milliseconds.
+	times := dashboard.DataTransformerConfig{
+		Id: "convertFieldType",
+		Options: map[string]any{"conversions": []map[string]string{
+			{"targetField": "milliseconds", "destinationType": "time"},
+		}},
+	}
+	switch kind {
+	case "heatmap":
+		return []dashboard.DataTransformerConfig{withFields}
+	case "state-timeline", "status-history":
+		return []dashboard.DataTransformerConfig{withFields, times}
+	default:
+		return nil
+	}
 }
 
 // Display options of one field, or of all fields of one query.

@@ -20,10 +20,9 @@ use arrow::error::ArrowError;
 use serde::Serialize;
 
 use crate::catalog::Catalog;
-use crate::query::{FieldDisplay, Format, QueryResult};
+use crate::query::{FieldDisplay, Format, QueryResult, Reader};
 use crate::store::ResultColumn;
 use config::Config;
-use series::Series;
 
 pub use columnar::{ParquetFailure, ParquetTable};
 pub use rows::{
@@ -183,18 +182,10 @@ pub fn frames(
         .collect();
     let (frame_type, parts) = match format {
         Format::TimeSeries => {
-            match series::series(fields, result.fill.as_ref(), result.has_metric_labels)? {
-                Series::Wide(fields) => (FrameType::TimeSeriesWide, vec![fields]),
-                Series::Multi(parts) => (FrameType::TimeSeriesMulti, parts),
-            }
+            let has_metric_labels = result.reader != Reader::Panel;
+            series::series(fields, result.fill.as_ref(), has_metric_labels)?.into_parts()
         }
-        Format::Table if is_numeric_long(&fields) => {
-            match series::numbers(&fields).filter(|_| result.has_metric_labels) {
-                Some(numbers) => (FrameType::NumericWide, vec![numbers]),
-                None => (FrameType::NumericLong, vec![fields]),
-            }
-        }
-        Format::Table => (FrameType::Table, vec![fields]),
+        Format::Table => table(fields, result.reader),
     };
     let is_series = matches!(frame_type, FrameType::TimeSeriesWide | FrameType::TimeSeriesMulti);
     let is_table = matches!(frame_type, FrameType::Table);
@@ -230,6 +221,25 @@ pub fn frames(
         frames.push(frame);
     }
     Ok(frames)
+}
+
+/// Shapes a table for its reader. A rule gets numbers or series with labels: of a table with
+/// several number columns, it finds the first one only.
+fn table(fields: Vec<Field>, reader: Reader) -> (FrameType, Vec<Vec<Field>>) {
+    let is_rule = reader == Reader::Rule;
+    if is_numeric_long(&fields) {
+        return match series::numbers(&fields).filter(|_| is_rule) {
+            Some(numbers) => (FrameType::NumericWide, vec![numbers]),
+            None => (FrameType::NumericLong, vec![fields]),
+        };
+    }
+    if is_rule && fields.iter().filter(|field| field.is_time()).count() == 1 {
+        // Rows without a time, for example, are no series.
+        if let Ok(series) = series::series(fields.clone(), None, true) {
+            return series.into_parts();
+        }
+    }
+    (FrameType::Table, vec![fields])
 }
 
 fn field(column: &ResultColumn, display: Option<&FieldDisplay>, catalog: &Catalog) -> Field {

@@ -13,7 +13,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, TimestampNanosecondAr
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, TimestampNanosecondType};
 
-use super::{Field, FrameError, MAX_LABEL, MAX_LABELS};
+use super::{Field, FrameError, FrameType, MAX_LABEL, MAX_LABELS};
 use crate::query::{Fill, FillMode};
 
 /// Maximum number of values in a wide frame, over all series.
@@ -35,6 +35,16 @@ pub enum Series {
     /// One frame per series with its times and values. Used if a wide frame would be too large
     /// because most of its cells would be empty.
     Multi(Vec<Vec<Field>>),
+}
+
+impl Series {
+    /// Returns the type of the frames, and the fields of each.
+    pub fn into_parts(self) -> (FrameType, Vec<Vec<Field>>) {
+        match self {
+            Series::Wide(fields) => (FrameType::TimeSeriesWide, vec![fields]),
+            Series::Multi(parts) => (FrameType::TimeSeriesMulti, parts),
+        }
+    }
 }
 
 /// Converts rows to series. `fill` adds the missing times of a regular grid.

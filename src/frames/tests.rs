@@ -9,7 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::*;
 use crate::catalog::{Collection, Column, KeyRule, Kind, Storage, Style, TimeRule, Unit};
-use crate::query::{Downsample, FieldDisplay, Fill, FillMode, Line};
+use crate::query::{Downsample, FieldDisplay, Fill, FillMode, Line, Reader};
 use crate::store::{ColumnBatch, Limit, Origin, ResultColumn, Truncation};
 
 fn catalog() -> Catalog {
@@ -333,7 +333,7 @@ fn rows_as_json_have_types_units_and_readable_times() {
 #[test]
 fn several_columns_of_a_rule_differ_by_labels() {
     let fields = |columns: Vec<ResultColumn>| {
-        let result = QueryResult { has_metric_labels: true, ..result(columns) };
+        let result = QueryResult { reader: Reader::Rule, ..result(columns) };
         let text = decoded(&result, Format::TimeSeries);
         let fields = text.lines().filter(|line| line.starts_with("- "));
         fields.skip(1).map(str::to_owned).collect::<Vec<_>>()
@@ -364,7 +364,7 @@ fn several_columns_of_a_rule_differ_by_labels() {
     );
     assert_eq!(fields(vec![time(), numbers("a")]), ["- a Float64"], "one column needs no label");
     let table = |columns: Vec<ResultColumn>| {
-        let result = QueryResult { has_metric_labels: true, ..result(columns) };
+        let result = QueryResult { reader: Reader::Rule, ..result(columns) };
         let text = decoded(&result, Format::Table);
         let is_wide = text.contains(r#""type":"numeric-wide""#);
         let fields = text.lines().filter(|line| line.starts_with("- "));
@@ -382,6 +382,15 @@ fn several_columns_of_a_rule_differ_by_labels() {
         (true, expected.map(str::to_owned).into())
     );
     assert!(!table(vec![numbers("a"), stages()]).0, "the texts identify the rows of one column");
+    let (_, series) = table(vec![time(), numbers("a"), numbers("b")]);
+    assert_eq!(series[1..], fields(vec![time(), numbers("a"), numbers("b")]), "a table with times");
+    let without = || column("time", times([Some(10), None]));
+    let (_, plain) = table(vec![without(), numbers("a"), numbers("b")]);
+    assert_eq!(plain.len(), 3, "a row without a time stays in the table: {plain:?}");
+    // SQL expressions read the columns of a table by name.
+    let columns = vec![numbers("a"), stages(), numbers("b")];
+    let expression = QueryResult { reader: Reader::Expression, ..result(columns) };
+    assert!(decoded(&expression, Format::Table).contains(r#""type":"numeric-long""#));
 }
 
 #[test]

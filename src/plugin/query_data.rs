@@ -25,7 +25,7 @@ use crate::frames::{EncodedFrame, frames};
 use crate::memory::{Charge, OverBudget};
 use crate::query::annotations::AnnotationsQuery;
 use crate::query::metrics::MetricsQuery;
-use crate::query::{QueryContext, QueryError, QueryType, SqlQuery};
+use crate::query::{QueryContext, QueryError, QueryType, Reader, SqlQuery};
 use crate::store::Scalar;
 
 /// Grafana's default for a query without an interval, in milliseconds.
@@ -52,7 +52,7 @@ pub async fn handle(
             return (fail_all(request, &error.into()), None);
         }
     };
-    let is_from_rule = is_from_rule(&request.headers);
+    let reader = reader(&request.headers);
     // If Grafana hangs up, dropping the set stops every query.
     let mut running = JoinSet::new();
     let slots = Arc::new(Semaphore::new(MAX_CONCURRENT_QUERIES));
@@ -67,7 +67,7 @@ pub async fn handle(
         running.spawn(async move {
             let _slot = slots.acquire().await;
             let ref_id = query.ref_id.clone();
-            let outcome = match run(&datasource, query, is_from_rule).await {
+            let outcome = match run(&datasource, query, reader).await {
                 Ok(frames) => budget.charge(frames),
                 Err(error) => Err(error),
             };
@@ -145,20 +145,29 @@ impl Query {
     }
 }
 
-/// Whether an alert rule or an expression sent the request, by the headers that Grafana adds.
-fn is_from_rule(headers: &HashMap<String, String>) -> bool {
-    headers.iter().any(|(name, value)| {
-        let name = name.to_ascii_lowercase();
-        ["fromalert", "x-grafana-from-expr"].contains(&name.trim_start_matches("http_"))
-            && value.eq_ignore_ascii_case("true")
-    })
+/// Returns the sender of a request by the headers that Grafana adds. The queries of a rule with
+/// expressions have both headers.
+fn reader(headers: &HashMap<String, String>) -> Reader {
+    let is_set = |header: &str| {
+        headers.iter().any(|(name, value)| {
+            name.to_ascii_lowercase().trim_start_matches("http_") == header
+                && value.eq_ignore_ascii_case("true")
+        })
+    };
+    if is_set("fromalert") {
+        Reader::Rule
+    } else if is_set("x-grafana-from-expr") {
+        Reader::Expression
+    } else {
+        Reader::Panel
+    }
 }
 
-/// Runs one query and encodes its result. Rules tell several columns of a query apart by labels.
+/// Runs one query and encodes its result for its reader.
 async fn run(
     datasource: &DataSource,
     query: DataQuery,
-    is_from_rule: bool,
+    reader: Reader,
 ) -> Result<Vec<EncodedFrame>, ApiError> {
     let context = query_context(&query);
     let ref_id = query.ref_id.clone();
@@ -167,7 +176,7 @@ async fn run(
         Query::Metrics(metrics) => datasource.query_metrics(&metrics, &context).await?,
         Query::Annotations(kinds) => datasource.query_annotations(&kinds, &context).await?,
     };
-    result.has_metric_labels = is_from_rule;
+    result.reader = reader;
     let catalog = datasource.catalog();
     tokio::task::spawn_blocking(move || frames(&result, format, &ref_id, &catalog))
         .await
@@ -238,15 +247,18 @@ mod tests {
     #[test]
     fn rules_and_expressions_are_recognized_by_their_headers() {
         for (name, value, expected) in [
-            ("FromAlert", "true", true),
-            ("fromalert", "True", true),
-            ("http_X-Grafana-From-Expr", "true", true),
-            ("X-Grafana-From-Expr", "true", true),
-            ("FromAlert", "false", false),
-            ("http_X-Dashboard-Uid", "true", false),
+            ("FromAlert", "true", Reader::Rule),
+            ("fromalert", "True", Reader::Rule),
+            ("http_X-Grafana-From-Expr", "true", Reader::Expression),
+            ("X-Grafana-From-Expr", "true", Reader::Expression),
+            ("FromAlert", "false", Reader::Panel),
+            ("http_X-Dashboard-Uid", "true", Reader::Panel),
         ] {
             let headers = HashMap::from([(name.to_owned(), value.to_owned())]);
-            assert_eq!(is_from_rule(&headers), expected, "{name}: {value}");
+            assert_eq!(reader(&headers), expected, "{name}: {value}");
         }
+        let both = ["FromAlert", "X-Grafana-From-Expr"];
+        let headers = both.map(|name| (name.to_owned(), "true".to_owned())).into();
+        assert_eq!(reader(&headers), Reader::Rule);
     }
 }

@@ -33,7 +33,7 @@ pub use fill::{Fill, FillMode};
 pub use limits::Limits;
 pub use macros::{MACROS, Macro, MacroErrorKind};
 pub use request::{Downsample, Format, QueryType, SqlQuery};
-pub use result::{FieldDisplay, Line, QueryResult};
+pub use result::{FieldDisplay, Line, QueryResult, Reader};
 pub use row_stream::RowStream;
 
 use crate::time::Tz;

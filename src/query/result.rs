@@ -26,11 +26,23 @@ pub struct QueryResult {
     pub downsample: (Downsample, u64),
     /// Display overrides, one per column. Empty if no column has any.
     pub displays: Vec<FieldDisplay>,
-    /// Whether each of several value columns of a series gets the label `metric`. Alert rules and
-    /// expressions tell series apart by their labels only.
-    pub has_metric_labels: bool,
+    /// The reader of the frames.
+    pub reader: Reader,
     /// JSON for the frame's `meta.custom`, unchanged.
     pub custom: Option<serde_json::Value>,
+}
+
+/// The part of Grafana that reads the frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reader {
+    /// A panel, Explore, an annotation or a variable.
+    #[default]
+    Panel,
+    /// An expression of a panel. It tells series apart by their labels only, and SQL expressions
+    /// read tables by the names of their columns.
+    Expression,
+    /// An alert rule. It tells numbers and series apart by their labels only.
+    Rule,
 }
 
 /// Display overrides for a result column: title and labels.
@@ -70,7 +82,7 @@ impl QueryResult {
             fill: None,
             downsample: (Downsample::Off, 0),
             displays: Vec::new(),
-            has_metric_labels: false,
+            reader: Reader::Panel,
             custom: None,
         }
     }

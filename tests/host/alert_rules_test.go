@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"text/template"
 	"time"
 
 	"github.com/grafana/dataplane/sdata/numeric"
@@ -396,6 +398,59 @@ func TestRulesExplainThemselves(t *testing.T) {
 		if title := panelTitle(t, one); title != linkedPanels[one.UID] {
 			t.Errorf("%s links to the panel %q instead of %q", one.UID, title, linkedPanels[one.UID])
 		}
+	}
+}
+
+// expand fills in a text of a rule as pkg/services/ngalert/state/template of Grafana does. Without
+// data, Grafana sets the value of a query to NaN. After an error, it is missing.
+func expand(t *testing.T, text string, values map[string]float64) string {
+	t.Helper()
+	type value struct{ Value float64 }
+	variables := map[string]value{}
+	for refID, number := range values {
+		variables[refID] = value{number}
+	}
+	header := "{{- $labels := .Labels -}}{{- $values := .Values -}}"
+	parsed, err := template.New("rule").Parse(header + text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var expanded strings.Builder
+	err = parsed.Execute(&expanded, map[string]any{
+		"Labels": map[string]string{"collection": "workout", "metric": "HRV"},
+		"Values": variables,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return expanded.String()
+}
+
+// The messages of a rule, for the values with which it sends one.
+func TestMessagesOfRulesNameTheirValues(t *testing.T) {
+	blank := regexp.MustCompile(`NaN|<nil>|no value|%!`)
+	for _, one := range provisioned(t).Rules {
+		values := []map[string]float64{{"A": 7}}
+		if one.NoDataState == "Alerting" {
+			values = append(values, map[string]float64{"A": math.NaN()})
+		}
+		if one.ExecErrState == "Error" {
+			values = append(values, nil)
+		}
+		for _, each := range values {
+			for _, name := range []string{"summary", "description"} {
+				if text := expand(t, one.Annotations[name], each); blank.MatchString(text) {
+					t.Errorf("%s with %v: %s", one.UID, each, text)
+				}
+			}
+		}
+	}
+	stale := byUID(t)["oura-sync-stale"].Annotations["description"]
+	if text := expand(t, stale, map[string]float64{"A": 7}); !strings.Contains(text, "was 7 hours ago") {
+		t.Error(text)
+	}
+	if text := expand(t, stale, map[string]float64{"A": math.NaN()}); !strings.Contains(text, "No sync") {
+		t.Error(text)
 	}
 }
 

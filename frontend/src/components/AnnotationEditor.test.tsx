@@ -17,6 +17,7 @@ jest.mock('@grafana/ui', () => ({
 
 async function open(query: Partial<OuraQuery>) {
   const onChange = jest.fn();
+  const onRunQuery = jest.fn();
   const datasource = { getSchema: () => Promise.resolve(SCHEMA) } as unknown as EditorDataSource;
   await act(async () => {
     render(
@@ -24,11 +25,11 @@ async function open(query: Partial<OuraQuery>) {
         datasource={datasource}
         query={{ refId: 'Anno', ...query }}
         onChange={onChange}
-        onRunQuery={jest.fn()}
+        onRunQuery={onRunQuery}
       />
     );
   });
-  return { changed: () => onChange.mock.lastCall?.[0] as OuraQuery };
+  return { changed: () => onChange.mock.lastCall?.[0] as OuraQuery, onRunQuery };
 }
 
 describe('AnnotationEditor', () => {
@@ -47,6 +48,24 @@ describe('AnnotationEditor', () => {
 
     expect(changed()).toMatchObject({ queryType: 'sql', format: 'table', kinds: ['workouts'] });
     expect(changed().rawSql).toContain('AS timeEnd');
+  });
+
+  it('leaves the run of a changed query to Grafana', async () => {
+    const { changed, onRunQuery } = await open({ queryType: 'sql', rawSql: 'SELECT 7' });
+    await userEvent.click(screen.getByTestId(selectors.query.examples));
+    await userEvent.click(await screen.findByRole('menuitem', { name: /^Workouts/ }));
+    expect(changed().rawSql).toContain('workout');
+    expect(onRunQuery).not.toHaveBeenCalled();
+
+    await userEvent.click(screen.getByRole('radio', { name: 'Events' }));
+    expect(changed().queryType).toBe('annotations');
+    expect(onRunQuery).not.toHaveBeenCalled();
+  });
+
+  it('runs an unchanged query on request', async () => {
+    const { onRunQuery } = await open({ queryType: 'sql', rawSql: 'SELECT 7' });
+    await userEvent.click(screen.getByTestId(selectors.query.run));
+    expect(onRunQuery).toHaveBeenCalledTimes(1);
   });
 
   it('shows a saved SQL query', async () => {

@@ -29,13 +29,16 @@ FROM workout
 WHERE $__timeFilter(start_datetime)
 ORDER BY time`;
 
-/** The query of an annotation: event types, or SQL. */
+/**
+ * The query of an annotation: event types, or SQL. Grafana runs each changed query. Another run
+ * would be that of the previous query, because Grafana's state changes later.
+ */
 export function AnnotationEditor({ query: saved, datasource, onChange, onRunQuery }: Props) {
   const schema = useSchema(datasource);
   const query = omitInvalidFields(saved);
   const { queryType, kinds = [], rawSql = WORKOUTS_SQL } = query;
 
-  const change = useQueryChange(query, onChange, onRunQuery);
+  const change = useQueryChange(query, onChange);
   const typeSwitch = (
     <TypeSwitch<QueryType>
       types={TYPES}
@@ -53,6 +56,7 @@ export function AnnotationEditor({ query: saved, datasource, onChange, onRunQuer
         onChange={onChange}
         onRunQuery={onRunQuery}
         lead={typeSwitch}
+        runsOnChange
       />
     );
   }

@@ -27,7 +27,14 @@ const COLORS: Record<CollectionState, BadgeColor> = {
 };
 
 const COLUMNS: Array<Column<CollectionStatus>> = [
-  { id: 'name', header: 'Collection', sortType: 'alphanumeric' },
+  {
+    id: 'name',
+    header: 'Collection',
+    sortType: 'alphanumeric',
+    cell: ({ value }: CellProps<CollectionStatus, string>) => (
+      <div className={styles.name}>{value}</div>
+    ),
+  },
   {
     id: 'documents',
     header: 'Documents',
@@ -81,6 +88,7 @@ function details({ row }: CellProps<CollectionStatus>) {
 
 const styles = {
   nowrap: css({ whiteSpace: 'nowrap' }),
+  name: css({ minWidth: 180, overflowWrap: 'anywhere' }),
   // On a phone the table scrolls. Without a width, its rows would be several lines high.
   details: css({ minWidth: 260, overflowWrap: 'anywhere' }),
   number: css({ display: 'block', textAlign: 'right', fontVariantNumeric: 'tabular-nums' }),

@@ -34,6 +34,8 @@ interface Props {
   lead?: ReactNode;
   /** Whether to offer a format. Annotations and variables always read a table. */
   withFormat?: boolean;
+  /** Whether Grafana runs a changed query by itself. */
+  runsOnChange?: boolean;
 }
 
 /** An SQL query, with its format and a schema reference. */
@@ -46,6 +48,7 @@ export function SqlQueryEditor({
   onRunQuery,
   lead,
   withFormat = false,
+  runsOnChange = false,
 }: Props) {
   const [isReferenceOpen, setReferenceOpen] = useState(false);
   const [formatError, setFormatError] = useState<string>();
@@ -55,12 +58,15 @@ export function SqlQueryEditor({
   const change = (part: Partial<OuraQuery>) =>
     onChange({ ...query, queryType: 'sql', rawSql, params, format, downsample, ...part });
   const run = (sql: string) => {
-    if (sql !== query.rawSql) {
+    const isChanged = sql !== query.rawSql;
+    if (isChanged) {
       change({ rawSql: sql });
     }
-    onRunQuery();
+    if (!isChanged || !runsOnChange) {
+      onRunQuery();
+    }
   };
-  const changeQuery = useQueryChange(query, onChange, onRunQuery);
+  const changeQuery = useQueryChange(query, onChange, runsOnChange ? undefined : onRunQuery);
   const changeAndRun = (part: Partial<OuraQuery>) =>
     changeQuery({ queryType: 'sql', rawSql, params, format, downsample, ...part });
 

@@ -3,7 +3,7 @@ import { useLayoutEffect, useRef } from 'react';
 import type { OuraQuery } from '../types';
 
 /**
- * Returns a function that changes fields of the query and runs it.
+ * Returns a function that changes fields of the query and runs it, with `onRunQuery`.
  *
  * Fields that have their values already change nothing. In Explore, Grafana's Combobox calls
  * `onChange` of an earlier render again and again: each run would cause the next one.
@@ -11,7 +11,7 @@ import type { OuraQuery } from '../types';
 export function useQueryChange<Q extends Partial<OuraQuery>>(
   query: Q,
   onChange: (query: Q) => void,
-  onRunQuery: () => void
+  onRunQuery?: () => void
 ): (part: Partial<OuraQuery>) => void {
   const latest = useRef(query);
   useLayoutEffect(() => {
@@ -25,6 +25,6 @@ export function useQueryChange<Q extends Partial<OuraQuery>>(
     }
     latest.current = changed;
     onChange(changed);
-    onRunQuery();
+    onRunQuery?.();
   };
 }

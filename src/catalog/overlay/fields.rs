@@ -109,7 +109,7 @@ pub(super) const CARDIOVASCULAR: &[Field] = &[
     Field::measured(
         "pulse_wave_velocity",
         METRES_PER_SECOND,
-        "Speed of the pulse wave along the arteries. Higher values mean stiffer arteries",
+        "Pulse wave velocity, the speed along the arteries. Higher values mean stiffer arteries",
     ),
     Field::measured("vascular_age", YEARS, "Estimated vascular age"),
 ];
@@ -167,7 +167,7 @@ pub(super) const READINESS: &[Field] = &[
     Field::measured(
         "temperature_trend_deviation",
         CELSIUS,
-        "Deviation of skin temperature from the personal baseline, smoothed over several days",
+        "Smoothed deviation of skin temperature from the personal baseline, over several days",
     ),
 ];
 

@@ -1,10 +1,4 @@
-WITH
-  shown AS (
-    SELECT time, resilience_level
-    FROM days
-    WHERE $__timeFilter(time) AND resilience_level IS NOT NULL
-  )
-SELECT time, resilience_level AS "Resilience" FROM shown
-UNION ALL
-SELECT $__timeFrom(), '$empty' WHERE NOT EXISTS (SELECT 1 FROM shown)
+SELECT time * 1000 AS milliseconds, resilience_level AS "Resilience"
+FROM days
+WHERE $__timeFilter(time) AND resilience_level IS NOT NULL
 ORDER BY 1

@@ -64,4 +64,6 @@ FROM
   shown
   LEFT JOIN beats ON beats.document = shown.document
 GROUP BY shown.document
+UNION ALL
+SELECT NULL, '$empty', NULL, NULL, NULL, NULL WHERE NOT EXISTS (SELECT 1 FROM shown)
 ORDER BY 1 DESC

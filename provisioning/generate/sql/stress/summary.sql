@@ -5,7 +5,8 @@ WITH
     -- A panel of this kind refuses more points than half of its width in pixels.
     WHERE time BETWEEN max($__timeFrom(), $__timeTo() - 366 * 86400) AND $__timeTo()
   )
-SELECT time, stress_summary AS "Stress" FROM shown
-UNION ALL
-SELECT $__timeFrom(), '$empty' WHERE NOT EXISTS (SELECT 1 FROM shown WHERE stress_summary IS NOT NULL)
+SELECT time * 1000 AS milliseconds, stress_summary AS "Stress"
+FROM shown
+-- A day without a summary keeps its place.
+WHERE EXISTS (SELECT 1 FROM shown WHERE stress_summary IS NOT NULL)
 ORDER BY 1
