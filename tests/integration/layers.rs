@@ -38,7 +38,7 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
     ("reqwest", &["oura/", "datasource/", "plugin/settings.rs", "cli/", "simulator/visitor.rs"]),
     ("tonic", &["plugin/"]),
     ("axum", &["api/", "cli/", "doors/", "plugin/", "simulator/"]),
-    ("tokio_rustls", &["doors/", "cli/serve/server.rs"]),
+    ("tokio_rustls", &["doors/", "oura/network_error.rs", "cli/serve/server.rs"]),
     ("webpki_roots", &["doors/tls.rs"]),
     ("arrow", &["store/", "query/", "frames/", "plugin/host.rs", "cli/"]),
     ("clap", &["cli/"]),
