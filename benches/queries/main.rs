@@ -69,3 +69,24 @@ fn a_million_heart_rates_read_and_encoded(bencher: Bencher) {
     let _ = &*DATABASE;
     bencher.bench_local(|| encoded(&read(HEART_RATES), Format::Table));
 }
+
+/// The materialized views after a rebuild.
+#[divan::bench(sample_count = 5)]
+fn views_of_ten_years_refreshed(bencher: Bencher) {
+    refreshed(bencher, "(SELECT min(day) FROM calendar)");
+}
+
+/// The materialized views after a sync that brought a night: its day and the 60 days after it.
+#[divan::bench(sample_count = 20)]
+fn views_of_a_day_refreshed(bencher: Bencher) {
+    refreshed(bencher, "(SELECT max(day) FROM calendar)");
+}
+
+fn refreshed(bencher: Bencher, first: &str) {
+    let connection = rusqlite::Connection::open(DATABASE.store.path()).expect("the file opens");
+    let changed =
+        format!("UPDATE stale_days SET first = {first}, last = (SELECT max(day) FROM calendar)");
+    bencher
+        .with_inputs(|| connection.execute_batch(&changed).expect("the table exists"))
+        .bench_local_values(|()| DATABASE.store.writer().refresh_views().expect("it succeeds"));
+}

@@ -111,32 +111,72 @@ impl Collection {
             .collect()
     }
 
-    /// Returns the top-level fields that `cells` lose as one JSON object: those without a column or
-    /// series, and those of another type than their column. Null if none exist.
+    /// Returns the top-level fields that `cells` do not hold completely as one JSON object: fields
+    /// without a column, values of another type than their column, and instants with a fraction of
+    /// a second. Null if none exist.
     pub fn extra(&self, document: &Value, cells: &[Cell]) -> Cell {
+        let Some(fields) = document.as_object() else { return Cell::Null };
         let mut extra = Map::new();
-        for (name, value) in document.as_object().into_iter().flatten() {
-            let is_unmapped = self.field_skip_reason(name).is_none() && !self.is_mapped(name);
-            if is_unmapped || self.is_lost(name, value, cells) {
+        for (name, value) in fields {
+            let is_held = || self.is_held(&[name], value, cells, fields);
+            if self.field_skip_reason(name).is_none() && !is_held() {
                 extra.insert(name.clone(), value.clone());
             }
         }
         if extra.is_empty() { Cell::Null } else { canonical_cell(&extra.into()) }
     }
 
-    /// Whether the column of the top-level field `name` cannot hold `value`.
-    fn is_lost(&self, name: &str, value: &Value, cells: &[Cell]) -> bool {
-        let is_lost = |(column, cell): (&Column, &Cell)| {
-            *cell == Cell::Null && column.path == [name] && !column.is_missing(value)
-        };
-        !value.is_null() && self.columns.iter().zip(cells).any(is_lost)
+    /// Whether the columns, or for documents the series, hold all of the value at `path`.
+    fn is_held(
+        &self,
+        path: &[&str],
+        value: &Value,
+        cells: &[Cell],
+        document: &Map<String, Value>,
+    ) -> bool {
+        let mut has_columns_below = false;
+        for (column, cell) in self.columns.iter().zip(cells) {
+            if column.path.iter().zip(path).any(|(one, other)| one != other) {
+                continue;
+            }
+            if column.path.len() == path.len() {
+                return self.is_held_by(column, cell, value, document);
+            }
+            has_columns_below = true;
+        }
+        match value {
+            Value::Null if has_columns_below => true,
+            Value::Object(fields) if has_columns_below => fields.iter().all(|(name, value)| {
+                self.is_held(&[path, &[name.as_str()]].concat(), value, cells, document)
+            }),
+            _ => {
+                self.storage == Storage::Documents
+                    && self.series.iter().any(|series| series.path[0] == path[0])
+            }
+        }
     }
 
-    /// Whether a column or a series contains the top-level field `name`.
-    fn is_mapped(&self, name: &str) -> bool {
-        let columns = self.columns.iter().map(|column| &column.path);
-        let series = self.series.iter().map(|series| &series.path);
-        columns.chain(series).any(|path| path.first().is_some_and(|first| first == name))
+    fn is_held_by(
+        &self,
+        column: &Column,
+        cell: &Cell,
+        value: &Value,
+        document: &Map<String, Value>,
+    ) -> bool {
+        match cell {
+            Cell::Null => value.is_null() || column.is_missing(value),
+            _ if column.kind == Kind::Instant => {
+                let stamp = parse_stamp(value, Tz::UTC).filter(|stamp| stamp.subsecond > 0);
+                // The fraction of the start is in `subsecond`.
+                stamp.is_none_or(|stamp| {
+                    let start = self.first_timestamp(document, self.time.start, Tz::UTC);
+                    start.is_some_and(|start| {
+                        (start.at, start.subsecond) == (stamp.at, stamp.subsecond)
+                    })
+                })
+            }
+            _ => true,
+        }
     }
 
     /// Returns the first valid timestamp in the top-level fields `names`. Sentinels are not valid.

@@ -17,8 +17,8 @@ use crate::datasource::{
     DataSourceKey, MIN_FREE_BYTES, StoredLogin, read_record, specification, stored_login,
 };
 use crate::format::grouped;
-use crate::os;
-use crate::oura::{self, Origins, Secret};
+use crate::os::{self, RAISE_FILE_LIMIT};
+use crate::oura::{self, Origins, ProbeError, Secret};
 use crate::plugin::{ENCRYPTION_KEY, key_from};
 use crate::store::{NEEDS_LOCKS, Store, StoreError, find_damage};
 use crate::time::{Clock, Instant, Tz};
@@ -108,7 +108,7 @@ fn check_local(data_dir: &Path, key: Option<&Secret>, now: Instant) -> Vec<Findi
     findings.push(check_lock(data_dir));
     let vault = check_vault(data_dir, key, &mut findings);
     let keys = find_datasources(data_dir);
-    if keys.is_empty() {
+    if keys.is_empty() && !os::has_no_free_file() {
         findings.push(warn(
             "data sources",
             "none found".to_owned(),
@@ -136,11 +136,12 @@ fn check_writable(data_dir: &Path) -> Finding {
         Ok(()) => ok("data folder", data_dir.display().to_string()),
         Err(error) => {
             let message = format!("could not write to {}: {error}", data_dir.display());
-            fail(
-                "data folder",
-                message,
-                "Make the user that runs Grafana own the folder. Free disk space if it is full.",
-            )
+            let remedy = if os::is_out_of_files(&error) {
+                RAISE_FILE_LIMIT
+            } else {
+                "Make the user that runs Grafana own the folder. Free disk space if it is full."
+            };
+            fail("data folder", message, remedy)
         }
     }
 }
@@ -322,6 +323,9 @@ fn check_database(
         Err(error @ StoreError::NoLocks { .. }) => {
             return findings.push(fail(&subject, error.to_string(), NEEDS_LOCKS));
         }
+        Err(error @ StoreError::TooManyFiles) => {
+            return findings.push(fail(&subject, error.to_string(), RAISE_FILE_LIMIT));
+        }
         Err(error) => return findings.push(fail(&subject, error.to_string(), "")),
     }
     let opened = Store::open_existing(&path, Arc::clone(catalog)).and_then(|store| {
@@ -436,10 +440,16 @@ async fn check_network(oura_url: Option<&Url>, clock: &Clock) -> Vec<Finding> {
         Err(error) => return vec![fail("network", error.to_string(), "")],
     };
     match oura::probe(&http, &origins, clock).await {
-        Err(detail) => {
-            let remedy = "Check the network, DNS and proxy of this machine. It must reach \
-                          api.ouraring.com over HTTPS.";
-            vec![fail("Oura", format!("{} is not reachable: {detail}", origins.api), remedy)]
+        Err(error) => {
+            let of_cause = match &error {
+                ProbeError::Network(error) => error.remedy(),
+                ProbeError::Server { .. } => Some("Try again later: Oura has a fault."),
+            };
+            let remedy = of_cause.unwrap_or(
+                "Check the network, DNS and proxy of this machine. It must reach \
+                 api.ouraring.com over HTTPS.",
+            );
+            vec![fail("Oura", format!("{} is not reachable: {error}", origins.api), remedy)]
         }
         Ok(skew) => vec![ok("Oura", format!("{} is reachable", origins.api)), check_clock(skew)],
     }

@@ -30,7 +30,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::api::ApiError;
 use crate::datasource::DataSourceError;
-use crate::os;
+use crate::os::{self, RAISE_FILE_LIMIT};
 use crate::plugin;
 use crate::query::QueryError;
 use crate::store::{REPAIR, StoreError};
@@ -128,8 +128,10 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn describe(failure: &Failure) -> String {
     let datasource = failure.downcast_ref::<DataSourceError>().map(ApiError::from);
     let query = failure.downcast_ref::<QueryError>().map(ApiError::from);
-    if let Some(error) = failure.downcast_ref::<StoreError>().filter(|error| error.is_damage()) {
-        return format!("{error}. {REPAIR}");
+    match failure.downcast_ref::<StoreError>() {
+        Some(error) if error.is_damage() => return format!("{error}. {REPAIR}"),
+        Some(error @ StoreError::TooManyFiles) => return format!("{error}. {RAISE_FILE_LIMIT}"),
+        _ => {}
     }
     datasource.or(query).map_or_else(|| failure.to_string(), |error| error.full_text())
 }

@@ -7,7 +7,7 @@ use super::key::DataSourceKey;
 use super::vault::VaultError;
 use crate::os::RAISE_FILE_LIMIT;
 use crate::oura::oauth::OAuthError;
-use crate::oura::{GrantStoreError, RedirectUri, TokenError};
+use crate::oura::{GrantStoreError, NetworkError, RedirectUri, TokenError};
 use crate::store::{NEEDS_LOCKS, REPAIR, StoreError};
 
 /// A failure of a data source.
@@ -238,6 +238,7 @@ impl DataSourceError {
             Demo { .. } => ("demo", 500, ""),
             OAuth(error) => oauth_details(error),
             Token(error) => token_details(error),
+            Vault(VaultError::TooManyFiles { .. }) => ("too_many_files", 503, ""),
             Vault(_) => ("vault", 503, ""),
             NoLocks { .. } | Store(StoreError::NoLocks { .. }) => ("no_locks", 503, NEEDS_LOCKS),
             Store(StoreError::TooManyFiles) => ("too_many_files", 503, RAISE_FILE_LIMIT),
@@ -260,9 +261,7 @@ fn oauth_details(error: &OAuthError) -> (&'static str, u16, &'static str) {
         }
         OAuthError::RedirectNotRegistered => ("redirect_not_registered", 400, ""),
         OAuthError::ClockSkew { .. } => ("clock_off", 400, ""),
-        OAuthError::Network { .. } => {
-            ("login_unreachable", 502, "Check the network of this machine, and try again.")
-        }
+        OAuthError::Network(error) => ("login_unreachable", 502, network_hint(error)),
         OAuthError::Malformed { .. } => ("login_unreadable", 502, UNREADABLE_LOGIN),
     }
 }
@@ -274,17 +273,25 @@ fn token_details(error: &TokenError) -> (&'static str, u16, &'static str) {
         TokenError::Refused { .. } => {
             ("login_not_renewed", 502, "Check the client ID and secret, and save the settings.")
         }
-        TokenError::Network { .. } => {
-            ("login_unreachable", 502, "Check the network of this machine.")
-        }
+        TokenError::Network(error) => ("login_unreachable", 502, network_hint(error)),
         TokenError::Malformed { .. } => ("login_unreadable", 502, UNREADABLE_LOGIN),
         TokenError::Store(error) => ("vault", 503, storage_hint(error)),
+    }
+}
+
+/// The remedy for a fault of the network. Other messages contain theirs.
+fn network_hint(error: &NetworkError) -> &'static str {
+    match error.remedy() {
+        Some(_) => "",
+        None => "Check the network of this machine, and try again.",
     }
 }
 
 fn storage_hint(error: &GrantStoreError) -> &'static str {
     match error {
         GrantStoreError::NotAccessible { .. } => "Check the permissions of the data folder.",
+        // The message contains the remedy.
+        GrantStoreError::TooManyFiles { .. } => "",
         GrantStoreError::DiskFull { .. } => "Free disk space. The stored data is intact.",
         GrantStoreError::Failed { .. } => {
             "Check the disk space and the permissions of the data folder."

@@ -20,6 +20,7 @@ use url::{Host, Url};
 
 use super::tls::{TlsError, client_config};
 use crate::api::ApiError;
+use crate::oura::TlsFault;
 
 /// Maximum duration of a connection's start: address, TCP, TLS and HTTP/2.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -119,6 +120,8 @@ pub enum LinkError {
         owner: String,
         /// The reason.
         detail: String,
+        /// The remedy in sentences.
+        remedy: String,
     },
     /// The connection ended during the call.
     #[error("the connection to the owner at {owner} was lost during the call: {detail}")]
@@ -163,12 +166,7 @@ impl From<&LinkError> for ApiError {
                 "Start `gpx_oura serve --doors`, or correct owner_url in Grafana's configuration. \
                  The plugin connects again by itself.",
             ),
-            LinkError::Certificate { .. } => (
-                502,
-                "owner_certificate",
-                "Set owner_ca to the file of the authority that signed the owner's certificate, \
-                 and use a name in owner_url that the certificate contains.",
-            ),
+            LinkError::Certificate { remedy, .. } => (502, "owner_certificate", remedy.as_str()),
             LinkError::Lost { .. } => (
                 502,
                 "owner_lost",
@@ -301,19 +299,23 @@ impl Link {
         if self.address.url.scheme() == "http" {
             return self.start_http(stream).await;
         }
-        let name = ServerName::try_from(host).map_err(|error| self.certificate(&error))?;
-        let config = client_config(self.address.authorities.as_deref())
-            .map_err(|error: TlsError| self.certificate(&error))?;
+        let name = ServerName::try_from(host)
+            .map_err(|error| self.certificate(error.to_string(), "Correct owner_url."))?;
+        let config =
+            client_config(self.address.authorities.as_deref()).map_err(|error: TlsError| {
+                self.certificate(error.to_string(), "Correct the file of owner_ca.")
+            })?;
         let connector = TlsConnector::from(Arc::new(config));
-        let stream = connector.connect(name, stream).await.map_err(|error| {
-            let is_certificate =
-                error.get_ref().is_some_and(|source| source.is::<tokio_rustls::rustls::Error>());
-            if is_certificate {
-                self.certificate(&error)
-            } else {
-                self.unreachable(error.to_string())
-            }
-        })?;
+        let stream =
+            connector.connect(name, stream).await.map_err(|error| {
+                match TlsFault::find(&error) {
+                    Some(fault) => self.certificate(
+                        fault.describe(&self.address.host()),
+                        &fault.remedy("owner_ca", "owner_url"),
+                    ),
+                    None => self.unreachable(error.to_string()),
+                }
+            })?;
         self.start_http(stream).await
     }
 
@@ -344,8 +346,9 @@ impl Link {
         LinkError::Unreachable { owner: self.address.to_string(), detail }
     }
 
-    fn certificate(&self, error: &dyn std::error::Error) -> LinkError {
-        LinkError::Certificate { owner: self.address.to_string(), detail: error.to_string() }
+    fn certificate(&self, detail: String, remedy: &str) -> LinkError {
+        let owner = self.address.to_string();
+        LinkError::Certificate { owner, detail, remedy: remedy.to_owned() }
     }
 }
 

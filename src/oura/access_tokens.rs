@@ -1,7 +1,7 @@
 //! The interface between [`super::Client`] and the owner of a login, and its errors.
 
 use super::oauth::OAuthError;
-use super::{BoxFuture, GrantStoreError, Secret};
+use super::{BoxFuture, GrantStoreError, NetworkError, Secret};
 
 /// A source of access tokens for a [`super::Client`].
 pub trait AccessTokens: Send + Sync {
@@ -51,11 +51,8 @@ pub enum TokenError {
         detail: String,
     },
     /// No response from Oura's login.
-    #[error("Could not reach Oura's login: {detail}")]
-    Network {
-        /// The transport's error.
-        detail: String,
-    },
+    #[error("Could not reach Oura's login: {0}")]
+    Network(NetworkError),
     /// A response of Oura's login without tokens.
     #[error("Invalid response from Oura's login: {detail}")]
     Malformed {
@@ -73,7 +70,7 @@ impl From<OAuthError> for TokenError {
             OAuthError::InvalidGrant { .. } => TokenError::ReconnectNeeded {
                 reason: "Oura no longer accepts the refresh token".to_owned(),
             },
-            OAuthError::Network { detail } => TokenError::Network { detail },
+            OAuthError::Network(error) => TokenError::Network(error),
             OAuthError::Malformed { detail } => TokenError::Malformed { detail },
             OAuthError::InvalidClient
             | OAuthError::RedirectNotRegistered

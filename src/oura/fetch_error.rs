@@ -1,6 +1,6 @@
 //! Errors of a fetch from the data API.
 
-use super::TokenError;
+use super::{NetworkError, TokenError};
 
 /// Why a page could not be fetched. `Display` names the reason and the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -52,11 +52,8 @@ pub enum FetchError {
         status: u16,
     },
     /// No response, or an incomplete one, after the last retry.
-    #[error("Could not reach Oura: {detail}. The next sync tries again")]
-    Network {
-        /// The transport's error, without the address.
-        detail: String,
-    },
+    #[error("Could not reach Oura: {0}. The next sync tries again")]
+    Network(NetworkError),
     /// A response that is not a page of documents, or pagination without an end.
     #[error("Invalid response from Oura: {detail}. The next sync tries again")]
     Malformed {
@@ -122,7 +119,7 @@ impl FetchError {
             FetchError::Login(_) => FetchErrorKind::Login,
             FetchError::RateLimited => FetchErrorKind::RateLimited,
             FetchError::Server { .. } => FetchErrorKind::Server,
-            FetchError::Network { .. } => FetchErrorKind::Network,
+            FetchError::Network(_) => FetchErrorKind::Network,
             FetchError::Malformed { .. } => FetchErrorKind::Malformed,
         }
     }

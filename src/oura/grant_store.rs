@@ -17,6 +17,12 @@ pub enum GrantStoreError {
         /// The file.
         detail: String,
     },
+    /// The process has no free file handle.
+    #[error("The stored login cannot be read or written: {detail}")]
+    TooManyFiles {
+        /// The file and the remedy.
+        detail: String,
+    },
     /// Any other failure of the storage.
     #[error("The stored login cannot be used: {detail}")]
     Failed {

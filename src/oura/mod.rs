@@ -11,6 +11,7 @@ mod fake_server;
 mod fetch_error;
 mod grant_store;
 mod http;
+mod network_error;
 pub mod oauth;
 mod origins;
 mod page;
@@ -36,6 +37,7 @@ pub use http::{
     BoxFuture, CA_FILE, HttpClientError, REQUEST_TIMEOUT, USER_AGENT, http_client,
     http_client_with_timeout,
 };
+pub use network_error::{NetworkError, TlsFault};
 use origins::join_path;
 pub use origins::{LoginBackend, LoginUrls, Origins};
 pub use page::Page;

@@ -257,10 +257,10 @@ impl OAuth {
         let post = self.http.post(url).header(header::ACCEPT, "application/json").form(&form);
         let body = match self.send(post, &request.secrets()).await {
             // The tokens may have arrived before the connection broke.
-            Err(TokenFailure::Incomplete { received, detail }) => {
+            Err(TokenFailure::Incomplete { received, error }) => {
                 return match TokenResponse::parse(&received) {
                     Some(tokens) => Ok(self.grant(tokens, backend)),
-                    None => Err(TokenFailure::NoResponse { detail }),
+                    None => Err(TokenFailure::NoResponse(error)),
                 };
             }
             outcome => outcome?,
@@ -297,8 +297,8 @@ impl OAuth {
         let status = response.status();
         let clock_skew = response::clock_skew(response.headers(), self.clock.now());
         let body = match response::read_body(response, MAX_RESPONSE_BYTES).await {
-            Err(BodyError::Incomplete { detail, received }) if status.is_success() => {
-                return Err(TokenFailure::Incomplete { detail, received });
+            Err(BodyError::Incomplete { error, received }) if status.is_success() => {
+                return Err(TokenFailure::Incomplete { error, received });
             }
             outcome => outcome?,
         };
@@ -318,14 +318,14 @@ impl OAuth {
 
 impl From<reqwest::Error> for TokenFailure {
     fn from(error: reqwest::Error) -> TokenFailure {
-        TokenFailure::NoResponse { detail: response::describe_network_error(error) }
+        TokenFailure::NoResponse(error.into())
     }
 }
 
 impl From<BodyError> for TokenFailure {
     fn from(error: BodyError) -> TokenFailure {
         match error {
-            BodyError::Incomplete { detail, .. } => TokenFailure::NoResponse { detail },
+            BodyError::Incomplete { error, .. } => TokenFailure::NoResponse(error),
             BodyError::TooLong { limit } => {
                 TokenFailure::Malformed { detail: format!("more than {limit} bytes") }
             }

@@ -1,17 +1,14 @@
 //! A connectivity check against Oura's API that needs no login.
 
-use super::{Origins, join_path, response};
+use super::{NetworkError, Origins, join_path, response};
 use crate::time::Clock;
 
 /// Why Oura's API is not usable at present.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
     /// No response.
-    #[error("{detail}")]
-    Network {
-        /// The transport's error, without the address.
-        detail: String,
-    },
+    #[error("{}", .0.detail())]
+    Network(NetworkError),
     /// A 5xx response.
     #[error("HTTP status {status}")]
     Server {
@@ -31,7 +28,7 @@ pub async fn probe(
         .get(join_path(&origins.api, "/v2/usercollection/personal_info"))
         .send()
         .await
-        .map_err(|error| ProbeError::Network { detail: response::describe_network_error(error) })?;
+        .map_err(|error| ProbeError::Network(error.into()))?;
     match response.status().as_u16() {
         status @ 500.. => Err(ProbeError::Server { status }),
         _ => Ok(response::clock_skew(response.headers(), clock.now())),

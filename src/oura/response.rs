@@ -1,11 +1,9 @@
 //! Reading of Oura's responses: bounded bodies, and error details that are safe to show.
 
-use std::error::Error;
-
 use reqwest::header::{DATE, HeaderMap};
 use serde_json::Value;
 
-use super::Secret;
+use super::{NetworkError, Secret};
 use crate::format::one_line;
 use crate::time::Instant;
 
@@ -16,7 +14,7 @@ const MAX_DETAIL_CHARS: usize = 200;
 #[derive(Debug)]
 pub(super) enum BodyError {
     /// The connection ended before the body did. Contains the bytes that arrived.
-    Incomplete { detail: String, received: Vec<u8> },
+    Incomplete { error: NetworkError, received: Vec<u8> },
     /// The body is longer than `limit` bytes.
     TooLong { limit: usize },
 }
@@ -32,8 +30,7 @@ pub(super) async fn read_body(
             Ok(Some(chunk)) => chunk,
             Ok(None) => return Ok(body),
             Err(error) => {
-                let detail = describe_network_error(error);
-                return Err(BodyError::Incomplete { detail, received: body });
+                return Err(BodyError::Incomplete { error: error.into(), received: body });
             }
         };
         if body.len() + chunk.len() > limit {
@@ -47,24 +44,6 @@ pub(super) async fn read_body(
 pub(super) fn clock_skew(headers: &HeaderMap, now: Instant) -> Option<i64> {
     let date = Instant::of_http_date(headers.get(DATE)?.to_str().ok()?)?;
     Some(now.seconds() - date.seconds())
-}
-
-/// Describes a failed request with its causes. Leaves out the address, which may contain a token.
-pub(super) fn describe_network_error(error: reqwest::Error) -> String {
-    if error.is_timeout() && error.is_connect() {
-        return "the connection timed out".to_owned();
-    }
-    if error.is_timeout() {
-        return "the response timed out".to_owned();
-    }
-    let error = error.without_url();
-    let mut causes = Vec::new();
-    let mut cause: Option<&dyn Error> = Some(&error);
-    while let Some(error) = cause {
-        causes.push(error.to_string());
-        cause = error.source();
-    }
-    one_line(&causes.join(": "), MAX_DETAIL_CHARS)
 }
 
 /// Returns the message of an error response in one line, without any of `secrets`. Empty if the

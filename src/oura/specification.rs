@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::response::{self, BodyError};
-use super::{Origins, join_path};
+use super::{NetworkError, Origins, join_path};
 
 /// A version of Oura's API, for example `1.43`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,11 +29,8 @@ pub struct PublishedSpecification {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecificationError {
     /// No response, or an incomplete or too long one.
-    #[error("Could not fetch Oura's API specification: {detail}")]
-    Network {
-        /// The transport's error, without the address.
-        detail: String,
-    },
+    #[error("Could not fetch Oura's API specification: {0}")]
+    Network(NetworkError),
     /// A status other than "published" or "not found".
     #[error("Could not fetch Oura's API specification: HTTP status {status}")]
     Status {
@@ -84,9 +81,8 @@ async fn fetch(
     version: Version,
 ) -> Result<Option<PublishedSpecification>, SpecificationError> {
     let url = join_path(&origins.specification, &format!("/openapi-{version}.json"));
-    let response = http.get(url).send().await.map_err(|error| SpecificationError::Network {
-        detail: response::describe_network_error(error),
-    })?;
+    let response =
+        http.get(url).send().await.map_err(|error| SpecificationError::Network(error.into()))?;
     match response.status().as_u16() {
         200 => {}
         // File stores answer 403 for missing files, and web servers may redirect to an error page.
@@ -99,9 +95,10 @@ async fn fetch(
             let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&document).is_ok();
             Ok(is_json.then_some(PublishedSpecification { version, document }))
         }
-        Err(BodyError::Incomplete { detail, .. }) => Err(SpecificationError::Network { detail }),
+        Err(BodyError::Incomplete { error, .. }) => Err(SpecificationError::Network(error)),
         Err(BodyError::TooLong { limit }) => {
-            Err(SpecificationError::Network { detail: format!("more than {limit} bytes") })
+            let error = NetworkError::new(format!("more than {limit} bytes"));
+            Err(SpecificationError::Network(error))
         }
     }
 }

@@ -23,7 +23,9 @@ use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use super::oauth::{Grant, OAuth, OAuthError};
-use super::{AccessTokens, BoxFuture, GrantStore, GrantStoreError, Secret, TokenError};
+use super::{
+    AccessTokens, BoxFuture, GrantStore, GrantStoreError, NetworkError, Secret, TokenError,
+};
 use crate::time::{Clock, Instant};
 
 /// [`AccessTokens`] from a stored login. Cheap to clone; clones share one refresh at a time.
@@ -142,7 +144,7 @@ impl Tokens {
             Ok(outcome) => outcome,
             Err(error) => {
                 let detail = format!("the refresh task failed: {error}");
-                Err(TokenError::Network { detail })
+                Err(TokenError::Network(NetworkError::new(detail)))
             }
         }
     }

@@ -101,11 +101,16 @@ fn page_checksum(page: &[u8]) -> [u8; CHECKSUM] {
     stored
 }
 
-/// Whether a page ends with its checksum. A page of zeros is a lost page: no page that SQLite reads
-/// is empty.
+/// Whether a page ends with its checksum, or with zeros in the place of one.
+///
+/// Another program that merges the log into the file writes zeros: see [`read`]. Such a page had the
+/// checksum of its frame until then. A page of zeros only is a lost page: SQLite reads no empty one.
 fn is_intact(page: &[u8]) -> bool {
-    let stored = &page[page.len() - CHECKSUM..];
-    stored == page_checksum(page) && stored != [0; CHECKSUM]
+    let (body, stored) = page.split_at(page.len() - CHECKSUM);
+    if stored == [0; CHECKSUM] {
+        return body.iter().any(|byte| *byte != 0);
+    }
+    stored == page_checksum(page)
 }
 
 fn big_endian(bytes: &[u8]) -> u32 {
@@ -379,6 +384,8 @@ fn note_header(tail: &mut Tail, bytes: &[u8], offset: i64) {
     }
 }
 
+/// Reads and verifies. SQLite gets pages with zeros in the place of their checksum, so that the log,
+/// into which it writes the changed pages, has no outdated checksums.
 unsafe extern "C" fn read(
     file: *mut ffi::sqlite3_file,
     buffer: *mut c_void,
@@ -391,12 +398,14 @@ unsafe extern "C" fn read(
         if code != ffi::SQLITE_OK {
             return code;
         }
-        let bytes = std::slice::from_raw_parts(buffer.cast::<u8>(), amount as usize);
+        let bytes = std::slice::from_raw_parts_mut(buffer.cast::<u8>(), amount as usize);
         note_header(tail(file), bytes, offset);
         let is_valid = match tail(file).kind {
             Kind::Database { .. } => match known_header(file) {
-                Some(header) if header.is_checked && bytes.len() == header.page_size => {
-                    is_intact(bytes)
+                Some(header) if header.has_room && bytes.len() == header.page_size => {
+                    let is_valid = !header.is_checked || is_intact(bytes);
+                    bytes[header.page_size - CHECKSUM..].fill(0);
+                    is_valid
                 }
                 _ => true,
             },

@@ -26,6 +26,7 @@ mod guard;
 mod import;
 mod inspector;
 mod journal;
+mod materialized;
 mod meter;
 mod outside;
 mod put;
@@ -129,6 +130,9 @@ impl Store {
             store.writer().rebuild()?;
         } else if store.is_outdated()? {
             store.writer().add_views()?;
+        } else if let Err(error) = store.writer().refresh_views() {
+            // Days that changed before the last process stopped. The next run tries again.
+            tracing::warn!(path = %path.display(), %error, "the materialized views are old");
         }
         Ok(store)
     }

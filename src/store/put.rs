@@ -42,6 +42,7 @@ impl Writer {
         } else {
             queue::finish(&transaction, queued, now)?;
         }
+        self.refresh_if_due(&transaction)?;
         transaction.commit()?;
         Ok(stats)
     }

@@ -12,14 +12,14 @@ use super::error::StoreError;
 use super::inspector::Inspector;
 use super::window_writer::{CONTENT_ID_PREFIX, Received};
 use super::writer::Writer;
-use super::{changes, collections, rollups, rows, tables};
+use super::{changes, collections, materialized, rollups, rows, tables};
 use crate::catalog::{Catalog, Collection, Storage};
 use crate::sql::quote_identifier;
 use crate::time::{Day, Instant, Tz};
 
 /// The version of the code that derives tables. Increase it when the same documents give other
 /// tables or views: the next opening then rebuilds.
-const DERIVATION: u32 = 10;
+const DERIVATION: u32 = 11;
 
 /// The name in `meta` of the time zone of the covered days, if it changed since the first
 /// derivation.
@@ -120,6 +120,8 @@ impl Writer {
             rows::recount(&transaction, collection, self.zone())?;
         }
         calendar::rebuild(&transaction, last_day, self.zone())?;
+        self.ensure_rebuilds_run()?;
+        materialized::refresh(&transaction)?;
         transaction.execute(
             "INSERT INTO meta (name, value) VALUES ('derived_by', ?1)
              ON CONFLICT DO UPDATE SET value = excluded.value",

@@ -2,13 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use super::calendar;
-use super::connection;
 use super::error::StoreError;
 use super::inspector::Inspector;
 use super::state::{RunState, Trigger};
 use super::window::WriteStats;
 use super::writer::Writer;
+use super::{calendar, connection, materialized};
 use crate::time::Instant;
 
 /// How a sync run ended.
@@ -122,6 +121,7 @@ impl Writer {
              WHERE run = ?1",
             (run, state, message, windows, requests, now.0),
         )?;
+        materialized::refresh(&transaction)?;
         connection::record_size(&transaction)?;
         transaction.commit()?;
         Ok(())

@@ -6,8 +6,7 @@ use rusqlite::Transaction;
 
 use super::error::StoreError;
 use super::state::CollectionState;
-use super::usual::{MIN_USUAL_DAYS, metrics_sql, spread_sql};
-use super::{changes, collections};
+use super::{changes, collections, materialized};
 use crate::catalog::{Catalog, Collection, Column, KeyRule, Recorded, Storage};
 use crate::sql::quote_identifier;
 
@@ -26,11 +25,11 @@ const VIEWS: &[(&str, &str)] = &[
     ("nights", include_str!("views/nights.sql")),
     ("hypnogram", include_str!("views/hypnogram.sql")),
     ("days", include_str!("views/days.sql")),
-    ("baselines", include_str!("views/baselines.sql")),
+    ("baselines", "CREATE VIEW baselines AS SELECT * FROM baselines_data"),
     ("sleep_times", include_str!("views/sleep_times.sql")),
     ("sleep_debt", include_str!("views/sleep_debt.sql")),
     ("sleep_timing", include_str!("views/sleep_timing.sql")),
-    ("sleep_regularity", include_str!("views/sleep_regularity.sql")),
+    ("sleep_regularity", "CREATE VIEW sleep_regularity AS SELECT * FROM sleep_regularity_data"),
     ("training_load", include_str!("views/training_load.sql")),
     ("signs", include_str!("views/signs.sql")),
     ("tag_days", include_str!("views/tag_days.sql")),
@@ -83,6 +82,7 @@ pub(super) fn create_derived(
         }
         add_collection(transaction, collection)?;
     }
+    materialized::create_tables(transaction)?;
     mark_removed(transaction, catalog)?;
     declare_statistics(transaction)?;
     changes::begin_generation(transaction)?;
@@ -129,7 +129,10 @@ pub(super) fn create_views(transaction: &Transaction) -> Result<(), StoreError> 
         }
         transaction.execute_batch(&fill_in(transaction, definition)?)?;
         // SQLite checks a view only when a statement uses it.
-        if let Err(error) = transaction.prepare(&format!("SELECT * FROM {name}")) {
+        let select = format!("SELECT * FROM {name}");
+        let statements = [Some(select), materialized::definition(name)];
+        let is_valid = |sql: String| transaction.prepare(&sql).map(drop);
+        if let Err(error) = statements.into_iter().flatten().try_for_each(is_valid) {
             tracing::warn!(
                 view = name, %error, "skipped a view: the catalogue lacks one of its tables"
             );
@@ -141,7 +144,7 @@ pub(super) fn create_views(transaction: &Transaction) -> Result<(), StoreError> 
 
 /// Replaces the parameters in a view's definition: `{worn}` and `{daily}` by lists of collections,
 /// those recorded while the ring is worn, and those recorded every day. Both include removed
-/// collections. `{usual_…}` are the parts of the definition of a usual value.
+/// collections.
 fn fill_in(transaction: &Transaction, definition: &str) -> Result<String, StoreError> {
     let mut names = transaction.prepare_cached("SELECT name FROM collections ORDER BY name")?;
     let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -152,9 +155,6 @@ fn fill_in(transaction: &Transaction, definition: &str) -> Result<String, StoreE
         literals.join(", ")
     };
     Ok(definition
-        .replace("{usual_metrics}", &metrics_sql())
-        .replace("{usual_spread}", &spread_sql("value", "past", "step"))
-        .replace("{usual_days}", &MIN_USUAL_DAYS.to_string())
         .replace("{worn}", &list(|recorded| recorded == Recorded::WhileWorn))
         .replace("{daily}", &list(Recorded::is_daily)))
 }

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{
     CollectionState, GapReason, QueuedWindow, ROLLUPS, Refused, Rollup, Store, StoreError, Window,
-    WindowReason, WriteStats,
+    WindowReason, WriteStats, find_damage,
 };
 use crate::catalog::Catalog;
 use crate::time::{Day, Instant, Tz};
@@ -672,6 +673,42 @@ fn new_time_zone_reopens_incomplete_days() {
         left,
         "reopening happens once"
     );
+}
+
+/// Merges the log into the file without the layer that writes checksums.
+fn merge_log_as_another_program(path: &Path) {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let other = Connection::open_with_flags_and_vfs(path, flags, "unix").unwrap();
+    let merged: (i64, i64) = other
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    assert_eq!(merged, (0, 0));
+}
+
+#[cfg(unix)]
+#[test]
+fn another_program_may_merge_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    for scores in [[70, 71], [80, 81]] {
+        let nights: Vec<Value> = scores
+            .iter()
+            .zip(["2026-11-01", "2026-11-02"])
+            .map(|(score, day)| json!({"id": day, "day": day, "score": score}))
+            .collect();
+        put(&store, "daily_sleep", "2026-11-01", "2026-11-02", &nights);
+        merge_log_as_another_program(store.path());
+    }
+    let path = store.path().to_owned();
+    drop(store);
+    assert_eq!(find_damage(&path).unwrap(), None);
+    let store = open(folder.path(), Tz::UTC);
+    let sum: i64 = store
+        .inspector()
+        .lock()
+        .query_row("SELECT sum(score) FROM daily_sleep", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(sum, 161);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use rusqlite::Connection;
@@ -19,6 +20,8 @@ pub struct Writer {
     catalog: RwLock<Arc<Catalog>>,
     zone: Tz,
     rebuilds_stopped: AtomicBool,
+    /// When the materialized views were last refreshed, or the file was opened.
+    refreshed_at: Mutex<Instant>,
 }
 
 impl Writer {
@@ -28,7 +31,18 @@ impl Writer {
             catalog: RwLock::new(catalog),
             zone,
             rebuilds_stopped: AtomicBool::new(false),
+            refreshed_at: Mutex::new(Instant::now()),
         }
+    }
+
+    /// Returns the time since [`Writer::mark_refreshed`].
+    pub(super) fn since_refresh(&self) -> Duration {
+        self.refreshed_at.lock().elapsed()
+    }
+
+    /// Call it after each refresh of the materialized views.
+    pub(super) fn mark_refreshed(&self) {
+        *self.refreshed_at.lock() = Instant::now();
     }
 
     /// Locks the connection. A panic under an earlier lock has rolled its transaction back.

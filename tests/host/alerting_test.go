@@ -1,10 +1,12 @@
 package host
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/grafana/dataplane/sdata"
 	"github.com/grafana/dataplane/sdata/numeric"
@@ -136,6 +138,35 @@ func TestRuleOnSQLReadsOneSeriesPerLabel(t *testing.T) {
 	}
 }
 
+// Grafana rejects frames whose values have equal labels: "frame cannot uniquely be identified by its
+// labels". The first statement is the README's.
+func TestRuleOnSeveralColumnsReadsUniqueLabels(t *testing.T) {
+	w := theWorld(t)
+	const columns = `SELECT time, average_hrv, lowest_heart_rate FROM nights
+		WHERE $__timeFilter(time) ORDER BY time`
+	const oneRow = `SELECT max(average_hrv) AS highest, min(average_hrv) AS lowest FROM nights`
+	for _, rule := range []struct{ format, text, labels string }{
+		{"time_series", columns, "metric=average_hrv|metric=lowest_heart_rate"},
+		{"table", oneRow, "metric=highest|metric=lowest"},
+	} {
+		request := &pluginv2.QueryDataRequest{
+			PluginContext: oura.context(),
+			Headers:       map[string]string{"FromAlert": "true"},
+			Queries:       []*pluginv2.DataQuery{sql("A", rule.format, rule.text)},
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		answer, err := w.plugin.data.QueryData(ctx, request)
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := readAsRule(t, decode(t, answer.Responses["A"]))
+		if got := strings.Join(s.labels, "|"); got != rule.labels || len(s.latest) != 2 {
+			t.Errorf("%s: %q, %v", rule.format, got, s.latest)
+		}
+	}
+}
+
 func TestRuleOnHRVBelowItsBaselineReadsOneNumber(t *testing.T) {
 	w := theWorld(t)
 	text := `SELECT 'average_hrv' AS metric, (value - mean) / deviation AS score FROM baselines
@@ -217,6 +248,35 @@ func TestAnnotationsHaveTheFieldsOfGrafana(t *testing.T) {
 	}
 	if frame.Rows() == 0 || !frame.Fields[0].Type().Time() || !frame.Fields[1].Type().Time() {
 		t.Errorf("%d rows, %v %v", frame.Rows(), frame.Fields[0].Type(), frame.Fields[1].Type())
+	}
+}
+
+// Grafana takes the fields of all events from the first one, and leaves out its nulls: regions and
+// texts of the others would not be drawn.
+func TestEveryAnnotationHasAnEndAndATextWhateverComesFirst(t *testing.T) {
+	w := theWorld(t)
+	encoded := []byte(`{"queryType":"annotations","kinds":[]}`)
+	frame := decode(t, w.plugin.query(t, oura, overEverything("Anno", encoded))["Anno"])[0]
+	moments, regions := 0, 0
+	for row := range frame.Rows() {
+		for _, field := range frame.Fields {
+			if field.NilAt(row) {
+				t.Fatalf("row %d has no %s", row, field.Name)
+			}
+		}
+		start, _ := frame.Fields[0].ConcreteAt(row)
+		end, _ := frame.Fields[1].ConcreteAt(row)
+		switch length := end.(time.Time).Sub(start.(time.Time)); {
+		case length < 0:
+			t.Errorf("row %d ends before it starts", row)
+		case length == 0:
+			moments++
+		default:
+			regions++
+		}
+	}
+	if moments == 0 || regions == 0 {
+		t.Errorf("%d moments, %d regions", moments, regions)
 	}
 }
 

@@ -313,19 +313,19 @@ func TestCertificateOfAnotherAuthorityIsRejected(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := owner.door(token)
-	for name, change := range map[string][]string{
-		"another authority": {"GF_PLUGIN_OWNER_CA=" + other.authority},
-		"no authority":      {"GF_PLUGIN_OWNER_CA="},
-		"a missing file":    {"GF_PLUGIN_OWNER_CA=/no/file"},
-		"another name":      {"GF_PLUGIN_OWNER_URL=https://" + owner.address},
+	for name, fault := range map[string]struct{ setting, remedy string }{
+		"another authority": {"GF_PLUGIN_OWNER_CA=" + other.authority, "set owner_ca"},
+		"no authority":      {"GF_PLUGIN_OWNER_CA=", "set owner_ca"},
+		"a missing file":    {"GF_PLUGIN_OWNER_CA=/no/file", "owner_ca"},
+		"another name":      {"GF_PLUGIN_OWNER_URL=https://" + owner.address, "owner_url"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			relay, err := startDirect(append(append([]string{}, good...), change...))
+			relay, err := startDirect(append(append([]string{}, good...), fault.setting))
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(relay.Kill)
-			checkAnswer(t, relay.answer(t, oura, "SELECT 1"), 502, "certificate", "owner_ca")
+			checkAnswer(t, relay.answer(t, oura, "SELECT 1"), 502, "certificate", fault.remedy)
 		})
 	}
 }

@@ -49,7 +49,7 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
     ),
     ("tonic", &["plugin/"]),
     ("axum", &["api/", "cli/", "doors/", "plugin/", "simulator/"]),
-    ("tokio_rustls", &["doors/", "cli/serve/server.rs"]),
+    ("tokio_rustls", &["doors/", "oura/network_error.rs", "cli/serve/server.rs"]),
     ("webpki_roots", &["doors/tls.rs"]),
     ("arrow", &["store/", "query/", "frames/", "lake/", "plugin/host.rs", "cli/"]),
     ("clap", &["cli/"]),

@@ -7,6 +7,7 @@
 )]
 
 mod catalog;
+mod certificates;
 mod common;
 mod damage;
 mod demo;

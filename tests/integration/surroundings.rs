@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::common::wait::poll_until;
 use crate::common::world::{REDIRECT, World, connect, synced};
-use crate::common::{env_or, secret_scanner};
+use crate::common::{ThreadLog, env_or, secret_scanner};
 use crate::hostile::targets::{file_handles, memory};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gpx_oura");
@@ -180,6 +180,50 @@ async fn limit_of_open_files_is_raised() {
     host.shutdown().await.unwrap();
 }
 
+/// Each limit lets another step of a command fail.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_many_open_files_are_named_as_the_cause() {
+    let world = World::new(3, Clock::system()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let datasources = DataSources::open(world.environment(folder.path())).unwrap();
+    drop(world.connected(&datasources).await);
+    datasources.shutdown().await;
+    drop(datasources);
+    let run = |limit: u32, command: &str| {
+        let script = format!("ulimit -n {limit}; exec {PROGRAM} {command}");
+        let output = Command::new("sh")
+            .args(["-c", &script])
+            .env("RINGSIDE_DATA_DIR", folder.path())
+            .env("GF_PLUGIN_OURA_URL", world.simulator.origin().as_str())
+            .output()
+            .unwrap();
+        let text = [output.stdout.as_slice(), &output.stderr].concat();
+        secret_scanner::scan(&text);
+        (output.status.success(), String::from_utf8(text).unwrap())
+    };
+    let export = format!("export {}", folder.path().join("copy.db").display());
+    for command in ["doctor", "query 'SELECT 1'", &export] {
+        let (ok, text) = run(1_000, command);
+        assert!(ok, "{text}");
+        let mut failures = 0;
+        for limit in 8..=24 {
+            let _ = std::fs::remove_file(folder.path().join("copy.db"));
+            let (ok, text) = run(limit, command);
+            // The runtime needs some files before any command begins.
+            if ok || text.contains("async runtime") || text.contains("panicked") {
+                continue;
+            }
+            failures += 1;
+            let context = format!("{command} with {limit} files: {text}");
+            assert!(text.contains("Raise the limit of open files"), "{context}");
+            for other in ["Make the user", "Check the network", "Save a data source"] {
+                assert!(!text.contains(other), "{context}");
+            }
+        }
+        assert!(failures > 0, "{command}");
+    }
+}
+
 /// A process with three places for data sources syncs eight on a schedule.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closed_data_sources_are_opened_for_their_syncs() {
@@ -282,6 +326,59 @@ async fn unnamed_data_source_stops_fetching_and_is_erased_by_command() {
         .collect();
     assert!(!folder.path().join("1/oura").exists(), "{left:?}");
     assert_eq!(Vault::open(folder.path(), None).unwrap().count(&key).unwrap(), 0);
+}
+
+/// The stored time of the last use decides after a restart, before any request.
+#[tokio::test]
+async fn restarted_plugin_leaves_an_unnamed_data_source_alone() {
+    let world = World::new(3, Clock::system()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let datasources = DataSources::open(world.environment(folder.path())).unwrap();
+    drop(world.connected(&datasources).await);
+    datasources.shutdown().await;
+    drop(datasources);
+    let mut environment = environment(folder.path());
+    environment.push(("GF_PLUGIN_OURA_URL".to_owned(), world.simulator.origin().to_string()));
+    let requests = || world.simulator.requests().log().len();
+    for (setting, days, fetches) in
+        [(None, 29, true), (None, 31, false), (Some("60"), 31, true), (Some("7"), 8, false)]
+    {
+        let named_at = Clock::system().now().plus(-days * 86_400);
+        let vault = Vault::open(folder.path(), None).unwrap();
+        let record = json!({ "named_at": named_at, "checked_at": null, "damage": null });
+        let record = record.to_string();
+        let key = DataSourceKey::single();
+        vault.put(&key, Purpose::DataSource, "record", record.as_bytes()).unwrap();
+        drop(vault);
+        let limit = setting.map(|days| ("GF_PLUGIN_FORGET_AFTER_DAYS".to_owned(), days.to_owned()));
+        let environment: Vec<_> = environment.iter().cloned().chain(limit).collect();
+        // An interrupted sync continues at once.
+        let interrupted = "UPDATE sync_runs SET state = 'interrupted' RETURNING run";
+        crate::common::select(&crate::common::database(folder.path()), interrupted);
+        let before = requests();
+        let log = ThreadLog::new();
+        let host = Host::launch(Path::new(PROGRAM), &environment).await.unwrap();
+        if fetches {
+            poll_until("a sync without a request of Grafana", || requests() > before).await;
+        } else {
+            let mut lines = String::new();
+            let is_logged = || {
+                lines.push_str(&log.take());
+                lines.contains("Grafana has not named this data source")
+            };
+            poll_until("a line in the log", is_logged).await;
+            assert_eq!(requests(), before);
+            let context = CallContext {
+                json_data: json!({ "clientId": world.settings.client_id }),
+                client_secret: world.secret.clone(),
+                role: "Admin".to_owned(),
+                ..context("oura")
+            };
+            host.health(&context).await.unwrap();
+            poll_until("a sync after Grafana named it", || requests() > before).await;
+        }
+        host.shutdown().await.unwrap();
+    }
 }
 
 /// Runs `sync` or another command on a data folder that behaves like one of a network.

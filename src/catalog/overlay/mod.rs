@@ -13,12 +13,13 @@ use super::{Kind, Recorded, Storage, Style, TimeRule, Unit};
 /// another table name.
 #[rustfmt::skip]
 pub(crate) const STORE_TABLES: &[&str] = &[
-    "baselines", "calendar", "causes", "changed_months", "charge", "collections", "connection_data",
-    "coverage", "coverage_data", "days", "heartrate_1d", "heartrate_1h", "heartrate_5m",
-    "hypnogram", "main_sleep", "meta", "nights", "outcomes", "person", "samples", "samples_1d",
-    "samples_1d_data", "samples_1h", "samples_1h_data", "samples_data", "series", "signs",
-    "sleep_debt", "sleep_regularity", "sleep_times", "sleep_timing", "sync_runs", "sync_status",
-    "sync_windows", "tag_days", "training_load", "workout_load",
+    "baselines", "baselines_data", "calendar", "causes", "changed_months", "charge", "collections",
+    "connection_data", "coverage", "coverage_data", "days", "heartrate_1d", "heartrate_1h",
+    "heartrate_5m", "hypnogram", "main_sleep", "meta", "nights", "outcomes", "person", "samples",
+    "samples_1d", "samples_1d_data", "samples_1h", "samples_1h_data", "samples_data", "series",
+    "signs", "sleep_debt", "sleep_regularity", "sleep_regularity_data", "sleep_times",
+    "sleep_timing", "stale_days", "sync_runs", "sync_status", "sync_windows", "tag_days",
+    "training_load", "workout_load",
 ];
 
 /// The facts of one collection.

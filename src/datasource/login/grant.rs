@@ -148,6 +148,7 @@ impl From<VaultError> for GrantStoreError {
         let detail = error.to_string();
         match error {
             VaultError::NotWritable { .. } => GrantStoreError::NotAccessible { detail },
+            VaultError::TooManyFiles { .. } => GrantStoreError::TooManyFiles { detail },
             VaultError::DiskFull { .. } => GrantStoreError::DiskFull { detail },
             VaultError::NotAVault { .. }
             | VaultError::InUse { .. }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-use crate::os;
+use crate::os::{self, RAISE_FILE_LIMIT};
 use crate::store::NEEDS_LOCKS;
 
 /// The file name of the database. Errors of SQLite do not contain the folder.
@@ -39,6 +39,12 @@ pub enum VaultError {
     ShortKey {
         /// The minimum number of characters.
         minimum: usize,
+    },
+    /// The process has no free file handle.
+    #[error("{path} cannot be opened, because too many files are open. {RAISE_FILE_LIMIT}")]
+    TooManyFiles {
+        /// The folder or file.
+        path: PathBuf,
     },
     /// The disk is full. Existing entries are intact.
     #[error("No disk space left for {path}. Free some space; existing entries are intact")]
@@ -109,6 +115,9 @@ pub enum VaultError {
 
 impl VaultError {
     pub(super) fn from_io(path: &Path, error: &io::Error) -> VaultError {
+        if os::is_out_of_files(error) {
+            return VaultError::TooManyFiles { path: path.to_owned() };
+        }
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 VaultError::DiskFull { path: path.to_owned() }
@@ -121,6 +130,7 @@ impl VaultError {
     /// file system without locks.
     pub(super) fn with_path(mut self, full_path: &Path) -> VaultError {
         if let VaultError::NotWritable { path, .. }
+        | VaultError::TooManyFiles { path }
         | VaultError::DiskFull { path }
         | VaultError::InUse { path }
         | VaultError::NotAVault { path } = &mut self
@@ -143,6 +153,9 @@ impl From<rusqlite::Error> for VaultError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => VaultError::DiskFull { path },
             Some(ErrorCode::DatabaseBusy) => VaultError::InUse { path },
+            Some(ErrorCode::CannotOpen) if os::has_no_free_file() => {
+                VaultError::TooManyFiles { path }
+            }
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 VaultError::NotWritable { path, detail }
             }

@@ -13,7 +13,7 @@ use crate::oura::counters::increment;
 use crate::oura::page::PageError;
 use crate::oura::response::{self, BodyError};
 use crate::oura::scope::find_missing_scope;
-use crate::oura::{FetchError, Page, Secret, StatusClass, http};
+use crate::oura::{FetchError, NetworkError, Page, Secret, StatusClass, http};
 
 /// The longest page, decompressed. A page of a thousand long nights has about 30 MiB.
 const MAX_PAGE_BYTES: usize = 64 * 1024 * 1024;
@@ -50,8 +50,7 @@ impl Client {
             Err(error) => {
                 increment(&counters.broken);
                 counters.count_response(&collection.name, None);
-                let detail = response::describe_network_error(error);
-                return Err(AttemptError::Transient(FetchError::Network { detail }));
+                return Err(NetworkError::from(error).into());
             }
         };
         let status = response.status().as_u16();
@@ -123,12 +122,20 @@ impl Client {
     }
 }
 
+impl From<NetworkError> for AttemptError {
+    fn from(error: NetworkError) -> AttemptError {
+        if error.is_permanent() {
+            AttemptError::Permanent(FetchError::Network(error))
+        } else {
+            AttemptError::Transient(FetchError::Network(error))
+        }
+    }
+}
+
 impl From<BodyError> for AttemptError {
     fn from(error: BodyError) -> AttemptError {
         match error {
-            BodyError::Incomplete { detail, .. } => {
-                AttemptError::Transient(FetchError::Network { detail })
-            }
+            BodyError::Incomplete { error, .. } => error.into(),
             BodyError::TooLong { limit } => {
                 let detail = format!("a page of more than {limit} bytes");
                 AttemptError::Permanent(FetchError::Malformed { detail })

@@ -110,7 +110,10 @@ impl Client {
                 let reason = format!("Oura rejects a fresh access token: {detail}");
                 self.shared.tokens.end_login(token, reason).await.map(FetchError::from)
             }
-            Err(AttemptError::Transient(error)) => Some(error),
+            Err(
+                AttemptError::Transient(error)
+                | AttemptError::Permanent(error @ FetchError::Network(_)),
+            ) => Some(error),
             Err(AttemptError::RateLimited { .. }) => Some(FetchError::RateLimited),
             Ok(_) | Err(AttemptError::Permanent(_)) => {
                 self.trust().accepted = Some(token);

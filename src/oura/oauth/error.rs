@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::oura::NetworkError;
+
 /// Why Oura issued or revoked no tokens. `Display` names the reason and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum OAuthError {
@@ -41,11 +43,8 @@ pub enum OAuthError {
         detail: String,
     },
     /// No response, an incomplete one, 429 or 5xx.
-    #[error("Could not reach Oura's login: {detail}")]
-    Network {
-        /// The transport's error or the status, without the address.
-        detail: String,
-    },
+    #[error("Could not reach Oura's login: {0}")]
+    Network(NetworkError),
     /// A response without valid tokens.
     #[error("Invalid response from Oura's login: {detail}")]
     Malformed {

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::{Credential, OAuthError};
+use crate::oura::NetworkError;
 
 /// A clock skew below this does not explain a rejected code, in seconds.
 const MAX_HARMLESS_SKEW: u64 = 60;
@@ -22,9 +23,9 @@ pub(super) enum TokenFailure {
         clock_skew: Option<i64>,
     },
     /// No response, or an incomplete one.
-    NoResponse { detail: String },
+    NoResponse(NetworkError),
     /// A 2xx response that ended early, with the bytes that arrived.
-    Incomplete { received: Vec<u8>, detail: String },
+    Incomplete { received: Vec<u8>, error: NetworkError },
     /// A 2xx response without valid tokens.
     Malformed { detail: String },
 }
@@ -80,8 +81,8 @@ impl TokenFailure {
     /// Converts the failure of a request with `credential`.
     pub(super) fn into_error(self, credential: Credential) -> OAuthError {
         let (status, code, detail, clock_skew) = match self {
-            TokenFailure::NoResponse { detail } | TokenFailure::Incomplete { detail, .. } => {
-                return OAuthError::Network { detail };
+            TokenFailure::NoResponse(error) | TokenFailure::Incomplete { error, .. } => {
+                return OAuthError::Network(error);
             }
             TokenFailure::Malformed { detail } => return OAuthError::Malformed { detail },
             TokenFailure::ErrorResponse { status, code, detail, clock_skew } => {
@@ -108,7 +109,7 @@ impl TokenFailure {
             return OAuthError::InvalidClient;
         }
         if status == 429 || status >= 500 {
-            return OAuthError::Network { detail: status_detail };
+            return OAuthError::Network(NetworkError::new(status_detail));
         }
         let detail = if detail.is_empty() { status_detail } else { detail };
         OAuthError::Rejected { detail }

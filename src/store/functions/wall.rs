@@ -58,7 +58,7 @@ impl WallClock {
     pub fn register(&self, connection: &Connection) -> Result<()> {
         let clock = self.clone();
         connection.create_scalar_function("wall_day", 1, FLAGS, move |context| {
-            Ok(clock.time_of(context).map(|time| time.format("%Y-%m-%d").to_string()))
+            Ok(clock.time_of(context).map(|time| time.date_naive().to_string()))
         })?;
         let clock = self.clone();
         connection.create_scalar_function("wall_hour", 1, FLAGS, move |context| {

@@ -76,7 +76,70 @@ fn person_with_nights() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
     put(&store, "sleep", &january(1), &january(31), &nights());
+    store.writer().refresh_views().unwrap();
     (folder, store)
+}
+
+/// All rows of the materialized views.
+fn materialized(store: &Store) -> Vec<Vec<Cell>> {
+    let inspector = store.inspector();
+    let connection = inspector.lock();
+    let mut rows = Vec::new();
+    for table in ["baselines", "sleep_regularity"] {
+        let mut statement =
+            connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).unwrap();
+        let columns = statement.column_count();
+        let row = |row: &rusqlite::Row| (0..columns).map(|column| row.get(column)).collect();
+        rows.extend(statement.query_map([], row).unwrap().map(Result::unwrap));
+    }
+    rows
+}
+
+#[test]
+fn refresh_after_changes_equals_a_rebuild() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let night = |number, asleep, changes| night_of(number, asleep, changes);
+    let awake = json!({"sleep_phase_5_min": "4".repeat(96), "average_hrv": 20});
+    let steps = |number: i64, steps| json!({"id": format!("day-{number}"), "day": january(number), "steps": steps});
+    let all: Vec<Value> = (1..=31).map(|number| night(number, 27_000, json!({}))).collect();
+    let activity: Vec<Value> = (1..=31).map(|number| steps(number, 9_000 + number)).collect();
+    let windows: [(&str, i64, i64, Vec<Value>); 7] = [
+        // History arrives from the newest days to the oldest ones.
+        ("sleep", 20, 31, all[19..].to_vec()),
+        ("sleep", 1, 19, all[..19].to_vec()),
+        ("daily_activity", 1, 31, activity),
+        // Revisions of one night, and of one day.
+        ("sleep", 10, 10, vec![night(10, 20_000, awake)]),
+        ("daily_activity", 12, 12, vec![steps(12, 30_000)]),
+        // A night and a day that Oura no longer returns.
+        ("sleep", 15, 15, vec![]),
+        ("daily_activity", 31, 31, vec![]),
+    ];
+    let mut before = Vec::new();
+    for (collection, first, last, documents) in windows {
+        put(&store, collection, &january(first), &january(last), &documents);
+        store.writer().refresh_views().unwrap();
+        let refreshed = materialized(&store);
+        assert_ne!(refreshed, before, "{collection} {first}");
+        store.writer().rebuild().unwrap();
+        assert_eq!(refreshed, materialized(&store), "{collection} {first}");
+        before = refreshed;
+    }
+}
+
+#[test]
+fn opening_refreshes_what_an_interrupted_run_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    put(&store, "sleep", &january(1), &january(31), &nights());
+    assert_eq!(materialized(&store), Vec::<Vec<Cell>>::new());
+    drop(store);
+    let store = open(folder.path(), Tz::UTC);
+    let opened = materialized(&store);
+    store.writer().rebuild().unwrap();
+    assert_eq!(opened, materialized(&store));
+    assert!(opened.len() > 100, "{}", opened.len());
 }
 
 /// Compares rows, floating-point numbers up to a relative difference of 1e-3.

@@ -1,6 +1,6 @@
 //! Identity, time, cells and samples of documents, valid and invalid.
 
-use ringside::catalog::{Catalog, Cell, Collection, DocumentError, SamplePoint};
+use ringside::catalog::{Catalog, Cell, Collection, DocumentError, SamplePoint, Storage};
 use ringside::time::{Day, Instant, Stamp, Tz};
 use serde_json::{Value, json};
 
@@ -203,6 +203,44 @@ fn unknown_fields_are_stored_in_extra() {
     });
     assert_eq!(extra(&heartrate, &row), Cell::Text(r#"{"confidence":0.5,"note":[1]}"#.to_owned()));
     assert_eq!(extra(&heartrate, &json!({"bpm": 60, "producer_timestamp": null})), Cell::Null);
+}
+
+#[test]
+fn what_the_columns_of_a_row_lose_is_in_extra() {
+    let heartrate = newest("heartrate");
+    let row = |field: &str, value: Value| json!({"timestamp": "2026-01-01T00:00:00.25Z", "source": "rest", "bpm": 60, field: value});
+    for (field, value, is_lost) in [
+        ("producer_timestamp", json!("2026-01-01T00:00:00Z"), false),
+        ("producer_timestamp", json!("2026-01-01T01:00:00.25+01:00"), false),
+        ("producer_timestamp", json!("2026-01-01T00:00:01.25Z"), true),
+        ("producer_timestamp", json!("2026-01-01T00:00:00.5Z"), true),
+        ("producer_timestamp", json!(1_767_225_600_250_i64), false),
+        ("producer_timestamp", json!(1_767_225_600_001_i64), true),
+        ("producer_timestamp", json!("soon"), true),
+        ("bpm", json!("60"), false),
+        ("bpm", json!("high"), true),
+        ("bpm", json!(null), false),
+    ] {
+        let lost = extra(&heartrate, &row(field, value.clone()));
+        let expected = Cell::Text(json!({ field: value }).to_string());
+        assert_eq!(lost, if is_lost { expected } else { Cell::Null }, "{field}");
+    }
+
+    // Columns of nested objects, as a later version of the API may have them.
+    let mut readiness = newest("daily_readiness");
+    readiness.storage = Storage::Rows;
+    for (contributors, is_lost) in [
+        (json!({"body_temperature": 80, "hrv_balance": null}), false),
+        (json!({"body_temperature": "80"}), false),
+        (json!({"body_temperature": "high"}), true),
+        (json!({"body_temperature": 80, "new": 1}), true),
+        (json!("high"), true),
+        (json!(null), false),
+    ] {
+        let document = json!({"contributors": contributors});
+        let expected = if is_lost { Cell::Text(document.to_string()) } else { Cell::Null };
+        assert_eq!(extra(&readiness, &document), expected);
+    }
 }
 
 #[test]

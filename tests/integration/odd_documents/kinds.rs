@@ -271,7 +271,10 @@ async fn rows_within_a_second_are_all_kept() {
     let beats: Vec<Value> = ["awake", "rest"]
         .iter()
         .flat_map(|source| {
-            times.iter().map(move |time| json!({"timestamp": time, "bpm": 60, "source": source}))
+            times.iter().map(move |time| {
+                json!({"timestamp": time, "bpm": 60, "source": source,
+                       "producer_timestamp": "2026-06-10T09:59:59.125Z"})
+            })
         })
         .collect();
     let levels = times.each_ref().map(
@@ -291,6 +294,10 @@ async fn rows_within_a_second_are_all_kept() {
             ("SELECT count(*) FROM heartrate", 10),
             ("SELECT count(DISTINCT subsecond) FROM heartrate", 4),
             ("SELECT sum(count) FROM heartrate_1h", 10),
+            (
+                "SELECT count(*) FROM heartrate WHERE extra ->> 'producer_timestamp' GLOB '*.125Z'",
+                10,
+            ),
             ("SELECT count(*) FROM ring_battery_level", 5),
             ("SELECT count(*) FROM oura_raw_documents WHERE deleted_at IS NOT NULL", 0),
         ] {

@@ -1,19 +1,23 @@
-SELECT time, share AS "Lowest after"
+SELECT
+  time, (lowest - bedtime_start) * 100.0 / (bedtime_end - bedtime_start) AS "Lowest after"
 FROM
   (
     SELECT
-      nights.time,
-      (samples.time - nights.bedtime_start) * 100.0 / (nights.bedtime_end - nights.bedtime_start) AS share,
-      row_number() OVER (
-        PARTITION BY nights.day
+      time,
+      bedtime_start,
+      bedtime_end,
+      (
+        SELECT samples.time
+        FROM samples
+        WHERE
+          samples.series = 'sleep.heart_rate'
+          AND samples.document = nights.document
+          AND samples.time BETWEEN nights.bedtime_start AND nights.bedtime_end
         ORDER BY samples.value, samples.time
-      ) AS place
-    FROM
-      nights
-      JOIN samples ON samples.series = 'sleep.heart_rate'
-      AND samples.document = nights.document
-      AND samples.time BETWEEN nights.bedtime_start AND nights.bedtime_end
-    WHERE $__timeFilter(nights.time)
+        LIMIT 1
+      ) AS lowest
+    FROM nights
+    WHERE $__timeFilter(time)
   )
-WHERE place = 1
+WHERE lowest IS NOT NULL
 ORDER BY 1

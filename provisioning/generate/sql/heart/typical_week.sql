@@ -1,20 +1,25 @@
 WITH
+  -- Grouped before the days become columns, so that the clock is read once for each hour.
   hours AS (
-    SELECT wall_hour(time) AS hour, strftime('%w', wall_day(time)) AS weekday, sum, count
+    SELECT
+      wall_hour(time) AS hour,
+      strftime('%w', wall_day(time)) AS weekday,
+      sum(sum) / sum(count) AS mean
     FROM heartrate_1h
     WHERE
       $__timeFilter(time)
       AND source <> 'workout'
+    GROUP BY 1, 2
   )
 SELECT
   hour AS "Hour",
-  sum(iif(weekday = '0', sum, NULL)) / sum(iif(weekday = '0', count, NULL)) AS "Sun",
-  sum(iif(weekday = '6', sum, NULL)) / sum(iif(weekday = '6', count, NULL)) AS "Sat",
-  sum(iif(weekday = '5', sum, NULL)) / sum(iif(weekday = '5', count, NULL)) AS "Fri",
-  sum(iif(weekday = '4', sum, NULL)) / sum(iif(weekday = '4', count, NULL)) AS "Thu",
-  sum(iif(weekday = '3', sum, NULL)) / sum(iif(weekday = '3', count, NULL)) AS "Wed",
-  sum(iif(weekday = '2', sum, NULL)) / sum(iif(weekday = '2', count, NULL)) AS "Tue",
-  sum(iif(weekday = '1', sum, NULL)) / sum(iif(weekday = '1', count, NULL)) AS "Mon"
+  max(iif(weekday = '0', mean, NULL)) AS "Sun",
+  max(iif(weekday = '6', mean, NULL)) AS "Sat",
+  max(iif(weekday = '5', mean, NULL)) AS "Fri",
+  max(iif(weekday = '4', mean, NULL)) AS "Thu",
+  max(iif(weekday = '3', mean, NULL)) AS "Wed",
+  max(iif(weekday = '2', mean, NULL)) AS "Tue",
+  max(iif(weekday = '1', mean, NULL)) AS "Mon"
 FROM hours
 GROUP BY hour
 ORDER BY hour

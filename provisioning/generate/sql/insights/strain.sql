@@ -1,5 +1,5 @@
 WITH
-  shown AS (SELECT time, level FROM signs WHERE $__timeFilter(time))
+  shown AS MATERIALIZED (SELECT time, level FROM signs WHERE $__timeFilter(time))
 SELECT time * 1000 AS milliseconds, level AS "Strain"
 FROM shown
 -- A night without a level ends the state before it.

@@ -7,7 +7,8 @@ WITH night AS (
 ), points AS (
   SELECT nights.day, (samples.time - nights.bedtime_start) / 900 AS quarter, avg(samples.value) AS value
   FROM nights
-  JOIN samples ON samples.series = '$series' AND samples.document = nights.document
+  CROSS JOIN samples_data AS samples ON samples.series = (SELECT series FROM series WHERE name = '$series')
+    AND samples.document = nights.document
     AND samples.time BETWEEN nights.bedtime_start AND nights.bedtime_end
   WHERE nights.day BETWEEN (SELECT date(day, '-28 days') FROM night) AND (SELECT day FROM night)
   GROUP BY 1, 2

@@ -1,7 +1,8 @@
 WITH span AS (
   SELECT CAST(julianday($__dayTo()) - julianday($__dayFrom()) + 1 AS INTEGER) AS length
-), both AS (
-  SELECT days.*, day >= $__dayFrom() AS is_now
+), both AS MATERIALIZED (
+  SELECT day >= $__dayFrom() AS is_now, sleep_score, readiness_score, activity_score,
+    total_sleep_duration, average_hrv, lowest_heart_rate, steps
   FROM days, span
   WHERE day BETWEEN date($__dayFrom(), '-' || length || ' days') AND $__dayTo()
 ), measured AS (
