@@ -1,7 +1,7 @@
 //go:build lake
 
 // Package lake publishes to a real S3 server and compares every table in several engines.
-// `go tool mage lakeTest` installs the server and the engines, and runs the tests.
+// `go tool mage laketest` installs the server and the engines, and runs the tests.
 package lake
 
 import (
