@@ -49,6 +49,7 @@ mod window_writer;
 mod writer;
 
 pub use backup::{RestoreError, restore};
+pub use checksums::set_page_checksums;
 pub use collections::CollectionRow;
 pub use damage::{find_damage, set_aside};
 pub use error::{NEEDS_LOCKS, REPAIR, StoreError};

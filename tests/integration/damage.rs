@@ -71,6 +71,10 @@ async fn call(target: &Target, method: &str, path: &str, role: Role) -> (u16, Va
 }
 
 fn run(folder: &Path, command: &[&str]) -> (Output, String) {
+    run_with(folder, command, &[])
+}
+
+fn run_with(folder: &Path, command: &[&str], settings: &[(&str, &str)]) -> (Output, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
     let output = program
         .arg(command[0])
@@ -78,6 +82,7 @@ fn run(folder: &Path, command: &[&str]) -> (Output, String) {
         .arg(folder)
         .args(&command[1..])
         .env("GF_PLUGIN_OURA_URL", "http://127.0.0.1:1/")
+        .envs(settings.iter().copied())
         .output()
         .unwrap();
     let text = [output.stdout.as_slice(), &output.stderr].concat();
@@ -228,4 +233,45 @@ async fn unreadable_file_is_repaired_by_route_and_command() {
     let (output, text) = run(folder.path(), &["repair"]);
     assert!(!output.status.success() && text.contains("intact"), "{text}");
     assert_eq!(select(&database(folder.path()), NIGHTS)[0][0].to_string(), nights);
+}
+
+/// Creates a table of its own in the database, as Litestream does, without page checksums. The
+/// first page changes, which all programs read.
+fn write_as_another_program(folder: &Path) {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+    rusqlite::Connection::open_with_flags_and_vfs(database(folder), flags, "unix")
+        .unwrap()
+        .execute_batch("DROP TABLE IF EXISTS other; CREATE TABLE other (x)")
+        .unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_programs_may_write_without_page_checksums() {
+    const UNCHECKED: &[(&str, &str)] = &[("GF_PLUGIN_PAGE_CHECKSUMS", "false")];
+    let world = World::new(20, Clock::system()).await;
+    let (folder, nights) = connected_folder(&world).await;
+    let folder = folder.path();
+    let is_readable = || {
+        let (_, text) = run(folder, &["query", NIGHTS]);
+        assert!(text.contains(&nights) || text.contains("damaged"), "{text}");
+        !text.contains("damaged")
+    };
+    // Oura is out of reach. `sync` opens the database for writing, nevertheless.
+    let open_with = |settings| run_with(folder, &["sync"], settings);
+
+    write_as_another_program(folder);
+    assert!(!is_readable());
+    // The setting helps a database that is already written by another program.
+    open_with(UNCHECKED);
+    assert!(is_readable());
+    write_as_another_program(folder);
+    assert!(is_readable());
+    open_with(UNCHECKED);
+    assert!(is_readable());
+    // Without the setting, all pages get checksums again.
+    open_with(&[]);
+    assert!(is_readable());
+    write_as_another_program(folder);
+    assert!(!is_readable());
 }
