@@ -1,26 +1,27 @@
 WITH
-  newest AS (
-    SELECT max(day) AS day
+  shown AS MATERIALIZED (
+    SELECT day, document, bedtime_start, bedtime_end
     FROM nights
-    WHERE $__timeFilter(time)
+    WHERE
+      $__timeFilter(time)
+      AND time >= $__timeTo() - 90 * 86400
   ),
   points AS (
     SELECT
-      nights.day = newest.day AS LAST,
-      (samples.time - nights.bedtime_start) / 900 AS quarter,
+      shown.day = (SELECT max(day) FROM shown) AS LAST,
+      (samples.time - shown.bedtime_start) / 900 AS quarter,
       avg(samples.value) AS value,
       max(samples.time) AS time
     FROM
-      newest
-      JOIN nights ON nights.time BETWEEN max($__timeFrom(), $__timeTo() - 90 * 86400) AND $__timeTo()
+      shown
       CROSS JOIN samples_data AS samples ON samples.series = (
         SELECT series
         FROM series
         WHERE name = 'sleep.heart_rate'
       )
-      AND samples.document = nights.document
-      AND samples.time BETWEEN nights.bedtime_start AND nights.bedtime_end
-    GROUP BY nights.day, 2
+      AND samples.document = shown.document
+      AND samples.time BETWEEN shown.bedtime_start AND shown.bedtime_end
+    GROUP BY shown.day, 2
   )
 -- Without rows, only a result with times keeps its columns. The panel needs "Hours in bed".
 SELECT

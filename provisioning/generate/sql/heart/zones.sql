@@ -2,7 +2,7 @@ WITH limits AS (
   -- The maximum heart rate by age, or the highest values in workouts when those are higher.
   SELECT max(
     coalesce(208 - 0.7 * (SELECT max(age) FROM personal_info), 185),
-    coalesce((SELECT percentile(maximum, 99) FROM heartrate_5m WHERE source = 'workout'), 0)
+    coalesce((SELECT percentile(maximum, 99) FROM heartrate_1h WHERE source = 'workout'), 0)
   ) AS maximum
 ), fives AS (
   SELECT time, 10 * sum(sum) / sum(count) / limits.maximum AS tenths
