@@ -190,7 +190,7 @@ impl StoreError {
                         false => StoreError::NoLocks { path },
                     }
                 }
-                Some(ErrorCode::CannotOpen) if os::has_no_free_file() => StoreError::TooManyFiles,
+                Some(ErrorCode::CannotOpen) if os::lacks_free_files() => StoreError::TooManyFiles,
                 Some(ErrorCode::CannotOpen) => {
                     StoreError::Folder { folder: path.to_owned(), detail: error.to_string() }
                 }

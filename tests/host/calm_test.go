@@ -153,7 +153,39 @@ func checkCalm(t *testing.T, p *Plugin, source Datasource, over span, values map
 				t.Errorf("%s, %s over %s: %d %s", dashboard, name, over.name, response.Status, response.Error)
 			}
 		}
+		for _, title := range blankPanels(t, answer.Responses) {
+			t.Errorf("%s, %s over %s: rows without a value, so the panel shows no words", dashboard, title, over.name)
+		}
 	}
+}
+
+// blankPanels lists the panels with rows but without any value. Grafana draws them without the words
+// for a panel without data.
+func blankPanels(t *testing.T, responses map[string]*pluginv2.DataResponse) []string {
+	t.Helper()
+	hasRows, hasValue := make(map[string]bool), make(map[string]bool)
+	for name, response := range responses {
+		title := name[:strings.LastIndex(name, " ")]
+		for _, frame := range decode(t, response) {
+			for _, field := range frame.Fields {
+				hasRows[title] = hasRows[title] || field.Len() > 0
+				if field.Type().Time() {
+					continue
+				}
+				for row := range field.Len() {
+					_, isSet := field.ConcreteAt(row)
+					hasValue[title] = hasValue[title] || isSet
+				}
+			}
+		}
+	}
+	var blank []string
+	for title := range hasRows {
+		if hasRows[title] && !hasValue[title] {
+			blank = append(blank, title)
+		}
+	}
+	return blank
 }
 
 func TestDashboardsAreCalmInEveryRange(t *testing.T) {

@@ -251,7 +251,9 @@ fn write_settings(folder: &Path, port: u16, plugin: &Path) -> Result<(), Failure
         provisioning.join("datasources/oura.yaml"),
         include_str!("../../../deploy/demo.yaml"),
     )?;
-    copy_folder(plugin, &folder.join("plugins").join(PLUGIN_ID))?;
+    let installed = folder.join("plugins").join(PLUGIN_ID);
+    copy_folder(plugin, &installed)?;
+    install_program(&std::env::current_exe()?, &installed)?;
     let settings = format!(
         "[paths]\ndata = {}\nlogs = {}\nplugins = {}\nprovisioning = {}\n\
          [server]\nhttp_addr = 127.0.0.1\nhttp_port = {port}\n\
@@ -284,6 +286,32 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Puts the running program into the plugin's folder. A folder that was built without the program,
+/// or with an older one, gets the version that writes the settings.
+fn install_program(program: &Path, plugin: &Path) -> std::io::Result<()> {
+    let target = plugin.join(backend_name());
+    match fs::remove_file(&target) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::copy(program, target).map(drop)
+}
+
+/// Returns the file name under which Grafana starts the backend of this machine: that of Go's
+/// names for the operating system and the architecture.
+fn backend_name() -> String {
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    format!("gpx_oura_{system}_{architecture}{}", std::env::consts::EXE_SUFFIX)
 }
 
 /// Waits until the data source answers, which includes its first sync with the simulator.
@@ -385,6 +413,28 @@ mod tests {
         let empty = tempfile::tempdir().unwrap();
         let homeless = Installation::find(&folder.path().join("bin/grafana"), Some(empty.path()));
         assert!(message(homeless).contains("--grafana-home"));
+    }
+
+    #[test]
+    fn plugin_folder_gets_the_running_program() {
+        let built = tempfile::tempdir().unwrap();
+        let program = built.path().join("gpx_oura");
+        for older in [None, Some("older")] {
+            let plugin = tempfile::tempdir().unwrap();
+            let installed = plugin.path().join(backend_name());
+            if let Some(older) = older {
+                // `copy_folder` links files, so a write would change the built plugin.
+                fs::write(built.path().join("linked"), older).unwrap();
+                fs::hard_link(built.path().join("linked"), &installed).unwrap();
+            }
+            fs::write(&program, "program").unwrap();
+            install_program(&program, plugin.path()).unwrap();
+            assert_eq!(fs::read_to_string(&installed).unwrap(), "program");
+        }
+        assert_eq!(fs::read_to_string(built.path().join("linked")).unwrap(), "older");
+        let manifest: Value = serde_json::from_str(include_str!("../../../plugin.json")).unwrap();
+        let name = manifest["executable"].as_str().unwrap();
+        assert!(backend_name().starts_with(&format!("{name}_")), "{name}");
     }
 
     #[test]

@@ -12,6 +12,6 @@ FROM (
                             ELSE readiness_score END AS score
   FROM days
 )
-WHERE $__dayFilter(day)
+WHERE $__dayFilter(day) AND score IS NOT NULL
 GROUP BY 1
 ORDER BY 1
