@@ -117,7 +117,7 @@ impl OperatorSettings {
         })
     }
 
-    /// Sets what all data sources of the process share: the memory of queries, and checksums.
+    /// Applies the settings that all data sources of the process share: memory and checksums.
     pub fn apply_to_process(&self) {
         memory::set_process_limit(self.limits.process_memory());
         set_page_checksums(self.page_checksums);

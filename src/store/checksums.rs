@@ -32,7 +32,7 @@ const CHECKSUM: usize = 8;
 /// verify a file even if the number of reserved bytes is damaged.
 const APPLICATION: u32 = u32::from_be_bytes(*b"RING");
 
-/// The identifier of this application in the header of a file whose pages are not verified.
+/// The identifier of this application in the header of a file without verified pages.
 const UNVERIFIED: u32 = u32::from_be_bytes(*b"open");
 
 /// Whether databases have checksums. See [`set_page_checksums`].

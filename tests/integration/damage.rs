@@ -2,16 +2,19 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use ringside::api::{self, Caller, Role, Target};
-use ringside::datasource::{ConnectionState, DataSourceKey, DataSources};
+use ringside::datasource::vault::Vault;
+use ringside::datasource::{ConnectionState, DataSourceKey, DataSources, Environment, read_record};
 use ringside::oura::Secret;
 use ringside::simulator::SECRET_MARK;
 use ringside::time::Clock;
 use serde_json::Value;
 
+use crate::common::wait::poll_until;
 use crate::common::world::{World, first_cell, synced};
 use crate::common::{database, secret_scanner, select};
 
@@ -131,6 +134,29 @@ async fn damaged_pages_are_reported_and_repaired() {
     drop(datasource);
     let (status, body) = call(&target, "POST", "/data/repair", Role::Admin).await;
     assert_eq!((status, body["error"]["code"].as_str()), (409, Some("not_damaged")), "{body}");
+    datasources.shutdown().await;
+}
+
+/// No request and no sync reads the damaged pages.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn daily_check_finds_damaged_pages() {
+    let clock = Clock::starting_at(Clock::system().now(), 1.0);
+    let mut world = World::new(20, clock.clone()).await;
+    let (folder, _) = connected_folder(&world).await;
+    // A sync would find the damage first.
+    world.settings.sync_interval_minutes = 7 * 24 * 60;
+    let environment = Environment { scheduled: true, ..world.environment(folder.path()) };
+    let datasources = DataSources::open(environment).unwrap();
+    let datasource = world.datasource(&datasources).await;
+    datasource.check_database().await;
+    assert_eq!(datasource.status().unwrap().damage, None);
+    damage(folder.path(), Part::Middle);
+    let vault = Arc::new(Vault::open(folder.path(), None).unwrap());
+    let is_found = || read_record(&vault, &DataSourceKey::single()).damage.is_some();
+    assert!(!is_found());
+    clock.advance(86_400);
+    poll_until("the daily check", is_found).await;
+    drop(datasource);
     datasources.shutdown().await;
 }
 

@@ -350,7 +350,7 @@ async fn restarted_plugin_leaves_an_unnamed_data_source_alone() {
         drop(vault);
         let limit = setting.map(|days| ("GF_PLUGIN_FORGET_AFTER_DAYS".to_owned(), days.to_owned()));
         let environment: Vec<_> = environment.iter().cloned().chain(limit).collect();
-        // A sync that was interrupted days ago is due at once, and starts anew.
+        // A sync that was interrupted days ago is due at once, and starts again.
         let interrupted = "UPDATE sync_runs SET state = 'interrupted',
                                started_at = started_at - 172800 RETURNING run";
         crate::common::select(&crate::common::database(folder.path()), interrupted);
