@@ -40,10 +40,15 @@ pub fn is_out_of_files(error: &io::Error) -> bool {
     }
 }
 
-/// Returns whether no file can be opened, because too many are open. For libraries that hide the
-/// system's error.
-pub fn has_no_free_file() -> bool {
-    std::fs::File::open("/").is_err_and(|error| is_out_of_files(&error))
+/// The files that SQLite opens at once for a connection: the database, its log, the log's index and
+/// the folder.
+const FILES_OF_CONNECTION: usize = 4;
+
+/// Returns whether a connection of SQLite cannot open its files, because too many are open. For
+/// libraries that hide the system's error, and that have closed some of the files already.
+pub fn lacks_free_files() -> bool {
+    let files: io::Result<Vec<File>> = (0..FILES_OF_CONNECTION).map(|_| File::open("/")).collect();
+    files.is_err_and(|error| is_out_of_files(&error))
 }
 
 /// Returns whether files of `folder` can have record locks. SQLite uses them, and reports a file

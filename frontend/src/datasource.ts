@@ -2,15 +2,18 @@ import type {
   AdHocVariableFilter,
   AnnotationSupport,
   CoreApp,
+  DataQueryRequest,
+  DataQueryResponse,
   DataSourceGetTagValuesOptions,
   DataSourceInstanceSettings,
   MetricFindValue,
   ScopedVars,
 } from '@grafana/data';
 import { DataSourceWithBackend } from '@grafana/runtime';
+import { type Observable, map } from 'rxjs';
 
 import { listFilterKeys, selectFilters, splitKey } from './adhoc';
-import { OuraAnnotations } from './annotations';
+import { ANNOTATION_REF_ID, OuraAnnotations, completeEvents } from './annotations';
 import { interpolateMetrics, interpolateSql } from './interpolation';
 import { describeMetricsQuery } from './metrics';
 import { Resources } from './resources';
@@ -46,6 +49,13 @@ export class OuraDataSource
 
   getDefaultQuery(_app: CoreApp): Partial<OuraQuery> {
     return DEFAULT_QUERY;
+  }
+
+  query(request: DataQueryRequest<OuraQuery>): Observable<DataQueryResponse> {
+    const responses = super.query(request);
+    return request.targets.some(({ refId }) => refId === ANNOTATION_REF_ID)
+      ? responses.pipe(map((each) => ({ ...each, data: each.data.map(completeEvents) })))
+      : responses;
   }
 
   filterQuery(saved: OuraQuery): boolean {

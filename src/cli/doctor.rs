@@ -108,7 +108,7 @@ fn check_local(data_dir: &Path, key: Option<&Secret>, now: Instant) -> Vec<Findi
     findings.push(check_lock(data_dir));
     let vault = check_vault(data_dir, key, &mut findings);
     let keys = find_datasources(data_dir);
-    if keys.is_empty() && !os::has_no_free_file() {
+    if keys.is_empty() && !os::lacks_free_files() {
         findings.push(warn(
             "data sources",
             "none found".to_owned(),
@@ -320,13 +320,7 @@ fn check_database(
             let message = format!("{} is damaged: {damage}", path.display());
             findings.push(fail(&subject, message, &remedy));
         }
-        Err(error @ StoreError::NoLocks { .. }) => {
-            return findings.push(fail(&subject, error.to_string(), NEEDS_LOCKS));
-        }
-        Err(error @ StoreError::TooManyFiles) => {
-            return findings.push(fail(&subject, error.to_string(), RAISE_FILE_LIMIT));
-        }
-        Err(error) => return findings.push(fail(&subject, error.to_string(), "")),
+        Err(error) => return findings.push(store_failure(&subject, &error)),
     }
     let opened = Store::open_existing(&path, Arc::clone(catalog)).and_then(|store| {
         let (collections, last_run) =
@@ -337,7 +331,7 @@ fn check_database(
         Ok(opened) => opened,
         // The finding above names the remedy.
         Err(error) if error.is_damage() => return,
-        Err(error) => return findings.push(fail(&subject, error.to_string(), "")),
+        Err(error) => return findings.push(store_failure(&subject, &error)),
     };
     if let Ok(false) = store.inspector().has_write_ahead_log() {
         findings.push(warn(
@@ -385,6 +379,16 @@ fn check_database(
             "",
         ));
     }
+}
+
+/// A database that cannot be opened.
+fn store_failure(subject: &str, error: &StoreError) -> Finding {
+    let remedy = match error {
+        StoreError::NoLocks { .. } => NEEDS_LOCKS,
+        StoreError::TooManyFiles => RAISE_FILE_LIMIT,
+        _ => "",
+    };
+    fail(subject, error.to_string(), remedy)
 }
 
 fn check_login(vault: &Arc<Vault>, key: &DataSourceKey, now: Instant) -> Finding {

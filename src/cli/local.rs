@@ -14,7 +14,6 @@ use crate::catalog::Catalog;
 use crate::datasource::{
     DataSource, DataSourceKey, DataSources, Environment, Settings, specification,
 };
-use crate::memory;
 use crate::oura::{Origins, Secret};
 use crate::plugin::{ENCRYPTION_KEY, OperatorSettings, key_from};
 use crate::store::Store;
@@ -100,7 +99,7 @@ impl Application {
         }));
         let origins = self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at);
         let operator = OperatorSettings::from_env()?;
-        memory::set_process_limit(operator.limits.process_memory());
+        operator.apply_to_process();
         let environment = Environment {
             limits: operator.limits,
             max_open: operator.max_open,

@@ -234,7 +234,7 @@ fn table(fields: Vec<Field>, reader: Reader) -> (FrameType, Vec<Vec<Field>>) {
         };
     }
     if is_rule && fields.iter().filter(|field| field.is_time()).count() == 1 {
-        // Rows without a time, for example, are no series.
+        // Rows that lack a time, for example, stay a table.
         if let Ok(series) = series::series(fields.clone(), None, true) {
             return series.into_parts();
         }

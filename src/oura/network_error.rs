@@ -195,7 +195,7 @@ impl TlsFault {
     pub fn describe(&self, host: &str) -> String {
         let clock = |now: &Option<Instant>| {
             now.map_or_else(String::new, |now| {
-                format!(", and the clock of this machine says {now}")
+                format!(", and this machine has the time {now}")
             })
         };
         let bound = |word: &str, at: &Option<Instant>| {

@@ -14,6 +14,7 @@ use crate::doors::{OwnerAddress, OwnerAddressError};
 use crate::memory;
 use crate::oura::{HttpClientError, Origins, Secret};
 use crate::query::{Limits, interval};
+use crate::store::set_page_checksums;
 
 /// The plugin's id in Grafana.
 pub const PLUGIN_ID: &str = "ringside-oura-datasource";
@@ -25,7 +26,7 @@ pub const ENCRYPTION_KEY: &str = "GF_PLUGIN_ENCRYPTION_KEY";
 const FORGET_AFTER_DAYS: u32 = 30;
 
 /// The operator's settings. Each has a default.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct OperatorSettings {
     /// The data folder. See [`OperatorSettings::plugin_data_dir`] for the default.
     pub data_dir: Option<PathBuf>,
@@ -37,6 +38,8 @@ pub struct OperatorSettings {
     pub limits: Limits,
     /// Whether the metrics contain families of each data source.
     pub metrics_per_datasource: bool,
+    /// Whether each page of a database has a checksum. Without, other programs may write the files.
+    pub page_checksums: bool,
     /// The maximum number of open data sources.
     pub max_open: usize,
     /// The days after which a data source that Grafana does not name stops fetching.
@@ -98,6 +101,8 @@ impl OperatorSettings {
             encryption_key: set(ENCRYPTION_KEY).map(Secret::new),
             metrics_per_datasource: set("GF_PLUGIN_METRICS_PER_DATASOURCE")
                 .map_or(Ok(false), |value| switch("GF_PLUGIN_METRICS_PER_DATASOURCE", value))?,
+            page_checksums: set("GF_PLUGIN_PAGE_CHECKSUMS")
+                .map_or(Ok(true), |value| switch("GF_PLUGIN_PAGE_CHECKSUMS", value))?,
             max_open: whole_number("GF_PLUGIN_MAX_OPEN_DATASOURCES", MAX_OPEN)?,
             forget_after: forget_after.try_into().unwrap_or(u32::MAX),
             owner: owner(set)?,
@@ -112,6 +117,12 @@ impl OperatorSettings {
         })
     }
 
+    /// Applies the settings that all data sources of the process share: memory and checksums.
+    pub fn apply_to_process(&self) {
+        memory::set_process_limit(self.limits.process_memory());
+        set_page_checksums(self.page_checksums);
+    }
+
     /// Returns the environment of the data sources in `data_dir`. `scheduled` enables scheduled
     /// syncs.
     pub fn environment(
@@ -121,7 +132,7 @@ impl OperatorSettings {
     ) -> Result<Environment, SettingsError> {
         let origins = self.oura_url.as_ref().map_or_else(Origins::oura, Origins::at);
         let encryption_key = self.encryption_key.clone();
-        memory::set_process_limit(self.limits.process_memory());
+        self.apply_to_process();
         Ok(Environment {
             limits: self.limits,
             encryption_key,

@@ -38,10 +38,10 @@ pub enum Reader {
     /// A panel, Explore, an annotation or a variable.
     #[default]
     Panel,
-    /// An expression of a panel. It tells series apart by their labels only, and SQL expressions
+    /// An expression of a panel. It identifies series by their labels only, and SQL expressions
     /// read tables by the names of their columns.
     Expression,
-    /// An alert rule. It tells numbers and series apart by their labels only.
+    /// An alert rule. It identifies numbers and series by their labels only.
     Rule,
 }
 

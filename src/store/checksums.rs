@@ -3,7 +3,8 @@
 //! SQLite detects damage only where it breaks a structure. A flipped bit within a value would be a
 //! wrong answer. So each page ends with a checksum in the format of SQLite's own extension
 //! (<https://sqlite.org/cksumvfs.html>): 8 reserved bytes, which the header of the file announces.
-//! Other programs can read such a file. If they write it, its pages count as damaged.
+//! Other programs can read such a file, and merge its log. If they change rows, as Litestream does,
+//! the pages count as damaged, unless the operator's setting [`set_page_checksums`] is off.
 //!
 //! | file | written | verified |
 //! |---|---|---|
@@ -17,6 +18,7 @@ use std::io;
 use std::os::raw::{c_int, c_void};
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::{Connection, ffi};
 
@@ -29,6 +31,18 @@ const CHECKSUM: usize = 8;
 /// The identifier of this application in the header of a file with checksums. It makes the layer
 /// verify a file even if the number of reserved bytes is damaged.
 const APPLICATION: u32 = u32::from_be_bytes(*b"RING");
+
+/// The identifier of this application in the header of a file without verified pages.
+const UNVERIFIED: u32 = u32::from_be_bytes(*b"open");
+
+/// Whether databases have checksums. See [`set_page_checksums`].
+static IS_ENABLED: AtomicBool = AtomicBool::new(true);
+
+/// Turns checksums off for all databases that are opened for writing afterwards, so that other
+/// programs may change them, or on again. The files keep the setting for programs that only read.
+pub fn set_page_checksums(is_enabled: bool) {
+    IS_ENABLED.store(is_enabled, Ordering::Relaxed);
+}
 
 /// Bytes of the header of a database, as far as this module reads it.
 const HEADER: usize = 100;
@@ -64,7 +78,12 @@ impl Header {
                 size => usize::from(size),
             },
             has_room,
-            is_checked: has_room || big_endian(&bytes[68..]) == APPLICATION,
+            is_checked: match big_endian(&bytes[68..]) {
+                _ if !IS_ENABLED.load(Ordering::Relaxed) => false,
+                UNVERIFIED => false,
+                APPLICATION => true,
+                _ => has_room,
+            },
         })
     }
 }
@@ -120,31 +139,34 @@ fn big_endian(bytes: &[u8]) -> u32 {
 /// Gives the pages of a new database room for checksums. A file with pages stays unchanged.
 pub(super) fn reserve_in_new(connection: &Connection) -> Result<(), StoreError> {
     let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
-    if pages == 0 {
+    if pages == 0 && IS_ENABLED.load(Ordering::Relaxed) {
         reserve(connection, CHECKSUM as c_int)?;
     }
     Ok(())
 }
 
-/// Gives the pages of an older file checksums, by writing it once more. Returns whether the file
-/// has them.
+/// Gives the pages of an older file checksums, by writing it once more. Without checksums, marks the
+/// file as not verified. Returns whether its pages are verified.
 ///
 /// With a rollback journal the file stays as it is: a rollback would write its old pages.
 pub(super) fn add(connection: &Connection) -> Result<bool, StoreError> {
     const UNCHANGED: c_int = -1;
-    if reserve(connection, UNCHANGED)? != CHECKSUM as c_int {
+    let application: u32 =
+        connection.query_row("PRAGMA application_id", [], |row| row.get(0)).unwrap_or_default();
+    let is_enabled = IS_ENABLED.load(Ordering::Relaxed);
+    let has_room = reserve(connection, UNCHANGED)? == CHECKSUM as c_int;
+    if is_enabled && (!has_room || application == UNVERIFIED) {
         if !journal::has_write_ahead_log(connection)? {
             return Ok(false);
         }
         reserve(connection, CHECKSUM as c_int)?;
         connection.execute_batch("VACUUM")?;
     }
-    let application: u32 =
-        connection.query_row("PRAGMA application_id", [], |row| row.get(0)).unwrap_or_default();
-    if application != APPLICATION {
-        connection.pragma_update(None, "application_id", APPLICATION)?;
+    let wanted = if is_enabled { APPLICATION } else { UNVERIFIED };
+    if application != wanted {
+        connection.pragma_update(None, "application_id", wanted)?;
     }
-    Ok(true)
+    Ok(is_enabled)
 }
 
 /// Sets the reserved bytes of pages for new files and for VACUUM, unless `bytes` is negative.

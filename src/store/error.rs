@@ -190,7 +190,6 @@ impl StoreError {
                         false => StoreError::NoLocks { path },
                     }
                 }
-                Some(ErrorCode::CannotOpen) if os::has_no_free_file() => StoreError::TooManyFiles,
                 Some(ErrorCode::CannotOpen) => {
                     StoreError::Folder { folder: path.to_owned(), detail: error.to_string() }
                 }
@@ -214,6 +213,7 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DiskFull) => StoreError::DiskFull,
             Some(ErrorCode::SystemIoFailure) => StoreError::Disk { detail: error.to_string() },
             Some(ErrorCode::ReadOnly) => StoreError::ReadOnly,
+            Some(ErrorCode::CannotOpen) if os::lacks_free_files() => StoreError::TooManyFiles,
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
                 StoreError::Damaged { detail: error.to_string() }
             }

@@ -1,8 +1,8 @@
-//! Materialized views: views whose rows are stored, because their windows over the whole history
-//! are slow to compute.
+//! Materialized views: their rows are stored, because windows over the whole history are slow to
+//! compute.
 //!
 //! Triggers record which days changed. A refresh computes the rows of these days again, and those
-//! of later days whose windows contain them. Between two refreshes, rows of changed days are old.
+//! of later days that depend on them. Between two refreshes, rows of changed days are old.
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -51,6 +51,7 @@ mod writer;
 
 pub use backup::{RestoreError, restore};
 pub use changes::{Changes, SAMPLES};
+pub use checksums::set_page_checksums;
 pub use collections::CollectionRow;
 pub use damage::{find_damage, set_aside};
 pub use error::{NEEDS_LOCKS, REPAIR, StoreError};

@@ -10,7 +10,7 @@ pub const SPREAD_FACTOR: f64 = 1.4826;
 /// The number of days that a usual value needs.
 pub const MIN_USUAL_DAYS: i64 = 14;
 
-/// The number of days before a day whose values make its usual value.
+/// The number of days before a day that define its usual value.
 pub(super) const USUAL_WINDOW: i64 = 60;
 
 /// Metrics of the view `baselines`: the view, its column, and the resolution. A spread is never

@@ -138,7 +138,7 @@ func TestRuleOnSQLReadsOneSeriesPerLabel(t *testing.T) {
 	}
 }
 
-// Grafana rejects frames whose values have equal labels: "frame cannot uniquely be identified by its
+// Grafana rejects frames with equal labels of two values: "frame cannot uniquely be identified by its
 // labels". The first statement is the README's.
 func TestRuleOnSeveralColumnsReadsUniqueLabels(t *testing.T) {
 	w := theWorld(t)

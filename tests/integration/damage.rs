@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use ringside::api::{self, Caller, Role, Target};
 use ringside::datasource::vault::Vault;
-use ringside::datasource::{ConnectionState, DataSourceKey, DataSources, read_record};
+use ringside::datasource::{ConnectionState, DataSourceKey, DataSources, Environment, read_record};
 use ringside::oura::Secret;
 use ringside::simulator::SECRET_MARK;
 use ringside::time::Clock;
@@ -71,6 +71,10 @@ async fn call(target: &Target, method: &str, path: &str, role: Role) -> (u16, Va
 }
 
 fn run(folder: &Path, command: &[&str]) -> (Output, String) {
+    run_with(folder, command, &[])
+}
+
+fn run_with(folder: &Path, command: &[&str], settings: &[(&str, &str)]) -> (Output, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
     let output = program
         .arg(command[0])
@@ -78,6 +82,7 @@ fn run(folder: &Path, command: &[&str]) -> (Output, String) {
         .arg(folder)
         .args(&command[1..])
         .env("GF_PLUGIN_OURA_URL", "http://127.0.0.1:1/")
+        .envs(settings.iter().copied())
         .output()
         .unwrap();
     let text = [output.stdout.as_slice(), &output.stderr].concat();
@@ -136,16 +141,20 @@ async fn damaged_pages_are_reported_and_repaired() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn daily_check_finds_damaged_pages() {
     let clock = Clock::starting_at(Clock::system().now(), 1.0);
-    let world = World::new(20, clock.clone()).await;
+    let mut world = World::new(20, clock.clone()).await;
     let (folder, _) = connected_folder(&world).await;
-    let datasources = DataSources::open(world.environment(folder.path())).unwrap();
+    // A sync would find the damage first.
+    world.settings.sync_interval_minutes = 7 * 24 * 60;
+    let environment = Environment { scheduled: true, ..world.environment(folder.path()) };
+    let datasources = DataSources::open(environment).unwrap();
     let datasource = world.datasource(&datasources).await;
     datasource.check_database().await;
     assert_eq!(datasource.status().unwrap().damage, None);
     damage(folder.path(), Part::Middle);
-    clock.advance(86_400);
     let vault = Arc::new(Vault::open(folder.path(), None).unwrap());
     let is_found = || read_record(&vault, &DataSourceKey::single()).damage.is_some();
+    assert!(!is_found());
+    clock.advance(86_400);
     poll_until("the daily check", is_found).await;
     drop(datasource);
     datasources.shutdown().await;
@@ -228,4 +237,45 @@ async fn unreadable_file_is_repaired_by_route_and_command() {
     let (output, text) = run(folder.path(), &["repair"]);
     assert!(!output.status.success() && text.contains("intact"), "{text}");
     assert_eq!(select(&database(folder.path()), NIGHTS)[0][0].to_string(), nights);
+}
+
+/// Creates a table of its own in the database, as Litestream does, without page checksums. The
+/// first page changes, which all programs read.
+fn write_as_another_program(folder: &Path) {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+    rusqlite::Connection::open_with_flags_and_vfs(database(folder), flags, "unix")
+        .unwrap()
+        .execute_batch("DROP TABLE IF EXISTS other; CREATE TABLE other (x)")
+        .unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_programs_may_write_without_page_checksums() {
+    const UNCHECKED: &[(&str, &str)] = &[("GF_PLUGIN_PAGE_CHECKSUMS", "false")];
+    let world = World::new(20, Clock::system()).await;
+    let (folder, nights) = connected_folder(&world).await;
+    let folder = folder.path();
+    let is_readable = || {
+        let (_, text) = run(folder, &["query", NIGHTS]);
+        assert!(text.contains(&nights) || text.contains("damaged"), "{text}");
+        !text.contains("damaged")
+    };
+    // Oura is out of reach. `sync` opens the database for writing, nevertheless.
+    let open_with = |settings| run_with(folder, &["sync"], settings);
+
+    write_as_another_program(folder);
+    assert!(!is_readable());
+    // The setting helps a database that is already written by another program.
+    open_with(UNCHECKED);
+    assert!(is_readable());
+    write_as_another_program(folder);
+    assert!(is_readable());
+    open_with(UNCHECKED);
+    assert!(is_readable());
+    // Without the setting, all pages get checksums again.
+    open_with(&[]);
+    assert!(is_readable());
+    write_as_another_program(folder);
+    assert!(!is_readable());
 }

@@ -153,7 +153,7 @@ impl From<rusqlite::Error> for VaultError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => VaultError::DiskFull { path },
             Some(ErrorCode::DatabaseBusy) => VaultError::InUse { path },
-            Some(ErrorCode::CannotOpen) if os::has_no_free_file() => {
+            Some(ErrorCode::CannotOpen) if os::lacks_free_files() => {
                 VaultError::TooManyFiles { path }
             }
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {

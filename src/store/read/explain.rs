@@ -50,7 +50,7 @@ pub(super) fn run_error(error: Error) -> ReadError {
 pub(super) fn file_error(error: Error) -> ReadError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ReadError::Damaged(error),
-        Some(ErrorCode::CannotOpen) if os::has_no_free_file() => ReadError::TooManyFiles,
+        Some(ErrorCode::CannotOpen) if os::lacks_free_files() => ReadError::TooManyFiles,
         _ => ReadError::Unavailable(error),
     }
 }
