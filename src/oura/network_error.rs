@@ -194,9 +194,7 @@ impl TlsFault {
     /// Describes the fault of the server `host`.
     pub fn describe(&self, host: &str) -> String {
         let clock = |now: &Option<Instant>| {
-            now.map_or_else(String::new, |now| {
-                format!(", and this machine has the time {now}")
-            })
+            now.map_or_else(String::new, |now| format!(", and this machine has the time {now}"))
         };
         let bound = |word: &str, at: &Option<Instant>| {
             at.map_or_else(String::new, |at| format!(": it is valid {word} {at}"))

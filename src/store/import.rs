@@ -10,7 +10,9 @@ use rusqlite::Connection;
 
 use super::error::StoreError;
 use super::files::{create_private_file, create_private_folder};
+use super::materialized::is_own_trigger;
 use super::{checksums, read_only, schema};
+use crate::sql::quote_identifier;
 
 /// The first bytes of a SQLite file.
 const SQLITE_HEADER: &[u8] = b"SQLite format 3\0";
@@ -96,7 +98,23 @@ fn copy_database(from: &Path, to: &Path) -> Result<(), ImportError> {
     create_private_file(to).map_err(|source| ImportError::File { path: to.to_owned(), source })?;
     let source = open(from)?;
     checksums::copy(&source, to).map_err(|error| error.at(to))?;
+    drop_triggers(to).map_err(|error| StoreError::from(error).at(to))?;
     Ok(())
+}
+
+/// Removes all triggers of a copy. They would run with the rights of this program. Opening the file
+/// creates the store's own ones.
+fn drop_triggers(path: &Path) -> rusqlite::Result<()> {
+    let connection = Connection::open(path)?;
+    for name in triggers(&connection)? {
+        connection.execute_batch(&format!("DROP TRIGGER {}", quote_identifier(&name)))?;
+    }
+    Ok(())
+}
+
+fn triggers(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut names = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")?;
+    names.query_map([], |row| row.get(0))?.collect()
 }
 
 fn check_header(path: &Path) -> Result<(), ImportError> {
@@ -140,10 +158,9 @@ fn check_content(path: &Path) -> Result<Imported, ImportError> {
     if count(tables)? != 4 {
         return Err(not_an_export("its tables are missing"));
     }
-    // They would run with the rights of this program.
-    let surplus = "SELECT count(*) FROM sqlite_schema
-                   WHERE type = 'trigger' OR sql LIKE 'CREATE VIRTUAL%'";
-    if count(surplus)? != 0 {
+    let virtual_tables = "SELECT count(*) FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL%'";
+    let triggers = triggers(&connection).map_err(damaged)?;
+    if count(virtual_tables)? != 0 || !triggers.iter().all(|name| is_own_trigger(name)) {
         return Err(not_an_export("it contains triggers or virtual tables"));
     }
     let finding: String =

@@ -48,6 +48,9 @@ const MATERIALIZED_VIEWS: [MaterializedView; 2] = [
 /// The tables that the definitions read, directly or through views.
 const SOURCES: [&str; 3] = ["calendar", "daily_activity", "sleep"];
 
+/// The changes of [`SOURCES`] that a trigger records. No row of them is updated in place.
+const EVENTS: [&str; 2] = ["INSERT", "DELETE"];
+
 /// The last day that a `DATE` column can compare with others.
 const LAST_DAY: &str = "9999-12-31";
 
@@ -70,22 +73,43 @@ pub(super) fn create_tables(transaction: &Transaction) -> Result<(), StoreError>
         ))?;
     }
     for source in SOURCES {
+        for event in EVENTS {
+            transaction
+                .execute_batch(&format!("DROP TRIGGER IF EXISTS {}", trigger(event, source)))?;
+        }
+    }
+    create_triggers(transaction)
+}
+
+/// Creates the missing triggers. An imported file has none.
+fn create_triggers(transaction: &Transaction) -> Result<(), StoreError> {
+    for source in SOURCES {
         if !exists(transaction, "table", source)? {
             continue;
         }
-        for (event, row) in [("INSERT", "new"), ("DELETE", "old")] {
+        for event in EVENTS {
+            let row = if event == "INSERT" { "new" } else { "old" };
             transaction.execute_batch(&format!(
-                "DROP TRIGGER IF EXISTS stale_after_{event}_{source};
-                 CREATE TRIGGER stale_after_{event}_{source} AFTER {event} ON {source}
+                "CREATE TRIGGER IF NOT EXISTS {name} AFTER {event} ON {source}
                  WHEN {row}.day IS NOT NULL
                  BEGIN
                      UPDATE stale_days SET first = min(coalesce(first, {row}.day), {row}.day),
                                            last = max(coalesce(last, {row}.day), {row}.day);
-                 END"
+                 END",
+                name = trigger(event, source)
             ))?;
         }
     }
     Ok(())
+}
+
+fn trigger(event: &str, source: &str) -> String {
+    format!("stale_after_{}_{source}", event.to_ascii_lowercase())
+}
+
+/// Whether a trigger has a name of this module.
+pub(super) fn is_own_trigger(name: &str) -> bool {
+    SOURCES.iter().any(|source| EVENTS.iter().any(|event| trigger(event, source) == name))
 }
 
 /// Returns a statement that is valid if the view `name` can be computed. `None` if it is another
@@ -151,6 +175,17 @@ impl Writer {
     pub fn refresh_views(&self) -> Result<(), StoreError> {
         let mut connection = self.lock();
         let transaction = connection.transaction()?;
+        refresh(&transaction)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Refreshes the materialized views of a file that was just opened.
+    pub(super) fn resume_views(&self) -> Result<(), StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction()?;
+        if exists(&transaction, "table", "stale_days")? {
+            create_triggers(&transaction)?;
+        }
         refresh(&transaction)?;
         Ok(transaction.commit()?)
     }

@@ -131,7 +131,7 @@ impl Store {
             store.writer().rebuild()?;
         } else if store.is_outdated()? {
             store.writer().add_views()?;
-        } else if let Err(error) = store.writer().refresh_views() {
+        } else if let Err(error) = store.writer().resume_views() {
             // Days that changed before the last process stopped. The next run tries again.
             tracing::warn!(path = %path.display(), %error, "the materialized views are old");
         }
