@@ -174,7 +174,10 @@ impl TlsFault {
 
     fn of_certificate(error: &CertificateError) -> TlsFault {
         match error {
-            CertificateError::UnknownIssuer => TlsFault::UnknownAuthority,
+            // An authority of the same name signed with another key, for example a renewed one.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                TlsFault::UnknownAuthority
+            }
             CertificateError::Expired => TlsFault::Expired { end: None, now: None },
             CertificateError::ExpiredContext { time, not_after } => {
                 TlsFault::Expired { end: instant(*not_after), now: instant(*time) }
