@@ -20,7 +20,6 @@ use axum::http::{HeaderValue, Method, header};
 use axum::middleware;
 use axum::response::Response;
 use axum::routing::get;
-use clap::builder::NonEmptyStringValueParser;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -89,12 +88,7 @@ pub struct Args {
     #[arg(long)]
     doors_without_tls: bool,
     /// The lake to publish to after syncs: a folder, or s3://bucket/prefix, after `lake init`
-    #[arg(
-        long,
-        env = "RINGSIDE_LAKE",
-        value_name = "PLACE",
-        value_parser = NonEmptyStringValueParser::new()
-    )]
+    #[arg(long, env = "RINGSIDE_LAKE", value_name = "PLACE")]
     lake: Option<String>,
     /// Minimum number of seconds between two publications to the lake
     #[arg(long, env = "RINGSIDE_LAKE_INTERVAL", value_name = "SECONDS", default_value_t = 600)]
@@ -161,7 +155,8 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         let protocol = Protocol::Doors(certificate);
         server::serve(listener, services, protocol, until_stopped(stopped), GRACE_PERIOD).await;
     };
-    if let Some(place) = args.lake.clone() {
+    // A container passes an unset variable as an empty text.
+    if let Some(place) = args.lake.clone().filter(|place| !place.is_empty()) {
         let interval = Duration::from_secs(args.lake_interval);
         let publisher = lake::Publisher { place, data_dir: data_dir.clone(), interval };
         // The end of the process may interrupt a publication at any point.

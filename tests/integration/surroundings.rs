@@ -184,11 +184,7 @@ async fn limit_of_open_files_is_raised() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn too_many_open_files_are_named_as_the_cause() {
     let world = World::new(3, Clock::system()).await;
-    let folder = tempfile::tempdir().unwrap();
-    let datasources = DataSources::open(world.environment(folder.path())).unwrap();
-    drop(world.connected(&datasources).await);
-    datasources.shutdown().await;
-    drop(datasources);
+    let folder = world.synced_folder().await;
     let run = |limit: u32, command: &str| {
         let script = format!("ulimit -n {limit}; exec {PROGRAM} {command}");
         let output = Command::new("sh")
@@ -330,11 +326,7 @@ async fn unnamed_data_source_stops_fetching_and_is_erased_by_command() {
 #[tokio::test]
 async fn restarted_plugin_leaves_an_unnamed_data_source_alone() {
     let world = World::new(3, Clock::system()).await;
-    let folder = tempfile::tempdir().unwrap();
-    let datasources = DataSources::open(world.environment(folder.path())).unwrap();
-    drop(world.connected(&datasources).await);
-    datasources.shutdown().await;
-    drop(datasources);
+    let folder = world.synced_folder().await;
     let mut environment = environment(folder.path());
     environment.push(("GF_PLUGIN_OURA_URL".to_owned(), world.simulator.origin().to_string()));
     let requests = || world.simulator.requests().log().len();
@@ -461,11 +453,7 @@ async fn process_that_holds_a_file_is_named_as_the_cause() {
     let build = tempfile::tempdir().unwrap();
     let Some(shim) = compile_shim(build.path()) else { return };
     let world = World::new(3, Clock::system()).await;
-    let folder = tempfile::tempdir().unwrap();
-    let datasources = DataSources::open(world.environment(folder.path())).unwrap();
-    drop(world.connected(&datasources).await);
-    datasources.shutdown().await;
-    drop(datasources);
+    let folder = world.synced_folder().await;
     let sync = || run_on_network_folder(&shim, "memory", folder.path(), &world, "sync");
     for file in ["vault.db", "1/oura/oura.db"] {
         let other = rusqlite::Connection::open(folder.path().join(file)).unwrap();

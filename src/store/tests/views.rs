@@ -129,6 +129,24 @@ fn refresh_after_changes_equals_a_rebuild() {
 }
 
 #[test]
+fn views_of_an_imported_database_follow_its_changes() {
+    let (folder, store) = person_with_nights();
+    let export = folder.path().join("export.db");
+    store.copy_to(&export).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    crate::store::import(&export, &other.path().join("oura.db")).unwrap();
+    let store = open(other.path(), Tz::UTC);
+    let imported = materialized(&store);
+    let revised = night_of(10, 20_000, json!({"average_hrv": 20}));
+    put(&store, "sleep", &january(10), &january(10), &[revised]);
+    store.writer().refresh_views().unwrap();
+    let refreshed = materialized(&store);
+    assert_ne!(refreshed, imported);
+    store.writer().rebuild().unwrap();
+    assert_eq!(refreshed, materialized(&store));
+}
+
+#[test]
 fn opening_refreshes_what_an_interrupted_run_changed() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);

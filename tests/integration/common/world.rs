@@ -56,6 +56,15 @@ impl World {
             .unwrap()
     }
 
+    /// A data folder with a login and the documents of its first sync, which no process uses.
+    pub async fn synced_folder(&self) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let datasources = DataSources::open(self.environment(folder.path())).unwrap();
+        drop(self.connected(&datasources).await);
+        datasources.shutdown().await;
+        folder
+    }
+
     /// The data source after a login and its first sync.
     pub async fn connected(&self, datasources: &DataSources) -> DataSource {
         let datasource = self.datasource(datasources).await;
