@@ -4,27 +4,31 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::body::Body;
 use axum::http::{Request, Response as HttpResponse};
+use axum::response::Response;
 use grafana_plugin_sdk::pluginv2::QueryDataRequest;
+use prost::Message;
+use tonic::Status;
 use tonic::body::BoxBody;
-use tonic::codec::ProstCodec;
-use tonic::server::{Grpc, NamedService, UnaryService};
-use tonic::{Response, Status};
+use tonic::server::NamedService;
 
-use super::messages::QueryDataResponse;
 use super::query_data;
 use super::startup::Startup;
+use crate::blocking::blocking_if_large;
 use crate::doors::Door;
+use crate::doors::rpc::{self, Code};
 use crate::held_body::HeldBody;
-use crate::memory::Charge;
 
 /// The path of the only method in use.
 pub const QUERY_DATA: &str = "/pluginv2.Data/QueryData";
 
 /// The service. Cheap to clone.
+///
+/// It reads and writes messages without tonic's codec, which copies a response of hundreds of
+/// megabytes on an async thread.
 #[derive(Clone)]
 pub struct DataService {
     /// The data sources that answer the queries.
@@ -52,30 +56,25 @@ impl tower::Service<Request<BoxBody>> for DataService {
             if request.uri().path() != QUERY_DATA {
                 return Ok(Status::unimplemented("unknown method").into_http());
             }
-            let mut grpc =
-                Grpc::new(ProstCodec::default()).max_decoding_message_size(service.max_request);
-            let mut response = grpc.unary(service, request).await;
-            let charge = response.extensions_mut().remove::<Arc<Charge>>();
-            Ok(response.map(|body| tonic::body::boxed(HeldBody::new(body, charge))))
+            let response = service.respond(request).await.unwrap_or_else(|refusal| refusal);
+            Ok(response.map(tonic::body::boxed))
         })
     }
 }
 
-impl UnaryService<QueryDataRequest> for DataService {
-    type Response = QueryDataResponse;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Self::Response>, Status>> + Send>>;
-
-    fn call(&mut self, request: tonic::Request<QueryDataRequest>) -> Self::Future {
-        let startup = self.startup.clone();
-        Box::pin(async move {
-            let door = request.extensions().get::<Door>().cloned();
-            let (response, charge) =
-                query_data::handle(&startup, door.as_ref(), request.into_inner()).await;
-            let mut response = Response::new(response);
-            if let Some(charge) = charge {
-                response.extensions_mut().insert(Arc::new(charge));
-            }
-            Ok(response)
-        })
+impl DataService {
+    /// The error is the response to a request that is too large or malformed.
+    async fn respond(&self, request: Request<BoxBody>) -> Result<Response, Response> {
+        let (parts, body) = request.into_parts();
+        let body = rpc::read(Body::new(body), self.max_request).await?;
+        let size = body.len();
+        let decode = move || QueryDataRequest::decode(rpc::message(&body)?).ok();
+        let request = blocking_if_large(size, decode).await.ok_or_else(|| {
+            rpc::refuse(Code::InvalidArgument, "the message is compressed, incomplete or malformed")
+        })?;
+        let door = parts.extensions.get::<Door>();
+        let (response, charge) = query_data::handle(&self.startup, door, request).await;
+        let response = rpc::respond(response.into_pieces());
+        Ok(response.map(|body| Body::new(HeldBody::new(body, charge))))
     }
 }
