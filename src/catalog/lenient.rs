@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Number, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::overlay::is_key_field;
 use crate::format::hex;
 
 /// The longest document in bytes. Oura's longest night has some tens of kilobytes. A longer one is
@@ -15,7 +16,8 @@ use crate::format::hex;
 pub const MAX_DOCUMENT_BYTES: usize = 128 << 10;
 /// The deepest nesting that is read. Deeper values become null.
 const MAX_DEPTH: usize = 100;
-/// The most fields that are kept of a document that is too long.
+/// The most fields that are kept of a document that is too long, besides those of its identity and
+/// time.
 const MAX_REDUCED_FIELDS: usize = 64;
 /// The longest field that is kept of a document that is too long, in bytes.
 const MAX_REDUCED_FIELD_BYTES: usize = 1 << 10;
@@ -104,13 +106,11 @@ fn reduce(bytes: &[u8]) -> ParsedDocument<'_> {
     let mut fields = Map::new();
     let mut scanner = JsonScanner::new(bytes);
     if scanner.open(b'{') {
-        while fields.len() < MAX_REDUCED_FIELDS
-            && let Some(name) = scanner.key()
-        {
+        while let Some(name) = scanner.key() {
             let Some(value) = scanner.skip_value() else { break };
-            let is_short = value.len() + name.len() <= MAX_REDUCED_FIELD_BYTES;
-            if is_short && !matches!(value.first(), Some(b'{' | b'[')) {
-                let value = JsonScanner::new(value).value_of(&name, 0);
+            let has_room = fields.len() < MAX_REDUCED_FIELDS || is_key_field(&name);
+            if has_room && value.len() + name.len() <= MAX_REDUCED_FIELD_BYTES {
+                let value = JsonScanner::new(value).value_of(&name, 1);
                 fields.insert(name, value);
             }
         }
@@ -471,5 +471,25 @@ mod tests {
             assert_eq!(parsed.original.is_some(), !is_kept, "{number}");
             assert_eq!(parsed.value["id"], "a");
         }
+    }
+
+    #[test]
+    fn long_document_keeps_its_identity_and_its_short_fields() {
+        let many: String = (0..500).map(|number| format!(r#""x{number}":{number},"#)).collect();
+        let long = "y".repeat(MAX_DOCUMENT_BYTES);
+        let document = format!(
+            r#"{{{many}"note":"{long}","contributors":{{"deep_sleep":80}},"day":"2026-06-10",
+                "id":"a"}}"#
+        );
+        let parsed = parse_document(document.as_bytes());
+        assert_eq!(parsed.fault, Some(Fault::TooLong));
+        assert_eq!((&parsed.value["id"], &parsed.value["day"]), (&json!("a"), &json!("2026-06-10")));
+        assert_eq!((&parsed.value["x63"], &parsed.value["x64"]), (&json!(63), &Value::Null));
+        assert_eq!(parsed.value["note"], Value::Null);
+
+        let document = format!(r#"{{"note":"{long}","contributors":{{"deep_sleep":80}}}}"#);
+        let parsed = parse_document(document.as_bytes());
+        assert_eq!(parsed.value["contributors"]["deep_sleep"], json!(80));
+        assert_eq!(parsed.value["truncated"]["bytes"], json!(document.len()));
     }
 }
