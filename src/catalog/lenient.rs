@@ -221,6 +221,8 @@ impl<'a> JsonScanner<'a> {
                     self.at += 1;
                     continue;
                 }
+                // A missing value.
+                b'}' | b']' | b',' => {}
                 _ => drop(self.word()),
             }
             if depth == 0 {
@@ -259,11 +261,12 @@ impl<'a> JsonScanner<'a> {
                 Value::Array(items)
             }
             Some(b'"') => Value::String(self.string()),
-            Some(_) => self.scalar(),
-            None => {
+            // A missing value: the bracket or the comma belongs to the object around it.
+            Some(b'}' | b']' | b',') | None => {
                 self.note(Fault::Syntax);
                 Value::Null
             }
+            Some(_) => self.scalar(),
         }
     }
 
@@ -474,6 +477,31 @@ mod tests {
     }
 
     #[test]
+    fn missing_value_does_not_take_the_bracket_behind_it() {
+        let rest = format!(r#", "id": "x", "z": "{}"}}"#, "z".repeat(MAX_DOCUMENT_BYTES));
+        for start in [
+            r#"{"a": {"b": }"#,
+            r#"{"a": {"b": , "c": 1}"#,
+            r#"{"a": [{"b": }, {"b":}]"#,
+            r#"{"a": [, 1]"#,
+            r#"{"a": "#,
+            r#"{"a":"#,
+        ] {
+            for (rest, fault) in [(r#", "id": "x"}"#, Fault::Syntax), (&rest, Fault::TooLong)] {
+                let document = format!("{start}{rest}");
+                let parsed = parse_document(document.as_bytes());
+                assert_eq!(
+                    (parsed.fault, &parsed.value["id"]),
+                    (Some(fault), &json!("x")),
+                    "{start}"
+                );
+            }
+        }
+        let mismatched = parse_document(br#"{"a": {"b": ], "c": 1}, "id": "x"}"#);
+        assert_eq!(mismatched.value, json!({"a": {"b": null, "c": 1}, "id": "x"}));
+    }
+
+    #[test]
     fn long_document_keeps_its_identity_and_its_short_fields() {
         let many: String = (0..500).map(|number| format!(r#""x{number}":{number},"#)).collect();
         let long = "y".repeat(MAX_DOCUMENT_BYTES);
@@ -483,7 +511,10 @@ mod tests {
         );
         let parsed = parse_document(document.as_bytes());
         assert_eq!(parsed.fault, Some(Fault::TooLong));
-        assert_eq!((&parsed.value["id"], &parsed.value["day"]), (&json!("a"), &json!("2026-06-10")));
+        assert_eq!(
+            (&parsed.value["id"], &parsed.value["day"]),
+            (&json!("a"), &json!("2026-06-10"))
+        );
         assert_eq!((&parsed.value["x63"], &parsed.value["x64"]), (&json!(63), &Value::Null));
         assert_eq!(parsed.value["note"], Value::Null);
 

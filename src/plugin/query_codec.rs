@@ -21,6 +21,7 @@ const QUERIES: u32 = 3;
 
 /// Decodes an encoded request. Fails for one with too many queries, and for bytes that are not a
 /// request.
+#[expect(clippy::result_large_err, reason = "tonic defines the error type")]
 pub fn decode(bytes: impl Buf) -> Result<QueryDataRequest, Status> {
     if count(bytes.chunk(), QUERIES) > MAX_QUERIES {
         return Err(Status::resource_exhausted(format!(

@@ -148,8 +148,9 @@ fn windows_exchange_no_messages() {
     const MESSAGES: [&str; 4] = ["postmessage", "onmessage", "messagechannel", "window.opener"];
     let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/serve/pages");
     let pages = fs::read_dir(pages).unwrap().map(|entry| entry.unwrap().path());
-    let pages: Vec<_> =
-        pages.map(|path| (path.clone(), fs::read_to_string(path).unwrap().to_lowercase())).collect();
+    let pages: Vec<_> = pages
+        .map(|path| (path.clone(), fs::read_to_string(path).unwrap().to_lowercase()))
+        .collect();
     assert!(!pages.is_empty());
     for (path, code) in frontend_sources().into_iter().chain(pages) {
         let message = MESSAGES.iter().find(|name| code.contains(*name));

@@ -352,9 +352,13 @@ async fn order_and_duplicates_change_no_document() {
 #[tokio::test]
 async fn names_of_collections_are_no_paths() {
     let world = World::connected().await;
-    for name in
-        ["../personal_info", "sleep/../../../oauth/token", "sleep?x", "//evil.example/x", "%2e%2e/x"]
-    {
+    for name in [
+        "../personal_info",
+        "sleep/../../../oauth/token",
+        "sleep?x",
+        "//evil.example/x",
+        "%2e%2e/x",
+    ] {
         let body = json!({ "days": 3, "resources": [name] });
         let answer = call(&world.datasource, USER, "/backfill", body).await;
         assert_eq!(
