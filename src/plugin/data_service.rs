@@ -9,12 +9,11 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use axum::http::{Request, Response as HttpResponse};
 use axum::response::Response;
-use grafana_plugin_sdk::pluginv2::QueryDataRequest;
-use prost::Message;
 use tonic::Status;
 use tonic::body::BoxBody;
 use tonic::server::NamedService;
 
+use super::query_codec::{self, RequestError};
 use super::query_data;
 use super::startup::Startup;
 use crate::blocking::blocking_if_large;
@@ -67,10 +66,19 @@ impl DataService {
     async fn respond(&self, request: Request<BoxBody>) -> Result<Response, Response> {
         let (parts, body) = request.into_parts();
         let body = rpc::read(Body::new(body), self.max_request).await?;
-        let size = body.len();
-        let decode = move || QueryDataRequest::decode(rpc::message(&body)?).ok();
-        let request = blocking_if_large(size, decode).await.ok_or_else(|| {
-            rpc::refuse(Code::InvalidArgument, "the message is compressed, incomplete or malformed")
+        let malformed = || {
+            let text = "the message is compressed or incomplete";
+            rpc::refuse(Code::InvalidArgument, text)
+        };
+        let message = rpc::message(&body).ok_or_else(malformed)?;
+        let size = message.len();
+        let request = blocking_if_large(size, move || query_codec::decode(&message)).await;
+        let request = request.map_err(|error| {
+            let code = match error {
+                RequestError::TooManyQueries => Code::ResourceExhausted,
+                RequestError::Malformed(_) => Code::InvalidArgument,
+            };
+            rpc::refuse(code, &error.to_string())
         })?;
         let door = parts.extensions.get::<Door>();
         let (response, charge) = query_data::handle(&self.startup, door, request).await;
