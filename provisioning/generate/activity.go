@@ -114,6 +114,14 @@ func activity() *page {
 				"daily_activity.contributors_recovery_time", "daily_activity.contributors_stay_active",
 				"daily_activity.contributors_training_frequency", "daily_activity.contributors_training_volume").mean(7)},
 			kind: lines().Min(0).Max(100).ShowPoints(common.VisibilityModeNever),
+			fields: []field{
+				named("daily_activity.contributors_meet_daily_targets").title("Daily targets"),
+				named("daily_activity.contributors_move_every_hour").title("Movement every hour"),
+				named("daily_activity.contributors_recovery_time").title("Recovery time"),
+				named("daily_activity.contributors_stay_active").title("Staying active"),
+				named("daily_activity.contributors_training_frequency").title("Training frequency"),
+				named("daily_activity.contributors_training_volume").title("Training volume"),
+			},
 		}).
 		add(16, 9, panel{
 			title: "Training load",

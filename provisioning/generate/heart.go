@@ -149,7 +149,7 @@ func heart() *page {
 			description: "Oura's estimate of cardio capacity.",
 			empty:       "Oura has no VO2 max here: it needs a walking test in the app",
 			queries:     []query{metrics("day", "days.vo2_max")},
-			kind:        lines().ColorScheme(fixed(activityColour)),
+			kind:        lines().ColorScheme(fixed(activityColour)).Legend(noLegend()),
 		}).
 		add(6, 8, panel{
 			title:       "Cardiovascular age",

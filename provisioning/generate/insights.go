@@ -126,7 +126,7 @@ func insights() *page {
 			empty:       "Needs 30 nights in this range",
 			queries:     []query{table("insights/long_run")},
 			kind:        rows().Decimals(1),
-			fields:      []field{named("Metric").set("custom.width", 170), named("Correlation").decimals(2), named("Days").decimals(0)},
+			fields:      []field{named("Metric").width(170), named("Correlation").decimals(2), named("Days").decimals(0)},
 		}).
 		add(24, 8, panel{
 			title:       "HRV by year",
@@ -149,8 +149,12 @@ func insights() *page {
 			queries:     []query{table("insights/months")},
 			kind:        rows().Decimals(0),
 			fields: []field{
-				named("HRV").unit("suffix:ms"), named("HRV deviation").unit("suffix:ms"),
-				named("Lowest heart rate").unit("suffix:bpm").set("custom.width", 125), named("Asleep").unit("dthms"), named("Efficiency").unit("percent"),
+				named("Month").width(80),
+				named("HRV").unit("suffix:ms").width(70),
+				named("HRV deviation").unit("suffix:ms").width(115),
+				named("Lowest heart rate").unit("suffix:bpm").width(140),
+				named("Asleep").unit("dthms").width(90),
+				named("Efficiency").unit("percent").width(85),
 			},
 		}).
 		add(6, 9, panel{
@@ -159,6 +163,7 @@ func insights() *page {
 			empty:       "No data yet",
 			queries:     []query{table("insights/records")},
 			kind:        rows(),
+			fields:      []field{named("Record").width(145), named("Value").width(85)},
 		}).
 		add(7, 9, panel{
 			title:       "Streaks",
@@ -166,7 +171,7 @@ func insights() *page {
 			empty:       "No data yet",
 			queries:     []query{table("insights/streaks")},
 			kind:        rows(),
-			fields:      []field{named("Streak").set("custom.width", 170)},
+			fields:      []field{named("Streak").width(170), named("Days now").width(85), named("Longest").width(75)},
 		})
 }
 

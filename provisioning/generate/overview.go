@@ -88,13 +88,22 @@ func overview() *page {
 			queries: []query{table("overview/calendar")},
 			kind:    cells().Thresholds(just(bands)).ColorScheme(byThresholds()).ShowValue(common.VisibilityModeAuto),
 		}).
-		add(24, 7, panel{
+		add(24, 5, panel{
 			title:       "Days",
-			description: "Scores, stress and resilience of each day, for the last year of this range at most.",
+			description: "Scores of each day, for the last year of this range at most.",
 			empty:       "No data in this range",
 			opensNight:  true,
 			queries:     []query{table("overview/days")},
 			kind:        cells().Thresholds(just(bands)).ColorScheme(byThresholds()).ShowValue(common.VisibilityModeAuto),
+		}).
+		add(24, 5, panel{
+			title:       "Stress and resilience",
+			description: "Oura's summary and level of each day, for the last year of this range at most.",
+			empty:       "No data in this range",
+			opensNight:  true,
+			queries:     []query{table("overview/states")},
+			// A text that is wider than its cell would be cut.
+			kind: cells().Legend(legend()),
 			fields: []field{
 				named("Stress").mapped(stressDays),
 				named("Resilience").mapped(resilience),

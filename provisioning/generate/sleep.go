@@ -222,6 +222,15 @@ func sleep() *page {
 				"daily_sleep.contributors_latency", "daily_sleep.contributors_rem_sleep", "daily_sleep.contributors_restfulness",
 				"daily_sleep.contributors_timing", "daily_sleep.contributors_total_sleep").mean(7)},
 			kind: lines().Min(0).Max(100).ShowPoints(common.VisibilityModeNever),
+			fields: []field{
+				named("daily_sleep.contributors_deep_sleep").title("Deep sleep"),
+				named("daily_sleep.contributors_efficiency").title("Efficiency"),
+				named("daily_sleep.contributors_latency").title("Time to fall asleep"),
+				named("daily_sleep.contributors_rem_sleep").title("REM sleep"),
+				named("daily_sleep.contributors_restfulness").title("Restfulness"),
+				named("daily_sleep.contributors_timing").title("Timing"),
+				named("daily_sleep.contributors_total_sleep").title("Total sleep"),
+			},
 		}).
 		add(24, 10, panel{
 			title:       "Nights",

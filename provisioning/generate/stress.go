@@ -65,7 +65,12 @@ func stress() *page {
 			empty:       "Oura has no resilience in this range: it needs two weeks of data",
 			queries: []query{metrics("$every", "daily_resilience.contributors_sleep_recovery",
 				"daily_resilience.contributors_daytime_recovery", "daily_resilience.contributors_stress")},
-			kind: lines().Min(0).Max(100),
+			kind: lines().Min(0).Max(100).ShowPoints(common.VisibilityModeNever),
+			fields: []field{
+				named("daily_resilience.contributors_sleep_recovery").title("Sleep").colour(sleepColour),
+				named("daily_resilience.contributors_daytime_recovery").title("Recovery by day").colour(recoveryColour),
+				named("daily_resilience.contributors_stress").title("Stress").colour(stressColour),
+			},
 		}).
 		add(12, 8, panel{
 			title:       "Weekdays",

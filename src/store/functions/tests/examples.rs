@@ -41,8 +41,7 @@ fn geometric_mean_and_variation_of_seven_nights() {
              FROM json_each('[42, 39, 45, 50, 41, 38, 44]')",
         )
         .unwrap();
-    let panel =
-        include_str!("../../../../provisioning/generate/sql/heart/geometric_mean.sql");
+    let panel = include_str!("../../../../provisioning/generate/sql/heart/geometric_mean.sql");
     assert_near(&last(&database, panel, r#""Mean of 7 nights", "Variation""#), &[42.55, 2.49]);
 }
 
