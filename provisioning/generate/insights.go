@@ -60,6 +60,7 @@ func insights() *page {
 			queries: []query{table("insights/correlations")},
 			kind:    rows(),
 			fields: []field{
+				named("Night").width(145),
 				named("Correlation").decimals(2), named("q").decimals(3),
 			},
 		}).
@@ -88,7 +89,7 @@ func insights() *page {
 			empty:   noTag,
 			queries: []query{table("insights/tags")},
 			kind:    rows(),
-			fields:  []field{named("HRV").title("HRV difference").unit("suffix:ms").decimals(1), named("q").decimals(3)},
+			fields:  []field{named("HRV").title("HRV difference").unit("suffix:ms").decimals(1).width(120), named("q").decimals(3)},
 		}).
 		add(10, 9, panel{
 			title:       "Around a tag",
