@@ -44,7 +44,7 @@ func today() *page {
 			queries:     []query{table("today/unusual")},
 			kind:        rows(),
 			fields: []field{
-				named("Measurement").width(170),
+				named("Measurement").width(185),
 				named("Difference").unit("suffix:σ").decimals(1).
 					set("min", -4).set("max", 4).
 					set("custom.cellOptions", map[string]string{"type": "color-text"}).
