@@ -203,11 +203,12 @@ print(json.dumps(tables))";
     let mut compared = 0;
     for (table, (columns, libraries)) in read {
         let (rows, sums) = sums(std::fs::read(to.join(format!("{table}.parquet"))).unwrap());
-        assert_eq!(columns.len(), sums.len(), "{table}: {columns:?}");
+        // A table without rows has no sums.
+        assert!(sums.keys().all(|column| columns.contains(column)), "{table}: {columns:?}");
         for (library, values) in ["duckdb", "pandas", "polars"].iter().zip(libraries) {
             assert_eq!(values[0], rows as f64, "{table} in {library}");
             for (column, sum) in columns.iter().zip(&values[1..]) {
-                let stored = sums[column];
+                let stored = sums.get(column).copied().unwrap_or_default();
                 let is_equal = (sum - stored).abs() <= 1e-9 * stored.abs();
                 assert!(is_equal, "{table}.{column} in {library}: {sum} {stored}");
                 compared += 1;
