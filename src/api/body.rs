@@ -24,7 +24,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use url::form_urlencoded;
 
 use super::{ApiError, MAX_BODY};
-use crate::blocking::blocking;
+use crate::blocking::blocking_if_large;
 
 /// A JSON body, of a request or a response. An absent request body reads as `{}`.
 ///
@@ -50,11 +50,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for Js
             (_, []) => Bytes::from_static(b"{}"),
             (Some(true), _) => body,
         };
-        let parsed = if text.len() <= SMALL {
-            serde_json::from_slice(&text)
-        } else {
-            blocking(move || serde_json::from_slice(&text)).await
-        };
+        let parsed = blocking_if_large(text.len(), move || serde_json::from_slice(&text)).await;
         let value = parsed.map_err(|error| {
             ApiError::new(
                 400,
@@ -72,9 +68,6 @@ impl<T: Serialize> IntoResponse for Json<T> {
         axum::Json(self.0).into_response()
     }
 }
-
-/// Size of a body that is parsed in microseconds, in bytes. It needs no blocking thread.
-const SMALL: usize = 16 << 10;
 
 /// How long a client may take for the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
