@@ -1,6 +1,7 @@
 //! JSON bodies and URL parameters. Unreadable input becomes an [`ApiError`].
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +56,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for Js
                 400,
                 "bad_body",
                 format!("invalid request body: {error}"),
-                "Send one JSON object. The README lists the fields of each route.",
+                "Send one JSON object. The reference lists the fields of each route.",
             )
         })?;
         Ok(Json(value))
@@ -191,6 +192,19 @@ fn not_json() -> ApiError {
     )
 }
 
+/// Rejects a range that ends before it begins.
+pub(super) fn require_order<T: PartialOrd + Display>(from: T, to: T) -> Result<(), ApiError> {
+    if from <= to {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        400,
+        "reversed_range",
+        format!("the range ends before it begins: from {from}, to {to}"),
+        "Exchange from and to. Without to, the range ends now.",
+    ))
+}
+
 /// The length that the request's head announces.
 fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
@@ -232,7 +246,7 @@ fn invalid_parameters<T: DeserializeOwned>(uri: &Uri, reason: Option<&dyn Error>
         400,
         "bad_parameters",
         message,
-        "Write numbers as digits and days as 2026-01-31. The README lists the parameters.",
+        "Write numbers as digits and days as 2026-01-31. The reference lists the parameters.",
     )
 }
 

@@ -5,6 +5,7 @@ use crate::store::meter::Meter;
 use crate::store::prepare_sqlite;
 
 mod chance;
+mod examples;
 
 fn database() -> Connection {
     prepare_sqlite().unwrap();
