@@ -106,6 +106,40 @@ fn publication_is_complete_and_repeats_nothing() {
     }
 }
 
+#[test]
+fn forgotten_data_source_leaves_the_lake_or_the_command_is_named() {
+    for (lake, expected) in [(None, "gpx_oura lake forget home/1/second"), (Some(""), "PLACE`")] {
+        let place = Place::new();
+        let text = forget(&place, lake);
+        assert!(text.contains("all data is erased") && text.contains(expected), "{text}");
+    }
+    let place = Place::new();
+    place.run(&["publish"]);
+    let before = counts(&place.lake());
+    let lake = place.lake();
+    let text = forget(&place, lake.to_str());
+    assert!(text.contains("removed from"), "{text}");
+    assert_eq!(counts(&lake)["heartrate"] * 2, before["heartrate"]);
+    place.run(&["check"]);
+
+    let place = Place::new();
+    std::fs::remove_dir_all(place.lake()).unwrap();
+    let text = forget(&place, place.lake().to_str());
+    assert!(text.contains("may still be in the lake") && text.contains("Afterwards run"), "{text}");
+}
+
+/// Forgets the second data source. Returns the output.
+fn forget(place: &Place, lake: Option<&str>) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
+    command.args(["forget", "home/1/second"]).env("RINGSIDE_DATA_DIR", place.data.path());
+    command.env_remove("RINGSIDE_LAKE");
+    if let Some(lake) = lake {
+        command.env("RINGSIDE_LAKE", lake);
+    }
+    let output = command.output().unwrap();
+    [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
+}
+
 /// The number of rows by table, as the last commits have them.
 fn counts(lake: &Path) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();

@@ -192,6 +192,13 @@ func TestLakeOnS3(t *testing.T) {
 	w.must(broken.lake("s3://bucket/broken", "init"))
 	w.must(broken.lake("s3://bucket/broken", "publish"))
 	w.must(w.lake("s3://bucket/broken", "check"))
+
+	const full = "s3://bucket/full"
+	w.must(w.lake(full, "init"))
+	w.fails(w.whenFull().lake(full, "publish"), "No space is left", "cannot be read or written")
+	w.must(w.lake(full, "publish"))
+	w.must(w.lake(full, "check"))
+	w.compare(full, "deltalake", []string{w.databases[0], w.databases[2]})
 }
 
 func TestKilledAndSimultaneousPublishers(t *testing.T) {
@@ -237,7 +244,8 @@ func TestKilledAndSimultaneousPublishers(t *testing.T) {
 	w.compare(place, "deltalake", w.databases)
 }
 
-// TestSparkCluster compares in a cluster of a master and two workers, over a lake in a folder.
+// TestSparkCluster compares in a cluster of a master and two workers, over a lake in a folder, and runs the
+// statements of the document and of `lake ddl` in every engine.
 func TestSparkCluster(t *testing.T) {
 	w := &world{t: t, data: filepath.Join(t.TempDir(), "data")}
 	w.createPeople(t.TempDir())
@@ -258,6 +266,28 @@ func TestSparkCluster(t *testing.T) {
 		t.Error(output)
 	}
 	t.Log(output)
+
+	document, err := filepath.Abs(filepath.Join("..", "..", "docs", "lake.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := filepath.Abs("statements.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	arguments = []string{script, document, "--spark-master", master}
+	for _, engine := range []string{"duckdb", "clickhouse", "spark"} {
+		file := filepath.Join(t.TempDir(), engine+".sql")
+		statements := w.must(w.lake(place, "ddl", "--for", engine))
+		if err := os.WriteFile(file, []byte(statements), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		arguments = append(arguments, "--"+engine, file)
+	}
+	command := exec.Command(python("python"), arguments...)
+	// The document reads the folder "lake" of the current folder.
+	command.Dir = filepath.Dir(place)
+	t.Log(w.must(command))
 }
 
 // background starts a program that ends with the test.
@@ -278,6 +308,40 @@ func (w *world) background(name string, arguments ...string) {
 // behindFaults returns the world behind a proxy that answers each third request with 503 or 500, and
 // others late.
 func (w *world) behindFaults() *world {
+	var requests atomic.Int64
+	return w.behind(func(response http.ResponseWriter, request *http.Request, proxy http.Handler) {
+		number := requests.Add(1)
+		switch {
+		case number%6 == 0:
+			response.WriteHeader(http.StatusInternalServerError)
+		case number%3 == 0:
+			response.WriteHeader(http.StatusServiceUnavailable)
+		case number%50 == 1:
+			time.Sleep(3 * time.Second)
+			proxy.ServeHTTP(response, request)
+		default:
+			time.Sleep(20 * time.Millisecond)
+			proxy.ServeHTTP(response, request)
+		}
+	})
+}
+
+// whenFull returns the world behind a proxy that refuses writes after the first ones, as a server does
+// without space.
+func (w *world) whenFull() *world {
+	var writes atomic.Int64
+	return w.behind(func(response http.ResponseWriter, request *http.Request, proxy http.Handler) {
+		if request.Method == http.MethodPut && writes.Add(1) > 20 {
+			response.WriteHeader(http.StatusInsufficientStorage)
+			_, _ = response.Write([]byte("<Error><Code>StorageFull</Code><Message>No space is left</Message></Error>"))
+			return
+		}
+		proxy.ServeHTTP(response, request)
+	})
+}
+
+// behind returns the world behind a proxy that asks handle first.
+func (w *world) behind(handle func(http.ResponseWriter, *http.Request, http.Handler)) *world {
 	target, err := url.Parse(w.endpoint)
 	if err != nil {
 		w.t.Fatal(err)
@@ -287,18 +351,8 @@ func (w *world) behindFaults() *world {
 		request.SetURL(target)
 		request.Out.Host = request.In.Host
 	}}
-	var requests atomic.Int64
 	handler := http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
-		number := requests.Add(1)
-		switch {
-		case number%6 == 0:
-			response.WriteHeader(http.StatusInternalServerError)
-		case number%3 == 0:
-			response.WriteHeader(http.StatusServiceUnavailable)
-		default:
-			time.Sleep(20 * time.Millisecond)
-			proxy.ServeHTTP(response, request)
-		}
+		handle(response, request, proxy)
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
