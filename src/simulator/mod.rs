@@ -75,8 +75,8 @@ pub struct Config {
     /// Ranges of days, both ends included, on which the phone is offline. All their documents
     /// arrive at the midnight after the last day.
     pub phone_offline: Vec<(Day, Day)>,
-    /// The seconds between two uploads of the phone. Between them, nothing changes at Oura except the
-    /// list of rings. `None`: the phone uploads all the time.
+    /// The seconds between two uploads of the phone. Between them, nothing changes at Oura except
+    /// the list of rings. `None`: the phone uploads all the time.
     pub upload_interval: Option<i64>,
     /// The published specifications: version and OpenAPI document.
     pub specifications: Vec<(String, Vec<u8>)>,

@@ -55,6 +55,16 @@ func freePort(t *testing.T) int {
 // start starts the server and creates the data of the people.
 func start(t *testing.T) *world {
 	t.Helper()
+	w := startServer(t)
+	folder := t.TempDir()
+	w.data = filepath.Join(folder, "data")
+	w.createPeople(folder)
+	return w
+}
+
+// startServer starts the server with an empty bucket.
+func startServer(t *testing.T) *world {
+	t.Helper()
 	folder := t.TempDir()
 	identities := `{"identities": [
 		{"name": "owner", "actions": ["Admin", "Read", "Write", "List", "Tagging"],
@@ -84,8 +94,7 @@ func start(t *testing.T) *world {
 		_ = server.Process.Kill()
 		_ = server.Wait()
 	})
-	w := &world{t: t, data: filepath.Join(folder, "data"), endpoint: fmt.Sprintf("http://127.0.0.1:%d", at.s3)}
-	w.createPeople(folder)
+	w := &world{t: t, endpoint: fmt.Sprintf("http://127.0.0.1:%d", at.s3)}
 	create := `import boto3, sys, time
 for attempt in range(120):
     try:
