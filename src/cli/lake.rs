@@ -129,11 +129,7 @@ pub(super) async fn forget(
 ) -> Result<(), Failure> {
     let mut lake = Lake::open(place, Owner::open(data_dir)?).await?;
     let deleted = lake.forget(&datasource.to_string()).await?;
-    writeln!(
-        stdout(),
-        "{datasource}: removed from {}; {deleted} files are deleted",
-        lake.place()
-    )?;
+    writeln!(stdout(), "{datasource}: removed from {}; {deleted} files are deleted", lake.place())?;
     Ok(())
 }
 
