@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Number, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::overlay::is_key_field;
 use crate::format::hex;
 
 /// The longest document in bytes. Oura's longest night has some tens of kilobytes. A longer one is
@@ -15,7 +16,8 @@ use crate::format::hex;
 pub const MAX_DOCUMENT_BYTES: usize = 128 << 10;
 /// The deepest nesting that is read. Deeper values become null.
 const MAX_DEPTH: usize = 100;
-/// The most fields that are kept of a document that is too long.
+/// The most fields that are kept of a document that is too long, besides those of its identity and
+/// time.
 const MAX_REDUCED_FIELDS: usize = 64;
 /// The longest field that is kept of a document that is too long, in bytes.
 const MAX_REDUCED_FIELD_BYTES: usize = 1 << 10;
@@ -104,13 +106,11 @@ fn reduce(bytes: &[u8]) -> ParsedDocument<'_> {
     let mut fields = Map::new();
     let mut scanner = JsonScanner::new(bytes);
     if scanner.open(b'{') {
-        while fields.len() < MAX_REDUCED_FIELDS
-            && let Some(name) = scanner.key()
-        {
+        while let Some(name) = scanner.key() {
             let Some(value) = scanner.skip_value() else { break };
-            let is_short = value.len() + name.len() <= MAX_REDUCED_FIELD_BYTES;
-            if is_short && !matches!(value.first(), Some(b'{' | b'[')) {
-                let value = JsonScanner::new(value).value_of(&name, 0);
+            let has_room = fields.len() < MAX_REDUCED_FIELDS || is_key_field(&name);
+            if has_room && value.len() + name.len() <= MAX_REDUCED_FIELD_BYTES {
+                let value = JsonScanner::new(value).value_of(&name, 1);
                 fields.insert(name, value);
             }
         }
@@ -221,6 +221,8 @@ impl<'a> JsonScanner<'a> {
                     self.at += 1;
                     continue;
                 }
+                // A missing value.
+                b'}' | b']' | b',' => {}
                 _ => drop(self.word()),
             }
             if depth == 0 {
@@ -259,11 +261,12 @@ impl<'a> JsonScanner<'a> {
                 Value::Array(items)
             }
             Some(b'"') => Value::String(self.string()),
-            Some(_) => self.scalar(),
-            None => {
+            // A missing value: the bracket or the comma belongs to the object around it.
+            Some(b'}' | b']' | b',') | None => {
                 self.note(Fault::Syntax);
                 Value::Null
             }
+            Some(_) => self.scalar(),
         }
     }
 
@@ -471,5 +474,53 @@ mod tests {
             assert_eq!(parsed.original.is_some(), !is_kept, "{number}");
             assert_eq!(parsed.value["id"], "a");
         }
+    }
+
+    #[test]
+    fn missing_value_does_not_take_the_bracket_behind_it() {
+        let rest = format!(r#", "id": "x", "z": "{}"}}"#, "z".repeat(MAX_DOCUMENT_BYTES));
+        for start in [
+            r#"{"a": {"b": }"#,
+            r#"{"a": {"b": , "c": 1}"#,
+            r#"{"a": [{"b": }, {"b":}]"#,
+            r#"{"a": [, 1]"#,
+            r#"{"a": "#,
+            r#"{"a":"#,
+        ] {
+            for (rest, fault) in [(r#", "id": "x"}"#, Fault::Syntax), (&rest, Fault::TooLong)] {
+                let document = format!("{start}{rest}");
+                let parsed = parse_document(document.as_bytes());
+                assert_eq!(
+                    (parsed.fault, &parsed.value["id"]),
+                    (Some(fault), &json!("x")),
+                    "{start}"
+                );
+            }
+        }
+        let mismatched = parse_document(br#"{"a": {"b": ], "c": 1}, "id": "x"}"#);
+        assert_eq!(mismatched.value, json!({"a": {"b": null, "c": 1}, "id": "x"}));
+    }
+
+    #[test]
+    fn long_document_keeps_its_identity_and_its_short_fields() {
+        let many: String = (0..500).map(|number| format!(r#""x{number}":{number},"#)).collect();
+        let long = "y".repeat(MAX_DOCUMENT_BYTES);
+        let document = format!(
+            r#"{{{many}"note":"{long}","contributors":{{"deep_sleep":80}},"day":"2026-06-10",
+                "id":"a"}}"#
+        );
+        let parsed = parse_document(document.as_bytes());
+        assert_eq!(parsed.fault, Some(Fault::TooLong));
+        assert_eq!(
+            (&parsed.value["id"], &parsed.value["day"]),
+            (&json!("a"), &json!("2026-06-10"))
+        );
+        assert_eq!((&parsed.value["x63"], &parsed.value["x64"]), (&json!(63), &Value::Null));
+        assert_eq!(parsed.value["note"], Value::Null);
+
+        let document = format!(r#"{{"note":"{long}","contributors":{{"deep_sleep":80}}}}"#);
+        let parsed = parse_document(document.as_bytes());
+        assert_eq!(parsed.value["contributors"]["deep_sleep"], json!(80));
+        assert_eq!(parsed.value["truncated"]["bytes"], json!(document.len()));
     }
 }

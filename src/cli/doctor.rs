@@ -561,6 +561,19 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
+    /// Only the superuser can give files to other users.
+    #[cfg(unix)]
+    #[test]
+    fn files_of_other_users_are_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = create_store(folder.path());
+        let of_others = "belongs to another user than the data folder";
+        assert!(!has(&check(folder.path(), None), Level::Warn, of_others));
+        if std::os::unix::fs::chown(&path, Some(12_345), None).is_ok() {
+            assert!(has(&check(folder.path(), None), Level::Warn, of_others));
+        }
+    }
+
     #[test]
     fn vault_check_creates_no_key() {
         let folder = tempfile::tempdir().unwrap();

@@ -254,7 +254,8 @@ fn with_origins(router: Router, origins: &[HeaderValue]) -> Router {
         .allow_origin(AllowOrigin::list(origins.iter().cloned()))
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE]);
-    router.layer(cors)
+    // The answers to the browser's questions come from this layer.
+    router.layer(cors).layer(middleware::map_response(forbid_caching_and_guessing))
 }
 
 /// Parses an origin: `https://host` or `https://host:port`.

@@ -88,3 +88,17 @@ fn deserialize_optional_day<'de, D: serde::Deserializer<'de>>(
         Some(text) => text.parse().map(Some).map_err(serde::de::Error::custom),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The host that gets the client secret is the operator's choice.
+    #[test]
+    fn settings_name_no_host() {
+        let json = r#"{"clientId": "a", "url": "https://a.example", "ouraUrl": "https://a.example",
+            "origin": "https://a.example", "tokenUrl": "https://a.example"}"#;
+        let settings: Settings = serde_json::from_str(json).unwrap();
+        assert_eq!(settings, Settings { client_id: "a".to_owned(), ..Settings::default() });
+    }
+}

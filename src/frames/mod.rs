@@ -4,6 +4,7 @@
 //! The encoding follows grafana-plugin-sdk-go `data/arrow.go`. Frame types and versions follow
 //! Grafana's data plane contract, so that alert rules and expressions use the typed path.
 
+mod budget;
 mod columnar;
 mod config;
 mod downsample;
@@ -22,6 +23,7 @@ use serde::Serialize;
 use crate::catalog::Catalog;
 use crate::query::{FieldDisplay, Format, QueryResult, Reader};
 use crate::store::ResultColumn;
+use budget::FrameBudget;
 use config::Config;
 
 pub use columnar::{ParquetFailure, ParquetTable, write_parquet};
@@ -91,6 +93,9 @@ pub enum FrameError {
     /// The frames exceed the limit of the query's result.
     #[error("the frames exceed {} MiB: narrow the time range, or aggregate", .0 >> 20)]
     TooLarge(usize),
+    /// Other queries use the memory that all queries of the process share.
+    #[error("other queries use the memory for queries: retry in a moment")]
+    MemoryInUse,
     /// Arrow cannot encode the frame.
     #[error("cannot encode the frame: {0}")]
     Arrow(#[from] ArrowError),
@@ -180,12 +185,14 @@ pub fn frames(
         .iter()
         .map(|text| Notice { severity: "warning", text: text.clone() })
         .collect();
+    let mut budget = FrameBudget::new(result.max_bytes);
     let (frame_type, parts) = match format {
         Format::TimeSeries => {
             let has_metric_labels = result.reader != Reader::Panel;
-            series::series(fields, result.fill.as_ref(), has_metric_labels)?.into_parts()
+            let fill = result.fill.as_ref();
+            series::series(fields, fill, has_metric_labels, &mut budget)?.into_parts()
         }
-        Format::Table => table(fields, result.reader),
+        Format::Table => table(fields, result.reader, &mut budget),
     };
     let is_series = matches!(frame_type, FrameType::TimeSeriesWide | FrameType::TimeSeriesMulti);
     let is_table = matches!(frame_type, FrameType::Table);
@@ -213,9 +220,11 @@ pub fn frames(
             custom: result.custom.as_ref().filter(|_| is_first),
             preferred_visualisation_type: if is_series { "graph" } else { "table" },
         };
-        if encode::size(&fields) > max_bytes.saturating_sub(bytes) {
+        let size = encode::size(&fields);
+        if size > max_bytes.saturating_sub(bytes) {
             return Err(FrameError::TooLarge(result.max_bytes));
         }
+        budget.take(size)?;
         let frame = encode::encode(&fields, &meta, ref_id)?;
         bytes += frame.len();
         frames.push(frame);
@@ -225,7 +234,11 @@ pub fn frames(
 
 /// Shapes a table for its reader. A rule gets numbers or series with labels: of a table with
 /// several number columns, it finds the first one only.
-fn table(fields: Vec<Field>, reader: Reader) -> (FrameType, Vec<Vec<Field>>) {
+fn table(
+    fields: Vec<Field>,
+    reader: Reader,
+    budget: &mut FrameBudget,
+) -> (FrameType, Vec<Vec<Field>>) {
     let is_rule = reader == Reader::Rule;
     if is_numeric_long(&fields) {
         return match series::numbers(&fields).filter(|_| is_rule) {
@@ -235,7 +248,7 @@ fn table(fields: Vec<Field>, reader: Reader) -> (FrameType, Vec<Vec<Field>>) {
     }
     if is_rule && fields.iter().filter(|field| field.is_time()).count() == 1 {
         // Rows that lack a time, for example, stay a table.
-        if let Ok(series) = series::series(fields.clone(), None, true) {
+        if let Ok(series) = series::series(fields.clone(), None, true, budget) {
             return series.into_parts();
         }
     }

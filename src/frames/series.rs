@@ -13,6 +13,8 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, TimestampNanosecondAr
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, TimestampNanosecondType};
 
+use super::budget::FrameBudget;
+use super::encode::size;
 use super::{Field, FrameError, FrameType, MAX_LABEL, MAX_LABELS};
 use crate::query::{Fill, FillMode};
 
@@ -21,6 +23,13 @@ const MAX_CELLS: usize = 20_000_000;
 
 /// Maximum number of series in a wide frame. Each series is a field with its own metadata.
 const MAX_SERIES: usize = 10_000;
+
+/// Memory of a number, in bytes.
+const NUMBER: usize = 8;
+
+/// Memory of a row while its series is found, in bytes: its time, its label combination and its
+/// place.
+const ROW: usize = 32;
 
 /// Memory of a label besides its text, in bytes.
 const LABEL_OVERHEAD: usize = 64;
@@ -47,12 +56,17 @@ impl Series {
     }
 }
 
-/// Converts rows to series. `fill` adds the missing times of a regular grid.
+/// Converts rows to series. `fill` adds the missing times of a regular grid. `budget` is charged for
+/// each copy.
 pub fn series(
     fields: Vec<Field>,
     fill: Option<&Fill>,
     has_metric_labels: bool,
+    budget: &mut FrameBudget,
 ) -> Result<Series, FrameError> {
+    let copy = size(&fields);
+    // Integers become floats.
+    budget.take(copy)?;
     let Shape { time, factors, mut values } = classify(fields)?;
     if has_metric_labels && values.len() > 1 {
         add_metric_labels(&mut values, &factors);
@@ -65,6 +79,7 @@ pub fn series(
         Order::Null(row) => return Err(FrameError::NullTime(row + 1)),
         Order::Ascending => (time, factors, values),
         Order::Mixed => {
+            budget.take(copy)?;
             let order = rows_by_time(time.values.as_primitive());
             let time = Field { values: take(&time.values, &order, None)?, ..time };
             (time, take_rows(factors, &order)?, take_rows(values, &order)?)
@@ -73,17 +88,23 @@ pub fn series(
     let (time, mut values) = if factors.is_empty() {
         (time, values)
     } else {
+        budget.take(time.values.len() * ROW)?;
         let long = LongFrame::of(time, &factors, values)?;
         match long.check_size() {
             Err(_) if fill.is_none() && long.series_count() <= MAX_FRAMES => {
+                budget.take(copy)?;
                 return Ok(Series::Multi(long.into_multi()?));
             }
             result => result?,
         }
+        budget.take(long.series_count() * long.timestamps.len() * NUMBER)?;
         long.into_wide(fill)?
     };
     let time = match fill {
-        Some(fill) => fill_grid(time, &mut values, fill)?,
+        Some(fill) => {
+            budget.take(values.len() * fill.times.len() * NUMBER)?;
+            fill_grid(time, &mut values, fill)?
+        }
         None => time,
     };
     let mut fields = vec![time];

@@ -10,11 +10,11 @@ use std::task::{Context, Poll};
 use axum::http::{Request, Response as HttpResponse};
 use grafana_plugin_sdk::pluginv2::QueryDataRequest;
 use tonic::body::BoxBody;
-use tonic::codec::ProstCodec;
 use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Response, Status};
 
 use super::messages::QueryDataResponse;
+use super::query_codec::QueryCodec;
 use super::query_data;
 use super::startup::Startup;
 use crate::doors::Door;
@@ -53,7 +53,7 @@ impl tower::Service<Request<BoxBody>> for DataService {
                 return Ok(Status::unimplemented("unknown method").into_http());
             }
             let mut grpc =
-                Grpc::new(ProstCodec::default()).max_decoding_message_size(service.max_request);
+                Grpc::new(QueryCodec::default()).max_decoding_message_size(service.max_request);
             let mut response = grpc.unary(service, request).await;
             let charge = response.extensions_mut().remove::<Arc<Charge>>();
             Ok(response.map(|body| tonic::body::boxed(HeldBody::new(body, charge))))

@@ -14,6 +14,7 @@ pub mod host;
 mod messages;
 mod offline;
 mod process;
+mod query_codec;
 mod query_data;
 mod services;
 mod settings;

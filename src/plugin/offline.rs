@@ -4,13 +4,11 @@
 use std::collections::HashMap;
 
 use grafana_plugin_sdk::pluginv2::collect_metrics_response::Payload;
-use grafana_plugin_sdk::pluginv2::{
-    CallResourceResponse, CollectMetricsResponse, QueryDataRequest, StringList,
-};
+use grafana_plugin_sdk::pluginv2::{CallResourceResponse, CollectMetricsResponse, StringList};
 use prost::Message;
 
 use super::data_service::QUERY_DATA;
-use super::{check_health, query_data};
+use super::{check_health, query_codec, query_data};
 use crate::api::ApiError;
 use crate::doors::OfflineAnswer;
 
@@ -35,7 +33,7 @@ pub const ANSWERS: &[OfflineAnswer] = &[
 ];
 
 fn fail_queries(request: &[u8], error: &ApiError) -> Option<Vec<u8>> {
-    let request = QueryDataRequest::decode(request).ok()?;
+    let request = query_codec::decode(request).ok()?;
     Some(query_data::fail_all(request, error).encode_to_vec())
 }
 
@@ -57,7 +55,7 @@ fn resource(error: &ApiError) -> CallResourceResponse {
 
 #[cfg(test)]
 mod tests {
-    use grafana_plugin_sdk::pluginv2::{CheckHealthResponse, DataQuery};
+    use grafana_plugin_sdk::pluginv2::{CheckHealthResponse, DataQuery, QueryDataRequest};
 
     use super::super::messages::QueryDataResponse;
     use super::*;

@@ -21,7 +21,7 @@ use crate::api::ApiError;
 use crate::blocking::blocking;
 use crate::datasource::DataSource;
 use crate::doors::Door;
-use crate::frames::{EncodedFrame, frames};
+use crate::frames::{EncodedFrame, FrameError, frames};
 use crate::memory::{Charge, OverBudget};
 use crate::query::annotations::AnnotationsQuery;
 use crate::query::metrics::MetricsQuery;
@@ -181,9 +181,12 @@ async fn run(
     tokio::task::spawn_blocking(move || frames(&result, format, &ref_id, &catalog))
         .await
         .map_err(|_| internal_error())?
-        .map_err(|error| {
-            let hint = "Choose the format Table, or select other columns.";
-            ApiError::new(422, "frame", error.to_string(), hint)
+        .map_err(|error| match error {
+            FrameError::MemoryInUse => QueryError::MemoryInUse.into(),
+            error => {
+                let hint = "Choose the format Table, or select other columns.";
+                ApiError::new(422, "frame", error.to_string(), hint)
+            }
         })
 }
 

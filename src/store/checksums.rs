@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::{Connection, ffi};
 
 use super::error::StoreError;
-use super::journal;
+use super::{journal, meter};
 
 /// The length of a checksum in bytes: the reserved bytes of each page.
 const CHECKSUM: usize = 8;
@@ -225,10 +225,11 @@ pub(super) fn install() -> rusqlite::Result<()> {
     // SAFETY: SQLite's own file system lives until the process ends.
     let code = *CODE.get_or_init(|| unsafe {
         let base = ffi::sqlite3_vfs_find(std::ptr::null());
-        if base.is_null() {
+        let memory = ffi::sqlite3_vfs_find(c"memdb".as_ptr());
+        if base.is_null() || memory.is_null() {
             return ffi::SQLITE_ERROR;
         }
-        let room = (*base).szOsFile as usize;
+        let room = (*base).szOsFile.max((*memory).szOsFile) as usize;
         let tail_at = room.next_multiple_of(align_of::<Tail>());
         // A copy of SQLite's file system with another way to open files: its other functions work
         // on paths.
@@ -239,7 +240,7 @@ pub(super) fn install() -> rusqlite::Result<()> {
             xOpen: Some(open),
             ..*base
         }));
-        let _ = LAYER.set(Layer { base, tail_at });
+        let _ = LAYER.set(Layer { base, memory, tail_at });
         ffi::sqlite3_vfs_register(layer, c_int::from(true))
     });
     match code {
@@ -251,10 +252,12 @@ pub(super) fn install() -> rusqlite::Result<()> {
 /// SQLite's own file system, and the place of a [`Tail`] behind each of its open files.
 struct Layer {
     base: *mut ffi::sqlite3_vfs,
+    /// SQLite's file system in memory.
+    memory: *mut ffi::sqlite3_vfs,
     tail_at: usize,
 }
 
-// SAFETY: the pointer is only read, and its target lives until the process ends.
+// SAFETY: the pointers are only read, and their targets live until the process ends.
 unsafe impl Send for Layer {}
 // SAFETY: as above. SQLite calls the functions of a file system from all threads.
 unsafe impl Sync for Layer {}
@@ -300,12 +303,15 @@ unsafe extern "C" fn open(
     flags: c_int,
     out_flags: *mut c_int,
 ) -> c_int {
-    let Some(Layer { base, tail_at }) = LAYER.get() else { return ffi::SQLITE_ERROR };
+    let Some(Layer { base, memory, tail_at }) = LAYER.get() else { return ffi::SQLITE_ERROR };
+    // The statement of a user writes no file. The rows that it sorts count towards its memory.
+    let is_temporary = name.is_null() && meter::is_running();
+    let system = if is_temporary { *memory } else { *base };
     // SAFETY: SQLite's own function gets its own file system and SQLite's arguments. Afterwards the
     // file has methods, or opening failed.
     unsafe {
-        let Some(open) = (**base).xOpen else { return ffi::SQLITE_ERROR };
-        let code = open(*base, name, file, flags, out_flags);
+        let Some(open) = (*system).xOpen else { return ffi::SQLITE_ERROR };
+        let code = open(system, name, file, flags, out_flags);
         let kind = if flags & ffi::SQLITE_OPEN_MAIN_DB != 0 {
             Kind::Database {
                 header: None,

@@ -57,7 +57,7 @@ impl WindowWriter<'_> {
     ) -> Result<(WriteStats, BTreeSet<String>, HashSet<String>), StoreError> {
         let mut stats = WriteStats { documents: documents.len() as u64, ..WriteStats::default() };
         let mut touched_days = BTreeSet::new();
-        let ids = self.identities(documents);
+        let ids = self.identities(documents)?;
         let last_places: HashMap<&str, usize> =
             ids.iter().enumerate().map(|(place, id)| (id.as_str(), place)).collect();
         for (place, (document, id)) in documents.iter().zip(&ids).enumerate() {
@@ -74,24 +74,54 @@ impl WindowWriter<'_> {
         Ok((stats, touched_days, ids.into_iter().collect()))
     }
 
-    /// Returns the id of each document. Of several different documents without an id on the same
-    /// day, the last one gets the day itself.
-    fn identities(&self, documents: &[Box<[u8]>]) -> Vec<String> {
-        let mut derived = DerivedIdentities::default();
-        let mut ids = Vec::with_capacity(documents.len());
-        for document in documents.iter().rev() {
-            ids.push(peek_id(document).unwrap_or_else(|| {
-                let received = Received::new(document);
-                let reading = read(self.collection, &received, self.zone);
-                if reading.is_id_derived {
-                    derived.separate(&reading.id, received.hash())
-                } else {
+    /// Returns the id of each document.
+    ///
+    /// Of several different documents without an id on the same day, the stored ones keep their
+    /// numbers in whatever order they arrive. Of the others, the last one gets the first number.
+    fn identities(&self, documents: &[Box<[u8]>]) -> Result<Vec<String>, StoreError> {
+        let mut ids = vec![String::new(); documents.len()];
+        let mut without_id = Vec::new();
+        for (place, document) in documents.iter().enumerate() {
+            ids[place] = match peek_id(document) {
+                Some(id) => id,
+                None => {
+                    let received = Received::new(document);
+                    let reading = read(self.collection, &received, self.zone);
+                    if reading.is_id_derived {
+                        without_id.push((place, received.hash()));
+                    }
                     reading.id
                 }
-            }));
+            };
         }
-        ids.reverse();
-        ids
+        let mut derived = DerivedIdentities::default();
+        let mut others = Vec::new();
+        for (place, hash) in without_id {
+            match self.stored_number(&ids[place], &hash)? {
+                Some(id) => {
+                    derived.0.insert(id.clone(), hash);
+                    ids[place] = id;
+                }
+                None => others.push((place, hash)),
+            }
+        }
+        for (place, hash) in others.into_iter().rev() {
+            ids[place] = derived.separate(&ids[place], hash);
+        }
+        Ok(ids)
+    }
+
+    /// Returns the id of the stored document with this content among those that share `base`.
+    fn stored_number(&self, base: &str, hash: &[u8; 32]) -> Result<Option<String>, StoreError> {
+        // The range of ids uses the index. `$` follows `#`.
+        let mut stored = self.transaction.prepare_cached(
+            "SELECT document_id FROM oura_raw_documents
+             WHERE resource = ?1 AND document_id >= ?2 AND document_id < ?2 || '$' AND hash = ?3
+                 AND (document_id = ?2 OR substr(document_id, length(?2) + 1, 1) = '#')
+             ORDER BY length(document_id), document_id LIMIT 1",
+        )?;
+        let stored = stored.query_row((&self.collection.name, base, hash), |row| row.get(0));
+        Ok(stored.optional()?)
     }
 
     /// Stores one document. Returns whether it is new or differs from the stored one.

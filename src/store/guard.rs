@@ -158,8 +158,10 @@ impl GuardedConnection {
     ) -> rusqlite::Result<GuardedConnection> {
         let ReadOnlyConnection { mut connection, is_immutable } =
             read_only::open(path, LOCK_TIMEOUT)?;
+        // With `temp_store` in memory, SQLite sorts all rows in one instruction, which no limit ends.
+        // With files, it sorts them in pieces. `checksums` keeps these files in memory.
         connection.execute_batch(
-            "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY",
+            "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = FILE",
         )?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;

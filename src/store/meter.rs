@@ -110,6 +110,11 @@ impl Drop for Meter {
     }
 }
 
+/// Whether a statement runs on this thread.
+pub(super) fn is_running() -> bool {
+    COUNTERS.with(|counters| counters.is_running.get())
+}
+
 /// Charges an allocation of `bytes`. Returns false if it must fail.
 #[inline]
 pub(super) fn allocate(bytes: usize) -> bool {

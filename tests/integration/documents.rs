@@ -412,6 +412,7 @@ fn claims_about_security_name_their_tests() {
         "RFC 9700",
         "OWASP",
         "Grafana",
+        "Doors",
     ] {
         for row in table_rows(section(&text, title)).iter().skip(1) {
             let tests: Vec<String> = code_spans(&row[row.len() - 2]);

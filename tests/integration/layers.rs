@@ -112,28 +112,50 @@ fn timestamps_are_parsed_in_one_place() {
     assert!(elsewhere.is_empty(), "only src/time.rs parses timestamps: {elsewhere:?}");
 }
 
-/// React escapes texts from data. Only these properties and methods would not.
-#[test]
-fn texts_are_never_rendered_as_html() {
-    const RAW: [&str; 5] =
-        ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "renderMarkdown"];
+/// The files of the frontend with their code in lower case, tests included.
+fn frontend_sources() -> Vec<(PathBuf, String)> {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("frontend/src")];
-    let mut checked = 0;
+    let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|kind| kind == "ts" || kind == "tsx") {
-                let code = fs::read_to_string(&path).unwrap();
-                let raw =
-                    RAW.iter().find(|name| code.to_lowercase().contains(&name.to_lowercase()));
-                assert_eq!(raw, None, "{}", path.display());
-                checked += 1;
+                let code = fs::read_to_string(&path).unwrap().to_lowercase();
+                sources.push((path, code));
             }
         }
     }
-    assert!(checked > 30, "{checked} files");
+    assert!(sources.len() > 30, "{} files", sources.len());
+    sources
+}
+
+/// React escapes texts from data. Only these properties and methods would not.
+#[test]
+fn texts_are_never_rendered_as_html() {
+    const RAW: [&str; 5] =
+        ["innerhtml", "outerhtml", "insertadjacenthtml", "document.write", "rendermarkdown"];
+    for (path, code) in frontend_sources() {
+        let raw = RAW.iter().find(|name| code.contains(*name));
+        assert_eq!(raw, None, "{}", path.display());
+    }
+}
+
+/// The login is a redirect: a page of another site has no window to talk to.
+#[test]
+fn windows_exchange_no_messages() {
+    const MESSAGES: [&str; 4] = ["postmessage", "onmessage", "messagechannel", "window.opener"];
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/serve/pages");
+    let pages = fs::read_dir(pages).unwrap().map(|entry| entry.unwrap().path());
+    let pages: Vec<_> = pages
+        .map(|path| (path.clone(), fs::read_to_string(path).unwrap().to_lowercase()))
+        .collect();
+    assert!(!pages.is_empty());
+    for (path, code) in frontend_sources().into_iter().chain(pages) {
+        let message = MESSAGES.iter().find(|name| code.contains(*name));
+        assert_eq!(message, None, "{}", path.display());
+    }
 }
 
 #[test]

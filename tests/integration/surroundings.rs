@@ -1,9 +1,11 @@
 //! Odd surroundings of the process: few file handles, data sources that Grafana no longer names.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{ChildStdout, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -524,18 +526,17 @@ async fn process_that_holds_a_file_is_named_as_the_cause() {
     assert!(ok, "{text}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn plugin_uses_the_socket_folder_and_survives_its_removal() {
-    use std::io::{BufRead, BufReader};
-    use std::os::unix::net::UnixStream;
-
-    let folder = tempfile::tempdir().unwrap();
-    let sockets = folder.path().join("sockets");
+/// Starts the plugin with further variables. Returns the process, its standard output, and the
+/// socket of its handshake.
+fn plugin_with(
+    data: &Path,
+    variables: &[(&str, &Path)],
+) -> (std::process::Child, BufReader<ChildStdout>, PathBuf) {
     let mut plugin = Command::new(PROGRAM)
         .env_clear()
         .env("grafana_plugin_type", "datasource")
-        .env("GF_PLUGIN_DATA_DIR", folder.path().join("data"))
-        .env("PLUGIN_UNIX_SOCKET_DIR", &sockets)
+        .env("GF_PLUGIN_DATA_DIR", data)
+        .envs(variables.iter().copied())
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::null())
         .spawn()
@@ -543,8 +544,39 @@ async fn plugin_uses_the_socket_folder_and_survives_its_removal() {
     let mut out = BufReader::new(plugin.stdout.take().unwrap());
     let mut handshake = String::new();
     out.read_line(&mut handshake).unwrap();
-    let socket = PathBuf::from(handshake.split('|').nth(3).unwrap());
-    assert!(socket.starts_with(&sockets), "{handshake}");
+    let socket = handshake.split('|').nth(3).unwrap_or_else(|| panic!("{handshake:?}"));
+    let socket = PathBuf::from(socket);
+    (plugin, out, socket)
+}
+
+/// A folder for temporary files that cannot be written, as in a hardened container.
+#[test]
+fn plugin_listens_in_its_data_folder_below_a_read_only_tmp() {
+    let build = tempfile::tempdir().unwrap();
+    let Some(shim) = compile_shim(build.path()) else { return };
+    let data = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    for temporary in [None, Some(build.path())] {
+        let mut variables = vec![
+            ("LD_PRELOAD", shim.as_path()),
+            ("FAULT", Path::new("read-only")),
+            ("FAULT_FOLDER", Path::new("/tmp")),
+        ];
+        variables.extend(temporary.map(|folder| ("TMPDIR", folder)));
+        let (mut plugin, _out, socket) = plugin_with(data.path(), &variables);
+        assert!(socket.starts_with(data.path()), "{}", socket.display());
+        UnixStream::connect(&socket).unwrap();
+        plugin.kill().unwrap();
+        plugin.wait().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plugin_uses_the_socket_folder_and_survives_its_removal() {
+    let folder = tempfile::tempdir().unwrap();
+    let sockets = folder.path().join("sockets");
+    let variables = [("PLUGIN_UNIX_SOCKET_DIR", sockets.as_path())];
+    let (mut plugin, _out, socket) = plugin_with(&folder.path().join("data"), &variables);
+    assert!(socket.starts_with(&sockets), "{}", socket.display());
     UnixStream::connect(&socket).unwrap();
     std::fs::remove_dir_all(&sockets).unwrap();
     std::fs::create_dir(&sockets).unwrap();

@@ -22,6 +22,12 @@ pub(crate) const STORE_TABLES: &[&str] = &[
     "training_load", "workout_load",
 ];
 
+/// Whether the identity or the time of a document can come from the top-level field `name`.
+pub(super) fn is_key_field(name: &str) -> bool {
+    let TimeRule { day, start, end } = collections::ANY;
+    name == "id" || [day, start, end].iter().any(|names| names.contains(&name))
+}
+
 /// The facts of one collection.
 #[derive(Clone, Copy)]
 pub(super) struct Facts {

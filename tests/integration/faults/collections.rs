@@ -348,6 +348,31 @@ async fn order_and_duplicates_change_no_document() {
     assert_eq!(world.select("SELECT max(revision) FROM oura_raw_documents"), [[json!(1)]]);
 }
 
+/// The name of a collection never becomes a path or a host.
+#[tokio::test]
+async fn names_of_collections_are_no_paths() {
+    let world = World::connected().await;
+    for name in [
+        "../personal_info",
+        "sleep/../../../oauth/token",
+        "sleep?x",
+        "//evil.example/x",
+        "%2e%2e/x",
+    ] {
+        let body = json!({ "days": 3, "resources": [name] });
+        let answer = call(&world.datasource, USER, "/backfill", body).await;
+        assert_eq!(
+            (answer.0, &answer.1["error"]["code"]),
+            (400, &json!("unknown_collection")),
+            "{name}"
+        );
+    }
+    for request in world.simulator.requests().log() {
+        let is_known = request.path.starts_with("/oauth/") || request.path.starts_with("/v2/");
+        assert!(is_known && !request.path.contains(".."), "{}", request.path);
+    }
+}
+
 #[tokio::test]
 async fn backfill_fetches_the_chosen_collections_by_default() {
     let world = World::new(person(), brisk()).await;

@@ -260,6 +260,22 @@ async fn spent_refresh_token_after_a_restart_needs_reconnect() {
     assert_eq!(world.datasource.status().unwrap().state, ConnectionState::ReconnectNeeded);
 }
 
+/// Each of these lifetimes is below the longest refresh margin, or equal to it.
+#[tokio::test]
+async fn short_lived_tokens_are_not_refreshed_for_each_request() {
+    for token_lifetime in [60, 30, 4] {
+        let clock = standing();
+        let world = World::new(Config { token_lifetime, ..person() }, clock).await;
+        assert_eq!(log_in(&world.datasource).await.failure, None);
+        let journal = world.simulator.requests();
+        let requests = journal.log().iter().filter(|sent| sent.path.starts_with("/v2/")).count();
+        assert!(requests > 20, "{requests} requests");
+        // The exchange of the login's code is the only one.
+        assert_eq!(journal.count("/oauth/token"), 1, "{token_lifetime} s");
+        world.assert_whole();
+    }
+}
+
 #[tokio::test]
 async fn truncated_token_response_keeps_the_login() {
     let clock = brisk();

@@ -172,6 +172,14 @@ pub fn findings() -> Vec<Finding> {
                          SELECT count(*) FROM a"
                     ),
                 ),
+                sql(
+                    "sorting of millions of small rows",
+                    rows(5_000_000, "i") + " ORDER BY i * 7919 % 9999991",
+                ),
+                sql(
+                    "grouping of millions of small rows",
+                    rows(5_000_000, "count(*), max(i)") + " GROUP BY i * 7919 % 9999991",
+                ),
                 sql("medians", format!("{ENDLESS} SELECT median(i), mad(i) FROM n")),
                 sql(
                     "windows",
@@ -423,6 +431,19 @@ pub fn findings() -> Vec<Finding> {
                 Attack {
                     name: "300 queries in one call",
                     send: Send::Panels(vec![json!({ "rawSql": "SELECT * FROM nights" }); 300]),
+                },
+                Attack {
+                    name: "20 wide frames of empty cells in one call",
+                    send: Send::Panels(vec![
+                        json!({ "rawSql": rows(14_000, "1700000000 + i / 10 AS time, \
+                                    'x' || (i % 10000) AS label, 1.5 AS v"),
+                                "format": "time_series" });
+                        20
+                    ]),
+                },
+                Attack {
+                    name: "300,000 empty queries in one call",
+                    send: Send::Panels(vec![json!({}); 300_000]),
                 },
             ],
         },

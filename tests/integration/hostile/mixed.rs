@@ -73,6 +73,7 @@ async fn run_mixed(kind: Kind, target: &Arc<Target>, duration: Duration, seed: u
             while !stopped.load(Ordering::Relaxed) {
                 let asked = Instant::now();
                 target.neighbour().await;
+                target.check_health().await;
                 latencies.lock().push(asked.elapsed());
                 tokio::time::sleep(PAUSE).await;
             }

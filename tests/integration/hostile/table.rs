@@ -23,6 +23,10 @@ const PARALLEL: usize = 2;
 /// The bound of every time, which a busy machine keeps.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
+/// The bound of the processor's time after an answer, or after the clients have left. Unlike the
+/// time on the clock, it does not depend on other work of the machine.
+const MAX_WORK_AFTER: Duration = Duration::from_secs(2);
+
 /// The time limit of one query, which an attack may use up.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -38,8 +42,9 @@ struct Figures {
     memory: u64,
     answered: Duration,
     neighbour: Duration,
-    /// How long the program was busy after the answer.
+    /// How long the program was busy after the answer, and the processor's time for that.
     busy: Duration,
+    work: Duration,
     ended: Duration,
 }
 
@@ -50,6 +55,7 @@ impl Figures {
             answered: self.answered.max(other.answered),
             neighbour: self.neighbour.max(other.neighbour),
             busy: self.busy.max(other.busy),
+            work: self.work.max(other.work),
             ended: self.ended.max(other.ended),
         }
     }
@@ -131,21 +137,21 @@ async fn attack(
     let asked = Instant::now();
     target.neighbour().await;
     others.push(asked.elapsed());
-    figures.busy = time_until_idle(pid).await;
+    (figures.busy, figures.work) = time_until_idle(pid).await;
     figures.memory = peak_memory(pid).saturating_sub(before);
     figures.neighbour = others[earlier..].iter().copied().max().unwrap_or_default();
     outcome.map(|outcome| (outcome, figures))
 }
 
-/// How long the process is still busy.
-async fn time_until_idle(pid: u32) -> Duration {
+/// How long the process is still busy, and the processor's time for that.
+async fn time_until_idle(pid: u32) -> (Duration, Duration) {
     let window = Duration::from_millis(100);
-    let begun = Instant::now();
+    let (begun, work) = (Instant::now(), cpu_time(pid));
     loop {
         let (before, since) = (cpu_time(pid), begun.elapsed());
         tokio::time::sleep(window).await;
         if cpu_time(pid) - before <= window / 4 || since > 3 * MAX_TIME {
-            return since;
+            return (since, before - work);
         }
     }
 }
@@ -251,8 +257,10 @@ async fn attacks_stay_within_memory_and_time() {
                     && figures.answered <= max_answered
                     && figures.neighbour <= MAX_TIME
                     && figures.busy <= MAX_TIME
+                    && figures.work <= MAX_WORK_AFTER
                     && figures.ended <= MAX_TIME,
-                "{name} {kind:?} {attack}: {cells}"
+                "{name} {kind:?} {attack}: {cells}, {:?} of work after the answer",
+                figures.work
             );
         }
     }

@@ -228,6 +228,15 @@ impl Target {
         }
     }
 
+    /// Checks the health as Grafana does, in the plugin. Panics on another failure than the missing
+    /// settings.
+    pub async fn check_health(&self) {
+        if let Target::Plugin { host, .. } = self {
+            let health = host.health(&caller(2)).await.unwrap();
+            assert!(health.message.contains("Missing client ID"), "{}", health.message);
+        }
+    }
+
     /// Turns on demo data of a third organisation in the plugin, which syncs them.
     pub async fn start_demo(&self) {
         if let Target::Plugin { host, .. } = self {

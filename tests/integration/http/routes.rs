@@ -47,6 +47,54 @@ async fn pages_need_no_token_and_run_only_their_own_script() {
     }
 }
 
+/// Answers of routes, of pages, of the gate and of the layer for other sites, in every form.
+#[tokio::test]
+async fn every_answer_forbids_caching_and_guessing() {
+    let folder = data_folder();
+    let site = "https://notes.example.com";
+    let server = Server::start(folder.path(), &["--allow-origin", site]).await;
+    let one = json!({"sql": "SELECT 1"});
+    let read = |method: &str, path: &str| server.request(method, path).bearer_auth(READ_TOKEN);
+    let ask = |accept: &str| read("POST", "/api/sql").header("Accept", accept).json(&one);
+    let preflight = |origin: &str| {
+        server
+            .request("OPTIONS", "/api/sql")
+            .header("Origin", origin)
+            .header("Access-Control-Request-Method", "POST")
+    };
+    let requests = [
+        (server.request("GET", "/healthz"), 200),
+        (server.request("GET", "/docs"), 200),
+        (server.request("GET", "/openapi.json"), 200),
+        (server.request("GET", "/oauth/callback?code=c&state=s"), 200),
+        (read("GET", "/metrics"), 200),
+        (read("GET", "/api/status"), 200),
+        (read("HEAD", "/api/status"), 200),
+        (read("GET", "/api/coverage"), 200),
+        (ask("application/json"), 200),
+        (ask("text/csv"), 200),
+        (ask("application/x-ndjson"), 200),
+        (ask("application/vnd.apache.arrow.stream"), 200),
+        (server.request("GET", "/api/export").bearer_auth(ADMIN_TOKEN), 200),
+        (preflight(site), 200),
+        (preflight("https://evil.example.com"), 200),
+        (server.request("GET", "/api/status"), 401),
+        (read("GET", "/api/export"), 403),
+        (read("GET", "/nothing"), 404),
+        (read("GET", "/api/sql"), 405),
+        (ask("image/png"), 406),
+        (read("POST", "/api/sql").json(&json!({"sql": "x".repeat(1 << 20)})), 413),
+        (read("POST", "/api/sql").body("SELECT 1"), 415),
+    ];
+    for (number, (request, status)) in requests.into_iter().enumerate() {
+        let answer = server.send(request).await;
+        let context = format!("request {number}: {}", answer.text());
+        assert_eq!(answer.status, status, "{context}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{context}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{context}");
+    }
+}
+
 /// The document has the routes of the router, each in both directions.
 #[tokio::test]
 async fn openapi_document_has_every_route() {

@@ -127,6 +127,20 @@ async fn tokens_come_from_files_and_systemd_credentials() {
     assert_eq!(server.get("/api/export", "read-token-of-systemd").await.status, 403);
 }
 
+#[test]
+fn address_that_others_can_reach_needs_a_flag() {
+    let folder = data_folder();
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8787"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_gpx_oura"))
+            .args(["serve", "--listen", address, "--data-dir"])
+            .arg(folder.path())
+            .output()
+            .unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && error.contains("--expose"), "{address}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn rates_and_failed_attempts_are_limited() {
     let folder = data_folder();

@@ -343,6 +343,34 @@ async fn rows_that_their_table_cannot_hold_are_raw_documents() {
     }
 }
 
+/// Documents without an id on one day, in other orders, with a new one and without an old one.
+#[tokio::test]
+async fn order_of_documents_without_an_id_is_no_revision() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = |scores: &[i64]| -> Vec<Vec<u8>> {
+        let scores = scores.iter().map(|score| json!({"day": "2026-06-10", "score": score}));
+        served(&scores.collect::<Vec<_>>())
+    };
+    let stored = "SELECT document_id, payload ->> '$.score', revision, deleted_at IS NOT NULL
+                  FROM oura_raw_documents WHERE resource = 'daily_sleep' ORDER BY document_id";
+    let row = |number: &str, score: i64, revision: i64, is_deleted: i64| {
+        let id = format!("2026-06-10{number}");
+        vec![json!(id), json!(score), json!(revision), json!(is_deleted)]
+    };
+    let first = vec![row("", 72, 1, 0), row("#2", 71, 1, 0), row("#3", 70, 1, 0)];
+    for scores in [[70, 71, 72], [72, 71, 70], [71, 72, 70]] {
+        let store = store_of(&folder, &[("daily_sleep", all(&scores))]).await;
+        assert_eq!(rows(&store, stored), first, "{scores:?}");
+    }
+    let store = store_of(&folder, &[("daily_sleep", all(&[72, 70, 73, 71]))]).await;
+    let with_new = [first.clone(), vec![row("#4", 73, 1, 0)]].concat();
+    assert_eq!(rows(&store, stored), with_new);
+    // The second one is gone, and the third one is edited.
+    let store = store_of(&folder, &[("daily_sleep", all(&[73, 72, 80]))]).await;
+    let edited = [row("", 72, 1, 0), row("#2", 80, 2, 0), row("#3", 70, 1, 1), row("#4", 73, 1, 0)];
+    assert_eq!(rows(&store, stored), edited);
+}
+
 /// Doubles and triples of each daily collection: other ids and values on the same days.
 #[tokio::test]
 async fn several_documents_of_a_day_are_one_row_in_days() {

@@ -8,6 +8,7 @@
 mod cuts;
 mod flips;
 mod recorder;
+mod vault;
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};

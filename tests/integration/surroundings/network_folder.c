@@ -1,9 +1,11 @@
-/* Makes a folder behave like one of a network file system. Loaded with LD_PRELOAD.
+/* Makes a folder behave like one of a network file system, or like a read-only one. Loaded with
+   LD_PRELOAD.
 
    FAULT_FOLDER  the folder
    FAULT         locks: no file locks at all
                  flock: no flock, but record locks
-                 memory: no shared memory for the index of a write-ahead log */
+                 memory: no shared memory for the index of a write-ahead log
+                 read-only: no new folders */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -76,4 +79,13 @@ void *mmap(void *at, size_t length, int protection, int flags, int fd, off_t off
 
 void *mmap64(void *at, size_t length, int protection, int flags, int fd, off64_t offset) {
   return map(at, length, protection, flags, fd, offset);
+}
+
+int mkdir(const char *path, mode_t mode) {
+  const char *folder = getenv("FAULT_FOLDER");
+  if (has_fault("read-only") && folder && strncmp(path, folder, strlen(folder)) == 0) {
+    errno = EROFS;
+    return -1;
+  }
+  return syscall(SYS_mkdirat, AT_FDCWD, path, mode);
 }
