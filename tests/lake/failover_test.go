@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,7 +69,8 @@ func (o *owner) call(method, path string, body any) map[string]any {
 	defer response.Body.Close()
 	answer, _ := io.ReadAll(response.Body)
 	var fields map[string]any
-	if response.StatusCode != http.StatusOK || json.Unmarshal(answer, &fields) != nil {
+	if response.StatusCode/100 != 2 || json.Unmarshal(answer, &fields) != nil {
+		o.t.Logf("%s %s: %d %s", method, path, response.StatusCode, answer)
 		return nil
 	}
 	return fields
@@ -98,7 +100,7 @@ func (o *owner) counts() string {
 // connect logs in as a person does, and waits for the history.
 func (o *owner) connect() {
 	o.t.Helper()
-	page := map[string]string{"redirectUri": o.origin + "/callback"}
+	page := map[string]string{"redirectUri": strings.Replace(o.origin, "127.0.0.1", "localhost", 1) + "/oauth/callback"}
 	start := o.call(http.MethodPost, "oauth/start", page)
 	if start == nil {
 		o.t.Fatal("the login does not start")
@@ -125,7 +127,7 @@ func (o *owner) connect() {
 // sync waits until a new run is done.
 func (o *owner) sync() {
 	o.t.Helper()
-	_ = o.call(http.MethodPost, "sync", nil)
+	_ = o.call(http.MethodPost, "sync", struct{}{})
 	sql := map[string]string{"sql": "SELECT state FROM sync_runs ORDER BY run DESC LIMIT 1"}
 	o.eventually("a complete run", func() bool {
 		answer := o.call(http.MethodPost, "sql", sql)
@@ -162,7 +164,7 @@ func TestFailover(t *testing.T) {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	litestream := w.environment(exec.Command(python("litestream"), "replicate", "-config", config))
+	litestream := w.litestream("replicate", "-config", config)
 	litestream.Stderr, litestream.Stdout = os.Stderr, os.Stderr
 	if err := litestream.Start(); err != nil {
 		t.Fatal(err)
@@ -211,6 +213,16 @@ print([list(row) for row in sqlite3.connect(sys.argv[1]).execute("SELECT max(run
 	t.Logf("%d MB restored in %v, the first answer after %v, the login continues", info.Size()>>20, copied, answered)
 }
 
+// litestream is a command of Litestream.
+func (w *world) litestream(arguments ...string) *exec.Cmd {
+	command := w.environment(exec.Command(python("litestream"), arguments...))
+	// Litestream's own HTTP client cannot add authorities.
+	command.Env = slices.DeleteFunc(command.Env, func(variable string) bool {
+		return strings.HasPrefix(variable, "AWS_CA_BUNDLE=")
+	})
+	return command
+}
+
 // restore replaces a data folder by the copy in S3.
 func (w *world) restore(data string) error {
 	if err := os.RemoveAll(data); err != nil {
@@ -222,7 +234,7 @@ func (w *world) restore(data string) error {
 			return err
 		}
 		replica := fmt.Sprintf("s3://bucket/ringside/%s?endpoint=%s&forcePathStyle=true", file, url.QueryEscape(w.endpoint))
-		command := w.environment(exec.Command(python("litestream"), "restore", "-o", path, replica))
+		command := w.litestream("restore", "-o", path, replica)
 		if output, err := command.CombinedOutput(); err != nil {
 			return fmt.Errorf("%w: %s", err, output)
 		}

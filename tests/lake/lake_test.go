@@ -101,9 +101,10 @@ for attempt in range(120):
         boto3.client("s3").create_bucket(Bucket="bucket")
         break
     except Exception as error:
+        failure = error
         time.sleep(0.5)
 else:
-    sys.exit(str(error))`
+    sys.exit(str(failure))`
 	w.must(w.environment(exec.Command(python("python"), "-c", create)))
 	return w
 }
