@@ -148,7 +148,6 @@ func TestFailover(t *testing.T) {
 	data, restored := filepath.Join(folder, "data"), filepath.Join(folder, "restored")
 	first := serve(t, data, oura)
 	first.connect()
-	rows := first.counts()
 
 	config := filepath.Join(folder, "litestream.yml")
 	text := fmt.Sprintf(`dbs:
@@ -176,6 +175,7 @@ func TestFailover(t *testing.T) {
 	// A change after the first copy.
 	first.eventually("the first copy", func() bool { return w.restore(restored) == nil })
 	first.sync()
+	rows := first.counts()
 	runs := map[string]string{"sql": "SELECT max(run) FROM sync_runs WHERE state = 'done'"}
 	wanted := fmt.Sprint(first.call(http.MethodPost, "sql", runs)["rows"])
 	first.eventually("the last change in the copy", func() bool {
