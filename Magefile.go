@@ -32,6 +32,8 @@ const (
 	dist     = "dist"
 	demoData = "demo-data"
 	binaries = "binaries"
+	// pythonFolder is a virtual environment with the tools of tests/python.
+	pythonFolder = "target/python"
 	// external has responses of a real account and published documents of Oura. They are never part
 	// of the repository.
 	external = "../shared/oura"
@@ -415,8 +417,10 @@ func compileRust() error {
 
 // testRust runs the Rust tests.
 func testRust() error {
-	mg.Deps(compileRust)
-	run := func() error { return sh.RunWithV(underClippy, "cargo", "test", "--locked") }
+	mg.Deps(compileRust, pythonTools)
+	settings := maps.Clone(underClippy)
+	settings["PATH"] = pathWithPython()
+	run := func() error { return sh.RunWithV(settings, "cargo", "test", "--locked") }
 	if err := timed("cargo test", run); err != nil {
 		return err
 	}
@@ -485,7 +489,43 @@ func testDeployment() error {
 	if err != nil {
 		return err
 	}
-	return step("packaging tests", "go", "test", "./packaging/...")
+	mg.Deps(pythonTools)
+	settings := map[string]string{"PATH": pathWithPython()}
+	return stepWith(settings, "packaging tests", "go", "test", "./packaging/...")
+}
+
+// pythonTools installs the libraries of the documents' Python examples, and the linter of the
+// container file, from PyPI into a virtual environment. Without Python or PyPI, their tests are
+// skipped.
+func pythonTools() error {
+	requirements := filepath.Join("tests", "python", "requirements.txt")
+	wanted, err := os.ReadFile(requirements)
+	if err != nil {
+		return err
+	}
+	marker := filepath.Join(pythonFolder, "requirements.txt")
+	if installed, err := os.ReadFile(marker); err == nil && bytes.Equal(installed, wanted) {
+		return nil
+	}
+	for _, command := range [][]string{
+		{"python3", "-m", "venv", pythonFolder},
+		{filepath.Join(pythonFolder, "bin", "pip"), "install", "--quiet", "--requirement", requirements},
+	} {
+		if err := step("python", command[0], command[1:]...); err != nil {
+			fmt.Println("SKIPPED: tests with Python libraries:", err)
+			return nil
+		}
+	}
+	return os.WriteFile(marker, wanted, 0o644)
+}
+
+// pathWithPython returns the variable PATH with the virtual environment first.
+func pathWithPython() string {
+	folder, err := filepath.Abs(filepath.Join(pythonFolder, "bin"))
+	if err != nil {
+		return os.Getenv("PATH")
+	}
+	return folder + string(filepath.ListSeparator) + os.Getenv("PATH")
 }
 
 // testBundle builds the frontend and checks that the plugin folder is complete.
@@ -512,9 +552,14 @@ var printing sync.Mutex
 
 // step runs a command and prints its output and its time when it has ended.
 func step(name, command string, arguments ...string) error {
+	return stepWith(nil, name, command, arguments...)
+}
+
+// stepWith is step with further variables of the environment.
+func stepWith(settings map[string]string, name, command string, arguments ...string) error {
 	var output bytes.Buffer
 	start := time.Now()
-	_, err := sh.Exec(nil, &output, &output, command, arguments...)
+	_, err := sh.Exec(settings, &output, &output, command, arguments...)
 	printing.Lock()
 	defer printing.Unlock()
 	fmt.Printf("%s%s: %.1f s\n", output.String(), name, time.Since(start).Seconds())

@@ -9,3 +9,14 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
+
+/// Size of an input that is parsed in microseconds, in bytes.
+const SMALL: usize = 16 << 10;
+
+/// Runs `work` on an input of `size` bytes: a small one at once, a large one as [`blocking`] does.
+pub async fn blocking_if_large<T: Send + 'static>(
+    size: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    if size <= SMALL { work() } else { blocking(work).await }
+}

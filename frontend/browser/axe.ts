@@ -12,12 +12,32 @@ declare global {
 
 const SOURCE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Lists the serious and critical violations of WCAG 2 A and AA, with the elements. */
-export async function findViolations(page: Page): Promise<string[]> {
+/** The elements of the plugin. Grafana's own elements are around them. */
+const MARKED = '[data-testid^="oura-"]';
+
+/**
+ * Lists the serious and critical violations of WCAG 2 A and AA, with the elements: of the whole
+ * page, or only of the smallest element around the plugin's own ones and of dialogs.
+ */
+export async function findViolations(page: Page, onlyPlugin: boolean): Promise<string[]> {
   await page.evaluate(SOURCE);
-  return page.evaluate(async () => {
+  const marked = onlyPlugin ? MARKED : undefined;
+  return page.evaluate(async (selector) => {
+    const findPlugin = (selector: string) => {
+      const elements = Array.from(document.querySelectorAll(selector));
+      let around = elements.at(0)?.parentElement;
+      while (around && !elements.every((each) => around?.contains(each))) {
+        around = around.parentElement;
+      }
+      const dialogs = Array.from(document.querySelectorAll('[role="dialog"]'));
+      return [around, ...dialogs].filter((each) => each instanceof HTMLElement);
+    };
+    const include = selector ? findPlugin(selector) : [document.documentElement];
+    if (include.length === 0) {
+      throw new Error('the page has no element of the plugin');
+    }
     // The colours of the code are Grafana's and Monaco's.
-    const context = { exclude: ['.monaco-editor .view-lines'] };
+    const context = { include, exclude: ['.monaco-editor .view-lines'] };
     const { violations } = await window.axe.run(context, {
       runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'],
       resultTypes: ['violations'],
@@ -25,5 +45,5 @@ export async function findViolations(page: Page): Promise<string[]> {
     return violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join('\n')}`);
-  });
+  }, marked);
 }

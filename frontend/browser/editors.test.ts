@@ -117,9 +117,33 @@ test('goes from the builder to SQL and back', async (t) => {
   await page.getByTestId(builder.metrics).waitFor();
 });
 
-test('draws a baseline with its bands', async (t) => {
-  const page = await openExplore(t, { ...METRICS, baseline: 14 });
+test('draws a baseline as a band around a dashed line', async (t) => {
+  const page = await open(t);
+  const address = await prepareEditor(uid, 'explore', { query: { ...METRICS, baseline: 14 } });
+  const [response] = await Promise.all([
+    page.waitForResponse((response) => response.url().includes('/api/ds/query')),
+    page.goto(address),
+  ]);
+  interface Field {
+    name: string;
+    config?: { displayNameFromDS?: string; custom?: Line };
+  }
+  interface Line {
+    fillBelowTo?: string;
+    lineWidth?: number;
+    lineStyle?: { fill?: string };
+  }
+  const { results } = (await response.json()) as {
+    results: { A: { frames: Array<{ schema: { fields: Field[] } }> } };
+  };
+  const fields = results.A.frames.flatMap(({ schema }) => schema.fields);
+  const lines = fields.flatMap(({ config }) => config?.custom ?? []);
+  const band = lines.find(({ fillBelowTo }) => fillBelowTo);
+  assert.equal(band?.lineWidth, 0);
+  assert.ok(fields.some(({ config }) => config?.displayNameFromDS === band.fillBelowTo));
+  assert.ok(lines.some(({ lineStyle }) => lineStyle?.fill === 'dash'));
   await waitForRows(page);
+  await look(page, 'baseline');
 });
 
 for (const [name, testId, option] of [

@@ -16,6 +16,7 @@ import {
   createSource,
   findProvisioned,
   inGrafana,
+  listPrimaryActions,
   look,
   open,
   origin,
@@ -95,6 +96,24 @@ test('shows the steps to a user with credentials', async (t) => {
   await page.goto(configAddress(await createReady()));
   await waitForState(page, 'Ready to connect');
   await look(page, 'ready');
+  if (!inGrafana) {
+    assert.deepEqual(await listPrimaryActions(page), ['Connect']);
+  }
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.getByRole('button', { name: 'Copy' }).first().click();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  assert.equal(copied, page.url());
+});
+
+test('shows a login that is not finished yet', async (t) => {
+  const { page } = await openConsent(t);
+  await page.route('**/resources/oauth/callback', () => {});
+  await page.getByRole('button', { name: 'Allow' }).click();
+  await waitForState(page, 'Connecting…');
+  await look(page, 'connecting', { isWaiting: true });
+  if (!inGrafana) {
+    assert.deepEqual(await listPrimaryActions(page), []);
+  }
 });
 
 test('shows a refused consent', async (t) => {

@@ -14,6 +14,7 @@ import {
   createReady,
   createSource,
   inGrafana,
+  listPrimaryActions,
   look,
   open,
 } from './world';
@@ -31,18 +32,6 @@ async function openStatus(t: TestContext, status: Status): Promise<Page> {
   await page.goto(configAddress(uid));
   await page.getByTestId(config.state).waitFor();
   return page;
-}
-
-/** Lists the buttons with the colour of Grafana's *Save & test*, which is primary. */
-async function listPrimaryActions(page: Page): Promise<string[]> {
-  return page.getByRole('button').evaluateAll((buttons) => {
-    const color = (button: Element) => getComputedStyle(button).backgroundColor;
-    const text = (button: Element) => button.textContent?.trim() ?? '';
-    const save = buttons.find((button) => text(button) === 'Save & test');
-    return buttons
-      .filter((button) => save && button !== save && color(button) === color(save))
-      .map(text);
-  });
 }
 
 const PRIMARY: Record<keyof typeof STATES, string> = {

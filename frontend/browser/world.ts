@@ -292,13 +292,16 @@ export async function choose(page: Page, testId: string, option: string | RegExp
 export const waitForState = (page: Page, text: string) =>
   page.getByTestId(selectors.config.state).getByText(text).waitFor();
 
-/** Makes screenshots in both themes and at both widths, and runs axe in each. */
-export async function look(page: Page, name: string) {
+/**
+ * Makes screenshots in both themes and at both widths, and runs axe in each. A page that waits for
+ * a response never has an idle network.
+ */
+export async function look(page: Page, name: string, { isWaiting = false } = {}) {
   for (const { theme, size } of VIEWS) {
     await page.setViewportSize(size);
     await page.mouse.move(0, 0);
     await setTheme(page, theme);
-    await page.waitForLoadState('networkidle');
+    await page.waitForLoadState(isWaiting ? 'load' : 'networkidle');
     await waitForTransitions(page);
     if (SCREENSHOTS) {
       mkdirSync(SCREENSHOTS, { recursive: true });
@@ -347,12 +350,22 @@ const waitForTransitions = (page: Page) =>
     document.getAnimations().every((each) => !(each instanceof CSSTransition))
   );
 
+/** Runs axe: on the whole host page, and on the plugin's part of Grafana's pages. */
 export async function checkAccessibility(page: Page, name: string) {
   await waitForTransitions(page);
-  if (inGrafana) {
-    return; // The page has parts of Grafana, too.
-  }
-  assert.deepEqual(await findViolations(page), [], name);
+  assert.deepEqual(await findViolations(page, inGrafana), [], name);
+}
+
+/** Lists the buttons with the colour of Grafana's *Save & test*, which is primary. */
+export async function listPrimaryActions(page: Page): Promise<string[]> {
+  return page.getByRole('button').evaluateAll((buttons) => {
+    const color = (button: Element) => getComputedStyle(button).backgroundColor;
+    const text = (button: Element) => button.textContent?.trim() ?? '';
+    const save = buttons.find((button) => text(button) === 'Save & test');
+    return buttons
+      .filter((button) => save && button !== save && color(button) === color(save))
+      .map(text);
+  });
 }
 
 /** Presses a key until `target` has the focus. */

@@ -1,5 +1,5 @@
 import { SCHEMA } from './components/fixtures';
-import { listMetricOptions } from './metrics';
+import { listMetricOptions, metricGroup } from './metrics';
 
 const metric = (name: string, title: string) => ({
   name,
@@ -8,6 +8,19 @@ const metric = (name: string, title: string) => ({
   unit: null,
   description: title,
 });
+
+it.each([
+  ['nights.average_hrv', 'Sleep'],
+  ['days.readiness_score', 'Readiness'],
+  ['days.steps', 'Activity'],
+  ['heartrate.bpm', 'Heart'],
+  ['days.stress_high', 'Stress'],
+  ['days.temperature_deviation', 'Body'],
+  ['workout.calories', 'Workouts'],
+  ['enhanced_tag.duration', 'Tags'],
+  ['ring_battery_level.level', 'Ring'],
+  ['something.new', 'Other'],
+])('the metric %s belongs to %s', (name, group) => expect(metricGroup(name)).toBe(group));
 
 describe('listMetricOptions', () => {
   it('names each metric of a shared title, except the first', () => {

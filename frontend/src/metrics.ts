@@ -28,7 +28,7 @@ const GROUPS: Array<[group: string, names: RegExp]> = [
   ['Heart', /heart|bpm|hrv|vascular|pulse_wave|vo2/],
   ['Readiness', /readiness/],
   ['Sleep', /sleep|^nights|^nap|average_breath|days\.efficiency/],
-  ['Activity', /activity|steps|calories|met|walking|_time$|load/],
+  ['Activity', /activity|steps|calories|[._]met|walking|_time$|load/],
 ];
 
 /** The order of the groups in the list. */

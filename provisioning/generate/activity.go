@@ -48,7 +48,7 @@ func activity() *page {
 			description: "Energy of activity, and Oura's goal for it.",
 			empty:       noActivity,
 			queries:     []query{metrics("$every", "daily_activity.active_calories", "daily_activity.target_calories")},
-			kind:        lines().Unit("suffix: kcal").Decimals(0).Min(0),
+			kind:        lines().Unit("suffix:kcal").Decimals(0).Min(0),
 			fields: []field{
 				named("daily_activity.active_calories").title("Active energy").colour(activityColour).bars(),
 				named("daily_activity.target_calories").title("Goal").colour(neutral).set("custom.lineInterpolation", "stepAfter"),
@@ -59,7 +59,7 @@ func activity() *page {
 			description: "Time at high, medium and low intensity.",
 			empty:       noActivity,
 			queries:     []query{series("activity/intensity")},
-			kind:        stackedBars().Unit("suffix: h").Decimals(1),
+			kind:        stackedBars().Unit("suffix:h").Decimals(1),
 			fields: []field{
 				named("High").colour(highIntensity), named("Medium").colour(mediumIntensity), named("Low").colour(lowIntensity),
 			},
@@ -70,7 +70,7 @@ func activity() *page {
 			empty:       noActivity,
 			queries: []query{metrics("$every", "daily_activity.high_activity_met_minutes", "daily_activity.medium_activity_met_minutes",
 				"daily_activity.low_activity_met_minutes").aggregate("sum")},
-			kind: stackedBars().Unit("suffix: MET·min").Decimals(0),
+			kind: stackedBars().Unit("suffix:MET·min").Decimals(0),
 			fields: []field{
 				named("daily_activity.high_activity_met_minutes").title("High").colour(highIntensity),
 				named("daily_activity.medium_activity_met_minutes").title("Medium").colour(mediumIntensity),
@@ -82,7 +82,7 @@ func activity() *page {
 			description: "Minutes of moderate activity, with vigorous minutes counted twice. The line is the WHO's recommendation of 150.",
 			empty:       noActivity,
 			queries:     []query{series("activity/brisk")},
-			kind: lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(70).LineWidth(0).Unit("suffix: min").Decimals(0).Min(0).
+			kind: lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(70).LineWidth(0).Unit("suffix:min").Decimals(0).Min(0).
 				ColorScheme(fixed(activityColour)).Legend(noLegend()).
 				Thresholds(just(from("transparent", step(150, neutral)))).
 				ThresholdsStyle(common.NewGraphThresholdsStyleConfigBuilder().Mode(common.GraphThresholdsStyleModeDashed)),
@@ -94,8 +94,8 @@ func activity() *page {
 			queries:     []query{series("activity/sitting")},
 			kind:        lines(),
 			fields: []field{
-				named("Sitting").unit("suffix: h").decimals(0).colour(neutral),
-				named("Ring not worn").unit("suffix: h").decimals(0).colour(sleepColour),
+				named("Sitting").unit("suffix:h").decimals(0).colour(neutral),
+				named("Ring not worn").unit("suffix:h").decimals(0).colour(sleepColour),
 				named("Reminders").decimals(0).rightAxis().bars().colour(attention),
 			},
 		}).
@@ -104,7 +104,7 @@ func activity() *page {
 			description: "Hours of workouts.",
 			empty:       "No workout in this range",
 			queries:     []query{series("activity/by_sport")},
-			kind:        stackedBars().Unit("suffix: h").Decimals(1),
+			kind:        stackedBars().Unit("suffix:h").Decimals(1),
 		}).
 		add(12, 8, panel{
 			title:       "Contributors of the activity score",
@@ -114,6 +114,14 @@ func activity() *page {
 				"daily_activity.contributors_recovery_time", "daily_activity.contributors_stay_active",
 				"daily_activity.contributors_training_frequency", "daily_activity.contributors_training_volume").mean(7)},
 			kind: lines().Min(0).Max(100).ShowPoints(common.VisibilityModeNever),
+			fields: []field{
+				named("daily_activity.contributors_meet_daily_targets").title("Daily targets"),
+				named("daily_activity.contributors_move_every_hour").title("Movement every hour"),
+				named("daily_activity.contributors_recovery_time").title("Recovery time"),
+				named("daily_activity.contributors_stay_active").title("Staying active"),
+				named("daily_activity.contributors_training_frequency").title("Training frequency"),
+				named("daily_activity.contributors_training_volume").title("Training volume"),
+			},
 		}).
 		add(16, 9, panel{
 			title: "Training load",
@@ -121,7 +129,7 @@ func activity() *page {
 				"and the difference (form).",
 			empty:   "Needs 28 days",
 			queries: []query{series("activity/load")},
-			kind:    lines().Unit("suffix: MET·min").Decimals(0),
+			kind:    lines().Unit("suffix:MET·min").Decimals(0),
 			fields: []field{
 				named("Load").colour(neutral).bars(),
 				named("Fatigue, 7 days").colour(activityColour),
@@ -145,9 +153,9 @@ func activity() *page {
 			queries:     []query{table("overview/workouts")},
 			kind:        rows(),
 			fields: []field{
-				named("Start").width(150),
+				named("Start").width(165),
 				named("Duration").unit("dthms"),
-				named("Energy").unit("suffix: kcal").decimals(0),
+				named("Energy").unit("suffix:kcal").decimals(0),
 				named("Distance").unit("lengthm"),
 			},
 		})
@@ -158,6 +166,5 @@ func stepFields() []field {
 	return []field{
 		ofQuery("A").title("Steps").colour(activityColour).bars(),
 		ofQuery("B").title("Average of 7 days").colour(neutral),
-		beforeField(),
 	}
 }

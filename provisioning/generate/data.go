@@ -85,7 +85,7 @@ func data() *page {
 			queries:     []query{table("data/syncs")},
 			kind:        rows(),
 			fields: []field{
-				named("Started").unit("dateTimeAsIso").width(150),
+				named("Started").unit("dateTimeAsIso").width(165),
 				named("Took").unit("dthms"),
 				named("Documents").unit("locale"),
 				named("Changed").unit("locale"),
@@ -105,7 +105,10 @@ func data() *page {
 			empty:       "Oura has no ring: it needs the scope ring_configuration",
 			queries:     []query{table("data/rings")},
 			kind:        rows(),
-			fields:      []field{named("Set up").unit("dateTimeAsIso").width(150)},
+			fields: []field{
+				named("Set up").unit("dateTimeAsIso").width(165),
+				named("Generation").width(100), named("Size").width(60),
+			},
 		})
 }
 

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,6 +73,154 @@ func TestLinksLeadToDashboardsThatExist(t *testing.T) {
 				t.Errorf("%s links to %s", page.uid, match[1])
 			}
 		}
+	}
+}
+
+// builtIn are the kinds of panels that each Grafana has.
+var builtIn = []string{
+	"barchart", "bargauge", "candlestick", "heatmap", "stat", "state-timeline", "status-history",
+	"table", "timeseries", "trend",
+}
+
+func TestPanelsNeedNoOtherPluginAndNoCertainDataSource(t *testing.T) {
+	ids := map[string]bool{}
+	eachPanel(t, func(t *testing.T, page *page, panel dashboard.Panel) {
+		if !slices.Contains(builtIn, panel.Type) {
+			t.Errorf("%s, %s is a panel of the kind %s", page.uid, *panel.Title, panel.Type)
+		}
+		id := fmt.Sprintf("%s %d", page.uid, *panel.Id)
+		if ids[id] {
+			t.Errorf("two panels have the number %s", id)
+		}
+		ids[id] = true
+		if *panel.Datasource.Uid != "${datasource}" {
+			t.Errorf("%s, %s reads %s", page.uid, *panel.Title, *panel.Datasource.Uid)
+		}
+	})
+	uids := regexp.MustCompile(`"uid": "([^"]+)"`)
+	for _, page := range dashboards() {
+		content, err := render(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range uids.FindAllStringSubmatch(string(content), -1) {
+			if match[1] != "${datasource}" && match[1] != page.uid {
+				t.Errorf("%s names the data source %s", page.uid, match[1])
+			}
+		}
+	}
+}
+
+// What every dashboard has: the version of Grafana 12.4, links to all dashboards, a variable for
+// the person, and switches for its annotations.
+func TestDashboardsShareTheirFrame(t *testing.T) {
+	uids := map[string]bool{}
+	for _, page := range dashboards() {
+		built, err := page.build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if built.SchemaVersion != 42 {
+			t.Errorf("%s has the schema version %d", page.uid, built.SchemaVersion)
+		}
+		if uids[page.uid] {
+			t.Errorf("two dashboards have the uid %s", page.uid)
+		}
+		uids[page.uid] = true
+		if len(built.Links) != len(dashboards()) {
+			t.Errorf("%s has %d links", page.uid, len(built.Links))
+		}
+		for place, target := range dashboards() {
+			link := built.Links[place]
+			hasOwnTime := target.uid == "oura-today" || target.uid == "oura-night" ||
+				page.uid == "oura-today" || page.uid == "oura-night"
+			if *link.Url != "/d/"+target.uid || !link.IncludeVars || link.KeepTime == hasOwnTime {
+				t.Errorf("%s, link %d: %s, keeps the time: %t", page.uid, place, *link.Url, link.KeepTime)
+			}
+			if link.Placement != nil {
+				t.Errorf("%s hides the link to %s", page.uid, target.uid)
+			}
+		}
+		if first := built.Templating.List[0]; first.Type != "datasource" || *first.Label != "Person" {
+			t.Errorf("the first variable of %s is %s", page.uid, first.Name)
+		}
+		for _, annotation := range built.Annotations.List {
+			if annotation.Hide == nil || *annotation.Hide {
+				t.Errorf("%s has no switch for %s", page.uid, annotation.Name)
+			}
+		}
+	}
+}
+
+// The annotations and variables that some dashboards have.
+func TestEveryAnnotationAndVariableIsOffered(t *testing.T) {
+	annotations, variables := map[string]bool{}, map[string]bool{}
+	for _, page := range dashboards() {
+		built, err := page.build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, annotation := range built.Annotations.List {
+			annotations[annotation.Name] = true
+		}
+		for _, variable := range built.Templating.List {
+			variables[variable.Name] = true
+		}
+	}
+	for _, name := range []string{
+		"Workouts", "Tags", "Sessions", "Naps", "Rest mode (readings differ)", "Time zone moves",
+	} {
+		if !annotations[name] {
+			t.Errorf("no dashboard shows %s", name)
+		}
+	}
+	for _, name := range []string{"datasource", "every", "compare", "score", "outcome", "cause", "tag"} {
+		if !variables[name] {
+			t.Errorf("no dashboard has the variable %s", name)
+		}
+	}
+}
+
+// A click on a night or day opens the night, in the panels with a value per night.
+func TestValuesOfANightLeadToIt(t *testing.T) {
+	links := map[string]int{}
+	eachPanel(t, func(_ *testing.T, page *page, panel dashboard.Panel) {
+		for _, override := range panel.FieldConfig.Overrides {
+			for _, property := range override.Properties {
+				if property.Id == "links" {
+					links[page.uid]++
+				}
+			}
+		}
+	})
+	for _, uid := range []string{"oura-overview", "oura-sleep", "oura-night", "oura-heart", "oura-insights"} {
+		if links[uid] == 0 {
+			t.Errorf("%s has no link to a night", uid)
+		}
+	}
+}
+
+// A statement that reads the hour of a day reads the wearer's clock.
+func TestHoursAreThoseOfTheWearer(t *testing.T) {
+	files, err := filepath.Glob("sql/*/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("found no statements: %v", err)
+	}
+	hours := 0
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(content), "local_hour(") {
+			t.Errorf("%s reads the hour by the clock of the data source", file)
+		}
+		if strings.Contains(string(content), "wall_hour(") {
+			hours++
+		}
+	}
+	if hours < 3 {
+		t.Errorf("only %d statements read hours", hours)
 	}
 }
 

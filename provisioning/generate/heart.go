@@ -19,7 +19,7 @@ func heart() *page {
 			events("Rest mode (readings differ)", "rest_mode", attention).on(),
 			moves().on(),
 		).
-		add(14, 4, panel{
+		add(14, 5, panel{
 			title:       "Newest night",
 			description: "The newest value of each, with this range behind it.",
 			empty:       noNight,
@@ -31,7 +31,7 @@ func heart() *page {
 				named("nights.average_breath").title("Breathing").colour(recoveryColour),
 			},
 		}).
-		add(10, 4, panel{
+		add(10, 5, panel{
 			title:       "Newest estimates",
 			description: "Oura's newest estimates of the age of the arteries and of cardio capacity, with this range behind them.",
 			empty:       "Oura has no estimate in this range",
@@ -48,8 +48,8 @@ func heart() *page {
 			empty:       noNight,
 			opensNight:  true,
 			queries:     []query{series("overview/usual", "$column", "lowest_heart_rate", "$title", "Lowest heart rate"), before("nights", "lowest_heart_rate")},
-			kind:        lines().Unit("suffix: bpm").Decimals(0),
-			fields:      usual("Lowest heart rate", workoutHeart, "suffix: bpm"),
+			kind:        lines().Unit("suffix:bpm").Decimals(0),
+			fields:      usualAndBefore("Lowest heart rate", workoutHeart, "suffix:bpm"),
 		}).
 		add(12, 8, panel{
 			title:       "HRV at night",
@@ -57,8 +57,8 @@ func heart() *page {
 			empty:       noNight,
 			opensNight:  true,
 			queries:     []query{series("overview/usual", "$column", "average_hrv", "$title", "HRV"), before("nights", "average_hrv")},
-			kind:        lines().Unit("suffix: ms").Decimals(0),
-			fields:      usual("HRV", sleepColour, "suffix: ms"),
+			kind:        lines().Unit("suffix:ms").Decimals(0),
+			fields:      usualAndBefore("HRV", sleepColour, "suffix:ms"),
 		}).
 		add(16, 8, panel{
 			title: "HRV for training",
@@ -66,11 +66,11 @@ func heart() *page {
 				"variation from night to night.",
 			empty:   "Needs three nights within a week",
 			queries: []query{series("heart/geometric_mean")},
-			kind:    lines().Unit("suffix: ms").Decimals(0),
+			kind:    lines().Unit("suffix:ms").Decimals(0),
 			fields: []field{
 				named("Mean of 7 nights").title("Geometric mean of 7 nights").colour(sleepColour),
-				named("Upper").unit("suffix: ms").colour(neutral).fillTo("Lower").set("custom.showPoints", "never").notInLegend(),
-				named("Lower").unit("suffix: ms").colour(neutral).noLine().set("custom.showPoints", "never").notInLegend(),
+				named("Upper").unit("suffix:ms").colour(neutral).fillTo("Lower").set("custom.showPoints", "never").notInLegend(),
+				named("Lower").unit("suffix:ms").colour(neutral).noLine().set("custom.showPoints", "never").notInLegend(),
 				named("Variation").unit("percent").rightAxis().colour(activityColour).dashed().set("custom.showPoints", "never"),
 			},
 		}).
@@ -87,7 +87,7 @@ func heart() *page {
 			description: "Average heart rate by source, in steps that fit the range.",
 			empty:       noHeartRate,
 			queries:     []query{series("heart/by_source")},
-			kind:        lines().Unit("suffix: bpm").Decimals(0).LineWidth(1).ShowPoints(common.VisibilityModeNever).SpanNulls(common.BoolOrFloat64{Bool: ptr(false)}),
+			kind:        lines().Unit("suffix:bpm").Decimals(0).LineWidth(1).ShowPoints(common.VisibilityModeNever).SpanNulls(common.BoolOrFloat64{Bool: ptr(false)}),
 			fields: []field{
 				named("Sleep").colour(asleepHeart), named("Rest").colour(restingHeart),
 				named("Awake").colour(awakeHeart), named("Workout").colour(workoutHeart),
@@ -101,7 +101,7 @@ func heart() *page {
 			kind: candlestick.NewPanelBuilder().
 				Mode(candlestick.VizDisplayModeCandles).
 				CandleStyle(candlestick.CandleStyleCandles).
-				Unit("suffix: bpm").
+				Unit("suffix:bpm").
 				Decimals(0).
 				Legend(noLegend()).
 				Colors(candlestick.NewCandlestickColorsBuilder().Up(workoutHeart).Down(workoutHeart).Flat(workoutHeart)),
@@ -118,9 +118,9 @@ func heart() *page {
 			description: "The newest night, over the middle half of up to 90 nights, by hours in bed.",
 			empty:       noNight,
 			queries:     []query{table("heart/night_curve")},
-			kind: trend.NewPanelBuilder().XField("Hours in bed").Unit("suffix: bpm").Decimals(0).
+			kind: trend.NewPanelBuilder().XField("Hours in bed").Unit("suffix:bpm").Decimals(0).
 				Legend(legend()).Tooltip(tooltip()).LineWidth(2).ShowPoints(common.VisibilityModeNever),
-			fields: append(usual("Last night", workoutHeart, "suffix: bpm"), named("Hours in bed").unit("suffix: h").decimals(1)),
+			fields: append(usual("Last night", workoutHeart, "suffix:bpm"), named("Hours in bed").unit("suffix:h").decimals(1)),
 		}).
 		add(12, 8, panel{
 			title:       "When the heart rate is lowest",
@@ -138,7 +138,7 @@ func heart() *page {
 			description: "Time at 50, 60, 70, 80 and 90 percent of the maximum heart rate: 208 − 0.7 × age, or the highest values in workouts.",
 			empty:       noHeartRate,
 			queries:     []query{series("heart/zones")},
-			kind:        stackedBars().Unit("suffix: h").Decimals(1),
+			kind:        stackedBars().Unit("suffix:h").Decimals(1),
 			fields: []field{
 				named("Zone 1").colour("#2F4B7C"), named("Zone 2").colour("#575D6D"), named("Zone 3").colour("#8A8779"),
 				named("Zone 4").colour("#C4B56C"), named("Zone 5").colour("#FEE838"),
@@ -149,7 +149,7 @@ func heart() *page {
 			description: "Oura's estimate of cardio capacity.",
 			empty:       "Oura has no VO2 max here: it needs a walking test in the app",
 			queries:     []query{metrics("day", "days.vo2_max")},
-			kind:        lines().ColorScheme(fixed(activityColour)),
+			kind:        lines().ColorScheme(fixed(activityColour)).Legend(noLegend()),
 		}).
 		add(6, 8, panel{
 			title:       "Cardiovascular age",
@@ -166,6 +166,7 @@ func week() *heatmap.PanelBuilder {
 	return heatmap.NewPanelBuilder().
 		Color(heatmap.NewHeatmapColorOptionsBuilder().Mode(heatmap.HeatmapColorModeScheme).Scheme("Cividis").Steps(64).Exponent(0.5)).
 		CellGap(1).
-		HideLegend().
+		ShowLegend().
+		CellValues(heatmap.NewCellValuesBuilder().Unit("suffix:bpm").Decimals(0)).
 		YAxis(heatmap.NewYAxisConfigBuilder().AxisPlacement(common.AxisPlacementLeft))
 }

@@ -46,7 +46,7 @@ func insights() *page {
 			empty:      "Needs 14 nights before a night in this range",
 			opensNight: true,
 			queries:    []query{series("insights/distances")},
-			kind:       lines().Unit("suffix: σ").Decimals(1).LineWidth(1),
+			kind:       lines().Unit("suffix:σ").Decimals(1).LineWidth(1),
 			fields: []field{
 				named("Temperature").colour(attention), named("Lowest heart rate").colour(workoutHeart),
 				named("HRV, inverted").colour(sleepColour), named("Breathing").colour(recoveryColour),
@@ -60,6 +60,7 @@ func insights() *page {
 			queries: []query{table("insights/correlations")},
 			kind:    rows(),
 			fields: []field{
+				named("Night").width(145),
 				named("Correlation").decimals(2), named("q").decimals(3),
 			},
 		}).
@@ -72,10 +73,11 @@ func insights() *page {
 			fields:      []field{named("Nights later").decimals(0), named("Days").decimals(0)},
 		}).
 		add(12, 9, panel{
-			title:       "Look closer",
-			description: "A point for each day: the selected value of the day, and of the night that follows. The values include trends and weekends.",
-			empty:       "No day with both values in this range",
-			queries:     []query{table("insights/closer")},
+			title: "Look closer: $outcome by $cause",
+			description: "A point for each day: the selected value of the day below, and of the night that follows on the left. " +
+				"Durations are hours, late to bed is hours after midnight. The values include trends and weekends.",
+			empty:   "No day with both values in this range",
+			queries: []query{table("insights/closer")},
 			// An XY chart shows "Err" without data, instead of words.
 			kind: trend.NewPanelBuilder().XField("Day").Legend(noLegend()).Tooltip(tooltip()).
 				DrawStyle(common.GraphDrawStylePoints).PointSize(5).ColorScheme(fixed(sleepColour)),
@@ -87,7 +89,7 @@ func insights() *page {
 			empty:   noTag,
 			queries: []query{table("insights/tags")},
 			kind:    rows(),
-			fields:  []field{named("HRV").title("HRV difference").unit("suffix: ms").decimals(1), named("q").decimals(3)},
+			fields:  []field{named("HRV").title("HRV difference").unit("suffix:ms").decimals(1).width(120), named("q").decimals(3)},
 		}).
 		add(10, 9, panel{
 			title:       "Around a tag",
@@ -97,7 +99,7 @@ func insights() *page {
 			kind: barchart.NewPanelBuilder().XField("Nights since").Legend(legend()).Tooltip(tooltip()).
 				FillOpacity(60).XTickLabelMaxLength(3).ShowValue(common.VisibilityModeNever),
 			fields: []field{
-				named("HRV").unit("suffix: σ").decimals(1).colour(sleepColour),
+				named("HRV").unit("suffix:σ").decimals(1).colour(sleepColour),
 				named("Nights").set("custom.hideFrom", map[string]bool{"viz": true, "legend": true, "tooltip": false}),
 			},
 		}).
@@ -115,7 +117,7 @@ func insights() *page {
 			queries:     []query{table("insights/clock")},
 			kind:        numbers().ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/")),
 			fields: []field{
-				named("Swing").unit("suffix: bpm").decimals(0),
+				named("Swing").unit("suffix:bpm").decimals(0),
 				named("Weekend later by").unit("dthms"),
 			},
 		}).
@@ -125,16 +127,21 @@ func insights() *page {
 			empty:       "Needs 30 nights in this range",
 			queries:     []query{table("insights/long_run")},
 			kind:        rows().Decimals(1),
-			fields:      []field{named("Metric").set("custom.width", 170), named("Correlation").decimals(2), named("Days").decimals(0)},
+			fields:      []field{named("Metric").width(170), named("Correlation").decimals(2), named("Days").decimals(0)},
 		}).
 		add(24, 8, panel{
 			title:       "HRV by year",
-			description: "Average HRV of 28 nights by day of the year, of all stored nights.",
-			empty:       "No night is stored",
-			queries:     []query{table("insights/years")},
-			kind: trend.NewPanelBuilder().XField("Day of the year").Unit("suffix: ms").Decimals(0).
-				Legend(legend()).Tooltip(tooltip()).LineWidth(1),
-			fields: []field{named("Day of the year").unit("none"), named("This year").set("custom.lineWidth", 3).colour(sleepColour)},
+			description: "Average HRV of 28 nights in the last 12 months, and on the same days of the three years before.",
+			empty:       "No night in the last four years",
+			last:        "1y",
+			queries:     []query{series("insights/years")},
+			kind:        lines().Unit("suffix:ms").Decimals(0).LineWidth(1).ShowPoints(common.VisibilityModeNever),
+			fields: []field{
+				named("Last 12 months").set("custom.lineWidth", 3).colour(sleepColour),
+				named("A year before").colour(readinessColour),
+				named("Two years before").colour(activityColour),
+				named("Three years before").colour(neutral),
+			},
 		}).
 		add(11, 9, panel{
 			title:       "Months",
@@ -143,8 +150,12 @@ func insights() *page {
 			queries:     []query{table("insights/months")},
 			kind:        rows().Decimals(0),
 			fields: []field{
-				named("HRV").unit("suffix: ms"), named("HRV deviation").unit("suffix: ms"),
-				named("Lowest heart rate").unit("suffix: bpm").set("custom.width", 125), named("Asleep").unit("dthms"), named("Efficiency").unit("percent"),
+				named("Month").width(80),
+				named("HRV").unit("suffix:ms").width(70),
+				named("HRV deviation").unit("suffix:ms").width(115),
+				named("Lowest heart rate").unit("suffix:bpm").width(140),
+				named("Asleep").unit("dthms").width(90),
+				named("Efficiency").unit("percent").width(85),
 			},
 		}).
 		add(6, 9, panel{
@@ -153,6 +164,7 @@ func insights() *page {
 			empty:       "No data yet",
 			queries:     []query{table("insights/records")},
 			kind:        rows(),
+			fields:      []field{named("Record").width(145), named("Value").width(85)},
 		}).
 		add(7, 9, panel{
 			title:       "Streaks",
@@ -160,7 +172,7 @@ func insights() *page {
 			empty:       "No data yet",
 			queries:     []query{table("insights/streaks")},
 			kind:        rows(),
-			fields:      []field{named("Streak").set("custom.width", 170)},
+			fields:      []field{named("Streak").width(170), named("Days now").width(85), named("Longest").width(75)},
 		})
 }
 

@@ -37,16 +37,16 @@ func night() *page {
 			description: "Every quarter of an hour, with the middle half of the 28 nights before at the same time after going to bed.",
 			empty:       noNight,
 			queries:     []query{series("night/compared", "$series", "sleep.heart_rate", "$title", "Heart rate")},
-			kind:        lines().Unit("suffix: bpm").Decimals(0),
-			fields:      usual("Heart rate", workoutHeart, "suffix: bpm"),
+			kind:        lines().Unit("suffix:bpm").Decimals(0),
+			fields:      usual("Heart rate", workoutHeart, "suffix:bpm"),
 		}).
 		add(24, 7, panel{
 			title:       "HRV",
 			description: "Heart rate variability (RMSSD), with the middle half of the 28 nights before at the same time after going to bed.",
 			empty:       noNight,
 			queries:     []query{series("night/compared", "$series", "sleep.hrv", "$title", "HRV")},
-			kind:        lines().Unit("suffix: ms").Decimals(0),
-			fields:      usual("HRV", sleepColour, "suffix: ms"),
+			kind:        lines().Unit("suffix:ms").Decimals(0),
+			fields:      usual("HRV", sleepColour, "suffix:ms"),
 		}).
 		add(24, 5, panel{
 			title:       "Movement",
@@ -73,8 +73,8 @@ func night() *page {
 			queries:     []query{table("night/by_stage")},
 			kind:        rows().Decimals(0),
 			fields: []field{
-				named("Heart rate").unit("suffix: bpm"),
-				named("HRV").unit("suffix: ms"),
+				named("Heart rate").unit("suffix:bpm"),
+				named("HRV").unit("suffix:ms"),
 				named("Duration").unit("dthms"),
 			},
 		})
@@ -111,8 +111,8 @@ func (p *page) addNightNumbers(title, empty string) *page {
 			queries:     queries,
 			kind:        numbersOf("HRV", "Lowest heart rate"),
 			fields: []field{
-				named("HRV").unit("suffix: ms").decimals(0),
-				named("Lowest heart rate").unit("suffix: bpm").decimals(0),
+				named("HRV").unit("suffix:ms").decimals(0),
+				named("Lowest heart rate").unit("suffix:bpm").decimals(0),
 			},
 		}).
 		add(6, 4, panel{
@@ -122,7 +122,7 @@ func (p *page) addNightNumbers(title, empty string) *page {
 			queries:     queries,
 			kind:        numbersOf("Breathing", "Temperature"),
 			fields: []field{
-				named("Breathing").unit("suffix: /min").decimals(1),
+				named("Breathing").unit("suffix:/min").decimals(1),
 				named("Temperature").unit("celsius").decimals(2),
 			},
 		})

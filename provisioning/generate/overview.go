@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-	"github.com/grafana/grafana-foundation-sdk/go/heatmap"
 	"github.com/grafana/grafana-foundation-sdk/go/stat"
 )
 
@@ -25,7 +24,7 @@ func overview() *page {
 			events("Tags", "tags", neutral),
 			events("Rest mode (readings differ)", "rest_mode", attention).on(),
 		).
-		add(8, 4, panel{
+		add(8, 5, panel{
 			title:       "Average scores",
 			description: "Oura's scores, averaged over this range, with the daily scores behind them.",
 			empty:       "No score in this range",
@@ -33,7 +32,7 @@ func overview() *page {
 			kind:        averages(),
 			fields:      scores,
 		}).
-		add(10, 4, panel{
+		add(10, 5, panel{
 			title:       "Average night",
 			description: "Averages of the nights in this range, with the values of each night behind them.",
 			empty:       "No night in this range",
@@ -45,7 +44,7 @@ func overview() *page {
 				named("days.lowest_heart_rate").title("Lowest heart rate").decimals(0).colour(workoutHeart),
 			},
 		}).
-		add(6, 4, panel{
+		add(6, 5, panel{
 			title:       "Average steps",
 			description: "Steps a day in this range, with the steps of each day behind them.",
 			empty:       "No activity in this range",
@@ -73,35 +72,38 @@ func overview() *page {
 			queries:     []query{table("overview/compared")},
 			kind:        rows(),
 			fields: []field{
-				named("Metric").width(165),
+				named("Metric").width(180),
 				named("This range").unit("locale"),
 				named("Range before").unit("locale"),
-				named("Change").unit("percent").decimals(1).
-					set("custom.cellOptions", map[string]string{"type": "color-text"}).
-					steps(from(attention, step(-5, "text"), step(5, optimal))),
+				// Without colours: a higher heart rate is no improvement.
+				named("Change").unit("percent").decimals(1),
 				named("Days").decimals(0),
 			},
 		}).
 		add(24, 6, panel{
-			title:       "Calendar",
-			description: "One cell a day and one column a week, for the score selected above.",
-			empty:       "No score in this range",
-			queries:     []query{series("overview/calendar")},
-			kind: heatmap.NewPanelBuilder().
-				Color(heatmap.NewHeatmapColorOptionsBuilder().
-					Mode(heatmap.HeatmapColorModeScheme).Scheme("Cividis").Steps(64).Min(50).Max(95).Exponent(0.5)).
-				CellGap(2).
-				ShowValue(common.VisibilityModeAuto).
-				HideLegend().
-				YAxis(heatmap.NewYAxisConfigBuilder().AxisPlacement(common.AxisPlacementLeft)),
+			title: "Calendar",
+			description: "One cell a day and one column a week, for the score selected above, in Oura's bands: optimal from 85, good from 70. " +
+				"The last year of this range at most.",
+			empty:   "No score in this range",
+			queries: []query{table("overview/calendar")},
+			kind:    cells().Thresholds(just(bands)).ColorScheme(byThresholds()).ShowValue(common.VisibilityModeAuto),
 		}).
-		add(24, 7, panel{
+		add(24, 5, panel{
 			title:       "Days",
-			description: "Scores, stress and resilience of each day, for the last year of this range at most.",
+			description: "Scores of each day, for the last year of this range at most.",
 			empty:       "No data in this range",
 			opensNight:  true,
 			queries:     []query{table("overview/days")},
-			kind:        cells().Thresholds(just(bands)).ColorScheme(byThresholds()),
+			kind:        cells().Thresholds(just(bands)).ColorScheme(byThresholds()).ShowValue(common.VisibilityModeAuto),
+		}).
+		add(24, 5, panel{
+			title:       "Stress and resilience",
+			description: "Oura's summary and level of each day, for the last year of this range at most.",
+			empty:       "No data in this range",
+			opensNight:  true,
+			queries:     []query{table("overview/states")},
+			// A text that is wider than its cell would be cut.
+			kind: cells().Legend(legend()),
 			fields: []field{
 				named("Stress").mapped(stressDays),
 				named("Resilience").mapped(resilience),
@@ -112,7 +114,7 @@ func overview() *page {
 			description: "Hours of each sleep stage in the main sleep.",
 			empty:       "No night in this range",
 			queries:     []query{series("sleep/stages")},
-			kind:        stackedBars().Unit("suffix: h").Decimals(1),
+			kind:        stackedBars().Unit("suffix:h").Decimals(1),
 			fields: []field{
 				named("Deep").colour(deep), named("REM").colour(rem),
 				named("Light").colour(light), named("Awake").colour(awake),
@@ -124,8 +126,8 @@ func overview() *page {
 			empty:       "No night in this range",
 			opensNight:  true,
 			queries:     []query{series("overview/usual", "$column", "average_hrv", "$title", "HRV"), before("nights", "average_hrv")},
-			kind:        lines().Unit("suffix: ms").Decimals(0),
-			fields:      usual("HRV", sleepColour, "suffix: ms"),
+			kind:        lines().Unit("suffix:ms").Decimals(0),
+			fields:      usualAndBefore("HRV", sleepColour, "suffix:ms"),
 		}).
 		add(8, 8, panel{
 			title:       "Lowest heart rate",
@@ -133,8 +135,8 @@ func overview() *page {
 			empty:       "No night in this range",
 			opensNight:  true,
 			queries:     []query{series("overview/usual", "$column", "lowest_heart_rate", "$title", "Lowest heart rate"), before("nights", "lowest_heart_rate")},
-			kind:        lines().Unit("suffix: bpm").Decimals(0),
-			fields:      usual("Lowest heart rate", workoutHeart, "suffix: bpm"),
+			kind:        lines().Unit("suffix:bpm").Decimals(0),
+			fields:      usualAndBefore("Lowest heart rate", workoutHeart, "suffix:bpm"),
 		}).
 		add(12, 8, panel{
 			title:       "Steps",
@@ -142,7 +144,7 @@ func overview() *page {
 			empty:       "No activity in this range",
 			queries:     []query{metrics("day", "days.steps"), metrics("day", "days.steps").mean(7), before("days", "steps")},
 			kind:        lines().Unit("locale").Decimals(0).Min(0),
-			fields:      stepFields(),
+			fields:      append(stepFields(), beforeField()),
 		}).
 		add(12, 8, panel{
 			title:       "Latest workouts",
@@ -151,9 +153,9 @@ func overview() *page {
 			queries:     []query{table("overview/workouts")},
 			kind:        rows(),
 			fields: []field{
-				named("Start").width(150),
+				named("Start").width(165),
 				named("Duration").unit("dthms"),
-				named("Energy").unit("suffix: kcal").decimals(0),
+				named("Energy").unit("suffix:kcal").decimals(0),
 				named("Distance").unit("lengthm"),
 			},
 		}).
@@ -168,8 +170,8 @@ func overview() *page {
 				named("Readiness").steps(bands).set("custom.cellOptions", colouredText),
 				named("Activity").steps(bands).set("custom.cellOptions", colouredText),
 				named("Asleep").unit("dthms"),
-				named("HRV").unit("suffix: ms"),
-				named("Lowest heart rate").unit("suffix: bpm"),
+				named("HRV").unit("suffix:ms"),
+				named("Lowest heart rate").unit("suffix:bpm"),
 				named("Steps").unit("locale"),
 			},
 		})
@@ -193,8 +195,12 @@ func usual(name, colour, unit string) []field {
 		named("Usual").unit(unit).colour(neutral).dashed().set("custom.showPoints", "never"),
 		named("Upper").unit(unit).colour(neutral).fillTo("Lower").set("custom.showPoints", "never").notInLegend(),
 		named("Lower").unit(unit).colour(neutral).noLine().set("custom.showPoints", "never").notInLegend(),
-		beforeField().unit(unit),
 	}
+}
+
+// A line with its usual range, and the earlier range that the variable "compare" selects.
+func usualAndBefore(name, colour, unit string) []field {
+	return append(usual(name, colour, unit), beforeField().unit(unit))
 }
 
 // The earlier range that the variable "compare" selects.

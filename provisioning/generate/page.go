@@ -85,6 +85,10 @@ func (p *page) build() (dashboard.Dashboard, error) {
 	if err != nil {
 		return built, err
 	}
+	for index := range built.Links {
+		// The default hides links in a menu.
+		built.Links[index].Placement = nil
+	}
 	for _, panel := range p.panels {
 		built.Panels = append(built.Panels, dashboard.PanelOrRowPanel{Panel: ptr(panel)})
 	}

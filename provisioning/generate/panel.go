@@ -72,6 +72,9 @@ func (p panel) build() (dashboard.Panel, error) {
 // need nil: their legend lists a text, and they read an empty text as the number 0.
 var emptyCell = map[string]any{"table": "–", "state-timeline": nil, "status-history": nil}
 
+// The column of a trend's statement with its lines: a JSON object of a value for each name.
+const trendLines = "lines"
+
 // The transformations that let a kind of panel show its own words without data.
 func transformations(kind string) []dashboard.DataTransformerConfig {
 	// A query without rows returns a frame without fields. Heat maps fail on it, and states show a text
@@ -87,9 +90,21 @@ func transformations(kind string) []dashboard.DataTransformerConfig {
 			{"targetField": "milliseconds", "destinationType": "time"},
 		}},
 	}
+	// A trend draws empty axes for empty lines. Without any line, it shows its words, so statements of
+	// trends return lines as JSON, which becomes fields only if there are rows.
+	lines := dashboard.DataTransformerConfig{
+		Id:      "extractFields",
+		Options: map[string]any{"source": trendLines, "format": "json", "replace": false},
+	}
+	onlyLines := dashboard.DataTransformerConfig{
+		Id:      "filterFieldsByName",
+		Options: map[string]any{"exclude": map[string]any{"names": []string{trendLines, "time"}}},
+	}
 	switch kind {
 	case "heatmap":
 		return []dashboard.DataTransformerConfig{withFields}
+	case "trend":
+		return []dashboard.DataTransformerConfig{lines, onlyLines}
 	case "state-timeline", "status-history":
 		return []dashboard.DataTransformerConfig{withFields, times}
 	default:

@@ -40,7 +40,7 @@ func sleep() *page {
 			fields: []field{
 				named("Deep").unit("percent").decimals(0),
 				named("REM").unit("percent").decimals(0),
-				named("HRV").unit("suffix: ms").decimals(0),
+				named("HRV").unit("suffix:ms").decimals(0),
 			},
 		}).
 		add(4, 4, panel{
@@ -58,7 +58,7 @@ func sleep() *page {
 			empty:      noNight,
 			opensNight: true,
 			queries:    []query{series("sleep/need")},
-			kind:       lines().Unit("suffix: h").Decimals(1).Min(0),
+			kind:       lines().Unit("suffix:h").Decimals(1).Min(0),
 			fields: []field{
 				named("Asleep, naps included").colour(sleepColour).bars(),
 				named("Mean of 7 nights").title("Average of 7 nights").colour(optimal).set("custom.showPoints", "never"),
@@ -71,7 +71,7 @@ func sleep() *page {
 			empty:       "Needs 21 nights",
 			opensNight:  true,
 			queries:     []query{series("sleep/debt")},
-			kind:        lines().Unit("suffix: h").Decimals(1),
+			kind:        lines().Unit("suffix:h").Decimals(1),
 			fields: []field{
 				named("Debt").colour(attention).set("custom.fillOpacity", 20),
 				named("This night").colour(neutral).bars(),
@@ -105,7 +105,7 @@ func sleep() *page {
 				named("To bed").title("Went to bed").colour(sleepColour).set("custom.drawStyle", "points"),
 			},
 		}).
-		add(24, 9, panel{
+		add(24, 11, panel{
 			title:       "Asleep by time of day",
 			description: "One column per night, from noon to noon, naps included. Filled cells show sleep.",
 			empty:       noNight,
@@ -134,7 +134,7 @@ func sleep() *page {
 				"8 weeks (social jet lag).",
 			empty:   "Needs seven nights",
 			queries: []query{series("sleep/timing")},
-			kind:    lines().Unit("suffix: min").Decimals(0),
+			kind:    lines().Unit("suffix:min").Decimals(0),
 			fields: []field{
 				named("Spread of the middle, 14 nights").title("Deviation, 14 nights").colour(sleepColour),
 				named("Weekend against week, 8 weeks").title("Weekend later by, 8 weeks").colour(activityColour),
@@ -145,7 +145,7 @@ func sleep() *page {
 			description: "Hours of each stage in the main sleep.",
 			empty:       noNight,
 			queries:     []query{series("sleep/stages")},
-			kind:        stackedBars().Unit("suffix: h").Decimals(1),
+			kind:        stackedBars().Unit("suffix:h").Decimals(1),
 			fields:      stageColours(),
 		}).
 		add(12, 8, panel{
@@ -154,7 +154,7 @@ func sleep() *page {
 			empty:       noNight,
 			queries:     []query{series("sleep/shares")},
 			kind:        lines().Unit("percent").Min(0).Max(100).Decimals(0).ShowPoints(common.VisibilityModeNever),
-			fields:      stageColours(),
+			fields:      stageColours()[:3],
 		}).
 		add(12, 7, panel{
 			title:       "Efficiency, latency and restlessness",
@@ -164,7 +164,7 @@ func sleep() *page {
 			kind:        lines(),
 			fields: []field{
 				named("Efficiency").unit("percent").colour(sleepColour),
-				named("Time to fall asleep").unit("suffix: min").decimals(0).rightAxis().colour(activityColour),
+				named("Time to fall asleep").unit("suffix:min").decimals(0).rightAxis().colour(activityColour),
 				named("Restless periods").decimals(0).set("custom.axisPlacement", "hidden").colour(neutral),
 			},
 		}).
@@ -199,7 +199,7 @@ func sleep() *page {
 			kind:        lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(60).LineWidth(0),
 			fields: []field{
 				named("Naps").decimals(0).colour(neutral),
-				named("Time asleep").unit("suffix: min").decimals(0).rightAxis().colour(sleepColour),
+				named("Time asleep").unit("suffix:min").decimals(0).rightAxis().colour(sleepColour),
 			},
 		}).
 		add(12, 8, panel{
@@ -222,6 +222,15 @@ func sleep() *page {
 				"daily_sleep.contributors_latency", "daily_sleep.contributors_rem_sleep", "daily_sleep.contributors_restfulness",
 				"daily_sleep.contributors_timing", "daily_sleep.contributors_total_sleep").mean(7)},
 			kind: lines().Min(0).Max(100).ShowPoints(common.VisibilityModeNever),
+			fields: []field{
+				named("daily_sleep.contributors_deep_sleep").title("Deep sleep"),
+				named("daily_sleep.contributors_efficiency").title("Efficiency"),
+				named("daily_sleep.contributors_latency").title("Time to fall asleep"),
+				named("daily_sleep.contributors_rem_sleep").title("REM sleep"),
+				named("daily_sleep.contributors_restfulness").title("Restfulness"),
+				named("daily_sleep.contributors_timing").title("Timing"),
+				named("daily_sleep.contributors_total_sleep").title("Total sleep"),
+			},
 		}).
 		add(24, 10, panel{
 			title:       "Nights",
@@ -237,8 +246,8 @@ func sleep() *page {
 				named("Deep").unit("dthms"),
 				named("REM").unit("dthms"),
 				named("Efficiency").unit("percent"),
-				named("HRV").unit("suffix: ms").decimals(0),
-				named("Lowest heart rate").unit("suffix: bpm"),
+				named("HRV").unit("suffix:ms").decimals(0),
+				named("Lowest heart rate").unit("suffix:bpm"),
 				named("Temperature").unit("celsius").decimals(2),
 				named("Score").steps(bands).set("custom.cellOptions", colouredText),
 				named("Naps").unit("dthms"),
@@ -248,6 +257,7 @@ func sleep() *page {
 		})
 }
 
+// The colours of the stages, those of sleep first.
 func stageColours() []field {
 	return []field{
 		named("Deep").colour(deep), named("REM").colour(rem),

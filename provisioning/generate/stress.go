@@ -36,7 +36,7 @@ func stress() *page {
 			description: "Time in Oura's zones of high stress and of high recovery. Recovery is drawn below zero.",
 			empty:       noStress,
 			queries:     []query{series("stress/extremes")},
-			kind:        lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(80).LineWidth(0).Unit("suffix: h").Decimals(1),
+			kind:        lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(80).LineWidth(0).Unit("suffix:h").Decimals(1),
 			fields: []field{
 				named("High stress").colour(stressColour),
 				named("High recovery").colour(recoveryColour).set("custom.transform", "negative-Y"),
@@ -47,7 +47,7 @@ func stress() *page {
 			description: "Hours of recovery minus hours of stress, as an average of seven days.",
 			empty:       noStress,
 			queries:     []query{series("stress/balance")},
-			kind: lines().Unit("suffix: h").Decimals(1).FillOpacity(25).Legend(noLegend()).
+			kind: lines().Unit("suffix:h").Decimals(1).FillOpacity(25).Legend(noLegend()).
 				Thresholds(just(from(stressColour, step(0, recoveryColour)))).ColorScheme(byThresholds()).
 				GradientMode(common.GraphGradientModeScheme),
 		}).
@@ -65,7 +65,12 @@ func stress() *page {
 			empty:       "Oura has no resilience in this range: it needs two weeks of data",
 			queries: []query{metrics("$every", "daily_resilience.contributors_sleep_recovery",
 				"daily_resilience.contributors_daytime_recovery", "daily_resilience.contributors_stress")},
-			kind: lines().Min(0).Max(100),
+			kind: lines().Min(0).Max(100).ShowPoints(common.VisibilityModeNever),
+			fields: []field{
+				named("daily_resilience.contributors_sleep_recovery").title("Sleep").colour(sleepColour),
+				named("daily_resilience.contributors_daytime_recovery").title("Recovery by day").colour(recoveryColour),
+				named("daily_resilience.contributors_stress").title("Stress").colour(stressColour),
+			},
 		}).
 		add(12, 8, panel{
 			title:       "Weekdays",
@@ -88,7 +93,8 @@ func stress() *page {
 				Color(heatmap.NewHeatmapColorOptionsBuilder().
 					Mode(heatmap.HeatmapColorModeScheme).Scheme("Cividis").Steps(64).Exponent(0.5)).
 				CellGap(0).
-				HideLegend().
+				ShowLegend().
+				CellValues(heatmap.NewCellValuesBuilder().Unit("suffix:bpm").Decimals(0)).
 				YAxis(heatmap.NewYAxisConfigBuilder().AxisPlacement(common.AxisPlacementLeft)),
 		}).
 		add(24, 8, panel{
@@ -98,10 +104,10 @@ func stress() *page {
 			queries:     []query{table("stress/sessions")},
 			kind:        rows(),
 			fields: []field{
-				named("Start").width(150),
+				named("Start").width(165),
 				named("Duration").unit("dthms"),
-				named("Heart rate").unit("suffix: bpm").decimals(0),
-				named("HRV").unit("suffix: ms").decimals(0),
+				named("Heart rate change").unit("suffix:bpm").decimals(0),
+				named("HRV change").unit("suffix:ms").decimals(0),
 			},
 		})
 }

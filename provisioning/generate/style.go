@@ -60,8 +60,8 @@ func from(colour string, steps ...dashboard.Threshold) thresholds {
 	}
 }
 
-// Oura's bands of scores: optimal from 85, good from 70, pay attention below.
-var bands = from(attention, step(70, good), step(85, optimal))
+// Oura's bands of scores: optimal from 85, good from 70, pay attention below. A missing score has no colour.
+var bands = from("text", step(0, attention), step(70, good), step(85, optimal))
 
 type built[T any] struct{ value T }
 

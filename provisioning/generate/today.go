@@ -19,7 +19,7 @@ func today() *page {
 			events("Sessions", "sessions", recoveryColour),
 			events("Rest mode (readings differ)", "rest_mode", attention).on(),
 		).
-		add(24, 4, panel{
+		add(24, 5, panel{
 			title:       "Scores",
 			description: "Oura's newest scores, with the last 30 days behind them.",
 			empty:       "No score in the last 30 days",
@@ -44,8 +44,8 @@ func today() *page {
 			queries:     []query{table("today/unusual")},
 			kind:        rows(),
 			fields: []field{
-				named("Measurement").width(170),
-				named("Difference").unit("suffix: σ").decimals(1).
+				named("Measurement").width(185),
+				named("Difference").unit("suffix:σ").decimals(1).
 					set("min", -4).set("max", 4).
 					set("custom.cellOptions", map[string]string{"type": "color-text"}).
 					steps(from(attention, step(-2, "text"), step(2, attention))),
@@ -78,15 +78,15 @@ func today() *page {
 			description: "Every quarter of an hour, with the middle half of the 28 nights before at the same time after going to bed.",
 			empty:       noNight,
 			queries:     []query{series("night/compared", "$series", "sleep.heart_rate", "$title", "Heart rate")},
-			kind:        lines().Unit("suffix: bpm").Decimals(0),
-			fields:      usual("Heart rate", workoutHeart, "suffix: bpm"),
+			kind:        lines().Unit("suffix:bpm").Decimals(0),
+			fields:      usual("Heart rate", workoutHeart, "suffix:bpm"),
 		}).
 		add(24, 8, panel{
 			title:       "Heart rate",
 			description: "All heart rates of this range, by source.",
 			empty:       "No heart rate yet",
 			queries:     []query{series("heart/by_source")},
-			kind:        lines().Unit("suffix: bpm").Decimals(0).LineWidth(1),
+			kind:        lines().Unit("suffix:bpm").Decimals(0).LineWidth(1),
 			fields: []field{
 				named("Sleep").colour(asleepHeart), named("Rest").colour(restingHeart),
 				named("Awake").colour(awakeHeart), named("Workout").colour(workoutHeart),
@@ -132,7 +132,7 @@ func today() *page {
 			empty:       "No event in this range",
 			queries:     []query{table("today/events")},
 			kind:        rows(),
-			fields:      []field{named("When").width(150)},
+			fields:      []field{named("When").width(165)},
 		}).
 		add(6, 6, panel{
 			title:       "Data",

@@ -1,6 +1,7 @@
 //! JSON bodies and URL parameters. Unreadable input becomes an [`ApiError`].
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use url::form_urlencoded;
 
 use super::{ApiError, MAX_BODY};
-use crate::blocking::blocking;
+use crate::blocking::blocking_if_large;
 
 /// A JSON body, of a request or a response. An absent request body reads as `{}`.
 ///
@@ -49,17 +50,13 @@ impl<S: Send + Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for Js
             (_, []) => Bytes::from_static(b"{}"),
             (Some(true), _) => body,
         };
-        let parsed = if text.len() <= SMALL {
-            serde_json::from_slice(&text)
-        } else {
-            blocking(move || serde_json::from_slice(&text)).await
-        };
+        let parsed = blocking_if_large(text.len(), move || serde_json::from_slice(&text)).await;
         let value = parsed.map_err(|error| {
             ApiError::new(
                 400,
                 "bad_body",
                 format!("invalid request body: {error}"),
-                "Send one JSON object. The README lists the fields of each route.",
+                "Send one JSON object. The reference lists the fields of each route.",
             )
         })?;
         Ok(Json(value))
@@ -71,9 +68,6 @@ impl<T: Serialize> IntoResponse for Json<T> {
         axum::Json(self.0).into_response()
     }
 }
-
-/// Size of a body that is parsed in microseconds, in bytes. It needs no blocking thread.
-const SMALL: usize = 16 << 10;
 
 /// How long a client may take for the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -198,6 +192,19 @@ fn not_json() -> ApiError {
     )
 }
 
+/// Rejects a range that ends before it begins.
+pub(super) fn require_order<T: PartialOrd + Display>(from: T, to: T) -> Result<(), ApiError> {
+    if from <= to {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        400,
+        "reversed_range",
+        format!("the range ends before it begins: from {from}, to {to}"),
+        "Exchange from and to. Without to, the range ends now.",
+    ))
+}
+
 /// The length that the request's head announces.
 fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
@@ -239,7 +246,7 @@ fn invalid_parameters<T: DeserializeOwned>(uri: &Uri, reason: Option<&dyn Error>
         400,
         "bad_parameters",
         message,
-        "Write numbers as digits and days as 2026-01-31. The README lists the parameters.",
+        "Write numbers as digits and days as 2026-01-31. The reference lists the parameters.",
     )
 }
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::body::{Parameters, stream_json};
+use super::body::{Parameters, require_order, stream_json};
 use super::caller::{Caller, ReadableTables, readable_tables};
 use super::{ALL_TIME, ApiError};
 use crate::catalog::Catalog;
@@ -30,6 +30,7 @@ pub(super) const COVERAGE: &str =
 
 /// The parameters of the route. Both ends of the range are included.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct CoverageFilter {
     collection: Option<String>,
     from: Option<Day>,
@@ -69,6 +70,9 @@ pub(super) async fn coverage(
     State(datasource): State<DataSource>,
     Parameters(filter): Parameters<CoverageFilter>,
 ) -> Result<Response, ApiError> {
+    if let (Some(from), Some(to)) = (filter.from, filter.to) {
+        require_order(from, to)?;
+    }
     let query = SqlQuery {
         raw_sql: COVERAGE.to_owned(),
         params: vec![

@@ -23,6 +23,7 @@ use crate::time::Day;
 
 /// The parameters of `GET export`.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ExportOptions {
     #[serde(default)]
     format: ExportFormat,

@@ -149,7 +149,11 @@ impl From<StatusCode> for ApiError {
             StatusCode::REQUEST_TIMEOUT => {
                 ("slow_request", "the request body took too long", "Send it again.")
             }
-            _ => ("request", "invalid request", ""),
+            _ => (
+                "request",
+                "invalid request",
+                "Check its headers and its length, and send it again.",
+            ),
         };
         ApiError::new(status.as_u16(), code, message, hint)
     }

@@ -15,7 +15,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::body::{Json, Parameters, small, stream};
+use super::body::{Json, Parameters, require_order, small, stream};
 use super::caller::{Caller, ReadableTables, readable_tables};
 use super::media_type::MediaType;
 use super::{ALL_TIME, ApiError};
@@ -57,18 +57,23 @@ pub(super) struct SqlRequest {
 }
 
 impl SqlRequest {
-    fn context(&self) -> QueryContext {
-        QueryContext {
-            from_ms: self.from.unwrap_or(ALL_TIME.from_ms),
-            to_ms: self.to.unwrap_or_else(|| Clock::system().now().seconds() * 1_000),
+    /// Returns the range. Fails if it ends before it begins.
+    fn context(&self) -> Result<QueryContext, ApiError> {
+        let from_ms = self.from.unwrap_or(ALL_TIME.from_ms);
+        let to_ms = self.to.unwrap_or_else(|| Clock::system().now().seconds() * 1_000);
+        require_order(from_ms, to_ms)?;
+        Ok(QueryContext {
+            from_ms,
+            to_ms,
             interval: self.interval_ms.map_or(ALL_TIME.interval, Duration::from_millis),
             max_data_points: self.max_data_points.unwrap_or(ALL_TIME.max_data_points),
-        }
+        })
     }
 }
 
 /// The parameters of the URL. Fields of the body take precedence.
 #[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct SqlOptions {
     rows: Option<RowForm>,
     times: Option<TimeForm>,
@@ -83,7 +88,7 @@ pub(super) async fn sql(
     Json(request): Json<SqlRequest>,
 ) -> Result<Response, ApiError> {
     let media_type = MediaType::negotiate(&headers)?;
-    let context = request.context();
+    let context = request.context()?;
     let SqlRequest { raw_sql, params, format, downsample, rows, times, .. } = request;
     let form = rows.or(options.rows);
     let times = times.or(options.times).unwrap_or_default();

@@ -3,11 +3,12 @@
 //! The bytes of requests and responses stay as they are, so the owner and the plugin may have
 //! different versions. Only a call that fails is decoded: Grafana gets a response per query.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -137,7 +138,7 @@ impl Relay {
             match frame.into_data() {
                 Ok(data) => collected.extend_from_slice(&data),
                 Err(frame) => {
-                    let data = (!collected.is_empty()).then(|| collected.into());
+                    let data = VecDeque::from([collected.into()]);
                     let whole = rpc::Whole { data, trailers: frame.into_trailers().ok() };
                     return Ok(Response::from_parts(parts, Body::new(whole)));
                 }
@@ -158,12 +159,9 @@ type Outcome = Result<Response, LinkError>;
 pub async fn forward(State(relay): State<Arc<Relay>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
-    let Ok(message) = to_bytes(body, relay.max_request).await else {
-        let text = format!(
-            "the request is larger than {} MiB. Send fewer or shorter queries at once",
-            relay.max_request >> 20
-        );
-        return rpc::refuse(Code::ResourceExhausted, &text);
+    let message = match rpc::read(body, relay.max_request).await {
+        Ok(message) => message,
+        Err(refusal) => return refusal,
     };
     let error = match relay.call(path, parts.headers, message.clone()).await {
         Ok(response) => return response,
@@ -172,7 +170,7 @@ pub async fn forward(State(relay): State<Arc<Relay>>, request: Request) -> Respo
     let encoded =
         relay.answer(path).and_then(|answer| (answer.encode)(&rpc::message(&message)?, &error));
     match encoded {
-        Some(message) => rpc::respond(&message),
+        Some(message) => rpc::respond(vec![message.into()]),
         None => rpc::refuse(Code::Unavailable, &error.full_text()),
     }
 }

@@ -1,10 +1,11 @@
-//! gRPC responses without a codec: a message as bytes, or a status (gRPC over HTTP/2).
+//! gRPC without a codec: a message as bytes, or a status (gRPC over HTTP/2).
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use http_body::Frame;
@@ -24,6 +25,8 @@ const PREFIX: usize = 5;
 pub enum Code {
     /// The call succeeded.
     Ok = 0,
+    /// The message is malformed.
+    InvalidArgument = 3,
     /// The caller may not do this.
     PermissionDenied = 7,
     /// The message is too large, or there are too many calls.
@@ -34,6 +37,17 @@ pub enum Code {
     Unauthenticated = 16,
 }
 
+/// Reads the body of a request. The error is the response to one that is larger than `max_size`
+/// bytes, or that the client has cut off.
+pub async fn read(body: Body, max_size: usize) -> Result<Bytes, Response> {
+    to_bytes(body, max_size).await.map_err(|_| {
+        let size = max_size >> 20;
+        let text =
+            format!("the request is larger than {size} MiB. Send fewer or shorter queries at once");
+        refuse(Code::ResourceExhausted, &text)
+    })
+}
+
 /// Returns the first message of a request. `None` if it is compressed or incomplete.
 pub fn message(request: &Bytes) -> Option<Bytes> {
     let prefix: [u8; PREFIX] = request.get(..PREFIX)?.try_into().ok()?;
@@ -42,13 +56,17 @@ pub fn message(request: &Bytes) -> Option<Bytes> {
     (request.len() >= end).then(|| request.slice(PREFIX..end))
 }
 
-/// A successful response with one message.
-pub fn respond(message: &[u8]) -> Response {
-    let mut framed = Vec::with_capacity(PREFIX + message.len());
-    framed.push(0);
-    framed.extend_from_slice(&u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes());
-    framed.extend_from_slice(message);
-    let body = Whole { data: Some(framed.into()), trailers: Some(status(Code::Ok, "")) };
+/// A successful response with one message, which consists of `pieces`.
+pub fn respond(pieces: Vec<Bytes>) -> Response {
+    let length: usize = pieces.iter().map(Bytes::len).sum();
+    let mut data = VecDeque::from(pieces);
+    let mut first = vec![0];
+    first.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+    if let Some(piece) = data.pop_front() {
+        first.extend_from_slice(&piece);
+    }
+    data.push_front(first.into());
+    let body = Whole { data, trailers: Some(status(Code::Ok, "")) };
     with_content_type(Response::new(Body::new(body)))
 }
 
@@ -83,9 +101,9 @@ fn with_content_type(mut response: Response) -> Response {
     response
 }
 
-/// A body of known bytes and trailers.
+/// A body of known pieces and trailers.
 pub(super) struct Whole {
-    pub(super) data: Option<Bytes>,
+    pub(super) data: VecDeque<Bytes>,
     pub(super) trailers: Option<HeaderMap>,
 }
 
@@ -97,7 +115,7 @@ impl http_body::Body for Whole {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let data = self.data.take().map(Frame::data);
+        let data = self.data.pop_front().map(Frame::data);
         let frame = data.or_else(|| self.trailers.take().map(Frame::trailers));
         Poll::Ready(frame.map(Ok))
     }

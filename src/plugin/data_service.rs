@@ -4,27 +4,30 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::body::Body;
 use axum::http::{Request, Response as HttpResponse};
-use grafana_plugin_sdk::pluginv2::QueryDataRequest;
+use axum::response::Response;
+use tonic::Status;
 use tonic::body::BoxBody;
-use tonic::server::{Grpc, NamedService, UnaryService};
-use tonic::{Response, Status};
+use tonic::server::NamedService;
 
-use super::messages::QueryDataResponse;
-use super::query_codec::QueryCodec;
+use super::query_codec::{self, RequestError};
 use super::query_data;
 use super::startup::Startup;
+use crate::blocking::blocking_if_large;
 use crate::doors::Door;
+use crate::doors::rpc::{self, Code};
 use crate::held_body::HeldBody;
-use crate::memory::Charge;
 
 /// The path of the only method in use.
 pub const QUERY_DATA: &str = "/pluginv2.Data/QueryData";
 
 /// The service. Cheap to clone.
+///
+/// It reads and writes messages without tonic's codec, which copies a response of hundreds of
+/// megabytes on an async thread.
 #[derive(Clone)]
 pub struct DataService {
     /// The data sources that answer the queries.
@@ -52,30 +55,34 @@ impl tower::Service<Request<BoxBody>> for DataService {
             if request.uri().path() != QUERY_DATA {
                 return Ok(Status::unimplemented("unknown method").into_http());
             }
-            let mut grpc =
-                Grpc::new(QueryCodec::default()).max_decoding_message_size(service.max_request);
-            let mut response = grpc.unary(service, request).await;
-            let charge = response.extensions_mut().remove::<Arc<Charge>>();
-            Ok(response.map(|body| tonic::body::boxed(HeldBody::new(body, charge))))
+            let response = service.respond(request).await.unwrap_or_else(|refusal| refusal);
+            Ok(response.map(tonic::body::boxed))
         })
     }
 }
 
-impl UnaryService<QueryDataRequest> for DataService {
-    type Response = QueryDataResponse;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Self::Response>, Status>> + Send>>;
-
-    fn call(&mut self, request: tonic::Request<QueryDataRequest>) -> Self::Future {
-        let startup = self.startup.clone();
-        Box::pin(async move {
-            let door = request.extensions().get::<Door>().cloned();
-            let (response, charge) =
-                query_data::handle(&startup, door.as_ref(), request.into_inner()).await;
-            let mut response = Response::new(response);
-            if let Some(charge) = charge {
-                response.extensions_mut().insert(Arc::new(charge));
-            }
-            Ok(response)
-        })
+impl DataService {
+    /// The error is the response to a request that is too large or malformed.
+    async fn respond(&self, request: Request<BoxBody>) -> Result<Response, Response> {
+        let (parts, body) = request.into_parts();
+        let body = rpc::read(Body::new(body), self.max_request).await?;
+        let malformed = || {
+            let text = "the message is compressed or incomplete";
+            rpc::refuse(Code::InvalidArgument, text)
+        };
+        let message = rpc::message(&body).ok_or_else(malformed)?;
+        let size = message.len();
+        let request = blocking_if_large(size, move || query_codec::decode(&message)).await;
+        let request = request.map_err(|error| {
+            let code = match error {
+                RequestError::TooManyQueries => Code::ResourceExhausted,
+                RequestError::Malformed(_) => Code::InvalidArgument,
+            };
+            rpc::refuse(code, &error.to_string())
+        })?;
+        let door = parts.extensions.get::<Door>();
+        let (response, charge) = query_data::handle(&self.startup, door, request).await;
+        let response = rpc::respond(response.into_pieces());
+        Ok(response.map(|body| Body::new(HeldBody::new(body, charge))))
     }
 }

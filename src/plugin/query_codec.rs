@@ -1,16 +1,14 @@
-//! The encoding of `QueryData`, with a limit on the number of queries.
-//!
-//! A query of a few bytes takes a hundred times as much in memory when it is decoded, and kilobytes
-//! as a task. So the queries are counted in the encoded request.
+//! The encoding of `QueryData`: requests with a bounded number of queries, and responses in pieces.
 
-use bytes::Buf;
+use bytes::Bytes;
 use grafana_plugin_sdk::pluginv2::QueryDataRequest;
 use prost::Message;
-use prost::encoding::{DecodeContext, decode_key, skip_field};
-use tonic::Status;
-use tonic::codec::{Codec, DecodeBuf, Decoder, ProstCodec};
+use prost::encoding::{
+    DecodeContext, WireType, decode_key, encode_key, encode_varint, encoded_len_varint, skip_field,
+    string,
+};
 
-use super::messages::QueryDataResponse;
+use super::messages::{DataResponse, QueryDataResponse};
 
 /// Maximum number of queries in one request. A large dashboard has about a hundred in all its
 /// panels.
@@ -19,17 +17,29 @@ const MAX_QUERIES: usize = 1_000;
 /// The number of the field `queries` in a request.
 const QUERIES: u32 = 3;
 
-/// Decodes an encoded request. Fails for one with too many queries, and for bytes that are not a
-/// request.
-#[expect(clippy::result_large_err, reason = "tonic defines the error type")]
-pub fn decode(bytes: impl Buf) -> Result<QueryDataRequest, Status> {
-    if count(bytes.chunk(), QUERIES) > MAX_QUERIES {
-        return Err(Status::resource_exhausted(format!(
-            "the request has more than {MAX_QUERIES} queries: send several requests"
-        )));
+/// Frames of this size and more are not copied into the encoded message, in bytes.
+const LARGE: usize = 16 << 10;
+
+/// Why a request cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The request has too many queries.
+    #[error("the request has more than {MAX_QUERIES} queries: send several requests")]
+    TooManyQueries,
+    /// The bytes are not a request.
+    #[error("invalid request: {0}")]
+    Malformed(#[from] prost::DecodeError),
+}
+
+/// Decodes an encoded request.
+///
+/// A query of a few bytes takes a hundred times as much in memory when it is decoded, and kilobytes
+/// as a task. So the queries are counted in the encoded request.
+pub fn decode(bytes: &[u8]) -> Result<QueryDataRequest, RequestError> {
+    if count(bytes, QUERIES) > MAX_QUERIES {
+        return Err(RequestError::TooManyQueries);
     }
-    let invalid = |error: prost::DecodeError| Status::internal(format!("invalid request: {error}"));
-    QueryDataRequest::decode(bytes).map_err(invalid)
+    Ok(QueryDataRequest::decode(bytes)?)
 }
 
 /// Counts the values of a field in an encoded message, up to the first invalid one.
@@ -44,34 +54,58 @@ fn count(mut message: &[u8], number: u32) -> usize {
     count
 }
 
-/// The codec of the service: [`decode`], and the responses of this program.
-#[derive(Default)]
-pub struct QueryCodec(ProstCodec<QueryDataResponse, QueryDataRequest>);
-
-impl Codec for QueryCodec {
-    type Encode = QueryDataResponse;
-    type Decode = QueryDataRequest;
-    type Encoder = <ProstCodec<QueryDataResponse, QueryDataRequest> as Codec>::Encoder;
-    type Decoder = RequestDecoder;
-
-    fn encoder(&mut self) -> Self::Encoder {
-        self.0.encoder()
-    }
-
-    fn decoder(&mut self) -> RequestDecoder {
-        RequestDecoder
+impl QueryDataResponse {
+    /// Encodes the message in pieces. Large frames are moved, not copied: a response can have
+    /// hundreds of megabytes.
+    pub fn into_pieces(self) -> Vec<Bytes> {
+        let mut pieces = Pieces::default();
+        for (ref_id, DataResponse { frames, error, status, error_source }) in self.responses {
+            let rest = DataResponse { frames: Vec::new(), error, status, error_source };
+            let rest = rest.encode_to_vec();
+            // The keys of the fields take one byte each.
+            let of_frame =
+                |frame: &Vec<u8>| 1 + encoded_len_varint(frame.len() as u64) + frame.len();
+            let response = frames.iter().map(of_frame).sum::<usize>() + rest.len();
+            let mut entry = Vec::new();
+            string::encode(1, &ref_id, &mut entry);
+            start_field(2, response, &mut entry);
+            start_field(1, entry.len() + response, &mut pieces.last);
+            pieces.last.extend(entry);
+            for frame in frames {
+                start_field(1, frame.len(), &mut pieces.last);
+                pieces.push(frame);
+            }
+            pieces.last.extend(rest);
+        }
+        pieces.finish()
     }
 }
 
-/// Decodes the message of a call.
-pub struct RequestDecoder;
+/// Writes the key and the length of a field.
+fn start_field(tag: u32, length: usize, out: &mut Vec<u8>) {
+    encode_key(tag, WireType::LengthDelimited, out);
+    encode_varint(length as u64, out);
+}
 
-impl Decoder for RequestDecoder {
-    type Item = QueryDataRequest;
-    type Error = Status;
+/// The pieces of a message. Small ones are joined.
+#[derive(Default)]
+struct Pieces {
+    finished: Vec<Bytes>,
+    last: Vec<u8>,
+}
 
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<QueryDataRequest>, Status> {
-        decode(buffer).map(Some)
+impl Pieces {
+    fn push(&mut self, bytes: Vec<u8>) {
+        if bytes.len() < LARGE {
+            self.last.extend(bytes);
+        } else {
+            self.finished.extend([std::mem::take(&mut self.last).into(), bytes.into()]);
+        }
+    }
+
+    fn finish(mut self) -> Vec<Bytes> {
+        self.finished.push(self.last.into());
+        self.finished
     }
 }
 
@@ -93,14 +127,35 @@ mod tests {
     #[test]
     fn requests_have_a_bounded_number_of_queries() {
         for queries in [0, 1, MAX_QUERIES] {
-            assert_eq!(decode(request(queries).as_slice()).unwrap().queries.len(), queries);
+            assert_eq!(decode(&request(queries)).unwrap().queries.len(), queries);
         }
-        let error = decode(request(MAX_QUERIES + 1).as_slice()).unwrap_err();
-        assert_eq!(error.code(), tonic::Code::ResourceExhausted);
-        assert!(error.message().contains("more than 1000 queries"), "{error}");
+        let error = decode(&request(MAX_QUERIES + 1)).unwrap_err();
+        assert!(matches!(error, RequestError::TooManyQueries), "{error}");
         // The queries in front of invalid bytes count, too.
         let cut = request(MAX_QUERIES + 9);
         assert!(decode(&cut[..cut.len() - 2]).is_err());
-        assert!(decode(&b"\xff\xff"[..]).is_err());
+        assert!(decode(b"\xff\xff").is_err());
+    }
+
+    #[test]
+    fn pieces_are_the_encoded_message() {
+        let response = |frames: &[usize], error: &str| DataResponse {
+            frames: frames.iter().map(|size| vec![*size as u8; *size]).collect(),
+            error: error.to_owned(),
+            status: 200,
+            error_source: String::new(),
+        };
+        for (responses, expected_pieces) in [
+            (vec![], 1),
+            (vec![("", response(&[], ""))], 1),
+            (vec![("A", response(&[0, 127, 128], "")), ("B", response(&[], "failed"))], 1),
+            (vec![("A", response(&[LARGE, 5, 3 * LARGE], "")), ("B", response(&[LARGE], ""))], 7),
+        ] {
+            let responses = responses.into_iter().map(|(id, answer)| (id.to_owned(), answer));
+            let message = QueryDataResponse { responses: responses.collect() };
+            let pieces = message.clone().into_pieces();
+            assert_eq!(pieces.len(), expected_pieces);
+            assert_eq!(QueryDataResponse::decode(pieces.concat().as_slice()), Ok(message));
+        }
     }
 }

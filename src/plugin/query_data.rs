@@ -18,7 +18,7 @@ use super::context::{self, Call};
 use super::messages::{DataResponse, QueryDataResponse};
 use super::startup::Startup;
 use crate::api::ApiError;
-use crate::blocking::blocking;
+use crate::blocking::blocking_if_large;
 use crate::datasource::DataSource;
 use crate::doors::Door;
 use crate::frames::{EncodedFrame, FrameError, frames};
@@ -171,7 +171,8 @@ async fn run(
 ) -> Result<Vec<EncodedFrame>, ApiError> {
     let context = query_context(&query);
     let ref_id = query.ref_id.clone();
-    let (mut result, format) = match blocking(move || Query::parse(&query)).await? {
+    let size = query.json.len();
+    let (mut result, format) = match blocking_if_large(size, move || Query::parse(&query)).await? {
         Query::Sql(sql) => (datasource.query(&sql, &context).await?, sql.format),
         Query::Metrics(metrics) => datasource.query_metrics(&metrics, &context).await?,
         Query::Annotations(kinds) => datasource.query_annotations(&kinds, &context).await?,

@@ -46,7 +46,7 @@ const fn of(
 }
 
 /// Documentation of all functions defined here.
-pub const FUNCTIONS: [Function; 50] = [
+pub const FUNCTIONS: [Function; 51] = [
     of(
         "median",
         "median(x)",
@@ -82,6 +82,12 @@ pub const FUNCTIONS: [Function; 50] = [
         "corr(x, y)",
         "the correlation, from -1 to 1; aggregate or window",
         "SELECT corr(average_hrv, readiness_score) FROM nights",
+    ),
+    of(
+        "spearman",
+        "spearman(x, y)",
+        "the correlation of ranks, from -1 to 1, which outliers hardly change; aggregate or window",
+        "SELECT spearman(average_hrv, readiness_score) FROM nights",
     ),
     of(
         "regr_slope",
@@ -124,7 +130,7 @@ pub const FUNCTIONS: [Function; 50] = [
         "effective_n",
         "effective_n(x, y ORDER BY time)",
         "how many independent pairs have the same information about a correlation, given the \
-         autocorrelation of both; aggregate",
+         autocorrelation of the ranks of both; aggregate",
         "SELECT effective_n(average_hrv, total_sleep_duration ORDER BY day) FROM nights",
     ),
     of(

@@ -3,6 +3,8 @@
 package bundle
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -104,6 +106,37 @@ func TestProvisionedDashboardsAreIncluded(t *testing.T) {
 	for _, dashboard := range dashboards {
 		if name := "dashboards/" + filepath.Base(dashboard); !included[name] {
 			t.Errorf("missing in plugin.json: %s", name)
+		}
+	}
+}
+
+// Each page with a data source loads module.js. What few pages need is in other files.
+func TestModuleIsSmall(t *testing.T) {
+	var packed bytes.Buffer
+	writer := gzip.NewWriter(&packed)
+	if _, err := writer.Write(read(t, "module.js")); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("module.js has %d bytes after gzip", packed.Len())
+	if packed.Len() > 60_000 {
+		t.Errorf("module.js has %d bytes after gzip, more than 60,000", packed.Len())
+	}
+	if bytes.Contains(read(t, "module.js"), []byte("tokenizerOptions")) {
+		t.Error("module.js contains the formatter of SQL")
+	}
+}
+
+func TestPicturesAreSmall(t *testing.T) {
+	pictures, err := filepath.Glob(filepath.Join("..", "..", "docs", "img", "*.png"))
+	if err != nil || len(pictures) == 0 {
+		t.Fatalf("no pictures: %v", err)
+	}
+	for _, picture := range pictures {
+		if file, err := os.Stat(picture); err != nil || file.Size() > 300_000 {
+			t.Errorf("%s has more than 300 kB: %v", picture, err)
 		}
 	}
 }

@@ -212,11 +212,7 @@ func ruled(t *testing.T, h *handmade, dataDir string) *Plugin {
 	if err := connect(p, oura); err != nil {
 		t.Fatal(err)
 	}
-	err := await(func() (bool, error) {
-		status, err := p.resource(oura, http.MethodGet, "status", nil)
-		return status.field("sync", "running") == false && status.field("sync", "percent") == 100.0, err
-	})
-	if err != nil {
+	if err := awaitHistory(p, oura); err != nil {
 		t.Fatal(err)
 	}
 	return p

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -44,6 +45,8 @@ func TestBrowser(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = simulator.Process.Kill(); _ = simulator.Wait() })
 	plugin := launch(t, t.TempDir(), origin)
+	serve, _ := serveFolder(t, t.TempDir(), "GF_PLUGIN_OURA_URL="+origin,
+		"OURA_CLIENT_ID="+clientID, "OURA_CLIENT_SECRET="+clientSecret)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -67,6 +70,9 @@ func TestBrowser(t *testing.T) {
 	journeys.Env = append(os.Environ(),
 		"HOST_PORT="+port,
 		"CHROMIUM="+chromium,
+		// Oura redirects to localhost, but to no address.
+		"SERVE_URL="+strings.Replace(serve, "127.0.0.1", "localhost", 1),
+		"SERVE_ADMIN_TOKEN="+httpAdminToken,
 		"OURA_CLIENT_ID="+clientID,
 		"OURA_CLIENT_SECRET="+clientSecret,
 		"SCREENSHOTS="+filepath.Join(top, "target", "browser", "screenshots"),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -250,11 +249,7 @@ func TestDashboardsAreCalmWithLittleData(t *testing.T) {
 			if err := connect(p, source); err != nil {
 				t.Fatal(err)
 			}
-			err := await(func() (bool, error) {
-				status, err := p.resource(source, http.MethodGet, "status", nil)
-				return status.field("sync", "running") == false && status.field("sync", "percent") == 100.0, err
-			})
-			if err != nil {
+			if err := awaitHistory(p, source); err != nil {
 				t.Fatal(err)
 			}
 			for _, over := range spans(time.Now()) {

@@ -3,7 +3,9 @@ package host
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -212,4 +214,429 @@ func TestLatestWorkoutsAgreeWithTheDocuments(t *testing.T) {
 			t.Errorf("workout %d took %v s instead of %d", row, found, wanted/1000)
 		}
 	}
+}
+
+// firstDay is the first whole day of the range of overEverything.
+func firstDay() string {
+	return time.UnixMilli(overEverything("A", nil).TimeRange.FromEpochMS).UTC().AddDate(0, 0, 1).
+		Format(time.DateOnly)
+}
+
+// newest returns the document with the last day.
+func newest(documents []object) object {
+	return slices.MaxFunc(documents, func(one, other object) int {
+		return strings.Compare(text(one, "day"), text(other, "day"))
+	})
+}
+
+// byTime returns the values of a field by the day of the time column, for days after firstDay.
+func byTime(t *testing.T, frame *data.Frame, name string) map[string]float64 {
+	t.Helper()
+	values, _ := frame.FieldByName(name)
+	if values == nil {
+		t.Fatalf("no %s among %v", name, names(frame))
+	}
+	found := make(map[string]float64)
+	for row := range frame.Rows() {
+		at, isTime := frame.Fields[0].ConcreteAt(row)
+		value, err := values.FloatAt(row)
+		if !isTime || err != nil || math.IsNaN(value) {
+			continue
+		}
+		if day := at.(time.Time).UTC().Format(time.DateOnly); day >= firstDay() {
+			found[day] = value
+		}
+	}
+	return found
+}
+
+// byDay returns a number of each document by its day.
+func byDay(documents []object, value func(object) float64) map[string]float64 {
+	found := make(map[string]float64)
+	for _, one := range documents {
+		found[text(one, "day")] = value(one)
+	}
+	return found
+}
+
+// field returns a function that reads a number.
+func field(name string, factor float64) func(object) float64 {
+	return func(document object) float64 { return number(document, name) * factor }
+}
+
+// only returns the single row of a panel, by column.
+func only(t *testing.T, frame *data.Frame) map[string]float64 {
+	t.Helper()
+	if frame.Rows() != 1 {
+		t.Fatalf("%d rows of %v", frame.Rows(), names(frame))
+	}
+	found := make(map[string]float64)
+	for _, field := range frame.Fields {
+		if value, err := field.FloatAt(0); err == nil {
+			found[field.Name] = value
+		}
+	}
+	return found
+}
+
+// same compares some columns of a single row.
+func same(t *testing.T, name string, row, expected map[string]float64) {
+	t.Helper()
+	panel := make(map[string]float64)
+	for column := range expected {
+		panel[column] = row[column]
+	}
+	agree(t, name, panel, expected, len(expected))
+}
+
+func TestTodayAgreesWithTheDocuments(t *testing.T) {
+	w := theWorld(t)
+	activity := newest(w.documents(t, "daily_activity"))
+	same(t, "the day so far", only(t, w.panel(t, "oura-today", "Day so far 0")), map[string]float64{
+		"Steps": number(activity, "steps"),
+		"Goal":  100 * number(activity, "active_calories") / number(activity, "target_calories"),
+		"Brisk": number(activity, "high_activity_time") + number(activity, "medium_activity_time"),
+	})
+	stress := newest(w.documents(t, "daily_stress"))
+	same(t, "stress", only(t, w.panel(t, "oura-today", "Stress so far 0")), map[string]float64{
+		"High stress": number(stress, "stress_high"), "High recovery": number(stress, "recovery_high"),
+	})
+	contributors, _ := newest(w.documents(t, "daily_readiness"))["contributors"].(object)
+	expected := make(map[string]float64)
+	for title, name := range map[string]string{
+		"Recovery index": "recovery_index", "Resting heart rate": "resting_heart_rate",
+		"HRV balance": "hrv_balance", "Body temperature": "body_temperature",
+		"Previous night": "previous_night", "Sleep balance": "sleep_balance",
+		"Sleep regularity": "sleep_regularity", "Previous day": "previous_day_activity",
+		"Activity balance": "activity_balance",
+	} {
+		expected[title] = number(contributors, name)
+	}
+	panel := column(t, w.panel(t, "oura-today", "Readiness 0"), "Contributor", "Score")
+	agree(t, "contributors of readiness", panel, expected, 7)
+}
+
+// newestNight is the main sleep of the last day, and those of the 28 days before it.
+func (w *world) newestNight(t *testing.T) (night object, before []object) {
+	t.Helper()
+	sleeps := w.mainSleeps(t)
+	days := slices.Sorted(maps.Keys(sleeps))
+	last := days[len(days)-1]
+	for _, day := range days[:len(days)-1] {
+		if midnight(t, last)-midnight(t, day) <= 28*86_400_000 {
+			before = append(before, sleeps[day])
+		}
+	}
+	return sleeps[last], before
+}
+
+func middleOf(values []float64) float64 {
+	slices.Sort(values)
+	half := len(values) / 2
+	if len(values)%2 == 1 {
+		return values[half]
+	}
+	return (values[half-1] + values[half]) / 2
+}
+
+func TestNightAgreesWithTheDocuments(t *testing.T) {
+	w := theWorld(t)
+	night, before := w.newestNight(t)
+	same(t, "the night", only(t, w.panel(t, "oura-night", "Sleep 0")), map[string]float64{
+		"Asleep": number(night, "total_sleep_duration"), "Efficiency": number(night, "efficiency"),
+		"To fall asleep": number(night, "latency"), "HRV": number(night, "average_hrv"),
+		"Lowest heart rate": number(night, "lowest_heart_rate"), "Breathing": number(night, "average_breath"),
+	})
+
+	stages, usual := make(map[string]float64), make(map[string]float64)
+	for stage, name := range map[string]string{
+		"Deep": "deep_sleep_duration", "REM": "rem_sleep_duration",
+		"Light": "light_sleep_duration", "Awake": "awake_time",
+	} {
+		stages[stage] = number(night, name)
+		var past []float64
+		for _, one := range before {
+			past = append(past, number(one, name))
+		}
+		usual[stage] = middleOf(past)
+	}
+	frame := w.panel(t, "oura-night", "Stages in sum 0")
+	agree(t, "stages", column(t, frame, "Stage", "This night"), stages, 4)
+	agree(t, "usual stages", column(t, frame, "Stage", "Usual"), usual, 4)
+
+	movement := w.panel(t, "oura-night", "Movement 0")
+	digits := text(night, "movement_30_sec")
+	values, _ := movement.FieldByName("Movement")
+	if values == nil || movement.Rows() != len(digits) || len(digits) < 100 {
+		t.Fatalf("%d rows of %v for %d half minutes", movement.Rows(), names(movement), len(digits))
+	}
+	for row, digit := range []byte(digits) {
+		if found, err := values.FloatAt(row); err != nil || found != float64(digit-'0') {
+			t.Fatalf("half minute %d: %v instead of %c", row, found, digit)
+		}
+	}
+}
+
+func TestOverviewAgreesWithTheDocuments(t *testing.T) {
+	w := theWorld(t)
+	days := w.panel(t, "oura-overview", "Days 0")
+	for name, collection := range map[string]string{
+		"Sleep": "daily_sleep", "Readiness": "daily_readiness", "Activity": "daily_activity",
+	} {
+		expected := make(map[string]float64)
+		for day, score := range byDay(w.documents(t, collection), field("score", 1)) {
+			expected[fmt.Sprint(float64(midnight(t, day)))] = score
+		}
+		agree(t, name+" of days", columnOfNumbers(t, days, "milliseconds", name), expected, 60)
+	}
+
+	sums, counts := make(map[string]float64), make(map[string]float64)
+	for _, one := range w.documents(t, "daily_activity") {
+		monday := weekOf(t, text(one, "day"))
+		sums[monday] += number(one, "steps")
+		counts[monday]++
+	}
+	for monday := range sums {
+		sums[monday] /= counts[monday]
+		if monday < firstDay() {
+			delete(sums, monday)
+		}
+	}
+	weeks := column(t, w.panel(t, "oura-overview", "Weeks 0"), "Week", "Steps")
+	for monday := range weeks {
+		if monday < firstDay() {
+			delete(weeks, monday)
+		}
+	}
+	agree(t, "steps of weeks", weeks, sums, 10)
+}
+
+// columnOfNumbers is column for keys that are numbers.
+func columnOfNumbers(t *testing.T, frame *data.Frame, key, name string) map[string]float64 {
+	t.Helper()
+	keys, _ := frame.FieldByName(key)
+	values, _ := frame.FieldByName(name)
+	if keys == nil || values == nil {
+		t.Fatalf("no %s and %s among %v", key, name, names(frame))
+	}
+	found := make(map[string]float64)
+	for row := range frame.Rows() {
+		at, err := keys.FloatAt(row)
+		value, missing := values.FloatAt(row)
+		if err == nil && missing == nil && !math.IsNaN(value) {
+			found[fmt.Sprint(at)] = value
+		}
+	}
+	return found
+}
+
+// weekOf is the Monday of a day's week.
+func weekOf(t *testing.T, day string) string {
+	t.Helper()
+	at := time.UnixMilli(midnight(t, day)).UTC()
+	return at.AddDate(0, 0, -(int(at.Weekday())+6)%7).Format(time.DateOnly)
+}
+
+func TestSleepAgreesWithTheDocuments(t *testing.T) {
+	w := theWorld(t)
+	stages := w.panel(t, "oura-sleep", "Sleep stages 0")
+	sleeps := slices.Collect(maps.Values(w.mainSleeps(t)))
+	for name, source := range map[string]string{
+		"Deep": "deep_sleep_duration", "REM": "rem_sleep_duration", "Light": "light_sleep_duration",
+		"Awake": "awake_time",
+	} {
+		agree(t, name, byTime(t, stages, name), byDay(sleeps, field(source, 1.0/3600)), 60)
+	}
+
+	first := overEverything("A", nil).TimeRange.FromEpochMS
+	var asleep, latency, count float64
+	for day, night := range w.mainSleeps(t) {
+		if midnight(t, day) >= first {
+			asleep += number(night, "total_sleep_duration")
+			latency += number(night, "latency")
+			count++
+		}
+	}
+	same(t, "averages", only(t, w.panel(t, "oura-sleep", "Averages 0")), map[string]float64{
+		"Asleep": asleep / count, "To fall asleep": latency / count, "Nights": count,
+	})
+}
+
+func TestHeartAgreesWithTheDocuments(t *testing.T) {
+	w := theWorld(t)
+	sleeps := w.mainSleeps(t)
+	hrv := w.panel(t, "oura-heart", "HRV at night 0")
+	values, usual, lower := make(map[string]float64), make(map[string]float64), make(map[string]float64)
+	for day, night := range sleeps {
+		// Short periods have no HRV.
+		if night["average_hrv"] == nil {
+			continue
+		}
+		values[day] = number(night, "average_hrv")
+		var past, distances []float64
+		for other, one := range sleeps {
+			if one["average_hrv"] == nil {
+				continue
+			}
+			if apart := midnight(t, day) - midnight(t, other); apart > 0 && apart <= 60*86_400_000 {
+				past = append(past, number(one, "average_hrv"))
+			}
+		}
+		if len(past) < 14 {
+			continue
+		}
+		usual[day] = middleOf(past)
+		for _, one := range past {
+			distances = append(distances, math.Abs(one-usual[day]))
+		}
+		lower[day] = usual[day] - max(1, 1.4826*middleOf(distances))
+	}
+	agree(t, "HRV", byTime(t, hrv, "HRV"), values, 60)
+	agree(t, "usual HRV", byTime(t, hrv, "Usual"), usual, 50)
+	agree(t, "lower edge of HRV", byTime(t, hrv, "Lower"), lower, 50)
+
+	ages := w.panel(t, "oura-heart", "Cardiovascular age 0")
+	vascular := byDay(w.documents(t, "daily_cardiovascular_age"), field("vascular_age", 1))
+	agree(t, "cardiovascular age", byTime(t, ages, "days.vascular_age"), vascular, 30)
+
+	lowest := make(map[string]float64)
+	for day, night := range sleeps {
+		beats, _ := night["heart_rate"].(object)
+		items, _ := beats["items"].([]any)
+		start, end := instant(t, night, "bedtime_start"), instant(t, night, "bedtime_end")
+		least := math.Inf(1)
+		for place, item := range items {
+			rate, isNumber := item.(float64)
+			at := instant(t, beats, "timestamp") + int64(float64(place)*number(beats, "interval")*1000)
+			if isNumber && rate < least && at >= start && at <= end {
+				least = rate
+				lowest[day] = 100 * float64(at-start) / float64(end-start)
+			}
+		}
+	}
+	panel := byTime(t, w.panel(t, "oura-heart", "When the heart rate is lowest 0"), "Lowest after")
+	agree(t, "the lowest heart rate", panel, lowest, 60)
+}
+
+func TestActivityAgreesWithTheDocuments(t *testing.T) {
+	w := theWorld(t)
+	activities := w.documents(t, "daily_activity")
+	intensity := w.panel(t, "oura-activity", "Intensity 0")
+	for name, source := range map[string]string{
+		"High": "high_activity_time", "Medium": "medium_activity_time", "Low": "low_activity_time",
+	} {
+		agree(t, name, byTime(t, intensity, name), byDay(activities, field(source, 1.0/3600)), 60)
+	}
+
+	energy := w.panel(t, "oura-activity", "Active energy 0")
+	expected := byDay(activities, field("active_calories", 1))
+	agree(t, "active energy", byTime(t, energy, "daily_activity.active_calories"), expected, 60)
+
+	var steps, sitting, count float64
+	first := time.UnixMilli(overEverything("A", nil).TimeRange.FromEpochMS).UTC().Format(time.DateOnly)
+	for _, one := range activities {
+		if text(one, "day") >= first {
+			steps += number(one, "steps")
+			sitting += number(one, "sedentary_time")
+			count++
+		}
+	}
+	same(t, "the range", only(t, w.panel(t, "oura-activity", "This range 0")), map[string]float64{
+		"Steps": steps, "Steps a day": steps / count, "Days": count, "Sitting a day": sitting / count,
+	})
+}
+
+func TestStressAgreesWithTheDocuments(t *testing.T) {
+	w := theWorld(t)
+	stress := w.documents(t, "daily_stress")
+	extremes := w.panel(t, "oura-stress", "Stress and recovery 0")
+	agree(t, "stress", byTime(t, extremes, "High stress"), byDay(stress, field("stress_high", 1.0/3600)), 60)
+	agree(t, "recovery", byTime(t, extremes, "High recovery"), byDay(stress, field("recovery_high", 1.0/3600)), 60)
+
+	sums, counts := make(map[string]float64), make(map[string]float64)
+	first := time.UnixMilli(overEverything("A", nil).TimeRange.FromEpochMS).UTC().Format(time.DateOnly)
+	for _, one := range stress {
+		if text(one, "day") >= first {
+			weekday := time.UnixMilli(midnight(t, text(one, "day"))).UTC().Format("Mon")
+			sums[weekday] += number(one, "stress_high")
+			counts[weekday]++
+		}
+	}
+	for weekday := range sums {
+		sums[weekday] /= counts[weekday]
+	}
+	weekdays := w.panel(t, "oura-stress", "Weekdays 0")
+	agree(t, "stress of weekdays", column(t, weekdays, "Day", "High stress"), sums, 7)
+	agree(t, "weekdays", column(t, weekdays, "Day", "Days"), counts, 7)
+}
+
+func TestRecordsAgreeWithTheDocuments(t *testing.T) {
+	w := theWorld(t)
+	most := func(documents []object, name string) float64 {
+		best := math.Inf(-1)
+		for _, one := range documents {
+			best = max(best, number(one, name))
+		}
+		return best
+	}
+	sleeps := slices.Collect(maps.Values(w.mainSleeps(t)))
+	expected := map[string]string{
+		"Highest HRV":      fmt.Sprintf("%.0f ms", most(sleeps, "average_hrv")),
+		"Longest sleep":    fmt.Sprintf("%.1f h", most(sleeps, "total_sleep_duration")/3600),
+		"Best sleep score": fmt.Sprintf("%.0f", most(w.documents(t, "daily_sleep"), "score")),
+		"Best readiness":   fmt.Sprintf("%.0f", most(w.documents(t, "daily_readiness"), "score")),
+	}
+	frame := w.panel(t, "oura-insights", "Records 0")
+	records, _ := frame.FieldByName("Record")
+	values, _ := frame.FieldByName("Value")
+	found := make(map[string]string)
+	for row := range frame.Rows() {
+		record, _ := records.ConcreteAt(row)
+		value, _ := values.ConcreteAt(row)
+		found[fmt.Sprint(record)] = fmt.Sprint(value)
+	}
+	for record, value := range expected {
+		if found[record] != value {
+			t.Errorf("%s: %q instead of %q", record, found[record], value)
+		}
+	}
+}
+
+func TestDataAgreesWithTheDocuments(t *testing.T) {
+	w := theWorld(t)
+	first := time.UnixMilli(overEverything("A", nil).TimeRange.FromEpochMS).UTC().Format(time.DateOnly)
+	expected := make(map[string]float64)
+	for _, name := range []string{"daily_sleep", "daily_readiness", "daily_activity", "daily_stress", "sleep"} {
+		for _, one := range w.documents(t, name) {
+			if text(one, "day") >= firstDay() {
+				expected[name]++
+			}
+		}
+	}
+	documents := column(t, w.panel(t, "oura-data", "Collections 0"), "Collection", "Documents")
+	for name := range documents {
+		if _, isChecked := expected[name]; !isChecked {
+			delete(documents, name)
+		}
+	}
+	agree(t, "documents", documents, expected, 5)
+
+	nights := 0.0
+	for day := range w.mainSleeps(t) {
+		if day >= first {
+			nights++
+		}
+	}
+	last := time.Now().UTC().Format(time.DateOnly)
+	length := float64((midnight(t, last)-midnight(t, first))/86_400_000 + 1)
+	same(t, "history", only(t, w.panel(t, "oura-data", "History 0")), map[string]float64{
+		"Nights": 100 * nights / length,
+	})
+
+	rings := column(t, w.panel(t, "oura-data", "Rings 0"), "Firmware", "Size")
+	sizes := make(map[string]float64)
+	for _, one := range w.documents(t, "ring_configuration") {
+		sizes[text(one, "firmware_version")] = number(one, "size")
+	}
+	agree(t, "rings", rings, sizes, 1)
 }

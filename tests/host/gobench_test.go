@@ -27,7 +27,7 @@ const (
 )
 
 // tenYears is the database that cargo bench creates.
-func tenYears(b *testing.B) string {
+func tenYears(b testing.TB) string {
 	b.Helper()
 	path, err := filepath.Abs(filepath.FromSlash("../../target/bench-data/1/oura/oura.db"))
 	if err == nil {

@@ -3,7 +3,6 @@
 package host
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -25,9 +24,6 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 )
 
-// httpToken is the read token of the measured servers.
-const httpToken = "read-token-of-the-benchmark"
-
 // million selects 1,000,000 heart rates.
 const million = "SELECT time, source, bpm FROM heartrate ORDER BY time LIMIT 1000000"
 
@@ -48,16 +44,6 @@ func TestHTTPFigures(t *testing.T) {
 	t.Run("requests", func(t *testing.T) { measureRequests(t, folder, database) })
 }
 
-// run ends the test if a command fails, and returns its output.
-func run(t *testing.T, command *exec.Cmd) string {
-	t.Helper()
-	output, err := command.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, output)
-	}
-	return string(output)
-}
-
 func copyFolder(t *testing.T, folder string) string {
 	t.Helper()
 	copied := filepath.Join(t.TempDir(), "copy")
@@ -65,31 +51,6 @@ func copyFolder(t *testing.T, folder string) string {
 		t.Fatal(err)
 	}
 	return copied
-}
-
-// serveFolder starts `serve` and returns its address and process.
-func serveFolder(t *testing.T, folder string) (string, *os.Process) {
-	t.Helper()
-	command := exec.Command(binary, "serve", "--listen", "127.0.0.1:0", "--log-level", "error",
-		"--max-requests", "1000000", "--data-dir", folder)
-	command.Env = append(os.Environ(), "RINGSIDE_READ_TOKEN="+httpToken,
-		"RINGSIDE_ADMIN_TOKEN=admin-token-of-the-benchmark", "GF_PLUGIN_OURA_URL=http://127.0.0.1:9/")
-	output, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-	})
-	line, err := bufio.NewReader(output).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimPrefix(strings.TrimSpace(line), "listening on "), command.Process
 }
 
 // processStatus is a value of /proc/<pid>/status in bytes.

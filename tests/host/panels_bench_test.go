@@ -30,7 +30,7 @@ type benchPlugin struct {
 	end time.Time
 }
 
-func openBenchPlugin(b *testing.B) benchPlugin {
+func openBenchPlugin(b testing.TB) benchPlugin {
 	b.Helper()
 	folder := b.TempDir()
 	path := filepath.Join(folder, "1", oura.UID, "oura.db")
@@ -56,7 +56,7 @@ func openBenchPlugin(b *testing.B) benchPlugin {
 }
 
 // copyDatabase copies a database and returns the time of its last heart rate.
-func copyDatabase(b *testing.B, from, to string) time.Time {
+func copyDatabase(b testing.TB, from, to string) time.Time {
 	b.Helper()
 	source, err := database.Open("sqlite3", "file:"+from+"?mode=ro")
 	if err != nil {
@@ -249,6 +249,12 @@ func BenchmarkPanels(b *testing.B) {
 		measured(b, h, h.over(10, 24*time.Hour, heartRateBy("heartrate_1d")))
 	})
 	b.Run("AMillionRows", func(b *testing.B) { millionRows(b, h) })
+}
+
+// TestPanelsOfTenYears checks all panels on ten years of data.
+func TestPanelsOfTenYears(t *testing.T) {
+	h := openBenchPlugin(t)
+	checkPanels(t, h.Plugin, oura, h.end, true)
 }
 
 // BenchmarkDashboards sends all queries of a dashboard one after the other: panels, annotations and

@@ -64,8 +64,13 @@ func (w *world) make() (err error) {
 	if err = connect(w.plugin, oura); err != nil {
 		return err
 	}
+	return awaitHistory(w.plugin, oura)
+}
+
+// awaitHistory polls until a data source has its whole history.
+func awaitHistory(p *Plugin, source Datasource) error {
 	return await(func() (bool, error) {
-		status, err := w.plugin.resource(oura, http.MethodGet, "status", nil)
+		status, err := p.resource(source, http.MethodGet, "status", nil)
 		return status.field("sync", "running") == false && status.field("sync", "percent") == 100.0, err
 	})
 }

@@ -18,14 +18,16 @@ use ringside::query::MACROS;
 use ringside::store::FUNCTIONS;
 use ringside::time::Clock;
 
-use crate::common::secret_scanner;
 use crate::common::world::World;
+use crate::common::{secret_scanner, serve};
+use crate::http::moving;
 
 /// The command that rewrites the generated tables of the reference.
 const REWRITE_COMMAND: &str = "UPDATE_DOCS=1 cargo test --test integration documents::";
 
-/// Commands that end by themselves and need no login. Examples of the others are only parsed.
-const SHORT_COMMANDS: &[&str] = &["query", "export", "doctor", "catalog"];
+/// Commands with examples that are only parsed. The first three run until they are stopped. Tests in
+/// `secrets.rs` and `damage.rs` run the others, which need a vault and a damaged database.
+const ONLY_PARSED: &[&str] = &["serve", "simulate", "demo", "vault", "repair"];
 
 /// Top folders of the repository. A code span that starts with one of them is a path.
 const TOP_FOLDERS: &[&str] = &[
@@ -42,6 +44,39 @@ const TOP_FOLDERS: &[&str] = &[
     "skills/",
     "src/",
     "tests/",
+];
+
+/// Documents that name texts of the interface.
+const PAGES_FOR_USERS: &[&str] = &[
+    "CONTRIBUTING.md",
+    "README.md",
+    "docs/alerting.md",
+    "docs/connect.md",
+    "docs/dashboards.md",
+    "docs/http-api.md",
+    "docs/install.md",
+    "docs/operations.md",
+    "docs/query.md",
+    "docs/troubleshooting.md",
+];
+
+/// Texts of Grafana, Oura, Kubernetes and the Infinity data source.
+const TEXTS_OF_OTHERS: &[&str] = &[
+    "Alert state if no data",
+    "Alerting",
+    "Alerting → Alert rules → New alert rule",
+    "Authentication",
+    "Bearer token",
+    "Connections → Data sources → Add new data source",
+    "DatasourceError",
+    "Export data",
+    "JSONata",
+    "Membership Hub",
+    "Re-import",
+    "Recreate",
+    "Threshold: is above 0",
+    "Time (UNIX ms)",
+    "Time (UNIX s)",
 ];
 
 /// A data folder with 60 days of a synthetic person.
@@ -165,33 +200,65 @@ fn sql_examples_run() {
     assert!(examples > 5, "only {examples} examples");
 }
 
+/// The commands of a document run in their order, in folders of their own.
 #[tokio::test(flavor = "multi_thread")]
 async fn shell_examples_are_parsed_and_run() {
     let oura = World::new(3, Clock::system()).await;
-    let folder = tempfile::tempdir().unwrap();
     let mut runs = 0;
     for (path, text) in documents() {
-        let blocks = blocks(&text, "sh");
-        for line in blocks.iter().flat_map(|block| block.lines()) {
-            let mut words = shell_words(line);
-            if words.first().is_none_or(|word| word != "gpx_oura") {
-                continue;
-            }
-            println!("{}: {line}", path.display());
-            cli::command().try_get_matches_from(&words).unwrap();
-            if !SHORT_COMMANDS.contains(&words[1].as_str()) {
-                continue;
-            }
-            if let Some(position) = words.iter().position(|word| word == "--data-dir") {
-                words[position + 1] = demo().to_str().unwrap().to_owned();
-            }
-            let mut command = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
-            command.args(&words[1..]).current_dir(folder.path());
+        let lines = blocks(&text, "sh").join("\n");
+        let mut commands: Vec<Vec<String>> = lines.lines().map(shell_words).collect();
+        commands.retain(|words| words.first().is_some_and(|word| word == "gpx_oura"));
+        for words in &commands {
+            println!("{}: {words:?}", path.display());
+            cli::command().try_get_matches_from(words).unwrap();
+        }
+        commands.retain(|words| !ONLY_PARSED.contains(&words[1].as_str()));
+        if commands.is_empty() {
+            continue;
+        }
+        let sandbox = Sandbox::new();
+        for words in &commands {
+            let mut command = sandbox.command(words);
             run(command.env("GF_PLUGIN_OURA_URL", oura.simulator.origin().as_str()));
             runs += 1;
         }
     }
-    assert!(runs > 2, "only {runs} commands");
+    assert!(runs > 20, "only {runs} commands");
+}
+
+/// The folders in which the commands of one document run.
+struct Sandbox {
+    /// A data folder with a few days.
+    data: tempfile::TempDir,
+    /// The working folder, with an export of an account.
+    work: tempfile::TempDir,
+}
+
+impl Sandbox {
+    fn new() -> Sandbox {
+        let work = tempfile::tempdir().unwrap();
+        let account = moving::archive(&moving::account_files());
+        fs::write(work.path().join("account.zip"), account).unwrap();
+        Sandbox { data: serve::data_folder(), work }
+    }
+
+    /// The command of an example, with the sandbox's folders in the place of those in the example.
+    fn command(&self, words: &[String]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
+        for word in &words[1..] {
+            match word.as_str() {
+                "demo-data" | "/data" | "/var/lib/grafana/ringside-oura-datasource-data" => {
+                    command.arg(self.data.path())
+                }
+                "~/oura" => command.arg("new"),
+                "s3://bucket/ringside" => command.arg("lake"),
+                word => command.arg(word),
+            };
+        }
+        command.env("RINGSIDE_DATA_DIR", self.data.path()).current_dir(self.work.path());
+        command
+    }
 }
 
 /// Examples with curl and scripts run against `serve` with a login.
@@ -375,6 +442,34 @@ fn modules_of_the_architecture_exist() {
     }
 }
 
+/// Texts in italics of the pages for users are in the interface, or belong to another program.
+#[test]
+fn texts_of_the_interface_exist() {
+    let mut interface = String::new();
+    for (folder, extension) in
+        [("frontend/src", "tsx"), ("frontend/src", "ts"), ("provisioning/dashboards", "json")]
+    {
+        for path in files(&root().join(folder), extension) {
+            if !path.to_string_lossy().contains(".test.") {
+                interface += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let mut count = 0;
+    for (path, text) in documents() {
+        let name = path.strip_prefix(root()).unwrap().to_str().unwrap();
+        if !PAGES_FOR_USERS.contains(&name) {
+            continue;
+        }
+        for text in text.lines().flat_map(italics) {
+            let is_known = interface.contains(&text) || TEXTS_OF_OTHERS.contains(&text.as_str());
+            assert!(is_known, "{name}: unknown text {text:?}");
+            count += 1;
+        }
+    }
+    assert!(count > 50, "found only {count} texts");
+}
+
 #[test]
 fn views_are_in_the_documents() {
     let read = |name: &str| fs::read_to_string(root().join("docs").join(name)).unwrap();
@@ -493,7 +588,7 @@ fn documents() -> Vec<(PathBuf, String)> {
 }
 
 /// The part of `text` below the heading `title`, up to the next heading of the second level.
-fn section<'a>(text: &'a str, title: &str) -> &'a str {
+pub fn section<'a>(text: &'a str, title: &str) -> &'a str {
     let heading = format!("\n## {title}\n");
     let start = text.find(&heading).unwrap_or_else(|| panic!("no section {title}"));
     let rest = &text[start + heading.len()..];
@@ -507,7 +602,7 @@ fn rows(title: &str) -> Vec<Vec<String>> {
 }
 
 /// The rows of all tables in `text` as cells, headers included.
-fn table_rows(text: &str) -> Vec<Vec<String>> {
+pub fn table_rows(text: &str) -> Vec<Vec<String>> {
     text.lines()
         .filter(|line| line.starts_with("| "))
         .map(|line| line.split('|').skip(1).map(|cell| cell.trim().to_owned()).collect())
@@ -524,8 +619,16 @@ fn code_spans(line: &str) -> Vec<String> {
     line.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
+/// The texts in italics of one line that begin with a capital letter.
+fn italics(line: &str) -> Vec<String> {
+    let prose: String = line.split('`').step_by(2).collect();
+    let parts = prose.replace("**", "");
+    let texts = parts.split('*').skip(1).step_by(2);
+    texts.filter(|text| text.starts_with(|c: char| c.is_uppercase())).map(str::to_owned).collect()
+}
+
 /// The contents of the fenced blocks of one language.
-fn blocks(text: &str, language: &str) -> Vec<String> {
+pub fn blocks(text: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}");
     let mut blocks = Vec::new();
     let mut open: Option<Vec<&str>> = None;

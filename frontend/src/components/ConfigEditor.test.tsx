@@ -496,6 +496,14 @@ describe('a connected data source', () => {
     expect(submit).not.toHaveBeenCalled();
   });
 
+  it('syncs now', async () => {
+    const { posted } = backend({ 'GET /status': STATUS, 'POST /sync': {} });
+    render(<Page />);
+
+    await userEvent.click(await screen.findByTestId(config.sync));
+    await waitFor(() => expect(posted('/sync')).toHaveLength(1));
+  });
+
   it('can be checked again after disk space was freed', async () => {
     const responses: Record<string, unknown> = { 'GET /status': STATES.disk };
     backend(responses);
@@ -641,6 +649,30 @@ describe('settings', () => {
     await userEvent.click(screen.getByText('Save and connect'));
 
     await waitFor(() => expect(put.mock.calls[0][1].jsonData.scopes).toBe('daily'));
+  });
+
+  it('choose the first day, the interval and the collections', async () => {
+    const { put } = backend({
+      'GET /status': { ...STATUS, state: 'not_connected' },
+      'POST /oauth/start': { authorizeUrl: 'x', expiresAt: '2026-01-01T00:10:00Z' },
+    });
+    render(<Page />);
+    await userEvent.click(await screen.findByText('Sync settings'));
+    const enter = (label: RegExp, value: string) =>
+      fireEvent.change(screen.getByLabelText(label), { target: { value } });
+    enter(/^History start/, '2024-02-29');
+    enter(/^Sync interval/, '45');
+    await userEvent.click(screen.getByTestId(config.collectionChoice));
+    await userEvent.click(await screen.findByRole('option', { name: 'workout' }));
+    await userEvent.click(screen.getByText('Save and connect'));
+
+    await waitFor(() =>
+      expect(put.mock.calls[0][1].jsonData).toMatchObject({
+        historyStart: '2024-02-29',
+        syncIntervalMinutes: 45,
+        collections: ['workout'],
+      })
+    );
   });
 
   it('show the minimum sync interval', async () => {

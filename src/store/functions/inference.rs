@@ -5,7 +5,7 @@ use std::f64::consts::SQRT_2;
 use rusqlite::functions::{Aggregate, Context};
 use rusqlite::{Connection, Result};
 
-use super::statistics::{Group, Summary};
+use super::statistics::{Group, Summary, ranks};
 use super::{FLAGS, number, stopped};
 use crate::store::meter::must_stop;
 
@@ -43,7 +43,8 @@ fn normal_p(z: f64) -> f64 {
 }
 
 /// `effective_n(x, y ORDER BY time)`: the number of independent pairs with the same information
-/// about a correlation. Bartlett 1946; Pyper and Peterman 1998.
+/// about a correlation, by the autocorrelations of their ranks. Bartlett 1946; Pyper and Peterman
+/// 1998.
 struct EffectiveCount;
 
 impl Aggregate<Group<2>, Option<f64>> for EffectiveCount {
@@ -56,35 +57,36 @@ impl Aggregate<Group<2>, Option<f64>> for EffectiveCount {
     }
 
     fn finalize(&self, _: &mut Context<'_>, group: Option<Group<2>>) -> Result<Option<f64>> {
-        let Some(mut group) = group else { return Ok(None) };
+        let Some(group) = group else { return Ok(None) };
         group.check_stop()?;
-        let rows = &mut group.rows;
-        centre(rows);
+        let rows = ranks(&group.rows);
+        let columns = [0, 1].map(|column| normalized(&rows, column));
         let mut products = Vec::new();
         for lag in 1..=rows.len() / MAX_LAG_SHARE {
             if must_stop() {
                 return Err(stopped());
             }
-            products.push(autocorrelation(rows, 0, lag) * autocorrelation(rows, 1, lag));
+            let [x, y] = columns.each_ref().map(|column| autocorrelation(column, lag));
+            products.push(x * y);
         }
         Ok((!rows.is_empty()).then(|| effective_count(rows.len(), &products)))
     }
 }
 
-/// Subtracts the mean of each column.
-fn centre(rows: &mut [[f64; 2]]) {
-    let count = rows.len() as f64;
-    for column in 0..2 {
-        let mean = rows.iter().map(|row| row[column]).sum::<f64>() / count;
-        rows.iter_mut().for_each(|row| row[column] -= mean);
+/// A column with a mean of 0 and a sum of squares of 1. Constant values become zeros.
+fn normalized(rows: &[[f64; 2]], column: usize) -> Vec<f64> {
+    let mean = rows.iter().map(|row| row[column]).sum::<f64>() / rows.len() as f64;
+    let mut values: Vec<f64> = rows.iter().map(|row| row[column] - mean).collect();
+    let length = values.iter().map(|value| value * value).sum::<f64>().sqrt();
+    if length > 0.0 {
+        values.iter_mut().for_each(|value| *value /= length);
     }
+    values
 }
 
-/// Autocorrelation of a column of centred values. 0 for constant values.
-fn autocorrelation(rows: &[[f64; 2]], column: usize, lag: usize) -> f64 {
-    let variance: f64 = rows.iter().map(|row| row[column] * row[column]).sum();
-    let covariance: f64 = rows.iter().zip(&rows[lag..]).map(|(a, b)| a[column] * b[column]).sum();
-    if variance > 0.0 { covariance / variance } else { 0.0 }
+/// Autocorrelation of [`normalized`] values. 0 for constant values.
+fn autocorrelation(values: &[f64], lag: usize) -> f64 {
+    values.iter().zip(&values[lag..]).map(|(a, b)| a * b).sum()
 }
 
 /// The effective number of `count` pairs: `products` has the product of both autocorrelations for

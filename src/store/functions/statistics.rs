@@ -23,9 +23,10 @@ const ONE_COLUMN: [(&str, Statistic<1>); 5] = [
 ];
 
 /// Statistics of two columns. As in PostgreSQL, the dependent variable of a regression comes first.
-const TWO_COLUMNS: [(&str, Statistic<2>); 4] = [
+const TWO_COLUMNS: [(&str, Statistic<2>); 5] = [
     ("percentile", percentile),
     ("corr", |rows| Ok(Moments::of(rows).and_then(|moments| moments.correlation()))),
+    ("spearman", |rows| Ok(Moments::of(&ranks(rows)).and_then(|moments| moments.correlation()))),
     ("regr_slope", |rows| Ok(Moments::of(rows).and_then(|moments| moments.slope()))),
     ("regr_intercept", |rows| Ok(Moments::of(rows).and_then(|moments| moments.intercept()))),
 ];
@@ -247,6 +248,22 @@ fn clock_mean(rows: &[[f64; 1]]) -> Option<f64> {
     // Rounded to milliseconds. Otherwise midnight may become a value just below 86,400.
     (length > 1e-9)
         .then(|| ((f64::atan2(sine, cosine) / TAU * DAY * 1e3).round() / 1e3).rem_euclid(DAY))
+}
+
+/// The rank of each number within its column, from 1. Equal numbers share the mean of their ranks.
+pub(super) fn ranks(rows: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    let mut ranks = vec![[0.0; 2]; rows.len()];
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    for column in 0..2 {
+        order.sort_by(|a, b| rows[*a][column].total_cmp(&rows[*b][column]));
+        let mut ranked = 0;
+        for equal in order.chunk_by(|a, b| rows[*a][column] == rows[*b][column]) {
+            let shared = ranked as f64 + f64::midpoint(1.0, equal.len() as f64);
+            equal.iter().for_each(|row| ranks[*row][column] = shared);
+            ranked += equal.len();
+        }
+    }
+    ranks
 }
 
 /// Sums of squares around the means of pairs.

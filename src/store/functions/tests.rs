@@ -5,6 +5,7 @@ use crate::store::meter::Meter;
 use crate::store::prepare_sqlite;
 
 mod chance;
+mod examples;
 
 fn database() -> Connection {
     prepare_sqlite().unwrap();
@@ -62,6 +63,24 @@ fn two_columns_have_a_correlation_and_a_regression() {
         Ok(Value::Real(3.0))
     );
     assert_eq!(value(&database, "corr(1, 2)"), Ok(Value::Null));
+}
+
+#[test]
+fn rank_correlation_shares_ranks_of_equal_values() {
+    let database = database();
+    for (rows, expected) in [
+        ("(1, 10), (2, 20), (3, 9000)", 1.0),
+        ("(1, 3), (2, 2), (3, -1)", -1.0),
+        // Ranks 1, 2.5, 2.5, 4 and 1, 2, 3, 4.
+        ("(1, 1), (2, 5), (2, 7), (3, 8), (NULL, 1)", 0.9_f64.sqrt()),
+    ] {
+        let sql = format!("round(spearman(column1, column2), 9) FROM (VALUES {rows})");
+        let expected = (expected * 1e9).round() / 1e9;
+        assert_eq!(value(&database, &sql), Ok(Value::Real(expected)), "{rows}");
+    }
+    for sql in ["spearman(1, 2)", "spearman(column1, 1) FROM (VALUES (1), (2))"] {
+        assert_eq!(value(&database, sql), Ok(Value::Null), "{sql}");
+    }
 }
 
 #[test]

@@ -1,16 +1,19 @@
 //! Exports over HTTP and with the command line: the same rows in every format.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use ringside::datasource::DataSources;
+use ringside::time::Clock;
 use serde_json::{Value, json};
 
 use super::python;
 use crate::common::serve::{ADMIN_TOKEN, READ_TOKEN, Server, data_folder};
+use crate::common::world::{World, connect};
 use crate::common::{database, select};
 
 /// Runs `gpx_oura export`. Returns standard error of a failure.
@@ -178,22 +181,72 @@ fn duckdb_pandas_and_polars_read_the_same_counts_and_sums() {
     let to = folder.path().join("parquet");
     export(folder.path(), &to, &["--format", "parquet"]).unwrap();
     let script = "
-import duckdb, json, pandas, polars, sys
-path = sys.argv[1]
-query = f\"SELECT count(*), sum(bpm) FROM '{path}'\"
-frame, table = pandas.read_parquet(path), polars.read_parquet(path)
-print(json.dumps([
-    list(map(int, duckdb.sql(query).fetchall()[0])),
-    [len(frame), int(frame['bpm'].sum())],
-    [table.height, int(table['bpm'].sum())],
-]))";
-    let output = Command::new("python3")
-        .args(["-c", script])
-        .arg(to.join("heartrate.parquet"))
-        .output()
-        .unwrap();
+import duckdb, json, pandas, pathlib, polars, sys
+tables = {}
+for path in pathlib.Path(sys.argv[1]).glob('*.parquet'):
+    table, frame = polars.read_parquet(path), pandas.read_parquet(path)
+    columns = [name for name, kind in table.schema.items() if kind.is_numeric()]
+    sums = ''.join(f', CAST(coalesce(sum(\"{name}\"), 0) AS DOUBLE)' for name in columns)
+    tables[path.stem] = [columns, [
+        list(duckdb.sql(f\"SELECT count(*){sums} FROM '{path}'\").fetchall()[0]),
+        [len(frame)] + [float(frame[name].sum()) for name in columns],
+        [table.height] + [float(table[name].sum()) for name in columns]]]
+print(json.dumps(tables))";
+    let output = Command::new("python3").args(["-c", script]).arg(&to).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let read: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let stored = select(&database(folder.path()), "SELECT count(*), sum(bpm) FROM heartrate");
-    assert_eq!(read, json!([stored[0], stored[0], stored[0]]));
+    // The names of the numeric columns, and for each library the rows and the sums.
+    type Read = (Vec<String>, [Vec<f64>; 3]);
+    let read: BTreeMap<String, Read> = serde_json::from_slice(&output.stdout).unwrap();
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(to.join("export.json")).unwrap()).unwrap();
+    assert_eq!(read.len(), manifest["rows"].as_object().unwrap().len());
+    let mut compared = 0;
+    for (table, (columns, libraries)) in read {
+        let (rows, sums) = sums(std::fs::read(to.join(format!("{table}.parquet"))).unwrap());
+        // A table without rows has no sums.
+        assert!(sums.keys().all(|column| columns.contains(column)), "{table}: {columns:?}");
+        for (library, values) in ["duckdb", "pandas", "polars"].iter().zip(libraries) {
+            assert_eq!(values[0], rows as f64, "{table} in {library}");
+            for (column, sum) in columns.iter().zip(&values[1..]) {
+                let stored = sums.get(column).copied().unwrap_or_default();
+                let is_equal = (sum - stored).abs() <= 1e-9 * stored.abs();
+                assert!(is_equal, "{table}.{column} in {library}: {sum} {stored}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 300, "compared only {compared} sums");
+}
+
+/// Each copy has one state: the documents of whole windows, each with its row.
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_during_a_sync_are_consistent() {
+    let oura = World::new(200, Clock::system()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let datasources = DataSources::open(oura.environment(folder.path())).unwrap();
+    let datasource = oura.datasource(&datasources).await;
+    connect(&datasource, "ann").await.unwrap();
+    let mut states = BTreeSet::new();
+    let mut is_finished = false;
+    while !is_finished {
+        is_finished = datasource.progress().borrow().finished;
+        let copy = folder.path().join("copy.db");
+        datasource.export_sqlite(copy.clone()).await.unwrap();
+        assert_eq!(select(&copy, "PRAGMA integrity_check"), [[json!("ok")]]);
+        let mut state = Vec::new();
+        for table in ["sleep", "daily_sleep", "daily_activity", "workout"] {
+            let documents = format!(
+                "SELECT count(*) FROM oura_raw_documents WHERE resource = '{table}'
+                 AND deleted_at IS NULL"
+            );
+            let rows = format!("SELECT count(*) FROM {table}");
+            let [documents, rows] = [documents, rows].map(|sql| select(&copy, &sql)[0][0].clone());
+            assert_eq!(documents, rows, "{table}");
+            state.push(rows.as_i64().unwrap());
+        }
+        states.insert(state);
+        std::fs::remove_file(copy).unwrap();
+    }
+    datasources.shutdown().await;
+    assert!(states.len() > 2, "only the states {states:?}");
 }

@@ -1,12 +1,15 @@
 //! Malformed requests of every kind, byte by byte: each has a status, and from the routes on a code
 //! and a hint. They change nothing, and other requests go on.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::common::serve::{ADMIN_TOKEN, READ_TOKEN, Server, data_folder};
 use crate::common::{database, select};
+use crate::documents::{blocks, section, table_rows};
 
 /// A request, byte by byte.
 struct Raw {
@@ -67,6 +70,9 @@ async fn send(server: &Server, request: &Raw) -> (u16, Value) {
     (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
+/// The first bytes of a compressed body.
+const GZIP: &[u8] = b"\x1f\x8b\x08\x00";
+
 /// Requests, with the status and the code of their error.
 fn table() -> Vec<(Raw, u16, &'static str)> {
     let one = r#"{"sql": "SELECT 1"}"#;
@@ -89,6 +95,11 @@ fn table() -> Vec<(Raw, u16, &'static str)> {
         (authorized(&format!("Bearer {READ_TOKEN}, Bearer {ADMIN_TOKEN}")), 401, "unauthenticated"),
         (authorized("Bearer \u{e4}\u{f6}\u{fc}"), 401, "unauthenticated"),
         (authorized(&format!("Bearer {}", "x".repeat(8_000))), 401, "unauthenticated"),
+        (
+            with(&format!("/api/sql?token={ADMIN_TOKEN}"), "Content-Type: application/json", one),
+            401,
+            "unauthenticated",
+        ),
         // Headers
         (accepting("image/png"), 406, "not_acceptable"),
         (accepting("text/csv;q=-1"), 406, "not_acceptable"),
@@ -117,6 +128,9 @@ fn table() -> Vec<(Raw, u16, &'static str)> {
         (post("/api/sql", r#"{"sql": "SELECT 1", "maxDataPoints": -1}"#), 400, "bad_body"),
         (post("/api/sql", r#"{"sql": "SELECT 1", "rows": "columns"}"#), 400, "bad_body"),
         (post("/api/sql", vec![b' '; (1 << 20) + 1]), 413, "too_large"),
+        (with("/api/sql", &format!("{typed}\r\nContent-Encoding: gzip"), GZIP), 400, "bad_body"),
+        (post("/api/sql", r#"{"sql": "SELECT 1", "params": {"a": 1}}"#), 400, "bad_body"),
+        (post("/api/sql", r#"{"sql": "SELECT 1", "intervalMs": -1}"#), 400, "bad_body"),
         // Statements
         (post("/api/sql", r#"{"sql": "SELECT 1; SELECT 2"}"#), 400, "several_statements"),
         (post("/api/sql", r#"{"sql": "DELETE FROM sleep"}"#), 400, "not_select"),
@@ -125,13 +139,23 @@ fn table() -> Vec<(Raw, u16, &'static str)> {
         // Parameters and ranges
         (post("/api/sql?rows=", one), 400, "bad_parameters"),
         (post("/api/sql?times=iso&times=iso", one), 400, "bad_parameters"),
+        (post("/api/sql?row=objects", one), 400, "bad_parameters"),
+        (post("/api/sql", r#"{"sql": "SELECT 1", "from": 2, "to": 1}"#), 400, "reversed_range"),
+        (get("/api/coverage?from=2026-02-01&to=2026-01-31"), 400, "reversed_range"),
+        (get("/api/coverage?collections=sleep"), 400, "bad_parameters"),
+        (get("/api/coverage?collection=sleeep"), 404, "unknown_collection"),
         (get("/api/coverage?from=yesterday"), 400, "bad_parameters"),
         (get("/api/coverage?from=2026-02-30"), 400, "bad_parameters"),
         (get("/api/export?format=csv&table=../../vault.db"), 400, "unknown_name"),
         (get("/api/export?format=csv&table=%00"), 400, "syntax"),
         (get("/api/export?format=zip"), 400, "bad_parameters"),
+        (get("/api/export?tables=nights"), 400, "bad_parameters"),
+        (get("/api/export?since=2026-01-01"), 400, "bad_parameters"),
         (change("/api/backfill?days=-1", "{}"), 400, "bad_parameters"),
         (change("/api/backfill?days=99999999999", "{}"), 400, "bad_parameters"),
+        (change("/api/backfill?days=1.5", "{}"), 400, "bad_parameters"),
+        (change("/api/backfill?day=3", "{}"), 400, "bad_parameters"),
+        (change("/api/backfill?days=3&resources=,", "{}"), 400, "no_resources"),
         (change("/api/data/delete", r#"{"confirm": "../oura"}"#), 400, "not_confirmed"),
         (change("/api/data/delete", "{}"), 400, "bad_body"),
         // Rights, routes and methods
@@ -179,15 +203,41 @@ async fn malformed_requests_change_nothing() {
         "POST /api/sql HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcde",
         "POST /api/sql HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
         "GET /api/status HTTP/1.1\r\nHost: a\r\nBroken Header\r\n\r\n",
+        &format!("GET /api/status HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(1 << 20)),
+        &format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(1 << 20)),
     ] {
         let request = Raw { head: head.to_owned(), body: Vec::new() };
         let (status, _) = send(&server, &request).await;
-        assert!([0, 400, 401, 505].contains(&status), "{head:?}: {status}");
+        assert!([0, 400, 401, 414, 431, 505].contains(&status), "{head:?}: {status}");
     }
     assert_eq!(facts(), before);
+    let request = server.request("GET", "/api/export?format=csv&table=days");
+    let ranged = request.bearer_auth(ADMIN_TOKEN).header("Range", "bytes=9-2,x");
+    let whole = server.get("/api/export?format=csv&table=days", ADMIN_TOKEN).await;
+    assert_eq!(server.send(ranged).await.body, whole.body);
     let answer = server.post("/api/sql", READ_TOKEN, &json!({"sql": "SELECT 1"})).await;
     assert_eq!(answer.json()["rows"], json!([[1]]));
     let log = std::fs::read_to_string(folder.path().join("audit.jsonl")).unwrap();
     assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
     assert!(!log.contains(READ_TOKEN) && !log.contains(ADMIN_TOKEN), "a token in the audit log");
+}
+
+/// docs/http-api.md lists every status of the table, and quotes an error as it is sent.
+#[tokio::test]
+async fn documents_describe_these_errors() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/http-api.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let errors = section(&text, "Errors");
+    let documented: BTreeSet<u16> = table_rows(errors)
+        .iter()
+        .flat_map(|row| row[0].split(", ").filter_map(|status| status.parse().ok()))
+        .collect();
+    for (_, status, code) in table() {
+        assert!(documented.contains(&status), "{code}: the documents lack {status}");
+    }
+    let quoted: Value = serde_json::from_str(&blocks(errors, "json")[0]).unwrap();
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    let answer = server.send(server.request("GET", "/api/status")).await;
+    assert_eq!((answer.status, answer.json()), (401, quoted));
 }

@@ -2,7 +2,7 @@
 
 mod export;
 mod malformed;
-mod moving;
+pub mod moving;
 mod python;
 mod routes;
 mod sql;

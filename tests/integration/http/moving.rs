@@ -126,7 +126,7 @@ fn other_files_are_rejected_and_leave_nothing() {
 }
 
 /// A ZIP file with these names and contents.
-fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, content) in files {
         zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
@@ -136,7 +136,7 @@ fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// The files of an account's export, after the form that programs which read it agree on.
-fn account_files() -> Vec<(&'static str, &'static [u8])> {
+pub fn account_files() -> Vec<(&'static str, &'static [u8])> {
     vec![
         (
             "App Data/dailysleep.csv",

@@ -131,6 +131,41 @@ async fn openapi_document_has_every_route() {
     }
 }
 
+/// The document has the parameters of the code, and their values. The error for an unknown one lists
+/// those that are known.
+#[tokio::test]
+async fn openapi_document_has_every_parameter() {
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    let known = async |method: &str, path: &str, parameter: &str| -> BTreeSet<String> {
+        let path = format!("/api{path}?{parameter}");
+        let request = server.request(&method.to_uppercase(), &path).bearer_auth(ADMIN_TOKEN);
+        let request = if method == "post" { request.json(&json!({})) } else { request };
+        let answer = server.send(request).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_parameters"), "{path}");
+        let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+        message.split('`').skip(3).step_by(2).map(str::to_owned).collect()
+    };
+    let document = server.send(server.request("GET", "/openapi.json")).await.json();
+    let mut count = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, route) in methods.as_object().unwrap() {
+            let Some(parameters) = route["parameters"].as_array() else { continue };
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let names = parameters.iter().map(|parameter| text(&parameter["name"])).collect();
+            assert_eq!(known(method, path, "unknown=1").await, names, "{method} {path}");
+            for parameter in parameters {
+                let Some(values) = parameter["schema"]["enum"].as_array() else { continue };
+                let name = text(&parameter["name"]);
+                let values: BTreeSet<String> = values.iter().map(text).collect();
+                assert_eq!(known(method, path, &format!("{name}=unknown")).await, values, "{name}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 3, "only {count} parameters with values");
+}
+
 /// As after an upgrade, until the tables are rebuilt.
 #[tokio::test]
 async fn schema_leaves_out_a_missing_view() {

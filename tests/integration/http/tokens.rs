@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::common::serve::{ADMIN_TOKEN, READ_TOKEN, Server, data_folder};
+use crate::common::wait::must_finish;
 
 /// Runs `gpx_oura token` on a data folder. Returns standard output, or standard error of a failure.
 fn token(folder: &Path, arguments: &[&str]) -> Result<String, String> {
@@ -165,6 +166,34 @@ async fn rates_and_failed_attempts_are_limited() {
     assert!(codes.contains(&"too_many_requests".to_owned()), "{codes:?}");
     // A valid token of the same address still works.
     assert_eq!(server.get("/api/status", READ_TOKEN).await.status, 200);
+}
+
+/// A response that is not read to its end keeps its place.
+#[tokio::test]
+async fn requests_at_the_same_time_are_limited() {
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &["--max-concurrent", "1"]).await;
+    let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 2000000)
+                SELECT i FROM n";
+    let request = server.request("POST", "/api/sql").bearer_auth(READ_TOKEN);
+    let request = request.header("Accept", "text/csv").json(&json!({ "sql": rows }));
+    let held = request.send().await.unwrap();
+    assert_eq!(held.status(), 200);
+    // Another token has the same address.
+    for token in [READ_TOKEN, ADMIN_TOKEN] {
+        let refused = server.get("/api/status", token).await;
+        assert_eq!((refused.status, refused.code().as_str()), (429, "too_many_at_once"));
+        assert_eq!(refused.header("retry-after"), Some("1"));
+    }
+    drop(held);
+    let is_admitted = async {
+        while server.get("/api/status", READ_TOKEN).await.status != 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    must_finish("the place of an abandoned response is free", is_admitted).await;
+    let refused = audit(folder.path()).into_iter().find(|line| line["status"] == 429).unwrap();
+    assert_eq!((&refused["outcome"], &refused["name"]), (&json!("refused"), &json!("reader")));
 }
 
 #[tokio::test]

@@ -26,10 +26,12 @@ WITH
 -- Without rows, only a result with times keeps its columns. The panel needs "Hours in bed".
 SELECT
   quarter / 4.0 AS "Hours in bed",
-  max(iif(LAST, value, NULL)) AS "Last night",
-  percentile(iif(LAST, NULL, value), 25) AS "Lower",
-  median(iif(LAST, NULL, value)) AS "Usual",
-  percentile(iif(LAST, NULL, value), 75) AS "Upper",
+  json_object(
+    'Last night', max(iif(LAST, value, NULL)),
+    'Lower', percentile(iif(LAST, NULL, value), 25),
+    'Usual', median(iif(LAST, NULL, value)),
+    'Upper', percentile(iif(LAST, NULL, value), 75)
+  ) AS lines,
   max(time) AS time
 FROM points
 GROUP BY quarter

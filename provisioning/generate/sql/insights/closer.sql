@@ -1,12 +1,13 @@
 WITH x AS MATERIALIZED (
-    SELECT date(day, '+1 day') AS night, value FROM causes
+    SELECT date(day, '+1 day') AS night, value / iif(cause IN ('High stress', 'Late to bed', 'Time asleep'), 3600.0, 1) AS value
+    FROM causes
     WHERE cause = '$cause' AND value IS NOT NULL
 ), y AS MATERIALIZED (
-    SELECT day, value FROM outcomes
+    SELECT day, value / iif(outcome = 'Time asleep', 3600.0, 1) AS value FROM outcomes
     WHERE outcome = '$outcome' AND value IS NOT NULL AND $__dayFilter(day)
 )
 -- Without rows, only a result with times keeps its columns. The panel needs "Day".
-SELECT x.value AS "Day", y.value AS "Night", local_midnight(y.day) AS time
+SELECT x.value AS "Day", json_object('Night', y.value) AS lines, local_midnight(y.day) AS time
 FROM y
 JOIN x ON x.night = y.day
 ORDER BY x.value

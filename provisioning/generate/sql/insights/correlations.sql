@@ -16,9 +16,7 @@ x AS MATERIALIZED (
     FROM outcomes
     WHERE value IS NOT NULL AND day BETWEEN max($__dayFrom(), date($__dayTo(), '-1095 days')) AND $__dayTo()
 ), pairs AS (
-    SELECT x.day, cause, outcome, lag,
-           rank() OVER (PARTITION BY cause, outcome, lag ORDER BY x.value) AS x,
-           rank() OVER (PARTITION BY cause, outcome, lag ORDER BY y.value) AS y
+    SELECT x.day, cause, outcome, lag, x.value AS x, y.value AS y
     FROM x
     CROSS JOIN lags
     JOIN y ON y.day = date(x.day, '+' || (lag + 1) || ' days')
@@ -31,7 +29,7 @@ x AS MATERIALIZED (
     FROM (
         SELECT *, 0.5 * ln((1 + r) / (1 - r)) AS atanh
         FROM (
-            SELECT cause, outcome, lag, corr(x, y) AS r, count(*) AS n,
+            SELECT cause, outcome, lag, spearman(x, y) AS r, count(*) AS n,
                    effective_n(x, y ORDER BY day) AS worth
             FROM pairs
             GROUP BY cause, outcome, lag

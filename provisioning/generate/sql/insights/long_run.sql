@@ -6,7 +6,7 @@ WITH shown(metric, title, unit, factor) AS (
          ('efficiency', 'Efficiency', '%', 1), ('latency', 'Time to fall asleep', 'min', 1 / 60.0),
          ('steps', 'Steps', '', 1)
 )
-SELECT title AS "Metric", format('%+.1f %s', regr_slope(value, julianday(day)) * 365 * factor, unit) AS "A year",
+SELECT title AS "Metric", format(iif(metric = 'steps', '%+.0f %s', '%+.1f %s'), regr_slope(value, julianday(day)) * 365 * factor, unit) AS "A year",
        corr(value, julianday(day)) AS "Correlation", count(*) AS "Days"
 FROM baselines JOIN shown USING (metric)
 WHERE $__timeFilter(time)

@@ -44,7 +44,7 @@ SELECT
       value,
       NULL
     )
-  ) AS "Heart rate",
+  ) AS "Heart rate change",
   avg(
     iif(
       series = 'session.heart_rate_variability'
@@ -59,7 +59,7 @@ SELECT
       value,
       NULL
     )
-  ) AS "HRV"
+  ) AS "HRV change"
 FROM
   shown
   LEFT JOIN beats ON beats.document = shown.document
