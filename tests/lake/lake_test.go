@@ -266,6 +266,7 @@ func TestSparkCluster(t *testing.T) {
 	master := fmt.Sprintf("spark://127.0.0.1:%d", port)
 	w.background(python("spark-class"), "org.apache.spark.deploy.master.Master",
 		"--host", "127.0.0.1", "--port", strconv.Itoa(port), "--webui-port", "0")
+	w.waitFor(port)
 	for range 2 {
 		w.background(python("spark-class"), "org.apache.spark.deploy.worker.Worker",
 			"--host", "127.0.0.1", "--cores", "1", "--memory", "1g", "--webui-port", "0", master)
@@ -300,12 +301,30 @@ func TestSparkCluster(t *testing.T) {
 	t.Log(w.must(command))
 }
 
+// waitFor waits until a program listens on a port.
+func (w *world) waitFor(port int) {
+	w.t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
+		connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			_ = connection.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatal(err)
+		}
+	}
+}
+
 // background starts a program that ends with the test.
 func (w *world) background(name string, arguments ...string) {
 	w.t.Helper()
 	command := exec.Command(name, arguments...)
 	command.Dir = w.t.TempDir()
-	command.Env = append(os.Environ(), "SPARK_LOCAL_IP=127.0.0.1")
+	// spark-class finds Spark by the Python that has it.
+	path := filepath.Dir(python("python3")) + string(os.PathListSeparator) + os.Getenv("PATH")
+	command.Env = append(os.Environ(), "SPARK_LOCAL_IP=127.0.0.1", "PATH="+path)
+	command.Stderr = os.Stderr
 	if err := command.Start(); err != nil {
 		w.t.Fatal(err)
 	}
