@@ -139,16 +139,28 @@ pub fn executor(
         clock.clone(),
         Arc::default(),
     );
-    Executor { store, client, clock, history_start, collections: Vec::new() }
+    Executor {
+        store,
+        client,
+        clock,
+        history_start,
+        collections: Vec::new(),
+        full_sync_interval: None,
+    }
+}
+
+/// Runs one sync that a user requests to its end.
+pub async fn sync(executor: &Executor) -> (RunEnd, Progress) {
+    sync_for(executor, Trigger::Manual).await
 }
 
 /// Runs one sync to its end.
-pub async fn sync(executor: &Executor) -> (RunEnd, Progress) {
+pub async fn sync_for(executor: &Executor, trigger: Trigger) -> (RunEnd, Progress) {
     let run = executor.store.inspector().next_run().unwrap();
-    executor.store.writer().begin_run(run, Trigger::Manual, executor.clock.now()).unwrap();
+    executor.store.writer().begin_run(run, trigger, executor.clock.now()).unwrap();
     let progress = watch::Sender::new(Progress::default());
     let stop = watch::Sender::new(false);
-    let end = executor.run(run, &progress, stop.subscribe()).await;
+    let end = executor.run(run, trigger, &progress, stop.subscribe()).await;
     let last = progress.borrow().clone();
     (end, last)
 }
