@@ -183,8 +183,9 @@ func Soak() error {
 }
 
 // LakeTest publishes to a real S3 server, kills publishers, and compares every table in delta-rs,
-// Polars, DuckDB and a Spark cluster. It installs them from PyPI into target/lake. Spark needs Java
-// and fetches its library for Delta from Maven.
+// Polars, DuckDB and a Spark cluster. It runs the statements of docs/lake.md, and continues an owner
+// from its Litestream copy. It installs all of them from PyPI into target/lake. Spark needs Java and
+// fetches its library for Delta from Maven.
 func LakeTest() error {
 	if err := sh.RunV("cargo", "build", "--locked"); err != nil {
 		return err

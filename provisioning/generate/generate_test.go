@@ -111,8 +111,8 @@ func TestPanelsNeedNoOtherPluginAndNoCertainDataSource(t *testing.T) {
 	}
 }
 
-// What every dashboard has: the version of Grafana 12.4, links to all dashboards, a variable for
-// the person, and switches for its annotations.
+// Every dashboard has the version of Grafana 12.4, links to all dashboards, a variable for the
+// person, and switches for its annotations.
 func TestDashboardsShareTheirFrame(t *testing.T) {
 	uids := map[string]bool{}
 	for _, page := range dashboards() {

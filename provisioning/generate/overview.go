@@ -75,7 +75,7 @@ func overview() *page {
 				named("Metric").width(180),
 				named("This range").unit("locale"),
 				named("Range before").unit("locale"),
-				// Without colours: a higher heart rate is no improvement.
+				// Without colours: more is better for some metrics only.
 				named("Change").unit("percent").decimals(1),
 				named("Days").decimals(0),
 			},

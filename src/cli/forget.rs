@@ -9,6 +9,7 @@ use url::Url;
 use super::Failure;
 use super::output::stdout;
 use crate::datasource::{DataSourceKey, DataSources, Environment};
+use crate::lake::Owner;
 use crate::oura::Origins;
 use crate::plugin::{ENCRYPTION_KEY, key_from};
 
@@ -23,6 +24,9 @@ pub struct ForgetArgs {
     /// Origin of Oura's API and login, for a simulator or a proxy
     #[arg(long, env = "GF_PLUGIN_OURA_URL", value_parser = crate::plugin::origin)]
     oura_url: Option<Url>,
+    /// The lake that has a copy: a folder, or s3://bucket/prefix
+    #[arg(long, env = "RINGSIDE_LAKE", value_name = "PLACE")]
+    lake: Option<String>,
 }
 
 pub async fn run(args: ForgetArgs) -> Result<(), Failure> {
@@ -46,5 +50,31 @@ pub async fn run(args: ForgetArgs) -> Result<(), Failure> {
         ),
     };
     writeln!(stdout(), "{}: all data is erased, and {login}", args.datasource)?;
-    Ok(())
+    forget_in_lake(&args).await
+}
+
+/// Removes the data source from the lake, or prints the command that does.
+async fn forget_in_lake(args: &ForgetArgs) -> Result<(), Failure> {
+    let ForgetArgs { data_dir, datasource, lake, .. } = args;
+    if !Owner::exists(data_dir) {
+        return Ok(());
+    }
+    let command = format!("gpx_oura lake forget {datasource} --data-dir {}", data_dir.display());
+    match lake.as_deref().filter(|place| !place.trim().is_empty()) {
+        Some(place) => {
+            let removed = super::lake::forget(data_dir, place, datasource).await;
+            removed.map_err(|error| {
+                format!(
+                    "{datasource} may still be in the lake: {error}. Afterwards run `{command} \
+                     --lake {place}`"
+                )
+                .into()
+            })
+        }
+        None => Ok(writeln!(
+            stdout(),
+            "{datasource}: a lake of this data folder still contains it. Run `{command} --lake \
+             PLACE`"
+        )?),
+    }
 }

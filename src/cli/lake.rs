@@ -103,14 +103,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Publish(location) => publish(&location).await,
         Command::Check(location) => check(&location).await,
         Command::Forget { location, datasource } => {
-            let mut lake = location.open().await?;
-            let deleted = lake.forget(&datasource.to_string()).await?;
-            writeln!(
-                stdout(),
-                "{datasource}: removed from {}; {deleted} files are deleted",
-                lake.place()
-            )?;
-            Ok(())
+            forget(&location.data_dir, &location.lake, &datasource).await
         }
         Command::Readmit { location, datasource } => {
             let mut lake = location.open().await?;
@@ -126,6 +119,18 @@ pub async fn run(command: Command) -> Result<(), Failure> {
             Ok(write!(stdout(), "{text}")?)
         }
     }
+}
+
+/// Removes a data source from the lake at `place`.
+pub(super) async fn forget(
+    data_dir: &Path,
+    place: &str,
+    datasource: &DataSourceKey,
+) -> Result<(), Failure> {
+    let mut lake = Lake::open(place, Owner::open(data_dir)?).await?;
+    let deleted = lake.forget(&datasource.to_string()).await?;
+    writeln!(stdout(), "{datasource}: removed from {}; {deleted} files are deleted", lake.place())?;
+    Ok(())
 }
 
 async fn init(location: &Location) -> Result<(), Failure> {

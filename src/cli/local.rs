@@ -104,6 +104,7 @@ impl Application {
             limits: operator.limits,
             max_open: operator.max_open,
             metrics_per_datasource: operator.metrics_per_datasource,
+            full_sync_interval: operator.full_sync_interval,
             encryption_key: key_from(ENCRYPTION_KEY),
             scheduled,
             ..Environment::at(&self.folder.data_dir, origins)?

@@ -104,6 +104,7 @@ impl DataSource {
             client,
             clock.clone(),
             schedule,
+            environment.full_sync_interval,
         );
         let is_read_only = login.read_only_reason().is_some();
         let needs_notices = !settings.demo || is_read_only;

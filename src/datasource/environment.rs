@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::disk_space::MIN_FREE_BYTES;
 use crate::catalog::Catalog;
@@ -39,6 +40,8 @@ pub struct Environment {
     pub min_free_bytes: u64,
     /// Whether the metrics contain families with the organisation and uid of each data source.
     pub metrics_per_datasource: bool,
+    /// The longest time between two full syncs. `None` makes each sync a full one.
+    pub full_sync_interval: Option<Duration>,
     /// Whether syncs start at an interval. `false` syncs on request only.
     pub scheduled: bool,
 }
@@ -63,6 +66,7 @@ impl Environment {
             forget_after: None,
             min_free_bytes: MIN_FREE_BYTES,
             metrics_per_datasource: false,
+            full_sync_interval: None,
             scheduled: false,
         })
     }

@@ -85,6 +85,7 @@ pub(super) struct SyncControl {
     client: Client,
     clock: Clock,
     schedule: Schedule,
+    full_sync_interval: Option<Duration>,
     /// `Some` while the data source is connected.
     running: Mutex<Option<Arc<Sync>>>,
 }
@@ -97,8 +98,10 @@ impl SyncControl {
         client: Client,
         clock: Clock,
         schedule: Schedule,
+        full_sync_interval: Option<Duration>,
     ) -> SyncControl {
-        SyncControl { key, settings, store, client, clock, schedule, running: Mutex::new(None) }
+        let running = Mutex::new(None);
+        SyncControl { key, settings, store, client, clock, schedule, full_sync_interval, running }
     }
 
     /// Returns the store into which the syncs write.
@@ -126,6 +129,7 @@ impl SyncControl {
             clock: self.clock.clone(),
             history_start: self.settings.history_start,
             collections: self.settings.collections.clone(),
+            full_sync_interval: self.full_sync_interval,
         };
         *running = Some(Arc::new(Sync::start(executor, self.schedule, trigger)?));
         Ok(())

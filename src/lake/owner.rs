@@ -76,6 +76,11 @@ impl Owner {
         Owner::open(data_dir)
     }
 
+    /// Returns whether `data_dir` has the owner's file, so that it may have published to a lake.
+    pub fn exists(data_dir: &Path) -> bool {
+        data_dir.join(FILE_NAME).exists()
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

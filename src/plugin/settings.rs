@@ -44,6 +44,8 @@ pub struct OperatorSettings {
     pub max_open: usize,
     /// The days after which a data source that Grafana does not name stops fetching.
     pub forget_after: u32,
+    /// The longest time between two full syncs. `None` makes each sync a full one.
+    pub full_sync_interval: Option<Duration>,
     /// The owner to which the plugin forwards every call. `None` owns the data itself.
     pub owner: Option<OwnerSettings>,
 }
@@ -83,16 +85,19 @@ impl OperatorSettings {
     /// Reads the settings through `variable`.
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<OperatorSettings, SettingsError> {
         let set = |name: &str| variable(name).and_then(trimmed);
-        let whole_number = |name: &'static str, default: usize| match set(name) {
-            None => Ok(default),
+        let optional_number = |name: &'static str| match set(name) {
+            None => Ok(None),
             Some(value) => match value.parse() {
-                Ok(number) if number > 0 => Ok(number),
+                Ok(number) if number > 0 => Ok(Some(number)),
                 _ => Err(SettingsError::Value {
                     variable: name,
                     value,
                     expected: "use a whole number of at least 1",
                 }),
             },
+        };
+        let whole_number = |name: &'static str, default: usize| {
+            optional_number(name).map(|number| number.unwrap_or(default))
         };
         let default = Limits::default();
         let forget_after = whole_number("GF_PLUGIN_FORGET_AFTER_DAYS", FORGET_AFTER_DAYS as usize)?;
@@ -105,6 +110,7 @@ impl OperatorSettings {
                 .map_or(Ok(true), |value| switch("GF_PLUGIN_PAGE_CHECKSUMS", value))?,
             max_open: whole_number("GF_PLUGIN_MAX_OPEN_DATASOURCES", MAX_OPEN)?,
             forget_after: forget_after.try_into().unwrap_or(u32::MAX),
+            full_sync_interval: optional_number("GF_PLUGIN_FULL_SYNC_HOURS")?.map(hours),
             owner: owner(set)?,
             oura_url: set("GF_PLUGIN_OURA_URL").map(oura_url).transpose()?,
             limits: Limits {
@@ -139,6 +145,7 @@ impl OperatorSettings {
             metrics_per_datasource: self.metrics_per_datasource,
             max_open: self.max_open,
             forget_after: Some(self.forget_after),
+            full_sync_interval: self.full_sync_interval,
             scheduled,
             ..Environment::at(data_dir, origins)?
         })
@@ -213,6 +220,11 @@ pub fn origin(text: &str) -> Result<Url, &'static str> {
     }
 }
 
+/// A number of hours, at most a century.
+fn hours(number: usize) -> Duration {
+    Duration::from_secs(3600 * number.min(876_000) as u64)
+}
+
 /// Parses `500ms`, `30s` or `1m30s`. A number without a unit is seconds.
 fn duration(value: String) -> Result<Duration, SettingsError> {
     let seconds = value.parse::<u64>().ok().filter(|seconds| *seconds > 0).map(Duration::from_secs);
@@ -240,6 +252,7 @@ mod tests {
             settings.data_dir.is_none()
                 && settings.oura_url.is_none()
                 && settings.encryption_key.is_none()
+                && settings.full_sync_interval.is_none()
         );
         assert_eq!(settings.limits.timeout, Limits::default().timeout);
     }
@@ -262,6 +275,8 @@ mod tests {
             );
         }
         assert_eq!(settings(&[("GF_PLUGIN_QUERY_MAX_ROWS", "10")]).unwrap().limits.max_rows, 10);
+        let quiet = settings(&[("GF_PLUGIN_FULL_SYNC_HOURS", "4")]).unwrap();
+        assert_eq!(quiet.full_sync_interval, Some(Duration::from_secs(4 * 3600)));
     }
 
     #[test]
@@ -273,6 +288,8 @@ mod tests {
             ("GF_PLUGIN_QUERY_TIMEOUT", "99999999999999999999m"),
             ("GF_PLUGIN_QUERY_MAX_ROWS", "-1"),
             ("GF_PLUGIN_QUERY_CONCURRENCY", "0"),
+            ("GF_PLUGIN_FULL_SYNC_HOURS", "0"),
+            ("GF_PLUGIN_FULL_SYNC_HOURS", "1.5"),
             ("GF_PLUGIN_OURA_URL", "file:///etc"),
             ("GF_PLUGIN_OWNER_URL", "ringside:8790"),
             ("GF_PLUGIN_OWNER_URL", "http://ringside:8790"),

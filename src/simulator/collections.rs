@@ -83,8 +83,9 @@ impl Collection {
 
     /// The documents of `day` that exist at `now`, in order.
     pub fn on(&self, person: &Person, day: Day, now: Instant) -> Vec<Document> {
-        let mut documents = (self.documents)(person, day, now);
         // All documents except rings arrive through the phone.
+        let now = if self.range == All { now } else { person.last_upload(now) };
+        let mut documents = (self.documents)(person, day, now);
         if let Some(until) = person.offline_until(day).filter(|_| self.range != All) {
             documents.iter_mut().for_each(|document| document.since = document.since.max(until));
         }

@@ -68,13 +68,16 @@ pub struct Config {
     pub token_lifetime: i64,
     /// Whether a refresh revokes the previous access token. Otherwise it expires normally.
     pub renewal_ends_access: bool,
-    /// Maximum number of requests in a number of seconds. `None` for no limit.
+    /// Maximum number of requests of the API in a number of seconds. `None` for no limit.
     pub rate_limit: Option<(usize, i64)>,
     /// Faults from the start. [`Simulator::faults`] changes them later.
     pub faults: Vec<Fault>,
     /// Ranges of days, both ends included, on which the phone is offline. All their documents
     /// arrive at the midnight after the last day.
     pub phone_offline: Vec<(Day, Day)>,
+    /// The seconds between two uploads of the phone. Between them, nothing changes at Oura except
+    /// the list of rings. `None`: the phone uploads all the time.
+    pub upload_interval: Option<i64>,
     /// The published specifications: version and OpenAPI document.
     pub specifications: Vec<(String, Vec<u8>)>,
 }
@@ -121,6 +124,7 @@ impl Config {
             rate_limit: None,
             faults: Vec::new(),
             phone_offline: Vec::new(),
+            upload_interval: None,
             specifications: vec![(
                 "1.43".to_owned(),
                 include_bytes!("../catalog/openapi.json").to_vec(),
@@ -244,6 +248,7 @@ impl Oura {
         Oura {
             person: Person {
                 phone_offline: config.phone_offline.clone(),
+                upload_interval: config.upload_interval,
                 ..Person::new(config.seed, config.first_day)
             },
             login: Mutex::default(),

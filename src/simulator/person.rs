@@ -12,6 +12,8 @@ pub(super) struct Person {
     pub life: Life,
     /// Ranges of days, both ends included, on which the phone was offline.
     pub phone_offline: Vec<(Day, Day)>,
+    /// The seconds between two uploads of the phone. `None`: it uploads all the time.
+    pub upload_interval: Option<i64>,
 }
 
 /// Body mass in kg, for the profile and for energy.
@@ -45,7 +47,20 @@ impl Document {
 
 impl Person {
     pub fn new(seed: u64, first_day: Day) -> Person {
-        Person { seed, first_day, life: Life::new(seed), phone_offline: Vec::new() }
+        Person {
+            seed,
+            first_day,
+            life: Life::new(seed),
+            phone_offline: Vec::new(),
+            upload_interval: None,
+        }
+    }
+
+    /// The last upload of the phone before `now`. Uploads are at multiples of their interval since
+    /// 1970.
+    pub fn last_upload(&self, now: Instant) -> Instant {
+        self.upload_interval
+            .map_or(now, |interval| now.plus(-now.seconds().rem_euclid(interval.max(1))))
     }
 
     /// When an offline phone connects again: the midnight after the range that contains `day`.

@@ -66,10 +66,12 @@ async fn respond(oura: &Oura, mut request: Request, next: Next) -> (Response, bo
             false,
         );
     }
-    if let Some(wait) = oura.check_rate_limit(oura.config.clock.now()) {
+    let path = request.uri().path().to_owned();
+    if path.starts_with("/v2/")
+        && let Some(wait) = oura.check_rate_limit(oura.config.clock.now())
+    {
         return (too_many(oura, wait), false);
     }
-    let path = request.uri().path().to_owned();
     oura.faults.pass_barriers(&path).await;
     let misbehaviours = oura.faults.apply(&path, range(request.uri()));
     let mut refusal = None;

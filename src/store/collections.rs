@@ -8,7 +8,9 @@ use super::calendar::day_at;
 use super::error::StoreError;
 use super::inspector::Inspector;
 use super::state::CollectionState;
+use super::writer::Writer;
 use crate::catalog::{Collection, Storage};
+use crate::sql::quote_identifier;
 use crate::time::{Day, Instant};
 
 /// A row of the table `collections`.
@@ -20,7 +22,7 @@ pub struct CollectionRow {
     pub state: CollectionState,
     /// The reason for a refusal or failure, and what to do about it.
     pub reason: Option<String>,
-    /// When a window was last stored.
+    /// When a window was last stored, or Oura last had nothing new.
     pub last_sync: Option<Instant>,
     /// The number of stored documents or rows, without deleted ones.
     pub documents: u64,
@@ -61,11 +63,29 @@ impl Inspector {
         Ok(day.and_then(|day| day.parse().ok()))
     }
 
+    /// Returns the time of the newest row of a row table that is not after `now`.
+    pub fn newest_row(&self, table: &str, now: Instant) -> Result<Option<Instant>, StoreError> {
+        let table = quote_identifier(table);
+        let sql = format!("SELECT max(time) FROM {table} WHERE time <= ?1");
+        let time: Option<i64> = self.lock().query_row(&sql, [now.0], |row| row.get(0))?;
+        Ok(time.map(Instant))
+    }
+
     /// Returns the Oura user's id from `personal_info`, once that collection is stored.
     pub fn person(&self) -> Result<Option<String>, StoreError> {
         let sql = "SELECT document_id FROM oura_raw_documents
                    WHERE resource = 'personal_info' AND deleted_at IS NULL";
         Ok(self.lock().query_row(sql, [], |row| row.get(0)).optional()?)
+    }
+}
+
+impl Writer {
+    /// Records that Oura had nothing new in `collection` at `now`.
+    pub fn record_unchanged(&self, collection: &str, now: Instant) -> Result<(), StoreError> {
+        let connection = self.lock();
+        let sql = "UPDATE collections SET last_sync = ?2 WHERE name = ?1";
+        connection.prepare_cached(sql)?.execute((collection, now.0))?;
+        Ok(())
     }
 }
 

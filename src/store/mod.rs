@@ -66,7 +66,7 @@ pub use read::{
     BatchSink, ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation,
 };
 pub use rollups::{ROLLUPS, Rollup};
-pub use runs::{RunEnd, RunRow};
+pub use runs::{FullRun, RunEnd, RunRow};
 pub use scalar::{Scalar, scalars};
 pub use sqlite::prepare_sqlite;
 pub use state::{

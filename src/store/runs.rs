@@ -15,6 +15,8 @@ use crate::time::Instant;
 pub enum RunEnd {
     /// Every wanted window was stored, or its collection gave up.
     Done,
+    /// One request showed that there is nothing new.
+    NothingNew,
     /// The run ended early. The message is for the user.
     Failed(String),
     /// The process stopped.
@@ -42,6 +44,17 @@ pub struct RunRow {
     pub message: Option<String>,
 }
 
+/// The last ended run that fetched windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FullRun {
+    /// When it began.
+    pub started_at: Instant,
+    /// Its condition.
+    pub state: RunState,
+    /// The number of documents and rows that were new or different.
+    pub changed: u64,
+}
+
 impl Inspector {
     /// Returns the number of the next run.
     pub fn next_run(&self) -> Result<i64, StoreError> {
@@ -66,6 +79,20 @@ impl Inspector {
             })
         };
         Ok(self.lock().query_row(sql, [], read).optional()?)
+    }
+
+    /// Returns the last ended run that fetched windows. A run that found nothing new has none.
+    pub fn last_full_run(&self) -> Result<Option<FullRun>, StoreError> {
+        let sql = "SELECT started_at, state, changed FROM sync_runs
+                   WHERE windows > 0 AND state <> ?1 ORDER BY run DESC LIMIT 1";
+        let read = |row: &rusqlite::Row| {
+            Ok(FullRun {
+                started_at: Instant(row.get(0)?),
+                state: row.get(1)?,
+                changed: row.get(2)?,
+            })
+        };
+        Ok(self.lock().query_row(sql, [RunState::Running], read).optional()?)
     }
 
     /// Returns when the oldest run began that was interrupted since a run last ended by itself.
@@ -109,7 +136,7 @@ impl Writer {
         now: Instant,
     ) -> Result<(), StoreError> {
         let (state, message) = match end {
-            RunEnd::Done => (RunState::Done, None),
+            RunEnd::Done | RunEnd::NothingNew => (RunState::Done, None),
             RunEnd::Failed(message) => (RunState::Failed, Some(message.as_str())),
             RunEnd::Interrupted => (RunState::Interrupted, None),
         };

@@ -1,6 +1,7 @@
 //! One sync run: queues the wanted windows, fetches several at a time, and stores each completely.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -12,7 +13,9 @@ use super::progress::Progress;
 use super::tracker::RunTracker;
 use crate::blocking::blocking;
 use crate::oura::{Client, FetchError};
-use crate::store::{CollectionState, QueuedWindow, RunEnd, Store, StoreError, Window, WriteStats};
+use crate::store::{
+    CollectionState, QueuedWindow, RunEnd, Store, StoreError, Trigger, Window, WriteStats,
+};
 use crate::time::{Clock, Day, Instant};
 
 /// The number of windows under way at the same time. They share one rate limit.
@@ -31,6 +34,9 @@ pub struct Executor {
     pub history_start: Option<Day>,
     /// The collections to sync, in any capitalisation. Empty means all.
     pub collections: Vec<String>,
+    /// The longest time between two full runs. Scheduled runs between them first ask whether there
+    /// is anything new. `None` makes each run a full one.
+    pub full_sync_interval: Option<Duration>,
 }
 
 /// Why a window was not stored.
@@ -42,13 +48,15 @@ enum WindowError {
 }
 
 impl Executor {
-    /// Fetches all wanted windows, and plans again until no window is missing.
+    /// Fetches all wanted windows, and plans again until no window is missing. A scheduled run may
+    /// end after one request, see [`Executor::full_sync_interval`].
     ///
     /// Once `stop` is true, the run ends as soon as the current writes are complete. The other
     /// windows wait in the queue.
     pub async fn run(
         &self,
         run: i64,
+        trigger: Trigger,
         progress: &watch::Sender<Progress>,
         mut stop: watch::Receiver<bool>,
     ) -> RunEnd {
@@ -56,7 +64,7 @@ impl Executor {
         let requests_before = self.client.request_counts().requests;
         let mut tracker = RunTracker::default();
         let mut end = self
-            .drain(&mut tracker, progress, &mut stop)
+            .drain(trigger, &mut tracker, progress, &mut stop)
             .await
             .unwrap_or_else(|error| RunEnd::Failed(error.to_string()));
         let requests = self.client.request_counts().requests - requests_before;
@@ -82,10 +90,14 @@ impl Executor {
     /// Plans and fetches until the queue is empty.
     async fn drain(
         &self,
+        trigger: Trigger,
         tracker: &mut RunTracker,
         progress: &watch::Sender<Progress>,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<RunEnd, StoreError> {
+        if trigger == Trigger::Schedule && self.is_unchanged(stop).await? {
+            return Ok(RunEnd::NothingNew);
+        }
         // Plan waiting windows again: settings may have changed, and adjacent small windows merge.
         let collections = self.scope(self.clock.now()).wanted(&self.store.catalog());
         tracker.collections = collections.len();
@@ -343,7 +355,7 @@ impl Executor {
     }
 
     /// Runs `work` on a thread for blocking work.
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

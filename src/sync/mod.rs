@@ -9,6 +9,7 @@ mod fetch;
 mod planner;
 mod policy;
 mod progress;
+mod quiet;
 mod ranges;
 mod schedule;
 #[cfg(test)]

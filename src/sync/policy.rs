@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::catalog::Recorded;
-use crate::store::{Arrivals, QueuedWindow};
+use crate::store::{Arrivals, FullRun, QueuedWindow, RunState};
 use crate::time::{Day, Instant};
 
 /// The number of days before the newest one that can still change. They stay partial and are
@@ -19,6 +19,10 @@ const MAX_SILENCE: i64 = 90;
 
 /// The number of failed runs after which a window counts as the cause itself.
 const SUSPECT_ATTEMPTS: u32 = 2;
+
+/// How long after a full run with changes the next runs are full as well, in seconds: Oura computes
+/// scores and nights after an upload.
+const SETTLING: i64 = 2_700;
 
 /// How long after its begin an interrupted run is continued, in seconds.
 const MAX_RESUME_AGE: i64 = 3600;
@@ -68,6 +72,17 @@ pub(super) fn resumed_since(interrupted_since: Option<Instant>, now: Instant) ->
     interrupted_since.filter(|began| *began > now.plus(-MAX_RESUME_AGE))
 }
 
+/// Returns whether a scheduled run at `now` has to be full, although `last` was. `interval` is the
+/// longest time between two full runs in seconds.
+pub(super) fn is_full_run_due(last: Option<&FullRun>, interval: i64, now: Instant) -> bool {
+    let Some(last) = last else { return true };
+    // A run in the future began before the clock was set back.
+    let age = now.seconds() - last.started_at.seconds();
+    let is_recent = (0..interval).contains(&age);
+    let settles = last.changed > 0 && age < SETTLING;
+    !is_recent || settles || last.state != RunState::Done
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +115,24 @@ mod tests {
         assert_eq!(newest_day("workout", &last_days), Some(day("2026-11-22")));
         assert_eq!(newest_day("sleep", &last_days), Some(day("2026-11-20")));
         assert_eq!(newest_day("heartrate", &last_days), None);
+    }
+
+    #[test]
+    fn full_run_is_due_after_failures_changes_and_hours() {
+        const INTERVAL: i64 = 4 * 3600;
+        let run = |state, changed| FullRun { started_at: Instant(10_000), state, changed };
+        let is_due =
+            |run: FullRun, age| is_full_run_due(Some(&run), INTERVAL, Instant(10_000 + age));
+        assert!(is_full_run_due(None, INTERVAL, Instant(10_000)), "the first run");
+        assert!(!is_due(run(RunState::Done, 0), 60));
+        assert!(!is_due(run(RunState::Done, 0), INTERVAL - 1));
+        assert!(is_due(run(RunState::Done, 0), INTERVAL));
+        assert!(is_due(run(RunState::Done, 0), -1), "the clock was set back");
+        assert!(is_due(run(RunState::Done, 1), SETTLING - 1));
+        assert!(!is_due(run(RunState::Done, 1), SETTLING));
+        for state in [RunState::Failed, RunState::Interrupted, RunState::Running] {
+            assert!(is_due(run(state, 0), 60), "{state:?}");
+        }
     }
 
     #[test]

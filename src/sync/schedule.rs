@@ -67,6 +67,8 @@ struct Runs {
     following: Option<RequestedRun>,
     /// The number for the next new run.
     next_number: i64,
+    /// Whether scheduled runs may end without fetching the collections.
+    may_be_quiet: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -77,11 +79,17 @@ struct RequestedRun {
 }
 
 impl Runs {
+    fn new(next_number: i64, may_be_quiet: bool) -> Runs {
+        Runs { current: None, following: None, next_number, may_be_quiet }
+    }
+
     /// Requests a run and returns its number. An existing run serves, unless it has begun and
     /// `trigger` needs a new one.
     fn request(&mut self, trigger: Trigger) -> i64 {
         let place = match &self.current {
-            Some(current) if current.has_begun && needs_new_run(trigger) => &mut self.following,
+            Some(current) if current.has_begun && self.needs_new_run(current.trigger, trigger) => {
+                &mut self.following
+            }
             _ => &mut self.current,
         };
         if let Some(requested) = place {
@@ -110,12 +118,16 @@ impl Runs {
             self.current = self.following.take();
         }
     }
-}
 
-/// Whether a run that has begun may not serve the request: it may have read the queue already, or
-/// use the previous login.
-fn needs_new_run(trigger: Trigger) -> bool {
-    matches!(trigger, Trigger::Backfill | Trigger::Login)
+    /// Whether a run that has begun for `current` may not serve the request: it may have read the
+    /// queue already, use the previous login, or end without fetching the collections.
+    fn needs_new_run(&self, current: Trigger, requested: Trigger) -> bool {
+        match requested {
+            Trigger::Backfill | Trigger::Login => true,
+            Trigger::Manual | Trigger::Health => self.may_be_quiet && current == Trigger::Schedule,
+            Trigger::Schedule => false,
+        }
+    }
 }
 
 impl Sync {
@@ -127,10 +139,11 @@ impl Sync {
         at_once: Option<Trigger>,
     ) -> Result<Sync, StoreError> {
         let next_number = executor.store.inspector().next_run()?;
+        let may_be_quiet = executor.full_sync_interval.is_some();
         let shared = Arc::new(Shared {
             executor,
             schedule,
-            runs: Mutex::new(Runs { current: None, following: None, next_number }),
+            runs: Mutex::new(Runs::new(next_number, may_be_quiet)),
             next: Mutex::new(None),
             requested: Notify::new(),
             progress: watch::Sender::new(Progress { finished: true, ..Progress::default() }),
@@ -224,7 +237,7 @@ impl Shared {
         let store = self.executor.store.clone();
         let now = self.executor.clock.now();
         match blocking(move || store.writer().begin_run(run, trigger, now)).await {
-            Ok(()) => self.executor.run(run, &self.progress, stop.clone()).await,
+            Ok(()) => self.executor.run(run, trigger, &self.progress, stop.clone()).await,
             Err(error) => {
                 let failure = error.to_string();
                 self.progress.send_replace(Progress {
@@ -247,7 +260,11 @@ impl Shared {
             let requested = self.runs.lock().begin();
             if let Some((run, trigger)) = requested {
                 let end = self.perform(run, trigger, &stop).await;
-                let has_failed = matches!(end, RunEnd::Failed(_)) || self.stored_no_window();
+                let has_failed = match end {
+                    RunEnd::Failed(_) => true,
+                    RunEnd::NothingNew => false,
+                    RunEnd::Done | RunEnd::Interrupted => self.stored_no_window(),
+                };
                 failures = if has_failed { failures + 1 } else { 0 };
                 tracing::info!(run, end = ?end, "sync ended");
                 Arc::clone(&self).release_memory().await;
@@ -353,7 +370,7 @@ mod tests {
 
     #[test]
     fn run_serves_all_requests_until_it_ends() {
-        let mut runs = Runs { current: None, following: None, next_number: 7 };
+        let mut runs = Runs::new(7, false);
         assert!(runs.begin().is_none());
         assert_eq!(
             [Trigger::Manual, Trigger::Backfill, Trigger::Health]
@@ -368,7 +385,7 @@ mod tests {
 
     #[test]
     fn backfill_gets_a_run_that_begins_after_its_request() {
-        let mut runs = Runs { current: None, following: None, next_number: 1 };
+        let mut runs = Runs::new(1, false);
         runs.request(Trigger::Schedule);
         runs.begin();
         assert_eq!(
@@ -385,7 +402,7 @@ mod tests {
 
     #[test]
     fn login_gets_a_run_that_begins_after_it() {
-        let mut runs = Runs { current: None, following: None, next_number: 1 };
+        let mut runs = Runs::new(1, false);
         runs.request(Trigger::Schedule);
         assert_eq!(runs.request(Trigger::Login), 1);
         assert_eq!(
@@ -396,6 +413,22 @@ mod tests {
         assert_eq!(runs.request(Trigger::Login), 2);
         runs.end(1);
         assert_eq!(runs.begin(), Some((2, Trigger::Login)));
+    }
+
+    #[test]
+    fn user_is_not_served_by_a_run_that_may_be_quiet() {
+        for (may_be_quiet, number) in [(false, 1), (true, 2)] {
+            for trigger in [Trigger::Manual, Trigger::Health] {
+                let mut runs = Runs::new(1, may_be_quiet);
+                runs.request(Trigger::Schedule);
+                runs.begin();
+                assert_eq!(runs.request(trigger), number, "{trigger:?}");
+                runs.end(1);
+                runs.request(Trigger::Manual);
+                runs.begin();
+                assert_eq!(runs.request(trigger), 2, "a requested run is full");
+            }
+        }
     }
 
     #[test]

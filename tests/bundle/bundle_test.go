@@ -110,7 +110,7 @@ func TestProvisionedDashboardsAreIncluded(t *testing.T) {
 	}
 }
 
-// Each page with a data source loads module.js. What few pages need is in other files.
+// Each page with a data source loads module.js. The formatter is in a file of its own.
 func TestModuleIsSmall(t *testing.T) {
 	var packed bytes.Buffer
 	writer := gzip.NewWriter(&packed)

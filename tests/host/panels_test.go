@@ -182,7 +182,7 @@ func (d *drawn) framesOf(t *testing.T, p *Plugin, source Datasource, over span) 
 	return found
 }
 
-// problems lists what Grafana cannot draw, or draws misleadingly. It marks the overrides that
+// problems lists fields that Grafana cannot draw, or draws misleadingly. It marks the overrides that
 // concern a field.
 func (d *drawn) problems(found map[string]data.Frames, used map[string]bool) []string {
 	var all, names []string

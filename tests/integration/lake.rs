@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use rand::Rng;
 use ringside::catalog::Catalog;
-use ringside::store::Store;
-use ringside::time::{Clock, Tz};
+use ringside::store::{Store, Window, WindowReason};
+use ringside::sync::settled_after;
+use ringside::time::{Clock, Day, Tz};
 
 use crate::common::serve::{Server, data_folder};
 use crate::common::wait::poll_until;
@@ -25,10 +26,17 @@ struct Place {
 impl Place {
     /// A data folder with five days of two people, and an empty lake.
     fn new() -> Place {
+        Place::with(&["home/1/second"])
+    }
+
+    /// A data folder with five days of one person and of `others`, and an empty lake.
+    fn with(others: &[&str]) -> Place {
         let data = data_folder();
-        let second = data.path().join("home/1/second");
-        std::fs::create_dir_all(&second).unwrap();
-        std::fs::copy(database(data.path()), second.join("oura.db")).unwrap();
+        for key in others {
+            let folder = data.path().join(key);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::copy(database(data.path()), folder.join("oura.db")).unwrap();
+        }
         let place = Place { data, lake: tempfile::tempdir().unwrap() };
         place.run(&["init"]);
         place
@@ -66,19 +74,39 @@ impl Place {
     }
 }
 
-/// Adds a document to the database of a data source.
+/// Adds a night to the database of a data source, or revises it.
 fn add_night(database: &Path, day: &str) {
+    put_night(database, day, 20_000);
+}
+
+fn put_night(database: &Path, day: &str, slept: u32) {
     let store = Store::open(database, Arc::new(Catalog::bundled()), Tz::UTC).unwrap();
     let document = serde_json::json!({
         "id": format!("late-{day}"), "day": day, "type": "long_sleep", "period": 0,
         "bedtime_start": format!("{day}T01:00:00+00:00"),
         "bedtime_end": format!("{day}T07:00:00+00:00"),
-        "time_in_bed": 21600, "total_sleep_duration": 20000, "low_battery_alert": false,
+        "time_in_bed": 21600, "total_sleep_duration": slept, "low_battery_alert": false,
         "heart_rate": {"interval": 300.0, "items": [50.0, null, 52.0],
                        "timestamp": format!("{day}T01:00:00+00:00")},
     });
     let documents: [Box<[u8]>; 1] = [document.to_string().into_bytes().into()];
     store.writer().add_documents("sleep", &documents, Clock::system().now()).unwrap();
+}
+
+/// Deletes the nights of a day, as Oura does.
+fn delete_nights(database: &Path, day: Day) {
+    let store = Store::open(database, Arc::new(Catalog::bundled()), Tz::UTC).unwrap();
+    let now = Clock::system().now();
+    let window = Window {
+        collection: "sleep".to_owned(),
+        from: day,
+        to: day,
+        reason: WindowReason::Backfill,
+    };
+    store.writer().enqueue(std::slice::from_ref(&window), now).unwrap();
+    let waiting = store.writer().waiting().unwrap();
+    let queued = waiting.iter().find(|queued| queued.window == window).unwrap();
+    store.writer().put_window(queued, &[], now, settled_after).unwrap();
 }
 
 #[test]
@@ -106,6 +134,40 @@ fn publication_is_complete_and_repeats_nothing() {
     }
 }
 
+#[test]
+fn forgotten_data_source_leaves_the_lake_or_the_command_is_named() {
+    for (lake, expected) in [(None, "gpx_oura lake forget home/1/second"), (Some(""), "PLACE`")] {
+        let place = Place::new();
+        let text = forget(&place, lake);
+        assert!(text.contains("all data is erased") && text.contains(expected), "{text}");
+    }
+    let place = Place::new();
+    place.run(&["publish"]);
+    let before = counts(&place.lake());
+    let lake = place.lake();
+    let text = forget(&place, lake.to_str());
+    assert!(text.contains("removed from"), "{text}");
+    assert_eq!(counts(&lake)["heartrate"] * 2, before["heartrate"]);
+    place.run(&["check"]);
+
+    let place = Place::new();
+    std::fs::remove_dir_all(place.lake()).unwrap();
+    let text = forget(&place, place.lake().to_str());
+    assert!(text.contains("may still be in the lake") && text.contains("Afterwards run"), "{text}");
+}
+
+/// Forgets the second data source. Returns the output.
+fn forget(place: &Place, lake: Option<&str>) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gpx_oura"));
+    command.args(["forget", "home/1/second"]).env("RINGSIDE_DATA_DIR", place.data.path());
+    command.env_remove("RINGSIDE_LAKE");
+    if let Some(lake) = lake {
+        command.env("RINGSIDE_LAKE", lake);
+    }
+    let output = command.output().unwrap();
+    [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
+}
+
 /// The number of rows by table, as the last commits have them.
 fn counts(lake: &Path) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
@@ -125,10 +187,12 @@ fn counts(lake: &Path) -> BTreeMap<String, u64> {
                 if let Some(path) = path("add") {
                     let stats = action["add"]["stats"].as_str().unwrap();
                     let stats: serde_json::Value = serde_json::from_str(stats).unwrap();
-                    assert!(table.path().join(&path).exists(), "{path} is missing");
                     files.insert(path, stats["numRecords"].as_u64().unwrap());
                 }
             }
+        }
+        for path in files.keys() {
+            assert!(table.path().join(path).exists(), "{path} is missing");
         }
         if !commits.is_empty() {
             counts.insert(table.file_name().into_string().unwrap(), files.values().sum());
@@ -201,30 +265,46 @@ async fn serve_runs_without_its_lake() {
 }
 
 #[test]
-fn other_engines_read_the_same_rows() {
+fn changes_of_twenty_people_reach_other_engines() {
+    let names: Vec<String> = (1..20).map(|number| format!("home/{number}/person")).collect();
+    let place = Place::with(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut databases = vec![database(place.data.path())];
+    databases.extend(names.iter().map(|key| place.data.path().join(key).join("oura.db")));
+    place.run(&["publish"]);
+    // Late nights, revisions and deletions, with a checkpoint and commits after it.
+    let (_, mut rng) = seeded_rng();
+    for publication in 0..25 {
+        for _ in 0..4 {
+            let database = &databases[rng.random_range(0..databases.len())];
+            let day = Day::new(2026, 3, rng.random_range(1..=5)).unwrap();
+            match rng.random_range(0..3) {
+                0 => delete_nights(database, day),
+                _ => put_night(database, &day.to_string(), rng.random_range(10_000..20_000)),
+            }
+        }
+        if publication == 20 {
+            place.run(&["forget", "home/7/person"]);
+            databases.remove(7);
+        }
+        place.run(&["publish"]);
+    }
+    place.run(&["check"]);
     let libraries = "import duckdb, deltalake, pyarrow";
     let python = Command::new("python3").args(["-c", libraries]).output();
     if !python.is_ok_and(|output| output.status.success()) {
         report_skip("python3 with duckdb, deltalake and pyarrow is missing");
         return;
     }
-    let place = Place::new();
-    place.run(&["publish"]);
-    // A checkpoint and changes after it.
-    for day in 1..=25 {
-        add_night(&database(place.data.path()), &format!("2026-03-{day:02}"));
-        place.run(&["publish"]);
-    }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lake/compare.py");
     let compared = Command::new("python3")
         .arg(script)
         .arg(place.lake())
-        .arg(database(place.data.path()))
-        .arg(place.data.path().join("home/1/second/oura.db"))
+        .args(&databases)
         .args(["--engines", "deltalake,duckdb"])
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&compared.stdout);
     let error = String::from_utf8_lossy(&compared.stderr);
     assert!(compared.status.success() && text.contains(" 0 differences"), "{text}{error}");
+    println!("{text}");
 }

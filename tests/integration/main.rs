@@ -24,6 +24,7 @@ mod layers;
 mod odd_documents;
 #[cfg(unix)]
 mod power;
+mod quiet;
 mod recorded;
 mod resilience;
 mod secrets;

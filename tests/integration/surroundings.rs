@@ -113,6 +113,88 @@ async fn few_file_handles_are_enough_for_many_data_sources() {
     Arc::into_inner(host).unwrap().shutdown().await.unwrap();
 }
 
+/// The body of a successful response to a call of a data source's route.
+async fn call(host: &Host, context: &CallContext, path: &str, body: Value) -> Value {
+    let response = host.resource(context, "POST", path, Some(&body)).await.unwrap();
+    let text = String::from_utf8(response.body).unwrap();
+    assert_eq!(response.status, 200, "{path}: {text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Logs in the data source of an organization, which starts its first sync.
+async fn log_in(host: &Host, http: &reqwest::Client, world: &World, org: i64) -> CallContext {
+    let first_day = world.settings.history_start.unwrap().to_string();
+    let context = CallContext {
+        json_data: json!({ "clientId": world.settings.client_id, "historyStart": first_day }),
+        client_secret: world.secret.clone(),
+        role: "Admin".to_owned(),
+        // The redirect URL contains the uid.
+        org,
+        ..context("oura")
+    };
+    let start = call(host, &context, "oauth/start", json!({ "redirectUri": REDIRECT })).await;
+    let page = start["authorizeUrl"].as_str().unwrap();
+    let (code, state) = ringside::simulator::consent(http, page).await.unwrap();
+    call(host, &context, "oauth/callback", json!({ "code": code, "state": state })).await;
+    context
+}
+
+/// The states of a data source's runs, oldest first.
+async fn runs(host: &Host, context: &CallContext) -> Vec<String> {
+    let sql = json!({ "sql": "SELECT state FROM sync_runs ORDER BY run" });
+    let found = call(host, context, "sql", sql).await;
+    let rows = found["rows"].as_array().unwrap();
+    rows.iter().map(|row| row[0].as_str().unwrap().to_owned()).collect()
+}
+
+/// A longer proof has `CONNECTED`, `RATE_REQUESTS` and `RATE_SECONDS`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connected_data_sources_share_a_rate_limit() {
+    let connected: usize = env_or("CONNECTED", 8);
+    let limit = (env_or("RATE_REQUESTS", 60), env_or("RATE_SECONDS", 2));
+    let world = World::with(3, Clock::system(), |config| config.rate_limit = Some(limit)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut environment = environment(folder.path());
+    environment.push(("GF_PLUGIN_OURA_URL".to_owned(), world.simulator.origin().to_string()));
+    let host = Host::launch(Path::new(PROGRAM), &environment).await.unwrap();
+    let http = ringside::oura::http_client().unwrap();
+    let mut contexts = Vec::new();
+    for org in 1..=connected {
+        contexts.push(log_in(&host, &http, &world, org as i64).await);
+    }
+    let mut waiting: Vec<&CallContext> = contexts.iter().collect();
+    while !waiting.is_empty() {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let mut still = Vec::new();
+        for context in waiting {
+            match runs(&host, context).await.as_slice() {
+                [run] if run == "done" => {}
+                [] => still.push(context),
+                [run] if run == "running" => still.push(context),
+                others => panic!("{others:?}"),
+            }
+        }
+        waiting = still;
+    }
+    let pid = host.pid().unwrap();
+    let (megabytes, handles) = (memory(pid) >> 20, file_handles(pid));
+    let refused = world.simulator.requests().count_status(429);
+    let requests = world.simulator.requests().log().len();
+    host.shutdown().await.unwrap();
+
+    let started = std::time::Instant::now();
+    let host = Host::launch(Path::new(PROGRAM), &environment).await.unwrap();
+    assert_eq!(runs(&host, contexts.last().unwrap()).await, ["done"]);
+    let resumed = started.elapsed();
+    println!(
+        "{connected} connected data sources: {requests} requests, {refused} of them refused by \
+         the limit, no failed run; {megabytes} MB and {handles} handles; after a restart the last \
+         one answers in {resumed:.1?}"
+    );
+    assert!(refused > 0, "the limit has an effect");
+    host.shutdown().await.unwrap();
+}
+
 /// Each account loads the history of `HISTORY_DAYS`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_of_a_history_load_is_released() {
@@ -127,33 +209,9 @@ async fn memory_of_a_history_load_is_released() {
     let http = ringside::oura::http_client().unwrap();
     let mut megabytes = vec![memory(pid) >> 20];
     for number in 0..accounts {
-        let first_day = world.settings.history_start.unwrap().to_string();
-        let context = CallContext {
-            json_data: json!({ "clientId": world.settings.client_id, "historyStart": first_day }),
-            client_secret: world.secret.clone(),
-            role: "Admin".to_owned(),
-            // The redirect URL contains the uid.
-            org: number + 1,
-            ..context("oura")
-        };
-        let call = async |method, path, body: Option<Value>| -> Value {
-            let response = host.resource(&context, method, path, body.as_ref()).await.unwrap();
-            let text = String::from_utf8(response.body).unwrap();
-            assert_eq!(response.status, 200, "{path}: {text}");
-            serde_json::from_str(&text).unwrap()
-        };
-        let start = call("POST", "oauth/start", Some(json!({ "redirectUri": REDIRECT }))).await;
-        let page = start["authorizeUrl"].as_str().unwrap();
-        let (code, state) = ringside::simulator::consent(&http, page).await.unwrap();
-        call("POST", "oauth/callback", Some(json!({ "code": code, "state": state }))).await;
-        let mut stored = 0;
-        while stored == 0 {
+        let context = log_in(&host, &http, &world, number + 1).await;
+        while runs(&host, &context).await != ["done"] {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            let status = call("GET", "status", None).await;
-            if status["sync"]["running"] == json!(false) {
-                let sql = json!({ "sql": "SELECT count(*) FROM sync_runs WHERE state = 'done'" });
-                stored = call("POST", "sql", Some(sql)).await["rows"][0][0].as_i64().unwrap();
-            }
         }
         let bound = megabytes.last().unwrap() + if number == 0 { 64 } else { MAX_ACCOUNT_MEMORY };
         poll_until("the release of memory", || memory(pid) >> 20 <= bound).await;

@@ -55,6 +55,16 @@ func freePort(t *testing.T) int {
 // start starts the server and creates the data of the people.
 func start(t *testing.T) *world {
 	t.Helper()
+	w := startServer(t)
+	folder := t.TempDir()
+	w.data = filepath.Join(folder, "data")
+	w.createPeople(folder)
+	return w
+}
+
+// startServer starts the server with an empty bucket.
+func startServer(t *testing.T) *world {
+	t.Helper()
 	folder := t.TempDir()
 	identities := `{"identities": [
 		{"name": "owner", "actions": ["Admin", "Read", "Write", "List", "Tagging"],
@@ -84,17 +94,17 @@ func start(t *testing.T) *world {
 		_ = server.Process.Kill()
 		_ = server.Wait()
 	})
-	w := &world{t: t, data: filepath.Join(folder, "data"), endpoint: fmt.Sprintf("http://127.0.0.1:%d", at.s3)}
-	w.createPeople(folder)
+	w := &world{t: t, endpoint: fmt.Sprintf("http://127.0.0.1:%d", at.s3)}
 	create := `import boto3, sys, time
 for attempt in range(120):
     try:
         boto3.client("s3").create_bucket(Bucket="bucket")
         break
     except Exception as error:
+        failure = error
         time.sleep(0.5)
 else:
-    sys.exit(str(error))`
+    sys.exit(str(failure))`
 	w.must(w.environment(exec.Command(python("python"), "-c", create)))
 	return w
 }
@@ -192,6 +202,13 @@ func TestLakeOnS3(t *testing.T) {
 	w.must(broken.lake("s3://bucket/broken", "init"))
 	w.must(broken.lake("s3://bucket/broken", "publish"))
 	w.must(w.lake("s3://bucket/broken", "check"))
+
+	const full = "s3://bucket/full"
+	w.must(w.lake(full, "init"))
+	w.fails(w.whenFull().lake(full, "publish"), "No space is left", "cannot be read or written")
+	w.must(w.lake(full, "publish"))
+	w.must(w.lake(full, "check"))
+	w.compare(full, "deltalake", []string{w.databases[0], w.databases[2]})
 }
 
 func TestKilledAndSimultaneousPublishers(t *testing.T) {
@@ -237,7 +254,8 @@ func TestKilledAndSimultaneousPublishers(t *testing.T) {
 	w.compare(place, "deltalake", w.databases)
 }
 
-// TestSparkCluster compares in a cluster of a master and two workers, over a lake in a folder.
+// TestSparkCluster compares in a cluster of a master and two workers, over a lake in a folder, and runs the
+// statements of the document and of `lake ddl` in every engine.
 func TestSparkCluster(t *testing.T) {
 	w := &world{t: t, data: filepath.Join(t.TempDir(), "data")}
 	w.createPeople(t.TempDir())
@@ -248,6 +266,7 @@ func TestSparkCluster(t *testing.T) {
 	master := fmt.Sprintf("spark://127.0.0.1:%d", port)
 	w.background(python("spark-class"), "org.apache.spark.deploy.master.Master",
 		"--host", "127.0.0.1", "--port", strconv.Itoa(port), "--webui-port", "0")
+	w.waitFor(port)
 	for range 2 {
 		w.background(python("spark-class"), "org.apache.spark.deploy.worker.Worker",
 			"--host", "127.0.0.1", "--cores", "1", "--memory", "1g", "--webui-port", "0", master)
@@ -258,6 +277,43 @@ func TestSparkCluster(t *testing.T) {
 		t.Error(output)
 	}
 	t.Log(output)
+
+	document, err := filepath.Abs(filepath.Join("..", "..", "docs", "lake.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := filepath.Abs("statements.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	arguments = []string{script, document, "--spark-master", master}
+	for _, engine := range []string{"duckdb", "clickhouse", "spark"} {
+		file := filepath.Join(t.TempDir(), engine+".sql")
+		statements := w.must(w.lake(place, "ddl", "--for", engine))
+		if err := os.WriteFile(file, []byte(statements), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		arguments = append(arguments, "--"+engine, file)
+	}
+	command := exec.Command(python("python"), arguments...)
+	// The document reads the folder "lake" of the current folder.
+	command.Dir = filepath.Dir(place)
+	t.Log(w.must(command))
+}
+
+// waitFor waits until a program listens on a port.
+func (w *world) waitFor(port int) {
+	w.t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
+		connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			_ = connection.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatal(err)
+		}
+	}
 }
 
 // background starts a program that ends with the test.
@@ -265,7 +321,10 @@ func (w *world) background(name string, arguments ...string) {
 	w.t.Helper()
 	command := exec.Command(name, arguments...)
 	command.Dir = w.t.TempDir()
-	command.Env = append(os.Environ(), "SPARK_LOCAL_IP=127.0.0.1")
+	// spark-class finds Spark by the Python that has it.
+	path := filepath.Dir(python("python3")) + string(os.PathListSeparator) + os.Getenv("PATH")
+	command.Env = append(os.Environ(), "SPARK_LOCAL_IP=127.0.0.1", "PATH="+path)
+	command.Stderr = os.Stderr
 	if err := command.Start(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -278,6 +337,40 @@ func (w *world) background(name string, arguments ...string) {
 // behindFaults returns the world behind a proxy that answers each third request with 503 or 500, and
 // others late.
 func (w *world) behindFaults() *world {
+	var requests atomic.Int64
+	return w.behind(func(response http.ResponseWriter, request *http.Request, proxy http.Handler) {
+		number := requests.Add(1)
+		switch {
+		case number%6 == 0:
+			response.WriteHeader(http.StatusInternalServerError)
+		case number%3 == 0:
+			response.WriteHeader(http.StatusServiceUnavailable)
+		case number%50 == 1:
+			time.Sleep(3 * time.Second)
+			proxy.ServeHTTP(response, request)
+		default:
+			time.Sleep(20 * time.Millisecond)
+			proxy.ServeHTTP(response, request)
+		}
+	})
+}
+
+// whenFull returns the world behind a proxy that refuses writes after the first ones, as a server does
+// without space.
+func (w *world) whenFull() *world {
+	var writes atomic.Int64
+	return w.behind(func(response http.ResponseWriter, request *http.Request, proxy http.Handler) {
+		if request.Method == http.MethodPut && writes.Add(1) > 20 {
+			response.WriteHeader(http.StatusInsufficientStorage)
+			_, _ = response.Write([]byte("<Error><Code>StorageFull</Code><Message>No space is left</Message></Error>"))
+			return
+		}
+		proxy.ServeHTTP(response, request)
+	})
+}
+
+// behind returns the world behind a proxy that asks handle first.
+func (w *world) behind(handle func(http.ResponseWriter, *http.Request, http.Handler)) *world {
 	target, err := url.Parse(w.endpoint)
 	if err != nil {
 		w.t.Fatal(err)
@@ -287,18 +380,8 @@ func (w *world) behindFaults() *world {
 		request.SetURL(target)
 		request.Out.Host = request.In.Host
 	}}
-	var requests atomic.Int64
 	handler := http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
-		number := requests.Add(1)
-		switch {
-		case number%6 == 0:
-			response.WriteHeader(http.StatusInternalServerError)
-		case number%3 == 0:
-			response.WriteHeader(http.StatusServiceUnavailable)
-		default:
-			time.Sleep(20 * time.Millisecond)
-			proxy.ServeHTTP(response, request)
-		}
+		handle(response, request, proxy)
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -84,11 +84,12 @@ async fn sync(store: &Store, origin: &Url) -> RunEnd {
         clock: clock.clone(),
         history_start: Some(today.plus(-2)),
         collections: vec![COLLECTION.to_owned()],
+        full_sync_interval: None,
     };
     store.writer().begin_run(1, Trigger::Manual, clock.now()).unwrap();
     let progress = watch::Sender::new(Progress::default());
     let stop = watch::Sender::new(false);
-    executor.run(1, &progress, stop.subscribe()).await
+    executor.run(1, Trigger::Manual, &progress, stop.subscribe()).await
 }
 
 /// The values of `collections.state` and `coverage.reason` in SQLite, after a sync.

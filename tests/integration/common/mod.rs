@@ -10,7 +10,7 @@ pub mod world;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -59,6 +59,16 @@ pub fn seeded_rng() -> (u64, StdRng) {
     (seed, StdRng::seed_from_u64(seed))
 }
 
+/// A second subscriber, for as long as the process runs. With a single one, `tracing` asks the thread
+/// that reaches an event first whether it has a subscriber, and remembers a no for all threads.
+static SECOND_SUBSCRIBER: LazyLock<tracing::Dispatch> = LazyLock::new(|| {
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::sink)
+        .finish();
+    tracing::Dispatch::new(subscriber)
+});
+
 /// The warnings of this thread, until it is dropped.
 pub struct ThreadLog {
     lines: Arc<Mutex<Vec<u8>>>,
@@ -67,6 +77,7 @@ pub struct ThreadLog {
 
 impl ThreadLog {
     pub fn new() -> ThreadLog {
+        LazyLock::force(&SECOND_SUBSCRIBER);
         let lines = Arc::new(Mutex::new(Vec::new()));
         let writer = Arc::clone(&lines);
         let subscriber = tracing_subscriber::fmt()
@@ -139,16 +150,28 @@ pub fn executor(
         clock.clone(),
         Arc::default(),
     );
-    Executor { store, client, clock, history_start, collections: Vec::new() }
+    Executor {
+        store,
+        client,
+        clock,
+        history_start,
+        collections: Vec::new(),
+        full_sync_interval: None,
+    }
+}
+
+/// Runs one sync that a user requests to its end.
+pub async fn sync(executor: &Executor) -> (RunEnd, Progress) {
+    sync_for(executor, Trigger::Manual).await
 }
 
 /// Runs one sync to its end.
-pub async fn sync(executor: &Executor) -> (RunEnd, Progress) {
+pub async fn sync_for(executor: &Executor, trigger: Trigger) -> (RunEnd, Progress) {
     let run = executor.store.inspector().next_run().unwrap();
-    executor.store.writer().begin_run(run, Trigger::Manual, executor.clock.now()).unwrap();
+    executor.store.writer().begin_run(run, trigger, executor.clock.now()).unwrap();
     let progress = watch::Sender::new(Progress::default());
     let stop = watch::Sender::new(false);
-    let end = executor.run(run, &progress, stop.subscribe()).await;
+    let end = executor.run(run, trigger, &progress, stop.subscribe()).await;
     let last = progress.borrow().clone();
     (end, last)
 }
