@@ -298,6 +298,18 @@ mod tests {
         assert_eq!(report(&status).status(), HealthStatus::Ok);
     }
 
+    #[test]
+    fn damage_is_an_error_with_its_remedy() {
+        for state in [ConnectionState::Connected, ConnectionState::ReconnectNeeded] {
+            let mut status = status(state, Vec::new());
+            status.damage = Some("page 7".to_owned());
+            let health = report(&status);
+            assert_eq!(health.status(), HealthStatus::Error);
+            assert!(health.message.contains("damaged: page 7"), "{}", health.message);
+            assert!(health.message.ends_with(REPAIR), "{}", health.message);
+        }
+    }
+
     #[tokio::test]
     async fn unready_data_source_is_reported_in_time() {
         let folder = tempfile::tempdir().unwrap();

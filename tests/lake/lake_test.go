@@ -304,7 +304,7 @@ func TestSparkCluster(t *testing.T) {
 // waitFor waits until a program listens on a port.
 func (w *world) waitFor(port int) {
 	w.t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			_ = connection.Close()

@@ -10,7 +10,7 @@ pub mod world;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -59,6 +59,16 @@ pub fn seeded_rng() -> (u64, StdRng) {
     (seed, StdRng::seed_from_u64(seed))
 }
 
+/// A second subscriber, for as long as the process runs. With a single one, `tracing` asks the thread
+/// that reaches an event first whether it has a subscriber, and remembers a no for all threads.
+static SECOND_SUBSCRIBER: LazyLock<tracing::Dispatch> = LazyLock::new(|| {
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::sink)
+        .finish();
+    tracing::Dispatch::new(subscriber)
+});
+
 /// The warnings of this thread, until it is dropped.
 pub struct ThreadLog {
     lines: Arc<Mutex<Vec<u8>>>,
@@ -67,6 +77,7 @@ pub struct ThreadLog {
 
 impl ThreadLog {
     pub fn new() -> ThreadLog {
+        LazyLock::force(&SECOND_SUBSCRIBER);
         let lines = Arc::new(Mutex::new(Vec::new()));
         let writer = Arc::clone(&lines);
         let subscriber = tracing_subscriber::fmt()

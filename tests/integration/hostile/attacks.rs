@@ -362,7 +362,7 @@ pub fn findings() -> Vec<Finding> {
                 ),
                 panel(
                     "a query of 12 MB",
-                    json!({ "rawSql": "SELECT 1", "params": vec![0; 6_000_000] }),
+                    json!({ "rawSql": format!("SELECT {}1", " ".repeat(12 << 20)) }),
                 ),
                 Attack {
                     name: "a body of 2 MB",
@@ -433,12 +433,12 @@ pub fn findings() -> Vec<Finding> {
                     send: Send::Panels(vec![json!({ "rawSql": "SELECT * FROM nights" }); 300]),
                 },
                 Attack {
-                    name: "20 wide frames of empty cells in one call",
+                    name: "8 wide frames of empty cells in one call",
                     send: Send::Panels(vec![
                         json!({ "rawSql": rows(14_000, "1700000000 + i / 10 AS time, \
                                     'x' || (i % 10000) AS label, 1.5 AS v"),
                                 "format": "time_series" });
-                        20
+                        8
                     ]),
                 },
                 Attack {

@@ -263,6 +263,45 @@ async fn odd_values_of_numbers_are_numbers_or_null() {
     assert_eq!(extra, items[4..]);
 }
 
+/// A series without a usable interval has no points. The other series and columns are as they were.
+#[tokio::test]
+async fn odd_intervals_spoil_their_series_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let intervals = [
+        json!(0),
+        json!(-300),
+        json!("five"),
+        json!(""),
+        json!("NaN"),
+        json!([300]),
+        json!({"seconds": 300}),
+        json!(1e300),
+        json!(true),
+        Value::Null,
+    ];
+    let nights: Vec<Value> = intervals
+        .iter()
+        .enumerate()
+        .map(|(hour, interval)| {
+            let start = format!("2026-06-10T{hour:02}:00:00+02:00");
+            json!({"id": format!("n{hour}"), "day": "2026-06-10", "type": "late_nap",
+                   "bedtime_start": start, "average_hrv": 40,
+                   "hrv": {"interval": interval, "items": [40, 41], "timestamp": start},
+                   "heart_rate": {"interval": 300, "items": [50, 51], "timestamp": start}})
+        })
+        .collect();
+    let store = store_of(&folder, &[("sleep", served(&nights))]).await;
+    let count = intervals.len();
+    for (sql, expected) in [
+        ("SELECT count(*) FROM samples WHERE series = 'sleep.hrv'", 0),
+        ("SELECT count(*) FROM samples WHERE series = 'sleep.heart_rate'", 2 * count),
+        ("SELECT count(*) FROM sleep WHERE average_hrv = 40", count),
+        ("SELECT count(*) FROM oura_raw_documents WHERE payload ->> '$.hrv.items[1]' = 41", count),
+    ] {
+        assert_eq!(rows(&store, sql), [[json!(expected)]], "{sql}");
+    }
+}
+
 #[tokio::test]
 async fn rows_within_a_second_are_all_kept() {
     let folder = tempfile::tempdir().unwrap();
