@@ -136,9 +136,10 @@ impl Instant {
         Instant(self.0.saturating_add(seconds))
     }
 
-    /// Returns the calendar day in `zone` at this instant.
+    /// Returns the calendar day in `zone` at this instant. Days outside of the years 0 to 9999 become
+    /// the first or the last of these, because others cannot be written as `YYYY-MM-DD`.
     pub fn day(self, zone: Tz) -> Day {
-        Day(self.utc().with_timezone(&zone).date_naive())
+        Day(self.utc().with_timezone(&zone).date_naive().clamp(FIRST_DATE, LAST_DATE))
     }
 
     /// Returns the instant of a number of seconds or milliseconds since 1970.
@@ -280,10 +281,13 @@ fn subsecond(time: &impl Timelike) -> u32 {
     time.nanosecond().min(MAX_SUBSECOND)
 }
 
-/// Other years are not valid in RFC 3339, break the sort order of text, and may overflow
-/// arithmetic.
+/// The first and the last date with a year of four digits. Other years are not valid in RFC 3339,
+/// break the sort order of text, and may overflow arithmetic.
+const FIRST_DATE: NaiveDate = NaiveDate::from_ymd_opt(0, 1, 1).unwrap();
+const LAST_DATE: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap();
+
 fn has_four_digit_year(date: &NaiveDate) -> bool {
-    (0..=9999).contains(&date.year())
+    (FIRST_DATE..=LAST_DATE).contains(date)
 }
 
 /// Returns the first instant with local time `naive` in `zone`, or the end of the gap that skips
@@ -416,6 +420,22 @@ mod tests {
             assert!(Stamp::parse(invalid, Tz::America__New_York).is_err(), "{invalid}");
         }
         assert!("+262142-12-31".parse::<Day>().is_err());
+    }
+
+    #[test]
+    fn day_of_every_instant_can_be_written_and_read() {
+        for (text, zone, expected) in [
+            ("9999-12-31T23:59:59Z", Tz::Europe__Vienna, "9999-12-31"),
+            ("0000-01-01T00:00:00Z", Tz::America__New_York, "0000-01-01"),
+            ("9999-12-31T23:59:59-14:00", Tz::UTC, "9999-12-31"),
+        ] {
+            let day = Stamp::parse(text, zone).unwrap().at.day(zone);
+            assert_eq!(day.to_string(), expected, "{text}");
+            assert_eq!(day.to_string().parse::<Day>().unwrap(), day, "{text}");
+        }
+        for at in [i64::MIN, i64::MAX] {
+            assert!(Instant(at).day(Tz::UTC).to_string().parse::<Day>().is_ok(), "{at}");
+        }
     }
 
     #[test]
