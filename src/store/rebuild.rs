@@ -13,7 +13,7 @@ use super::inspector::Inspector;
 use super::window_writer::{CONTENT_ID_PREFIX, Received};
 use super::writer::Writer;
 use super::{changes, collections, materialized, rollups, rows, tables};
-use crate::catalog::{Catalog, Collection, Storage};
+use crate::catalog::{Catalog, Collection, Fault, Storage};
 use crate::sql::quote_identifier;
 use crate::time::{Day, Instant, Tz};
 
@@ -139,24 +139,28 @@ impl Writer {
         collection: &Collection,
     ) -> Result<(), StoreError> {
         let derived = Derived::new(transaction, collection, self.zone())?;
-        // Collect the keys first, because the loop updates the table.
-        let documents: Vec<(i64, String)> = transaction
+        // Collect the keys first, because the loop updates the table. The stored part of a document
+        // that is too long does not identify it.
+        let documents: Vec<(i64, String, bool)> = transaction
             .prepare(
-                "SELECT document, document_id FROM oura_raw_documents
+                "SELECT document, document_id, fault IS NOT ?2 FROM oura_raw_documents
                  WHERE resource = ?1 AND deleted_at IS NULL",
             )?
-            .query_map([&collection.name], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .query_map([collection.name.as_str(), Fault::TooLong.name()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?
             .collect::<Result<_, _>>()?;
         let mut update = transaction.prepare(
             "UPDATE oura_raw_documents SET day = ?2, start_at = ?3, end_at = ?4, utc_offset = ?5
              WHERE document = ?1",
         )?;
-        for (document, id) in documents {
+        for (document, id, is_whole) in documents {
             self.ensure_rebuilds_run()?;
             let bytes = stored_bytes(transaction, document)?;
             let received = Received::new(&bytes);
             let reading = read(collection, &received, self.zone());
-            if id.starts_with(CONTENT_ID_PREFIX)
+            if is_whole
+                && id.starts_with(CONTENT_ID_PREFIX)
                 && reading.id != id
                 && !identify(transaction, document, &received, &reading.id)?
             {

@@ -10,7 +10,7 @@ use super::{
     CollectionState, GapReason, QueuedWindow, ROLLUPS, Refused, Rollup, Store, StoreError, Window,
     WindowReason, WriteStats, find_damage,
 };
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, MAX_DOCUMENT_BYTES};
 use crate::time::{Day, Instant, Tz};
 
 mod views;
@@ -759,6 +759,23 @@ fn removed_collection_keeps_its_documents() {
     store.writer().rebuild().unwrap();
     assert_eq!(text(&store, "SELECT stress_high FROM daily_stress"), "900");
     assert_eq!(text(&store, "SELECT count(*) FROM oura_raw_documents"), "1");
+}
+
+#[test]
+fn document_that_is_too_long_keeps_its_identity_in_a_rebuild() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let long = json!({"vascular_age": 36, "note": "y".repeat(MAX_DOCUMENT_BYTES)});
+    let long = [long];
+    let put = || put(&store, "daily_cardiovascular_age", "2026-01-01", "2026-01-31", &long);
+    put();
+    let stored = "SELECT document_id || hex(hash) || fault || revision FROM oura_raw_documents";
+    let before = text(&store, stored);
+    assert!(before.starts_with("sha256:"), "{before}");
+    store.writer().rebuild().unwrap();
+    assert_eq!(text(&store, stored), before);
+    put();
+    assert_eq!(text(&store, stored), before, "no revision after the rebuild");
 }
 
 #[test]

@@ -16,8 +16,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -211,25 +209,34 @@ func measureExport(t *testing.T, folder string) {
 }
 
 // measureRequests measures one-row queries of 64 clients, alternating with Datasette on the same
-// file.
+// file. The clients are those of wrk, which takes little of the processors.
 func measureRequests(t *testing.T, folder, database string) {
-	address, _ := serveFolder(t, folder)
-	ask := func(client *http.Client) error {
-		_, err := post(client, address+"/api/sql", "application/json", oneRow)
-		return err
+	wrk, err := exec.LookPath("wrk")
+	if err != nil {
+		t.Skip("requests are not measured: wrk is not in the PATH")
 	}
+	body, err := json.Marshal(map[string]string{"sql": oneRow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := filepath.Join(t.TempDir(), "post.lua")
+	lines := []string{
+		`wrk.method = "POST"`, fmt.Sprintf("wrk.body = %q", body),
+		`wrk.headers["Content-Type"] = "application/json"`,
+		fmt.Sprintf(`wrk.headers["Authorization"] = "Bearer %s"`, httpToken),
+	}
+	if err := os.WriteFile(script, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address, _ := serveFolder(t, folder)
 	datasette := startDatasette(t, database)
 	for range 3 {
-		rate, p99 := load(t, ask)
+		rate, p99 := load(t, wrk, "--script", script, address+"/api/sql")
 		t.Logf("serve      %8.0f requests/s  p99 %7.1f ms", rate, p99.Seconds()*1e3)
 		if datasette == "" {
 			continue
 		}
-		target := datasette + "/oura.json?sql=" + url.QueryEscape(oneRow)
-		other, otherP99 := load(t, func(client *http.Client) error {
-			_, err := drain(client.Get(target))
-			return err
-		})
+		other, otherP99 := load(t, wrk, datasette+"/oura.json?sql="+url.QueryEscape(oneRow))
 		t.Logf("datasette  %8.0f requests/s  p99 %7.1f ms  ratio %.1f", other,
 			otherP99.Seconds()*1e3, rate/other)
 	}
@@ -265,37 +272,25 @@ func startDatasette(t *testing.T, database string) string {
 
 // load sends requests of 64 clients for five seconds. Returns requests per second and the 99th
 // percentile of their times.
-func load(t *testing.T, ask func(*http.Client) error) (float64, time.Duration) {
+func load(t *testing.T, wrk string, arguments ...string) (float64, time.Duration) {
 	t.Helper()
-	const clients, seconds = 64, 5
-	transport := &http.Transport{MaxIdleConnsPerHost: clients}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport}
-	var failed atomic.Int64
-	var lock sync.Mutex
-	var times []time.Duration
-	var running sync.WaitGroup
-	start := time.Now()
-	for range clients {
-		running.Go(func() {
-			var own []time.Duration
-			for time.Since(start) < seconds*time.Second {
-				sent := time.Now()
-				if ask(client) != nil {
-					failed.Add(1)
-				}
-				own = append(own, time.Since(sent))
-			}
-			lock.Lock()
-			defer lock.Unlock()
-			times = append(times, own...)
-		})
+	settings := []string{"--threads", "1", "--connections", "64", "--duration", "5s", "--latency"}
+	output := run(t, exec.Command(wrk, append(settings, arguments...)...))
+	if strings.Contains(output, "Non-2xx") || strings.Contains(output, "Socket errors") {
+		t.Error("requests failed: ", output)
 	}
-	running.Wait()
-	took := time.Since(start)
-	if failed.Load() > 0 {
-		t.Errorf("%d of %d requests failed", failed.Load(), len(times))
+	value := func(name string) string {
+		_, after, _ := strings.Cut(output, name)
+		line, _, _ := strings.Cut(after, "\n")
+		return strings.TrimSpace(line)
 	}
-	slices.Sort(times)
-	return float64(len(times)) / took.Seconds(), times[len(times)*99/100]
+	rate, err := strconv.ParseFloat(value("Requests/sec:"), 64)
+	if err != nil {
+		t.Fatal("no rate in: ", output)
+	}
+	p99, err := time.ParseDuration(value("99%"))
+	if err != nil {
+		t.Fatal("no percentile in: ", output)
+	}
+	return rate, p99
 }
