@@ -36,15 +36,14 @@ pub(super) struct Json<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Json<T>, ApiError> {
+    async fn from_request(request: Request, _: &S) -> Result<Json<T>, ApiError> {
         let declares_json = declares_json(request.headers());
-        if announced_length(request.headers()).is_some_and(|length| length > MAX_BODY) {
+        if announced_length(request.headers()).is_some_and(|length| length > MAX_DRAINED) {
             return Err(StatusCode::PAYLOAD_TOO_LARGE.into());
         }
-        let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, state))
+        let body = timeout(BODY_TIMEOUT, read_body(request.into_body()))
             .await
-            .map_err(|_| ApiError::from(StatusCode::REQUEST_TIMEOUT))?
-            .map_err(|rejection| ApiError::from(rejection.status()))?;
+            .map_err(|_| ApiError::from(StatusCode::REQUEST_TIMEOUT))??;
         let text = match (declares_json, body.as_ref()) {
             (Some(false), _) | (None, [_, ..]) => return Err(not_json()),
             (_, []) => Bytes::from_static(b"{}"),
@@ -68,6 +67,29 @@ impl<T: Serialize> IntoResponse for Json<T> {
         axum::Json(self.0).into_response()
     }
 }
+
+/// Reads a body of at most [`MAX_BODY`] bytes.
+///
+/// The rest of a larger one is read and dropped, up to [`MAX_DRAINED`] bytes: a client that cannot
+/// send its whole request sees a broken connection instead of the error.
+async fn read_body(body: Body) -> Result<Bytes, ApiError> {
+    let mut pieces = body.into_data_stream();
+    let mut content = Vec::new();
+    let mut length = 0;
+    while length <= MAX_DRAINED
+        && let Some(piece) = pieces.next().await
+    {
+        let piece = piece.map_err(|_| ApiError::from(StatusCode::BAD_REQUEST))?;
+        length += piece.len();
+        if length <= MAX_BODY {
+            content.extend_from_slice(&piece);
+        }
+    }
+    if length <= MAX_BODY { Ok(content.into()) } else { Err(StatusCode::PAYLOAD_TOO_LARGE.into()) }
+}
+
+/// Number of bytes of one body that are read at most.
+const MAX_DRAINED: usize = 16 << 20;
 
 /// How long a client may take for the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);

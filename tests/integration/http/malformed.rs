@@ -241,3 +241,17 @@ async fn documents_describe_these_errors() {
     let answer = server.send(server.request("GET", "/api/status")).await;
     assert_eq!((answer.status, answer.json()), (401, quoted));
 }
+
+/// The sender of a large body sees the error, not a broken connection.
+#[tokio::test]
+async fn large_body_is_read_before_it_is_rejected() {
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    for length in [1 << 20, 3 << 20, 12 << 20] {
+        for _ in 0..5 {
+            let body = json!({ "sql": "x".repeat(length) });
+            let answer = server.post("/api/sql", READ_TOKEN, &body).await;
+            assert_eq!((answer.status, answer.code().as_str()), (413, "too_large"), "{length}");
+        }
+    }
+}
