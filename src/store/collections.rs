@@ -22,7 +22,7 @@ pub struct CollectionRow {
     pub state: CollectionState,
     /// The reason for a refusal or failure, and what to do about it.
     pub reason: Option<String>,
-    /// When a window was last stored, or Oura last had nothing new.
+    /// When a window was last stored, or Oura last had no news.
     pub last_sync: Option<Instant>,
     /// The number of stored documents or rows, without deleted ones.
     pub documents: u64,
@@ -80,7 +80,7 @@ impl Inspector {
 }
 
 impl Writer {
-    /// Records that Oura had nothing new in `collection` at `now`.
+    /// Records that Oura had no news in `collection` at `now`.
     pub fn record_unchanged(&self, collection: &str, now: Instant) -> Result<(), StoreError> {
         let connection = self.lock();
         let sql = "UPDATE collections SET last_sync = ?2 WHERE name = ?1";

@@ -77,7 +77,7 @@ impl WindowWriter<'_> {
     /// Returns the id of each document.
     ///
     /// Of several different documents without an id on the same day, the stored ones keep their
-    /// numbers in whatever order they arrive. Of the others, the last one gets the first number.
+    /// numbers in any order of arrival. Of the others, the last one gets the first number.
     fn identities(&self, documents: &[Box<[u8]>]) -> Result<Vec<String>, StoreError> {
         let mut ids = vec![String::new(); documents.len()];
         let mut without_id = Vec::new();

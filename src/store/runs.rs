@@ -15,7 +15,7 @@ use crate::time::Instant;
 pub enum RunEnd {
     /// Every wanted window was stored, or its collection gave up.
     Done,
-    /// One request showed that there is nothing new.
+    /// One request showed that Oura has no news.
     NothingNew,
     /// The run ended early. The message is for the user.
     Failed(String),
@@ -81,7 +81,7 @@ impl Inspector {
         Ok(self.lock().query_row(sql, [], read).optional()?)
     }
 
-    /// Returns the last ended run that fetched windows. A run that found nothing new has none.
+    /// Returns the last ended run that fetched windows. A run without news has none.
     pub fn last_full_run(&self) -> Result<Option<FullRun>, StoreError> {
         let sql = "SELECT started_at, state, changed FROM sync_runs
                    WHERE windows > 0 AND state <> ?1 ORDER BY run DESC LIMIT 1";

@@ -1,7 +1,7 @@
 //! Quiet polling: a scheduled run first asks for new heart rates, and ends if there are none.
 //!
 //! A ring that is worn measures the heart rate every few minutes. So an upload brings new heart
-//! rates, and one small request stands for all collections. It does not show what changes without
+//! rates, and one small request stands for all collections. It does not show changes without
 //! new heart rates: a tag, a workout of another device, a revision, a ring in its charger. The next
 //! full run fetches these.
 
@@ -14,7 +14,7 @@ use crate::oura::Range;
 use crate::store::{Store, StoreError};
 use crate::time::Instant;
 
-/// The collection whose new rows show an upload.
+/// The collection with new rows after each upload.
 const WITNESS: &str = "heartrate";
 
 /// The longest range of the request, in seconds. Oura rejects ranges above 30 days.
@@ -24,7 +24,7 @@ const MAX_RANGE: i64 = 28 * 86_400;
 const AHEAD: i64 = 86_400;
 
 impl Executor {
-    /// Returns whether one request shows that a full run would find nothing new. Without an answer,
+    /// Returns whether one request shows that a full run would find no news. Without an answer,
     /// or if a full run is due, it returns false.
     pub(super) async fn is_unchanged(
         &self,

@@ -1,4 +1,4 @@
-//! Quiet polling: what it saves, how late news can be, and which runs are never quiet.
+//! Quiet polling: the saved requests, the delay of news, and the runs that are never quiet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

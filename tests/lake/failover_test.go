@@ -29,7 +29,7 @@ type owner struct {
 	command *exec.Cmd
 }
 
-// serve starts an owner, whose files Litestream may write.
+// serve starts an owner with files that Litestream may write.
 func serve(t *testing.T, data, oura string) *owner {
 	t.Helper()
 	port := freePort(t)

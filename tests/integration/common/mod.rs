@@ -59,7 +59,7 @@ pub fn seeded_rng() -> (u64, StdRng) {
     (seed, StdRng::seed_from_u64(seed))
 }
 
-/// A second subscriber, for as long as the process runs. With a single one, `tracing` asks the thread
+/// A second subscriber, until the process ends. With a single one, `tracing` asks the thread
 /// that reaches an event first whether it has a subscriber, and remembers a no for all threads.
 static SECOND_SUBSCRIBER: LazyLock<tracing::Dispatch> = LazyLock::new(|| {
     let subscriber = tracing_subscriber::fmt()
