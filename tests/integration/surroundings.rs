@@ -554,12 +554,13 @@ fn plugin_with(
 fn plugin_listens_in_its_data_folder_below_a_read_only_tmp() {
     let build = tempfile::tempdir().unwrap();
     let Some(shim) = compile_shim(build.path()) else { return };
-    let data = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let data = tempfile::tempdir().unwrap();
     for temporary in [None, Some(build.path())] {
         let mut variables = vec![
             ("LD_PRELOAD", shim.as_path()),
             ("FAULT", Path::new("read-only")),
             ("FAULT_FOLDER", Path::new("/tmp")),
+            ("WRITABLE_FOLDER", data.path()),
         ];
         variables.extend(temporary.map(|folder| ("TMPDIR", folder)));
         let (mut plugin, _out, socket) = plugin_with(data.path(), &variables);

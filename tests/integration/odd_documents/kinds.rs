@@ -520,6 +520,27 @@ async fn main_sleep_is_the_longest_period_that_counts() {
     assert_eq!(rows(&store, "SELECT count(*) FROM sleep"), [[json!(periods.len())]]);
 }
 
+/// Of equally long periods, the one with more time in bed counts, then the one with the smaller id.
+/// Their order in the response does not matter.
+#[tokio::test]
+async fn equally_long_periods_have_one_main_sleep() {
+    let period = |id: &str, hours_in_bed: i64| {
+        json!({
+            "id": id, "day": FIRST_DAY, "type": "long_sleep", "total_sleep_duration": 6 * 3600,
+            "bedtime_start": format!("{FIRST_DAY}T00:00:00+02:00"),
+            "time_in_bed": hours_in_bed * 3600,
+        })
+    };
+    let periods = [period("b", 8), period("a", 8), period("0", 7)];
+    for order in [[0, 1, 2], [1, 0, 2], [2, 0, 1], [2, 1, 0]] {
+        let folder = tempfile::tempdir().unwrap();
+        let arriving = order.map(|place| periods[place].clone());
+        let store = store_of(&folder, &[("sleep", served(&arriving))]).await;
+        assert_eq!(rows(&store, "SELECT id FROM main_sleep"), [[json!("a")]], "{order:?}");
+        assert_eq!(rows(&store, "SELECT naps FROM nights"), [[json!(2)]], "{order:?}");
+    }
+}
+
 /// The last of two forms of a document counts, also on another page, and later syncs change no row.
 #[tokio::test]
 async fn same_id_twice_is_one_document() {

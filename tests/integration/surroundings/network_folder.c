@@ -1,11 +1,12 @@
 /* Makes a folder behave like one of a network file system, or like a read-only one. Loaded with
    LD_PRELOAD.
 
-   FAULT_FOLDER  the folder
-   FAULT         locks: no file locks at all
-                 flock: no flock, but record locks
-                 memory: no shared memory for the index of a write-ahead log
-                 read-only: no new folders */
+   FAULT_FOLDER     the folder
+   WRITABLE_FOLDER  a folder below it without the fault read-only
+   FAULT            locks: no file locks at all
+                    flock: no flock, but record locks
+                    memory: no shared memory for the index of a write-ahead log
+                    read-only: no new folders */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -83,7 +84,10 @@ void *mmap64(void *at, size_t length, int protection, int flags, int fd, off64_t
 
 int mkdir(const char *path, mode_t mode) {
   const char *folder = getenv("FAULT_FOLDER");
-  if (has_fault("read-only") && folder && strncmp(path, folder, strlen(folder)) == 0) {
+  const char *writable = getenv("WRITABLE_FOLDER");
+  int is_writable = writable && strncmp(path, writable, strlen(writable)) == 0;
+  if (has_fault("read-only") && folder && !is_writable &&
+      strncmp(path, folder, strlen(folder)) == 0) {
     errno = EROFS;
     return -1;
   }
