@@ -8,6 +8,7 @@ use super::calendar::day_at;
 use super::error::StoreError;
 use super::inspector::Inspector;
 use super::state::CollectionState;
+use super::window::first_ring;
 use super::writer::Writer;
 use crate::catalog::{Collection, Storage};
 use crate::sql::quote_identifier;
@@ -121,26 +122,28 @@ pub(super) fn set_state(
 }
 
 /// Counts the documents or rows of `collection`, and updates its first and last day. A document far
-/// from all covered days does not count as the first or last one.
+/// from all covered days does not count as the first or last one. A collection that is fetched as a
+/// whole covers no days: its documents count from the first ring to the day after the last fetch.
 pub(super) fn recount(
     transaction: &Transaction,
     collection: &Collection,
 ) -> Result<(), StoreError> {
     let counted = match collection.storage {
-        Storage::Documents => {
+        Storage::Documents => format!(
             "SELECT count(*), min(day) FILTER (WHERE is_near), max(day) FILTER (WHERE is_near)
-             FROM (SELECT day, day BETWEEN coalesce(from_day, day) AND coalesce(to_day, day)
-                       AS is_near
+             FROM (SELECT day, day BETWEEN from_day AND to_day AS is_near
                    FROM oura_raw_documents,
-                        (SELECT date(min(day), '-3 days') AS from_day,
-                                date(max(day), '+3 days') AS to_day
+                        (SELECT coalesce(date(min(day), '-3 days'), '{}') AS from_day,
+                                coalesce(date(max(day), '+3 days'),
+                                         (SELECT date(max(last_seen_at), 'unixepoch', '+1 day')
+                                          FROM oura_raw_documents WHERE resource = ?1)) AS to_day
                          FROM coverage_data WHERE resource = ?1)
-                   WHERE resource = ?1 AND deleted_at IS NULL)"
-        }
-        Storage::Rows => {
-            "SELECT coalesce(sum(documents), 0), min(day), max(day) FROM coverage_data
-             WHERE resource = ?1 AND documents > 0"
-        }
+                   WHERE resource = ?1 AND deleted_at IS NULL)",
+            first_ring()
+        ),
+        Storage::Rows => "SELECT coalesce(sum(documents), 0), min(day), max(day) FROM coverage_data
+                          WHERE resource = ?1 AND documents > 0"
+            .to_owned(),
     };
     transaction
         .prepare_cached(&format!(

@@ -762,6 +762,21 @@ fn removed_collection_keeps_its_documents() {
 }
 
 #[test]
+fn odd_days_are_not_the_first_or_last_of_a_collection_without_windows() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::Europe__Vienna);
+    let rings: Vec<Value> =
+        ["0001-01-01T00:00:00Z", "2024-02-03T10:00:00Z", "9999-12-31T23:59:59Z"]
+            .iter()
+            .map(|at| json!({"id": at, "set_up_at": at}))
+            .collect();
+    put(&store, "ring_configuration", "2026-11-24", "2026-11-24", &rings);
+    let known = "SELECT documents || ' ' || first_day || ' ' || last_day FROM collections
+                 WHERE name = 'ring_configuration'";
+    assert_eq!(text(&store, known), "3 2024-02-03 2024-02-03");
+}
+
+#[test]
 fn document_that_is_too_long_keeps_its_identity_in_a_rebuild() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);
