@@ -4,6 +4,8 @@
 
 use serde_json::{Value, json};
 
+use super::targets::is_full;
+
 /// One attack.
 #[derive(Clone)]
 pub struct Attack {
@@ -433,12 +435,13 @@ pub fn findings() -> Vec<Finding> {
                     send: Send::Panels(vec![json!({ "rawSql": "SELECT * FROM nights" }); 300]),
                 },
                 Attack {
-                    name: "8 wide frames of empty cells in one call",
+                    name: "wide frames of empty cells in one call",
                     send: Send::Panels(vec![
                         json!({ "rawSql": rows(14_000, "1700000000 + i / 10 AS time, \
                                     'x' || (i % 10000) AS label, 1.5 AS v"),
                                 "format": "time_series" });
-                        8
+                        // With the limits of the quick run, fewer exceed the memory of all queries.
+                        if is_full() { 8 } else { 3 }
                     ]),
                 },
                 Attack {
