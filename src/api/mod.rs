@@ -22,7 +22,7 @@ mod target;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -66,7 +66,6 @@ pub fn router(datasource: DataSource) -> Router {
         .route("/data/delete", post(data::delete))
         .method_not_allowed_fallback(async || ApiError::from(StatusCode::METHOD_NOT_ALLOWED))
         .fallback(async || ApiError::from(StatusCode::NOT_FOUND))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(datasource)
 }
 
@@ -75,7 +74,6 @@ fn closed_router(target: Target) -> Router {
     Router::new()
         .route("/data/repair", post(repair::repair))
         .method_not_allowed_fallback(async || ApiError::from(StatusCode::METHOD_NOT_ALLOWED))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(target)
 }
 

@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError};
 use crate::time::Instant;
 
 /// The collection with new rows after each upload.
-const WITNESS: &str = "heartrate";
+const PROBED: &str = "heartrate";
 
 /// The longest range of the request, in seconds. Oura rejects ranges above 30 days.
 const MAX_RANGE: i64 = 28 * 86_400;
@@ -32,13 +32,13 @@ impl Executor {
     ) -> Result<bool, StoreError> {
         let Some(interval) = self.full_sync_interval else { return Ok(false) };
         let catalog = self.store.catalog();
-        let Some(witness) = catalog.get(WITNESS) else { return Ok(false) };
-        if !wants(&self.collections, WITNESS) {
+        let Some(probed) = catalog.get(PROBED) else { return Ok(false) };
+        if !wants(&self.collections, PROBED) {
             return Ok(false);
         }
         let now = self.clock.now();
         let interval = interval.as_secs() as i64;
-        let table = witness.table.clone();
+        let table = probed.table.clone();
         let newest = self
             .blocking(move |store| {
                 if is_full_run_due(store, interval, now)? {
@@ -51,14 +51,14 @@ impl Executor {
         let from = newest.plus(1).max(now.plus(-MAX_RANGE));
         let range = Range { from, to: now.plus(AHEAD) };
         let page = tokio::select! {
-            page = self.client.page(witness, range, None) => page,
+            page = self.client.page(probed, range, None) => page,
             _ = stop.wait_for(|stop| *stop) => return Ok(false),
         };
         // After a failure, the full run meets and handles the same one.
         if !page.is_ok_and(|page| page.documents.is_empty() && page.next_token.is_none()) {
             return Ok(false);
         }
-        self.blocking(move |store| store.writer().record_unchanged(WITNESS, now)).await?;
+        self.blocking(move |store| store.writer().record_unchanged(PROBED, now)).await?;
         Ok(true)
     }
 }

@@ -385,9 +385,9 @@ func TestOverviewAgreesWithTheDocuments(t *testing.T) {
 	} {
 		expected := make(map[string]float64)
 		for day, score := range byDay(w.documents(t, collection), field("score", 1)) {
-			expected[fmt.Sprint(float64(midnight(t, day)))] = score
+			expected[fmt.Sprint(midnight(t, day))] = score
 		}
-		agree(t, name+" of days", columnOfNumbers(t, days, "milliseconds", name), expected, 60)
+		agree(t, name+" of days", column(t, days, "milliseconds", name), expected, 60)
 	}
 
 	sums, counts := make(map[string]float64), make(map[string]float64)
@@ -409,25 +409,6 @@ func TestOverviewAgreesWithTheDocuments(t *testing.T) {
 		}
 	}
 	agree(t, "steps of weeks", weeks, sums, 10)
-}
-
-// columnOfNumbers is column for keys that are numbers.
-func columnOfNumbers(t *testing.T, frame *data.Frame, key, name string) map[string]float64 {
-	t.Helper()
-	keys, _ := frame.FieldByName(key)
-	values, _ := frame.FieldByName(name)
-	if keys == nil || values == nil {
-		t.Fatalf("no %s and %s among %v", key, name, names(frame))
-	}
-	found := make(map[string]float64)
-	for row := range frame.Rows() {
-		at, err := keys.FloatAt(row)
-		value, missing := values.FloatAt(row)
-		if err == nil && missing == nil && !math.IsNaN(value) {
-			found[fmt.Sprint(at)] = value
-		}
-	}
-	return found
 }
 
 // weekOf is the Monday of a day's week.

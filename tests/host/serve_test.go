@@ -1,11 +1,11 @@
 package host
 
 import (
-	"bufio"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
+
+	"ringside/tests/listening"
 )
 
 // Tokens of servers that a test starts.
@@ -34,20 +34,15 @@ func serveFolder(t *testing.T, folder string, variables ...string) (string, *os.
 		"RINGSIDE_ADMIN_TOKEN="+httpAdminToken, "GF_PLUGIN_OURA_URL="+unreachable)
 	// The last value of a variable counts.
 	command.Env = append(command.Env, variables...)
-	output, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
+		if command.Process != nil {
+			_ = command.Process.Kill()
+			_ = command.Wait()
+		}
 	})
-	line, err := bufio.NewReader(output).ReadString('\n')
+	address, err := listening.Start(command)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.TrimPrefix(strings.TrimSpace(line), "listening on "), command.Process
+	return address, command.Process
 }

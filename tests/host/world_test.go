@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"ringside/tests/listening"
 )
 
 const (
@@ -99,18 +100,8 @@ func simulateWith(arguments []string) (*exec.Cmd, string, error) {
 	command := exec.Command(binary, arguments...)
 	command.Env = []string{"OURA_CLIENT_ID=" + clientID, "OURA_CLIENT_SECRET=" + clientSecret}
 	command.Stderr = os.Stderr
-	out, err := command.StdoutPipe()
-	if err != nil {
-		return nil, "", err
-	}
-	if err := command.Start(); err != nil {
-		return nil, "", err
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return command, "", fmt.Errorf("the simulator writes no URL: %w", err)
-	}
-	return command, strings.TrimSpace(strings.TrimPrefix(line, "listening on ")), nil
+	origin, err := listening.Start(command)
+	return command, origin, err
 }
 
 // simulated is the URL of a simulated Oura for one test.

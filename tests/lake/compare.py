@@ -12,6 +12,8 @@ import sqlite3
 import sys
 import zlib
 
+from spark_session import spark_session
+
 parser = argparse.ArgumentParser()
 parser.add_argument("place")
 parser.add_argument("databases", nargs="+")
@@ -146,17 +148,7 @@ def duckdb():
 
 
 def spark():
-    from delta import configure_spark_with_delta_pip
-    from pyspark.sql import SparkSession
-
-    builder = (
-        SparkSession.builder.master(arguments.spark_master)
-        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.ui.enabled", "false")
-    )
-    session = configure_spark_with_delta_pip(builder).getOrCreate()
+    session = spark_session(arguments.spark_master)
     return lambda table: session.read.format("delta").load(at(table)).toArrow()
 
 

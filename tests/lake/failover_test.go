@@ -3,7 +3,6 @@
 package lake
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -17,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ringside/tests/listening"
 )
 
 // token is the one of an admin of the server.
@@ -248,20 +249,15 @@ func simulate(t *testing.T, days string) string {
 	command := exec.Command(os.Getenv("RINGSIDE_BINARY"), "simulate", "--allow", "--days", days,
 		"--client-id", "drill")
 	command.Env = append(os.Environ(), "OURA_CLIENT_SECRET=drill-secret")
-	out, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
+		if command.Process != nil {
+			_ = command.Process.Kill()
+			_ = command.Wait()
+		}
 	})
-	line, err := bufio.NewReader(out).ReadString('\n')
+	address, err := listening.Start(command)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
+	return address
 }

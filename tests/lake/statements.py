@@ -13,6 +13,8 @@ import io
 import re
 import sys
 
+from spark_session import spark_session
+
 parser = argparse.ArgumentParser()
 parser.add_argument("document")
 for engine in ("duckdb", "clickhouse", "spark"):
@@ -77,17 +79,7 @@ def clickhouse():
 
 
 def spark():
-    from delta import configure_spark_with_delta_pip
-    from pyspark.sql import SparkSession
-
-    builder = (
-        SparkSession.builder.master(arguments.spark_master)
-        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.ui.enabled", "false")
-    )
-    session = configure_spark_with_delta_pip(builder).getOrCreate()
+    session = spark_session(arguments.spark_master)
     for line in ddl(arguments.spark):
         session.sql(line)
     return hours(tuple(row) for row in session.sql(statement("Spark")).collect())

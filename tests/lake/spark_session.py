@@ -1,0 +1,16 @@
+"""The Spark session of the tests of a lake."""
+
+
+def spark_session(master):
+    """A session with Delta's extension at a Spark master, for example `local[2]`."""
+    from delta import configure_spark_with_delta_pip
+    from pyspark.sql import SparkSession
+
+    builder = (
+        SparkSession.builder.master(master)
+        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.ui.enabled", "false")
+    )
+    return configure_spark_with_delta_pip(builder).getOrCreate()
