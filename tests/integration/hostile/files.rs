@@ -1,5 +1,5 @@
-//! The files of the running program under hostile circumstances: an open umask, killed exports, and
-//! what is left of a person after a deletion.
+//! The files of the running program under hostile circumstances: an open umask, leftovers of killed
+//! commands, and a deletion after them.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
