@@ -1,5 +1,6 @@
 import { SCHEMA } from './components/fixtures';
-import { listMetricOptions, metricGroup } from './metrics';
+import { metricGroup } from './metricGroups';
+import { listMetricOptions } from './metrics';
 
 const metric = (name: string, title: string) => ({
   name,

@@ -1,5 +1,6 @@
 /** The metrics builder's options and values. */
 import { capitalize, formatUnit } from './format';
+import { METRIC_GROUPS, metricGroup } from './metricGroups';
 import type {
   Filter,
   FilterOperator,
@@ -16,33 +17,6 @@ export interface Option {
   label: string;
   description?: string;
   group?: string;
-}
-
-/** The groups of metrics, in the order of the list, with the names that belong to each. */
-const GROUPS: Array<[group: string, names: RegExp]> = [
-  ['Stress', /stress|recovery_high|resilience/],
-  ['Tags', /^(enhanced_)?tag|^days\.tags$/],
-  ['Workouts', /^workout|^session|^days\.workouts$/],
-  ['Ring', /^ring|battery/],
-  ['Body', /temperature|^personal|weight|spo2|breathing_disturbance/],
-  ['Heart', /heart|bpm|hrv|vascular|pulse_wave|vo2/],
-  ['Readiness', /readiness/],
-  ['Sleep', /sleep|^nights|^nap|average_breath|days\.efficiency/],
-  ['Activity', /activity|steps|calories|[._]met|walking|_time$|load/],
-];
-
-/** The order of the groups in the list. */
-export const METRIC_GROUPS = [
-  ...['Sleep', 'Readiness', 'Activity', 'Heart', 'Stress', 'Body', 'Workouts', 'Tags', 'Ring'],
-  'Other',
-];
-
-export function metricGroup(name: string): string {
-  // The nights of a ring belong together, except their scores of readiness.
-  if (name.startsWith('nights.') && !name.includes('readiness')) {
-    return 'Sleep';
-  }
-  return GROUPS.find(([, names]) => names.test(name))?.[0] ?? 'Other';
 }
 
 /**

@@ -54,7 +54,7 @@ func night() *page {
 		}).
 		add(12, 8, panel{
 			title:       "Stages in sum",
-			description: "Time in each stage, and the median of the 28 nights before.",
+			description: "Time in each stage, and the median of the 28 nights before, from seven nights on.",
 			empty:       noNight,
 			queries:     []query{table("night/stage_totals")},
 			kind:        rows(),

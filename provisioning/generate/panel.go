@@ -161,9 +161,7 @@ func (f field) notInLegend() field {
 }
 
 func (f field) width(pixels int) field { return f.set("custom.width", pixels) }
-func (f field) bars() field {
-	return f.set("custom.drawStyle", "bars").set("custom.fillOpacity", 60).set("custom.barMaxWidth", maxBarWidth)
-}
+func (f field) bars() field            { return f.set("custom.drawStyle", "bars").set("custom.fillOpacity", 60) }
 func (f field) dashed() field {
 	return f.set("custom.lineStyle", map[string]any{"fill": "dash", "dash": []int{6, 6}}).set("custom.lineWidth", 1)
 }

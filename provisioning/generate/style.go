@@ -107,12 +107,9 @@ func lines() *timeseries.PanelBuilder {
 		AxisGridShow(true)
 }
 
-// The width of a bar in pixels, at most: a single bar would cover weeks without data.
-const maxBarWidth = 40
-
 // Bars over time.
 func bars() *timeseries.PanelBuilder {
-	return lines().DrawStyle(common.GraphDrawStyleBars).BarMaxWidth(maxBarWidth).LineWidth(0)
+	return lines().DrawStyle(common.GraphDrawStyleBars).LineWidth(0)
 }
 
 // Bars over time, on top of each other: parts of a whole.
