@@ -103,7 +103,7 @@ func chromium() error {
 
 // Lint checks the style of the Rust, Go and TypeScript code.
 func Lint() {
-	mg.SerialDeps(Prose, formatRust, lintRust, lintGo, lintFrontend)
+	mg.SerialDeps(Prose, formatRust, checkFuzzLock, lintRust, lintGo, lintFrontend)
 }
 
 // Prose checks the language of comments, texts and documents.
@@ -407,7 +407,7 @@ func testRest() {
 
 // testBinary runs the steps of the Rust code and of the plugin.
 func testBinary() {
-	mg.SerialDeps(formatRust, testRust, testHost)
+	mg.SerialDeps(formatRust, checkFuzzLock, testRust, testHost)
 }
 
 func formatRust() error {
@@ -421,6 +421,13 @@ func lintRust() error {
 	return timed("clippy", func() error {
 		return sh.RunV("cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings")
 	})
+}
+
+// checkFuzzLock fails if a dependency is missing in the lock file of the fuzzers, which they share
+// with nothing else.
+func checkFuzzLock() error {
+	_, err := sh.Output("cargo", "tree", "--locked", "--manifest-path", "tests/fuzz/Cargo.toml")
+	return err
 }
 
 func lintGo() error {
