@@ -94,10 +94,11 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     memory::configure_allocator();
     os::prepare_process();
+    // Grafana passes no arguments. The definition of all commands would stay in the memory.
+    if plugin::is_started_by_grafana() && std::env::args_os().len() <= 1 {
+        return plugin::run();
+    }
     let Some(command) = Cli::parse().command else {
-        if plugin::is_started_by_grafana() {
-            return plugin::run();
-        }
         // The exit code is the same if the help cannot be printed.
         let _ = Cli::command().print_help();
         return ExitCode::from(2);

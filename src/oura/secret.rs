@@ -3,24 +3,18 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// A token, client secret or code. `Display` and `Debug` print `[secret]`; serialization writes
 /// the text itself. Dropping it overwrites the text in memory.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Secret(String);
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Wraps `text`.
     pub fn new(text: impl Into<String>) -> Secret {
-        Secret(text.into())
+        Secret(Zeroizing::new(text.into()))
     }
 
     /// Returns the text itself, for the code that sends it.
@@ -49,6 +43,13 @@ impl fmt::Display for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The type of the text overwrites it. A test cannot read freed memory.
+    #[test]
+    fn secret_text_is_overwritten_when_it_is_dropped() {
+        fn assert_overwritten(_: &impl zeroize::ZeroizeOnDrop) {}
+        assert_overwritten(&Secret::new("hunter2").0);
+    }
 
     #[test]
     fn secret_text_is_not_printed() {

@@ -4,6 +4,8 @@
 #[cfg(target_os = "linux")]
 mod attacks;
 #[cfg(target_os = "linux")]
+mod files;
+#[cfg(target_os = "linux")]
 mod mixed;
 #[cfg(target_os = "linux")]
 mod oura;
