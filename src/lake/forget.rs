@@ -10,6 +10,7 @@ use super::log::{Action, Log, Snapshot, Txn, outdated};
 use super::owner::Pseudonym;
 use super::partition::Partition;
 use super::publish::{Fresh, application_prefix, partitions_of, stored_schema};
+use super::storage::StorageClock;
 use super::table::LakeTable;
 use super::{ATTEMPTS, Lake};
 
@@ -22,9 +23,10 @@ impl Lake {
         self.owner.set_withdrawn(key, true)?;
         self.current.lock().remove(key);
         let pseudonym = self.owner.pseudonym(key);
+        let clock = self.storage.clock().await?;
         let mut deleted = 0;
         for table in self.table_names().await? {
-            deleted += self.forget_in(&table, &pseudonym).await?;
+            deleted += self.forget_in(&table, &pseudonym, &clock).await?;
         }
         Ok(deleted)
     }
@@ -34,16 +36,21 @@ impl Lake {
         self.owner.set_withdrawn(key, false)
     }
 
-    async fn forget_in(&self, table: &str, pseudonym: &Pseudonym) -> Result<usize, LakeError> {
+    async fn forget_in(
+        &self,
+        table: &str,
+        pseudonym: &Pseudonym,
+        clock: &StorageClock,
+    ) -> Result<usize, LakeError> {
         let log = Log::new(&self.storage, table);
         for _ in 0..ATTEMPTS {
             let snapshot = log.read().await?;
             let Some(stored) = &snapshot.meta_data else { return Ok(0) };
             let schema = stored_schema(&log, stored)?;
-            if !self.remove_rows(&log, &snapshot, schema, pseudonym).await? {
+            if !self.remove_rows(&log, &snapshot, schema, pseudonym, clock).await? {
                 continue;
             }
-            log.checkpoint(self.now_ms()).await?;
+            log.checkpoint(clock.now_ms()).await?;
             return self.delete_removed(&log, pseudonym.shard).await;
         }
         Err(LakeError::Contended(table.to_owned()))
@@ -56,6 +63,7 @@ impl Lake {
         snapshot: &Snapshot,
         schema: Schema,
         pseudonym: &Pseudonym,
+        clock: &StorageClock,
     ) -> Result<bool, LakeError> {
         let prefix = application_prefix(pseudonym);
         // A later publication begins from the start.
@@ -63,13 +71,13 @@ impl Lake {
             .txns
             .values()
             .filter(|txn| txn.app_id.starts_with(&prefix) && txn.version >= 0)
-            .map(|txn| Txn { version: -1, last_updated: Some(self.now_ms()), ..txn.clone() })
+            .map(|txn| Txn { version: -1, last_updated: Some(clock.now_ms()), ..txn.clone() })
             .collect();
         let work: BTreeMap<Partition, Vec<Fresh>> = partitions_of(snapshot, pseudonym)
             .map(|partition| (partition, vec![Fresh::None(pseudonym.name.clone())]))
             .collect();
         let table = LakeTable::stored(&log.table, Arc::new(schema));
-        let Some(changes) = self.rewrite_all(&table, snapshot, work).await? else {
+        let Some(changes) = self.rewrite_all(&table, snapshot, work, clock).await? else {
             return Ok(false);
         };
         if txns.is_empty() && changes.removed.is_empty() {
@@ -77,7 +85,7 @@ impl Lake {
         }
         let txns = txns.into_iter().map(|txn| Action { txn: Some(txn), ..Action::default() });
         let actions: Vec<Action> = txns.chain(changes.into_actions()).collect();
-        log.commit(snapshot, "DELETE", BTreeMap::new(), actions, self.now_ms()).await
+        log.commit(snapshot, "DELETE", BTreeMap::new(), actions, clock.now_ms()).await
     }
 
     /// Deletes the removed files of a shard at once.

@@ -138,11 +138,6 @@ impl Lake {
         Ok(())
     }
 
-    /// The current time in milliseconds since 1970.
-    fn now_ms(&self) -> i64 {
-        self.clock.now().seconds() * 1000
-    }
-
     /// The names of the tables, sorted.
     async fn table_names(&self) -> Result<Vec<String>, LakeError> {
         self.storage.folders().await

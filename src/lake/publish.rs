@@ -11,7 +11,7 @@ use super::error::LakeError;
 use super::log::{Action, Add, Format, Log, MetaData, Remove, Snapshot, Txn};
 use super::owner::Pseudonym;
 use super::partition::{Partition, Rewritten, may_contain, rewrite};
-use super::storage::Storage;
+use super::storage::{Storage, StorageClock};
 use super::table::{LakeTable, arrow_schema, delta_schema};
 use super::{ATTEMPTS, Lake, Person};
 use crate::blocking::blocking;
@@ -109,8 +109,9 @@ impl Lake {
         if sources.is_empty() {
             return Ok(published);
         }
+        let clock = self.storage.clock().await?;
         for table in &inventory.tables {
-            self.publish_table(table, &sources, &mut published).await?;
+            self.publish_table(table, &sources, &clock, &mut published).await?;
         }
         let mut current = self.current.lock();
         for source in &sources {
@@ -173,17 +174,18 @@ impl Lake {
         &self,
         table: &LakeTable,
         sources: &[Arc<Source>],
+        clock: &StorageClock,
         published: &mut Published,
     ) -> Result<(), LakeError> {
         let log = Log::new(&self.storage, &table.name);
         for _ in 0..ATTEMPTS {
             let snapshot = log.read().await?;
-            let (table, meta_data) = merge_columns(&log, table, &snapshot, self.now_ms())?;
-            let (work, txns) = plan(&table, sources, &snapshot, self.now_ms());
+            let (table, meta_data) = merge_columns(&log, table, &snapshot, clock.now_ms())?;
+            let (work, txns) = plan(&table, sources, &snapshot, clock.now_ms());
             if txns.is_empty() && meta_data.is_none() {
                 return Ok(());
             }
-            let Some(changes) = self.rewrite_all(&table, &snapshot, work).await? else {
+            let Some(changes) = self.rewrite_all(&table, &snapshot, work, clock).await? else {
                 // Another publisher has removed a file.
                 continue;
             };
@@ -196,11 +198,11 @@ impl Lake {
             let (files, rows) = (changes.added.len(), changes.rows);
             actions.extend(changes.into_actions());
             let operation = BTreeMap::from([("mode".to_owned(), "Overwrite".to_owned())]);
-            if log.commit(&snapshot, "WRITE", operation, actions, self.now_ms()).await? {
+            if log.commit(&snapshot, "WRITE", operation, actions, clock.now_ms()).await? {
                 published.commits += 1;
                 published.files += files;
                 published.rows += rows;
-                return log.checkpoint(self.now_ms()).await;
+                return log.checkpoint(clock.now_ms()).await;
             }
         }
         Err(LakeError::Contended(table.name.clone()))
@@ -212,6 +214,7 @@ impl Lake {
         table: &LakeTable,
         snapshot: &Snapshot,
         work: BTreeMap<Partition, Vec<Fresh>>,
+        clock: &StorageClock,
     ) -> Result<Option<FileChanges>, LakeError> {
         let parallel = std::thread::available_parallelism().map_or(2, usize::from);
         let mut changes = FileChanges::default();
@@ -225,7 +228,7 @@ impl Lake {
                 table: table.clone(),
                 partition,
                 files: partition.files(snapshot),
-                now: self.now_ms(),
+                now: clock.now_ms(),
             };
             if tasks.len() >= parallel {
                 is_complete &= changes.collect(tasks.join_next().await)?;

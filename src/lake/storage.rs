@@ -2,6 +2,7 @@
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
+use std::time::Instant as StdInstant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,6 +19,12 @@ use tokio_stream::StreamExt;
 use super::error::LakeError;
 use crate::oura::http_client;
 use crate::store::create_private_folder;
+
+/// The file that a process writes to read the clock of the storage.
+const CLOCK: &str = "_clock";
+
+/// The code of S3 for a request with a time that is not its own.
+const CLOCK_DIFFERS: &str = "RequestTimeTooSkewed";
 
 /// The files of a lake. Clones share their connections.
 #[derive(Clone, Debug)]
@@ -38,6 +45,24 @@ pub(super) struct StoredFile {
     pub size: u64,
     /// When it was written, in milliseconds since 1970 by the clock of the storage.
     pub written: i64,
+}
+
+/// The clock of the storage. All publishers and readers of a lake share it, so that a machine whose
+/// own clock is off deletes nothing too early or too late.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StorageClock {
+    /// Its time when it was read, in milliseconds since 1970.
+    read: i64,
+    /// When it was read.
+    since: StdInstant,
+}
+
+impl StorageClock {
+    /// The current time in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        let passed = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        self.read.saturating_add(passed)
+    }
 }
 
 impl Storage {
@@ -78,7 +103,11 @@ impl Storage {
     fn failed(&self, path: &str, error: &object_store::Error) -> LakeError {
         let name =
             if path.is_empty() { self.place.clone() } else { format!("{}/{path}", self.place) };
-        LakeError::Storage { name, detail: describe(error) }
+        let detail = describe(error);
+        if detail.contains(CLOCK_DIFFERS) {
+            return LakeError::Clock { name, detail };
+        }
+        LakeError::Storage { name, detail }
     }
 
     /// Reads a file. `None` if it does not exist.
@@ -114,6 +143,15 @@ impl Storage {
             ) => Ok(false),
             Err(error) => Err(self.failed(path, &error)),
         }
+    }
+
+    /// Reads the clock of the storage: the time that it gives to a file.
+    pub async fn clock(&self) -> Result<StorageClock, LakeError> {
+        self.write(CLOCK, Bytes::new()).await?;
+        let found = self.store.head(&self.at(CLOCK)).await;
+        let since = StdInstant::now();
+        let written = found.map_err(|error| self.failed(CLOCK, &error))?.last_modified;
+        Ok(StorageClock { read: written.timestamp_millis(), since })
     }
 
     /// Deletes a file, if it exists.

@@ -4,6 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::AsArray;
+use arrow::datatypes::{Date32Type, TimestampMicrosecondType};
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, Encoding};
 use serde_json::{Value, json};
 
 use super::*;
@@ -272,14 +277,10 @@ fn contains(folder: &Path, person: &str) -> bool {
                 folders.push(path);
             } else if name.starts_with("part-") {
                 let file = std::fs::read(&path).unwrap();
-                let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(
-                    bytes::Bytes::from(file),
-                );
+                let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(file));
                 for batch in reader.unwrap().build().unwrap() {
                     let batch = batch.unwrap();
-                    let people = arrow::array::AsArray::as_string::<i32>(
-                        batch.column_by_name("person").unwrap(),
-                    );
+                    let people = batch.column_by_name("person").unwrap().as_string::<i32>();
                     if people.iter().flatten().any(|found| found == person) {
                         return true;
                     }
@@ -360,4 +361,110 @@ async fn identifying_columns_stay_out() {
     assert!(!schema.contains("email") && !schema.contains("\"id\""), "{schema}");
     assert_eq!(snapshot.files.len(), 1);
     place.assert_equal().await;
+}
+
+/// A day passes for the removed files of a table, by the times in its log.
+fn pass_a_day(place: &Place, table: &str) {
+    let log = place.lake_folder().join(table).join("_delta_log");
+    for entry in std::fs::read_dir(log).unwrap() {
+        let path = entry.unwrap().path();
+        let lines = std::fs::read_to_string(&path).unwrap();
+        let lines = lines.lines().map(|line| {
+            let mut action: log::Action = serde_json::from_str(line).unwrap();
+            for time in action.remove.iter_mut().filter_map(|it| it.deletion_timestamp.as_mut()) {
+                *time -= 25 * 3600 * 1000;
+            }
+            serde_json::to_string(&action).unwrap() + "\n"
+        });
+        let lines: String = lines.collect();
+        std::fs::write(&path, lines).unwrap();
+    }
+}
+
+/// The publisher's own clock decides nothing: each file stays for a day by the clock of the storage.
+#[tokio::test]
+async fn clock_that_is_off_deletes_nothing_too_early_or_too_late() {
+    for days_off in [-400, -2, 0, 2, 400] {
+        let place = Place::new(&["1/ann"]);
+        let ann = place.store("1/ann");
+        fill(&ann);
+        let mut lake = place.lake().await;
+        lake.clock = Clock::starting_at(Clock::system().now().plus(days_off * 86_400), 1.0);
+        lake.publish(&place.people, &place.catalog, true).await.unwrap();
+        let before = place.files("sleep");
+        put(&ann, "sleep", "2026-01-01", "2026-01-31", &[]);
+        lake.publish(&place.people, &place.catalog, true).await.unwrap();
+        assert_eq!(lake.vacuum().await.unwrap(), 0, "{days_off}");
+        assert!(before.is_subset(&place.files("sleep")), "{days_off}");
+        pass_a_day(&place, "sleep");
+        assert_eq!(lake.vacuum().await.unwrap(), 1, "{days_off}");
+        place.assert_equal().await;
+    }
+}
+
+/// The person, the time and the day of each row of a file, whose columns are compressed as the lake
+/// promises.
+fn compressed_rows(path: &Path) -> Vec<(String, Instant, Day)> {
+    let content = Bytes::from(std::fs::read(path).unwrap());
+    let reader = ParquetRecordBatchReaderBuilder::try_new(content).unwrap();
+    for column in reader.metadata().row_groups().iter().flat_map(|group| group.columns()) {
+        let name = format!("{}: {}", path.display(), column.column_path());
+        assert!(matches!(column.compression(), Compression::ZSTD(_)), "{name}");
+        let has_differences = column.encodings().any(|it| it == Encoding::DELTA_BINARY_PACKED);
+        assert!(has_differences || column.column_path().string() != "time", "{name}");
+    }
+    let mut rows = Vec::new();
+    for batch in reader.build().unwrap() {
+        let batch = batch.unwrap();
+        let people = batch.column_by_name("person").unwrap().as_string::<i32>();
+        let times = batch.column_by_name("time").unwrap();
+        let times = times.as_primitive::<TimestampMicrosecondType>();
+        let days = batch.column_by_name("day").unwrap().as_primitive::<Date32Type>();
+        for ((person, time), number) in people.iter().zip(times).zip(days) {
+            let time = Instant(time.unwrap() / 1_000_000);
+            let day = day("1970-01-01").plus(number.unwrap().into());
+            rows.push((person.unwrap().to_owned(), time, day));
+        }
+    }
+    rows
+}
+
+#[tokio::test]
+async fn files_have_a_month_and_a_shard_sorted_by_person_and_time() {
+    let mut place = Place::new(&["1/ann"]);
+    // A person who shares the shard, and others.
+    let owner = &place.lake().await.owner;
+    let shard = owner.pseudonym("1/ann").shard;
+    let keys = |in_shard: bool| {
+        let keys = (0..).map(|number| format!("1/{number}"));
+        keys.filter(move |key| (owner.pseudonym(key).shard == shard) == in_shard)
+    };
+    for key in keys(true).take(1).chain(keys(false).take(3)) {
+        let database = place.data().join(&key).join("oura.db");
+        place.people.push(Person { key, database });
+    }
+    for person in &place.people {
+        fill(&place.store(&person.key));
+    }
+    place.publish().await;
+    let mut shared = 0;
+    for table in ["heartrate", "samples", "sleep", "daily_readiness", "days", "nights"] {
+        let files = place.files(table);
+        assert!(!files.is_empty(), "{table}");
+        for path in files {
+            let rows = compressed_rows(&path);
+            let by_person_and_time =
+                |(person, time, _): &(String, Instant, Day)| (person.clone(), *time);
+            assert!(rows.is_sorted_by_key(by_person_and_time), "{path:?}");
+            for (person, time, day) in &rows {
+                let day = if table == "samples" { time.day(Tz::UTC) } else { *day };
+                let shard = u8::from_str_radix(&person[..2], 16).unwrap() % SHARDS;
+                let partition = format!("month={}/shard={shard}/", &day.to_string()[..7]);
+                assert!(path.to_string_lossy().contains(&partition), "{path:?} has {day}");
+            }
+            let people: BTreeSet<&String> = rows.iter().map(|(person, ..)| person).collect();
+            shared += usize::from(people.len() > 1);
+        }
+    }
+    assert!(shared > 0, "no file has two people");
 }

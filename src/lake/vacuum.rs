@@ -4,6 +4,7 @@
 use super::Lake;
 use super::error::LakeError;
 use super::log::{Log, outdated};
+use super::storage::StorageClock;
 
 /// How long a removed file stays, in milliseconds: readers of the version before may still need it.
 const RETENTION_MS: i64 = 24 * 3600 * 1000;
@@ -15,21 +16,22 @@ impl Lake {
     /// Deletes files that were removed a day ago or that no commit names, and old commits. Returns
     /// the number of deleted data files.
     pub async fn vacuum(&self) -> Result<usize, LakeError> {
+        let clock = self.storage.clock().await?;
         let mut deleted = 0;
         for table in self.table_names().await? {
-            deleted += self.vacuum_table(&table).await?;
+            deleted += self.vacuum_table(&table, &clock).await?;
         }
         Ok(deleted)
     }
 
-    async fn vacuum_table(&self, table: &str) -> Result<usize, LakeError> {
+    async fn vacuum_table(&self, table: &str, clock: &StorageClock) -> Result<usize, LakeError> {
+        // Before the list: files that are written meanwhile are newer.
+        let now = clock.now_ms();
         let files = self.storage.list(table).await?;
         let log = Log::new(&self.storage, table);
         // Read after the list: a file that is in the list and in a later commit stays.
         let snapshot = log.read().await?;
-        // The storage's clock, so that an own clock that is off deletes nothing too early.
-        let Some(newest) = files.iter().map(|file| file.written).max() else { return Ok(0) };
-        let removed = outdated(&snapshot, newest - RETENTION_MS);
+        let removed = outdated(&snapshot, now - RETENTION_MS);
         let mut deleted = 0;
         for file in files {
             let Some(path) = file.path.strip_prefix(table).and_then(|path| path.strip_prefix('/'))
@@ -38,13 +40,13 @@ impl Lake {
             };
             let is_unknown = !snapshot.files.contains_key(path)
                 && !snapshot.removed.contains_key(path)
-                && file.written < newest - RETENTION_MS;
+                && file.written < now - RETENTION_MS;
             if is_data_file(path) && (is_unknown || removed.contains(path)) {
                 self.storage.delete(&file.path).await?;
                 deleted += 1;
             }
         }
-        log.clean(&snapshot, newest - LOG_RETENTION_MS).await?;
+        log.clean(&snapshot, now - LOG_RETENTION_MS).await?;
         Ok(deleted)
     }
 }

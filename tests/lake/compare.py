@@ -1,6 +1,6 @@
 """Compares the tables of a lake with the SQLite files, in each engine that is installed.
 
-Usage: compare.py PLACE DATABASE... [--engines deltalake,polars,duckdb,spark]
+Usage: compare.py PLACE DATABASE... [--engines deltalake,polars,duckdb,spark,trino]
 
 Counts, sums of numbers, and a checksum of texts of every table have to be equal. Prints one line for
 each engine, and ends with status 1 at a difference. Engines that are missing are skipped in words.
@@ -12,13 +12,14 @@ import sqlite3
 import sys
 import zlib
 
-from spark_session import spark_session
+from sessions import spark_session, trino_connection
 
 parser = argparse.ArgumentParser()
 parser.add_argument("place")
 parser.add_argument("databases", nargs="+")
 parser.add_argument("--engines", default="deltalake,polars,duckdb,spark")
 parser.add_argument("--spark-master", default="local[2]")
+parser.add_argument("--trino-port", type=int)
 arguments = parser.parse_args()
 
 # Delta's own columns, and those that only the lake has.
@@ -152,7 +153,23 @@ def spark():
     return lambda table: session.read.format("delta").load(at(table)).toArrow()
 
 
-ENGINES = {"deltalake": delta_rs, "polars": polars, "duckdb": duckdb, "spark": spark}
+def trino():
+    """Trino after the statements of `lake ddl`."""
+    import pyarrow as arrow
+
+    connection = trino_connection(arguments.trino_port)
+
+    def read(table):
+        cursor = connection.cursor()
+        rows = cursor.execute(f"SELECT * FROM {table}").fetchall()
+        names = [column.name for column in cursor.description]
+        columns = zip(*rows) if rows else [[] for _ in names]
+        return arrow.table([arrow.array(list(column)) for column in columns], names=names)
+
+    return read
+
+
+ENGINES = {"deltalake": delta_rs, "polars": polars, "duckdb": duckdb, "spark": spark, "trino": trino}
 
 failed = False
 wanted = {table: expected(table) for table in tables()}

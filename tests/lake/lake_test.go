@@ -5,7 +5,9 @@
 package lake
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"math/rand"
 	"net"
 	"net/http"
@@ -14,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -168,9 +171,10 @@ func (w *world) fails(command *exec.Cmd, texts ...string) {
 }
 
 // compare compares every table in the engines.
-func (w *world) compare(place, engines string, databases []string) {
+func (w *world) compare(place, engines string, databases []string, further ...string) {
 	w.t.Helper()
 	arguments := append([]string{"compare.py", place, "--engines", engines}, databases...)
+	arguments = append(arguments, further...)
 	output := w.must(w.environment(exec.Command(python("python"), arguments...)))
 	for _, engine := range strings.Split(engines, ",") {
 		if !strings.Contains(output, engine+": ") {
@@ -252,6 +256,85 @@ func TestKilledAndSimultaneousPublishers(t *testing.T) {
 	}
 	t.Log(w.must(w.lake(place, "check")))
 	w.compare(place, "deltalake", w.databases)
+}
+
+// TestClocks gives the storage another time than the publisher has. Files that a publication removed
+// stay for a day of the storage. A server that refuses the difference is named as such.
+func TestClocks(t *testing.T) {
+	w := start(t)
+	for _, difference := range []time.Duration{-72 * time.Hour, 72 * time.Hour} {
+		place := fmt.Sprintf("s3://bucket/clock%d", int(difference.Hours()))
+		other := w.atTime(difference)
+		w.must(other.lake(place, "init"))
+		w.must(other.lake(place, "publish"))
+		w.exchange(0, 1)
+		output := w.must(other.lake(place, "publish"))
+		if !strings.Contains(output, "; 0 old files are deleted") {
+			t.Errorf("%v: files are deleted too early: %s", difference, output)
+		}
+		w.compare(place, "deltalake", w.databases)
+		tomorrow := w.atTime(difference + 25*time.Hour)
+		output = w.must(tomorrow.lake(place, "publish"))
+		if strings.Contains(output, "; 0 old files are deleted") {
+			t.Errorf("%v: removed files stay too long: %s", difference, output)
+		}
+		t.Logf("the storage differs by %v, and a day later: %s", difference, output)
+		w.must(w.lake(place, "check"))
+	}
+	refusing := w.behind(func(response http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		response.WriteHeader(http.StatusForbidden)
+		_, _ = response.Write([]byte("<Error><Code>RequestTimeTooSkewed</Code><Message>The difference " +
+			"between the request time and the current time is too large.</Message></Error>"))
+	})
+	w.fails(refusing.lake("s3://bucket/refused", "init"), "RequestTimeTooSkewed", "Correct the clock")
+}
+
+// exchange gives two people each other's databases, so that all of their files are replaced.
+func (w *world) exchange(one, other int) {
+	w.t.Helper()
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		first, second := w.databases[one]+suffix, w.databases[other]+suffix
+		spare := filepath.Join(filepath.Dir(w.data), "spare")
+		for _, step := range [][2]string{{first, spare}, {second, first}, {spare, second}} {
+			if err := os.Rename(step[0], step[1]); err != nil && !os.IsNotExist(err) {
+				w.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// atTime returns the world behind a proxy that moves every time of the storage.
+func (w *world) atTime(difference time.Duration) *world {
+	const inList = "2006-01-02T15:04:05Z07:00"
+	moved := func(text, layout string) string {
+		at, err := time.Parse(layout, text)
+		if err != nil {
+			w.t.Errorf("unknown time: %v", err)
+		}
+		return at.Add(difference).UTC().Format(layout)
+	}
+	times := regexp.MustCompile("<LastModified>([^<]*)</LastModified>")
+	return w.behindProxy(func(response *http.Response) error {
+		if text := response.Header.Get("Last-Modified"); text != "" {
+			response.Header.Set("Last-Modified", moved(text, http.TimeFormat))
+		}
+		if !strings.Contains(response.Header.Get("Content-Type"), "xml") {
+			return nil
+		}
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			return err
+		}
+		_ = response.Body.Close()
+		body = times.ReplaceAllFunc(body, func(found []byte) []byte {
+			text := times.FindSubmatch(found)[1]
+			return []byte("<LastModified>" + moved(string(text), inList) + "</LastModified>")
+		})
+		response.Body = io.NopCloser(bytes.NewReader(body))
+		response.ContentLength = int64(len(body))
+		response.Header.Set("Content-Length", strconv.Itoa(len(body)))
+		return nil
+	}, nil)
 }
 
 // TestSparkCluster compares in a cluster of a master and two workers, over a lake in a folder, and runs the
@@ -371,6 +454,15 @@ func (w *world) whenFull() *world {
 
 // behind returns the world behind a proxy that asks handle first.
 func (w *world) behind(handle func(http.ResponseWriter, *http.Request, http.Handler)) *world {
+	return w.behindProxy(nil, handle)
+}
+
+// behindProxy returns the world behind a proxy that changes responses, and asks handle first. Both may
+// be nil.
+func (w *world) behindProxy(
+	change func(*http.Response) error, handle func(http.ResponseWriter, *http.Request, http.Handler),
+) *world {
+	w.t.Helper()
 	target, err := url.Parse(w.endpoint)
 	if err != nil {
 		w.t.Fatal(err)
@@ -379,10 +471,13 @@ func (w *world) behind(handle func(http.ResponseWriter, *http.Request, http.Hand
 	proxy := &httputil.ReverseProxy{Rewrite: func(request *httputil.ProxyRequest) {
 		request.SetURL(target)
 		request.Out.Host = request.In.Host
-	}}
-	handler := http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
-		handle(response, request, proxy)
-	})
+	}, ModifyResponse: change}
+	var handler http.Handler = proxy
+	if handle != nil {
+		handler = http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
+			handle(response, request, proxy)
+		})
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)

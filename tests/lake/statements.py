@@ -1,10 +1,11 @@
 """Runs the statements of `lake ddl` and of docs/lake.md in each engine that is installed.
 
-Usage: statements.py DOCUMENT --duckdb FILE --clickhouse FILE --spark FILE [--spark-master ADDRESS]
+Usage: statements.py DOCUMENT [--duckdb FILE] [--clickhouse FILE] [--spark FILE] [--spark-master ADDRESS]
+           [--trino FILE --trino-port PORT]
 
 Each FILE has the output of `lake ddl --for ENGINE`. The current folder contains the lake as `lake`, as the
-document assumes. All engines have to give the same answer. Prints one line for each engine, and ends with
-status 1 at a difference. Engines that are missing are skipped in words.
+document assumes. All engines have to give the same answer as pandas. Prints one line for each engine, and
+ends with status 1 at a difference. Engines that are missing are skipped in words.
 """
 
 import argparse
@@ -13,13 +14,14 @@ import io
 import re
 import sys
 
-from spark_session import spark_session
+from sessions import spark_session, trino_connection
 
 parser = argparse.ArgumentParser()
 parser.add_argument("document")
-for engine in ("duckdb", "clickhouse", "spark"):
-    parser.add_argument(f"--{engine}", required=True)
+for engine in ("duckdb", "clickhouse", "spark", "trino"):
+    parser.add_argument(f"--{engine}")
 parser.add_argument("--spark-master", default="local[2]")
+parser.add_argument("--trino-port", type=int)
 arguments = parser.parse_args()
 document = open(arguments.document).read()
 
@@ -85,10 +87,19 @@ def spark():
     return hours(tuple(row) for row in session.sql(statement("Spark")).collect())
 
 
+def trino():
+    connection = trino_connection(arguments.trino_port)
+    for line in ddl(arguments.trino):
+        connection.cursor().execute(line).fetchall()
+    return hours(connection.cursor().execute(statement("Trino")).fetchall())
+
+
 wanted = blocks()
 print(f"pandas: {len(wanted)} months")
 failed = not wanted
-for name, run in (("duckdb", duckdb), ("clickhouse", clickhouse), ("spark", spark)):
+for name, run in (("duckdb", duckdb), ("clickhouse", clickhouse), ("spark", spark), ("trino", trino)):
+    if getattr(arguments, name) is None:
+        continue
     try:
         found = run()
     except ImportError as error:
@@ -97,6 +108,6 @@ for name, run in (("duckdb", duckdb), ("clickhouse", clickhouse), ("spark", spar
     same = found == wanted
     print(f"{name}: {len(found)} months, {'the same' if same else f'{found} instead of {wanted}'}")
     failed = failed or not same
-for name in ("trino", "athena", "bigquery"):
+for name in ("athena", "bigquery"):
     print(f"{name}: skipped, because it is a service that is not installed")
 sys.exit(failed)

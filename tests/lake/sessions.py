@@ -1,4 +1,4 @@
-"""The Spark session of the tests of a lake."""
+"""The sessions of engines that are servers."""
 
 
 def spark_session(master):
@@ -14,3 +14,10 @@ def spark_session(master):
         .config("spark.ui.enabled", "false")
     )
     return configure_spark_with_delta_pip(builder).getOrCreate()
+
+
+def trino_connection(port):
+    """A connection to Trino on this machine, with the lake as its catalogue."""
+    from trino.dbapi import connect
+
+    return connect(host="127.0.0.1", port=port, user="test", catalog="lake", schema="ringside")
