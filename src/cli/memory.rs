@@ -8,7 +8,7 @@ const LARGE: libc::c_int = 1 << 20;
 /// arenas as there are processors.
 ///
 /// By default, glibc raises the size of large blocks to that of the largest freed one, and has an
-/// arena for each thread, up to eight for each processor. Each keeps what its threads freed. After
+/// arena for each thread, up to eight for each processor. Each keeps the freed memory of its threads. After
 /// a few large responses, the process then holds ten times their memory.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn configure_allocator() {

@@ -24,7 +24,7 @@ pub(super) struct Notices {
     last: Mutex<Option<(Moment, Option<String>)>>,
 }
 
-/// What a notice depends on. It holds for a second at most: the login is not part of it.
+/// The facts behind a notice. They hold for a second at most, because the login is not one of them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Moment {
     now: Instant,

@@ -120,7 +120,7 @@ func (g grafana) serviceAccount(t *testing.T, role string) grafana {
 }
 
 // TestServiceAccounts uses the routes in a real Grafana with the tokens of service accounts: a
-// Viewer reads, an Admin also changes, and nobody else does anything.
+// Viewer reads, an Admin also changes, and callers without a valid token do neither.
 func TestServiceAccounts(t *testing.T) {
 	admin := realGrafana(t)
 	created := admin.must(t, "POST", "/api/datasources", map[string]any{

@@ -1,6 +1,6 @@
 //! The slots of an engine: queries that run at the same time, and a queue of those that wait.
 //!
-//! A thread whose query has ended runs the next one of the queue itself. While queries wait, no
+//! After a query, its thread runs the next one of the queue itself. While queries wait, no
 //! thread sleeps between two of them, which would cost more than a small query.
 
 use std::collections::VecDeque;

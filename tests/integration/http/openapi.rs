@@ -10,7 +10,7 @@ use crate::common::serve::{ADMIN_TOKEN, Answer, READ_TOKEN, Server};
 use crate::common::wait::must_finish;
 use crate::common::world::World;
 
-/// A server with its document, and the routes that responded as the document says.
+/// A server with its document, and the routes and errors that matched it.
 struct Described {
     server: Server,
     document: Value,
