@@ -119,6 +119,7 @@ function createEditor(kind: string, { plugin, settings }: Props) {
     annotations: datasource.annotations.QueryEditor,
     variables: datasource.variables.editor,
     explore: plugin.components.QueryEditor,
+    panel: plugin.components.QueryEditor,
   };
   return { datasource, Editor: editors[kind] as ComponentType<EditorProps> };
 }
