@@ -118,7 +118,8 @@ func insights() *page {
 			kind:        numbers().ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/")),
 			fields: []field{
 				named("Swing").unit("suffix:bpm").decimals(0),
-				named("Weekend later by").unit("dthms"),
+				named("Weekend later by").unit("dthms").set("noValue", "Needs eight nights on weekends"),
+				named("Weekend nights").set("noValue", "Needs eight nights on weekends"),
 			},
 		}).
 		add(8, 9, panel{
