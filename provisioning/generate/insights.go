@@ -125,7 +125,7 @@ func insights() *page {
 		add(8, 9, panel{
 			title:       "Long run",
 			description: "Change in a year: the slope of the straight line through this range, with its correlation with time and its number of days.",
-			empty:       "Needs 30 nights in this range",
+			empty:       "Needs 90 nights in this range",
 			queries:     []query{table("insights/long_run")},
 			kind:        rows().Decimals(1),
 			fields:      []field{named("Metric").width(170), named("Correlation").decimals(2), named("Days").decimals(0)},
