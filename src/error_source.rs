@@ -7,7 +7,7 @@ use serde::Serialize;
 /// The names and their meaning are those of `errorSource` in Grafana's plugin protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub enum ErrorSource {
     /// The caller's mistake, a limit of the operator, or a failure at Oura.
     Downstream,

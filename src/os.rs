@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
+use tokio::runtime::Runtime;
+
 /// Raises the soft limit of open files to the hard one, and turns core dumps off: they would
 /// contain tokens and health data. Call it before other threads start.
 pub fn prepare_process() {
@@ -44,11 +46,33 @@ pub fn is_out_of_files(error: &io::Error) -> bool {
 /// the folder.
 const FILES_OF_CONNECTION: usize = 4;
 
+/// The files that the async runtime opens for events and signals, and some for the first work.
+const FILES_OF_RUNTIME: usize = 8;
+
 /// Returns whether a connection of SQLite cannot open its files, because too many are open. For
 /// libraries that hide the system's error, and that have closed some of the files already.
 pub fn lacks_free_files() -> bool {
-    let files: io::Result<Vec<File>> = (0..FILES_OF_CONNECTION).map(|_| File::open("/")).collect();
+    lacks(FILES_OF_CONNECTION)
+}
+
+/// Whether `count` files cannot be opened, because too many are open.
+fn lacks(count: usize) -> bool {
+    let files: io::Result<Vec<File>> = (0..count).map(|_| File::open("/")).collect();
     files.is_err_and(|error| is_out_of_files(&error))
+}
+
+/// Starts the async runtime. The error is a sentence, with a remedy if one is known.
+pub fn start_runtime() -> Result<Runtime, String> {
+    // tokio panics without the files for its signals.
+    if lacks(FILES_OF_RUNTIME) {
+        return Err(format!(
+            "could not start the async runtime: too many files are open. {RAISE_FILE_LIMIT}"
+        ));
+    }
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("could not start the async runtime: {error}"))
 }
 
 /// Returns whether files of `folder` can have record locks. SQLite uses them, and reports a file

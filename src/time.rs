@@ -21,7 +21,7 @@ pub use chrono_tz::Tz;
 /// A calendar day without a time zone, written `YYYY-MM-DD`, as in Oura's field `day`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema), ts(type = "string"), schema(value_type = String))]
 pub struct Day(NaiveDate);
 
 impl Day {

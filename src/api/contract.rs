@@ -1,6 +1,7 @@
-//! The contract with the frontend: `frontend/src/contract.ts`, generated from the Rust types.
+//! The contract with the frontend and with other programs, generated from the Rust types: the file
+//! `frontend/src/contract.ts`, and the schemas of `src/cli/serve/openapi.json`.
 //!
-//! The test fails when the file differs from the types. [`REWRITE_COMMAND`] rewrites it.
+//! A test fails when a file differs from the types. [`REWRITE_COMMAND`] rewrites both.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -10,11 +11,15 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use ts_rs::{Config, TS, TypeVisitor};
+use utoipa::ToSchema;
 
 use super::coverage::{COVERAGE, Coverage, CoverageDay};
+use super::data::{Confirmation, Deleted};
 use super::error::ErrorBody;
-use super::login::{LoginCallback, LoginRequest};
+use super::login::{Connection, LoginCallback, LoginRequest};
+use super::repair::Repaired;
 use super::schema::Schema;
+use super::sql::SqlRequest;
 use super::sync::SyncStart;
 use crate::datasource::settings::{DEFAULT_INTERVAL_MINUTES, MIN_INTERVAL_MINUTES};
 use crate::datasource::{ConnectionState, LoginStart, Settings, Status};
@@ -41,6 +46,71 @@ fn generated_contract_matches_the_file() {
         "{} differs from the Rust types. To rewrite it: {REWRITE_COMMAND}",
         path.display()
     );
+}
+
+/// Rows have the columns of their query, so that only their frame is a type.
+const WRITTEN_BY_HAND: &str = "Rows";
+
+#[test]
+fn schemas_of_the_openapi_document_match_the_types() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/serve/openapi.json");
+    let stored = std::fs::read_to_string(&path).unwrap();
+    let mut document: Value = serde_json::from_str(&stored).unwrap();
+    let schemas = &mut document["components"]["schemas"];
+    let mut generated = schemas_of_types();
+    generated.insert(WRITTEN_BY_HAND.to_owned(), schemas[WRITTEN_BY_HAND].take());
+    *schemas = serde_json::to_value(&generated).unwrap();
+    let text = format!("{document:#}\n");
+    if std::env::var_os("UPDATE_CONTRACT").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    } else {
+        let message = format!("{} differs from the types", path.display());
+        assert!(stored == text, "{message}. To rewrite it: {REWRITE_COMMAND}");
+    }
+    let used: Vec<String> = generated
+        .keys()
+        .filter(|name| text.contains(&format!("\"#/components/schemas/{name}\"")))
+        .cloned()
+        .collect();
+    assert_eq!(used, generated.keys().cloned().collect::<Vec<_>>(), "unused schemas");
+}
+
+/// The schemas of all bodies and responses by name, with those of their parts.
+fn schemas_of_types() -> BTreeMap<String, Value> {
+    fn add<T: ToSchema>(schemas: &mut BTreeMap<String, Value>) {
+        let mut parts = vec![(T::name().into_owned(), T::schema())];
+        T::schemas(&mut parts);
+        for (name, schema) in parts {
+            let mut schema = serde_json::to_value(schema).unwrap();
+            describe_plainly(&mut schema);
+            schemas.insert(name, schema);
+        }
+    }
+    let mut schemas = BTreeMap::new();
+    add::<SqlRequest>(&mut schemas);
+    add::<Status>(&mut schemas);
+    add::<Schema>(&mut schemas);
+    add::<Coverage<'static>>(&mut schemas);
+    add::<LoginRequest>(&mut schemas);
+    add::<LoginStart>(&mut schemas);
+    add::<LoginCallback>(&mut schemas);
+    add::<Connection>(&mut schemas);
+    add::<SyncStart>(&mut schemas);
+    add::<Confirmation>(&mut schemas);
+    add::<Deleted>(&mut schemas);
+    add::<Repaired>(&mut schemas);
+    add::<ErrorBody>(&mut schemas);
+    schemas
+}
+
+/// Removes the brackets of links from descriptions.
+fn describe_plainly(schema: &mut Value) {
+    match schema {
+        Value::String(text) => *text = text.replace("[`", "`").replace("`]", "`"),
+        Value::Array(values) => values.iter_mut().for_each(describe_plainly),
+        Value::Object(fields) => fields.values_mut().for_each(describe_plainly),
+        _ => {}
+    }
 }
 
 #[test]

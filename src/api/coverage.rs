@@ -3,7 +3,6 @@
 //! `?collection=sleep&from=2026-01-01&to=2026-01-31` narrows it.
 
 use axum::Extension;
-use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
@@ -39,9 +38,9 @@ pub(super) struct CoverageFilter {
 
 /// The response of `GET coverage`.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(super) struct Coverage<'a> {
-    #[cfg_attr(test, ts(as = "Vec<CoverageDay>"))]
+    #[cfg_attr(test, ts(as = "Vec<CoverageDay>"), schema(value_type = Vec<CoverageDay>))]
     coverage: Objects<'a>,
     /// Whether the row limit cut the list.
     truncated: bool,
@@ -49,7 +48,7 @@ pub(super) struct Coverage<'a> {
 
 /// The coverage of one collection on one day.
 #[cfg(test)]
-#[derive(Deserialize, ts_rs::TS)]
+#[derive(Deserialize, ts_rs::TS, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "the fields exist for the contract and its test")]
 pub(super) struct CoverageDay {
@@ -67,7 +66,7 @@ pub(super) struct CoverageDay {
 pub(super) async fn coverage(
     _: Caller,
     readable: Option<Extension<ReadableTables>>,
-    State(datasource): State<DataSource>,
+    Extension(datasource): Extension<DataSource>,
     Parameters(filter): Parameters<CoverageFilter>,
 ) -> Result<Response, ApiError> {
     if let (Some(from), Some(to)) = (filter.from, filter.to) {

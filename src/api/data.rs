@@ -6,7 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use axum::Extension;
-use axum::extract::State;
 use axum::http::HeaderName;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -47,7 +46,7 @@ enum ExportFormat {
 /// Returns the whole database as a SQLite file, or one table as CSV or Parquet.
 pub(super) async fn export(
     _: Admin,
-    State(datasource): State<DataSource>,
+    Extension(datasource): Extension<DataSource>,
     Parameters(options): Parameters<ExportOptions>,
 ) -> Result<Response, ApiError> {
     match (options.format, &options.table, options.since) {
@@ -147,12 +146,15 @@ impl Drop for TemporaryCopy {
 
 /// The body of `POST data/delete`: the data source's uid, as confirmation.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct Confirmation {
+    /// The uid of the data source.
     confirm: String,
 }
 
 /// The response of `POST data/delete`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct Deleted {
     state: &'static str,
     /// The number of deleted rows by table.
@@ -161,7 +163,7 @@ pub(super) struct Deleted {
 
 pub(super) async fn delete(
     _: Admin,
-    State(datasource): State<DataSource>,
+    Extension(datasource): Extension<DataSource>,
     Json(confirmation): Json<Confirmation>,
 ) -> Result<(Extension<AuditDetail>, Json<Deleted>), ApiError> {
     let uid = datasource.key().uid();

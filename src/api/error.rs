@@ -16,7 +16,7 @@ const MAX_TEXT_CHARS: usize = 4_000;
 /// An error as the caller receives it.
 #[derive(Clone, Debug, Serialize, thiserror::Error)]
 #[error("{message}")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub struct ApiError {
     /// The HTTP status.
     #[serde(skip)]
@@ -35,7 +35,7 @@ pub struct ApiError {
 
 /// The body of an error response.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(super) struct ErrorBody {
     error: ApiError,
 }

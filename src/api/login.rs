@@ -1,7 +1,6 @@
 //! `POST oauth/start`, `oauth/callback`, `oauth/disconnect`: the login at Oura, for an admin.
 
 use axum::Extension;
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::ApiError;
@@ -22,7 +21,7 @@ const MAX_REASON_CHARS: usize = 200;
 /// The body of `POST oauth/start`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(super) struct LoginRequest {
     /// The address that Oura sends the browser back to.
     redirect_uri: String,
@@ -31,7 +30,7 @@ pub(super) struct LoginRequest {
 pub(super) async fn start(
     Admin(caller): Admin,
     page_only: Option<Extension<ConfigurationPageOnly>>,
-    State(datasource): State<DataSource>,
+    Extension(datasource): Extension<DataSource>,
     Json(request): Json<LoginRequest>,
 ) -> Result<Json<LoginStart>, ApiError> {
     let page = format!("/connections/datasources/edit/{}", datasource.key().uid());
@@ -46,11 +45,11 @@ pub(super) async fn start(
 /// The parameters that Oura appended to the redirect address: `code` and `state`, or `error`.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(super) struct LoginCallback {
-    #[cfg_attr(test, ts(as = "Option<String>", optional))]
+    #[cfg_attr(test, ts(as = "Option<String>", optional), schema(value_type = String))]
     code: Secret,
-    #[cfg_attr(test, ts(as = "Option<String>", optional))]
+    #[cfg_attr(test, ts(as = "Option<String>", optional), schema(value_type = String))]
     state: Secret,
     #[cfg_attr(test, ts(as = "Option<String>", optional))]
     error: String,
@@ -60,13 +59,14 @@ pub(super) struct LoginCallback {
 
 /// The response of `oauth/callback` and `oauth/disconnect`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct Connection {
     state: ConnectionState,
 }
 
 pub(super) async fn callback(
     Admin(caller): Admin,
-    State(datasource): State<DataSource>,
+    Extension(datasource): Extension<DataSource>,
     Json(callback): Json<LoginCallback>,
 ) -> Result<Json<Connection>, ApiError> {
     if !callback.error.is_empty() {
@@ -117,7 +117,7 @@ impl LoginCallback {
 
 pub(super) async fn disconnect(
     _: Admin,
-    State(datasource): State<DataSource>,
+    Extension(datasource): Extension<DataSource>,
     _: Json<EmptyBody>,
 ) -> Result<Json<Connection>, ApiError> {
     datasource.disconnect().await?;

@@ -19,13 +19,14 @@ mod sql;
 mod sync;
 mod target;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use tower::ServiceExt;
 
 pub use body::check_change;
@@ -50,8 +51,9 @@ const ALL_TIME: QueryContext = QueryContext {
     max_data_points: 1_000,
 };
 
-/// Returns every route, for one data source. Requests carry a [`Caller`] in their extensions.
-pub fn router(datasource: DataSource) -> Router {
+/// The routes of an open data source. Requests carry it and a [`Caller`] in their extensions, so
+/// that one router serves all data sources.
+static ROUTES: LazyLock<Router> = LazyLock::new(|| {
     Router::new()
         .route("/status", get(status))
         .route("/schema", get(schema::schema))
@@ -66,7 +68,11 @@ pub fn router(datasource: DataSource) -> Router {
         .route("/data/delete", post(data::delete))
         .method_not_allowed_fallback(async || ApiError::from(StatusCode::METHOD_NOT_ALLOWED))
         .fallback(async || ApiError::from(StatusCode::NOT_FOUND))
-        .with_state(datasource)
+});
+
+/// Returns every route, for one data source. Requests carry a [`Caller`] in their extensions.
+pub fn router(datasource: DataSource) -> Router {
+    Router::new().fallback(move |request| respond_from(datasource.clone(), request))
 }
 
 /// Returns the routes that work without an open database.
@@ -80,18 +86,25 @@ fn closed_router(target: Target) -> Router {
 /// Responds to a request to a data source, which is opened if necessary. The request carries a
 /// [`Caller`] in its extensions.
 pub async fn respond(target: Target, request: Request) -> Response {
-    let routes = if request.uri().path() == "/data/repair" {
-        closed_router(target)
-    } else {
-        match target.open().await {
-            Ok(datasource) => router(datasource),
-            Err(error) => return ApiError::from(error).into_response(),
-        }
-    };
-    let Ok(response) = routes.oneshot(request).await;
+    if request.uri().path() == "/data/repair" {
+        let Ok(response) = closed_router(target).oneshot(request).await;
+        return response;
+    }
+    match target.open().await {
+        Ok(datasource) => respond_from(datasource, request).await,
+        Err(error) => ApiError::from(error).into_response(),
+    }
+}
+
+async fn respond_from(datasource: DataSource, mut request: Request) -> Response {
+    request.extensions_mut().insert(datasource);
+    let Ok(response) = ROUTES.clone().oneshot(request).await;
     response
 }
 
-async fn status(_: Caller, State(datasource): State<DataSource>) -> Result<Json<Status>, ApiError> {
+async fn status(
+    _: Caller,
+    Extension(datasource): Extension<DataSource>,
+) -> Result<Json<Status>, ApiError> {
     Ok(Json(blocking(move || datasource.status()).await?))
 }

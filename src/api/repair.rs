@@ -12,9 +12,11 @@ use super::target::Target;
 
 /// The response of `POST data/repair`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct Repaired {
     state: &'static str,
     /// The new path of the damaged file.
+    #[cfg_attr(test, schema(value_type = String))]
     aside: PathBuf,
 }
 

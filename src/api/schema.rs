@@ -3,7 +3,7 @@
 //! The query engine itself reports the columns, so the response lists exactly the columns that
 //! queries can read.
 
-use axum::extract::State;
+use axum::Extension;
 use serde::Serialize;
 
 use super::body::Json;
@@ -75,7 +75,7 @@ const SHARED_TABLES: [(&str, &str); 28] = [
 /// The response of `GET schema`: the names that a query may use.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(super) struct Schema {
     /// The version of Oura's API: `1.43`.
     specification: String,
@@ -96,7 +96,7 @@ pub(super) struct Schema {
 
 /// A table or view.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 struct SchemaTable {
     name: String,
     description: &'static str,
@@ -105,7 +105,7 @@ struct SchemaTable {
 
 /// A column of a table or view.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 struct SchemaColumn {
     name: String,
     /// `time`, `integer`, `number`, `string` or `boolean`.
@@ -118,7 +118,7 @@ struct SchemaColumn {
 
 /// A metric that a query may use.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 struct SchemaMetric {
     /// The full name, for example `nights.average_hrv`.
     name: String,
@@ -132,7 +132,7 @@ struct SchemaMetric {
 
 /// A series of samples.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 struct SchemaSeries {
     /// Table and field, for example `sleep.heart_rate`.
     name: String,
@@ -142,7 +142,7 @@ struct SchemaSeries {
 
 pub(super) async fn schema(
     _: Caller,
-    State(datasource): State<DataSource>,
+    Extension(datasource): Extension<DataSource>,
 ) -> Result<Json<Schema>, ApiError> {
     let catalog = datasource.catalog();
     let collection_tables = catalog

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -32,14 +31,18 @@ use crate::time::Clock;
 const MAX_SMALL: usize = 128 << 10;
 
 /// A query and its time range, which a panel sends beside the query. Default range: 1970 to now.
-///
-/// It repeats the fields of [`SqlQuery`], because serde keeps a flattened structure twice.
+// It repeats the fields of `SqlQuery`, because serde keeps a flattened structure twice.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub(super) struct SqlRequest {
+    /// One SELECT statement, with macros.
     #[serde(alias = "sql", default)]
+    #[cfg_attr(test, schema(rename = "sql", required))]
     raw_sql: String,
+    /// Values of the question marks: texts, numbers, booleans and null.
     #[serde(default, deserialize_with = "scalars")]
+    #[cfg_attr(test, schema(value_type = Vec<serde_json::Value>))]
     params: Vec<Scalar>,
     #[serde(default)]
     format: Format,
@@ -81,7 +84,7 @@ pub(super) struct SqlOptions {
 
 pub(super) async fn sql(
     _: Caller,
-    State(datasource): State<DataSource>,
+    Extension(datasource): Extension<DataSource>,
     readable: Option<Extension<ReadableTables>>,
     Parameters(options): Parameters<SqlOptions>,
     headers: HeaderMap,

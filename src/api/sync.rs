@@ -1,6 +1,6 @@
 //! `POST sync` and `POST backfill`: both return 202 and the number of the sync run.
 
-use axum::extract::State;
+use axum::Extension;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::datasource::{Backfill, DataSource, Trigger};
 
 /// The response of both routes.
 #[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub(super) struct SyncStart {
     /// The run's key in the table `sync_runs`.
     run: i64,
@@ -25,7 +25,7 @@ fn accepted(run: i64) -> Accepted {
 
 pub(super) async fn sync(
     _: Admin,
-    State(datasource): State<DataSource>,
+    Extension(datasource): Extension<DataSource>,
     _: Json<EmptyBody>,
 ) -> Result<Accepted, ApiError> {
     Ok(accepted(datasource.start_sync(Trigger::Manual)?))
@@ -90,7 +90,7 @@ impl BackfillRequest {
 
 pub(super) async fn backfill(
     _: Admin,
-    State(datasource): State<DataSource>,
+    Extension(datasource): Extension<DataSource>,
     Parameters(parameters): Parameters<BackfillRequest>,
     Json(body): Json<BackfillRequest>,
 ) -> Result<Accepted, ApiError> {

@@ -92,7 +92,7 @@ pub fn command() -> clap::Command {
 
 /// Runs the command of the command line, or the plugin.
 pub fn main() -> ExitCode {
-    memory::return_large_blocks();
+    memory::configure_allocator();
     os::prepare_process();
     // Grafana passes no arguments. The definition of all commands would stay in the memory.
     if plugin::is_started_by_grafana() && std::env::args_os().len() <= 1 {
@@ -103,10 +103,10 @@ pub fn main() -> ExitCode {
         let _ = Cli::command().print_help();
         return ExitCode::from(2);
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match os::start_runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("gpx_oura: could not start the async runtime: {error}");
+            eprintln!("gpx_oura: {error}");
             return ExitCode::FAILURE;
         }
     };

@@ -13,7 +13,7 @@ pub const MIN_FREE_BYTES: u64 = 256 << 20;
 /// The free space for the data of a data source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub struct DiskSpace {
     /// The bytes that can still be written.
     pub free_bytes: u64,

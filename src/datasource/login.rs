@@ -26,13 +26,13 @@ use crate::time::{Clock, Instant};
 /// The response of `POST oauth/start`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub struct LoginStart {
     /// The page at Oura to open in the browser.
     pub authorize_url: String,
     /// The end of the login's lifetime.
     #[serde(serialize_with = "crate::time::as_rfc3339")]
-    #[cfg_attr(test, ts(type = "string"))]
+    #[cfg_attr(test, ts(type = "string"), schema(value_type = String))]
     pub expires_at: Instant,
 }
 

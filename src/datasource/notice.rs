@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use super::login::Login;
 use super::settings::Settings;
 use crate::store::{CollectionRow, ConnectionState, REPAIR, Store};
@@ -19,6 +21,15 @@ pub(super) struct Notices {
     settings: Arc<Settings>,
     store: Store,
     clock: Clock,
+    last: Mutex<Option<(Moment, Option<String>)>>,
+}
+
+/// The facts behind a notice. They hold for a second at most, because the login is not one of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Moment {
+    now: Instant,
+    changes: u64,
+    is_suspect: bool,
 }
 
 impl Notices {
@@ -28,12 +39,34 @@ impl Notices {
         store: Store,
         clock: Clock,
     ) -> Notices {
-        Notices { login, settings, store, clock }
+        Notices { login, settings, store, clock, last: Mutex::default() }
+    }
+
+    /// Returns the notice for a query result, if it is known without a read.
+    pub(super) fn known(&self) -> Option<Option<String>> {
+        let moment = self.moment();
+        let last = self.last.lock();
+        last.as_ref().filter(|(of, _)| *of == moment).map(|(_, notice)| notice.clone())
     }
 
     /// Returns the notice for a query result. `None` if the data is current or was never fetched.
     /// Blocks for two small reads.
     pub(super) fn current(&self) -> Option<String> {
+        let moment = self.moment();
+        let notice = self.read();
+        *self.last.lock() = Some((moment, notice.clone()));
+        notice
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            now: self.clock.now(),
+            changes: self.store.changes(),
+            is_suspect: self.store.is_suspect(),
+        }
+    }
+
+    fn read(&self) -> Option<String> {
         if self.store.is_suspect() {
             return Some(format!("The stored data is damaged. {REPAIR}"));
         }

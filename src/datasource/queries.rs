@@ -112,7 +112,11 @@ impl Queries {
     }
 
     async fn notice(&self) -> Option<String> {
-        let notices = Arc::clone(self.notices.as_ref()?);
+        let notices = self.notices.as_ref()?;
+        if let Some(notice) = notices.known() {
+            return notice;
+        }
+        let notices = Arc::clone(notices);
         blocking(move || notices.current()).await
     }
 

@@ -15,7 +15,7 @@ use crate::time::{Day, Instant, as_rfc3339_or_null};
 /// The response of `GET status`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub struct Status {
     /// Whether a login exists.
     pub state: ConnectionState,
@@ -33,7 +33,7 @@ pub struct Status {
     pub specification: String,
     /// The last successful check for a newer specification.
     #[serde(serialize_with = "as_rfc3339_or_null")]
-    #[cfg_attr(test, ts(as = "Option<String>"))]
+    #[cfg_attr(test, ts(as = "Option<String>"), schema(value_type = Option<String>))]
     pub specification_checked_at: Option<Instant>,
     /// Every collection of the specification, by name.
     pub collections: Vec<CollectionStatus>,
@@ -42,7 +42,7 @@ pub struct Status {
 /// The state and extent of a collection.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub struct CollectionStatus {
     /// The collection's name in Oura's API.
     pub name: String,
@@ -54,7 +54,7 @@ pub struct CollectionStatus {
     pub last_day: Option<Day>,
     /// The last successful fetch.
     #[serde(serialize_with = "as_rfc3339_or_null")]
-    #[cfg_attr(test, ts(as = "Option<String>"))]
+    #[cfg_attr(test, ts(as = "Option<String>"), schema(value_type = Option<String>))]
     pub last_sync: Option<Instant>,
     /// The outcome of the last fetch.
     pub state: CollectionState,

@@ -35,7 +35,7 @@ pub struct Backfill {
 /// The progress and outcome of syncs.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub struct SyncStatus {
     /// Whether a run is requested or in progress.
     pub running: bool,
@@ -49,11 +49,11 @@ pub struct SyncStatus {
     pub seconds_left: Option<u64>,
     /// The last successful fetch of any collection.
     #[serde(serialize_with = "as_rfc3339_or_null")]
-    #[cfg_attr(test, ts(as = "Option<String>"))]
+    #[cfg_attr(test, ts(as = "Option<String>"), schema(value_type = Option<String>))]
     pub last_sync: Option<Instant>,
     /// The next scheduled run.
     #[serde(serialize_with = "as_rfc3339_or_null")]
-    #[cfg_attr(test, ts(as = "Option<String>"))]
+    #[cfg_attr(test, ts(as = "Option<String>"), schema(value_type = Option<String>))]
     pub next_sync: Option<Instant>,
     /// Why the last run failed.
     pub failure: Option<String>,

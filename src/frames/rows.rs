@@ -22,6 +22,7 @@ use crate::store::ResultColumn;
 /// The form of a row in JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub enum RowForm {
     /// An array of values. The rows are in the field `rows`.
     #[default]
@@ -33,6 +34,7 @@ pub enum RowForm {
 /// The form of a time in JSON and CSV.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub enum TimeForm {
     /// RFC 3339 text in UTC.
     #[default]

@@ -25,6 +25,7 @@ use super::settings::{OperatorSettings, OwnerSettings};
 use super::socket::{self, Socket};
 use super::startup::Startup;
 use crate::doors::{Link, Relay, forward};
+use crate::os;
 
 /// Grafana's handshake cookie: a variable and its value.
 pub const COOKIE: (&str, &str) = ("grafana_plugin_type", "datasource");
@@ -62,10 +63,10 @@ pub fn is_started_by_grafana() -> bool {
 pub fn run() -> ExitCode {
     let parent = parent_id();
     hclog::install();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match os::start_runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
-            tracing::error!(%error, "could not start the async runtime");
+            tracing::error!("{error}");
             return ExitCode::FAILURE;
         }
     };

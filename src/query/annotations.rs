@@ -20,7 +20,7 @@ pub struct AnnotationsQuery {
 
 /// A kind of event.
 #[derive(Clone, Copy, Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SchemaAnnotation"))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema), ts(rename = "SchemaAnnotation"))]
 pub struct AnnotationKind {
     /// The name in a query.
     pub name: &'static str,

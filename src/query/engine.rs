@@ -2,12 +2,13 @@
 //!
 //! Each query has a deadline and stops when its caller goes away.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod slots;
+
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::cancel::CancelOnDrop;
 use super::column_origin::assign_origins;
@@ -28,6 +29,7 @@ use crate::store::{
     BatchSink, ColumnBatch, Limit, ReadError, ReadLimits, Scalar, Store, Truncation,
 };
 use crate::time::Tz;
+use slots::{Full, Queued, Slot, Slots};
 
 /// A query that takes longer counts as slow: it moves to a slow slot.
 const SLOW_QUERY: Duration = Duration::from_secs(1);
@@ -89,15 +91,11 @@ pub struct Engine {
     catalog: Arc<dyn Fn() -> Arc<Catalog> + Send + Sync>,
     zone: Tz,
     limits: Limits,
-    /// One permit for each query that may run.
-    slots: Arc<Semaphore>,
-    /// One permit for each slow query that may run, one fewer than `slots`. So a panel of slow
-    /// queries does not starve the others.
-    slow_slots: Arc<Semaphore>,
-    /// The number of queued queries, for a slot or a slow slot.
-    waiting: Arc<AtomicUsize>,
-    /// The number of queries that are queued for a slot.
-    waiting_for_slot: Arc<AtomicUsize>,
+    /// One for each query that may run.
+    slots: Slots,
+    /// One for each slow query that may run, one fewer than `slots`. So a panel of slow queries
+    /// does not starve the others.
+    slow_slots: Slots,
     /// [`SLOW_QUERY`], or less in tests.
     slow_query: Duration,
     /// [`SLOW_SLOT_PAUSE`], or less in tests.
@@ -124,10 +122,8 @@ impl Engine {
             catalog: Arc::new(catalog),
             zone,
             limits,
-            slots: Arc::new(Semaphore::new(limits.concurrency.max(1))),
-            slow_slots: Arc::new(Semaphore::new(limits.concurrency.saturating_sub(1).max(1))),
-            waiting: Arc::default(),
-            waiting_for_slot: Arc::default(),
+            slots: Slots::new(limits.concurrency.max(1)),
+            slow_slots: Slots::new(limits.concurrency.saturating_sub(1).max(1)),
             slow_query: SLOW_QUERY,
             slow_slot_pause: SLOW_SLOT_PAUSE,
         }
@@ -199,9 +195,9 @@ impl Engine {
         }
     }
 
-    /// Returns the number of queued queries.
+    /// Returns the number of queued queries, for a slot or a slow slot.
     pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.slots.waiting() + self.slow_slots.waiting()
     }
 
     /// Waits for a slot, and runs until `job` answers.
@@ -214,21 +210,31 @@ impl Engine {
         deadline: Instant,
         job: &'static Job<T>,
     ) -> Result<Started<T>, QueryError> {
-        let ticket = QueueTicket::take(&self.waiting_for_slot).ok_or(QueryError::Busy)?;
-        let slot = self.acquire(&self.slots, deadline).await?;
-        drop(ticket);
-        let mut running = self.start(slot, work, deadline, job);
-        let mut pause = self.slow_query;
+        let mut running = self.start(&self.slots, &self.slow_slots, work, deadline, job)?;
+        let mut look = deadline.min(Instant::now() + self.slow_query);
         loop {
-            if let Ok(answer) = tokio::time::timeout(pause, &mut running.answer).await {
+            let answer = tokio::time::timeout_at(look.into(), &mut running.answer).await;
+            if let Ok(answer) = answer {
                 return running.started(answer, false);
             }
-            if let Ok(slow_slot) = Arc::clone(&self.slow_slots).try_acquire_owned() {
+            let now = Instant::now();
+            let Some(&started_at) = running.started_at.get() else {
+                if now >= deadline {
+                    return Err(QueryError::Busy);
+                }
+                look = deadline.min(now + self.slow_query);
+                continue;
+            };
+            if now < started_at + self.slow_query {
+                look = started_at + self.slow_query;
+                continue;
+            }
+            if let Some(slow_slot) = self.slow_slots.try_take() {
                 move_slot(&running.slot, slow_slot);
                 let answer = (&mut running.answer).await;
                 return running.started(answer, true);
             }
-            if self.waiting_for_slot.load(Ordering::Relaxed) > 0 {
+            if self.slots.waiting() > 0 {
                 running.cancel.cancel();
                 match flatten((&mut running.answer).await) {
                     Err(QueryError::Cancelled) => break,
@@ -236,7 +242,7 @@ impl Engine {
                     Ok(answer) => return running.started(Ok(Ok(answer)), false),
                 }
             }
-            pause = self.slow_slot_pause;
+            look = now + self.slow_slot_pause;
         }
         self.run_in_slow_slot(work, deadline, job).await
     }
@@ -248,16 +254,20 @@ impl Engine {
         deadline: Instant,
         job: &'static Job<T>,
     ) -> Result<Started<T>, QueryError> {
-        let slow_slot = self.acquire(&self.slow_slots, deadline).await?;
-        let mut running = self.start(slow_slot, work, deadline, job);
-        let answer = (&mut running.answer).await;
+        let mut running = self.start(&self.slow_slots, &self.slots, work, deadline, job)?;
+        let answer = match tokio::time::timeout_at(deadline.into(), &mut running.answer).await {
+            Ok(answer) => answer,
+            Err(_) if running.started_at.get().is_none() => return Err(QueryError::Busy),
+            // The statement stops at its deadline.
+            Err(_) => (&mut running.answer).await,
+        };
         running.started(answer, true)
     }
 
     /// Exchanges the slot of a running query for a slow slot. Returns false if all are taken.
     fn move_to_slow_slot<T>(&self, started: &mut Started<T>) -> bool {
         if !started.has_slow_slot
-            && let Ok(slow_slot) = Arc::clone(&self.slow_slots).try_acquire_owned()
+            && let Some(slow_slot) = self.slow_slots.try_take()
         {
             move_slot(&started.slot, slow_slot);
             started.has_slow_slot = true;
@@ -265,15 +275,17 @@ impl Engine {
         started.has_slow_slot
     }
 
-    /// Starts to run on a blocking thread.
+    /// Starts to run on a blocking thread once one of `slots` is free. The queue of `others` counts
+    /// towards the same limit.
     fn start<T: Send + 'static>(
         &self,
-        slot: OwnedSemaphorePermit,
+        slots: &Slots,
+        others: &Slots,
         work: &Arc<Work>,
         deadline: Instant,
         job: &'static Job<T>,
-    ) -> Running<T> {
-        let slot = Arc::new(Mutex::new(Some(slot)));
+    ) -> Result<Running<T>, QueryError> {
+        let slot = Arc::new(Mutex::new(None));
         let cancel = CancelOnDrop::default();
         let limits = ReadLimits {
             deadline,
@@ -284,27 +296,22 @@ impl Engine {
             cancelled: cancel.flag(),
         };
         let work = Arc::clone(work);
-        let used_slot = Arc::clone(&slot);
+        let started_at = Arc::new(OnceLock::new());
         let (reply, answer) = oneshot::channel();
-        tokio::task::spawn_blocking(move || {
-            // Freed even after a panic.
-            let _slot = FreeOnDrop(used_slot);
-            job(&work, &limits, reply);
-        });
-        Running { answer, slot, cancel }
-    }
-
-    /// Waits in the queue for one of `slots`.
-    async fn acquire(
-        &self,
-        slots: &Arc<Semaphore>,
-        deadline: Instant,
-    ) -> Result<OwnedSemaphorePermit, QueryError> {
-        let _ticket = QueueTicket::take(&self.waiting).ok_or(QueryError::Busy)?;
-        let slot = Arc::clone(slots).acquire_owned();
-        match tokio::time::timeout_at(deadline.into(), slot).await {
-            Ok(Ok(slot)) => Ok(slot),
-            Ok(Err(_)) | Err(_) => Err(QueryError::Busy),
+        let in_slot = {
+            let (slot, started_at) = (Arc::clone(&slot), Arc::clone(&started_at));
+            move |taken| {
+                *slot.lock() = Some(taken);
+                // Freed even after a panic.
+                let slot = FreeOnDrop(slot);
+                started_at.get_or_init(Instant::now);
+                job(&work, &limits, reply);
+                slot.take()
+            }
+        };
+        match slots.start(MAX_WAITING.saturating_sub(others.waiting()), in_slot) {
+            Ok(queued) => Ok(Running { answer, slot, started_at, cancel, _queued: queued }),
+            Err(Full) => Err(QueryError::Busy),
         }
     }
 }
@@ -400,35 +407,44 @@ impl Work {
     }
 }
 
-type Slot = Arc<Mutex<Option<OwnedSemaphorePermit>>>;
+/// The slot of a query that runs, which may be exchanged.
+type HeldSlot = Arc<Mutex<Option<Slot>>>;
 
 /// Frees a slot when the statement ends, even after a panic, or after the caller went away.
-struct FreeOnDrop(Slot);
+struct FreeOnDrop(HeldSlot);
+
+impl FreeOnDrop {
+    fn take(&self) -> Option<Slot> {
+        self.0.lock().take()
+    }
+}
 
 impl Drop for FreeOnDrop {
     fn drop(&mut self) {
-        drop(self.0.lock().take());
+        drop(self.take());
     }
 }
 
 /// Exchanges a slot for `slow_slot`, unless the statement has just ended.
-fn move_slot(slot: &Slot, slow_slot: OwnedSemaphorePermit) {
+fn move_slot(slot: &HeldSlot, slow_slot: Slot) {
     if let Some(slot) = slot.lock().as_mut() {
         *slot = slow_slot;
     }
 }
 
-/// A query that a blocking thread runs.
+/// A query that a blocking thread runs, or that is queued for one.
 struct Running<T> {
     answer: oneshot::Receiver<Result<T, QueryError>>,
-    slot: Slot,
+    slot: HeldSlot,
+    started_at: Arc<OnceLock<Instant>>,
     cancel: CancelOnDrop,
+    _queued: Option<Queued>,
 }
 
 /// A query that has answered. It may go on.
 struct Started<T> {
     answer: T,
-    slot: Slot,
+    slot: HeldSlot,
     has_slow_slot: bool,
     cancel: CancelOnDrop,
 }
@@ -446,23 +462,6 @@ type Answer<T> = Result<Result<T, QueryError>, oneshot::error::RecvError>;
 /// Treats a panic of the blocking thread as unreadable data.
 fn flatten<T>(answer: Answer<T>) -> Result<T, QueryError> {
     answer.unwrap_or_else(|_| Err(QueryError::Unavailable("the query panicked".to_owned())))
-}
-
-/// A place in the queue, freed on drop.
-struct QueueTicket(Arc<AtomicUsize>);
-
-impl QueueTicket {
-    /// Returns `None` if the queue is full.
-    fn take(waiting: &Arc<AtomicUsize>) -> Option<QueueTicket> {
-        let ticket = QueueTicket(waiting.clone());
-        (waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(ticket)
-    }
-}
-
-impl Drop for QueueTicket {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// Returns for example "The first 1,000,000 of 4,485,206 rows are shown."

@@ -47,7 +47,7 @@ pub struct SqlQuery {
 /// The shape of the frames that a query returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub enum Format {
     /// Series over time, sorted, with labels.
     TimeSeries,
@@ -59,7 +59,7 @@ pub enum Format {
 /// The reduction of a series that has more points than its panel can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub enum Downsample {
     /// [`Downsample::MinMax`], but only for series with far too many points.
     #[default]

@@ -24,7 +24,7 @@ pub(super) use wall::WallClock;
 
 /// A function's documentation, for the query editor and the schema.
 #[derive(Clone, Copy, Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SchemaFunction"))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema), ts(rename = "SchemaFunction"))]
 pub struct Function {
     /// The name in lower case.
     pub name: &'static str,

@@ -183,6 +183,11 @@ impl Store {
         &self.shared.writer
     }
 
+    /// Returns a number that differs after each change of the database by this process.
+    pub fn changes(&self) -> u64 {
+        self.shared.writer.changes()
+    }
+
     /// The connection for the program's own small reads.
     pub fn inspector(&self) -> &Inspector {
         &self.shared.inspector

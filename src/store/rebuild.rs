@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::MutexGuard;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::calendar::{self, day_at};
@@ -11,7 +10,7 @@ use super::derive::{Derived, read, stored_bytes};
 use super::error::StoreError;
 use super::inspector::Inspector;
 use super::window_writer::{CONTENT_ID_PREFIX, Received};
-use super::writer::Writer;
+use super::writer::{Locked, Writer};
 use super::{changes, collections, materialized, rollups, rows, tables};
 use crate::catalog::{Catalog, Collection, Fault, Storage};
 use crate::sql::quote_identifier;
@@ -19,7 +18,7 @@ use crate::time::{Day, Instant, Tz};
 
 /// The version of the code that derives tables. Increase it when the same documents give other
 /// tables or views: the next opening then rebuilds.
-const DERIVATION: u32 = 11;
+const DERIVATION: u32 = 12;
 
 /// The name in `meta` of the time zone of the covered days, if it changed since the first
 /// derivation.
@@ -94,7 +93,7 @@ impl Writer {
 
     fn rebuild_with(
         &self,
-        mut connection: MutexGuard<'_, Connection>,
+        mut connection: Locked<'_>,
         catalog: Arc<Catalog>,
     ) -> Result<(), StoreError> {
         self.ensure_rebuilds_run()?;

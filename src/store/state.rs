@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub enum CollectionState {
     /// Its last window was stored, and no failed window is queued.
     Ok,
@@ -83,7 +83,7 @@ pub enum WindowReason {
 /// Whether a data source has a login at Oura: `sync_status.connection`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub enum ConnectionState {
     /// The settings lack a client ID or secret.
     NotConfigured,
@@ -98,7 +98,7 @@ pub enum ConnectionState {
 /// How complete one day of one collection is: `coverage.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub enum DayState {
     /// Fetched, with documents, and settled.
     Complete,
@@ -113,7 +113,7 @@ pub enum DayState {
 /// Why a day of a collection has no documents: `coverage.reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
 pub enum GapReason {
     /// No sync has fetched the day yet.
     NotFetched,

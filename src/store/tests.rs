@@ -87,6 +87,18 @@ fn night(id: &str, day: &str, start: &str, hrv: &[Option<f64>]) -> Value {
 }
 
 #[test]
+fn writes_are_counted_as_changes_and_reads_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), Tz::UTC);
+    let before = store.changes();
+    text(&store, "SELECT 'read'");
+    store.inspector().collections().unwrap();
+    assert_eq!(store.changes(), before);
+    put(&store, "daily_readiness", "2026-11-20", "2026-11-20", &[]);
+    assert_ne!(store.changes(), before);
+}
+
+#[test]
 fn only_changed_documents_get_a_revision() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), Tz::UTC);

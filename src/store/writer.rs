@@ -1,8 +1,9 @@
 //! The write connection. Other files of this module add its operations: the queue, runs, windows,
 //! rebuilds.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -22,6 +23,34 @@ pub struct Writer {
     rebuilds_stopped: AtomicBool,
     /// When the materialized views were last refreshed, or the file was opened.
     refreshed_at: Mutex<Instant>,
+    /// The number of times that `connection` was unlocked.
+    changes: AtomicU64,
+}
+
+/// The locked write connection. Its end counts as a change.
+pub(super) struct Locked<'a> {
+    connection: MutexGuard<'a, Connection>,
+    changes: &'a AtomicU64,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.changes.fetch_add(1, Ordering::Release);
+    }
 }
 
 impl Writer {
@@ -32,6 +61,7 @@ impl Writer {
             zone,
             rebuilds_stopped: AtomicBool::new(false),
             refreshed_at: Mutex::new(Instant::now()),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -46,8 +76,13 @@ impl Writer {
     }
 
     /// Locks the connection. A panic under an earlier lock has rolled its transaction back.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock()
+    pub(super) fn lock(&self) -> Locked<'_> {
+        Locked { connection: self.connection.lock(), changes: &self.changes }
+    }
+
+    /// Returns a number that differs after each change.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     pub(super) fn catalog(&self) -> Arc<Catalog> {

@@ -1,4 +1,4 @@
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -175,7 +175,7 @@ async fn slow_queries_leave_a_slot_for_quick_ones() {
     let limits = Limits { concurrency: 2, ..Limits::default() };
     let engine = impatient(Engine::new(store.clone(), store.zone(), limits));
     let slow = [sql(ENDLESS), sql(ENDLESS)].map(|query| spawn(&engine, query));
-    while engine.slots.available_permits() > 0 {
+    while engine.slots.free() > 0 {
         tokio::task::yield_now().await;
     }
     engine.run(&sql("SELECT 1"), &context()).await.unwrap();
@@ -185,7 +185,7 @@ async fn slow_queries_leave_a_slot_for_quick_ones() {
         assert!(query.await.unwrap_err().is_cancelled());
     }
     // The threads stop soon, and free their slots.
-    while (engine.slots.available_permits(), engine.slow_slots.available_permits()) != (2, 1) {
+    while (engine.slots.free(), engine.slow_slots.free()) != (2, 1) {
         tokio::task::yield_now().await;
     }
 }
@@ -216,7 +216,7 @@ async fn a_slow_query_makes_no_room_for_queries_that_cannot_use_it() {
         tokio::task::yield_now().await;
     }
     tokio::time::sleep(engine.slow_query * 5).await;
-    assert!(engine.slots.available_permits() < 2, "all queries made room");
+    assert!(engine.slots.free() < 2, "all queries made room");
     released.store(true, Ordering::Relaxed);
     for query in slow {
         assert_eq!(query.await.unwrap().unwrap(), 0);
@@ -257,7 +257,7 @@ async fn a_slow_query_that_made_room_restarts() {
     assert!(reads.load(Ordering::Relaxed) > 6, "no slow query restarted");
     assert_eq!(engine.waiting(), 0);
     // A thread frees its slot after its answer.
-    while (engine.slots.available_permits(), engine.slow_slots.available_permits()) != (2, 1) {
+    while (engine.slots.free(), engine.slow_slots.free()) != (2, 1) {
         tokio::task::yield_now().await;
     }
 }
@@ -448,7 +448,7 @@ async fn long_streams_leave_a_slot_for_quick_queries() {
     drop(first);
     second.await.unwrap().unwrap();
     // Dropped streams stop their statements, which free their slots.
-    while (engine.slots.available_permits(), engine.slow_slots.available_permits()) != (2, 1) {
+    while (engine.slots.free(), engine.slow_slots.free()) != (2, 1) {
         tokio::task::yield_now().await;
     }
 }

@@ -11,7 +11,7 @@ use super::functions::{
 
 /// A macro, as the editor shows it.
 #[derive(Clone, Copy, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SchemaMacro"))]
+#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema), ts(rename = "SchemaMacro"))]
 pub struct Macro {
     /// The name without the `$`.
     pub name: &'static str,

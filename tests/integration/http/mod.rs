@@ -3,6 +3,7 @@
 mod export;
 mod malformed;
 pub mod moving;
+mod openapi;
 mod python;
 mod routes;
 mod sql;
