@@ -4,6 +4,7 @@ import { type TestContext, after, before, test } from 'node:test';
 import type { Page } from 'playwright-core';
 
 import { selectors } from '../src/components/selectors';
+import { metricGroup } from '../src/metricGroups';
 import type { OuraQuery, Schema } from '../src/types';
 import {
   checkAccessibility,
@@ -15,6 +16,8 @@ import {
   look,
   open,
   prepareEditor,
+  pressUntilFocused,
+  send,
   waitForQuery,
   waitForRows,
 } from './world';
@@ -97,6 +100,64 @@ test('finds a metric by title, name and unit', async (t) => {
   await option.click();
   await page.keyboard.press('Escape');
   await waitForRows(page);
+});
+
+const GROUPS = 'Sleep Readiness Activity Heart Stress Body Workouts Tags Ring'.split(' ');
+
+test('groups every metric by subject', async (t) => {
+  const response = await send('GET', `/api/datasources/uid/${uid}/resources/schema`);
+  const { metrics } = (await response.json()) as Schema;
+  const groups = new Set(metrics.map(({ name }) => metricGroup(name)));
+  assert.deepEqual(Array.from(groups).sort(), Array.from(GROUPS).sort());
+  const page = await openExplore(t);
+  await page.getByText('Sleep score').first().waitFor();
+  // The list only renders what is visible, and a group is found by its name.
+  for (const group of GROUPS) {
+    await page.getByTestId(builder.metrics).fill(group);
+    const heading = page.getByTestId('combobox-option-group');
+    await heading.getByText(group, { exact: true }).waitFor();
+  }
+});
+
+test('builds a query by keyboard', async (t) => {
+  const page = await openExplore(t);
+  await page.getByText('Sleep score').first().waitFor();
+  const metrics = page.getByTestId(builder.metrics);
+  await page.getByRole('radio', { name: 'Builder' }).focus();
+  await pressUntilFocused(page, 'Tab', metrics);
+  await page.keyboard.insertText('nights.average_hrv');
+  await page.getByRole('option').filter({ hasText: 'nights.average_hrv' }).first().waitFor();
+  await page.keyboard.press('ArrowDown');
+  const query = await waitForQuery(page, () => page.keyboard.press('Enter'));
+  assert.deepEqual(query.metrics?.at(-1), 'nights.average_hrv');
+  await page.keyboard.press('Escape');
+  await pressUntilFocused(page, 'Tab', page.getByTestId(builder.aggregate));
+  await page.keyboard.press('ArrowDown');
+  await page.getByRole('option', { name: 'Median' }).waitFor();
+  await page.keyboard.insertText('Median');
+  await page.getByRole('option', { name: 'Average' }).waitFor({ state: 'detached' });
+  await page.keyboard.press('ArrowDown');
+  const changed = await waitForQuery(page, () => page.keyboard.press('Enter'));
+  assert.equal(changed.aggregate, 'median');
+  await pressUntilFocused(page, 'Tab', page.getByTestId(builder.addFilter));
+  await page.keyboard.press('Enter');
+  await page.getByTestId(builder.filter).waitFor();
+  await checkAccessibility(page, 'built by keyboard');
+});
+
+test('leaves the SQL editor by keyboard', async (t) => {
+  const page = await openSql(t, 'SELECT 1');
+  await page.locator('.monaco-editor').first().click();
+  // Monaco's own key, which its text for screen readers names: Tab moves the focus from now on.
+  await page.keyboard.press('Control+m');
+  await pressUntilFocused(page, 'Shift+Tab', page.getByTestId(editor.reference));
+  await page.keyboard.press('Enter');
+  const macro = page.getByRole('button', { name: 'Insert $__timeFilter(' }).first();
+  await pressUntilFocused(page, 'Tab', macro);
+  await page.keyboard.press('Enter');
+  await waitForSql(page, /\$__timeFilter\(/);
+  // Tab moves the focus for all editors of the page until the key is pressed again.
+  await page.keyboard.press('Control+m');
 });
 
 test('goes from the builder to SQL and back', async (t) => {
@@ -388,6 +449,51 @@ function replaceTexts(schema: Schema, text: string): Schema {
   };
 }
 
+/** Adds what a later version may have: fields, types, units, kinds and metrics without texts. */
+function renew(schema: Schema): object {
+  const added = { news: { list: [1] } };
+  return {
+    ...schema,
+    ...added,
+    metrics: [
+      ...schema.metrics.map((each) => ({ ...each, ...added })),
+      { name: 'moods.level', title: null, table: 'moods', unit: 'mood', ...added },
+    ],
+    tables: [
+      ...schema.tables.map((each) => ({ ...each, ...added })),
+      { name: 'moods', columns: [{ name: 'level', type: 'mood', ...added }], ...added },
+    ],
+    annotations: [...schema.annotations, { name: 'moods', ...added }],
+    macros: [...schema.macros, { name: '__mood', usage: '$__mood(a, b)', ...added }],
+    functions: [...schema.functions, { name: 'mood', usage: 'mood(x)', ...added }],
+  };
+}
+
+test('uses the known part of a newer schema', async (t) => {
+  const page = await open(t);
+  await page.route('**/resources/schema', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ json: renew(await response.json()) });
+  });
+  await page.goto(await prepareEditor(uid, 'explore'));
+  await waitForRows(page);
+  await page.getByTestId(builder.metrics).fill('moods.level');
+  await page.getByRole('option').filter({ hasText: 'moods.level' }).first().waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('radio', { name: 'SQL' }).click();
+  await page.locator('.monaco-editor .view-line').first().waitFor();
+  await type(page, 'SELECT level FROM moo');
+  await suggestion(page, 'moods').waitFor();
+  await page.keyboard.press('Escape');
+  await type(page, 'SELECT mood(');
+  await page.locator('.parameter-hints-widget').getByText('mood(x)').first().waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByTestId(editor.reference).click();
+  await page.getByRole('button', { name: 'Insert $__mood(' }).waitFor();
+  await page.getByLabel('Search tables and columns').fill('moods');
+  await page.getByRole('button', { name: 'Insert level' }).waitFor();
+});
+
 for (const [name, text] of [
   ['long', 'A very long text without an end. '.repeat(32).slice(0, 1000)],
   ['unbroken', 'x'.repeat(1000)],
@@ -408,7 +514,7 @@ for (const [name, text] of [
   });
 }
 
-test('shows an error of a slow or failing query', async (t) => {
+test('shows the error of a failing query', async (t) => {
   const page = await open(t);
   await page.route('**/api/ds/query*', (route) => route.fulfill({ status: 500, body: '{"x' }));
   await page.goto(await prepareEditor(uid, 'explore', { query: METRICS }));
@@ -418,7 +524,28 @@ test('shows an error of a slow or failing query', async (t) => {
     .first()
     .waitFor();
   await page.unroute('**/api/ds/query*');
-  await page.route('**/api/ds/query*', () => {});
-  await choose(page, builder.aggregate, /max/i);
+  await waitForQuery(page, () => choose(page, builder.aggregate, /max/i));
+  await waitForRows(page);
+});
+
+test('stays usable while a query is slow', async (t) => {
+  const page = await open(t);
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  await page.route('**/api/ds/query*', async (route) => {
+    await answered;
+    // A query that Grafana has cancelled meanwhile needs no response.
+    await route.continue().catch(() => {});
+  });
+  await waitForQuery(page, async () =>
+    page.goto(await prepareEditor(uid, 'explore', { query: METRICS }))
+  );
+  const query = await waitForQuery(page, () => choose(page, builder.aggregate, /max/i));
+  assert.equal(query.aggregate, 'max');
+  await page.getByRole('radio', { name: 'SQL' }).click();
+  await page.locator('.monaco-editor .view-line').first().waitFor();
+  await page.getByRole('radio', { name: 'Builder' }).click();
   await page.getByTestId(builder.metrics).waitFor();
+  answer();
+  await waitForRows(page);
 });

@@ -1,5 +1,6 @@
 import { SCHEMA } from './components/fixtures';
-import { listMetricOptions, metricGroup } from './metrics';
+import { metricGroup } from './metricGroups';
+import { listMetricOptions } from './metrics';
 
 const metric = (name: string, title: string) => ({
   name,
@@ -18,11 +19,30 @@ it.each([
   ['days.temperature_deviation', 'Body'],
   ['workout.calories', 'Workouts'],
   ['enhanced_tag.duration', 'Tags'],
+  ['days.tags', 'Tags'],
+  ['nights.readiness_score', 'Readiness'],
   ['ring_battery_level.level', 'Ring'],
   ['something.new', 'Other'],
 ])('the metric %s belongs to %s', (name, group) => expect(metricGroup(name)).toBe(group));
 
 describe('listMetricOptions', () => {
+  it('begins each group with the scores of days, which have their titles alone', () => {
+    const metrics = [
+      metric('nights.readiness_score', 'Readiness score'),
+      metric('nights.latency', 'Time to fall asleep'),
+      metric('daily_sleep.score', 'Sleep score'),
+      metric('days.readiness_score', 'Readiness score'),
+      metric('days.sleep_score', 'Sleep score'),
+    ];
+    expect(listMetricOptions({ ...SCHEMA, metrics }).map(({ label }) => label)).toEqual([
+      'Sleep score',
+      'Time to fall asleep',
+      'Sleep score · daily_sleep.score',
+      'Readiness score',
+      'Readiness score · nights.readiness_score',
+    ]);
+  });
+
   it('names each metric of a shared title, except the first', () => {
     const metrics = [
       metric('sleep.efficiency', 'Sleep efficiency'),

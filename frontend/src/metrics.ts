@@ -1,5 +1,6 @@
 /** The metrics builder's options and values. */
 import { capitalize, formatUnit } from './format';
+import { METRIC_GROUPS, metricGroup } from './metricGroups';
 import type {
   Filter,
   FilterOperator,
@@ -18,36 +19,9 @@ export interface Option {
   group?: string;
 }
 
-/** The groups of metrics, in the order of the list, with the names that belong to each. */
-const GROUPS: Array<[group: string, names: RegExp]> = [
-  ['Stress', /stress|recovery_high|resilience/],
-  ['Tags', /^(enhanced_)?tag/],
-  ['Workouts', /^workout|^session/],
-  ['Ring', /^ring|battery/],
-  ['Body', /temperature|^personal|weight|spo2|breathing_disturbance/],
-  ['Heart', /heart|bpm|hrv|vascular|pulse_wave|vo2/],
-  ['Readiness', /readiness/],
-  ['Sleep', /sleep|^nights|^nap|average_breath|days\.efficiency/],
-  ['Activity', /activity|steps|calories|[._]met|walking|_time$|load/],
-];
-
-/** The order of the groups in the list. */
-export const METRIC_GROUPS = [
-  ...['Sleep', 'Readiness', 'Activity', 'Heart', 'Stress', 'Body', 'Workouts', 'Tags', 'Ring'],
-  'Other',
-];
-
-export function metricGroup(name: string): string {
-  // The nights of a ring belong together.
-  if (name.startsWith('nights.')) {
-    return 'Sleep';
-  }
-  return GROUPS.find(([, names]) => names.test(name))?.[0] ?? 'Other';
-}
-
 /**
- * Lists every metric with its title, grouped by subject. Daily and nightly values come first. Of
- * several metrics with a title, the first has it alone, and the others add their names.
+ * Lists every metric with its title, grouped by subject. Of several metrics with a title, the best
+ * known has it alone, and the others add their names.
  */
 export function listMetricOptions({ metrics }: Schema): Option[] {
   const titles = new Set<string>();
@@ -60,22 +34,22 @@ export function listMetricOptions({ metrics }: Schema): Option[] {
         .join(' · '),
       group: metricGroup(name),
     }))
-    .sort(
-      (a, b) =>
-        METRIC_GROUPS.indexOf(a.group) - METRIC_GROUPS.indexOf(b.group) ||
-        rank(a.value) - rank(b.value)
-    )
+    .sort((a, b) => rank(a.value) - rank(b.value))
     .map((option) => {
       const { label, value } = option;
       const isTaken = titles.has(label);
       titles.add(label);
       return isTaken ? { ...option, label: `${label} · ${value}` } : option;
-    });
+    })
+    .sort((a, b) => METRIC_GROUPS.indexOf(a.group) - METRIC_GROUPS.indexOf(b.group));
 }
 
-/** Views of days and nights have the values that most people look for. */
+/** The metrics that most people look for, the best known first: scores, then nights and days. */
+const BEST_KNOWN = [/^days\.\w+_score$/, /^nights\./, /^days\./];
+
 function rank(name: string): number {
-  return ['days.', 'nights.'].some((view) => name.startsWith(view)) ? 0 : 1;
+  const found = BEST_KNOWN.findIndex((names) => names.test(name));
+  return found < 0 ? BEST_KNOWN.length : found;
 }
 
 /** Finds the options that contain every word of `search`, in any of their texts. */

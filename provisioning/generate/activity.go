@@ -82,7 +82,7 @@ func activity() *page {
 			description: "Minutes of moderate activity, with vigorous minutes counted twice. The line is the WHO's recommendation of 150.",
 			empty:       noActivity,
 			queries:     []query{series("activity/brisk")},
-			kind: lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(70).LineWidth(0).Unit("suffix:min").Decimals(0).Min(0).
+			kind: bars().FillOpacity(70).Unit("suffix:min").Decimals(0).Min(0).
 				ColorScheme(fixed(activityColour)).Legend(noLegend()).
 				Thresholds(just(from("transparent", step(150, neutral)))).
 				ThresholdsStyle(common.NewGraphThresholdsStyleConfigBuilder().Mode(common.GraphThresholdsStyleModeDashed)),

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"github.com/grafana/grafana-foundation-sdk/go/common"
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-)
+import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 // The state of the data: fetched, missing, and the reasons.
 func data() *page {
@@ -75,7 +72,7 @@ func data() *page {
 			description: "Documents that Oura changed after the first fetch, by day.",
 			empty:       "No revision in this range",
 			queries:     []query{series("data/revisions")},
-			kind: lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(70).LineWidth(0).Min(0).Decimals(0).Legend(noLegend()).
+			kind: bars().FillOpacity(70).Min(0).Decimals(0).Legend(noLegend()).
 				ColorScheme(fixed(neutral)),
 		}).
 		add(16, 7, panel{

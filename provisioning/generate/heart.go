@@ -111,11 +111,12 @@ func heart() *page {
 			description: "Average heart rate by hour and weekday, without workouts, in the local time of the place where you were.",
 			empty:       noHeartRate,
 			queries:     []query{table("heart/typical_week")},
+			words:       ptr(table("words/hours", "$content", "SELECT 1 FROM heartrate_1h WHERE $__timeFilter(time) AND source <> 'workout'")),
 			kind:        week(),
 		}).
 		add(12, 8, panel{
 			title:       "Course of the night",
-			description: "The newest night, over the middle half of up to 90 nights, by hours in bed.",
+			description: "The newest night, over the middle half of up to 90 nights, by hours in bed. The half needs seven nights.",
 			empty:       noNight,
 			queries:     []query{table("heart/night_curve")},
 			kind: trend.NewPanelBuilder().XField("Hours in bed").Unit("suffix:bpm").Decimals(0).

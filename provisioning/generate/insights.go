@@ -118,13 +118,14 @@ func insights() *page {
 			kind:        numbers().ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/")),
 			fields: []field{
 				named("Swing").unit("suffix:bpm").decimals(0),
-				named("Weekend later by").unit("dthms"),
+				named("Weekend later by").unit("dthms").set("noValue", "Needs eight nights on weekends"),
+				named("Weekend nights").set("noValue", "Needs eight nights on weekends"),
 			},
 		}).
 		add(8, 9, panel{
 			title:       "Long run",
 			description: "Change in a year: the slope of the straight line through this range, with its correlation with time and its number of days.",
-			empty:       "Needs 30 nights in this range",
+			empty:       "Needs 90 nights in this range",
 			queries:     []query{table("insights/long_run")},
 			kind:        rows().Decimals(1),
 			fields:      []field{named("Metric").width(170), named("Correlation").decimals(2), named("Days").decimals(0)},

@@ -1,10 +1,7 @@
 package main
 
-import (
-	"github.com/grafana/grafana-foundation-sdk/go/common"
-)
-
-// One night in detail. The range is the night, from noon to noon.
+// One night in detail. The range is from noon to noon. It shows the newest night of which at least half
+// is in the range, because a night can begin before noon or end after it.
 func night() *page {
 	const noNight = "No night in this range: select a range from noon to noon"
 	return newPage("oura-night", "Oura night", "One night in detail", beforeFive+"/d+12h", beforeFive+"/d+12h").
@@ -34,7 +31,7 @@ func night() *page {
 		}).
 		add(24, 7, panel{
 			title:       "Heart rate",
-			description: "Every quarter of an hour, with the middle half of the 28 nights before at the same time after going to bed.",
+			description: "Every quarter of an hour, with the middle half of the 28 nights before at the same time after going to bed, from seven nights on.",
 			empty:       noNight,
 			queries:     []query{series("night/compared", "$series", "sleep.heart_rate", "$title", "Heart rate")},
 			kind:        lines().Unit("suffix:bpm").Decimals(0),
@@ -42,7 +39,7 @@ func night() *page {
 		}).
 		add(24, 7, panel{
 			title:       "HRV",
-			description: "Heart rate variability (RMSSD), with the middle half of the 28 nights before at the same time after going to bed.",
+			description: "Heart rate variability (RMSSD), with the middle half of the 28 nights before at the same time after going to bed, from seven nights on.",
 			empty:       noNight,
 			queries:     []query{series("night/compared", "$series", "sleep.hrv", "$title", "HRV")},
 			kind:        lines().Unit("suffix:ms").Decimals(0),
@@ -53,11 +50,11 @@ func night() *page {
 			description: "Every half minute, from 1 (no motion) to 4 (high activity).",
 			empty:       noNight,
 			queries:     []query{series("night/movement")},
-			kind:        lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(80).LineWidth(0).Min(0).Max(4).Legend(noLegend()).ColorScheme(fixed(neutral)),
+			kind:        bars().FillOpacity(80).Min(0).Max(4).Legend(noLegend()).ColorScheme(fixed(neutral)),
 		}).
 		add(12, 8, panel{
 			title:       "Stages in sum",
-			description: "Time in each stage, and the median of the 28 nights before.",
+			description: "Time in each stage, and the median of the 28 nights before, from seven nights on.",
 			empty:       noNight,
 			queries:     []query{table("night/stage_totals")},
 			kind:        rows(),

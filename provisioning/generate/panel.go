@@ -15,6 +15,8 @@ type panel struct {
 	// Shown in place of the panel's content when a query returns no data.
 	empty   string
 	queries []query
+	// A query with `empty` as the name of its value, for a kind of panel that has no option for it.
+	words *query
 	// The kind of the panel with its own options.
 	kind cog.Builder[dashboard.Panel]
 	// Display of single fields by their name.
@@ -36,11 +38,17 @@ func (p panel) build() (dashboard.Panel, error) {
 	}
 	built.Title, built.Description = ptr(p.title), ptr(p.description)
 	built.Datasource = ptr(source())
-	for index, query := range p.queries {
+	add := func(refID string, query query) {
 		query.RawSQL = strings.ReplaceAll(query.RawSQL, "$empty", strings.ReplaceAll(p.empty, "'", "''"))
-		query.RefID = string(rune('A' + index))
+		query.RefID = refID
 		query.Datasource = source()
 		built.Targets = append(built.Targets, dataquery{query})
+	}
+	for index, query := range p.queries {
+		add(string(rune('A'+index)), query)
+	}
+	if p.words != nil {
+		add("words", *p.words)
 	}
 	if p.last != "" {
 		built.TimeFrom, built.HideTimeOverride = ptr(p.last), ptr(true)

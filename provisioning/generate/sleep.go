@@ -110,6 +110,7 @@ func sleep() *page {
 			description: "One column per night, from noon to noon, naps included. Filled cells show sleep.",
 			empty:       noNight,
 			queries:     []query{series("sleep/raster", "$columns", halfHours())},
+			words:       ptr(series("words/times", "$content", "SELECT 1 FROM sleep WHERE $__dayFilter(day)")),
 			kind: heatmap.NewPanelBuilder().
 				Color(heatmap.NewHeatmapColorOptionsBuilder().
 					Mode(heatmap.HeatmapColorModeScheme).Scheme("Cividis").Steps(32).Min(0).Max(1).Exponent(0.5)).
@@ -196,7 +197,7 @@ func sleep() *page {
 			description: "Number of naps and time asleep in them.",
 			empty:       "No nap in this range",
 			queries:     []query{series("sleep/naps")},
-			kind:        lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(60).LineWidth(0),
+			kind:        bars().FillOpacity(60),
 			fields: []field{
 				named("Naps").decimals(0).colour(neutral),
 				named("Time asleep").unit("suffix:min").decimals(0).rightAxis().colour(sleepColour),

@@ -36,7 +36,7 @@ func stress() *page {
 			description: "Time in Oura's zones of high stress and of high recovery. Recovery is drawn below zero.",
 			empty:       noStress,
 			queries:     []query{series("stress/extremes")},
-			kind:        lines().DrawStyle(common.GraphDrawStyleBars).FillOpacity(80).LineWidth(0).Unit("suffix:h").Decimals(1),
+			kind:        bars().FillOpacity(80).Unit("suffix:h").Decimals(1),
 			fields: []field{
 				named("High stress").colour(stressColour),
 				named("High recovery").colour(recoveryColour).set("custom.transform", "negative-Y"),
@@ -89,6 +89,7 @@ func stress() *page {
 				"closest reading.",
 			empty:   "No heart rate in this range",
 			queries: []query{series("stress/by_hour")},
+			words:   ptr(series("words/times", "$content", "SELECT 1 FROM heartrate_1h WHERE $__timeFilter(time) AND source IN ('awake', 'rest')")),
 			kind: heatmap.NewPanelBuilder().
 				Color(heatmap.NewHeatmapColorOptionsBuilder().
 					Mode(heatmap.HeatmapColorModeScheme).Scheme("Cividis").Steps(64).Exponent(0.5)).

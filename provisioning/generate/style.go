@@ -107,11 +107,14 @@ func lines() *timeseries.PanelBuilder {
 		AxisGridShow(true)
 }
 
+// Bars over time.
+func bars() *timeseries.PanelBuilder {
+	return lines().DrawStyle(common.GraphDrawStyleBars).LineWidth(0)
+}
+
 // Bars over time, on top of each other: parts of a whole.
 func stackedBars() *timeseries.PanelBuilder {
-	return lines().
-		DrawStyle(common.GraphDrawStyleBars).
-		LineWidth(0).
+	return bars().
 		FillOpacity(85).
 		ShowPoints(common.VisibilityModeNever).
 		Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal).Group("A"))

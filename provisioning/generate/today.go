@@ -75,7 +75,7 @@ func today() *page {
 		}).
 		add(24, 7, panel{
 			title:       "Heart rate at night",
-			description: "Every quarter of an hour, with the middle half of the 28 nights before at the same time after going to bed.",
+			description: "Every quarter of an hour, with the middle half of the 28 nights before at the same time after going to bed, from seven nights on.",
 			empty:       noNight,
 			queries:     []query{series("night/compared", "$series", "sleep.heart_rate", "$title", "Heart rate")},
 			kind:        lines().Unit("suffix:bpm").Decimals(0),

@@ -35,6 +35,8 @@ pub struct Drawing {
     #[serde(skip_serializing_if = "Option::is_none")]
     line_style: Option<LineStyle>,
     show_points: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hide_from: Option<HideFrom>,
 }
 
 /// The properties that all lines of a band share. Explore would draw points on the invisible edges.
@@ -44,12 +46,24 @@ const BAND: Drawing = Drawing {
     line_width: 0,
     line_style: None,
     show_points: "never",
+    hide_from: None,
 };
+
+/// An edge of a band. The legend has only the line in its middle.
+const EDGE: Drawing =
+    Drawing { hide_from: Some(HideFrom { legend: true, tooltip: false, viz: false }), ..BAND };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct LineStyle {
     fill: &'static str,
     dash: [u8; 2],
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct HideFrom {
+    legend: bool,
+    tooltip: bool,
+    viz: bool,
 }
 
 impl From<&Line> for Drawing {
@@ -61,9 +75,9 @@ impl From<&Line> for Drawing {
                 line_style: Some(LineStyle { fill: "dash", dash: [8, 6] }),
                 ..BAND
             },
-            Line::LowerEdge => Drawing { fill_opacity: Some(0), ..BAND },
+            Line::LowerEdge => Drawing { fill_opacity: Some(0), ..EDGE },
             Line::UpperEdge { lower } => {
-                Drawing { fill_below_to: Some(lower.clone()), fill_opacity: Some(15), ..BAND }
+                Drawing { fill_below_to: Some(lower.clone()), fill_opacity: Some(15), ..EDGE }
             }
         }
     }

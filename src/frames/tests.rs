@@ -414,12 +414,13 @@ fn band_of_a_baseline_is_drawn_as_a_band() {
         line("HRV, upper", Some(Line::UpperEdge { lower: "HRV, lower".to_owned() })),
     ];
     let text = decoded(&band, Format::TimeSeries);
-    for custom in [
-        r#""custom":{"fillOpacity":0,"lineWidth":1,"lineStyle":{"fill":"dash","dash":[8,6]}"#,
-        r#""displayNameFromDS":"HRV, lower","custom":{"fillOpacity":0,"lineWidth":0"#,
-        r#""custom":{"fillBelowTo":"HRV, lower","fillOpacity":15,"lineWidth":0"#,
+    let hidden = r#","hideFrom":{"legend":true,"tooltip":false,"viz":false}"#;
+    for (custom, end) in [
+        (r#""custom":{"fillOpacity":0,"lineWidth":1,"lineStyle":{"fill":"dash","dash":[8,6]}"#, ""),
+        (r#""displayNameFromDS":"HRV, lower","custom":{"fillOpacity":0,"lineWidth":0"#, hidden),
+        (r#""custom":{"fillBelowTo":"HRV, lower","fillOpacity":15,"lineWidth":0"#, hidden),
     ] {
-        let custom = format!(r#"{custom},"showPoints":"never"}}"#);
+        let custom = format!(r#"{custom},"showPoints":"never"{end}}}"#);
         assert!(text.contains(&custom), "{custom}\n{text}");
     }
 }

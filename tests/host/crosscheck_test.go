@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -620,4 +622,25 @@ func TestDataAgreesWithTheDocuments(t *testing.T) {
 		sizes[text(one, "firmware_version")] = number(one, "size")
 	}
 	agree(t, "rings", rings, sizes, 1)
+}
+
+func TestSyncStatusAgreesWithTheFileAndTheConnection(t *testing.T) {
+	w := theWorld(t)
+	text := "SELECT connection, database_bytes FROM sync_status"
+	frame := decode(t, w.plugin.query(t, oura, sql("A", "table", text))["A"])[0]
+	if state, _ := frame.Fields[0].ConcreteAt(0); state != "connected" {
+		t.Errorf("the connection is %v", state)
+	}
+	stored, err := frame.Fields[1].FloatAt(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Stat(filepath.Join(oura.folder(w.folder), "oura.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The size is written after each sync, and the newest pages can still be in the log.
+	if size := float64(file.Size()); stored < size/2 || stored > size*2 {
+		t.Errorf("%.0f bytes in sync_status, %.0f in the file", stored, size)
+	}
 }

@@ -145,6 +145,9 @@ func TestEveryDashboardQueryReturnsRows(t *testing.T) {
 		queries := 0
 		for _, panel := range flat(dashboard.Panels) {
 			for _, target := range panel.Targets {
+				if hasWords(target) {
+					continue
+				}
 				queries++
 				target := withDefaults(target, dashboard.Templating.List)
 				t.Run(filepath.Base(file)+"/"+panel.Title, func(t *testing.T) {
@@ -164,6 +167,14 @@ func TestEveryDashboardQueryReturnsRows(t *testing.T) {
 			t.Errorf("%s has no query", file)
 		}
 	}
+}
+
+// hasWords tells whether a query only returns rows without data: the words of a heat map.
+func hasWords(target json.RawMessage) bool {
+	var query struct {
+		RefID string `json:"refId"`
+	}
+	return json.Unmarshal(target, &query) == nil && query.RefID == "words"
 }
 
 func flat(panels []panel) []panel {

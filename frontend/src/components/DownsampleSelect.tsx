@@ -21,16 +21,18 @@ const OPTIONS: Array<ComboboxOption<Downsample>> = [
 interface Props {
   id: string;
   value: Downsample;
+  /** The width in Grafana's units. Without it, the control fills its place. */
+  width?: number;
   onChange: (downsample: Downsample) => void;
 }
 
 /** The method that thins out a series with more points than the panel can show. */
-export function DownsampleSelect({ id, value, onChange }: Props) {
+export function DownsampleSelect({ id, value, width, onChange }: Props) {
   return (
     <Combobox
       id={id}
       data-testid={id}
-      width={13}
+      width={width}
       options={OPTIONS}
       value={value}
       onChange={(chosen) => onChange(chosen.value)}

@@ -160,6 +160,7 @@ export function SqlQueryEditor({
           <DownsampleSelect
             id={selectors.query.downsample}
             value={downsample}
+            width={13}
             onChange={(downsample) => changeAndRun({ downsample })}
           />
         </InlineField>

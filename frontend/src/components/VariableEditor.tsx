@@ -4,7 +4,7 @@ import React from 'react';
 
 import { useQueryChange } from '../hooks/useQueryChange';
 import { useSchema } from '../hooks/useSchema';
-import { METRIC_GROUPS } from '../metrics';
+import { METRIC_GROUPS } from '../metricGroups';
 import { omitInvalidFields } from '../savedQuery';
 import type { EditorDataSource } from '../schemaSource';
 import type { OptionsSource, OuraOptions, OuraQuery, Schema } from '../types';

@@ -80,6 +80,7 @@ impl<'a> Metric<'a> {
             .and_then(|collection| collection.columns.iter().find(|known| known.name == origin));
         let description = match (column.name, known) {
             ("naps", _) => "Naps of the day",
+            ("tags", _) => "Tags of the day",
             // Its origin is the duration of any sleep.
             ("nap_duration", _) => "Time asleep in naps",
             (_, Some(known)) => known.description,

@@ -75,6 +75,7 @@ pub(super) const VIEWS: [View; 2] = [
             ("vascular_age", "daily_cardiovascular_age.vascular_age"),
             ("pulse_wave_velocity", "daily_cardiovascular_age.pulse_wave_velocity"),
             ("vo2_max", "vo2_max.vo2_max"),
+            ("tags", ""),
             ("total_sleep_duration", "sleep.total_sleep_duration"),
             ("efficiency", "sleep.efficiency"),
             ("average_hrv", "sleep.average_hrv"),

@@ -13,6 +13,8 @@ SELECT calendar.day AS day, calendar.time AS time,
        daily_resilience.level AS resilience_level, vascular_age, pulse_wave_velocity,
        (SELECT newest.vo2_max FROM vo2_max AS newest WHERE newest.day = calendar.day
         ORDER BY newest.time DESC, newest.vo2_max IS NULL, newest.id, newest.document LIMIT 1) AS vo2_max,
+       -- The cast declares a type, so that comparisons with text work as for other columns.
+       CAST((SELECT count(*) FROM enhanced_tag AS tag WHERE tag.day = calendar.day) AS INTEGER) AS tags,
        main_sleep.total_sleep_duration, main_sleep.efficiency, main_sleep.average_hrv,
        main_sleep.average_heart_rate, main_sleep.lowest_heart_rate, main_sleep.average_breath
 FROM calendar

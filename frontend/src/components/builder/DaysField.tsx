@@ -65,7 +65,6 @@ export function DaysField({
       <Combobox
         id={id}
         data-testid={id}
-        width={16}
         options={options}
         value={String(value)}
         createCustomValue

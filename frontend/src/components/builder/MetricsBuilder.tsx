@@ -84,68 +84,68 @@ export function MetricsBuilder({ query, schema, sql, getValues, onChange }: Prop
           }}
         />
       </Field>
-      <Stack direction="row" gap={1} wrap="wrap">
-        <Field label="Aggregate" htmlFor={selectors.builder.aggregate} noMargin>
-          <Combobox
-            id={selectors.builder.aggregate}
-            data-testid={selectors.builder.aggregate}
-            width={13}
-            options={AGGREGATES}
-            value={query.aggregate}
-            disabled={query.every === 'raw'}
-            onChange={({ value }) => onChange({ aggregate: value })}
+      <div className={styles.container}>
+        <div className={styles.controls}>
+          <Field label="Aggregate" htmlFor={selectors.builder.aggregate} noMargin>
+            <Combobox
+              id={selectors.builder.aggregate}
+              data-testid={selectors.builder.aggregate}
+              options={AGGREGATES}
+              value={query.aggregate}
+              disabled={query.every === 'raw'}
+              onChange={({ value }) => onChange({ aggregate: value })}
+            />
+          </Field>
+          <Field label="Interval" htmlFor={selectors.builder.every} noMargin>
+            <Combobox
+              id={selectors.builder.every}
+              data-testid={selectors.builder.every}
+              options={[...INTERVALS, ...listVariableOptions()]}
+              value={query.every}
+              createCustomValue
+              onChange={({ value }) => onChange({ every: value })}
+            />
+          </Field>
+          <DaysField
+            label="Moving average"
+            tooltip="Averages each value with those of the days before it."
+            id={selectors.builder.movingAverage}
+            suggested={[7, 14, 30]}
+            value={query.movingAverage}
+            onChange={(movingAverage) => onChange({ movingAverage })}
           />
-        </Field>
-        <Field label="Interval" htmlFor={selectors.builder.every} noMargin>
-          <Combobox
-            id={selectors.builder.every}
-            data-testid={selectors.builder.every}
-            width={13}
-            options={[...INTERVALS, ...listVariableOptions()]}
-            value={query.every}
-            createCustomValue
-            onChange={({ value }) => onChange({ every: value })}
+          <DaysField
+            label="Baseline"
+            tooltip={
+              'Median of the previous days, ' +
+              'with a band of 1.4826 times the median absolute deviation above and below.'
+            }
+            id={selectors.builder.baseline}
+            suggested={[14, 30, 60, 90]}
+            value={query.baseline}
+            onChange={(baseline) => onChange({ baseline })}
           />
-        </Field>
-        <DaysField
-          label="Moving average"
-          tooltip="Averages each value with those of the days before it."
-          id={selectors.builder.movingAverage}
-          suggested={[7, 14, 30]}
-          value={query.movingAverage}
-          onChange={(movingAverage) => onChange({ movingAverage })}
-        />
-        <DaysField
-          label="Baseline"
-          tooltip={
-            'Median of the previous days, ' +
-            'with a band of 1.4826 times the median absolute deviation above and below.'
-          }
-          id={selectors.builder.baseline}
-          suggested={[14, 30, 60, 90]}
-          value={query.baseline}
-          onChange={(baseline) => onChange({ baseline })}
-        />
-        <DaysField
-          label="Shift"
-          tooltip={
-            'Moves values later, to compare with another week or year. ' +
-            'A negative number moves them earlier.'
-          }
-          id={selectors.builder.shift}
-          suggested={[1, 7, 28, 364]}
-          isSigned
-          value={query.shift}
-          onChange={(shift) => onChange({ shift })}
-        />
-        <Field label="Downsample" htmlFor={selectors.builder.downsample} noMargin>
-          <DownsampleSelect
-            id={selectors.builder.downsample}
-            value={query.downsample}
-            onChange={(downsample) => onChange({ downsample })}
+          <DaysField
+            label="Shift"
+            tooltip={
+              'Moves values later, to compare with another week or year. ' +
+              'A negative number moves them earlier.'
+            }
+            id={selectors.builder.shift}
+            suggested={[1, 7, 28, 364]}
+            isSigned
+            value={query.shift}
+            onChange={(shift) => onChange({ shift })}
           />
-        </Field>
-      </Stack>
+          <Field label="Downsample" htmlFor={selectors.builder.downsample} noMargin>
+            <DownsampleSelect
+              id={selectors.builder.downsample}
+              value={query.downsample}
+              onChange={(downsample) => onChange({ downsample })}
+            />
+          </Field>
+        </div>
+      </div>
       <FiltersField
         filters={query.filters}
         metrics={query.metrics}
@@ -176,6 +176,15 @@ function listVariableOptions(): Option[] {
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({
+  container: css({ containerType: 'inline-size', maxWidth: 900 }),
+  // The six controls fill one, two or three rows: none is alone in its row.
+  controls: css({
+    display: 'grid',
+    gap: theme.spacing(1),
+    gridTemplateColumns: 'repeat(6, minmax(0, 1fr))',
+    '@container (max-width: 720px)': { gridTemplateColumns: 'repeat(3, minmax(0, 1fr))' },
+    '@container (max-width: 390px)': { gridTemplateColumns: 'repeat(2, minmax(0, 1fr))' },
+  }),
   preview: css({
     summary: { cursor: 'pointer', color: theme.colors.text.secondary },
     pre: { margin: theme.spacing(1, 0, 0), maxHeight: 240, whiteSpace: 'pre-wrap' },

@@ -28,9 +28,10 @@ SELECT
   quarter / 4.0 AS "Hours in bed",
   json_object(
     'Last night', max(iif(LAST, value, NULL)),
-    'Lower', percentile(iif(LAST, NULL, value), 25),
-    'Usual', median(iif(LAST, NULL, value)),
-    'Upper', percentile(iif(LAST, NULL, value), 75)
+    -- Fewer than seven nights are not usual.
+    'Lower', iif(count(*) > 7, percentile(iif(LAST, NULL, value), 25), NULL),
+    'Usual', iif(count(*) > 7, median(iif(LAST, NULL, value)), NULL),
+    'Upper', iif(count(*) > 7, percentile(iif(LAST, NULL, value), 75), NULL)
   ) AS lines,
   max(time) AS time
 FROM points

@@ -10,4 +10,5 @@ CROSS JOIN apart
 JOIN measured ON measured.day = date(tag_days.night, days || ' days')
 WHERE tag = '$tag'
 GROUP BY days
+HAVING count(z) >= 5
 ORDER BY days

@@ -11,5 +11,6 @@ SELECT title AS "Metric", format(iif(metric = 'steps', '%+.0f %s', '%+.1f %s'), 
 FROM baselines JOIN shown USING (metric)
 WHERE $__timeFilter(time)
 GROUP BY title
-HAVING count(*) >= 30
+-- The slope of a month is no change of a year.
+HAVING count(*) >= 90
 ORDER BY title

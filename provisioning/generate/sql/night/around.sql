@@ -16,5 +16,5 @@ WHERE
   day = (
     SELECT max(day)
     FROM nights
-    WHERE $__timeFilter(bedtime_end)
+    WHERE 2 * (min(bedtime_end, $__timeTo()) - max(bedtime_start, $__timeFrom())) >= bedtime_end - bedtime_start
   )

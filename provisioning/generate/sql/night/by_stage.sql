@@ -2,7 +2,7 @@ WITH
   this AS (
     SELECT *
     FROM nights
-    WHERE $__timeFilter(bedtime_end)
+    WHERE 2 * (min(bedtime_end, $__timeTo()) - max(bedtime_start, $__timeFrom())) >= bedtime_end - bedtime_start
     ORDER BY day DESC
     LIMIT 1
   ),

@@ -1,7 +1,7 @@
 WITH night AS (
   SELECT day, bedtime_start AS start, bedtime_end AS finish
   FROM nights
-  WHERE $__timeFilter(bedtime_end)
+  WHERE 2 * (min(bedtime_end, $__timeTo()) - max(bedtime_start, $__timeFrom())) >= bedtime_end - bedtime_start
   ORDER BY bedtime_end DESC
   LIMIT 1
 ), points AS (
@@ -15,9 +15,10 @@ WITH night AS (
 )
 SELECT night.start + quarter * 900 AS time,
   max(iif(points.day = night.day, value, NULL)) AS "$title",
-  percentile(iif(points.day = night.day, NULL, value), 25) AS "Lower",
-  median(iif(points.day = night.day, NULL, value)) AS "Usual",
-  percentile(iif(points.day = night.day, NULL, value), 75) AS "Upper"
+  -- Fewer than seven nights are not usual.
+  iif(count(DISTINCT points.day) > 7, percentile(iif(points.day = night.day, NULL, value), 25), NULL) AS "Lower",
+  iif(count(DISTINCT points.day) > 7, median(iif(points.day = night.day, NULL, value)), NULL) AS "Usual",
+  iif(count(DISTINCT points.day) > 7, percentile(iif(points.day = night.day, NULL, value), 75), NULL) AS "Upper"
 FROM points CROSS JOIN night
 WHERE night.start + quarter * 900 <= night.finish
 GROUP BY quarter

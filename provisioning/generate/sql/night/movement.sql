@@ -2,7 +2,7 @@ WITH
   night AS (
     SELECT document, bedtime_start, bedtime_end
     FROM nights
-    WHERE $__timeFilter(bedtime_end)
+    WHERE 2 * (min(bedtime_end, $__timeTo()) - max(bedtime_start, $__timeFrom())) >= bedtime_end - bedtime_start
     ORDER BY bedtime_end DESC
     LIMIT 1
   )

@@ -2,7 +2,7 @@ WITH
   this AS (
     SELECT *
     FROM nights
-    WHERE $__timeFilter(bedtime_end)
+    WHERE 2 * (min(bedtime_end, $__timeTo()) - max(bedtime_start, $__timeFrom())) >= bedtime_end - bedtime_start
     ORDER BY day DESC
     LIMIT 1
   ),
@@ -15,7 +15,7 @@ SELECT
   'Deep' AS "Stage",
   deep_sleep_duration AS "This night",
   (
-    SELECT median(deep_sleep_duration)
+    SELECT iif(count(*) >= 7, median(deep_sleep_duration), NULL)
     FROM past
   ) AS "Usual"
 FROM this
@@ -24,7 +24,7 @@ SELECT
   'REM',
   rem_sleep_duration,
   (
-    SELECT median(rem_sleep_duration)
+    SELECT iif(count(*) >= 7, median(rem_sleep_duration), NULL)
     FROM past
   )
 FROM this
@@ -33,7 +33,7 @@ SELECT
   'Light',
   light_sleep_duration,
   (
-    SELECT median(light_sleep_duration)
+    SELECT iif(count(*) >= 7, median(light_sleep_duration), NULL)
     FROM past
   )
 FROM this
@@ -42,7 +42,7 @@ SELECT
   'Awake',
   awake_time,
   (
-    SELECT median(awake_time)
+    SELECT iif(count(*) >= 7, median(awake_time), NULL)
     FROM past
   )
 FROM this

@@ -1,5 +1,5 @@
 WITH last_night AS (
-  SELECT max(day) AS day FROM nights WHERE $__timeFilter(bedtime_end)
+  SELECT max(day) AS day FROM nights WHERE 2 * (min(bedtime_end, $__timeTo()) - max(bedtime_start, $__timeFrom())) >= bedtime_end - bedtime_start
 ), recent AS (
   SELECT nights.*, nights.day = last_night.day AS is_last
   FROM nights, last_night
