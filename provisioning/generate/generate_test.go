@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -108,6 +109,71 @@ func TestPanelsNeedNoOtherPluginAndNoCertainDataSource(t *testing.T) {
 				t.Errorf("%s names the data source %s", page.uid, match[1])
 			}
 		}
+	}
+}
+
+// Bars that do not begin at zero make small differences look large.
+func TestBarsBeginAtZero(t *testing.T) {
+	type settings struct {
+		DrawStyle   string
+		AxisSoftMin *float64
+	}
+	count := 0
+	check := func(place, style string, softMin *float64) {
+		if style != "bars" {
+			return
+		}
+		count++
+		if softMin == nil || *softMin != 0 {
+			t.Errorf("the axis of %s does not begin at zero", place)
+		}
+	}
+	for _, page := range dashboards() {
+		content, err := render(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rendered struct {
+			Panels []struct {
+				Title       string
+				FieldConfig struct {
+					Defaults  struct{ Custom settings }
+					Overrides []struct {
+						Properties []struct {
+							ID    string
+							Value any
+						}
+					}
+				}
+			}
+		}
+		if err := json.Unmarshal(content, &rendered); err != nil {
+			t.Fatal(err)
+		}
+		for _, panel := range rendered.Panels {
+			place := page.uid + ", " + panel.Title
+			own := panel.FieldConfig.Defaults.Custom
+			check(place, own.DrawStyle, own.AxisSoftMin)
+			for _, override := range panel.FieldConfig.Overrides {
+				style, softMin := "", own.AxisSoftMin
+				for _, property := range override.Properties {
+					switch value := property.Value.(type) {
+					case string:
+						if property.ID == "custom.drawStyle" {
+							style = value
+						}
+					case float64:
+						if property.ID == "custom.axisSoftMin" {
+							softMin = &value
+						}
+					}
+				}
+				check(place, style, softMin)
+			}
+		}
+	}
+	if count < 12 {
+		t.Errorf("found only %d panels and fields with bars", count)
 	}
 }
 

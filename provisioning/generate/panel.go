@@ -152,6 +152,11 @@ func (f field) unit(unit string) field   { return f.set("unit", unit) }
 func (f field) decimals(count int) field { return f.set("decimals", count) }
 func (f field) rightAxis() field         { return f.set("custom.axisPlacement", "right") }
 
+// Draws a field as bars, from zero.
+func (f field) bars() field {
+	return f.set("custom.drawStyle", "bars").set("custom.fillOpacity", 60).set("custom.axisSoftMin", 0)
+}
+
 // Hides a column of a table. Links can still read it.
 func (f field) hidden() field { return f.set("custom.hideFrom.viz", true) }
 
@@ -161,7 +166,6 @@ func (f field) notInLegend() field {
 }
 
 func (f field) width(pixels int) field { return f.set("custom.width", pixels) }
-func (f field) bars() field            { return f.set("custom.drawStyle", "bars").set("custom.fillOpacity", 60) }
 func (f field) dashed() field {
 	return f.set("custom.lineStyle", map[string]any{"fill": "dash", "dash": []int{6, 6}}).set("custom.lineWidth", 1)
 }

@@ -107,9 +107,9 @@ func lines() *timeseries.PanelBuilder {
 		AxisGridShow(true)
 }
 
-// Bars over time.
+// Bars over time, from zero: the length of a bar is its value.
 func bars() *timeseries.PanelBuilder {
-	return lines().DrawStyle(common.GraphDrawStyleBars).LineWidth(0)
+	return lines().DrawStyle(common.GraphDrawStyleBars).LineWidth(0).AxisSoftMin(0)
 }
 
 // Bars over time, on top of each other: parts of a whole.

@@ -59,6 +59,7 @@ func median(durations []time.Duration) float64 {
 func BenchmarkDoor(b *testing.B) {
 	owned, relay, owner := openDoor(b)
 	idle := residentPeak(b, relay.ReattachConfig().Pid)
+	idleOwn := ownMemory(b, relay.ReattachConfig().Pid)
 	for name, text := range map[string]string{
 		"Small": "SELECT 1 AS one",
 		"AMillionRows": `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000)
@@ -83,6 +84,7 @@ func BenchmarkDoor(b *testing.B) {
 		for b.Loop() {
 		}
 		b.ReportMetric(float64(idle)/1e6, "idle-MB")
+		b.ReportMetric(float64(idleOwn)/1e6, "idle-own-MB")
 		b.ReportMetric(float64(residentPeak(b, relay.ReattachConfig().Pid))/1e6, "peak-MB")
 	})
 	b.Run("OwnerBack", func(b *testing.B) {

@@ -516,14 +516,20 @@ func TestLargeResponsePassesInPiecesAndLargeRequestIsRefused(t *testing.T) {
 }
 
 // residentPeak is the largest resident memory of a process so far, in bytes.
-func residentPeak(t testing.TB, pid int) int {
+func residentPeak(t testing.TB, pid int) int { return memory(t, pid, "VmHWM") }
+
+// ownMemory is the resident memory of a process without pages of files, which processes share.
+func ownMemory(t testing.TB, pid int) int { return memory(t, pid, "RssAnon") }
+
+// memory is a kind of memory of a process, in bytes, as Linux names it.
+func memory(t testing.TB, pid int, kind string) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Skip("the memory of a process is only known on Linux")
 	}
 	for line := range strings.Lines(string(status)) {
-		if fields := strings.Fields(line); fields[0] == "VmHWM:" {
+		if fields := strings.Fields(line); fields[0] == kind+":" {
 			kilobytes, err := strconv.Atoi(fields[1])
 			if err != nil {
 				t.Fatal(err)
@@ -531,7 +537,7 @@ func residentPeak(t testing.TB, pid int) int {
 			return kilobytes << 10
 		}
 	}
-	t.Fatal("no VmHWM")
+	t.Fatal("no " + kind)
 	return 0
 }
 

@@ -98,10 +98,14 @@ func startServer(t *testing.T) *world {
 		_ = server.Wait()
 	})
 	w := &world{t: t, endpoint: fmt.Sprintf("http://127.0.0.1:%d", at.s3)}
+	// The server answers before it can store.
 	create := `import boto3, sys, time
+client = boto3.client("s3")
 for attempt in range(120):
     try:
-        boto3.client("s3").create_bucket(Bucket="bucket")
+        if client.list_buckets()["Buckets"] == []:
+            client.create_bucket(Bucket="bucket")
+        client.put_object(Bucket="bucket", Key="ready", Body=b"1")
         break
     except Exception as error:
         failure = error
