@@ -149,8 +149,8 @@ func Bench() error {
 }
 
 // Soak repeats the long proofs with the release build for the better part of two hours: kills, full
-// disks, network interruptions, stops of a minute, power failures, storms of faults, odd documents, a simulated
-// year of syncs, half an hour of panels, syncs, attacks and restarts at once, doors, and a lake in Trino.
+// disks, network interruptions, stops of a minute, power failures, storms of faults, odd documents and a simulated
+// year of syncs. Then half an hour of panels, syncs, attacks and restarts at once, doors, and a lake in Trino.
 // Its random numbers have a new seed, unless TEST_SEED sets one.
 func Soak() error {
 	seed := os.Getenv("TEST_SEED")
@@ -193,7 +193,7 @@ func LakeTest() error { return testLake(nil) }
 
 // testLake runs the tests of lakes with further variables of the environment.
 func testLake(variables map[string]string, arguments ...string) error {
-	// As testRust builds it, so that neither compiles again what the other has built.
+	// As testRust builds it, so that neither compiles the code of the other again.
 	if err := sh.RunWithV(underClippy, "cargo", "build", "--locked"); err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ test('groups every metric by subject', async (t) => {
   assert.deepEqual(Array.from(groups).sort(), Array.from(GROUPS).sort());
   const page = await openExplore(t);
   await page.getByText('Sleep score').first().waitFor();
-  // The list only renders what is visible, and a group is found by its name.
+  // The list only renders visible items, and a group is found by its name.
   for (const group of GROUPS) {
     await page.getByTestId(builder.metrics).fill(group);
     const heading = page.getByTestId('combobox-option-group');
@@ -449,7 +449,7 @@ function replaceTexts(schema: Schema, text: string): Schema {
   };
 }
 
-/** Adds what a later version may have: fields, types, units, kinds and metrics without texts. */
+/** Adds parts of a possible later version: fields, types, units, kinds and metrics without texts. */
 function renew(schema: Schema): object {
   const added = { news: { list: [1] } };
   return {
@@ -534,7 +534,7 @@ test('stays usable while a query is slow', async (t) => {
   const answered = new Promise<void>((resolve) => (answer = resolve));
   await page.route('**/api/ds/query*', async (route) => {
     await answered;
-    // A query that Grafana has cancelled meanwhile needs no response.
+    // A query that Grafana has cancelled needs no response.
     await route.continue().catch(() => {});
   });
   await waitForQuery(page, async () =>

@@ -1,7 +1,7 @@
 package main
 
-// One night in detail. The range is from noon to noon. It shows the newest night of which at least half
-// is in the range, because a night can begin before noon or end after it.
+// One night in detail. The range is from noon to noon. It shows the newest night with at least half
+// of its time in the range, because a night can begin before noon or end after it.
 func night() *page {
 	const noNight = "No night in this range: select a range from noon to noon"
 	return newPage("oura-night", "Oura night", "One night in detail", beforeFive+"/d+12h", beforeFive+"/d+12h").

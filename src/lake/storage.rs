@@ -47,8 +47,8 @@ pub(super) struct StoredFile {
     pub written: i64,
 }
 
-/// The clock of the storage. All publishers and readers of a lake share it, so that a machine whose
-/// own clock is off deletes nothing too early or too late.
+/// The clock of the storage. All publishers and readers of a lake share it, so that a machine with a
+/// wrong clock deletes nothing too early or too late.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StorageClock {
     /// Its time when it was read, in milliseconds since 1970.

@@ -402,7 +402,7 @@ async fn clock_that_is_off_deletes_nothing_too_early_or_too_late() {
     }
 }
 
-/// The person, the time and the day of each row of a file, whose columns are compressed as the lake
+/// The person, the time and the day of each row of a file. Its columns are compressed as the lake
 /// promises.
 fn compressed_rows(path: &Path) -> Vec<(String, Instant, Day)> {
     let content = Bytes::from(std::fs::read(path).unwrap());

@@ -25,7 +25,7 @@ impl Lake {
     }
 
     async fn vacuum_table(&self, table: &str, clock: &StorageClock) -> Result<usize, LakeError> {
-        // Before the list: files that are written meanwhile are newer.
+        // Before the list: files that are written later are newer.
         let now = clock.now_ms();
         let files = self.storage.list(table).await?;
         let log = Log::new(&self.storage, table);

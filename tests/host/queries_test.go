@@ -169,7 +169,7 @@ func TestEveryDashboardQueryReturnsRows(t *testing.T) {
 	}
 }
 
-// hasWords tells whether a query only returns rows without data: the words of a heat map.
+// hasWords reports whether a query only returns rows without data: the words of a heat map.
 func hasWords(target json.RawMessage) bool {
 	var query struct {
 		RefID string `json:"refId"`

@@ -177,7 +177,7 @@ function listVariableOptions(): Option[] {
 
 const getStyles = (theme: GrafanaTheme2) => ({
   container: css({ containerType: 'inline-size', maxWidth: 900 }),
-  // The six controls fill one, two or three rows: none is alone in its row.
+  // The six controls fill one, two or three rows, so that no control is alone in its row.
   controls: css({
     display: 'grid',
     gap: theme.spacing(1),

@@ -65,30 +65,31 @@ fn dip_of_the_night_below_the_day_before() {
 #[test]
 fn nights_around_a_tag_are_averaged_by_their_distance() {
     let database = database();
+    // Five nights after each night of the tag comes an untagged one. Four nights are too few.
     database
         .execute_batch(
             "CREATE TABLE tag_days (day TEXT, tag TEXT, night TEXT);
-             INSERT INTO tag_days VALUES ('2026-01-09', 'alcohol', '2026-01-10'),
-                                         ('2026-01-19', 'alcohol', '2026-01-20'),
-                                         ('2026-01-14', 'sauna', '2026-01-15');
              CREATE TABLE baselines (metric TEXT, day TEXT, time INTEGER, z REAL);
-             INSERT INTO baselines VALUES ('average_hrv', '2026-01-10', 0, -1.5),
-                                          ('average_hrv', '2026-01-20', 0, -2.5),
-                                          ('average_hrv', '2026-01-21', 0, -0.5),
-                                          ('average_hrv', '2026-01-15', 0, 3)",
+             CREATE TABLE nights_of_the_tag (night TEXT, z REAL);
+             INSERT INTO nights_of_the_tag VALUES
+                 ('2026-01-10', -1.5), ('2026-01-20', -2.5), ('2026-01-30', -2), ('2026-02-09', -1),
+                 ('2026-02-19', -3);
+             INSERT INTO tag_days SELECT date(night, '-1 day'), 'alcohol', night
+                                  FROM nights_of_the_tag;
+             INSERT INTO tag_days VALUES ('2026-01-14', 'sauna', '2026-01-15');
+             INSERT INTO baselines SELECT 'average_hrv', night, 0, z FROM nights_of_the_tag;
+             INSERT INTO baselines SELECT 'average_hrv', date(night, '5 days'), 0, 3
+                                   FROM nights_of_the_tag;
+             INSERT INTO baselines SELECT 'average_hrv', date(night, '1 day'), 0, -0.5
+                                   FROM nights_of_the_tag LIMIT 4",
         )
         .unwrap();
     let panel = include_str!("../../../../provisioning/generate/sql/insights/around.sql");
-    // Five nights after the first one comes the untagged night of the 15th.
-    let mean = |place: &str| {
-        let sql = format!(
-            "SELECT \"HRV\", \"Nights\" FROM ({}) WHERE \"Nights since\" = '{place}'",
-            statement(panel)
-        );
-        database.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
-    };
-    let found: [(f64, i64); 3] = [mean("0"), mean("+1"), mean("+5")];
-    assert_eq!(found, [(-2.0, 2), (-0.5, 1), (3.0, 1)]);
+    let sql = format!("SELECT \"Nights since\", \"HRV\", \"Nights\" FROM ({})", statement(panel));
+    let mut prepared = database.prepare(&sql).unwrap();
+    let rows = prepared.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    let found: Vec<(String, f64, i64)> = rows.collect::<Result<_, _>>().unwrap();
+    assert_eq!(found, [("0".to_owned(), -2.0, 5), ("+5".to_owned(), 3.0, 5)]);
 }
 
 #[test]
