@@ -92,7 +92,7 @@ func activity() *page {
 			description: "Time sitting and time without the ring, and the reminders to move.",
 			empty:       noActivity,
 			queries:     []query{series("activity/sitting")},
-			kind:        lines(),
+			kind:        lines().Min(0),
 			fields: []field{
 				named("Sitting").unit("suffix:h").decimals(0).colour(neutral),
 				named("Ring not worn").unit("suffix:h").decimals(0).colour(sleepColour),
@@ -129,7 +129,7 @@ func activity() *page {
 				"and the difference (form).",
 			empty:   "Needs 28 days",
 			queries: []query{series("activity/load")},
-			kind:    lines().Unit("suffix:MET·min").Decimals(0),
+			kind:    lines().Unit("suffix:MET·min").Decimals(0).AxisSoftMin(0),
 			fields: []field{
 				named("Load").colour(neutral).bars(),
 				named("Fatigue, 7 days").colour(activityColour),

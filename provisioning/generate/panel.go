@@ -152,10 +152,9 @@ func (f field) unit(unit string) field   { return f.set("unit", unit) }
 func (f field) decimals(count int) field { return f.set("decimals", count) }
 func (f field) rightAxis() field         { return f.set("custom.axisPlacement", "right") }
 
-// Draws a field as bars, from zero.
-func (f field) bars() field {
-	return f.set("custom.drawStyle", "bars").set("custom.fillOpacity", 60).set("custom.axisSoftMin", 0)
-}
+// Draws a field as bars. The axis of the whole panel begins at zero: with a limit of its own, the
+// field would get an axis of its own.
+func (f field) bars() field { return f.set("custom.drawStyle", "bars").set("custom.fillOpacity", 60) }
 
 // Hides a column of a table. Links can still read it.
 func (f field) hidden() field { return f.set("custom.hideFrom.viz", true) }

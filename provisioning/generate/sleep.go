@@ -71,7 +71,7 @@ func sleep() *page {
 			empty:       "Needs 21 nights",
 			opensNight:  true,
 			queries:     []query{series("sleep/debt")},
-			kind:        lines().Unit("suffix:h").Decimals(1),
+			kind:        lines().Unit("suffix:h").Decimals(1).AxisSoftMin(0),
 			fields: []field{
 				named("Debt").colour(attention).set("custom.fillOpacity", 20),
 				named("This night").colour(neutral).bars(),
