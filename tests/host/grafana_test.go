@@ -37,25 +37,14 @@ func realGrafana(t *testing.T) grafana {
 	return grafana{address: address, user: user, password: password}
 }
 
-// answer is a response of Grafana.
+// grafanaAnswer is a response of Grafana.
 type grafanaAnswer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// field is the value below a path of keys, or nil.
-func (a grafanaAnswer) field(keys ...string) any {
-	var value any
-	if json.Unmarshal(a.body, &value) != nil {
-		return nil
-	}
-	for _, key := range keys {
-		object, _ := value.(map[string]any)
-		value = object[key]
-	}
-	return value
-}
+func (a grafanaAnswer) field(names ...string) any { return fieldOf(a.body, names...) }
 
 // send sends a request with a body of JSON, or without one if it is nil.
 func (g grafana) send(t *testing.T, method, path, accept string, body any) grafanaAnswer {

@@ -172,9 +172,12 @@ type Answer struct {
 }
 
 // field reads a member of a JSON object, or nil if it is missing.
-func (a Answer) field(names ...string) any {
+func (a Answer) field(names ...string) any { return fieldOf(a.Body, names...) }
+
+// fieldOf reads a member of the JSON object in body, or nil if it is missing.
+func fieldOf(body []byte, names ...string) any {
 	var value any
-	if json.Unmarshal(a.Body, &value) != nil {
+	if json.Unmarshal(body, &value) != nil {
 		return nil
 	}
 	for _, name := range names {

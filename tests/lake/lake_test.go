@@ -365,27 +365,34 @@ func TestSparkCluster(t *testing.T) {
 	}
 	t.Log(output)
 
+	engines := []string{"duckdb", "clickhouse", "spark"}
+	w.runStatements(engines, place, place, "--spark-master", master)
+}
+
+// runStatements runs the statements of docs/lake.md after those of `lake ddl` for the lake at place. The
+// document reads a lake in a folder of the name "lake".
+func (w *world) runStatements(engines []string, place, folder string, arguments ...string) {
+	w.t.Helper()
 	document, err := filepath.Abs(filepath.Join("..", "..", "docs", "lake.md"))
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	script, err := filepath.Abs("statements.py")
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	arguments = []string{script, document, "--spark-master", master}
-	for _, engine := range []string{"duckdb", "clickhouse", "spark"} {
-		file := filepath.Join(t.TempDir(), engine+".sql")
+	arguments = append([]string{script, document}, arguments...)
+	for _, engine := range engines {
+		file := filepath.Join(w.t.TempDir(), engine+".sql")
 		statements := w.must(w.lake(place, "ddl", "--for", engine))
 		if err := os.WriteFile(file, []byte(statements), 0o600); err != nil {
-			t.Fatal(err)
+			w.t.Fatal(err)
 		}
 		arguments = append(arguments, "--"+engine, file)
 	}
 	command := exec.Command(python("python"), arguments...)
-	// The document reads the folder "lake" of the current folder.
-	command.Dir = filepath.Dir(place)
-	t.Log(w.must(command))
+	command.Dir = filepath.Dir(folder)
+	w.t.Log(w.must(command))
 }
 
 // waitFor waits until a program listens on a port.

@@ -36,24 +36,7 @@ func TestTrino(t *testing.T) {
 	}
 	port := w.startTrino(home)
 
-	document, err := filepath.Abs(filepath.Join("..", "..", "docs", "lake.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	script, err := filepath.Abs("statements.py")
-	if err != nil {
-		t.Fatal(err)
-	}
-	statements := filepath.Join(t.TempDir(), "trino.sql")
-	text := w.must(w.lake(place, "ddl", "--for", "trino"))
-	if err := os.WriteFile(statements, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	command := exec.Command(python("python"), script, document, "--trino", statements,
-		"--trino-port", strconv.Itoa(port))
-	// The document reads the folder "lake" of the current folder.
-	command.Dir = filepath.Dir(folder)
-	t.Log(w.must(command))
+	w.runStatements([]string{"trino"}, place, folder, "--trino-port", strconv.Itoa(port))
 	w.compare(place, "trino", w.databases, "--trino-port", strconv.Itoa(port))
 }
 
