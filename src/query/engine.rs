@@ -211,9 +211,9 @@ impl Engine {
         job: &'static Job<T>,
     ) -> Result<Started<T>, QueryError> {
         let mut running = self.start(&self.slots, &self.slow_slots, work, deadline, job)?;
-        let mut look = deadline.min(Instant::now() + self.slow_query);
+        let mut next_check = deadline.min(Instant::now() + self.slow_query);
         loop {
-            let answer = tokio::time::timeout_at(look.into(), &mut running.answer).await;
+            let answer = tokio::time::timeout_at(next_check.into(), &mut running.answer).await;
             if let Ok(answer) = answer {
                 return running.started(answer, false);
             }
@@ -222,11 +222,11 @@ impl Engine {
                 if now >= deadline {
                     return Err(QueryError::Busy);
                 }
-                look = deadline.min(now + self.slow_query);
+                next_check = deadline.min(now + self.slow_query);
                 continue;
             };
             if now < started_at + self.slow_query {
-                look = started_at + self.slow_query;
+                next_check = started_at + self.slow_query;
                 continue;
             }
             if let Some(slow_slot) = self.slow_slots.try_take() {
@@ -242,7 +242,7 @@ impl Engine {
                     Ok(answer) => return running.started(Ok(Ok(answer)), false),
                 }
             }
-            look = now + self.slow_slot_pause;
+            next_check = now + self.slow_slot_pause;
         }
         self.run_in_slow_slot(work, deadline, job).await
     }
