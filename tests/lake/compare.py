@@ -12,7 +12,7 @@ import sqlite3
 import sys
 import zlib
 
-from sessions import spark_session, trino_connection
+from sessions import spark_session, trino_connection, trino_query
 
 parser = argparse.ArgumentParser()
 parser.add_argument("place")
@@ -160,9 +160,7 @@ def trino():
     connection = trino_connection(arguments.trino_port)
 
     def read(table):
-        cursor = connection.cursor()
-        rows = cursor.execute(f"SELECT * FROM {table}").fetchall()
-        names = [column.name for column in cursor.description]
+        names, rows = trino_query(connection, f"SELECT * FROM {table}")
         columns = zip(*rows) if rows else [[] for _ in names]
         return arrow.table([arrow.array(list(column)) for column in columns], names=names)
 

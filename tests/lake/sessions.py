@@ -1,5 +1,7 @@
 """The sessions of engines that are servers."""
 
+import time
+
 
 def spark_session(master):
     """A session with Delta's extension at a Spark master, for example `local[2]`."""
@@ -21,3 +23,21 @@ def trino_connection(port):
     from trino.dbapi import connect
 
     return connect(host="127.0.0.1", port=port, user="test", catalog="lake", schema="ringside")
+
+
+def trino_query(connection, statement):
+    """Returns the names of the columns, and the rows."""
+    from trino.exceptions import TrinoQueryError
+
+    for attempt in range(120):
+        cursor = connection.cursor()
+        try:
+            rows = cursor.execute(statement).fetchall()
+            return [column.name for column in cursor.description or []], rows
+        except TrinoQueryError as error:
+            # In its first seconds, a server runs statements and has no node for a catalogue's tables.
+            if error.error_name != "NO_NODES_AVAILABLE":
+                raise
+            failure = error
+        time.sleep(0.5)
+    raise failure

@@ -14,7 +14,7 @@ import io
 import re
 import sys
 
-from sessions import spark_session, trino_connection
+from sessions import spark_session, trino_connection, trino_query
 
 parser = argparse.ArgumentParser()
 parser.add_argument("document")
@@ -28,7 +28,7 @@ document = open(arguments.document).read()
 
 def statement(engine):
     """The statement of the engine in the document's table."""
-    return re.search(rf"^\| {engine} \| `(.*)` \|$", document, re.MULTILINE).group(1)
+    return re.search(rf"^\| {engine} \| `([^`]*)`", document, re.MULTILINE).group(1)
 
 
 def ddl(file):
@@ -90,8 +90,11 @@ def spark():
 def trino():
     connection = trino_connection(arguments.trino_port)
     for line in ddl(arguments.trino):
-        connection.cursor().execute(line).fetchall()
-    return hours(connection.cursor().execute(statement("Trino")).fetchall())
+        trino_query(connection, line)
+    _, days = trino_query(connection, statement("Grafana"))
+    if not days or [day for day, _ in days] != sorted(day for day, _ in days):
+        raise SystemExit(f"the panel has no days in order: {days}")
+    return hours(trino_query(connection, statement("Trino"))[1])
 
 
 wanted = blocks()
