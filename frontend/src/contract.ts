@@ -222,7 +222,7 @@ export type ConnectionState =
 /** The response of `GET coverage`. */
 export interface Coverage {
   coverage: Array<CoverageDay>;
-  /** Whether the row limit cut the list. */
+  /** Whether a limit cut the list. */
   truncated: boolean;
 }
 

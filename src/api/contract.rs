@@ -90,7 +90,7 @@ fn schemas_of_types() -> BTreeMap<String, Value> {
     add::<SqlRequest>(&mut schemas);
     add::<Status>(&mut schemas);
     add::<Schema>(&mut schemas);
-    add::<Coverage<'static>>(&mut schemas);
+    add::<Coverage>(&mut schemas);
     add::<LoginRequest>(&mut schemas);
     add::<LoginStart>(&mut schemas);
     add::<LoginCallback>(&mut schemas);
@@ -185,7 +185,7 @@ fn contract() -> String {
         GapReason::ALL.iter().map(|reason| (reason, reason.label())),
     );
     file.visit::<Schema>();
-    file.visit::<Coverage<'static>>();
+    file.visit::<Coverage>();
     file.visit::<LoginRequest>();
     file.visit::<LoginStart>();
     file.visit::<LoginCallback>();

@@ -4,17 +4,17 @@
 
 use axum::Extension;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::body::{Parameters, require_order, stream_json};
 use super::caller::{Caller, ReadableTables, readable_tables};
 use super::{ALL_TIME, ApiError};
 use crate::catalog::Catalog;
 use crate::datasource::DataSource;
-use crate::frames::{CountingWriter, Objects, Written, objects_json};
+use crate::frames::write_objects;
 use crate::query::SqlQuery;
 use crate::query::suggest::similar_names;
-use crate::store::Scalar;
+use crate::store::{Batches, Scalar};
 #[cfg(test)]
 use crate::store::{DayState, GapReason};
 use crate::time::Day;
@@ -37,12 +37,12 @@ pub(super) struct CoverageFilter {
 }
 
 /// The response of `GET coverage`.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS, utoipa::ToSchema))]
-pub(super) struct Coverage<'a> {
-    #[cfg_attr(test, ts(as = "Vec<CoverageDay>"), schema(value_type = Vec<CoverageDay>))]
-    coverage: Objects<'a>,
-    /// Whether the row limit cut the list.
+#[cfg(test)]
+#[derive(ts_rs::TS, utoipa::ToSchema)]
+#[expect(dead_code, reason = "the fields exist for the contract")]
+pub(super) struct Coverage {
+    coverage: Vec<CoverageDay>,
+    /// Whether a limit cut the list.
     truncated: bool,
 }
 
@@ -82,22 +82,15 @@ pub(super) async fn coverage(
         tables: readable.map(readable_tables),
         ..SqlQuery::default()
     };
-    let result = datasource.query(&query, &ALL_TIME).await?;
+    let rows = datasource.stream(&query, &ALL_TIME, Batches::TypedWithinLimits).await?;
     let catalog = datasource.catalog();
     if let Some(name) = filter.collection
-        && result.batch.rows == 0
+        && rows.head.batch.rows == 0
         && catalog.get(&name).is_none()
     {
         return Err(unknown_collection(&name, &catalog));
     }
-    Ok(stream_json(move |out| {
-        let written = Written::default();
-        let coverage = Coverage {
-            coverage: objects_json(&result, &written),
-            truncated: result.batch.truncation.is_some(),
-        };
-        Ok(serde_json::to_writer(CountingWriter::new(out, &written), &coverage)?)
-    }))
+    Ok(stream_json(move |out| write_objects("coverage", rows, out)))
 }
 
 fn day_parameter(day: Option<Day>) -> Scalar {

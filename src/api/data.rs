@@ -17,7 +17,7 @@ use super::{ALL_TIME, ApiError};
 use crate::datasource::DataSource;
 use crate::frames::{ParquetTable, TimeForm, write_csv};
 use crate::query::{columns_query, export_query};
-use crate::store::EXPORT_PREFIX;
+use crate::store::{Batches, EXPORT_PREFIX};
 use crate::time::Day;
 
 /// The parameters of `GET export`.
@@ -92,7 +92,7 @@ async fn table(
     let columns: Vec<String> = head.batch.columns.into_iter().map(|column| column.name).collect();
     let query = export_query(table, &columns, since, datasource.zone());
     if format == ExportFormat::Csv {
-        let rows = datasource.stream(&query, &ALL_TIME).await?;
+        let rows = datasource.stream(&query, &ALL_TIME, Batches::Untyped).await?;
         let body = stream_download(move |out| write_csv(rows, TimeForm::Iso, out).map(|_| ()));
         return Ok((attachment("text/csv", &format!("{table}.csv")), body).into_response());
     }

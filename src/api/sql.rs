@@ -1,8 +1,9 @@
 //! `POST sql`: rows as JSON, newline-delimited JSON, CSV or an Arrow stream, for scripts, notebooks
 //! and other data sources. The header `Accept` selects one.
 //!
-//! Engine and guard are the same as for a panel's query, and so are the limits of JSON and Arrow.
-//! Lines and CSV have no limit for rows and bytes: they are sent while they are read.
+//! Engine and guard are the same as for a panel's query. The rows are sent while they are read. Only
+//! JSON has the limits of a panel for rows and bytes. A result with types that its values decide is
+//! read whole for JSON and Arrow, within these limits.
 
 use std::collections::HashSet;
 use std::io;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Deserialize;
 
 use super::body::{Json, Parameters, require_order, small, stream};
@@ -20,11 +21,9 @@ use super::media_type::MediaType;
 use super::{ALL_TIME, ApiError};
 use crate::catalog::Catalog;
 use crate::datasource::DataSource;
-use crate::frames::{
-    CountingWriter, RowForm, TimeForm, Written, rows_json, write_arrow, write_csv, write_lines,
-};
+use crate::frames::{RowForm, TimeForm, write_arrow, write_csv, write_json, write_lines};
 use crate::query::{Downsample, Format, QueryContext, QueryResult, RowStream, SqlQuery};
-use crate::store::{ColumnBatch, Scalar, scalars};
+use crate::store::{Batches, ColumnBatch, Scalar, scalars};
 use crate::time::Clock;
 
 /// Memory of the columns of a small result, in bytes. A column has at least 8 KiB.
@@ -97,16 +96,22 @@ pub(super) async fn sql(
     let times = times.or(options.times).unwrap_or_default();
     let query =
         SqlQuery { raw_sql, params, format, downsample, tables: readable.map(readable_tables) };
-    let response = Forms { media_type, form, times };
+    let rows = datasource.stream(&query, &context, batches(media_type)).await?;
+    Forms { media_type, form, times }.send(rows, datasource.catalog())
+}
+
+/// The batches that a form needs. The types of the columns come first in JSON and in Arrow. JSON can
+/// say after its rows that a limit cut them off.
+fn batches(media_type: MediaType) -> Batches {
     match media_type {
-        MediaType::Json | MediaType::Arrow => {
-            response.whole(datasource.query(&query, &context).await?, datasource.catalog())
-        }
-        MediaType::Lines | MediaType::Csv => {
-            response.streamed(datasource.stream(&query, &context).await?)
-        }
+        MediaType::Json => Batches::TypedWithinLimits,
+        MediaType::Arrow => Batches::Typed,
+        MediaType::Lines | MediaType::Csv => Batches::Untyped,
     }
 }
+
+/// The name and the value of a header.
+type Fact = (&'static str, String);
 
 /// The forms of a response.
 #[derive(Clone, Copy)]
@@ -117,51 +122,28 @@ struct Forms {
 }
 
 impl Forms {
-    /// Sends all rows of `result`.
-    fn whole(self, result: QueryResult, catalog: Arc<Catalog>) -> Result<Response, ApiError> {
-        let form = self.form.unwrap_or_default();
-        if self.media_type == MediaType::Json && form == RowForm::Objects {
-            require_distinct_names(&result.batch)?;
-        }
-        let facts = facts(&result);
-        let is_small = is_small(&result.batch);
-        let body = self.body(is_small, move |out| {
-            let written = Written::default();
-            let mut counted = CountingWriter::new(out, &written);
-            if self.media_type == MediaType::Arrow {
-                return write_arrow(&result, &catalog, &mut counted).map_err(io::Error::other);
-            }
-            let rows = rows_json(&result, &catalog, &written).with_forms(form, self.times);
-            Ok(serde_json::to_writer(counted, &rows)?)
+    /// Sends the rows while they are read.
+    fn send(self, rows: RowStream, catalog: Arc<Catalog>) -> Result<Response, ApiError> {
+        let Forms { media_type, form, times } = self;
+        let form = form.unwrap_or(match media_type {
+            MediaType::Lines => RowForm::Objects,
+            _ => RowForm::Arrays,
         });
-        Ok((facts, body).into_response())
-    }
-
-    /// Sends rows while they are read.
-    fn streamed(self, rows: RowStream) -> Result<Response, ApiError> {
-        let form = self.form.unwrap_or(RowForm::Objects);
-        if self.media_type == MediaType::Lines && form == RowForm::Objects {
+        let has_objects = matches!(media_type, MediaType::Json | MediaType::Lines);
+        if has_objects && form == RowForm::Objects {
             require_distinct_names(&rows.head.batch)?;
         }
-        let facts = facts(&rows.head);
+        let facts = facts(&rows.head, rows.is_whole() || media_type != MediaType::Json);
         let is_small = rows.is_whole() && is_small(&rows.head.batch);
-        let body = self.body(is_small, move |out| {
-            let sent = match self.media_type {
-                MediaType::Csv => write_csv(rows, self.times, out),
-                _ => rows.for_each(|batch| write_lines(batch, form, self.times, &mut *out)),
-            };
-            sent.map(|_rows| ())
-        });
+        let write = move |out: &mut dyn io::Write| match media_type {
+            MediaType::Json => write_json(rows, &catalog, form, times, out).map(|_notices| ()),
+            MediaType::Lines => write_lines(rows, form, times, out),
+            MediaType::Csv => write_csv(rows, times, out).map(|_rows| ()),
+            MediaType::Arrow => write_arrow(rows, &catalog, out),
+        };
+        let content_type = media_type.content_type();
+        let body = if is_small { small(content_type, write) } else { stream(content_type, write) };
         Ok((facts, body).into_response())
-    }
-
-    fn body(
-        self,
-        is_small: bool,
-        write: impl FnOnce(&mut dyn io::Write) -> io::Result<()> + Send + 'static,
-    ) -> Response {
-        let content_type = self.media_type.content_type();
-        if is_small { small(content_type, write) } else { stream(content_type, write) }
     }
 }
 
@@ -170,11 +152,16 @@ fn is_small(batch: &ColumnBatch) -> bool {
     batch.charge.bytes() <= MAX_SMALL
 }
 
-/// The facts of a result in headers, for forms without a place for them.
-fn facts(result: &QueryResult) -> [(&'static str, String); 2] {
-    let truncated = result.batch.truncation.is_some();
+/// The facts of a result in headers, for forms without a place for them. Whether a limit cuts JSON
+/// off is known only after its last row.
+fn facts(result: &QueryResult, is_truncation_known: bool) -> AppendHeaders<Vec<Fact>> {
     let elapsed = format!("{:.3}", result.elapsed.as_secs_f64() * 1e3);
-    [("x-ringside-truncated", truncated.to_string()), ("x-ringside-elapsed-ms", elapsed)]
+    let mut facts = vec![("x-ringside-elapsed-ms", elapsed)];
+    if is_truncation_known {
+        let truncated = result.batch.truncation.is_some();
+        facts.push(("x-ringside-truncated", truncated.to_string()));
+    }
+    AppendHeaders(facts)
 }
 
 /// Rejects a result in which two columns have one name: a JSON object would lose one of them.

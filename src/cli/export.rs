@@ -16,7 +16,7 @@ use crate::blocking::blocking;
 use crate::frames::{ParquetTable, TimeForm, write_csv};
 use crate::memory;
 use crate::query::{Engine, Limits, QueryContext, QueryResult, columns_query, export_query};
-use crate::store::{Store, create_private_file, create_private_folder};
+use crate::store::{Batches, Store, create_private_file, create_private_folder};
 use crate::time::{Clock, Day};
 
 #[derive(Args, Debug)]
@@ -115,7 +115,7 @@ async fn tables(store: &Store, args: &ExportArgs) -> Result<(), Failure> {
                 result.batch.rows
             }
             _ => {
-                let stream = engine.stream(&query, &context).await?;
+                let stream = engine.stream(&query, &context, Batches::Untyped).await?;
                 let mut file = create(&args.to.join(format!("{table}.csv")))?;
                 blocking(move || {
                     let count = write_csv(stream, TimeForm::Iso, &mut file)?;

@@ -1,7 +1,7 @@
 //! `query`: runs one SELECT on the data folder. Another process may write to it at the same
 //! time.
 
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -11,9 +11,9 @@ use super::Failure;
 use super::local::Folder;
 use super::output::stdout;
 use crate::blocking::blocking;
-use crate::frames::{TimeForm, Written, rows_json, write_csv};
+use crate::frames::{RowForm, TimeForm, write_csv, write_json};
 use crate::query::{Engine, Limits, QueryContext, SqlQuery};
-use crate::store::ColumnBatch;
+use crate::store::{Batches, ColumnBatch};
 use crate::time::{Clock, Day};
 
 #[derive(Args, Debug)]
@@ -66,7 +66,7 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
     let mut out = BufWriter::new(stdout());
     let notices = match args.output {
         Output::Csv => {
-            let rows = engine.stream(&query, &context).await?;
+            let rows = engine.stream(&query, &context, Batches::Untyped).await?;
             let notices = rows.head.notices.clone();
             out = blocking(move || write_csv(rows, TimeForm::Iso, &mut out).map(|_| out)).await?;
             notices
@@ -77,11 +77,17 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
             result.notices
         }
         Output::Json => {
-            let result = engine.run(&query, &context).await?;
-            let rows = rows_json(&result, &store.catalog(), &Written::default());
-            serde_json::to_writer(&mut out, &rows)?;
-            writeln!(out)?;
-            result.notices
+            let rows = engine.stream(&query, &context, Batches::TypedWithinLimits).await?;
+            let catalog = store.catalog();
+            let written = blocking(move || {
+                let (form, times) = (RowForm::Arrays, TimeForm::Iso);
+                let notices = write_json(rows, &catalog, form, times, &mut out)?;
+                writeln!(out)?;
+                io::Result::Ok((notices, out))
+            });
+            let notices;
+            (notices, out) = written.await?;
+            notices
         }
     };
     out.flush()?;

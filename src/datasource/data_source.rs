@@ -29,7 +29,7 @@ use crate::query::metrics::MetricsQuery;
 use crate::query::{
     Engine, Format, Limits, QueryContext, QueryError, QueryResult, RowStream, SqlQuery,
 };
-use crate::store::{Store, StoreUsage, Trigger, find_damage};
+use crate::store::{Batches, Store, StoreUsage, Trigger, find_damage};
 use crate::sync::{Progress, Schedule};
 use crate::time::{Clock, Instant, Tz};
 
@@ -271,14 +271,15 @@ impl DataSource {
         self.inner.queries.run(query, context).await
     }
 
-    /// Runs a query as [`DataSource::query`] does, and returns its rows while they are read. The
-    /// limits for rows and bytes don't apply.
+    /// Runs a query as [`DataSource::query`] does, and returns its rows while they are read, in
+    /// `batches`.
     pub async fn stream(
         &self,
         query: &SqlQuery,
         context: &QueryContext,
+        batches: Batches,
     ) -> Result<RowStream, QueryError> {
-        self.inner.queries.stream(query, context).await
+        self.inner.queries.stream(query, context, batches).await
     }
 
     /// Runs a metrics query. Returns the result and its format.

@@ -12,7 +12,7 @@ use crate::query::{
     Engine, Format, QueryContext, QueryCounters, QueryCounts, QueryError, QueryResult, RowStream,
     SqlQuery,
 };
-use crate::store::Store;
+use crate::store::{Batches, Store};
 
 /// The query part of a data source: engine, counters and notices.
 pub(super) struct Queries {
@@ -46,9 +46,10 @@ impl Queries {
         &self,
         query: &SqlQuery,
         context: &QueryContext,
+        batches: Batches,
     ) -> Result<RowStream, QueryError> {
         let (mut rows, notice) =
-            self.counted(self.engine.stream(query, context), |rows| &rows.head).await?;
+            self.counted(self.engine.stream(query, context, batches), |rows| &rows.head).await?;
         rows.head.notices.extend(notice);
         Ok(rows)
     }

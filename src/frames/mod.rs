@@ -27,9 +27,7 @@ use budget::FrameBudget;
 use config::Config;
 
 pub use columnar::{ParquetFailure, ParquetTable, write_parquet};
-pub use rows::{
-    CountingWriter, Objects, RowForm, Rows, TimeForm, Written, json_type, objects_json, rows_json,
-};
+pub use rows::{RowForm, TimeForm, json_type, write_json, write_objects};
 pub use tabular::{ARROW_MEDIA_TYPES, write_arrow, write_csv, write_lines};
 
 /// Maximum length of the text of a label, in bytes.

@@ -1,22 +1,17 @@
-//! Query results as JSON rows, serialized directly from the columns. `POST sql` responds with them,
-//! as arrays or as objects.
-//!
-//! The writer counts the bytes, and the rows end at the limit of the result.
+//! Query results as JSON rows, written directly from the columns. `POST sql` responds with them, as
+//! arrays or as objects.
 
-use std::cell::Cell as Flag;
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType};
 use chrono::{DateTime, SecondsFormat};
-use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::config;
 use crate::catalog::Catalog;
-use crate::query::QueryResult;
+use crate::query::RowStream;
 use crate::store::ResultColumn;
 
 /// The form of a row in JSON.
@@ -45,76 +40,21 @@ pub enum TimeForm {
     Milliseconds,
 }
 
-/// A query result as JSON.
-///
-/// ```text
-/// {"columns": [{"name", "type", "unit"}], "rows": [[…]], "truncated", "notices", "elapsedMs"}
-/// ```
-///
-/// With [`RowForm::Objects`], `"results": [{…}]` replaces `rows`. See [`json_type`] for the types.
-pub struct Rows<'a> {
-    result: &'a QueryResult,
-    columns: Vec<ColumnHeader<'a>>,
-    written: Written,
-    form: RowForm,
-    times: TimeForm,
-}
-
-impl Rows<'_> {
-    /// Sets the form of rows and times.
-    pub fn with_forms(self, form: RowForm, times: TimeForm) -> Self {
-        Rows { form, times, ..self }
-    }
-}
-
-/// The number of bytes that a [`CountingWriter`] has written.
-#[derive(Clone, Debug, Default)]
-pub struct Written(Arc<AtomicUsize>);
-
 /// A writer that counts its bytes.
-pub struct CountingWriter<W> {
+struct CountingWriter<W> {
     inner: W,
-    written: Written,
-}
-
-impl<W: Write> CountingWriter<W> {
-    /// Wraps `inner`. Its bytes count in `written`.
-    pub fn new(inner: W, written: &Written) -> CountingWriter<W> {
-        CountingWriter { inner, written: written.clone() }
-    }
+    bytes: usize,
 }
 
 impl<W: Write> Write for CountingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = self.inner.write(bytes)?;
-        self.written.0.fetch_add(length, Ordering::Relaxed);
+        self.bytes += length;
         Ok(length)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
-    }
-}
-
-/// The rows of a result up to its limit for bytes.
-struct LimitedRows<'a> {
-    result: &'a QueryResult,
-    written: &'a Written,
-    is_cut: Flag<bool>,
-}
-
-impl<'a> LimitedRows<'a> {
-    fn new(result: &'a QueryResult, written: &'a Written) -> LimitedRows<'a> {
-        LimitedRows { result, written, is_cut: Flag::new(false) }
-    }
-
-    /// The numbers of the rows. They end at the limit.
-    fn numbers(&self) -> impl Iterator<Item = usize> {
-        (0..self.result.batch.rows).take_while(|_| {
-            let fits = self.written.0.load(Ordering::Relaxed) < self.result.max_bytes;
-            self.is_cut.set(!fits);
-            fits
-        })
     }
 }
 
@@ -126,25 +66,13 @@ struct ColumnHeader<'a> {
     unit: Option<&'static str>,
 }
 
-/// Returns `result` in a form that serializes as [`Rows`]. Copies no values. `written` counts the
-/// bytes of the writer.
-pub fn rows_json<'a>(result: &'a QueryResult, catalog: &Catalog, written: &Written) -> Rows<'a> {
-    let columns = result
-        .batch
-        .columns
-        .iter()
-        .map(|column| ColumnHeader {
+impl<'a> ColumnHeader<'a> {
+    fn of(column: &'a ResultColumn, catalog: &Catalog) -> ColumnHeader<'a> {
+        ColumnHeader {
             name: &column.name,
             json_type: json_type(column.values.data_type()),
             unit: config::of_column(column, catalog).and_then(|config| config.unit),
-        })
-        .collect();
-    Rows {
-        result,
-        columns,
-        written: written.clone(),
-        form: RowForm::default(),
-        times: TimeForm::default(),
+        }
     }
 }
 
@@ -161,56 +89,102 @@ pub fn json_type(data_type: &DataType) -> &'static str {
     }
 }
 
-impl Serialize for Rows<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Rows", 5)?;
-        object.serialize_field("columns", &self.columns)?;
-        let rows = LimitedRows::new(self.result, &self.written);
-        match self.form {
-            RowForm::Arrays => object.serialize_field("rows", &AllRows(&rows, self.times))?,
-            RowForm::Objects => {
-                object.serialize_field("results", &AllObjects(&rows, self.times))?
+/// Writes a query result as JSON, while its rows are read. They end at the limit for bytes. Returns
+/// the notices.
+///
+/// ```text
+/// {"columns": [{"name", "type", "unit"}], "rows": [[…]], "truncated", "notices", "elapsedMs"}
+/// ```
+///
+/// With [`RowForm::Objects`], `"results": [{…}]` replaces `rows`. See [`json_type`] for the types.
+/// All batches must have the types of the first one.
+pub fn write_json(
+    mut rows: RowStream,
+    catalog: &Catalog,
+    form: RowForm,
+    times: TimeForm,
+    out: impl Write,
+) -> io::Result<Vec<String>> {
+    let reading_since = Instant::now();
+    let columns = &rows.head.batch.columns;
+    let columns: Vec<_> = columns.iter().map(|column| ColumnHeader::of(column, catalog)).collect();
+    let mut out = CountingWriter { inner: out, bytes: 0 };
+    out.write_all(b"{\"columns\":")?;
+    serde_json::to_writer(&mut out, &columns)?;
+    out.write_all(match form {
+        RowForm::Arrays => b",\"rows\":[",
+        RowForm::Objects => b",\"results\":[",
+    })?;
+    let is_cut = write_rows(&mut rows, form, times, &mut out)?;
+    let mut notices = std::mem::take(&mut rows.head.notices);
+    if is_cut {
+        notices.push(format!(
+            "Only the first {} MB of the response are shown. Narrow the time range or aggregate.",
+            rows.head.max_bytes >> 20
+        ));
+    }
+    let later = if rows.is_whole() { Duration::ZERO } else { reading_since.elapsed() };
+    out.write_all(b"],\"truncated\":")?;
+    serde_json::to_writer(&mut out, &(is_cut || rows.is_truncated()))?;
+    out.write_all(b",\"notices\":")?;
+    serde_json::to_writer(&mut out, &notices)?;
+    out.write_all(b",\"elapsedMs\":")?;
+    serde_json::to_writer(&mut out, &((rows.head.elapsed + later).as_secs_f64() * 1e3))?;
+    out.write_all(b"}")?;
+    Ok(notices)
+}
+
+/// Writes `{"name": [{…}], "truncated"}` with one object for each row, while the rows are read.
+pub fn write_objects(name: &str, mut rows: RowStream, out: impl Write) -> io::Result<()> {
+    let mut out = CountingWriter { inner: out, bytes: 0 };
+    out.write_all(b"{")?;
+    serde_json::to_writer(&mut out, name)?;
+    out.write_all(b":[")?;
+    let is_cut = write_rows(&mut rows, RowForm::Objects, TimeForm::Iso, &mut out)?;
+    out.write_all(b"],\"truncated\":")?;
+    serde_json::to_writer(&mut out, &(is_cut || rows.is_truncated()))?;
+    out.write_all(b"}")
+}
+
+/// Writes the rows with commas between them. Returns whether the limit for bytes cut them off.
+fn write_rows<W: Write>(
+    rows: &mut RowStream,
+    form: RowForm,
+    times: TimeForm,
+    out: &mut CountingWriter<W>,
+) -> io::Result<bool> {
+    let max_bytes = rows.head.max_bytes;
+    let mut separator: &[u8] = b"";
+    for batch in &mut *rows {
+        let batch = batch?;
+        for row in 0..batch.rows {
+            if out.bytes >= max_bytes {
+                return Ok(true);
             }
+            out.write_all(separator)?;
+            separator = b",";
+            OneRow { columns: &batch.columns, row, times }.write(form, &mut *out)?;
         }
-        let is_cut = rows.is_cut.get();
-        object.serialize_field("truncated", &(is_cut || self.result.batch.truncation.is_some()))?;
-        let cut_notice = is_cut.then(|| {
-            format!(
-                "Only the first {} MB of the response are shown. Narrow the time range or \
-                 aggregate.",
-                self.result.max_bytes >> 20
-            )
-        });
-        let notices: Vec<&String> = self.result.notices.iter().chain(&cut_notice).collect();
-        object.serialize_field("notices", &notices)?;
-        object.serialize_field("elapsedMs", &(self.result.elapsed.as_secs_f64() * 1e3))?;
-        object.end()
     }
+    Ok(false)
 }
 
-struct AllRows<'a>(&'a LimitedRows<'a>, TimeForm);
-
-impl Serialize for AllRows<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let columns = &self.0.result.batch.columns;
-        serializer.collect_seq(self.0.numbers().map(|row| OneRow { columns, row, times: self.1 }))
-    }
-}
-
-struct AllObjects<'a>(&'a LimitedRows<'a>, TimeForm);
-
-impl Serialize for AllObjects<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let columns = &self.0.result.batch.columns;
-        let objects = self.0.numbers().map(|row| OneObject(OneRow { columns, row, times: self.1 }));
-        serializer.collect_seq(objects)
-    }
-}
-
+/// One row. It serializes as an array.
 pub(super) struct OneRow<'a> {
     pub(super) columns: &'a [ResultColumn],
     pub(super) row: usize,
     pub(super) times: TimeForm,
+}
+
+impl OneRow<'_> {
+    /// Writes the row in `form`.
+    pub(super) fn write(&self, form: RowForm, out: impl Write) -> io::Result<()> {
+        match form {
+            RowForm::Arrays => serde_json::to_writer(out, self)?,
+            RowForm::Objects => serde_json::to_writer(out, &OneObject(self))?,
+        }
+        Ok(())
+    }
 }
 
 impl Serialize for OneRow<'_> {
@@ -223,31 +197,11 @@ impl Serialize for OneRow<'_> {
     }
 }
 
-/// A query result as JSON objects, with one key per column:
-/// `[{"collection": "sleep", "day": "2026-11-24"}, …]`.
-pub struct Objects<'a> {
-    result: &'a QueryResult,
-    written: Written,
-}
-
-/// Returns `result` in a form that serializes as [`Objects`]. `written` counts the bytes of the
-/// writer.
-pub fn objects_json<'a>(result: &'a QueryResult, written: &Written) -> Objects<'a> {
-    Objects { result, written: written.clone() }
-}
-
-impl Serialize for Objects<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let rows = LimitedRows::new(self.result, &self.written);
-        AllObjects(&rows, TimeForm::Iso).serialize(serializer)
-    }
-}
-
-pub(super) struct OneObject<'a>(pub(super) OneRow<'a>);
+struct OneObject<'a>(&'a OneRow<'a>);
 
 impl Serialize for OneObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let OneRow { columns, row, times } = self.0;
+        let OneRow { columns, row, times } = *self.0;
         serializer.collect_map(
             columns
                 .iter()

@@ -11,10 +11,10 @@ use arrow::ipc::writer::StreamWriter;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::config;
-use super::rows::{OneObject, OneRow, RowForm, Time, TimeForm, time};
+use super::rows::{OneRow, RowForm, Time, TimeForm, time};
 use crate::catalog::Catalog;
-use crate::query::{QueryResult, RowStream};
-use crate::store::ColumnBatch;
+use crate::query::RowStream;
+use crate::store::{ColumnBatch, ResultColumn};
 
 /// The media types of an Arrow IPC stream. The first one is registered.
 pub const ARROW_MEDIA_TYPES: &[&str] =
@@ -23,12 +23,15 @@ pub const ARROW_MEDIA_TYPES: &[&str] =
 /// The number of rows in one record batch of an Arrow stream.
 const BATCH_ROWS: usize = 16 << 10;
 
-/// Writes CSV (RFC 4180) with a header row, while the rows are read. Nulls are empty fields.
-pub fn write_csv(rows: RowStream, times: TimeForm, out: impl Write) -> io::Result<usize> {
+/// Writes CSV (RFC 4180) with a header row, while the rows are read. Nulls are empty fields. Returns
+/// the number of rows.
+pub fn write_csv(mut rows: RowStream, times: TimeForm, out: impl Write) -> io::Result<usize> {
     let mut csv = CsvWriter::new(out, times);
-    let count = rows.for_each(|batch| csv.write(batch))?;
+    for batch in &mut rows {
+        csv.write(&batch?)?;
+    }
     csv.flush()?;
-    Ok(count)
+    Ok(rows.rows())
 }
 
 /// Writes batches of the same columns as CSV.
@@ -109,55 +112,62 @@ impl<'a> CsvColumn<'a> {
     }
 }
 
-/// Writes one JSON value a line for each row.
+/// Writes one JSON value a line for each row, while the rows are read.
 pub fn write_lines(
-    batch: &ColumnBatch,
+    rows: RowStream,
     form: RowForm,
     times: TimeForm,
     mut out: impl Write,
 ) -> io::Result<()> {
-    for row in 0..batch.rows {
-        let row = OneRow { columns: &batch.columns, row, times };
-        match form {
-            RowForm::Arrays => serde_json::to_writer(&mut out, &row)?,
-            RowForm::Objects => serde_json::to_writer(&mut out, &OneObject(row))?,
+    for batch in rows {
+        let batch = batch?;
+        for row in 0..batch.rows {
+            OneRow { columns: &batch.columns, row, times }.write(form, &mut out)?;
+            out.write_all(b"\n")?;
         }
-        out.write_all(b"\n")?;
     }
     Ok(())
 }
 
-/// Writes an Arrow IPC stream. The metadata of a field has its unit and its description.
-pub fn write_arrow(
-    result: &QueryResult,
-    catalog: &Catalog,
-    out: impl Write,
-) -> Result<(), ArrowError> {
-    let batch = &result.batch;
-    let fields: Vec<Field> = batch
-        .columns
-        .iter()
-        .map(|column| {
-            let config = config::of_column(column, catalog).unwrap_or_default();
-            let facts =
-                [("unit", config.unit.unwrap_or_default()), ("description", config.description)];
-            let metadata: HashMap<String, String> = facts
-                .into_iter()
-                .filter(|(_, fact)| !fact.is_empty())
-                .map(|(name, fact)| (name.to_owned(), fact.to_owned()))
-                .collect();
-            Field::new(&column.name, column.values.data_type().clone(), true)
-                .with_metadata(metadata)
-        })
-        .collect();
-    let schema = Arc::new(Schema::new(fields));
-    let mut writer = StreamWriter::try_new(out, &schema)?;
-    for first in (0..batch.rows).step_by(BATCH_ROWS) {
+/// Writes an Arrow IPC stream, while the rows are read. The metadata of a field has its unit and
+/// its description. All batches must have the types of the first one.
+pub fn write_arrow(rows: RowStream, catalog: &Catalog, out: impl Write) -> io::Result<()> {
+    let schema = Arc::new(schema(&rows.head.batch.columns, catalog));
+    let mut writer = StreamWriter::try_new(out, &schema).map_err(io::Error::other)?;
+    for batch in rows {
+        for part in parts(&batch?, &schema) {
+            part.and_then(|part| writer.write(&part)).map_err(io::Error::other)?;
+        }
+    }
+    writer.finish().map_err(io::Error::other)
+}
+
+/// The fields of an Arrow stream.
+fn schema(columns: &[ResultColumn], catalog: &Catalog) -> Schema {
+    let field = |column: &ResultColumn| {
+        let config = config::of_column(column, catalog).unwrap_or_default();
+        let facts =
+            [("unit", config.unit.unwrap_or_default()), ("description", config.description)];
+        let metadata: HashMap<String, String> = facts
+            .into_iter()
+            .filter(|(_, fact)| !fact.is_empty())
+            .map(|(name, fact)| (name.to_owned(), fact.to_owned()))
+            .collect();
+        Field::new(&column.name, column.values.data_type().clone(), true).with_metadata(metadata)
+    };
+    Schema::new(columns.iter().map(field).collect::<Vec<_>>())
+}
+
+/// Returns the rows of `batch` as record batches of at most [`BATCH_ROWS`] rows.
+fn parts(
+    batch: &ColumnBatch,
+    schema: &Arc<Schema>,
+) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> {
+    (0..batch.rows).step_by(BATCH_ROWS).map(|first| {
         let rows = BATCH_ROWS.min(batch.rows - first);
         let columns: Vec<ArrayRef> =
             batch.columns.iter().map(|column| column.values.slice(first, rows)).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        writer.write(&RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)?;
-    }
-    writer.finish()
+        RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+    })
 }

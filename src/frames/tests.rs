@@ -9,7 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::*;
 use crate::catalog::{Collection, Column, KeyRule, Kind, Storage, Style, TimeRule, Unit};
-use crate::query::{Downsample, FieldDisplay, Fill, FillMode, Line, Reader};
+use crate::query::{Downsample, FieldDisplay, Fill, FillMode, Line, Reader, RowStream};
 use crate::store::{ColumnBatch, Limit, Origin, ResultColumn, Truncation};
 
 fn catalog() -> Catalog {
@@ -327,7 +327,10 @@ fn rows_as_json_have_types_units_and_readable_times() {
     ]);
     table.batch.truncation =
         Some(Truncation { limit: Limit::Rows(2), total_rows: 3, is_exact: true });
-    insta::assert_json_snapshot!(rows_json(&table, &catalog(), &Written::default()));
+    let mut written = Vec::new();
+    let (form, times) = (RowForm::Arrays, TimeForm::Iso);
+    write_json(RowStream::of(table), &catalog(), form, times, &mut written).unwrap();
+    insta::assert_json_snapshot!(serde_json::from_slice::<serde_json::Value>(&written).unwrap());
 }
 
 #[test]

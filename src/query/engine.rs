@@ -19,15 +19,12 @@ use super::fill::Fill;
 use super::limits::Limits;
 use super::macros::{self, Expanded};
 use super::request::SqlQuery;
-use super::result::QueryResult;
+use super::result::{QueryResult, truncation_notice};
 use super::row_stream::RowStream;
 use super::statement;
 use crate::catalog::Catalog;
-use crate::format::grouped;
 use crate::sql::TokenizedSql;
-use crate::store::{
-    BatchSink, ColumnBatch, Limit, ReadError, ReadLimits, Scalar, Store, Truncation,
-};
+use crate::store::{BatchSink, Batches, ColumnBatch, ReadError, ReadLimits, Scalar, Store};
 use crate::time::Tz;
 use slots::{Full, Queued, Slot, Slots};
 
@@ -52,6 +49,7 @@ trait Read: Send + Sync {
         sql: &TokenizedSql,
         params: &[Scalar],
         limits: &ReadLimits,
+        _batches: Batches,
         sink: &mut BatchSink<'_>,
     ) -> Result<(), ReadError> {
         sink(self.read(sql, params, limits)?, true);
@@ -78,9 +76,10 @@ impl Read for Store {
         sql: &TokenizedSql,
         params: &[Scalar],
         limits: &ReadLimits,
+        batches: Batches,
         sink: &mut BatchSink<'_>,
     ) -> Result<(), ReadError> {
-        Store::read_batches(self, sql, params, limits, sink)
+        Store::read_batches(self, sql, params, limits, batches, sink)
     }
 }
 
@@ -137,22 +136,22 @@ impl Engine {
         context: &QueryContext,
     ) -> Result<QueryResult, QueryError> {
         let started = Instant::now();
-        let work = self.work(query, context);
+        let work = self.work(query, context, Batches::One);
         let deadline = started + self.limits.timeout;
         let Started { answer, .. } = self.run_in_slot(&work, deadline, &Work::answer).await?;
         Ok(self.result(answer, started, query, context))
     }
 
-    /// Runs `query` as [`Engine::run`] does, and returns its rows while they are read. The limits
-    /// for rows and bytes don't apply, and the time in which the rows wait for their receiver does
-    /// not count.
+    /// Runs `query` as [`Engine::run`] does, and returns its rows while they are read, in
+    /// `batches`. The time in which the rows wait for their receiver does not count.
     pub async fn stream(
         &self,
         query: &SqlQuery,
         context: &QueryContext,
+        batches: Batches,
     ) -> Result<RowStream, QueryError> {
         let started = Instant::now();
-        let work = self.work(query, context);
+        let work = self.work(query, context, batches);
         let deadline = started + self.limits.timeout;
         let mut stream = self.run_in_slot(&work, deadline, &Work::stream).await?;
         if !stream.answer.is_whole && !self.move_to_slow_slot(&mut stream) {
@@ -162,10 +161,10 @@ impl Engine {
         }
         let Started { answer: Head { rows, is_whole, rest }, cancel, .. } = stream;
         let head = self.result(rows, started, query, context);
-        Ok(RowStream { head, is_whole, rest, _cancel: cancel })
+        Ok(RowStream::new(head, is_whole, rest, cancel))
     }
 
-    fn work(&self, query: &SqlQuery, context: &QueryContext) -> Arc<Work> {
+    fn work(&self, query: &SqlQuery, context: &QueryContext, batches: Batches) -> Arc<Work> {
         Arc::new(Work {
             query: query.clone(),
             context: *context,
@@ -173,6 +172,7 @@ impl Engine {
             timeout: self.limits.timeout,
             read: Arc::clone(&self.read),
             catalog: (self.catalog)(),
+            batches,
         })
     }
 
@@ -325,6 +325,7 @@ struct Work {
     timeout: Duration,
     read: Arc<dyn Read>,
     catalog: Arc<Catalog>,
+    batches: Batches,
 }
 
 /// A part of [`Work`] that answers once. It may go on afterwards.
@@ -364,22 +365,34 @@ impl Work {
     fn stream(&self, limits: &ReadLimits, reply: Reply<Head>) {
         let (sender, receiver) = mpsc::channel(1);
         let mut head = Some((reply, receiver));
+        let mut whole = None;
         let result = self.with_expanded(|expanded| {
-            let sink = &mut |batch, is_last| match head.take() {
-                Some((reply, rest)) => {
-                    let rows = self.rows(expanded, batch);
-                    reply.send(Ok(Head { rows, is_whole: is_last, rest })).is_ok()
+            let sink = &mut |batch, is_last| {
+                if head.is_none() {
+                    return sender.blocking_send(Ok((batch, is_last))).is_ok();
                 }
-                None => sender.blocking_send(Ok((batch, is_last))).is_ok(),
+                let rows = self.rows(expanded, batch);
+                if is_last {
+                    // Answers once the connection is free again.
+                    whole = Some(rows);
+                    return true;
+                }
+                head.take().is_some_and(|(reply, rest)| {
+                    reply.send(Ok(Head { rows, is_whole: false, rest })).is_ok()
+                })
             };
-            self.read.read_batches(&expanded.sql, &self.query.params, limits, sink)
+            let (sql, params) = (&expanded.sql, &self.query.params);
+            self.read.read_batches(sql, params, limits, self.batches, sink)
         });
         // Without a receiver, the query was dropped.
-        match (result, head) {
-            (Ok(()), _) => {}
-            (Err(error), Some((reply, _))) => drop(reply.send(Err(error))),
-            (Err(error), None) => drop(sender.blocking_send(Err(error))),
-        }
+        let Some((reply, rest)) = head else {
+            if let Err(error) = result {
+                let _ = sender.blocking_send(Err(error));
+            }
+            return;
+        };
+        let rows = result.and_then(|()| whole.ok_or_else(QueryError::panicked));
+        let _ = reply.send(rows.map(|rows| Head { rows, is_whole: true, rest }));
     }
 
     /// Runs `read` on the statement with its macros expanded.
@@ -461,21 +474,7 @@ type Answer<T> = Result<Result<T, QueryError>, oneshot::error::RecvError>;
 
 /// Treats a panic of the blocking thread as unreadable data.
 fn flatten<T>(answer: Answer<T>) -> Result<T, QueryError> {
-    answer.unwrap_or_else(|_| Err(QueryError::Unavailable("the query panicked".to_owned())))
-}
-
-/// Returns for example "The first 1,000,000 of 4,485,206 rows are shown."
-fn truncation_notice(shown: usize, truncation: Truncation) -> String {
-    let at_least = if truncation.is_exact { "" } else { "more than " };
-    let size = match truncation.limit {
-        Limit::Rows(_) => String::new(),
-        Limit::Bytes(bytes) => format!(" ({} MB)", grouped(bytes as u64 >> 20)),
-    };
-    format!(
-        "The first {} of {at_least}{} rows are shown{size}. Narrow the time range or aggregate.",
-        grouped(shown as u64),
-        grouped(truncation.total_rows as u64)
-    )
+    answer.unwrap_or_else(|_| Err(QueryError::panicked()))
 }
 
 #[cfg(test)]

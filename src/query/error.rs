@@ -192,6 +192,11 @@ struct Facts {
 }
 
 impl QueryError {
+    /// The error for a thread that ended without an answer.
+    pub(super) fn panicked() -> QueryError {
+        QueryError::Unavailable("the query panicked".to_owned())
+    }
+
     fn facts(&self) -> Facts {
         let (code, status, hint) = match self {
             QueryError::Empty => ("empty_query", 400, "Write a SELECT statement."),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::fill::Fill;
 use super::request::Downsample;
-use crate::store::ColumnBatch;
+use crate::format::grouped;
+use crate::store::{ColumnBatch, Limit, Truncation};
 
 /// The columns that a query returned, and everything that `frames` needs to present them.
 #[derive(Debug)]
@@ -86,4 +87,18 @@ impl QueryResult {
             custom: None,
         }
     }
+}
+
+/// Returns for example "The first 1,000,000 of 4,485,206 rows are shown."
+pub(super) fn truncation_notice(shown: usize, truncation: Truncation) -> String {
+    let at_least = if truncation.is_exact { "" } else { "more than " };
+    let size = match truncation.limit {
+        Limit::Rows(_) => String::new(),
+        Limit::Bytes(bytes) => format!(" ({} MB)", grouped(bytes as u64 >> 20)),
+    };
+    format!(
+        "The first {} of {at_least}{} rows are shown{size}. Narrow the time range or aggregate.",
+        grouped(shown as u64),
+        grouped(truncation.total_rows as u64)
+    )
 }

@@ -6,47 +6,104 @@ use tokio::sync::mpsc;
 
 use super::cancel::CancelOnDrop;
 use super::error::QueryError;
-use super::result::QueryResult;
+use super::result::{QueryResult, truncation_notice};
 use crate::store::ColumnBatch;
 
 /// The rows of a query in batches. Dropping it stops the query.
+///
+/// As an iterator, it returns the first batch, which leaves `head`, and then the others. It blocks:
+/// call it on a blocking thread. Drop a batch before you ask for the next one.
 pub struct RowStream {
-    /// The result with the first batch of rows, possibly the only one.
+    /// The result with the first batch of rows, possibly the only one. A limit that cuts off a later
+    /// batch adds its notice.
     pub head: QueryResult,
     /// Whether the first batch is the only one.
-    pub(super) is_whole: bool,
+    is_whole: bool,
     /// The other batches. The last one comes with `true`.
-    pub(super) rest: mpsc::Receiver<Result<(ColumnBatch, bool), QueryError>>,
-    pub(super) _cancel: CancelOnDrop,
+    rest: mpsc::Receiver<Result<(ColumnBatch, bool), QueryError>>,
+    progress: Progress,
+    rows: usize,
+    is_truncated: bool,
+    _cancel: CancelOnDrop,
+}
+
+/// The batch that comes next.
+enum Progress {
+    First,
+    Later,
+    None,
 }
 
 impl RowStream {
+    pub(super) fn new(
+        head: QueryResult,
+        is_whole: bool,
+        rest: mpsc::Receiver<Result<(ColumnBatch, bool), QueryError>>,
+        cancel: CancelOnDrop,
+    ) -> RowStream {
+        RowStream {
+            head,
+            is_whole,
+            rest,
+            progress: Progress::First,
+            rows: 0,
+            is_truncated: false,
+            _cancel: cancel,
+        }
+    }
+
+    /// Returns a stream of one batch.
+    #[cfg(test)]
+    pub(crate) fn of(result: QueryResult) -> RowStream {
+        RowStream::new(result, true, mpsc::channel(1).1, CancelOnDrop::default())
+    }
+
     /// Whether the first batch has all rows.
     pub fn is_whole(&self) -> bool {
         self.is_whole
     }
 
-    /// Passes each batch to `write`, and returns the number of rows. Blocks: call it on a blocking
-    /// thread.
-    pub fn for_each<E: From<QueryError>>(
-        mut self,
-        mut write: impl FnMut(&ColumnBatch) -> Result<(), E>,
-    ) -> Result<usize, E> {
-        // Frees each batch before the next one.
-        let mut batch = std::mem::take(&mut self.head.batch);
-        let mut is_last = self.is_whole;
-        let mut rows = 0;
-        loop {
-            write(&batch)?;
-            rows += batch.rows;
-            if is_last {
-                return Ok(rows);
+    /// The number of rows of all batches so far.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether a limit cut off the batches so far.
+    pub fn is_truncated(&self) -> bool {
+        self.is_truncated
+    }
+}
+
+impl Iterator for RowStream {
+    type Item = Result<ColumnBatch, QueryError>;
+
+    fn next(&mut self) -> Option<Result<ColumnBatch, QueryError>> {
+        let batch = match self.progress {
+            Progress::First => {
+                self.progress = if self.is_whole { Progress::None } else { Progress::Later };
+                std::mem::take(&mut self.head.batch)
             }
-            drop(batch);
-            let next = self.rest.blocking_recv();
-            (batch, is_last) =
-                next.unwrap_or_else(|| Err(QueryError::Unavailable("the query panicked".into())))?;
-        }
+            Progress::Later => {
+                let next = self.rest.blocking_recv().unwrap_or_else(|| Err(QueryError::panicked()));
+                // A failure is the last item.
+                self.progress = Progress::None;
+                let (batch, is_last) = match next {
+                    Ok(next) => next,
+                    Err(error) => return Some(Err(error)),
+                };
+                if !is_last {
+                    self.progress = Progress::Later;
+                }
+                let rows = self.rows + batch.rows;
+                let notice = batch.truncation.map(|cut| truncation_notice(rows, cut));
+                self.head.notices.extend(notice);
+                batch
+            }
+            Progress::None => return None,
+        };
+        self.rows += batch.rows;
+        self.is_truncated |= batch.truncation.is_some();
+        Some(Ok(batch))
     }
 }
 

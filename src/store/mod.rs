@@ -63,7 +63,7 @@ pub use import::{ImportError, Imported, import, import_with};
 pub use inspector::Inspector;
 pub(crate) use journal::set_journal;
 pub use read::{
-    BatchSink, ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation,
+    BatchSink, Batches, ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation,
 };
 pub use rollups::{ROLLUPS, Rollup};
 pub use runs::{FullRun, RunEnd, RunRow};
@@ -204,15 +204,16 @@ impl Store {
     }
 
     /// Runs one SELECT as [`Store::read`] does, and passes its rows to `sink` while it reads. The
-    /// limits for rows and bytes don't apply, and the time that `sink` takes does not count.
+    /// time that `sink` takes does not count.
     pub fn read_batches(
         &self,
         sql: &TokenizedSql,
         params: &[Scalar],
         limits: &ReadLimits,
+        batches: Batches,
         sink: &mut BatchSink<'_>,
     ) -> Result<(), ReadError> {
-        self.watched(self.shared.readers.read_batches(sql, params, limits, sink))
+        self.watched(self.shared.readers.read_batches(sql, params, limits, batches, sink))
     }
 
     /// Remembers that the file may be damaged if a read reports it.

@@ -85,6 +85,23 @@ pub struct ResultColumn {
     pub values: ArrayRef,
 }
 
+/// How a statement passes its rows on.
+///
+/// A batch has about 16,000 rows, and fewer if their texts are long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batches {
+    /// In one batch, within the limits for rows and bytes.
+    One,
+    /// In batches without a limit for rows and bytes. The type of a column may change between two
+    /// batches, for example from integers to text.
+    Untyped,
+    /// In batches of the same types, without a limit for rows and bytes. The values of an expression
+    /// decide its type, so a statement with one passes its rows as [`Batches::One`] does.
+    Typed,
+    /// As [`Batches::Typed`], within the limits. The last batch has the truncation.
+    TypedWithinLimits,
+}
+
 /// Receives the rows of a statement in batches, the last one with `true`. Returns whether to
 /// continue.
 pub type BatchSink<'a> = dyn FnMut(ColumnBatch, bool) -> bool + 'a;
@@ -204,30 +221,36 @@ impl ReaderPool {
         ReaderPool { path: path.to_owned(), max_idle, closed_tables, zone, idle: Mutex::default() }
     }
 
-    /// Runs one SELECT. Blocks until it ends, is cancelled or reaches a limit.
+    /// Runs one SELECT, and passes its rows to `sink` while it reads. Blocks until it ends, is
+    /// cancelled or reaches a limit. The time that `sink` takes does not count.
     ///
     /// `params` are bound to `?1`, `?2`, … in order.
+    pub fn read_batches(
+        &self,
+        sql: &TokenizedSql,
+        params: &[Scalar],
+        limits: &ReadLimits,
+        batches: Batches,
+        sink: &mut BatchSink<'_>,
+    ) -> Result<(), ReadError> {
+        self.with_reader(|reader| {
+            statement::run(reader, sql, params, limits, self.zone, batches, sink)
+        })
+    }
+
+    /// Runs one SELECT as [`ReaderPool::read_batches`] does, and returns all rows within `limits`.
     pub fn read(
         &self,
         sql: &TokenizedSql,
         params: &[Scalar],
         limits: &ReadLimits,
     ) -> Result<ColumnBatch, ReadError> {
-        self.with_reader(|reader| statement::run(reader, sql, params, limits, self.zone))
-    }
-
-    /// Runs one SELECT as [`ReaderPool::read`] does, and passes its rows to `sink` while it reads.
-    /// The limits for rows and bytes don't apply, and the time that `sink` takes does not count.
-    pub fn read_batches(
-        &self,
-        sql: &TokenizedSql,
-        params: &[Scalar],
-        limits: &ReadLimits,
-        sink: &mut BatchSink<'_>,
-    ) -> Result<(), ReadError> {
-        self.with_reader(|reader| {
-            statement::run_in_batches(reader, sql, params, limits, self.zone, sink)
-        })
+        let mut rows = ColumnBatch::default();
+        self.read_batches(sql, params, limits, Batches::One, &mut |batch, _| {
+            rows = batch;
+            true
+        })?;
+        Ok(rows)
     }
 
     /// Runs `read` on a connection of the pool.

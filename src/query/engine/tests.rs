@@ -403,7 +403,8 @@ fn numbers(count: u64) -> SqlQuery {
 
 /// Counts the rows of a stream on a blocking thread.
 async fn count(rows: RowStream) -> std::io::Result<usize> {
-    tokio::task::spawn_blocking(move || rows.for_each(|_| std::io::Result::Ok(()))).await.unwrap()
+    let count = || rows.map(|batch| Ok(batch?.rows)).sum();
+    tokio::task::spawn_blocking(count).await.unwrap()
 }
 
 #[tokio::test]
@@ -412,11 +413,12 @@ async fn stream_has_all_rows_beyond_the_limits() {
     let limits = Limits { max_rows: 10, max_bytes: 10, ..Limits::default() };
     let engine = Engine::new(store.clone(), store.zone(), limits);
     for rows in [0, 1, 16 << 10, 100_000] {
-        let stream = engine.stream(&numbers(rows), &context()).await.unwrap();
+        let stream = engine.stream(&numbers(rows), &context(), Batches::Untyped).await.unwrap();
         assert!(stream.head.batch.truncation.is_none() && !stream.head.executed_sql.is_empty());
         assert_eq!(count(stream).await.unwrap(), rows as usize);
     }
-    let error = engine.stream(&sql("SELECT absent"), &context()).await.err().unwrap();
+    let error =
+        engine.stream(&sql("SELECT absent"), &context(), Batches::Untyped).await.err().unwrap();
     assert_eq!(error.code(), "unknown_name");
 }
 
@@ -426,7 +428,7 @@ async fn stream_that_fails_later_ends_with_the_error() {
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     let failing = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 50000)
                    SELECT iif(i < 40000, i, json('{')) FROM n";
-    let stream = engine.stream(&sql(failing), &context()).await.unwrap();
+    let stream = engine.stream(&sql(failing), &context(), Batches::Untyped).await.unwrap();
     let error = count(stream).await.unwrap_err();
     assert!(error.to_string().contains("malformed JSON"), "{error}");
 }
@@ -437,11 +439,11 @@ async fn long_streams_leave_a_slot_for_quick_queries() {
     let limits = Limits { concurrency: 2, ..Limits::default() };
     let engine = Engine::new(store.clone(), store.zone(), limits);
     let long = numbers(u64::MAX >> 1);
-    let first = engine.stream(&long, &context()).await.unwrap();
+    let first = engine.stream(&long, &context(), Batches::Untyped).await.unwrap();
     // The second one needs the only slow slot as well.
     let second = tokio::spawn({
         let (engine, long) = (engine.clone(), long.clone());
-        async move { engine.stream(&long, &context()).await.map(|_| ()) }
+        async move { engine.stream(&long, &context(), Batches::Untyped).await.map(|_| ()) }
     });
     engine.run(&sql("SELECT 1"), &context()).await.unwrap();
     assert!(!second.is_finished());

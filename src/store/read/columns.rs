@@ -26,6 +26,19 @@ pub(super) enum ColumnType {
 }
 
 impl ColumnType {
+    /// Whether the declaration alone decides the type. The values decide every other type: even a
+    /// time is text if one of its texts is not a time.
+    pub fn is_declared(self) -> bool {
+        match self {
+            ColumnType::Integer
+            | ColumnType::Float
+            | ColumnType::Boolean
+            | ColumnType::Text
+            | ColumnType::Seconds => true,
+            ColumnType::Undeclared | ColumnType::AnyEpoch | ColumnType::Perhaps => false,
+        }
+    }
+
     /// Returns the type of the rows that follow `values`. It differs if the values decided it.
     pub fn decided_by(self, values: &dyn Array) -> ColumnType {
         let is_undecided = matches!(self, ColumnType::Undeclared | ColumnType::Perhaps);

@@ -3,12 +3,15 @@
 use std::time::{Duration, Instant};
 
 use arrow::array::Array;
+use arrow::datatypes::DataType;
 use rusqlite::{Row, Rows, Statement, StatementStatus};
 
 use super::builder::ColumnBuilder;
 use super::columns::ColumnInfo;
 use super::watchdog::Watchdog;
-use super::{BatchSink, ColumnBatch, Limit, ReadError, ReadLimits, ResultColumn, Truncation};
+use super::{
+    BatchSink, Batches, ColumnBatch, Limit, ReadError, ReadLimits, ResultColumn, Truncation,
+};
 use super::{columns, explain};
 use crate::memory::Charge;
 use crate::sql::TokenizedSql;
@@ -39,33 +42,20 @@ enum Failure {
     Read(ReadError),
 }
 
-/// Runs one SELECT on `reader` under its guard and within `limits`. Returns all rows.
+/// Runs one SELECT on `reader` under its guard and within `limits`, and passes its rows to `sink`.
+/// The time that `sink` takes does not count.
 pub(super) fn run(
     reader: &GuardedConnection,
     sql: &TokenizedSql,
     params: &[Scalar],
     limits: &ReadLimits,
     zone: Tz,
-) -> Result<ColumnBatch, ReadError> {
-    guarded(reader, sql, limits, || {
-        let mut statement = prepare(reader, sql, params)?;
-        collect_rows(&mut statement, sql, limits, zone)
-    })
-}
-
-/// Runs one SELECT as [`run`] does, and passes its rows to `sink` in batches. The limits for rows
-/// and bytes don't apply, and the time that `sink` takes does not count.
-pub(super) fn run_in_batches(
-    reader: &GuardedConnection,
-    sql: &TokenizedSql,
-    params: &[Scalar],
-    limits: &ReadLimits,
-    zone: Tz,
+    batches: Batches,
     sink: &mut BatchSink<'_>,
 ) -> Result<(), ReadError> {
     guarded(reader, sql, limits, || {
         let mut statement = prepare(reader, sql, params)?;
-        send_batches(&mut statement, sql, limits, zone, sink)
+        send_rows(&mut statement, sql, limits, zone, batches, sink)
     })
 }
 
@@ -109,49 +99,83 @@ fn prepare<'a>(
     Ok(statement)
 }
 
-fn collect_rows(
+fn send_rows(
     statement: &mut Statement<'_>,
     sql: &TokenizedSql,
     limits: &ReadLimits,
     zone: Tz,
-) -> Result<ColumnBatch, Failure> {
-    let mut collector = Collector::new(columns::describe(statement, sql), zone);
+    batches: Batches,
+    sink: &mut BatchSink<'_>,
+) -> Result<(), Failure> {
+    let infos = columns::describe(statement, sql);
+    let are_declared = infos.iter().all(|info| info.column_type.is_declared());
+    let is_whole = batches == Batches::One || (batches != Batches::Untyped && !are_declared);
+    let is_limited = is_whole || batches == Batches::TypedWithinLimits;
+    let mut sender = Sender { sink, types: None, rows: 0, bytes: 0 };
+    let mut collector = Collector::new(infos, zone);
     let mut truncation = None;
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next().map_err(Failure::Run)? {
-        if let Some(limit) = reached_limit(collector.rows, collector.bytes, limits) {
-            let (more_rows, is_exact) = count_rest(&mut rows, limits);
-            let total_rows = collector.rows + 1 + more_rows;
-            truncation = Some(Truncation { limit, total_rows, is_exact });
-            break;
+        if is_limited {
+            let read = sender.rows + collector.rows;
+            if let Some(limit) = reached_limit(read, sender.bytes + collector.bytes, limits) {
+                let (more_rows, is_exact) = count_rest(&mut rows, limits);
+                truncation = Some(Truncation { limit, total_rows: read + 1 + more_rows, is_exact });
+                break;
+            }
+        }
+        if !is_whole && (collector.rows >= BATCH_ROWS || collector.bytes >= BATCH_BYTES) {
+            sender.bytes += collector.bytes;
+            let batch = collector.finish()?;
+            if batches != Batches::Untyped {
+                sender.require_same_types(&batch)?;
+            }
+            sender.send(batch, false)?;
         }
         collector.push(row, limits)?;
     }
-    Ok(ColumnBatch { truncation, ..collector.finish()? })
+    let batch = ColumnBatch { truncation, ..collector.finish()? };
+    if batches != Batches::Untyped {
+        sender.require_same_types(&batch)?;
+    }
+    sender.send(batch, true)
 }
 
-fn send_batches(
-    statement: &mut Statement<'_>,
-    sql: &TokenizedSql,
-    limits: &ReadLimits,
-    zone: Tz,
-    sink: &mut BatchSink<'_>,
-) -> Result<(), Failure> {
-    let mut send = |batch, is_last| {
+/// Passes batches on, and counts them.
+struct Sender<'a, 'b> {
+    sink: &'a mut BatchSink<'b>,
+    /// The types of the first batch.
+    types: Option<Vec<DataType>>,
+    /// Rows and bytes of the batches so far.
+    rows: usize,
+    bytes: usize,
+}
+
+impl Sender<'_, '_> {
+    fn send(&mut self, batch: ColumnBatch, is_last: bool) -> Result<(), Failure> {
+        self.rows += batch.rows;
         let waiting_since = Instant::now();
-        let is_wanted = sink(batch, is_last);
+        let is_wanted = (self.sink)(batch, is_last);
         meter::extend_deadline(waiting_since.elapsed());
         if is_wanted { Ok(()) } else { Err(Failure::Read(ReadError::Cancelled)) }
-    };
-    let mut collector = Collector::new(columns::describe(statement, sql), zone);
-    let mut rows = statement.raw_query();
-    while let Some(row) = rows.next().map_err(Failure::Run)? {
-        if collector.rows >= BATCH_ROWS || collector.bytes >= BATCH_BYTES {
-            send(collector.finish()?, false)?;
-        }
-        collector.push(row, limits)?;
     }
-    send(collector.finish()?, true)
+
+    /// Fails if `batch` has other types than the first one. The program's own tables have values of
+    /// their declared types only.
+    fn require_same_types(&mut self, batch: &ColumnBatch) -> Result<(), Failure> {
+        let types = batch.columns.iter().map(|column| column.values.data_type());
+        let Some(first) = &self.types else {
+            self.types = Some(types.cloned().collect());
+            return Ok(());
+        };
+        match first.iter().zip(types).position(|(first, other)| first != other) {
+            None => Ok(()),
+            Some(column) => Err(Failure::Read(ReadError::Failed(format!(
+                "column {:?} has values of another type than its declared one",
+                batch.columns[column].name
+            )))),
+        }
+    }
 }
 
 /// The rows of one batch while they arrive.

@@ -622,6 +622,7 @@ fn batches_have_all_rows_and_the_types_of_the_first() {
             &TokenizedSql::new(numbers(50_000, columns)),
             &[],
             &few_rows,
+            Batches::Untyped,
             &mut |batch, is_last| {
                 rows.push((batch.rows, is_last));
                 sum += batch.columns[0]
@@ -646,6 +647,96 @@ fn batches_have_all_rows_and_the_types_of_the_first() {
     assert_eq!(types[2..], [kinds(DataType::Utf8), kinds(DataType::Utf8)]);
 }
 
+/// A file with 50,000 heart rates. `bpm` is an expression of the row's number `i`.
+fn with_heart_rates(bpm: &str) -> File {
+    let file = file();
+    let writer = Connection::open(&file.path).unwrap();
+    let rows = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 50000)
+         INSERT INTO heartrate SELECT 1700000000 + i, {bpm}, 'awake' FROM n"
+    );
+    writer.execute_batch(&rows).unwrap();
+    file
+}
+
+impl File {
+    /// Returns the heart rates and `more_columns` in `batches`.
+    fn heart_rates(
+        &self,
+        more_columns: &str,
+        limits: &ReadLimits,
+        batches: Batches,
+    ) -> Result<Vec<ColumnBatch>, ReadError> {
+        let sql = format!("SELECT time, bpm, source{more_columns} FROM heartrate");
+        let mut received = Vec::new();
+        let sink = &mut |batch, _| {
+            received.push(batch);
+            true
+        };
+        self.readers.read_batches(&TokenizedSql::new(sql), &[], limits, batches, sink)?;
+        Ok(received)
+    }
+}
+
+fn total_rows(batches: &[ColumnBatch]) -> usize {
+    batches.iter().map(|batch| batch.rows).sum()
+}
+
+#[test]
+fn typed_batches_have_the_types_of_the_first_one_and_all_rows() {
+    let file = with_heart_rates("60");
+    let few_rows = ReadLimits { max_rows: 10, max_bytes: 10, ..limits() };
+    let batches = file.heart_rates("", &few_rows, Batches::Typed).unwrap();
+    assert_eq!((batches.len(), total_rows(&batches)), (4, 50_000));
+    for batch in &batches {
+        let types: Vec<_> =
+            batch.columns.iter().map(|column| column.values.data_type().clone()).collect();
+        assert_eq!(types, [TIME, DataType::Int64, DataType::Utf8]);
+        assert!(batch.truncation.is_none());
+    }
+}
+
+#[test]
+fn limits_cut_off_a_later_batch() {
+    // A row has 8 + 8 + 9 bytes.
+    let file = with_heart_rates("60");
+    let rows = ReadLimits { max_rows: 40_000, max_bytes: usize::MAX, ..limits() };
+    let bytes = ReadLimits { max_rows: usize::MAX, max_bytes: 40_000 * 25, ..limits() };
+    for limits in [rows, bytes] {
+        let batches = file.heart_rates("", &limits, Batches::TypedWithinLimits).unwrap();
+        assert_eq!(total_rows(&batches), 40_000);
+        let [None, None, Some(cut)] =
+            batches.iter().map(|batch| batch.truncation).collect::<Vec<_>>()[..]
+        else {
+            panic!("{limits:?}")
+        };
+        assert_eq!((cut.total_rows, cut.is_exact), (50_000, true));
+    }
+}
+
+#[test]
+fn types_that_the_values_decide_come_in_one_batch() {
+    let file = with_heart_rates("60");
+    let limits = ReadLimits { max_rows: 40_000, max_bytes: usize::MAX, ..limits() };
+    for batching in [Batches::Typed, Batches::TypedWithinLimits] {
+        // The text after the second batch makes all values texts.
+        let expression = ", iif(time < 1700035000, 1, 'x') AS v";
+        let batches = file.heart_rates(expression, &limits, batching).unwrap();
+        assert_eq!((batches.len(), total_rows(&batches)), (1, 40_000));
+        assert_eq!(batches[0].columns[3].values.data_type(), &DataType::Utf8);
+        assert_eq!(batches[0].truncation.unwrap().total_rows, 50_000);
+    }
+}
+
+/// The program writes no such value. It would be the work of another program or of a fault.
+#[test]
+fn value_of_another_type_than_the_declared_one_ends_typed_batches() {
+    let file = with_heart_rates("iif(i < 40000, i, 'many')");
+    let error = file.heart_rates("", &limits(), Batches::Typed).unwrap_err();
+    assert!(error.to_string().starts_with("column \"bpm\" has values of another"), "{error}");
+    assert!(file.heart_rates("", &limits(), Batches::Untyped).is_ok());
+}
+
 #[test]
 fn waiting_for_the_receiver_does_not_count_as_time_of_the_statement() {
     let file = file();
@@ -653,7 +744,8 @@ fn waiting_for_the_receiver_does_not_count_as_time_of_the_statement() {
     let deadline = Instant::now() + Duration::from_secs(2);
     let mut batches = 0;
     let limits = ReadLimits { deadline, ..limits() };
-    let read = file.readers.read_batches(&statement, &[], &limits, &mut |_, _| {
+    let batching = Batches::Untyped;
+    let read = file.readers.read_batches(&statement, &[], &limits, batching, &mut |_, _| {
         batches += 1;
         // The receiver is away until the deadline has passed.
         while Instant::now() <= deadline {
@@ -669,7 +761,8 @@ fn receiver_that_is_gone_stops_the_statement() {
     let file = file();
     let mut batches = 0;
     let statement = TokenizedSql::new(numbers(usize::MAX >> 1, "i"));
-    let read = file.readers.read_batches(&statement, &[], &limits(), &mut |_, _| {
+    let batching = Batches::Untyped;
+    let read = file.readers.read_batches(&statement, &[], &limits(), batching, &mut |_, _| {
         batches += 1;
         batches < 2
     });
