@@ -1,6 +1,6 @@
 //! Removing a person from a lake.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
@@ -29,6 +29,32 @@ impl Lake {
             deleted += self.forget_in(&table, &pseudonym, &clock).await?;
         }
         Ok(deleted)
+    }
+
+    /// Removes the withdrawn people that a table still has: `forget` was killed, or a publication
+    /// that began before it added their rows again.
+    pub(super) async fn finish_withdrawals(&self) -> Result<(), LakeError> {
+        let mut withdrawn = self.owner.stored_withdrawals()?;
+        {
+            let mut forgotten = self.forgotten.lock();
+            forgotten.retain(|key| withdrawn.contains(key));
+            withdrawn.retain(|key| !forgotten.contains(key));
+        }
+        if withdrawn.is_empty() {
+            return Ok(());
+        }
+        let clock = self.storage.clock().await?;
+        for table in self.table_names().await? {
+            let snapshot = Log::new(&self.storage, &table).read().await?;
+            for key in &withdrawn {
+                let pseudonym = self.owner.pseudonym(key);
+                if published(&snapshot, &pseudonym).next().is_some() {
+                    self.forget_in(&table, &pseudonym, &clock).await?;
+                }
+            }
+        }
+        self.forgotten.lock().extend(withdrawn);
+        Ok(())
     }
 
     /// Allows the publication of a withdrawn data source.
@@ -65,12 +91,8 @@ impl Lake {
         pseudonym: &Pseudonym,
         clock: &StorageClock,
     ) -> Result<bool, LakeError> {
-        let prefix = application_prefix(pseudonym);
         // A later publication begins from the start.
-        let txns: Vec<Txn> = snapshot
-            .txns
-            .values()
-            .filter(|txn| txn.app_id.starts_with(&prefix) && txn.version >= 0)
+        let txns: Vec<Txn> = published(snapshot, pseudonym)
             .map(|txn| Txn { version: -1, last_updated: Some(clock.now_ms()), ..txn.clone() })
             .collect();
         let work: BTreeMap<Partition, Vec<Fresh>> = partitions_of(snapshot, pseudonym)
@@ -88,15 +110,32 @@ impl Lake {
         log.commit(snapshot, "DELETE", BTreeMap::new(), actions, clock.now_ms()).await
     }
 
-    /// Deletes the removed files of a shard at once.
+    /// Deletes the removed files of a shard at once. The log names them also after their deletion.
     async fn delete_removed(&self, log: &Log, shard: u8) -> Result<usize, LakeError> {
         let snapshot = log.read().await?;
         let folder = format!("/shard={shard}/");
+        let removed: BTreeSet<String> = outdated(&snapshot, i64::MAX)
+            .iter()
+            .filter(|path| path.contains(&folder))
+            .map(|path| format!("{}/{path}", log.table))
+            .collect();
         let mut deleted = 0;
-        for path in outdated(&snapshot, i64::MAX).iter().filter(|path| path.contains(&folder)) {
-            self.storage.delete(&format!("{}/{path}", log.table)).await?;
-            deleted += 1;
+        for file in self.storage.list(&log.table).await? {
+            if removed.contains(&file.path) {
+                self.storage.delete(&file.path).await?;
+                deleted += 1;
+            }
         }
         Ok(deleted)
     }
+}
+
+/// The published versions of a person in a table.
+fn published<'a>(
+    snapshot: &'a Snapshot,
+    pseudonym: &Pseudonym,
+) -> impl Iterator<Item = &'a Txn> + use<'a> {
+    let prefix = application_prefix(pseudonym);
+    let is_published = move |txn: &&Txn| txn.app_id.starts_with(&prefix) && txn.version >= 0;
+    snapshot.txns.values().filter(is_published)
 }

@@ -27,7 +27,7 @@ pub use error::LakeError;
 pub use owner::{Owner, Pseudonym};
 pub use publish::{Published, Skipped};
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
@@ -62,6 +62,8 @@ pub struct Lake {
     clock: Clock,
     /// The generation and version of each data source that this process has published completely.
     current: Mutex<HashMap<String, (String, i64)>>,
+    /// The withdrawn data sources that are in no table, as this process has seen.
+    forgotten: Mutex<HashSet<String>>,
 }
 
 /// The content of [`MANIFEST`].
@@ -102,7 +104,13 @@ impl Lake {
     }
 
     fn new(storage: Storage, owner: Owner) -> Lake {
-        Lake { storage, owner, clock: Clock::system(), current: Mutex::default() }
+        Lake {
+            storage,
+            owner,
+            clock: Clock::system(),
+            current: Mutex::default(),
+            forgotten: Mutex::default(),
+        }
     }
 
     /// The place, as the user named it.

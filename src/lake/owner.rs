@@ -51,13 +51,7 @@ impl Owner {
     /// Reads the owner's file in `data_dir`.
     pub fn open(data_dir: &Path) -> Result<Owner, LakeError> {
         let path = data_dir.join(FILE_NAME);
-        let unusable = |detail: String| LakeError::Salt { file: path.clone(), detail };
-        let text = std::fs::read_to_string(&path).map_err(|error| unusable(error.to_string()))?;
-        let content: Content =
-            serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
-        if content.salt.len() < 32 {
-            return Err(unusable("its salt has fewer than 32 characters".to_owned()));
-        }
+        let content = read(&path)?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, content.salt.as_bytes());
         Ok(Owner { path, content, key })
     }
@@ -103,8 +97,14 @@ impl Owner {
         self.content.withdrawn.contains(key)
     }
 
+    /// Reads the withdrawn data sources from the file, which another process may have changed.
+    pub(super) fn stored_withdrawals(&self) -> Result<BTreeSet<String>, LakeError> {
+        Ok(read(&self.path)?.withdrawn)
+    }
+
     /// Sets whether the data source `key` may be published.
     pub fn set_withdrawn(&mut self, key: &str, withdrawn: bool) -> Result<(), LakeError> {
+        self.content = read(&self.path)?;
         let changed = if withdrawn {
             self.content.withdrawn.insert(key.to_owned())
         } else {
@@ -119,6 +119,17 @@ impl Owner {
             .and_then(|()| std::fs::rename(&new, &self.path))
             .map_err(|error| LakeError::Salt { file: self.path.clone(), detail: error.to_string() })
     }
+}
+
+fn read(path: &Path) -> Result<Content, LakeError> {
+    let unusable = |detail: String| LakeError::Salt { file: path.to_owned(), detail };
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    let content: Content =
+        serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+    if content.salt.len() < 32 {
+        return Err(unusable("its salt has fewer than 32 characters".to_owned()));
+    }
+    Ok(content)
 }
 
 /// Writes a file that only the current user can read.

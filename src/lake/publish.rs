@@ -101,7 +101,16 @@ impl Lake {
         catalog: &Arc<Catalog>,
         during_syncs: bool,
     ) -> Result<Published, LakeError> {
+        self.finish_withdrawals().await?;
         let inventory = self.inventory(people, catalog, during_syncs).await?;
+        self.publish_inventory(inventory).await
+    }
+
+    /// Publishes the changes of the sources of an inventory.
+    pub(super) async fn publish_inventory(
+        &self,
+        inventory: Inventory,
+    ) -> Result<Published, LakeError> {
         let mut published = Published { skipped: inventory.skipped, ..Published::default() };
         let is_news =
             |source: &&Arc<Source>| self.current.lock().get(&source.key) != Some(&source.version());
@@ -181,6 +190,9 @@ impl Lake {
         for _ in 0..ATTEMPTS {
             let snapshot = log.read().await?;
             let (table, meta_data) = merge_columns(&log, table, &snapshot, clock.now_ms())?;
+            // After the snapshot: `forget` withdraws a person before it commits.
+            let withdrawn = self.owner.stored_withdrawals()?;
+            let sources = sources.iter().filter(|source| !withdrawn.contains(&source.key));
             let (work, txns) = plan(&table, sources, &snapshot, clock.now_ms());
             if txns.is_empty() && meta_data.is_none() {
                 return Ok(());
@@ -197,6 +209,10 @@ impl Lake {
                 .extend(txns.into_iter().map(|txn| Action { txn: Some(txn), ..Action::default() }));
             let (files, rows) = (changes.added.len(), changes.rows);
             actions.extend(changes.into_actions());
+            if !self.owner.stored_withdrawals()?.is_subset(&withdrawn) {
+                // The new files may contain the rows of a person who has just withdrawn.
+                continue;
+            }
             let operation = BTreeMap::from([("mode".to_owned(), "Overwrite".to_owned())]);
             if log.commit(&snapshot, "WRITE", operation, actions, clock.now_ms()).await? {
                 published.commits += 1;
@@ -273,9 +289,9 @@ pub(super) enum Fresh {
 }
 
 /// The people with changed rows, by partition, and their new versions.
-fn plan(
+fn plan<'a>(
     table: &LakeTable,
-    sources: &[Arc<Source>],
+    sources: impl Iterator<Item = &'a Arc<Source>>,
     snapshot: &Snapshot,
     now: i64,
 ) -> (BTreeMap<Partition, Vec<Fresh>>, Vec<Txn>) {

@@ -266,6 +266,65 @@ async fn forgotten_person_leaves_no_rows_and_no_files() {
     assert!(contains(&place.lake_folder(), &name));
 }
 
+#[tokio::test]
+async fn withdrawal_during_a_publication_removes_the_person() {
+    for is_first in [true, false] {
+        let place = Place::new(&["1/ann", "1/ben"]);
+        for person in &place.people {
+            fill(&place.store(&person.key));
+        }
+        if !is_first {
+            place.publish().await;
+        }
+        let publisher = place.lake().await;
+        let inventory = publisher.inventory(&place.people, &place.catalog, true).await.unwrap();
+        let mut lake = place.lake().await;
+        lake.forget("1/ann").await.unwrap();
+        publisher.publish_inventory(inventory).await.unwrap();
+        let name = |key| lake.owner().pseudonym(key).name;
+        assert!(!contains(&place.lake_folder(), &name("1/ann")), "first: {is_first}");
+        assert!(contains(&place.lake_folder(), &name("1/ben")), "first: {is_first}");
+    }
+}
+
+#[tokio::test]
+async fn publication_finishes_an_interrupted_withdrawal() {
+    for people in [&["1/ann", "1/ben"][..], &["1/ann"]] {
+        let place = Place::new(people);
+        for person in &place.people {
+            fill(&place.store(&person.key));
+        }
+        place.publish().await;
+        let mut lake = place.lake().await;
+        lake.owner.set_withdrawn("1/ann", true).unwrap();
+        let name = lake.owner().pseudonym("1/ann").name;
+        assert!(contains(&place.lake_folder(), &name));
+        place.publish().await;
+        assert!(!contains(&place.lake_folder(), &name), "{people:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_existing_files_are_counted_as_deleted() {
+    let place = Place::new(&["1/ann"]);
+    fill(&place.store("1/ann"));
+    place.publish().await;
+    let mut lake = place.lake().await;
+    assert!(lake.forget("1/ann").await.unwrap() > 0);
+    assert_eq!(lake.forget("1/ann").await.unwrap(), 0);
+}
+
+#[test]
+fn simultaneous_withdrawals_are_all_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut one = Owner::create(folder.path()).unwrap();
+    let mut other = Owner::open(folder.path()).unwrap();
+    one.set_withdrawn("1/ann", true).unwrap();
+    other.set_withdrawn("1/ben", true).unwrap();
+    let stored = Owner::open(folder.path()).unwrap();
+    assert!(stored.is_withdrawn("1/ann") && stored.is_withdrawn("1/ben"));
+}
+
 /// Whether a data file below `folder` contains a person's rows.
 fn contains(folder: &Path, person: &str) -> bool {
     let mut folders = vec![folder.to_owned()];

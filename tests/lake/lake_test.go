@@ -349,15 +349,7 @@ func TestSparkCluster(t *testing.T) {
 	place := filepath.Join(t.TempDir(), "lake")
 	w.must(w.lake(place, "init"))
 	w.must(w.lake(place, "publish"))
-	port := freePort(t)
-	master := fmt.Sprintf("spark://127.0.0.1:%d", port)
-	w.background(python("spark-class"), "org.apache.spark.deploy.master.Master",
-		"--host", "127.0.0.1", "--port", strconv.Itoa(port), "--webui-port", "0")
-	w.waitFor(port)
-	for range 2 {
-		w.background(python("spark-class"), "org.apache.spark.deploy.worker.Worker",
-			"--host", "127.0.0.1", "--cores", "1", "--memory", "1g", "--webui-port", "0", master)
-	}
+	master := w.startSpark()
 	arguments := []string{"compare.py", place, "--engines", "spark", "--spark-master", master}
 	output := w.must(exec.Command(python("python"), append(arguments, w.databases...)...))
 	if !strings.Contains(output, " 0 differences") {
@@ -367,6 +359,32 @@ func TestSparkCluster(t *testing.T) {
 
 	engines := []string{"duckdb", "clickhouse", "spark"}
 	w.runStatements(engines, place, place, "--spark-master", master)
+}
+
+// startSpark starts a master and two workers with a core each. Returns the address of the master.
+func (w *world) startSpark() string {
+	w.t.Helper()
+	port := freePort(w.t)
+	master := fmt.Sprintf("spark://127.0.0.1:%d", port)
+	w.background(python("spark-class"), "org.apache.spark.deploy.master.Master",
+		"--host", "127.0.0.1", "--port", strconv.Itoa(port), "--webui-port", "0")
+	w.waitFor(port)
+	for range 2 {
+		w.background(python("spark-class"), "org.apache.spark.deploy.worker.Worker",
+			"--host", "127.0.0.1", "--cores", "1", "--memory", "1g", "--webui-port", "0", master)
+	}
+	return master
+}
+
+// TestCohort measures a question over all people of a large lake, in DuckDB and in a Spark cluster.
+// RINGSIDE_COHORT is the folder of the lake.
+func TestCohort(t *testing.T) {
+	place := os.Getenv("RINGSIDE_COHORT")
+	if place == "" {
+		t.Skip("SKIPPED: RINGSIDE_COHORT is the folder of a lake with many people")
+	}
+	w := &world{t: t}
+	t.Log(w.must(exec.Command(python("python"), "cohort.py", place, "--spark-master", w.startSpark())))
 }
 
 // runStatements runs the statements of docs/lake.md after those of `lake ddl` for the lake at place. The
