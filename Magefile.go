@@ -179,9 +179,6 @@ func Soak() error {
 	if err := testPluginWith(doors, "release", "-run", "Door|Owner|Login|Large"); err != nil {
 		return err
 	}
-	if err := testPluginWith(behindDoor, "release"); err != nil {
-		return err
-	}
 	return TrinoTest()
 }
 
@@ -488,16 +485,12 @@ func testHost() error {
 		return err
 	}
 	return timed("host tests behind a door", func() error {
-		return testPluginWith(behindDoor, "debug", "-run", quickBehindDoor)
+		return testPluginWith(behindDoor, "debug")
 	})
 }
 
 // behindDoor makes the host tests call an owner through two plugins in turn.
 var behindDoor = map[string]string{"RINGSIDE_DOORS": "1"}
-
-// quickBehindDoor selects the host tests that Test repeats behind a door. Soak repeats all of them.
-const quickBehindDoor = "TestHealth|TestMetrics|TestInvalid|TestTimeSeries|TestOnlyAdmins|TestRequest" +
-	"|TestSQL|TestSchema|TestExport|TestCoverage|TestOrganisations|TestCall|TestRuleOn|TestAnnotations"
 
 // testPlugin runs the tests under Grafana's host code on the binary of a cargo profile.
 func testPlugin(profile string, arguments ...string) error {

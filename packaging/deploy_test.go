@@ -60,10 +60,15 @@ func TestFilesAgreeOnNamesAndVersions(t *testing.T) {
 	}
 	version := regexp.MustCompile(`"version": "([^"]+)"`).
 		FindStringSubmatch(deployed(t, "frontend", "package.json"))[1]
-	values := deployed(t, "deploy", "helm", "values.yaml")
-	if want := Repository + "/releases/download/v" + version + "/ringside-oura-datasource-" + version +
-		".zip;ringside-oura-datasource"; !strings.Contains(values, want) {
-		t.Errorf("values.yaml does not install %s", want)
+	// Grafana reads its setting preinstall_sync as id@version@address.
+	release := "ringside-oura-datasource@" + version + "@" + Repository + "/releases/download/v" +
+		version + "/ringside-oura-datasource-" + version + ".zip"
+	for _, path := range []string{
+		"deploy/helm/values.yaml", "deploy/kubernetes/grafana-values.yaml", "docs/install.md",
+	} {
+		if !strings.Contains(deployed(t, filepath.FromSlash(path)), release) {
+			t.Errorf("%s does not install %s", path, release)
+		}
 	}
 	for _, variable := range []string{"OURA_CLIENT_ID", "RINGSIDE_READ_TOKEN", "RINGSIDE_ADMIN_TOKEN"} {
 		if !strings.Contains(deployed(t, "deploy", "systemd", "gpx_oura.env"), variable+"=\n") {

@@ -8,6 +8,7 @@ pub use self::forget::Forgotten;
 use self::forget::Use;
 
 use std::collections::HashMap;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -42,6 +43,8 @@ const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(60);
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(60);
 /// The pause between two looks at these queries.
 const RELEASE_POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// The number of data sources that close their files at the same time.
+const CLOSING_THREADS: usize = 4;
 /// The pause after a failed check for a newer specification.
 const CHECK_RETRY_DELAY: Duration = Duration::from_secs(3600);
 
@@ -428,23 +431,48 @@ impl DataSources {
         Ok(true)
     }
 
-    /// Closes all data sources: stops their schedules, and waits for the windows in progress.
+    /// Closes all data sources: stops their schedules, waits for the windows and the renewals in
+    /// progress, and then closes the files.
+    ///
+    /// The caller may give up at any point. A renewed token is in the vault before the first file
+    /// closes, and a file that stays open keeps its write-ahead log for the next start.
     pub async fn shutdown(&self) {
         for task in self.shared.tasks.lock().drain(..) {
             task.abort();
         }
         let slots: Vec<_> = self.shared.slots.lock().drain().map(|(_, slot)| slot).collect();
         // In parallel, so that a slow data source does not delay the others.
-        let mut closing = JoinSet::new();
+        let mut settling = JoinSet::new();
         for slot in slots {
-            closing.spawn(async move {
-                if let Some(open) = slot.lock().await.take() {
-                    open.datasource.close().await;
-                }
+            settling.spawn(async move {
+                let open = slot.lock().await.take()?;
+                open.datasource.close().await;
+                // A caller that gives up does not wait for the files of those that have settled.
+                Some(ManuallyDrop::new(open))
             });
         }
-        closing.join_all().await;
+        let settled = settling.join_all().await;
+        close_files(settled.into_iter().flatten().map(ManuallyDrop::into_inner)).await;
     }
+}
+
+/// Drops data sources on a few blocking threads: each waits for the disk several times.
+async fn close_files(datasources: impl Iterator<Item = OpenDataSource> + Send + 'static) {
+    let queue = Arc::new(parking_lot::Mutex::new(datasources));
+    let mut closing = JoinSet::new();
+    for _ in 0..CLOSING_THREADS {
+        let queue = Arc::clone(&queue);
+        closing.spawn_blocking(move || {
+            loop {
+                let next = queue.lock().next();
+                match next {
+                    Some(open) => drop(open),
+                    None => break,
+                }
+            }
+        });
+    }
+    closing.join_all().await;
 }
 
 /// Closes a data source, and waits until no query uses its files.

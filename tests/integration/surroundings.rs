@@ -193,7 +193,10 @@ async fn connected_data_sources_share_a_rate_limit() {
     let host = Host::launch(Path::new(PROGRAM), &environment).await.unwrap();
     assert!(is_current(&host, contexts.last().unwrap()).await);
     println!("after a restart the last one answers in {:.1?}", started.elapsed());
-    assert!(refused > 0, "the limit has an effect");
+    // On a busy machine, the requests may be slower than the limit.
+    let rate = requests as f64 / current.as_secs_f64();
+    let is_slow = rate < limit.0 as f64 / limit.1 as f64;
+    assert!(refused > 0 || is_slow, "the limit has no effect on {rate:.0} requests a second");
     host.shutdown().await.unwrap();
 }
 
