@@ -9,10 +9,9 @@ each engine, and ends with status 1 at a difference. Engines that are missing ar
 import argparse
 import os
 import sqlite3
-import sys
 import zlib
 
-from sessions import spark_session, trino_connection, trino_query
+from sessions import leave, spark_session, trino_connection, trino_query
 
 parser = argparse.ArgumentParser()
 parser.add_argument("place")
@@ -183,4 +182,4 @@ for name in arguments.engines.split(","):
     rows = sum(value["rows"] for value in wanted.values())
     print(f"{name}: {len(wanted)} tables, {rows} rows, {len(found)} differences")
     failed = failed or bool(found)
-sys.exit(failed)
+leave(failed)

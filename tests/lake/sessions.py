@@ -1,5 +1,7 @@
-"""The sessions of engines that are servers."""
+"""The sessions of engines that are servers, and the end of a process that used engines."""
 
+import os
+import sys
 import time
 
 
@@ -41,3 +43,10 @@ def trino_query(connection, statement):
             failure = error
         time.sleep(0.5)
     raise failure
+
+
+def leave(failed):
+    """Ends the process without destructors: at times, those of deltalake abort it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(failed)

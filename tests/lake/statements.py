@@ -12,9 +12,8 @@ import argparse
 import contextlib
 import io
 import re
-import sys
 
-from sessions import spark_session, trino_connection, trino_query
+from sessions import leave, spark_session, trino_connection, trino_query
 
 parser = argparse.ArgumentParser()
 parser.add_argument("document")
@@ -113,4 +112,4 @@ for name, run in (("duckdb", duckdb), ("clickhouse", clickhouse), ("spark", spar
     failed = failed or not same
 for name in ("athena", "bigquery"):
     print(f"{name}: skipped, because it is a service that is not installed")
-sys.exit(failed)
+leave(failed)
