@@ -109,50 +109,47 @@ fn send_rows(
 ) -> Result<(), Failure> {
     let infos = columns::describe(statement, sql);
     let are_declared = infos.iter().all(|info| info.column_type.is_declared());
-    let is_whole = batches == Batches::One || (batches != Batches::Untyped && !are_declared);
+    let is_typed = batches != Batches::Untyped;
+    let is_whole = batches == Batches::One || (is_typed && !are_declared);
     let is_limited = is_whole || batches == Batches::TypedWithinLimits;
-    let mut sender = Sender { sink, types: None, rows: 0, bytes: 0 };
+    let mut sender = Sender { sink, is_typed, types: None, rows: 0 };
     let mut collector = Collector::new(infos, zone);
     let mut truncation = None;
+    let mut sent_bytes = 0;
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next().map_err(Failure::Run)? {
         if is_limited {
             let read = sender.rows + collector.rows;
-            if let Some(limit) = reached_limit(read, sender.bytes + collector.bytes, limits) {
+            if let Some(limit) = reached_limit(read, sent_bytes + collector.bytes, limits) {
                 let (more_rows, is_exact) = count_rest(&mut rows, limits);
                 truncation = Some(Truncation { limit, total_rows: read + 1 + more_rows, is_exact });
                 break;
             }
         }
         if !is_whole && (collector.rows >= BATCH_ROWS || collector.bytes >= BATCH_BYTES) {
-            sender.bytes += collector.bytes;
-            let batch = collector.finish()?;
-            if batches != Batches::Untyped {
-                sender.require_same_types(&batch)?;
-            }
-            sender.send(batch, false)?;
+            sent_bytes += collector.bytes;
+            sender.send(collector.finish()?, false)?;
         }
         collector.push(row, limits)?;
     }
-    let batch = ColumnBatch { truncation, ..collector.finish()? };
-    if batches != Batches::Untyped {
-        sender.require_same_types(&batch)?;
-    }
-    sender.send(batch, true)
+    sender.send(ColumnBatch { truncation, ..collector.finish()? }, true)
 }
 
-/// Passes batches on, and counts them.
+/// Passes batches on.
 struct Sender<'a, 'b> {
     sink: &'a mut BatchSink<'b>,
-    /// The types of the first batch.
+    /// Whether all batches must have the types of the first one.
+    is_typed: bool,
     types: Option<Vec<DataType>>,
-    /// Rows and bytes of the batches so far.
+    /// The rows of the batches so far.
     rows: usize,
-    bytes: usize,
 }
 
 impl Sender<'_, '_> {
     fn send(&mut self, batch: ColumnBatch, is_last: bool) -> Result<(), Failure> {
+        if self.is_typed {
+            self.require_same_types(&batch)?;
+        }
         self.rows += batch.rows;
         let waiting_since = Instant::now();
         let is_wanted = (self.sink)(batch, is_last);
