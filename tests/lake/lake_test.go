@@ -30,9 +30,6 @@ const (
 	people = 3
 )
 
-// ports are those of the server's parts. The server needs fixed ones.
-type ports struct{ s3, master, volume, filer int }
-
 // world is an S3 server with one bucket, and a data folder with several people.
 type world struct {
 	t         *testing.T
@@ -47,12 +44,23 @@ func python(name string) string { return filepath.Join(os.Getenv("RINGSIDE_VENV"
 // freePort returns a port that no process uses.
 func freePort(t *testing.T) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	return freePorts(t, 1)[0]
+}
+
+// freePorts returns different ports that no process uses.
+func freePorts(t *testing.T, number int) []int {
+	t.Helper()
+	var ports []int
+	for range number {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		// After the loop, so that no port is given twice.
+		defer listener.Close()
+		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	return ports
 }
 
 // start starts the server and creates the data of the people.
@@ -82,14 +90,15 @@ func startServer(t *testing.T) *world {
 	if err := os.Mkdir(stored, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	at := ports{freePort(t), freePort(t), freePort(t), freePort(t)}
+	// The server needs fixed ports for all of its parts.
+	at := freePorts(t, 8)
 	server := exec.Command(python("weed"), "server", "-dir="+stored, "-ip=127.0.0.1", "-s3",
 		"-s3.config="+config, "-volume.max=50", "-master.volumeSizeLimitMB=64",
-		fmt.Sprintf("-s3.port=%d", at.s3), fmt.Sprintf("-master.port=%d", at.master),
-		fmt.Sprintf("-volume.port=%d", at.volume), fmt.Sprintf("-filer.port=%d", at.filer),
+		fmt.Sprintf("-s3.port=%d", at[0]), fmt.Sprintf("-master.port=%d", at[1]),
+		fmt.Sprintf("-volume.port=%d", at[2]), fmt.Sprintf("-filer.port=%d", at[3]),
 		// The default is the port and 10,000, which may not exist.
-		fmt.Sprintf("-s3.port.grpc=%d", freePort(t)), fmt.Sprintf("-master.port.grpc=%d", freePort(t)),
-		fmt.Sprintf("-volume.port.grpc=%d", freePort(t)), fmt.Sprintf("-filer.port.grpc=%d", freePort(t)))
+		fmt.Sprintf("-s3.port.grpc=%d", at[4]), fmt.Sprintf("-master.port.grpc=%d", at[5]),
+		fmt.Sprintf("-volume.port.grpc=%d", at[6]), fmt.Sprintf("-filer.port.grpc=%d", at[7]))
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -97,11 +106,11 @@ func startServer(t *testing.T) *world {
 		_ = server.Process.Kill()
 		_ = server.Wait()
 	})
-	w := &world{t: t, endpoint: fmt.Sprintf("http://127.0.0.1:%d", at.s3)}
+	w := &world{t: t, endpoint: fmt.Sprintf("http://127.0.0.1:%d", at[0])}
 	// The server answers before it can store.
 	create := `import boto3, sys, time
 client = boto3.client("s3")
-for attempt in range(120):
+for attempt in range(600):
     try:
         if client.list_buckets()["Buckets"] == []:
             client.create_bucket(Bucket="bucket")
