@@ -20,7 +20,7 @@ use super::limits::Limits;
 use super::macros::{self, Expanded};
 use super::request::SqlQuery;
 use super::result::{QueryResult, truncation_notice};
-use super::row_stream::RowStream;
+use super::row_stream::{LaterBatches, RowStream};
 use super::statement;
 use crate::catalog::Catalog;
 use crate::sql::TokenizedSql;
@@ -154,14 +154,14 @@ impl Engine {
         let work = self.work(query, context, batches);
         let deadline = started + self.limits.timeout;
         let mut stream = self.run_in_slot(&work, deadline, &Work::stream).await?;
-        if !stream.answer.is_whole && !self.move_to_slow_slot(&mut stream) {
+        if stream.answer.rest.is_some() && !self.move_to_slow_slot(&mut stream) {
             // Frees its slot for quick queries.
             drop(stream);
             stream = self.run_in_slow_slot(&work, deadline, &Work::stream).await?;
         }
-        let Started { answer: Head { rows, is_whole, rest }, cancel, .. } = stream;
+        let Started { answer: Head { rows, rest }, cancel, .. } = stream;
         let head = self.result(rows, started, query, context);
-        Ok(RowStream::new(head, is_whole, rest, cancel))
+        Ok(RowStream::new(head, rest, cancel))
     }
 
     fn work(&self, query: &SqlQuery, context: &QueryContext, batches: Batches) -> Arc<Work> {
@@ -345,9 +345,8 @@ struct Rows {
 /// The first rows of a stream, and the others while they are read.
 struct Head {
     rows: Rows,
-    /// Whether there are no others.
-    is_whole: bool,
-    rest: mpsc::Receiver<Result<(ColumnBatch, bool), QueryError>>,
+    /// `None` if there are no others.
+    rest: Option<LaterBatches>,
 }
 
 impl Work {
@@ -363,13 +362,13 @@ impl Work {
 
     /// Answers with the first batch of rows, and sends the others while it reads them.
     fn stream(&self, limits: &ReadLimits, reply: Reply<Head>) {
-        let (sender, receiver) = mpsc::channel(1);
-        let mut head = Some((reply, receiver));
+        let mut reply = Some(reply);
         let mut whole = None;
+        let mut later = None::<mpsc::Sender<_>>;
         let result = self.with_expanded(|expanded| {
             let sink = &mut |batch, is_last| {
-                if head.is_none() {
-                    return sender.blocking_send(Ok((batch, is_last))).is_ok();
+                if let Some(later) = &later {
+                    return later.blocking_send(Ok((batch, is_last))).is_ok();
                 }
                 let rows = self.rows(expanded, batch);
                 if is_last {
@@ -377,22 +376,23 @@ impl Work {
                     whole = Some(rows);
                     return true;
                 }
-                head.take().is_some_and(|(reply, rest)| {
-                    reply.send(Ok(Head { rows, is_whole: false, rest })).is_ok()
-                })
+                let (sender, rest) = mpsc::channel(1);
+                later = Some(sender);
+                let head = Ok(Head { rows, rest: Some(rest) });
+                reply.take().is_some_and(|reply| reply.send(head).is_ok())
             };
             let (sql, params) = (&expanded.sql, &self.query.params);
             self.read.read_batches(sql, params, limits, self.batches, sink)
         });
         // Without a receiver, the query was dropped.
-        let Some((reply, rest)) = head else {
-            if let Err(error) = result {
-                let _ = sender.blocking_send(Err(error));
+        match (reply, later, result) {
+            (Some(reply), _, result) => {
+                let rows = result.and_then(|()| whole.ok_or_else(QueryError::panicked));
+                let _ = reply.send(rows.map(|rows| Head { rows, rest: None }));
             }
-            return;
-        };
-        let rows = result.and_then(|()| whole.ok_or_else(QueryError::panicked));
-        let _ = reply.send(rows.map(|rows| Head { rows, is_whole: true, rest }));
+            (None, Some(later), Err(error)) => drop(later.blocking_send(Err(error))),
+            (None, _, _) => {}
+        }
     }
 
     /// Runs `read` on the statement with its macros expanded.

@@ -9,6 +9,9 @@ use super::error::QueryError;
 use super::result::{QueryResult, truncation_notice};
 use crate::store::ColumnBatch;
 
+/// The batches after the first one. The last one comes with `true`.
+pub(super) type LaterBatches = mpsc::Receiver<Result<(ColumnBatch, bool), QueryError>>;
+
 /// The rows of a query in batches. Dropping it stops the query.
 ///
 /// As an iterator, it returns the first batch, which leaves `head`, and then the others. It blocks:
@@ -17,35 +20,30 @@ pub struct RowStream {
     /// The result with the first batch of rows, possibly the only one. A limit that cuts off a later
     /// batch adds its notice.
     pub head: QueryResult,
-    /// Whether the first batch is the only one.
     is_whole: bool,
-    /// The other batches. The last one comes with `true`.
-    rest: mpsc::Receiver<Result<(ColumnBatch, bool), QueryError>>,
-    progress: Progress,
+    next: Next,
     rows: usize,
     is_truncated: bool,
     _cancel: CancelOnDrop,
 }
 
 /// The batch that comes next.
-enum Progress {
-    First,
-    Later,
+enum Next {
+    First(Option<LaterBatches>),
+    Later(LaterBatches),
     None,
 }
 
 impl RowStream {
     pub(super) fn new(
         head: QueryResult,
-        is_whole: bool,
-        rest: mpsc::Receiver<Result<(ColumnBatch, bool), QueryError>>,
+        rest: Option<LaterBatches>,
         cancel: CancelOnDrop,
     ) -> RowStream {
         RowStream {
             head,
-            is_whole,
-            rest,
-            progress: Progress::First,
+            is_whole: rest.is_none(),
+            next: Next::First(rest),
             rows: 0,
             is_truncated: false,
             _cancel: cancel,
@@ -55,7 +53,7 @@ impl RowStream {
     /// Returns a stream of one batch.
     #[cfg(test)]
     pub(crate) fn of(result: QueryResult) -> RowStream {
-        RowStream::new(result, true, mpsc::channel(1).1, CancelOnDrop::default())
+        RowStream::new(result, None, CancelOnDrop::default())
     }
 
     /// Whether the first batch has all rows.
@@ -78,28 +76,27 @@ impl Iterator for RowStream {
     type Item = Result<ColumnBatch, QueryError>;
 
     fn next(&mut self) -> Option<Result<ColumnBatch, QueryError>> {
-        let batch = match self.progress {
-            Progress::First => {
-                self.progress = if self.is_whole { Progress::None } else { Progress::Later };
+        // A failure is the last item.
+        let batch = match std::mem::replace(&mut self.next, Next::None) {
+            Next::First(rest) => {
+                self.next = rest.map_or(Next::None, Next::Later);
                 std::mem::take(&mut self.head.batch)
             }
-            Progress::Later => {
-                let next = self.rest.blocking_recv().unwrap_or_else(|| Err(QueryError::panicked()));
-                // A failure is the last item.
-                self.progress = Progress::None;
+            Next::Later(mut rest) => {
+                let next = rest.blocking_recv().unwrap_or_else(|| Err(QueryError::panicked()));
                 let (batch, is_last) = match next {
                     Ok(next) => next,
                     Err(error) => return Some(Err(error)),
                 };
                 if !is_last {
-                    self.progress = Progress::Later;
+                    self.next = Next::Later(rest);
                 }
                 let rows = self.rows + batch.rows;
                 let notice = batch.truncation.map(|cut| truncation_notice(rows, cut));
                 self.head.notices.extend(notice);
                 batch
             }
-            Progress::None => return None,
+            Next::None => return None,
         };
         self.rows += batch.rows;
         self.is_truncated |= batch.truncation.is_some();
