@@ -121,7 +121,22 @@ pub(super) fn stream(
     content_type: &'static str,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
 ) -> Response {
-    ([(CONTENT_TYPE, content_type)], stream_for(STREAM_TIMEOUT, write)).into_response()
+    stream_while((), content_type, write)
+}
+
+/// Streams a response as [`stream`] does. Drops `guard` with the response, for example when the
+/// client goes away.
+pub(super) fn stream_while(
+    guard: impl Send + 'static,
+    content_type: &'static str,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+) -> Response {
+    let pieces = stream_for(STREAM_TIMEOUT, write).into_data_stream();
+    let guarded = pieces.map(move |piece| {
+        let _ = &guard;
+        piece
+    });
+    ([(CONTENT_TYPE, content_type)], Body::from_stream(guarded)).into_response()
 }
 
 /// Responds with a body that `write` writes at once. Only for one that takes microseconds.

@@ -15,14 +15,14 @@ use axum::http::HeaderMap;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Deserialize;
 
-use super::body::{Json, Parameters, require_order, small, stream};
+use super::body::{Json, Parameters, require_order, small, stream_while};
 use super::caller::{Caller, ReadableTables, readable_tables};
 use super::media_type::MediaType;
 use super::{ALL_TIME, ApiError};
 use crate::catalog::Catalog;
 use crate::datasource::DataSource;
 use crate::frames::{RowForm, TimeForm, write_arrow, write_csv, write_json, write_lines};
-use crate::query::{Downsample, Format, QueryContext, QueryResult, RowStream, SqlQuery};
+use crate::query::{Downsample, Format, QueryContext, RowStream, SqlQuery};
 use crate::store::{Batches, ColumnBatch, Scalar, scalars};
 use crate::time::Clock;
 
@@ -92,12 +92,15 @@ pub(super) async fn sql(
     let media_type = MediaType::negotiate(&headers)?;
     let context = request.context()?;
     let SqlRequest { raw_sql, params, format, downsample, rows, times, .. } = request;
-    let form = rows.or(options.rows);
+    let form = rows.or(options.rows).unwrap_or(match media_type {
+        MediaType::Lines => RowForm::Objects,
+        _ => RowForm::Arrays,
+    });
     let times = times.or(options.times).unwrap_or_default();
     let query =
         SqlQuery { raw_sql, params, format, downsample, tables: readable.map(readable_tables) };
     let rows = datasource.stream(&query, &context, batches(media_type)).await?;
-    Forms { media_type, form, times }.send(rows, datasource.catalog())
+    send(rows, Forms { media_type, rows: form, times }, datasource.catalog())
 }
 
 /// The batches that a form needs. The types of the columns come first in JSON and in Arrow. JSON can
@@ -110,58 +113,46 @@ fn batches(media_type: MediaType) -> Batches {
     }
 }
 
-/// The name and the value of a header.
-type Fact = (&'static str, String);
-
 /// The forms of a response.
 #[derive(Clone, Copy)]
 struct Forms {
     media_type: MediaType,
-    form: Option<RowForm>,
+    rows: RowForm,
     times: TimeForm,
 }
 
-impl Forms {
-    /// Sends the rows while they are read.
-    fn send(self, rows: RowStream, catalog: Arc<Catalog>) -> Result<Response, ApiError> {
-        let Forms { media_type, form, times } = self;
-        let form = form.unwrap_or(match media_type {
-            MediaType::Lines => RowForm::Objects,
-            _ => RowForm::Arrays,
-        });
-        let has_objects = matches!(media_type, MediaType::Json | MediaType::Lines);
-        if has_objects && form == RowForm::Objects {
-            require_distinct_names(&rows.head.batch)?;
-        }
-        let facts = facts(&rows.head, rows.is_whole() || media_type != MediaType::Json);
-        let is_small = rows.is_whole() && is_small(&rows.head.batch);
-        let write = move |out: &mut dyn io::Write| match media_type {
-            MediaType::Json => write_json(rows, &catalog, form, times, out).map(|_notices| ()),
-            MediaType::Lines => write_lines(rows, form, times, out),
-            MediaType::Csv => write_csv(rows, times, out).map(|_rows| ()),
-            MediaType::Arrow => write_arrow(rows, &catalog, out),
-        };
-        let content_type = media_type.content_type();
-        let body = if is_small { small(content_type, write) } else { stream(content_type, write) };
-        Ok((facts, body).into_response())
+/// Sends the rows while they are read.
+fn send(rows: RowStream, forms: Forms, catalog: Arc<Catalog>) -> Result<Response, ApiError> {
+    let Forms { media_type, rows: form, times } = forms;
+    let has_objects = matches!(media_type, MediaType::Json | MediaType::Lines);
+    if has_objects && form == RowForm::Objects {
+        require_distinct_names(&rows.head.batch)?;
     }
+    let is_small = rows.is_whole() && is_small(&rows.head.batch);
+    let elapsed = format!("{:.3}", rows.head.elapsed.as_secs_f64() * 1e3);
+    let is_truncated = rows.head.batch.truncation.is_some();
+    // A limit may cut off the rest of long JSON.
+    let is_known = is_truncated || is_small || media_type != MediaType::Json;
+    let truncated = is_known.then(|| [("x-ringside-truncated", is_truncated.to_string())]);
+    let guard = rows.stop_on_drop();
+    let write = move |out: &mut dyn io::Write| match media_type {
+        MediaType::Json => write_json(rows, &catalog, form, times, out).map(|_notices| ()),
+        MediaType::Lines => write_lines(rows, form, times, out),
+        MediaType::Csv => write_csv(rows, times, out).map(|_rows| ()),
+        MediaType::Arrow => write_arrow(rows, &catalog, out),
+    };
+    let content_type = media_type.content_type();
+    let body = if is_small {
+        small(content_type, write)
+    } else {
+        stream_while(guard, content_type, write)
+    };
+    Ok(([("x-ringside-elapsed-ms", elapsed)], truncated.map(AppendHeaders), body).into_response())
 }
 
 /// Whether the rows are written in microseconds, so that a thread of their own costs more.
 fn is_small(batch: &ColumnBatch) -> bool {
     batch.charge.bytes() <= MAX_SMALL
-}
-
-/// The facts of a result in headers, for forms without a place for them. Whether a limit cuts JSON
-/// off is known only after its last row.
-fn facts(result: &QueryResult, is_truncation_known: bool) -> AppendHeaders<Vec<Fact>> {
-    let elapsed = format!("{:.3}", result.elapsed.as_secs_f64() * 1e3);
-    let mut facts = vec![("x-ringside-elapsed-ms", elapsed)];
-    if is_truncation_known {
-        let truncated = result.batch.truncation.is_some();
-        facts.push(("x-ringside-truncated", truncated.to_string()));
-    }
-    AppendHeaders(facts)
 }
 
 /// Rejects a result in which two columns have one name: a JSON object would lose one of them.

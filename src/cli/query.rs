@@ -85,8 +85,8 @@ pub async fn run(args: QueryArgs) -> Result<(), Failure> {
                 writeln!(out)?;
                 io::Result::Ok((notices, out))
             });
-            let notices;
-            (notices, out) = written.await?;
+            let (notices, written_out) = written.await?;
+            out = written_out;
             notices
         }
     };

@@ -8,6 +8,7 @@ pub use self::forget::Forgotten;
 use self::forget::Use;
 
 use std::collections::HashMap;
+use std::iter;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
@@ -462,15 +463,7 @@ async fn close_files(datasources: impl Iterator<Item = OpenDataSource> + Send + 
     let mut closing = JoinSet::new();
     for _ in 0..CLOSING_THREADS {
         let queue = Arc::clone(&queue);
-        closing.spawn_blocking(move || {
-            loop {
-                let next = queue.lock().next();
-                match next {
-                    Some(open) => drop(open),
-                    None => break,
-                }
-            }
-        });
+        closing.spawn_blocking(move || iter::from_fn(|| queue.lock().next()).for_each(drop));
     }
     closing.join_all().await;
 }

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::datatypes::Schema;
-
 use super::error::LakeError;
 use super::log::{Action, Log, Snapshot, Txn, outdated};
 use super::owner::Pseudonym;
@@ -31,8 +29,9 @@ impl Lake {
         Ok(deleted)
     }
 
-    /// Removes the withdrawn people that a table still has: `forget` was killed, or a publication
-    /// that began before it added their rows again.
+    /// Removes the rows and the files of withdrawn people that a table still has: `forget` was
+    /// killed, or a publication that began before it added their rows again. Looks once for each
+    /// person.
     pub(super) async fn finish_withdrawals(&self) -> Result<(), LakeError> {
         let mut withdrawn = self.owner.stored_withdrawals()?;
         {
@@ -45,12 +44,8 @@ impl Lake {
         }
         let clock = self.storage.clock().await?;
         for table in self.table_names().await? {
-            let snapshot = Log::new(&self.storage, &table).read().await?;
             for key in &withdrawn {
-                let pseudonym = self.owner.pseudonym(key);
-                if published(&snapshot, &pseudonym).next().is_some() {
-                    self.forget_in(&table, &pseudonym, &clock).await?;
-                }
+                self.forget_in(&table, &self.owner.pseudonym(key), &clock).await?;
             }
         }
         self.forgotten.lock().extend(withdrawn);
@@ -71,9 +66,7 @@ impl Lake {
         let log = Log::new(&self.storage, table);
         for _ in 0..ATTEMPTS {
             let snapshot = log.read().await?;
-            let Some(stored) = &snapshot.meta_data else { return Ok(0) };
-            let schema = stored_schema(&log, stored)?;
-            if !self.remove_rows(&log, &snapshot, schema, pseudonym, clock).await? {
+            if !self.remove_rows(&log, &snapshot, pseudonym, clock).await? {
                 continue;
             }
             log.checkpoint(clock.now_ms()).await?;
@@ -83,14 +76,15 @@ impl Lake {
     }
 
     /// Commits the removal. Returns false if another process was faster.
-    async fn remove_rows(
+    pub(super) async fn remove_rows(
         &self,
         log: &Log,
         snapshot: &Snapshot,
-        schema: Schema,
         pseudonym: &Pseudonym,
         clock: &StorageClock,
     ) -> Result<bool, LakeError> {
+        let Some(stored) = &snapshot.meta_data else { return Ok(true) };
+        let schema = stored_schema(log, stored)?;
         // A later publication begins from the start.
         let txns: Vec<Txn> = published(snapshot, pseudonym)
             .map(|txn| Txn { version: -1, last_updated: Some(clock.now_ms()), ..txn.clone() })
@@ -106,8 +100,14 @@ impl Lake {
             return Ok(true);
         }
         let txns = txns.into_iter().map(|txn| Action { txn: Some(txn), ..Action::default() });
+        let added = changes.added_files();
         let actions: Vec<Action> = txns.chain(changes.into_actions()).collect();
-        log.commit(snapshot, "DELETE", BTreeMap::new(), actions, clock.now_ms()).await
+        let now = clock.now_ms();
+        let is_first = log.commit(snapshot, "DELETE", BTreeMap::new(), actions, now).await?;
+        if !is_first {
+            self.discard(&log.table, &added).await?;
+        }
+        Ok(is_first)
     }
 
     /// Deletes the removed files of a shard at once. The log names them also after their deletion.

@@ -2,6 +2,7 @@
 //! in the data folder, so that readers of the lake cannot compute a pseudonym.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -104,6 +105,13 @@ impl Owner {
 
     /// Sets whether the data source `key` may be published.
     pub fn set_withdrawn(&mut self, key: &str, withdrawn: bool) -> Result<(), LakeError> {
+        let failed = |error: std::io::Error| LakeError::Salt {
+            file: self.path.clone(),
+            detail: error.to_string(),
+        };
+        // Until the end of this function, no other process changes the file.
+        let lock = File::create(self.path.with_extension("lock")).map_err(failed)?;
+        lock.lock().map_err(failed)?;
         self.content = read(&self.path)?;
         let changed = if withdrawn {
             self.content.withdrawn.insert(key.to_owned())
@@ -117,7 +125,7 @@ impl Owner {
         let _ = std::fs::remove_file(&new);
         write_new(&new, &self.content)
             .and_then(|()| std::fs::rename(&new, &self.path))
-            .map_err(|error| LakeError::Salt { file: self.path.clone(), detail: error.to_string() })
+            .map_err(failed)
     }
 }
 

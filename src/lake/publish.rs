@@ -122,6 +122,8 @@ impl Lake {
         for table in &inventory.tables {
             self.publish_table(table, &sources, &clock, &mut published).await?;
         }
+        // A person may have withdrawn after a table's look at the withdrawals.
+        self.finish_withdrawals().await?;
         let mut current = self.current.lock();
         for source in &sources {
             current.insert(source.key.clone(), source.version());
@@ -179,7 +181,7 @@ impl Lake {
     }
 
     /// Publishes the changes in one table, in one commit.
-    async fn publish_table(
+    pub(super) async fn publish_table(
         &self,
         table: &LakeTable,
         sources: &[Arc<Source>],
@@ -207,19 +209,16 @@ impl Lake {
             );
             actions
                 .extend(txns.into_iter().map(|txn| Action { txn: Some(txn), ..Action::default() }));
-            let (files, rows) = (changes.added.len(), changes.rows);
+            let (added, rows) = (changes.added_files(), changes.rows);
             actions.extend(changes.into_actions());
-            if !self.owner.stored_withdrawals()?.is_subset(&withdrawn) {
-                // The new files may contain the rows of a person who has just withdrawn.
-                continue;
-            }
             let operation = BTreeMap::from([("mode".to_owned(), "Overwrite".to_owned())]);
             if log.commit(&snapshot, "WRITE", operation, actions, clock.now_ms()).await? {
                 published.commits += 1;
-                published.files += files;
+                published.files += added.len();
                 published.rows += rows;
                 return log.checkpoint(clock.now_ms()).await;
             }
+            self.discard(&table.name, &added).await?;
         }
         Err(LakeError::Contended(table.name.clone()))
     }
@@ -254,7 +253,20 @@ impl Lake {
         while !tasks.is_empty() {
             is_complete &= changes.collect(tasks.join_next().await)?;
         }
-        Ok(is_complete.then_some(changes))
+        if !is_complete {
+            self.discard(&table.name, &changes.added_files()).await?;
+            return Ok(None);
+        }
+        Ok(Some(changes))
+    }
+
+    /// Deletes files that no commit names. They would stay until a vacuum, with the rows of people
+    /// who may withdraw in the meantime.
+    pub(super) async fn discard(&self, table: &str, files: &[String]) -> Result<(), LakeError> {
+        for file in files {
+            self.storage.delete(&format!("{table}/{file}")).await?;
+        }
+        Ok(())
     }
 }
 
@@ -452,6 +464,11 @@ impl FileChanges {
         self.removed.extend(changes.removed);
         self.rows += changes.rows;
         Ok(true)
+    }
+
+    /// The paths of the added files in the table's folder.
+    pub fn added_files(&self) -> Vec<String> {
+        self.added.iter().map(|add| add.path.clone()).collect()
     }
 
     /// The actions of a commit.

@@ -11,6 +11,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding};
 use serde_json::{Value, json};
 
+use super::log::Log;
 use super::*;
 use crate::catalog::Catalog;
 use crate::store::{QueuedWindow, Store, Window, WindowReason};
@@ -314,15 +315,90 @@ async fn only_existing_files_are_counted_as_deleted() {
     assert_eq!(lake.forget("1/ann").await.unwrap(), 0);
 }
 
+#[tokio::test]
+async fn publication_deletes_the_files_of_an_interrupted_withdrawal() {
+    let place = Place::new(&["1/ann", "1/ben"]);
+    for person in &place.people {
+        fill(&place.store(&person.key));
+    }
+    place.publish().await;
+    let mut lake = place.lake().await;
+    let pseudonym = lake.owner.pseudonym("1/ann");
+    lake.owner.set_withdrawn("1/ann", true).unwrap();
+    // Killed between the commits and the deletion of the files.
+    let clock = lake.storage.clock().await.unwrap();
+    for table in lake.table_names().await.unwrap() {
+        let log = Log::new(&lake.storage, &table);
+        let snapshot = log.read().await.unwrap();
+        assert!(lake.remove_rows(&log, &snapshot, &pseudonym, &clock).await.unwrap());
+    }
+    assert!(contains(&place.lake_folder(), &pseudonym.name));
+    place.publish().await;
+    assert!(!contains(&place.lake_folder(), &pseudonym.name));
+}
+
+#[tokio::test]
+async fn withdrawal_after_the_last_look_of_a_publication_removes_the_person() {
+    let place = Place::new(&["1/ann", "1/ben"]);
+    for person in &place.people {
+        fill(&place.store(&person.key));
+    }
+    let publisher = place.lake().await;
+    let mut inventory = publisher.inventory(&place.people, &place.catalog, true).await.unwrap();
+    let tables = std::mem::take(&mut inventory.tables);
+    let clock = publisher.storage.clock().await.unwrap();
+    let mut published = Published::default();
+    for table in &tables {
+        let sources = &inventory.sources;
+        publisher.publish_table(table, sources, &clock, &mut published).await.unwrap();
+    }
+    let name = publisher.owner.pseudonym("1/ann").name;
+    // `forget` found no table: it ended before the commits.
+    place.lake().await.owner.set_withdrawn("1/ann", true).unwrap();
+    assert!(contains(&place.lake_folder(), &name));
+    publisher.publish_inventory(inventory).await.unwrap();
+    assert!(!contains(&place.lake_folder(), &name));
+}
+
+#[tokio::test]
+async fn lost_commit_deletes_its_files() {
+    let mut place = Place::new(&["1/ann"]);
+    let lake = place.lake().await;
+    let pseudonym = lake.owner.pseudonym("1/ann");
+    // The files of a shard have the rows of all its people.
+    let is_neighbour = |key: &String| lake.owner.pseudonym(key).shard == pseudonym.shard;
+    let key = (0..).map(|number| format!("1/{number}")).find(is_neighbour).unwrap();
+    let database = place.data().join(&key).join("oura.db");
+    place.people.push(Person { key, database });
+    for person in &place.people {
+        fill(&place.store(&person.key));
+    }
+    place.publish().await;
+    let clock = lake.storage.clock().await.unwrap();
+    let mut lost = 0;
+    for table in lake.table_names().await.unwrap() {
+        let log = Log::new(&lake.storage, &table);
+        let snapshot = log.read().await.unwrap();
+        assert!(lake.remove_rows(&log, &snapshot, &pseudonym, &clock).await.unwrap());
+        let files = place.files(&table);
+        lost += usize::from(!lake.remove_rows(&log, &snapshot, &pseudonym, &clock).await.unwrap());
+        assert_eq!(place.files(&table), files);
+    }
+    assert!(lost > 5, "{lost}");
+}
+
 #[test]
 fn simultaneous_withdrawals_are_all_stored() {
     let folder = tempfile::tempdir().unwrap();
-    let mut one = Owner::create(folder.path()).unwrap();
-    let mut other = Owner::open(folder.path()).unwrap();
-    one.set_withdrawn("1/ann", true).unwrap();
-    other.set_withdrawn("1/ben", true).unwrap();
-    let stored = Owner::open(folder.path()).unwrap();
-    assert!(stored.is_withdrawn("1/ann") && stored.is_withdrawn("1/ben"));
+    let owner = || Owner::create(folder.path()).unwrap();
+    owner();
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            scope.spawn(move || owner().set_withdrawn(&format!("1/{number}"), true).unwrap());
+        }
+    });
+    let stored = owner();
+    assert!((0..8).all(|number| stored.is_withdrawn(&format!("1/{number}"))));
 }
 
 /// Whether a data file below `folder` contains a person's rows.

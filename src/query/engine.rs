@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::cancel::CancelOnDrop;
 use super::column_origin::assign_origins;
@@ -36,6 +36,10 @@ const SLOW_SLOT_PAUSE: Duration = Duration::from_millis(200);
 
 /// The maximum number of queued queries. The next one is rejected.
 const MAX_WAITING: usize = 64;
+
+/// The streams of several batches that the process sends at the same time. Each holds a blocking
+/// thread that reads, and needs another one that writes: with all threads reading, none would end.
+static STREAMS: Semaphore = Semaphore::const_new(64);
 
 type ReadResult = Result<ColumnBatch, ReadError>;
 
@@ -160,8 +164,12 @@ impl Engine {
             stream = self.run_in_slow_slot(&work, deadline, &Work::stream).await?;
         }
         let Started { answer: Head { rows, rest }, cancel, .. } = stream;
+        let permit = match &rest {
+            None => None,
+            Some(_) => Some(STREAMS.try_acquire().map_err(|_| QueryError::Busy)?),
+        };
         let head = self.result(rows, started, query, context);
-        Ok(RowStream::new(head, rest, cancel))
+        Ok(RowStream::new(head, rest, cancel, permit))
     }
 
     fn work(&self, query: &SqlQuery, context: &QueryContext, batches: Batches) -> Arc<Work> {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tokio::sync::mpsc;
+use tokio::sync::{SemaphorePermit, mpsc};
 
 use super::cancel::CancelOnDrop;
 use super::error::QueryError;
@@ -24,7 +24,8 @@ pub struct RowStream {
     next: Next,
     rows: usize,
     is_truncated: bool,
-    _cancel: CancelOnDrop,
+    cancel: CancelOnDrop,
+    _permit: Option<SemaphorePermit<'static>>,
 }
 
 /// The batch that comes next.
@@ -39,6 +40,7 @@ impl RowStream {
         head: QueryResult,
         rest: Option<LaterBatches>,
         cancel: CancelOnDrop,
+        permit: Option<SemaphorePermit<'static>>,
     ) -> RowStream {
         RowStream {
             head,
@@ -46,14 +48,21 @@ impl RowStream {
             next: Next::First(rest),
             rows: 0,
             is_truncated: false,
-            _cancel: cancel,
+            cancel,
+            _permit: permit,
         }
     }
 
     /// Returns a stream of one batch.
     #[cfg(test)]
     pub(crate) fn of(result: QueryResult) -> RowStream {
-        RowStream::new(result, None, CancelOnDrop::default())
+        RowStream::new(result, None, CancelOnDrop::default(), None)
+    }
+
+    /// Returns a guard for the reader of the rows. Dropping it stops the query, also while the stream
+    /// waits for a batch.
+    pub fn stop_on_drop(&self) -> CancelOnDrop {
+        self.cancel.another()
     }
 
     /// Whether the first batch has all rows.

@@ -10,7 +10,7 @@ mod explain;
 mod statement;
 mod watchdog;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -24,6 +24,7 @@ use super::scalar::Scalar;
 use crate::memory::Charge;
 use crate::sql::TokenizedSql;
 use crate::time::Tz;
+use statement::Batching;
 
 /// Limits of one read.
 #[derive(Clone, Debug)]
@@ -95,8 +96,9 @@ pub enum Batches {
     /// In batches without a limit for rows and bytes. The type of a column may change between two
     /// batches, for example from integers to text.
     Untyped,
-    /// In batches of the same types, without a limit for rows and bytes. The values of an expression
-    /// decide its type, so a statement with one passes its rows as [`Batches::One`] does.
+    /// In batches of the same types, without a limit for rows and bytes. The values of a column
+    /// without a declared type decide it, so a statement with one passes its rows as
+    /// [`Batches::One`] does.
     Typed,
     /// As [`Batches::Typed`], within the limits. The last batch has the truncation.
     TypedWithinLimits,
@@ -107,7 +109,7 @@ pub enum Batches {
 pub type BatchSink<'a> = dyn FnMut(ColumnBatch, bool) -> bool + 'a;
 
 /// A column of a table or view.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// The table's or view's name.
     pub table: String,
@@ -206,6 +208,8 @@ pub(crate) struct ReaderPool {
     closed_tables: &'static [&'static str],
     zone: Tz,
     idle: Mutex<Vec<GuardedConnection>>,
+    /// The columns in which values of another type than the declared one were found.
+    mixed: Mutex<HashSet<Origin>>,
 }
 
 impl ReaderPool {
@@ -218,7 +222,14 @@ impl ReaderPool {
         closed_tables: &'static [&'static str],
         zone: Tz,
     ) -> ReaderPool {
-        ReaderPool { path: path.to_owned(), max_idle, closed_tables, zone, idle: Mutex::default() }
+        ReaderPool {
+            path: path.to_owned(),
+            max_idle,
+            closed_tables,
+            zone,
+            idle: Mutex::default(),
+            mixed: Mutex::default(),
+        }
     }
 
     /// Runs one SELECT, and passes its rows to `sink` while it reads. Blocks until it ends, is
@@ -233,8 +244,9 @@ impl ReaderPool {
         batches: Batches,
         sink: &mut BatchSink<'_>,
     ) -> Result<(), ReadError> {
+        let batching = Batching { batches, mixed: &self.mixed };
         self.with_reader(|reader| {
-            statement::run(reader, sql, params, limits, self.zone, batches, sink)
+            statement::run(reader, sql, params, limits, self.zone, batching, sink)
         })
     }
 

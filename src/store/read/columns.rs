@@ -39,17 +39,22 @@ impl ColumnType {
         }
     }
 
-    /// Returns the type of the rows that follow `values`. It differs if the values decided it.
+    /// Returns the type of the rows that follow `values`. It differs if the values decided it, or if
+    /// a column of integers had a number with a fraction.
     pub fn decided_by(self, values: &dyn Array) -> ColumnType {
-        let is_undecided = matches!(self, ColumnType::Undeclared | ColumnType::Perhaps);
-        if !is_undecided || values.null_count() == values.len() {
-            return self;
-        }
-        match values.data_type() {
-            DataType::Int64 => ColumnType::Integer,
-            DataType::Float64 => ColumnType::Float,
-            DataType::Timestamp(..) => ColumnType::AnyEpoch,
-            _ => ColumnType::Text,
+        match (self, values.data_type()) {
+            (ColumnType::Integer, DataType::Float64) => ColumnType::Float,
+            (ColumnType::Undeclared | ColumnType::Perhaps, data_type)
+                if values.null_count() < values.len() =>
+            {
+                match data_type {
+                    DataType::Int64 => ColumnType::Integer,
+                    DataType::Float64 => ColumnType::Float,
+                    DataType::Timestamp(..) => ColumnType::AnyEpoch,
+                    _ => ColumnType::Text,
+                }
+            }
+            _ => self,
         }
     }
 }

@@ -1,16 +1,18 @@
 //! Runs one statement and collects its rows by column, all at once or in batches.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use arrow::array::Array;
 use arrow::datatypes::DataType;
+use parking_lot::Mutex;
 use rusqlite::{Row, Rows, Statement, StatementStatus};
 
 use super::builder::ColumnBuilder;
 use super::columns::ColumnInfo;
 use super::watchdog::Watchdog;
 use super::{
-    BatchSink, Batches, ColumnBatch, Limit, ReadError, ReadLimits, ResultColumn, Truncation,
+    BatchSink, Batches, ColumnBatch, Limit, Origin, ReadError, ReadLimits, ResultColumn, Truncation,
 };
 use super::{columns, explain};
 use crate::memory::Charge;
@@ -50,13 +52,21 @@ pub(super) fn run(
     params: &[Scalar],
     limits: &ReadLimits,
     zone: Tz,
-    batches: Batches,
+    batching: Batching<'_>,
     sink: &mut BatchSink<'_>,
 ) -> Result<(), ReadError> {
     guarded(reader, sql, limits, || {
         let mut statement = prepare(reader, sql, params)?;
-        send_rows(&mut statement, sql, limits, zone, batches, sink)
+        send_rows(&mut statement, sql, limits, zone, batching, sink)
     })
+}
+
+/// How to form batches.
+#[derive(Clone, Copy)]
+pub(super) struct Batching<'a> {
+    pub batches: Batches,
+    /// The columns in which values of another type than the declared one were found.
+    pub mixed: &'a Mutex<HashSet<Origin>>,
 }
 
 /// Runs `read` under the guard and the watchdog. If one of them stopped the statement, its reason
@@ -104,15 +114,19 @@ fn send_rows(
     sql: &TokenizedSql,
     limits: &ReadLimits,
     zone: Tz,
-    batches: Batches,
+    Batching { batches, mixed }: Batching<'_>,
     sink: &mut BatchSink<'_>,
 ) -> Result<(), Failure> {
     let infos = columns::describe(statement, sql);
-    let are_declared = infos.iter().all(|info| info.column_type.is_declared());
+    let is_mixed = |origin: &Option<Origin>| {
+        origin.as_ref().is_some_and(|origin| mixed.lock().contains(origin))
+    };
+    let are_declared =
+        infos.iter().all(|info| info.column_type.is_declared() && !is_mixed(&info.origin));
     let is_typed = batches != Batches::Untyped;
     let is_whole = batches == Batches::One || (is_typed && !are_declared);
     let is_limited = is_whole || batches == Batches::TypedWithinLimits;
-    let mut sender = Sender { sink, is_typed, types: None, rows: 0 };
+    let mut sender = Sender { sink, mixed: is_typed.then_some(mixed), types: None, rows: 0 };
     let mut collector = Collector::new(infos, zone);
     let mut truncation = None;
     let mut sent_bytes = 0;
@@ -121,7 +135,7 @@ fn send_rows(
         if is_limited {
             let read = sender.rows + collector.rows;
             if let Some(limit) = reached_limit(read, sent_bytes + collector.bytes, limits) {
-                let (more_rows, is_exact) = count_rest(&mut rows, limits);
+                let (more_rows, is_exact) = count_rest(&mut rows);
                 truncation = Some(Truncation { limit, total_rows: read + 1 + more_rows, is_exact });
                 break;
             }
@@ -138,8 +152,8 @@ fn send_rows(
 /// Passes batches on.
 struct Sender<'a, 'b> {
     sink: &'a mut BatchSink<'b>,
-    /// Whether all batches must have the types of the first one.
-    is_typed: bool,
+    /// Set if all batches must have the types of the first one.
+    mixed: Option<&'a Mutex<HashSet<Origin>>>,
     types: Option<Vec<DataType>>,
     /// The rows of the batches so far.
     rows: usize,
@@ -147,8 +161,8 @@ struct Sender<'a, 'b> {
 
 impl Sender<'_, '_> {
     fn send(&mut self, batch: ColumnBatch, is_last: bool) -> Result<(), Failure> {
-        if self.is_typed {
-            self.require_same_types(&batch)?;
+        if let Some(mixed) = self.mixed {
+            self.require_same_types(&batch, mixed)?;
         }
         self.rows += batch.rows;
         let waiting_since = Instant::now();
@@ -157,21 +171,31 @@ impl Sender<'_, '_> {
         if is_wanted { Ok(()) } else { Err(Failure::Read(ReadError::Cancelled)) }
     }
 
-    /// Fails if `batch` has other types than the first one. The program's own tables have values of
-    /// their declared types only.
-    fn require_same_types(&mut self, batch: &ColumnBatch) -> Result<(), Failure> {
+    /// Fails if `batch` has other types than the first one, and notes the column in `mixed`.
+    ///
+    /// A column of integers may have a number with a fraction, which Oura sent against its
+    /// specification. The next read of the column returns its rows in one batch.
+    fn require_same_types(
+        &mut self,
+        batch: &ColumnBatch,
+        mixed: &Mutex<HashSet<Origin>>,
+    ) -> Result<(), Failure> {
         let types = batch.columns.iter().map(|column| column.values.data_type());
         let Some(first) = &self.types else {
             self.types = Some(types.cloned().collect());
             return Ok(());
         };
-        match first.iter().zip(types).position(|(first, other)| first != other) {
-            None => Ok(()),
-            Some(column) => Err(Failure::Read(ReadError::Failed(format!(
-                "column {:?} has values of another type than its declared one",
-                batch.columns[column].name
-            )))),
-        }
+        let Some(index) = first.iter().zip(types).position(|(first, other)| first != other) else {
+            return Ok(());
+        };
+        let column = &batch.columns[index];
+        mixed.lock().extend(column.origin.clone());
+        tracing::warn!(column = column.name, "a column has values of several types");
+        Err(Failure::Read(ReadError::Failed(format!(
+            "column {:?} has values of several types: repeat the query, which then reads all rows \
+             before it returns the first",
+            column.name
+        ))))
     }
 }
 
@@ -248,11 +272,12 @@ fn reached_limit(rows: usize, bytes: usize, limits: &ReadLimits) -> Option<Limit
     }
 }
 
-/// Counts the remaining rows. Returns the count, and whether it is exact.
+/// Counts the remaining rows. Returns the count, and whether it is exact. The deadline of the
+/// statement holds here, too.
 ///
 /// An error only ends the counting, because the rows to return are already complete.
-fn count_rest(rows: &mut Rows<'_>, limits: &ReadLimits) -> (usize, bool) {
-    let stop_at = (Instant::now() + MAX_COUNTING_TIME).min(limits.deadline);
+fn count_rest(rows: &mut Rows<'_>) -> (usize, bool) {
+    let stop_at = Instant::now() + MAX_COUNTING_TIME;
     let mut count = 0_usize;
     while let Ok(next) = rows.next() {
         if next.is_none() {

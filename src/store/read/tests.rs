@@ -728,13 +728,28 @@ fn types_that_the_values_decide_come_in_one_batch() {
     }
 }
 
-/// The program writes no such value. It would be the work of another program or of a fault.
+/// Oura may send a fraction for a column of integers.
 #[test]
-fn value_of_another_type_than_the_declared_one_ends_typed_batches() {
-    let file = with_heart_rates("iif(i < 40000, i, 'many')");
-    let error = file.heart_rates("", &limits(), Batches::Typed).unwrap_err();
-    assert!(error.to_string().starts_with("column \"bpm\" has values of another"), "{error}");
-    assert!(file.heart_rates("", &limits(), Batches::Untyped).is_ok());
+fn fraction_in_a_column_of_integers_is_a_number_in_every_batch() {
+    for (fraction_at, breaks) in [(10, false), (40_000, true)] {
+        let file = with_heart_rates(&format!("iif(i = {fraction_at}, 72.5, 60)"));
+        let read = || file.heart_rates("", &limits(), Batches::Typed);
+        if breaks {
+            let error = read().unwrap_err().to_string();
+            assert!(error.starts_with("column \"bpm\" has values of several types"), "{error}");
+        }
+        // From the first batch, or in one batch: the limits above cut it off.
+        for batch in read().unwrap() {
+            let kind = batch.columns[1].values.data_type();
+            assert!(*kind == DataType::Float64 || batch.truncation.is_some(), "{kind}");
+        }
+        let all = ReadLimits { max_rows: usize::MAX, max_bytes: usize::MAX, ..limits() };
+        let batches = file.heart_rates("", &all, Batches::Typed).unwrap();
+        assert_eq!((total_rows(&batches), batches.len()), (50_000, if breaks { 1 } else { 4 }));
+        for batch in batches {
+            assert_eq!(batch.columns[1].values.data_type(), &DataType::Float64);
+        }
+    }
 }
 
 #[test]
