@@ -260,8 +260,8 @@ impl Lake {
         Ok(Some(changes))
     }
 
-    /// Deletes files that no commit names. They would stay until a vacuum, with the rows of people
-    /// who may withdraw in the meantime.
+    /// Deletes files that no commit names. A vacuum would come too late for a withdrawal in the
+    /// meantime.
     pub(super) async fn discard(&self, table: &str, files: &[String]) -> Result<(), LakeError> {
         for file in files {
             self.storage.delete(&format!("{table}/{file}")).await?;

@@ -206,7 +206,7 @@ func TestServiceAccounts(t *testing.T) {
 	strangers := []grafana{{address: admin.address}, {address: admin.address, token: "glsa_other"}}
 	for _, stranger := range strangers {
 		if answer := stranger.send(t, "POST", resources+"/sql", "", query); answer.status != 401 {
-			t.Errorf("without a valid token, and anonymous access is off: %d %s", answer.status, answer.body)
+			t.Errorf("without a valid token (turn anonymous access off): %d %s", answer.status, answer.body)
 		}
 	}
 	t.Run("backfill.sh", func(t *testing.T) { backfillThroughGrafana(t, resources, administrator, viewer) })

@@ -241,8 +241,14 @@ async fn long_histories_share_memory_and_file_handles() {
     }
     host.shutdown().await.unwrap();
     let database = |org: i64| folder.path().join(format!("{org}/oura/oura.db"));
+    // A log that a shutdown left belongs to its database.
+    let log = |org: i64| database(org).with_extension("db-wal");
     for org in 2..=connected {
+        let _ = std::fs::remove_file(log(org));
         std::fs::copy(database(1), database(org)).unwrap();
+        if log(1).exists() {
+            std::fs::copy(log(1), log(org)).unwrap();
+        }
     }
 
     let started = std::time::Instant::now();
@@ -267,7 +273,9 @@ async fn long_histories_share_memory_and_file_handles() {
         std::fs::metadata(database(connected)).unwrap().len() >> 20,
         started.elapsed(),
     );
-    assert!(megabytes < 2_048 && handles < 4_096, "{megabytes} MB, {handles} handles");
+    let connected = connected as u64;
+    assert!(megabytes < 2_048.min(120 + 4 * connected), "{megabytes} MB");
+    assert!((handles as u64) < 4_096.min(80 + 8 * connected), "{handles} handles");
     host.shutdown().await.unwrap();
 }
 

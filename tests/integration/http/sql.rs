@@ -238,6 +238,25 @@ async fn limits_are_those_of_json_and_of_types_that_the_values_decide() {
     );
 }
 
+/// Each statement has its rows at first and then runs on without any, in one of three slow slots.
+#[tokio::test]
+async fn client_that_goes_away_stops_its_query_between_two_batches() {
+    let folder = data_folder();
+    let server = Server::start(folder.path(), &[]).await;
+    let endless = json!({"sql": "SELECT one.bpm
+        FROM heartrate one CROSS JOIN heartrate two CROSS JOIN heartrate three
+        WHERE +one.time = (SELECT min(time) FROM heartrate)
+            AND +two.time <= (SELECT time FROM heartrate ORDER BY time LIMIT 1 OFFSET 9)"});
+    for accept in ["application/json", "application/vnd.apache.arrow.stream", "text/csv"] {
+        let request = server.request("POST", "/api/sql").bearer_auth(READ_TOKEN);
+        let request = request.header("Accept", accept).json(&endless);
+        let mut response = request.send().await.unwrap();
+        assert!(response.chunk().await.unwrap().is_some());
+    }
+    let answer = server.post("/api/sql", READ_TOKEN, &heart_rates(20_000)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
 #[tokio::test]
 async fn failure_after_the_first_rows_breaks_the_transfer() {
     let folder = data_folder();
