@@ -1,12 +1,12 @@
 //! Query results as Parquet files, whole or by month.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{cast, take_record_batch};
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Schema, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use chrono::DateTime;
 use parquet::arrow::ArrowWriter;
@@ -15,7 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
-use super::config;
+use super::config::arrow_field;
 use crate::catalog::Catalog;
 use crate::query::QueryResult;
 use crate::store::ColumnBatch;
@@ -57,17 +57,7 @@ impl ParquetTable {
                 }
                 _ => Arc::clone(&column.values),
             };
-            let config = config::of_column(column, catalog).unwrap_or_default();
-            let facts =
-                [("unit", config.unit.unwrap_or_default()), ("description", config.description)];
-            let metadata: HashMap<String, String> = facts
-                .into_iter()
-                .filter(|(_, fact)| !fact.is_empty())
-                .map(|(name, fact)| (name.to_owned(), fact.to_owned()))
-                .collect();
-            fields.push(
-                Field::new(&column.name, array.data_type().clone(), true).with_metadata(metadata),
-            );
+            fields.push(arrow_field(column, array.data_type(), catalog));
             arrays.push(array);
         }
         let schema = Arc::new(Schema::new(fields));

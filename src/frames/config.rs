@@ -1,5 +1,8 @@
 //! Units and descriptions of result columns, from the catalogue.
 
+use std::collections::HashMap;
+
+use arrow::datatypes::{DataType, Field};
 use serde::Serialize;
 
 use crate::catalog::{Catalog, Unit};
@@ -112,4 +115,17 @@ pub fn of_column(column: &ResultColumn, catalog: &Catalog) -> Option<Config> {
     let series_name = format!("{}.{}", origin.table, origin.column);
     let series = collection.series.iter().find(|series| series.name == series_name)?;
     Config::of(series.unit, series.description)
+}
+
+/// Returns the Arrow field of a result column with values of `data_type`. Its metadata has the unit
+/// and the description.
+pub fn arrow_field(column: &ResultColumn, data_type: &DataType, catalog: &Catalog) -> Field {
+    let config = of_column(column, catalog).unwrap_or_default();
+    let facts = [("unit", config.unit.unwrap_or_default()), ("description", config.description)];
+    let metadata: HashMap<String, String> = facts
+        .into_iter()
+        .filter(|(_, fact)| !fact.is_empty())
+        .map(|(name, fact)| (name.to_owned(), fact.to_owned()))
+        .collect();
+    Field::new(&column.name, data_type.clone(), true).with_metadata(metadata)
 }

@@ -1,6 +1,5 @@
 //! Query results as CSV, as newline-delimited JSON and as an Arrow stream, written part by part.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -10,11 +9,11 @@ use arrow::error::ArrowError;
 use arrow::ipc::writer::StreamWriter;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::config;
+use super::config::arrow_field;
 use super::rows::{OneRow, RowForm, Time, TimeForm, time};
 use crate::catalog::Catalog;
 use crate::query::RowStream;
-use crate::store::{ColumnBatch, ResultColumn};
+use crate::store::ColumnBatch;
 
 /// The media types of an Arrow IPC stream. The first one is registered.
 pub const ARROW_MEDIA_TYPES: &[&str] =
@@ -132,7 +131,10 @@ pub fn write_lines(
 /// Writes an Arrow IPC stream, while the rows are read. The metadata of a field has its unit and
 /// its description. All batches must have the types of the first one.
 pub fn write_arrow(rows: RowStream, catalog: &Catalog, out: impl Write) -> io::Result<()> {
-    let schema = Arc::new(schema(&rows.head.batch.columns, catalog));
+    let columns = rows.head.batch.columns.iter();
+    let fields: Vec<Field> =
+        columns.map(|column| arrow_field(column, column.values.data_type(), catalog)).collect();
+    let schema = Arc::new(Schema::new(fields));
     let mut writer = StreamWriter::try_new(out, &schema).map_err(io::Error::other)?;
     for batch in rows {
         for part in parts(&batch?, &schema) {
@@ -140,22 +142,6 @@ pub fn write_arrow(rows: RowStream, catalog: &Catalog, out: impl Write) -> io::R
         }
     }
     writer.finish().map_err(io::Error::other)
-}
-
-/// The fields of an Arrow stream.
-fn schema(columns: &[ResultColumn], catalog: &Catalog) -> Schema {
-    let field = |column: &ResultColumn| {
-        let config = config::of_column(column, catalog).unwrap_or_default();
-        let facts =
-            [("unit", config.unit.unwrap_or_default()), ("description", config.description)];
-        let metadata: HashMap<String, String> = facts
-            .into_iter()
-            .filter(|(_, fact)| !fact.is_empty())
-            .map(|(name, fact)| (name.to_owned(), fact.to_owned()))
-            .collect();
-        Field::new(&column.name, column.values.data_type().clone(), true).with_metadata(metadata)
-    };
-    Schema::new(columns.iter().map(field).collect::<Vec<_>>())
 }
 
 /// Returns the rows of `batch` as record batches of at most [`BATCH_ROWS`] rows.

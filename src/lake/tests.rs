@@ -42,6 +42,15 @@ impl Place {
         place
     }
 
+    /// A place with data of each person.
+    fn filled(keys: &[&str]) -> Place {
+        let place = Place::new(keys);
+        for person in &place.people {
+            fill(&place.store(&person.key));
+        }
+        place
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -163,10 +172,7 @@ fn fill(store: &Store) {
 
 #[tokio::test]
 async fn lake_has_the_rows_of_every_database() {
-    let place = Place::new(&["1/ann", "1/ben", "home/1/eve"]);
-    for person in &place.people {
-        fill(&place.store(&person.key));
-    }
+    let place = Place::filled(&["1/ann", "1/ben", "home/1/eve"]);
     let published = place.publish().await;
     assert!(published.skipped.is_empty(), "{:?}", published.skipped);
     // Of each person: documents, samples, rows, days and nights.
@@ -230,10 +236,7 @@ async fn rebuilt_tables_replace_everything() {
 
 #[tokio::test]
 async fn two_publishers_at_once_publish_each_row_once() {
-    let place = Place::new(&["1/ann", "1/ben", "1/eve"]);
-    for person in &place.people {
-        fill(&place.store(&person.key));
-    }
+    let place = Place::filled(&["1/ann", "1/ben", "1/eve"]);
     let (one, other) = (place.lake().await, place.lake().await);
     let (first, second) = tokio::join!(
         one.publish(&place.people, &place.catalog, true),
@@ -246,10 +249,7 @@ async fn two_publishers_at_once_publish_each_row_once() {
 
 #[tokio::test]
 async fn forgotten_person_leaves_no_rows_and_no_files() {
-    let place = Place::new(&["1/ann", "1/ben"]);
-    for person in &place.people {
-        fill(&place.store(&person.key));
-    }
+    let place = Place::filled(&["1/ann", "1/ben"]);
     place.publish().await;
     let mut lake = place.lake().await;
     let name = lake.owner().pseudonym("1/ann").name;
@@ -270,10 +270,7 @@ async fn forgotten_person_leaves_no_rows_and_no_files() {
 #[tokio::test]
 async fn withdrawal_during_a_publication_removes_the_person() {
     for is_first in [true, false] {
-        let place = Place::new(&["1/ann", "1/ben"]);
-        for person in &place.people {
-            fill(&place.store(&person.key));
-        }
+        let place = Place::filled(&["1/ann", "1/ben"]);
         if !is_first {
             place.publish().await;
         }
@@ -291,10 +288,7 @@ async fn withdrawal_during_a_publication_removes_the_person() {
 #[tokio::test]
 async fn publication_finishes_an_interrupted_withdrawal() {
     for people in [&["1/ann", "1/ben"][..], &["1/ann"]] {
-        let place = Place::new(people);
-        for person in &place.people {
-            fill(&place.store(&person.key));
-        }
+        let place = Place::filled(people);
         place.publish().await;
         let mut lake = place.lake().await;
         lake.owner.set_withdrawn("1/ann", true).unwrap();
@@ -307,8 +301,7 @@ async fn publication_finishes_an_interrupted_withdrawal() {
 
 #[tokio::test]
 async fn only_existing_files_are_counted_as_deleted() {
-    let place = Place::new(&["1/ann"]);
-    fill(&place.store("1/ann"));
+    let place = Place::filled(&["1/ann"]);
     place.publish().await;
     let mut lake = place.lake().await;
     assert!(lake.forget("1/ann").await.unwrap() > 0);
@@ -317,10 +310,7 @@ async fn only_existing_files_are_counted_as_deleted() {
 
 #[tokio::test]
 async fn publication_deletes_the_files_of_an_interrupted_withdrawal() {
-    let place = Place::new(&["1/ann", "1/ben"]);
-    for person in &place.people {
-        fill(&place.store(&person.key));
-    }
+    let place = Place::filled(&["1/ann", "1/ben"]);
     place.publish().await;
     let mut lake = place.lake().await;
     let pseudonym = lake.owner.pseudonym("1/ann");
@@ -339,10 +329,7 @@ async fn publication_deletes_the_files_of_an_interrupted_withdrawal() {
 
 #[tokio::test]
 async fn withdrawal_after_the_last_look_of_a_publication_removes_the_person() {
-    let place = Place::new(&["1/ann", "1/ben"]);
-    for person in &place.people {
-        fill(&place.store(&person.key));
-    }
+    let place = Place::filled(&["1/ann", "1/ben"]);
     let publisher = place.lake().await;
     let mut inventory = publisher.inventory(&place.people, &place.catalog, true).await.unwrap();
     let tables = std::mem::take(&mut inventory.tables);
@@ -428,8 +415,7 @@ fn contains(folder: &Path, person: &str) -> bool {
 
 #[tokio::test]
 async fn interrupted_publication_leaves_no_row_twice() {
-    let place = Place::new(&["1/ann"]);
-    fill(&place.store("1/ann"));
+    let place = Place::filled(&["1/ann"]);
     place.publish().await;
     // Files of a publication that was killed before its commit.
     let orphan = place.lake_folder().join("sleep/month=2026-01/shard=0/part-killed.parquet");

@@ -14,8 +14,8 @@ pub(super) type LaterBatches = mpsc::Receiver<Result<(ColumnBatch, bool), QueryE
 
 /// The rows of a query in batches. Dropping it stops the query.
 ///
-/// As an iterator, it returns the first batch, which leaves `head`, and then the others. It blocks:
-/// call it on a blocking thread. Drop a batch before you ask for the next one.
+/// The iterator takes the first batch out of `head`, and then waits for the others. It blocks, so
+/// call it on a blocking thread. Drop a batch before you request the next one.
 pub struct RowStream {
     /// The result with the first batch of rows, possibly the only one. A limit that cuts off a later
     /// batch adds its notice.

@@ -43,6 +43,12 @@ fn environment(data: &Path) -> Vec<(String, String)> {
         .into()
 }
 
+/// The environment of a plugin that reaches the simulator of `world`.
+fn environment_of(world: &World, data: &Path) -> Vec<(String, String)> {
+    let oura = ("GF_PLUGIN_OURA_URL".to_owned(), world.simulator.origin().to_string());
+    environment(data).into_iter().chain([oura]).collect()
+}
+
 fn context(uid: &str) -> CallContext {
     CallContext {
         org: 1,
@@ -173,8 +179,7 @@ async fn connected_data_sources_share_a_rate_limit() {
     let days = env_or("CONNECTED_DAYS", 3);
     let world = World::with(days, Clock::system(), |config| config.rate_limit = Some(limit)).await;
     let folder = tempfile::tempdir().unwrap();
-    let mut environment = environment(folder.path());
-    environment.push(("GF_PLUGIN_OURA_URL".to_owned(), world.simulator.origin().to_string()));
+    let environment = environment_of(&world, folder.path());
     let host = Host::launch(Path::new(PROGRAM), &environment).await.unwrap();
     let http = ringside::oura::http_client().unwrap();
     let started = std::time::Instant::now();
@@ -221,8 +226,7 @@ async fn long_histories_share_memory_and_file_handles() {
     let days = env_or("LONG_DAYS", 30);
     let world = World::new(days, Clock::system()).await;
     let folder = tempfile::tempdir().unwrap();
-    let mut environment = environment(folder.path());
-    environment.push(("GF_PLUGIN_OURA_URL".to_owned(), world.simulator.origin().to_string()));
+    let environment = environment_of(&world, folder.path());
     let host = Host::launch(Path::new(PROGRAM), &environment).await.unwrap();
     let http = ringside::oura::http_client().unwrap();
     let first = log_in(&host, &http, &world, 1).await;
@@ -286,8 +290,7 @@ async fn memory_of_a_history_load_is_released() {
     let accounts = env_or("ACCOUNTS", 4);
     let world = World::new(days, Clock::system()).await;
     let folder = tempfile::tempdir().unwrap();
-    let mut environment = environment(folder.path());
-    environment.push(("GF_PLUGIN_OURA_URL".to_owned(), world.simulator.origin().to_string()));
+    let environment = environment_of(&world, folder.path());
     let host = Host::launch(Path::new(PROGRAM), &environment).await.unwrap();
     let pid = host.pid().unwrap();
     let http = ringside::oura::http_client().unwrap();
@@ -471,8 +474,7 @@ async fn unnamed_data_source_stops_fetching_and_is_erased_by_command() {
 async fn restarted_plugin_leaves_an_unnamed_data_source_alone() {
     let world = World::new(3, Clock::system()).await;
     let folder = world.synced_folder().await;
-    let mut environment = environment(folder.path());
-    environment.push(("GF_PLUGIN_OURA_URL".to_owned(), world.simulator.origin().to_string()));
+    let environment = environment_of(&world, folder.path());
     let requests = || world.simulator.requests().log().len();
     for (setting, days, fetches) in
         [(None, 29, true), (None, 31, false), (Some("60"), 31, true), (Some("7"), 8, false)]
