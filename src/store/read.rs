@@ -209,7 +209,7 @@ pub(crate) struct ReaderPool {
     zone: Tz,
     idle: Mutex<Vec<GuardedConnection>>,
     /// The columns in which values of another type than the declared one were found.
-    mixed: Mutex<HashSet<Origin>>,
+    several_types: Mutex<HashSet<Origin>>,
 }
 
 impl ReaderPool {
@@ -228,7 +228,7 @@ impl ReaderPool {
             closed_tables,
             zone,
             idle: Mutex::default(),
-            mixed: Mutex::default(),
+            several_types: Mutex::default(),
         }
     }
 
@@ -244,7 +244,7 @@ impl ReaderPool {
         batches: Batches,
         sink: &mut BatchSink<'_>,
     ) -> Result<(), ReadError> {
-        let batching = Batching { batches, mixed: &self.mixed };
+        let batching = Batching { batches, several_types: &self.several_types };
         self.with_reader(|reader| {
             statement::run(reader, sql, params, limits, self.zone, batching, sink)
         })

@@ -66,7 +66,7 @@ pub(super) fn run(
 pub(super) struct Batching<'a> {
     pub batches: Batches,
     /// The columns in which values of another type than the declared one were found.
-    pub mixed: &'a Mutex<HashSet<Origin>>,
+    pub several_types: &'a Mutex<HashSet<Origin>>,
 }
 
 /// Runs `read` under the guard and the watchdog. If one of them stopped the statement, its reason
@@ -114,19 +114,20 @@ fn send_rows(
     sql: &TokenizedSql,
     limits: &ReadLimits,
     zone: Tz,
-    Batching { batches, mixed }: Batching<'_>,
+    Batching { batches, several_types }: Batching<'_>,
     sink: &mut BatchSink<'_>,
 ) -> Result<(), Failure> {
     let infos = columns::describe(statement, sql);
-    let is_mixed = |origin: &Option<Origin>| {
-        origin.as_ref().is_some_and(|origin| mixed.lock().contains(origin))
+    let has_several_types = |origin: &Option<Origin>| {
+        origin.as_ref().is_some_and(|origin| several_types.lock().contains(origin))
     };
     let are_declared =
-        infos.iter().all(|info| info.column_type.is_declared() && !is_mixed(&info.origin));
+        infos.iter().all(|info| info.column_type.is_declared() && !has_several_types(&info.origin));
     let is_typed = batches != Batches::Untyped;
     let is_whole = batches == Batches::One || (is_typed && !are_declared);
     let is_limited = is_whole || batches == Batches::TypedWithinLimits;
-    let mut sender = Sender { sink, mixed: is_typed.then_some(mixed), types: None, rows: 0 };
+    let mut sender =
+        Sender { sink, several_types: is_typed.then_some(several_types), types: None, rows: 0 };
     let mut collector = Collector::new(infos, zone);
     let mut truncation = None;
     let mut sent_bytes = 0;
@@ -153,7 +154,7 @@ fn send_rows(
 struct Sender<'a, 'b> {
     sink: &'a mut BatchSink<'b>,
     /// Set if all batches must have the types of the first one.
-    mixed: Option<&'a Mutex<HashSet<Origin>>>,
+    several_types: Option<&'a Mutex<HashSet<Origin>>>,
     types: Option<Vec<DataType>>,
     /// The rows of the batches so far.
     rows: usize,
@@ -161,8 +162,8 @@ struct Sender<'a, 'b> {
 
 impl Sender<'_, '_> {
     fn send(&mut self, batch: ColumnBatch, is_last: bool) -> Result<(), Failure> {
-        if let Some(mixed) = self.mixed {
-            self.require_same_types(&batch, mixed)?;
+        if let Some(several_types) = self.several_types {
+            self.require_same_types(&batch, several_types)?;
         }
         self.rows += batch.rows;
         let waiting_since = Instant::now();
@@ -171,14 +172,14 @@ impl Sender<'_, '_> {
         if is_wanted { Ok(()) } else { Err(Failure::Read(ReadError::Cancelled)) }
     }
 
-    /// Fails if `batch` has other types than the first one, and notes the column in `mixed`.
+    /// Fails if `batch` has other types than the first one, and notes the column in `several_types`.
     ///
     /// A column of integers may have a number with a fraction, which Oura sent against its
     /// specification. The next read of the column returns its rows in one batch.
     fn require_same_types(
         &mut self,
         batch: &ColumnBatch,
-        mixed: &Mutex<HashSet<Origin>>,
+        several_types: &Mutex<HashSet<Origin>>,
     ) -> Result<(), Failure> {
         let types = batch.columns.iter().map(|column| column.values.data_type());
         let Some(first) = &self.types else {
@@ -189,7 +190,7 @@ impl Sender<'_, '_> {
             return Ok(());
         };
         let column = &batch.columns[index];
-        mixed.lock().extend(column.origin.clone());
+        several_types.lock().extend(column.origin.clone());
         tracing::warn!(column = column.name, "a column has values of several types");
         Err(Failure::Read(ReadError::Failed(format!(
             "column {:?} has values of several types: repeat the query, which then reads all rows \
