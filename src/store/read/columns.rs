@@ -39,8 +39,8 @@ impl ColumnType {
         }
     }
 
-    /// Returns the type of the rows that follow `values`. It differs if the values decided it, or if
-    /// a column of integers had a number with a fraction.
+    /// Returns the type of the rows that follow `values`. It differs if the values decided it, or
+    /// if a column of integers had a number with a fraction.
     pub fn decided_by(self, values: &dyn Array) -> ColumnType {
         match (self, values.data_type()) {
             (ColumnType::Integer, DataType::Float64) => ColumnType::Float,

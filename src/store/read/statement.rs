@@ -172,7 +172,7 @@ impl Sender<'_, '_> {
         if is_wanted { Ok(()) } else { Err(Failure::Read(ReadError::Cancelled)) }
     }
 
-    /// Fails if `batch` has other types than the first one, and notes the column in `several_types`.
+    /// Fails if `batch` has other types than the first one, and adds its column to `several_types`.
     ///
     /// A column of integers may have a number with a fraction, which Oura sent against its
     /// specification. The next read of the column returns its rows in one batch.
