@@ -14,6 +14,7 @@ use ringside::store::Store;
 use ringside::time::{Clock, Tz};
 use serde_json::{Value, json};
 
+use crate::common::wait::poll_until;
 use crate::common::world::{World, connect, query, synced};
 use crate::common::{at, database, secret_scanner, select};
 
@@ -78,15 +79,19 @@ async fn upgrade_keeps_everything_and_syncs_on() {
         let before = facts(folder.path());
         assert!(before.iter().all(|rows| !rows.is_empty()), "a fact without rows");
 
-        // The fixture's person, four days after its newest day.
+        // The fixture's person, four days after its newest day, in the same time zone.
         let clock = Clock::starting_at(at("2026-11-29T20:00:00Z"), 0.0);
-        let world = World::with(8, clock, |config| config.seed = 1).await;
+        let mut world = World::with(8, clock, |config| config.seed = 1).await;
+        world.settings.timezone = "Europe/Vienna".to_owned();
+        let derived_by = || select(&path, "SELECT value FROM meta WHERE name = 'derived_by'");
+        let former = derived_by();
         let datasources = DataSources::open(world.environment(folder.path())).unwrap();
         let datasource = world.datasource(&datasources).await;
         for view in VIEWS {
             let rows = query(&datasource, &format!("SELECT * FROM {view}")).await.batch.rows;
             assert!(rows > 0, "{view} has no rows");
         }
+        poll_until("the rebuild", || derived_by() != former).await;
         assert_eq!(facts(folder.path()), before);
 
         connect(&datasource, "ann").await.unwrap();

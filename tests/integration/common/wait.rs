@@ -15,9 +15,8 @@ pub async fn must_finish<T>(action: &str, future: impl Future<Output = T>) -> T 
     }
 }
 
-/// Polls until `condition` holds. Only for changes that cannot be awaited. Panics with the name of
-/// the
-/// `event` if it does not happen.
+/// Polls until `condition` holds. Only for changes that cannot be awaited. Panics with the
+/// name of the `event` if it does not happen.
 pub async fn poll_until(event: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
