@@ -301,7 +301,11 @@ func Hostile() error {
 // Package zips dist/ for Grafana's plugin folder, with the binary of this machine.
 func Package() error {
 	mg.Deps(Build)
-	return pack()
+	host, err := sh.Output("rustc", "--print", "host-tuple")
+	if err != nil {
+		return err
+	}
+	return pack(host)
 }
 
 // Assemble zips the plugin with the binaries of several platforms, which release builds have left
@@ -317,20 +321,21 @@ func Assemble() error {
 			return err
 		}
 	}
-	return pack()
+	targets, err := packaging.Targets(found)
+	if err != nil {
+		return err
+	}
+	return pack(targets...)
 }
 
-// pack adds licences and the bill of materials to dist/, signs it if a token is there, and zips it.
-func pack() error {
+// pack adds the licences and the bill of materials of the binaries for targets to dist/, signs it
+// if a token is there, and zips it.
+func pack(targets ...string) error {
 	version, err := versionOf(filepath.Join(dist, "plugin.json"))
 	if err != nil {
 		return err
 	}
-	host, err := sh.Output("rustc", "--print", "host-tuple")
-	if err != nil {
-		return err
-	}
-	crates, err := packaging.Crates("Cargo.toml", host)
+	crates, err := packaging.Crates("Cargo.toml", targets...)
 	if err != nil {
 		return err
 	}

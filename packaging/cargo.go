@@ -17,11 +17,39 @@ type Crate struct {
 	folder                             string
 }
 
-// Crates returns the libraries of the binary for a target triple, sorted by name. They exclude
+// released has the target triple of each binary of a release, by the end of its name.
+var released = map[string]string{
+	"darwin_amd64":      "x86_64-apple-darwin",
+	"darwin_arm64":      "aarch64-apple-darwin",
+	"linux_amd64":       "x86_64-unknown-linux-musl",
+	"linux_arm":         "armv7-unknown-linux-musleabihf",
+	"linux_arm64":       "aarch64-unknown-linux-musl",
+	"windows_amd64.exe": "x86_64-pc-windows-msvc",
+}
+
+// Targets returns the target triples of the binaries of a release, each called
+// <program>_<system>_<processor>.
+func Targets(binaries []string) ([]string, error) {
+	var targets []string
+	for _, binary := range binaries {
+		parts := strings.Split(filepath.Base(binary), "_")
+		target, found := released[strings.Join(parts[max(len(parts)-2, 0):], "_")]
+		if !found {
+			return nil, fmt.Errorf("%s is not the name of a binary of a release", binary)
+		}
+		targets = append(targets, target)
+	}
+	return targets, nil
+}
+
+// Crates returns the libraries of the binaries for all target triples, sorted by name. They exclude
 // libraries of build scripts and tests.
-func Crates(manifest, target string) ([]Crate, error) {
-	output, err := exec.Command("cargo", "metadata", "--format-version", "1", "--locked",
-		"--filter-platform", target, "--manifest-path", manifest).Output()
+func Crates(manifest string, targets ...string) ([]Crate, error) {
+	arguments := []string{"metadata", "--format-version", "1", "--locked", "--manifest-path", manifest}
+	for _, target := range targets {
+		arguments = append(arguments, "--filter-platform", target)
+	}
+	output, err := exec.Command("cargo", arguments...).Output()
 	if err != nil {
 		return nil, fmt.Errorf("cargo metadata: %w", err)
 	}

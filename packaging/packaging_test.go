@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -35,6 +37,42 @@ func TestCratesAreThoseOfTheBinary(t *testing.T) {
 		if names[other] {
 			t.Errorf("%s is not in the binary", other)
 		}
+	}
+}
+
+// Each target that the workflow builds adds its own libraries to the licences of a release.
+func TestReleaseNamesTheCratesOfEveryTarget(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", ".github", "workflows", "release.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	matrix := regexp.MustCompile(`target: (\S+), name: (\S+) }`)
+	var binaries, built []string
+	for _, entry := range matrix.FindAllStringSubmatch(string(content), -1) {
+		built = append(built, entry[1])
+		binaries = append(binaries, filepath.Join("binaries", entry[2]))
+	}
+	targets, err := Targets(binaries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(built) != len(released) || !slices.Equal(targets, built) {
+		t.Errorf("the workflow builds %v, and the licences are those of %v", built, targets)
+	}
+	found, err := Crates(filepath.Join("..", "Cargo.toml"), targets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Licenses(found); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"rusqlite", "core-foundation-sys", "windows-sys"} {
+		if !slices.ContainsFunc(found, func(crate Crate) bool { return crate.Name == name }) {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	if _, err := Targets([]string{"binaries/gpx_oura_plan9_amd64"}); err == nil {
+		t.Error("an unknown binary is accepted")
 	}
 }
 
