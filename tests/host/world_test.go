@@ -23,8 +23,9 @@ const (
 	clientSecret = "simulated-secret"
 	// unreachable is the URL of an Oura for plugins that never need one.
 	unreachable = "http://127.0.0.1:9"
-	// days is the length of the simulated history.
-	days = 90
+	// days is the length of the simulated history. The panel Long run shows metrics of 90 days, and
+	// some days have no data.
+	days = 120
 )
 
 // oura is the data source of most tests.
