@@ -17,7 +17,7 @@ type Crate struct {
 	folder                             string
 }
 
-// released has the target triple of each binary of a release, by the end of its name.
+// released has the target triple of each binary of a release, by the end of the binary's name.
 var released = map[string]string{
 	"darwin_amd64":      "x86_64-apple-darwin",
 	"darwin_arm64":      "aarch64-apple-darwin",
