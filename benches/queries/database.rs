@@ -10,7 +10,7 @@ use ringside::store::Store;
 use ringside::time::Tz;
 
 /// The time zone of the demo's person.
-pub const ZONE: Tz = Tz::Europe__Vienna;
+pub const ZONE: &str = "Europe/Vienna";
 
 const DAYS: &str = "3650";
 
@@ -30,14 +30,14 @@ pub static DATABASE: LazyLock<Database> = LazyLock::new(|| {
         create(path.ancestors().nth(3).expect("the path has three folders"));
     }
     let catalog = Arc::new(Catalog::bundled());
-    let store = Store::open(&path, catalog.clone(), ZONE).expect("the database opens");
+    let store = Store::open(&path, catalog.clone(), Tz::named(ZONE)).expect("the database opens");
     if store.is_outdated().expect("the database is readable") {
         store.writer().rebuild().expect("the rebuild succeeds");
     }
     let end = unguarded(&path)
         .query_row("SELECT max(time) FROM heartrate", [], |row| row.get(0))
         .expect("there are heart rates");
-    let engine = Engine::new(store.clone(), ZONE, Limits::default());
+    let engine = Engine::new(store.clone(), Tz::named(ZONE), Limits::default());
     Database { store, catalog, engine, end }
 });
 

@@ -54,7 +54,7 @@ pub struct Args {
 }
 
 /// The synthetic person's time zone.
-const ZONE: Tz = Tz::Europe__Vienna;
+const ZONE: &str = "Europe/Vienna";
 /// The width of a panel on a common screen.
 const PANEL_PIXELS: i64 = 1000;
 
@@ -66,11 +66,11 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         return grafana::run(path, home, args.port, &args.data_dir).await;
     }
     let clock = Clock::system();
-    let first_day = clock.now().day(ZONE).plus(1 - i64::from(args.days));
+    let first_day = clock.now().day(Tz::named(ZONE)).plus(1 - i64::from(args.days));
     let config = Config::new(args.seed, first_day, clock.clone());
     let settings = Settings {
         client_id: config.client_id.clone(),
-        timezone: ZONE.name().to_owned(),
+        timezone: ZONE.to_owned(),
         ..Settings::default()
     };
     let secret = Secret::new(config.client_secret.clone());

@@ -61,7 +61,7 @@ impl Place {
 
     fn store(&self, key: &str) -> Store {
         let path = self.data().join(key).join("oura.db");
-        Store::open(&path, Arc::clone(&self.catalog), Tz::Europe__Berlin).unwrap()
+        Store::open(&path, Arc::clone(&self.catalog), Tz::named("Europe/Berlin")).unwrap()
     }
 
     async fn lake(&self) -> Lake {

@@ -166,7 +166,7 @@ impl AnnotationKind {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, LazyLock};
     use std::time::Duration;
 
     use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -176,17 +176,17 @@ mod tests {
     use crate::store::Store;
     use crate::time::{Day, Tz};
 
-    const VIENNA: Tz = Tz::Europe__Vienna;
+    static VIENNA: LazyLock<Tz> = LazyLock::new(|| Tz::named("Europe/Vienna"));
 
     fn at(day: u32, hour: i64) -> i64 {
-        Day::new(2026, 3, day).unwrap().midnight(VIENNA).seconds() + hour * 3_600
+        Day::new(2026, 3, day).unwrap().midnight(*VIENNA).seconds() + hour * 3_600
     }
 
     /// Returns a store with one event of each kind on 2026-03-10, and a workout two days before.
     fn store() -> (Store, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let store =
-            Store::open(&folder.path().join("oura.db"), Arc::new(Catalog::bundled()), VIENNA)
+            Store::open(&folder.path().join("oura.db"), Arc::new(Catalog::bundled()), *VIENNA)
                 .unwrap();
         let writer = rusqlite::Connection::open(store.path()).unwrap();
         let rows = [

@@ -9,7 +9,7 @@ use crate::time::{Day, Tz};
 pub(super) fn residence(seed: u64, day: Day) -> Tz {
     let moved = Day::new(2025, 8, 1).expect("the date exists");
     let moved = moved.plus(Noise::new(seed, moved, "residence").whole(0, 60));
-    if day < moved { Tz::Europe__Vienna } else { Tz::America__New_York }
+    if day < moved { Tz::named("Europe/Vienna") } else { Tz::named("America/New_York") }
 }
 
 /// The zone of a trip, if the person is away.
@@ -19,7 +19,7 @@ pub(super) fn trip(seed: u64, day: Day) -> Option<Tz> {
     let year = day.date().year();
     let spring = Day::new(year, 4, 2)?;
     let start = spring.plus(Noise::new(seed, spring, "trip").whole(0, 40));
-    let zone = if year % 2 == 0 { Tz::Asia__Tokyo } else { Tz::Europe__Lisbon };
+    let zone = if year % 2 == 0 { Tz::named("Asia/Tokyo") } else { Tz::named("Europe/Lisbon") };
     (0..14).contains(&start.until(day)).then_some(zone)
 }
 

@@ -4,7 +4,7 @@
 //! All documents are derived from these days, so they are consistent with each other. The life
 //! always starts on the same calendar day, so a day does not depend on when the ring was set up.
 
-use chrono::{Datelike, Offset};
+use chrono::Datelike;
 
 use super::itinerary::{holiday, residence, trip};
 use super::noise::Noise;
@@ -110,13 +110,9 @@ impl LifeDay {
         let midnight = self.day.midnight(self.zone);
         let at = midnight.plus(minutes * 60);
         // Corrects for a change of the clocks since midnight.
-        at.plus(offset(midnight, self.zone) - offset(at, self.zone))
+        let offset = |at| i64::from(self.zone.offset_at(at).local_minus_utc());
+        at.plus(offset(midnight) - offset(at))
     }
-}
-
-/// The offset of `zone` from UTC in seconds.
-pub(super) fn offset(at: Instant, zone: Tz) -> i64 {
-    at.utc().with_timezone(&zone).offset().fix().local_minus_utc().into()
 }
 
 /// State that one day passes to the next.

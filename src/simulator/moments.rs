@@ -65,7 +65,7 @@ pub(super) fn enhanced_tag(person: &Person, day: Day, _: Instant) -> Vec<Documen
 pub(super) fn tag(person: &Person, day: Day, _: Instant) -> Vec<Document> {
     let Some(life) = person.day(day) else { return Vec::new() };
     let describe = |(ordinal, tag): (usize, Tag)| {
-        let local = tag.at.utc().with_timezone(&life.zone);
+        let local = tag.at.local(life.zone);
         let body = json!({
             "id": person.id("tag", day, ordinal),
             "day": day.to_string(),

@@ -144,12 +144,12 @@ const fn inverse(odd: u32) -> u32 {
 
 /// Formats local time with its offset: `2026-03-29T07:30:00+02:00`.
 pub(super) fn stamp(at: Instant, zone: Tz) -> String {
-    at.utc().with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    at.local(zone).format("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
 /// Formats local time with milliseconds and offset, as in samples.
 pub(super) fn stamp_millis(at: Instant, zone: Tz) -> String {
-    at.utc().with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S.000%:z").to_string()
+    at.local(zone).format("%Y-%m-%dT%H:%M:%S.000%:z").to_string()
 }
 
 /// Returns a sample series: `{interval, items, timestamp}`. `interval` is in seconds.

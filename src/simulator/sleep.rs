@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::life::{LifeDay, offset};
+use super::life::LifeDay;
 use super::night::{Plan, Recording};
 use super::noise::Noise;
 use super::person::{Document, Person, sample, stamp};
@@ -249,7 +249,7 @@ pub(super) fn sleep_time(person: &Person, day: Day, _: Instant) -> Vec<Document>
     let window = optimal.then(|| {
         let start = quarter(-4500.0 + 900.0 * life.season);
         json!({
-            "day_tz": offset(life.bedtime, life.zone),
+            "day_tz": life.zone.offset_at(life.bedtime).local_minus_utc(),
             "start_offset": start,
             "end_offset": start + 2700,
         })

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use sha2::{Digest, Sha256};
 
 use super::calendar::{self, day_at};
 use super::derive::{Derived, read, stored_bytes};
@@ -13,6 +14,7 @@ use super::window_writer::{CONTENT_ID_PREFIX, Received};
 use super::writer::{Locked, Writer};
 use super::{changes, collections, materialized, rollups, rows, tables};
 use crate::catalog::{Catalog, Collection, Fault, Storage};
+use crate::format::hex;
 use crate::sql::quote_identifier;
 use crate::time::{Day, Instant, Tz};
 
@@ -34,7 +36,8 @@ impl Inspector {
         )?)
     }
 
-    /// Returns whether another catalogue, time zone or program version derived the tables.
+    /// Returns whether another catalogue, time zone, zone rules or program version derived the
+    /// tables.
     pub(super) fn is_outdated(&self, catalog: &Catalog, zone: Tz) -> Result<bool, StoreError> {
         let stored: String = self.lock().query_row(
             "SELECT value FROM meta WHERE name = 'derived_by'",
@@ -217,9 +220,15 @@ fn delete_samples(transaction: &Transaction, catalog: &Catalog) -> Result<(), St
     Ok(())
 }
 
-/// The value of `derived_by` in `meta`: program version, time zone and catalogue.
+/// The value of `derived_by` in `meta`: program version, time zone, catalogue and the zone's rules,
+/// which governments change.
 fn derived_by(catalog: &Catalog, zone: Tz) -> String {
-    format!("{DERIVATION} {zone} {}", catalog.fingerprint())
+    let mut rules = Sha256::new();
+    for (since, offset) in zone.offsets() {
+        rules.update(format!("{since} {offset}\n"));
+    }
+    let rules = hex(&rules.finalize()[..8]);
+    format!("{DERIVATION} {zone} {} {rules}", catalog.fingerprint())
 }
 
 /// Returns the time zone in which the tables were derived.

@@ -370,7 +370,7 @@ fn coverage_has_the_reason_for_each_gap() {
 #[test]
 fn days_since_the_last_sync_count_as_not_fetched() {
     let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), Tz::Europe__Vienna);
+    let store = open(folder.path(), Tz::named("Europe/Vienna"));
     put(&store, "workout", "2026-11-20", "2026-11-24", &[json!({"id": "w", "day": "2026-11-24"})]);
     put(&store, "personal_info", "2026-11-24", "2026-11-24", &[json!({"id": "p"})]);
     let unseen = |store: &Store| {
@@ -386,7 +386,11 @@ fn days_since_the_last_sync_count_as_not_fetched() {
 
     store
         .writer()
-        .begin_run(1, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
+        .begin_run(
+            1,
+            super::Trigger::Schedule,
+            day("2026-12-06").midnight(Tz::named("Europe/Vienna")),
+        )
         .unwrap();
     let rows = "SELECT count(*) || ' ' || min(day) || ' ' || max(day) || ' ' || max(time)
                 FROM coverage WHERE state = 'not_fetched'";
@@ -399,11 +403,19 @@ fn days_since_the_last_sync_count_as_not_fetched() {
     // Days that a wrong clock added are removed.
     store
         .writer()
-        .begin_run(2, super::Trigger::Schedule, day("2036-01-01").midnight(Tz::Europe__Vienna))
+        .begin_run(
+            2,
+            super::Trigger::Schedule,
+            day("2036-01-01").midnight(Tz::named("Europe/Vienna")),
+        )
         .unwrap();
     store
         .writer()
-        .begin_run(3, super::Trigger::Schedule, day("2026-12-06").midnight(Tz::Europe__Vienna))
+        .begin_run(
+            3,
+            super::Trigger::Schedule,
+            day("2026-12-06").midnight(Tz::named("Europe/Vienna")),
+        )
         .unwrap();
     assert_eq!(text(&store, rows), "12 2026-11-25 2026-12-06 1796511600");
 }
@@ -562,12 +574,12 @@ fn closing_store_rejects_rebuilds_until_the_next_opening() {
         &[readiness("a", "2026-01-05", 70)],
     );
     drop(before);
-    let closing = open(folder.path(), Tz::America__New_York);
+    let closing = open(folder.path(), Tz::named("America/New_York"));
     closing.writer().stop_rebuilds();
     assert!(matches!(closing.writer().rebuild(), Err(StoreError::RebuildsStopped)));
     closing.writer().wait();
     assert_eq!(text(&closing, "SELECT count(*) FROM days"), "1", "the old tables stay intact");
-    let next = open(folder.path(), Tz::America__New_York);
+    let next = open(folder.path(), Tz::named("America/New_York"));
     assert!(next.is_outdated().unwrap());
     next.writer().rebuild().unwrap();
     assert!(!next.is_outdated().unwrap());
@@ -587,6 +599,24 @@ fn new_view_exists_before_the_rebuild() {
     assert!(store.is_outdated().unwrap());
     let views = "SELECT count(*) FROM sqlite_schema WHERE type = 'view' AND name = 'signs'";
     assert_eq!(text(&store, views), "1");
+}
+
+#[test]
+fn new_rules_of_the_time_zone_rebuild_the_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path(), Tz::named("America/Vancouver")));
+    let former = rusqlite::Connection::open(folder.path().join("oura.db")).unwrap();
+    let stored: String = former
+        .query_row("SELECT value FROM meta WHERE name = 'derived_by'", [], |row| row.get(0))
+        .unwrap();
+    let (rest, rules) = stored.rsplit_once(' ').unwrap();
+    let other = format!("{rest} {}", rules.chars().rev().collect::<String>());
+    former.execute("UPDATE meta SET value = ?1 WHERE name = 'derived_by'", [other]).unwrap();
+    drop(former);
+    let store = open(folder.path(), Tz::named("America/Vancouver"));
+    assert!(store.is_outdated().unwrap());
+    store.writer().rebuild().unwrap();
+    assert!(!store.is_outdated().unwrap());
 }
 
 #[test]
@@ -610,7 +640,7 @@ fn new_time_zone_moves_midnights_and_keeps_all_data() {
     assert!(!before.is_outdated().unwrap());
     drop(before);
 
-    let after = open(folder.path(), Tz::America__New_York);
+    let after = open(folder.path(), Tz::named("America/New_York"));
     assert!(after.is_outdated().unwrap());
     assert_eq!(
         text(&after, "SELECT time FROM days WHERE day = '2026-01-05'"),
@@ -627,7 +657,7 @@ fn new_time_zone_moves_midnights_and_keeps_all_data() {
 #[test]
 fn new_time_zone_reopens_incomplete_days() {
     let folder = tempfile::tempdir().unwrap();
-    let before = open(folder.path(), Tz::Pacific__Kiritimati);
+    let before = open(folder.path(), Tz::named("Pacific/Kiritimati"));
     let beats: Vec<Value> =
         ["2026-01-08T09:00:00Z", "2026-01-08T11:00:00Z", "2026-01-11T12:30:00Z"]
             .map(|time| json!({"timestamp": time, "bpm": 60, "source": "awake"}))
@@ -651,7 +681,7 @@ fn new_time_zone_reopens_incomplete_days() {
     assert_eq!(text(&before, counted), "2026-01-08 1,2026-01-09 1,2026-01-12 1");
     drop(before);
 
-    let after = open(folder.path(), Tz::Etc__GMTPlus12);
+    let after = open(folder.path(), Tz::named("Etc/GMT+12"));
     let left = [(day("2026-01-08"), day("2026-01-18"))];
     assert_eq!(covered(&after, "heartrate"), left, "before the rebuild");
     assert_eq!(
@@ -681,7 +711,7 @@ fn new_time_zone_reopens_incomplete_days() {
     assert_eq!(row, "1 2026-01-11 2026-01-11");
     drop(after);
     assert_eq!(
-        covered(&open(folder.path(), Tz::Etc__GMTPlus12), "heartrate"),
+        covered(&open(folder.path(), Tz::named("Etc/GMT+12")), "heartrate"),
         left,
         "reopening happens once"
     );
@@ -776,7 +806,7 @@ fn removed_collection_keeps_its_documents() {
 #[test]
 fn odd_days_are_not_the_first_or_last_of_a_collection_without_windows() {
     let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), Tz::Europe__Vienna);
+    let store = open(folder.path(), Tz::named("Europe/Vienna"));
     let rings: Vec<Value> =
         ["0001-01-01T00:00:00Z", "2024-02-03T10:00:00Z", "9999-12-31T23:59:59Z"]
             .iter()
@@ -903,7 +933,7 @@ fn rollups_agree_with_the_rows_after_every_change() {
         json!({"timestamp": time, "bpm": bpm, "source": source})
     }
     let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), Tz::Europe__Vienna);
+    let store = open(folder.path(), Tz::named("Europe/Vienna"));
     let rows = [
         beat("2026-03-28T22:58:00+00:00", 50, "rest"),
         beat("2026-03-28T23:01:00+00:00", 60, "rest"),

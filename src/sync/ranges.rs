@@ -80,7 +80,7 @@ mod tests {
             let from = to.plus(1 - i64::from(collection.max_window_days));
             let name = collection.name.clone();
             let window = Window { collection: name, from, to, reason: WindowReason::History };
-            let Range { from, to } = padded(collection, &window, Tz::Europe__Vienna);
+            let Range { from, to } = padded(collection, &window, Tz::named("Europe/Vienna"));
             assert!(to.0 - from.0 < 30 * 86_400, "{}", collection.name);
         }
     }

@@ -342,7 +342,7 @@ fn wait(interval: i64, failures: u32, now: Instant, zone: Tz, last_night: Option
     }
     let today = now.day(zone);
     let is_expected = last_night.is_some_and(|night| (1..=3).contains(&night.until(today)));
-    let hour = now.utc().with_timezone(&zone).hour();
+    let hour = now.local(zone).hour();
     if is_expected && MORNING.contains(&hour) { interval.min(MORNING_INTERVAL) } else { interval }
 }
 
@@ -364,8 +364,8 @@ mod tests {
 
     /// The wait in Vienna at `time`, if the last night is the one of November 19.
     fn wait_at(time: &str, failures: u32) -> i64 {
-        let now = Stamp::parse(time, Tz::Europe__Vienna).unwrap().at;
-        wait(1800, failures, now, Tz::Europe__Vienna, Day::new(2026, 11, 19))
+        let now = Stamp::parse(time, Tz::named("Europe/Vienna")).unwrap().at;
+        wait(1800, failures, now, Tz::named("Europe/Vienna"), Day::new(2026, 11, 19))
     }
 
     #[test]

@@ -125,14 +125,14 @@ fn context() -> QueryContext {
 /// A macro that continues a word, as in `heartrate_$__interval`, is an exception: its expansion
 /// forms a new word with the text before.
 pub fn check_expansion(text: &str) {
-    let once = expand(text, &context(), Tz::Europe__Vienna);
+    let once = expand(text, &context(), Tz::named("Europe/Vienna"));
     if !text.contains('$') {
         assert_eq!(once.as_deref().ok(), Some(text));
     }
     if let Ok(once) = once
         && !text.match_indices('$').any(|(at, _)| ends_in_word(&text[..at]))
     {
-        let again = expand(&once, &context(), Tz::Europe__Vienna);
+        let again = expand(&once, &context(), Tz::named("Europe/Vienna"));
         assert_eq!(again.as_deref().ok(), Some(once.as_str()), "the result contains macros");
     }
 }
@@ -158,8 +158,8 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder for the database");
         let database = folder.path().join("oura.db");
         let catalog = Arc::new(Catalog::bundled());
-        let store =
-            Store::open(&database, catalog.clone(), Tz::Europe__Vienna).expect("a new database");
+        let store = Store::open(&database, catalog.clone(), Tz::named("Europe/Vienna"))
+            .expect("a new database");
         let writer = rusqlite::Connection::open(&database).expect("the same database");
         writer
             .execute_batch(&format!(
@@ -199,7 +199,7 @@ impl World {
         });
         World {
             datasource,
-            engine: Engine::new(store, Tz::Europe__Vienna, limits),
+            engine: Engine::new(store, Tz::named("Europe/Vienna"), limits),
             catalog,
             database,
             folder,
@@ -235,8 +235,8 @@ impl World {
         let collections = &self.catalog.collections;
         let collection = &collections[usize::from(*first) % collections.len()];
         // An error is fine: not all documents have a key.
-        let _ = collection.read(&document, Tz::Europe__Vienna);
-        let cells = collection.cells(&document, Tz::Europe__Vienna);
+        let _ = collection.read(&document, Tz::named("Europe/Vienna"));
+        let cells = collection.cells(&document, Tz::named("Europe/Vienna"));
         assert_eq!(cells.len(), collection.columns.len(), "{}", collection.name);
         collection.extra(&document, &cells);
     }

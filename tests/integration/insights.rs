@@ -13,7 +13,7 @@ const DAYS: i64 = 1000;
 async fn person(folder: &std::path::Path) -> (World, DataSources, DataSource) {
     let clock = Clock::starting_at(at("2026-05-01T12:00:00Z"), 1.0);
     let mut world = World::new(DAYS, clock).await;
-    world.settings.timezone = Tz::Europe__Vienna.name().to_owned();
+    world.settings.timezone = Tz::named("Europe/Vienna").name().to_owned();
     world.settings.collections = vec!["sleep".to_owned(), "enhanced_tag".to_owned()];
     let datasources = DataSources::open(world.environment(folder)).unwrap();
     let datasource = world.connected(&datasources).await;

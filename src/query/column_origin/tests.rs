@@ -275,7 +275,7 @@ fn store() -> (Store, tempfile::TempDir) {
     let store = Store::open(
         &folder.path().join("oura.db"),
         Arc::new(Catalog::bundled()),
-        Tz::Europe__Vienna,
+        Tz::named("Europe/Vienna"),
     )
     .unwrap();
     let midnight = 1_773_097_200;

@@ -14,14 +14,16 @@ fn store() -> (Store, tempfile::TempDir) {
     let store = Store::open(
         &folder.path().join("oura.db"),
         Arc::new(Catalog::bundled()),
-        Tz::Europe__Vienna,
+        Tz::named("Europe/Vienna"),
     )
     .unwrap();
     (store, folder)
 }
 
 fn context() -> QueryContext {
-    let day = |day| Day::new(2026, 3, day).unwrap().midnight(Tz::Europe__Vienna).seconds() * 1_000;
+    let day = |day| {
+        Day::new(2026, 3, day).unwrap().midnight(Tz::named("Europe/Vienna")).seconds() * 1_000
+    };
     QueryContext {
         from_ms: day(1),
         to_ms: day(8),

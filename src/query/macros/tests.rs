@@ -23,7 +23,7 @@ fn expand(sql: &str, context: &QueryContext, zone: Tz) -> Result<Expanded, Macro
 
 /// Returns the expanded statement, or the error and its offset.
 fn expanded(sql: &str) -> String {
-    match expand(sql, &context(), Tz::Europe__Vienna) {
+    match expand(sql, &context(), Tz::named("Europe/Vienna")) {
         Ok(expanded) => expanded.sql.text().to_owned(),
         Err(error) => format!("{error} at {}", error.offset),
     }
@@ -266,7 +266,7 @@ proptest! {
     #[test]
     fn expanding_never_panics(sql in FRAGMENTS, from in any::<i64>(), to in any::<i64>()) {
         let context = QueryContext { from_ms: from, to_ms: to, ..context() };
-        let _ = expand(&sql, &context, Tz::Europe__Vienna);
+        let _ = expand(&sql, &context, Tz::named("Europe/Vienna"));
     }
 
     #[test]

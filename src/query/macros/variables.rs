@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::error::MacroErrorKind;
 use crate::query::context::QueryContext;
 use crate::query::interval;
-use crate::time::Tz;
+use crate::time::{Instant, Tz};
 
 /// The value of a search box that is empty, for LIKE.
 pub(super) const MATCH_ALL: &str = "%";
@@ -52,7 +52,8 @@ fn format_timestamp(timestamp: DateTime<Utc>, format: &str, zone: Tz) -> Option<
         ("date", "iso") => Some(timestamp.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
         ("date", "seconds") => Some(timestamp.timestamp().to_string()),
         ("date", pattern) => {
-            Some(timestamp.with_timezone(&zone).format(&strftime(pattern)?).to_string())
+            let offset = zone.offset_at(Instant(timestamp.timestamp()));
+            Some(timestamp.with_timezone(&offset).format(&strftime(pattern)?).to_string())
         }
         _ => None,
     }
@@ -207,8 +208,12 @@ mod tests {
             (":date:GGGG-[W]WW 100%", "2023-W46 100%"),
         ] {
             assert_eq!(
-                expand_variable(&format!("${{__from{format}}}"), &context(), Tz::Europe__Vienna)
-                    .as_deref(),
+                expand_variable(
+                    &format!("${{__from{format}}}"),
+                    &context(),
+                    Tz::named("Europe/Vienna")
+                )
+                .as_deref(),
                 Ok(written),
                 "{format}"
             );

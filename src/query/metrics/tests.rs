@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arrow::array::AsArray;
@@ -14,7 +14,7 @@ use crate::query::{
 use crate::store::Store;
 use crate::time::{Day, Tz};
 
-const VIENNA: Tz = Tz::Europe__Vienna;
+static VIENNA: LazyLock<Tz> = LazyLock::new(|| Tz::named("Europe/Vienna"));
 
 fn day(day: u32) -> Day {
     Day::new(2026, 3, 1).unwrap().plus(i64::from(day) - 1)
@@ -22,7 +22,7 @@ fn day(day: u32) -> Day {
 
 /// Returns the local midnight of a day in March 2026, in Unix seconds.
 fn midnight(number: u32) -> i64 {
-    day(number).midnight(VIENNA).seconds()
+    day(number).midnight(*VIENNA).seconds()
 }
 
 /// The second week of March 2026, in a panel with an hour per point.
@@ -41,7 +41,7 @@ fn query(json: serde_json::Value) -> MetricsQuery {
 }
 
 fn plan(json: serde_json::Value) -> Result<Plan, QueryError> {
-    query(json).plan(&Catalog::bundled(), &context(), VIENNA)
+    query(json).plan(&Catalog::bundled(), &context(), *VIENNA)
 }
 
 fn sql(json: serde_json::Value) -> String {
@@ -92,7 +92,9 @@ fn the_panels_interval_chooses_the_step_and_the_source() {
     ] {
         let context = QueryContext { interval: Duration::from_secs(interval), ..context() };
         let plan = |name| {
-            query(json!({ "metrics": [name] })).plan(&Catalog::bundled(), &context, VIENNA).unwrap()
+            query(json!({ "metrics": [name] }))
+                .plan(&Catalog::bundled(), &context, *VIENNA)
+                .unwrap()
         };
         let (source, step) = heart_rate;
         assert_eq!(plan("heartrate.bpm").sources, [source], "{interval} s");
@@ -188,11 +190,11 @@ fn days_can_be_the_text_of_a_variable() {
 fn store() -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let store =
-        Store::open(&folder.path().join("oura.db"), Arc::new(Catalog::bundled()), VIENNA).unwrap();
+        Store::open(&folder.path().join("oura.db"), Arc::new(Catalog::bundled()), *VIENNA).unwrap();
     let days = || {
         (1_i64..)
             .zip(day(1).plus(-59).through(day(31)))
-            .map(|(number, day)| (number, day.midnight(VIENNA).seconds(), day.to_string()))
+            .map(|(number, day)| (number, day.midnight(*VIENNA).seconds(), day.to_string()))
     };
     write(&store, |writer| {
         for (_, midnight, _) in days() {
@@ -269,7 +271,7 @@ async fn run(store: &Store, json: serde_json::Value) -> QueryResult {
 
 async fn run_in(store: &Store, json: serde_json::Value, context: &QueryContext) -> QueryResult {
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
-    let plan = query(json.clone()).plan(&Catalog::bundled(), context, VIENNA).unwrap();
+    let plan = query(json.clone()).plan(&Catalog::bundled(), context, *VIENNA).unwrap();
     let mut result = engine.run(&plan.query, context).await.unwrap_or_else(|error| {
         panic!("{json}: {error}. {}\n{}", error.hint(), plan.query.raw_sql)
     });
@@ -383,7 +385,7 @@ async fn steps_of_a_day_or_more_begin_at_local_midnight() {
     let context = QueryContext { interval: Duration::from_secs(86_400), ..context() };
     for name in ["heartrate.bpm", "sleep.hrv"] {
         let plan =
-            query(json!({ "metrics": [name] })).plan(&store.catalog(), &context, VIENNA).unwrap();
+            query(json!({ "metrics": [name] })).plan(&store.catalog(), &context, *VIENNA).unwrap();
         let found = times(&engine.run(&plan.query, &context).await.unwrap());
         assert!(
             !found.is_empty() && found.iter().all(|time| (9..16).any(|of| midnight(of) == *time)),
@@ -421,7 +423,7 @@ async fn too_many_points_are_read_in_longer_steps() {
     );
     let run_limited = async |query: &MetricsQuery| {
         engine
-            .run(&query.plan(&store.catalog(), &context(), VIENNA).unwrap().query, &context())
+            .run(&query.plan(&store.catalog(), &context(), *VIENNA).unwrap().query, &context())
             .await
             .unwrap()
     };
@@ -492,7 +494,7 @@ async fn days_begin_at_local_midnight_and_weeks_are_whole() {
     let at = |number| midnight(number) * 1_000;
     let context = QueryContext { from_ms: at(11), to_ms: at(18), ..context() };
     let plan = query(json!({ "metrics": ["days.steps"], "aggregate": "count", "every": "week" }))
-        .plan(&store.catalog(), &context, VIENNA)
+        .plan(&store.catalog(), &context, *VIENNA)
         .unwrap();
     let engine = Engine::new(store.clone(), store.zone(), Limits::default());
     let weeks = engine.run(&plan.query, &context).await.unwrap();
@@ -508,7 +510,7 @@ async fn a_window_over_raw_daily_values_counts_days() {
     write(&store, |writer| {
         for number in 0..12 {
             let day = autumn.plus(number);
-            let midnight = day.midnight(VIENNA).seconds();
+            let midnight = day.midnight(*VIENNA).seconds();
             writer
                 .execute(
                     "INSERT INTO calendar (day, time) VALUES (?1, ?2)",
@@ -525,7 +527,7 @@ async fn a_window_over_raw_daily_values_counts_days() {
         }
     });
     for (first, last) in [(day(28), day(31)), (autumn.plus(4), autumn.plus(10))] {
-        let at = |day: Day| day.midnight(VIENNA).seconds() * 1_000;
+        let at = |day: Day| day.midnight(*VIENNA).seconds() * 1_000;
         let context = QueryContext { from_ms: at(first), to_ms: at(last), ..context() };
         for (moving_average, baseline, shift) in
             [(0, 1, 0), (1, 0, 0), (2, 3, 0), (0, 0, 1), (0, 0, -1), (2, 1, 1)]

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use chrono::{DateTime, Timelike};
+use chrono::Timelike;
 use rusqlite::functions::Context;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Result};
@@ -12,13 +12,13 @@ use crate::time::{Day, Instant, Tz};
 
 pub(super) fn register(connection: &Connection, zone: Tz) -> Result<()> {
     connection.create_scalar_function("local_time", 1, FLAGS, move |context| {
-        Ok(instant(context).map(|at| local(at, zone).format("%Y-%m-%dT%H:%M:%S").to_string()))
+        Ok(instant(context).map(|at| at.local(zone).format("%Y-%m-%dT%H:%M:%S").to_string()))
     })?;
     connection.create_scalar_function("local_hour", 1, FLAGS, move |context| {
-        Ok(instant(context).map(|at| local(at, zone).hour()))
+        Ok(instant(context).map(|at| at.local(zone).hour()))
     })?;
     connection.create_scalar_function("local_clock", 1, FLAGS, move |context| {
-        Ok(instant(context).map(|at| local(at, zone).num_seconds_from_midnight()))
+        Ok(instant(context).map(|at| at.local(zone).num_seconds_from_midnight()))
     })?;
     let days = DayCache::new(zone);
     connection.create_scalar_function("local_day", 1, FLAGS, move |context| {
@@ -37,10 +37,6 @@ pub(super) fn register(connection: &Connection, zone: Tz) -> Result<()> {
     connection.create_scalar_function("hms", 1, FLAGS, |context| {
         Ok(number(context, 0).filter(|value| value.is_finite()).map(hms))
     })
-}
-
-fn local(at: Instant, zone: Tz) -> DateTime<Tz> {
-    at.utc().with_timezone(&zone)
 }
 
 /// Returns the first argument as an instant, or `None` beyond the year 9999.

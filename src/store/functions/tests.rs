@@ -11,8 +11,8 @@ fn database() -> Connection {
     prepare_sqlite().unwrap();
     let database = Connection::open_in_memory().unwrap();
     register(&database).unwrap();
-    register_local(&database, Tz::Europe__Vienna).unwrap();
-    WallClock::new(Tz::Europe__Vienna).register(&database).unwrap();
+    register_local(&database, Tz::named("Europe/Vienna")).unwrap();
+    WallClock::new(Tz::named("Europe/Vienna")).register(&database).unwrap();
     database
 }
 

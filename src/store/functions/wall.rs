@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, FixedOffset, Offset, Timelike};
+use chrono::{DateTime, FixedOffset, Timelike};
 use parking_lot::Mutex;
 use rusqlite::functions::Context;
 use rusqlite::{Connection, Result};
@@ -74,7 +74,7 @@ impl WallClock {
     fn time_of(&self, context: &Context<'_>) -> Option<DateTime<FixedOffset>> {
         let at = instant(context)?;
         let offset = match self.history.lock().place_at(at) {
-            Place::Home => offset_in(self.zone, at),
+            Place::Home => self.zone.offset_at(at),
             Place::Away(seconds) => FixedOffset::east_opt(seconds)?,
         };
         Some(at.utc().with_timezone(&offset))
@@ -101,7 +101,7 @@ impl History {
         documents.sort_unstable();
         let mut changes: Vec<(Instant, Place)> = Vec::new();
         for (start, seconds) in documents {
-            let is_home = offset_in(zone, start).local_minus_utc() == seconds;
+            let is_home = zone.offset_at(start).local_minus_utc() == seconds;
             let place = if is_home { Place::Home } else { Place::Away(seconds) };
             match changes.last_mut() {
                 Some((_, last)) if *last == place => {}
@@ -120,12 +120,10 @@ impl History {
     }
 }
 
-fn offset_in(zone: Tz, at: Instant) -> FixedOffset {
-    at.utc().with_timezone(&zone).offset().fix()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -134,15 +132,17 @@ mod tests {
     /// A wearer's stay: the zone and its length in hours.
     type Stay = (Tz, i64);
 
-    const ZONES: [Tz; 7] = [
-        Tz::Europe__Vienna,
-        Tz::America__New_York,
-        Tz::Asia__Kathmandu,
-        Tz::America__St_Johns,
-        Tz::Pacific__Kiritimati,
-        Tz::Australia__Lord_Howe,
-        Tz::Pacific__Apia,
-    ];
+    static ZONES: LazyLock<[Tz; 7]> = LazyLock::new(|| {
+        [
+            Tz::named("Europe/Vienna"),
+            Tz::named("America/New_York"),
+            Tz::named("Asia/Kathmandu"),
+            Tz::named("America/St_Johns"),
+            Tz::named("Pacific/Kiritimati"),
+            Tz::named("Australia/Lord_Howe"),
+            Tz::named("Pacific/Apia"),
+        ]
+    });
 
     fn stays() -> impl Strategy<Value = Vec<Stay>> {
         let zone = (0..ZONES.len()).prop_map(|index| ZONES[index]);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     fn expected(zone: Tz, at: i64) -> (String, u32, u32) {
-        let local = Instant(at).utc().with_timezone(&zone);
+        let local = Instant(at).local(zone);
         (local.format("%Y-%m-%d").to_string(), local.hour(), local.num_seconds_from_midnight())
     }
 
@@ -196,7 +196,7 @@ mod tests {
             }
             let stored: Vec<(i64, i32)> = documents
                 .iter()
-                .map(|(at, zone)| (*at, offset_in(*zone, Instant(*at)).local_minus_utc()))
+                .map(|(at, zone)| (*at, zone.offset_at(Instant(*at)).local_minus_utc()))
                 .collect();
             let connection = connection(&WallClock::new(ZONES[home]), &stored);
             for (at, zone) in documents {
@@ -212,7 +212,7 @@ mod tests {
         ) {
             let home = ZONES[home];
             let first = Day::new(2016, 1, 1).unwrap().plus(first_day).midnight(Tz::UTC);
-            let offset = offset_in(home, first).local_minus_utc();
+            let offset = home.offset_at(first).local_minus_utc();
             let connection = connection(&WallClock::new(home), &[(first.0, offset)]);
             for at in hours.iter().map(|hours| first.0 + (hours - 100) * 3_600) {
                 prop_assert_eq!(shown(&connection, at), expected(home, at));
@@ -225,7 +225,8 @@ mod tests {
         let tokyo = 9 * 3_600;
         // 2026-11-01T23:00:00+09:00, in Vienna 15:00 of the same day.
         let bedtime = 1_793_541_600;
-        let connection = connection(&WallClock::new(Tz::Europe__Vienna), &[(bedtime, tokyo)]);
+        let connection =
+            connection(&WallClock::new(Tz::named("Europe/Vienna")), &[(bedtime, tokyo)]);
         assert_eq!(shown(&connection, bedtime), ("2026-11-01".to_owned(), 23, 82_800));
         assert_eq!(shown(&connection, bedtime + 7 * 3_600), ("2026-11-02".to_owned(), 6, 21_600));
         // Before the first document, its place is the best guess.
@@ -234,8 +235,11 @@ mod tests {
 
     #[test]
     fn clock_without_documents_is_the_zones() {
-        let connection = connection(&WallClock::new(Tz::Europe__Vienna), &[]);
-        assert_eq!(shown(&connection, 1_790_000_000), expected(Tz::Europe__Vienna, 1_790_000_000));
+        let connection = connection(&WallClock::new(Tz::named("Europe/Vienna")), &[]);
+        assert_eq!(
+            shown(&connection, 1_790_000_000),
+            expected(Tz::named("Europe/Vienna"), 1_790_000_000)
+        );
         let null: Option<String> =
             connection.query_row("SELECT wall_day('text')", [], |row| row.get(0)).unwrap();
         assert_eq!(null, None);

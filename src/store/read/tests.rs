@@ -39,7 +39,11 @@ fn file() -> File {
              INSERT INTO meta VALUES ('fingerprint', 'secret')",
         )
         .unwrap();
-    File { readers: ReaderPool::new(&path, 2, CLOSED, Tz::Europe__Vienna), path, _folder: folder }
+    File {
+        readers: ReaderPool::new(&path, 2, CLOSED, Tz::named("Europe/Vienna")),
+        path,
+        _folder: folder,
+    }
 }
 
 fn limits() -> ReadLimits {

@@ -139,9 +139,12 @@ pub fn executor(
     clock: Clock,
     history_start: Option<Day>,
 ) -> Executor {
-    let store =
-        Store::open(&folder.join("oura.db"), Arc::new(Catalog::bundled()), Tz::Europe__Vienna)
-            .unwrap();
+    let store = Store::open(
+        &folder.join("oura.db"),
+        Arc::new(Catalog::bundled()),
+        Tz::named("Europe/Vienna"),
+    )
+    .unwrap();
     let tokens = Arc::new(FixedToken(token.to_owned()));
     let client = Client::new(
         oura::http_client().unwrap(),

@@ -190,7 +190,7 @@ impl Case<'_> {
         // A document without an id can move to the day of a neighbour, which is numbered then.
         for odd in odd.iter().filter(|_| collection.storage == Storage::Documents) {
             let value = parse_document(&odd.bytes).value;
-            if let Ok(reading) = collection.read(&value, Tz::Europe__Vienna) {
+            if let Ok(reading) = collection.read(&value, Tz::named("Europe/Vienna")) {
                 neighbours.remove(&reading.id);
             }
         }
@@ -256,7 +256,7 @@ impl Case<'_> {
     fn is_shared(&self, id: &str) -> bool {
         let sharing = self.odd.iter().filter(|odd| {
             let value = parse_document(&odd.bytes).value;
-            let reading = self.collection.read(&value, Tz::Europe__Vienna);
+            let reading = self.collection.read(&value, Tz::named("Europe/Vienna"));
             reading.is_ok_and(|reading| reading.is_id_derived && reading.id == id)
         });
         sharing.count() > 1
@@ -284,7 +284,8 @@ fn holds(row: &BTreeMap<String, Value>, document: &[u8]) -> bool {
     fields.as_object().unwrap().iter().all(|(name, value)| {
         let cell = row.get(name).unwrap_or(&Value::Null);
         let number = value.as_str().and_then(|text| text.trim().parse::<f64>().ok());
-        let instant = value.as_str().and_then(|text| Stamp::parse(text, Tz::Europe__Vienna).ok());
+        let instant =
+            value.as_str().and_then(|text| Stamp::parse(text, Tz::named("Europe/Vienna")).ok());
         let number = number.or(value.as_f64()).or(value.as_bool().map(f64::from));
         ["timestamp", "timestamp_unix"].contains(&name.as_str())
             || value.is_null()
@@ -303,7 +304,7 @@ fn holds(row: &BTreeMap<String, Value>, document: &[u8]) -> bool {
 /// The id under which a good document or row is stored.
 fn identity(collection: &Collection, document: &Value) -> String {
     if collection.storage == Storage::Documents {
-        return collection.read(document, Tz::Europe__Vienna).unwrap().id;
+        return collection.read(document, Tz::named("Europe/Vienna")).unwrap().id;
     }
     let time = at(document["timestamp"].as_str().unwrap()).seconds();
     match document["source"].as_str().filter(|_| collection.name == "heartrate") {

@@ -297,7 +297,9 @@ fn is_key(field: &str, good: &Value, collection: &Collection) -> bool {
 
 fn id_of(good: &Value, collection: &Collection) -> Option<String> {
     match collection.storage {
-        Storage::Documents => collection.read(good, Tz::Europe__Vienna).ok().map(|one| one.id),
+        Storage::Documents => {
+            collection.read(good, Tz::named("Europe/Vienna")).ok().map(|one| one.id)
+        }
         Storage::Rows => Some(super::identity(collection, good)),
     }
 }
