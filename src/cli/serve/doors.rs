@@ -46,7 +46,7 @@ pub async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Nex
         Err(refusal) => return refuse(&gate, &request, Some(&token.name), &refusal),
         Ok(place) => place,
     };
-    tracing::trace!(door = door.name, path, "call");
+    tracing::debug!(door = door.name, path, "call");
     request.extensions_mut().insert(door);
     let mut response = next.run(request).await;
     response.headers_mut().insert(VERSION_HEADER, HeaderValue::from_static(VERSION));
