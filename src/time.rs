@@ -170,7 +170,7 @@ impl Instant {
         zone.first_instant(self.utc().naive_utc())
     }
 
-    /// Returns what clocks in `zone` show at this instant.
+    /// Returns the local time in `zone` at this instant.
     pub fn local(self, zone: Tz) -> DateTime<FixedOffset> {
         self.utc().with_timezone(&zone.offset_at(self))
     }

@@ -17,11 +17,11 @@ use super::Instant;
 #[derive(Clone, Copy)]
 pub struct Tz(&'static Zone);
 
-/// The years whose offsets [`Tz::offsets`] lists: from 2015 to before 2038.
+/// [`Tz::offsets`] lists the offsets from 2015 to before 2038.
 const FIRST: Instant = Instant(1_420_070_400);
 const END: Instant = Instant(2_145_916_800);
 
-/// What a [`Tz`] refers to. There is one for each zone in use.
+/// The referent of a [`Tz`]. There is one for each zone in use.
 struct Zone {
     name: &'static str,
     rules: TimeZone,

@@ -56,6 +56,10 @@ func median(durations []time.Duration) float64 {
 
 // BenchmarkDoor compares a plugin behind a door, over TLS on one machine, with one that owns its
 // data. Both are called in turn.
+//
+// The resident memory contains pages of the program's file, and the kernel maps more of them after
+// the file was written or read as a whole than after it was read on demand. Copy the file first to
+// compare two programs.
 func BenchmarkDoor(b *testing.B) {
 	owned, relay, owner := openDoor(b)
 	idle := residentPeak(b, relay.ReattachConfig().Pid)
