@@ -335,15 +335,19 @@ func pack(targets ...string) error {
 	if err != nil {
 		return err
 	}
-	crates, err := packaging.Crates("Cargo.toml", targets...)
+	libraries, err := packaging.Libraries("Cargo.toml", targets...)
 	if err != nil {
 		return err
 	}
-	licenses, err := packaging.Licenses(crates)
+	licenses, err := packaging.Licenses(libraries)
 	if err != nil {
 		return err
 	}
-	bill, err := packaging.Bill(pluginID, version, crates)
+	standard, err := packaging.StandardLibrary()
+	if err != nil {
+		return err
+	}
+	bill, err := packaging.Bill(pluginID, version, libraries)
 	if err != nil {
 		return err
 	}
@@ -352,9 +356,10 @@ func pack(targets ...string) error {
 		return err
 	}
 	for name, content := range map[string][]byte{
-		packaging.LicensesFile: licenses,
-		packaging.BillFile:     bill,
-		"README.md":            []byte(packaging.AbsoluteLinks(string(readme), version)),
+		packaging.LicensesFile:        licenses,
+		packaging.StandardLibraryFile: standard,
+		packaging.BillFile:            bill,
+		"README.md":                   []byte(packaging.AbsoluteLinks(string(readme), version)),
 	} {
 		if err := os.WriteFile(filepath.Join(dist, name), content, 0o644); err != nil {
 			return err

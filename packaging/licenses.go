@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,13 +13,27 @@ import (
 // LicensesFile is the name of the licence texts in the plugin folder.
 const LicensesFile = "THIRD_PARTY_LICENSES.txt"
 
-// Licenses returns the licence and the licence texts of every crate. A text that several crates
+// StandardLibraryFile is the name of the licences of Rust's standard library in the plugin folder.
+const StandardLibraryFile = "RUST_LIBRARY_LICENSES.html"
+
+// StandardLibrary returns the licences of Rust's standard library and of the libraries in it, which
+// every toolchain contains.
+func StandardLibrary() ([]byte, error) {
+	sysroot, err := exec.Command("rustc", "--print", "sysroot").Output()
+	if err != nil {
+		return nil, fmt.Errorf("rustc --print sysroot: %w", err)
+	}
+	folder := filepath.Join(strings.TrimSpace(string(sysroot)), "share", "doc", "rust")
+	return os.ReadFile(filepath.Join(folder, "COPYRIGHT-library.html"))
+}
+
+// Licenses returns the licence and the licence texts of every library. A text that several of them
 // share appears once.
-func Licenses(crates []Crate) ([]byte, error) {
+func Licenses(libraries []Library) ([]byte, error) {
 	var list, texts bytes.Buffer
 	numbers := map[string]int{}
-	for _, crate := range crates {
-		files, err := licenseFiles(crate.folder)
+	for _, library := range libraries {
+		files, err := licenseFiles(library.folder)
 		if err != nil {
 			return nil, err
 		}
@@ -38,12 +53,14 @@ func Licenses(crates []Crate) ([]byte, error) {
 		where := "texts " + strings.Join(used, ", ")
 		if used == nil {
 			// Some authors publish a crate without the file. Its licence has a standard text.
-			where = "no text in the crate, see " + crate.Repository
+			where = "no text in the crate, see " + library.Repository
 		}
-		fmt.Fprintf(&list, "%s %s: %s (%s)\n", crate.Name, crate.Version, crate.License, where)
+		fmt.Fprintf(&list, "%s %s: %s (%s)\n", library.Name, library.Version,
+			library.License, where)
 	}
 	header := "Libraries in the binary gpx_oura, with their licences and the licence texts below.\n" +
-		"The crate libsqlite3-sys contains SQLite, which is in the public domain.\n\n"
+		"The crate libsqlite3-sys contains SQLite, which is in the public domain.\n" +
+		"The licences of Rust's standard library are in " + StandardLibraryFile + ".\n\n"
 	return slices.Concat([]byte(header), list.Bytes(), texts.Bytes()), nil
 }
 

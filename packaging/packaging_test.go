@@ -14,26 +14,26 @@ import (
 
 const target = "x86_64-unknown-linux-gnu"
 
-func crates(t *testing.T) []Crate {
+func libraries(t *testing.T) []Library {
 	t.Helper()
-	found, err := Crates(filepath.Join("..", "Cargo.toml"), target)
+	found, err := Libraries(filepath.Join("..", "Cargo.toml"), target)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return found
 }
 
-func TestCratesAreThoseOfTheBinary(t *testing.T) {
+func TestLibrariesAreThoseOfTheBinary(t *testing.T) {
 	names := map[string]bool{}
-	for _, crate := range crates(t) {
-		names[crate.Name] = true
+	for _, library := range libraries(t) {
+		names[library.Name] = true
 	}
 	for _, linked := range []string{"rusqlite", "libsqlite3-sys", "tokio", "arrow", "rustls"} {
 		if !names[linked] {
 			t.Errorf("%s is missing", linked)
 		}
 	}
-	for _, other := range []string{"ringside", "proptest", "divan", "cc", "windows-sys"} {
+	for _, other := range []string{"ringside", "proptest", "divan", "cc", "windows-sys", "musl"} {
 		if names[other] {
 			t.Errorf("%s is not in the binary", other)
 		}
@@ -41,7 +41,7 @@ func TestCratesAreThoseOfTheBinary(t *testing.T) {
 }
 
 // Each target that the workflow builds adds its own libraries to the licences of a release.
-func TestReleaseNamesTheCratesOfEveryTarget(t *testing.T) {
+func TestReleaseNamesTheLibrariesOfEveryTarget(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join("..", ".github", "workflows", "release.yml"))
 	if err != nil {
 		t.Fatal(err)
@@ -59,15 +59,15 @@ func TestReleaseNamesTheCratesOfEveryTarget(t *testing.T) {
 	if len(built) != len(released) || !slices.Equal(targets, built) {
 		t.Errorf("the workflow builds %v, and the licences are those of %v", built, targets)
 	}
-	found, err := Crates(filepath.Join("..", "Cargo.toml"), targets...)
+	found, err := Libraries(filepath.Join("..", "Cargo.toml"), targets...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Licenses(found); err != nil {
 		t.Error(err)
 	}
-	for _, name := range []string{"rusqlite", "core-foundation-sys", "windows-sys"} {
-		if !slices.ContainsFunc(found, func(crate Crate) bool { return crate.Name == name }) {
+	for _, name := range []string{"rusqlite", "core-foundation-sys", "windows-sys", "musl"} {
+		if !slices.ContainsFunc(found, func(library Library) bool { return library.Name == name }) {
 			t.Errorf("%s is missing", name)
 		}
 	}
@@ -76,18 +76,18 @@ func TestReleaseNamesTheCratesOfEveryTarget(t *testing.T) {
 	}
 }
 
-func TestEveryCrateHasALicense(t *testing.T) {
-	found := crates(t)
+func TestEveryLibraryHasALicense(t *testing.T) {
+	found := libraries(t)
 	content, err := Licenses(found)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, crate := range found {
-		if crate.License == "" {
-			t.Errorf("%s has no licence", crate.Name)
+	for _, library := range found {
+		if library.License == "" {
+			t.Errorf("%s has no licence", library.Name)
 		}
-		if !strings.Contains(string(content), "\n"+crate.Name+" "+crate.Version+": ") {
-			t.Errorf("%s is missing", crate.Name)
+		if !strings.Contains(string(content), "\n"+library.Name+" "+library.Version+": ") {
+			t.Errorf("%s is missing", library.Name)
 		}
 	}
 	for _, text := range []string{"Apache License", "Permission is hereby granted, free of charge"} {
@@ -100,8 +100,20 @@ func TestEveryCrateHasALicense(t *testing.T) {
 	}
 }
 
-func TestBillNamesEveryCrate(t *testing.T) {
-	found := crates(t)
+func TestStandardLibraryHasLicenses(t *testing.T) {
+	content, err := StandardLibrary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"The Rust Standard Library", "hashbrown", "MIT"} {
+		if !strings.Contains(string(content), text) {
+			t.Errorf("no %q", text)
+		}
+	}
+}
+
+func TestBillNamesEveryLibrary(t *testing.T) {
+	found := libraries(t)
 	content, err := Bill("plugin", "1.2.3", found)
 	if err != nil {
 		t.Fatal(err)
@@ -119,10 +131,10 @@ func TestBillNamesEveryCrate(t *testing.T) {
 		t.Errorf("header: %+v", bill)
 	}
 	if len(bill.Components) != len(found) || len(found) < 50 {
-		t.Errorf("%d components for %d crates", len(bill.Components), len(found))
+		t.Errorf("%d components for %d libraries", len(bill.Components), len(found))
 	}
-	for i, crate := range found {
-		if want := "pkg:cargo/" + crate.Name + "@" + crate.Version; bill.Components[i].Purl != want {
+	for i, library := range found {
+		if want := "pkg:cargo/" + library.Name + "@" + library.Version; bill.Components[i].Purl != want {
 			t.Errorf("%s instead of %s", bill.Components[i].Purl, want)
 		}
 	}

@@ -20,14 +20,13 @@ type license struct {
 
 // Bill returns the bill of materials of the plugin in the format CycloneDX 1.6. The frontend uses
 // Grafana's copies of its libraries, so the plugin has no component from npm.
-func Bill(plugin, version string, crates []Crate) ([]byte, error) {
-	components := make([]component, 0, len(crates))
-	for _, crate := range crates {
-		url := "pkg:cargo/" + crate.Name + "@" + crate.Version
-		found := component{Type: "library", Ref: url, Name: crate.Name, Version: crate.Version,
-			URL: url}
-		if crate.License != "" {
-			found.Licenses = []license{{crate.License}}
+func Bill(plugin, version string, libraries []Library) ([]byte, error) {
+	components := make([]component, 0, len(libraries))
+	for _, library := range libraries {
+		found := component{Type: "library", Ref: library.URL, Name: library.Name,
+			Version: library.Version, URL: library.URL}
+		if library.License != "" {
+			found.Licenses = []license{{library.License}}
 		}
 		components = append(components, found)
 	}

@@ -11,10 +11,19 @@ import (
 	"strings"
 )
 
-// Crate is a Rust library that is part of the binary.
-type Crate struct {
+// Library is a library that is part of the binary.
+type Library struct {
 	Name, Version, License, Repository string
-	folder                             string
+	// URL is its package URL.
+	URL string
+	// folder has its licence texts.
+	folder string
+}
+
+// musl is the C library in the static binaries for Linux: the version that Zig contains.
+var musl = Library{
+	"musl", "1.2.5", "MIT", "https://musl.libc.org", "pkg:generic/musl@1.2.5",
+	filepath.Join("packaging", "musl"),
 }
 
 // released has the target triple of each binary of a release, by the end of the binary's name.
@@ -42,9 +51,9 @@ func Targets(binaries []string) ([]string, error) {
 	return targets, nil
 }
 
-// Crates returns the libraries of the binaries for all target triples, sorted by name. They exclude
-// libraries of build scripts and tests.
-func Crates(manifest string, targets ...string) ([]Crate, error) {
+// Libraries returns the libraries of the binaries for all target triples, sorted by name. They
+// exclude libraries of build scripts and tests, and Rust's standard library.
+func Libraries(manifest string, targets ...string) ([]Library, error) {
 	arguments := []string{"metadata", "--format-version", "1", "--locked", "--manifest-path", manifest}
 	for _, target := range targets {
 		arguments = append(arguments, "--filter-platform", target)
@@ -93,15 +102,23 @@ func Crates(manifest string, targets ...string) ([]Crate, error) {
 			}
 		}
 	}
-	var crates []Crate
+	var libraries []Library
 	for _, found := range metadata.Packages {
 		if reached[found.ID] && found.ID != metadata.Resolve.Root {
-			crates = append(crates, Crate{found.Name, found.Version, found.License,
-				found.Repository, filepath.Dir(found.ManifestPath)})
+			libraries = append(libraries, Library{found.Name, found.Version, found.License,
+				found.Repository, "pkg:cargo/" + found.Name + "@" + found.Version,
+				filepath.Dir(found.ManifestPath)})
 		}
 	}
-	slices.SortFunc(crates, func(a, b Crate) int {
+	if slices.ContainsFunc(targets, func(target string) bool {
+		return strings.Contains(target, "-musl")
+	}) {
+		linked := musl
+		linked.folder = filepath.Join(filepath.Dir(manifest), musl.folder)
+		libraries = append(libraries, linked)
+	}
+	slices.SortFunc(libraries, func(a, b Library) int {
 		return strings.Compare(a.Name+" "+a.Version, b.Name+" "+b.Version)
 	})
-	return crates, nil
+	return libraries, nil
 }
