@@ -52,59 +52,39 @@ func Targets(binaries []string) ([]string, error) {
 }
 
 // Libraries returns the libraries of the binaries for all target triples, sorted by name. They
-// exclude libraries of build scripts and tests, and Rust's standard library.
+// exclude libraries of build scripts, macros and tests, and Rust's standard library.
 func Libraries(manifest string, targets ...string) ([]Library, error) {
-	arguments := []string{"metadata", "--format-version", "1", "--locked", "--manifest-path", manifest}
+	linked := map[string]bool{}
 	for _, target := range targets {
-		arguments = append(arguments, "--filter-platform", target)
+		tree, err := cargo(manifest, "tree", "--target", target, "--prefix", "none",
+			"--edges", "normal,no-proc-macro")
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(string(tree)) {
+			// Such as `jiff v1.0.1`. A crate from a folder has its path at the end.
+			if words := strings.Fields(line); len(words) >= 2 {
+				linked[words[0]+" "+strings.TrimPrefix(words[1], "v")] = true
+			}
+		}
 	}
-	output, err := exec.Command("cargo", arguments...).Output()
+	output, err := cargo(manifest, "metadata", "--format-version", "1")
 	if err != nil {
-		return nil, fmt.Errorf("cargo metadata: %w", err)
+		return nil, err
 	}
 	var metadata struct {
 		Packages []struct {
-			ID, Name, Version, License, Repository, Source string
-			ManifestPath                                   string `json:"manifest_path"`
+			ID, Name, Version, License, Repository string
+			ManifestPath                           string `json:"manifest_path"`
 		}
-		Resolve struct {
-			Root  string
-			Nodes []struct {
-				ID   string
-				Deps []struct {
-					Pkg      string
-					DepKinds []struct{ Kind string } `json:"dep_kinds"`
-				}
-			}
-		}
+		Resolve struct{ Root string }
 	}
 	if err := json.Unmarshal(output, &metadata); err != nil {
 		return nil, fmt.Errorf("cargo metadata: %w", err)
 	}
-	uses := map[string][]string{}
-	for _, node := range metadata.Resolve.Nodes {
-		for _, dependency := range node.Deps {
-			for _, kind := range dependency.DepKinds {
-				if kind.Kind == "" {
-					uses[node.ID] = append(uses[node.ID], dependency.Pkg)
-				}
-			}
-		}
-	}
-	reached := map[string]bool{metadata.Resolve.Root: true}
-	for waiting := []string{metadata.Resolve.Root}; len(waiting) > 0; {
-		id := waiting[0]
-		waiting = waiting[1:]
-		for _, used := range uses[id] {
-			if !reached[used] {
-				reached[used] = true
-				waiting = append(waiting, used)
-			}
-		}
-	}
 	var libraries []Library
 	for _, found := range metadata.Packages {
-		if reached[found.ID] && found.ID != metadata.Resolve.Root {
+		if linked[found.Name+" "+found.Version] && found.ID != metadata.Resolve.Root {
 			libraries = append(libraries, Library{found.Name, found.Version, found.License,
 				found.Repository, "pkg:cargo/" + found.Name + "@" + found.Version,
 				filepath.Dir(found.ManifestPath)})
@@ -113,12 +93,22 @@ func Libraries(manifest string, targets ...string) ([]Library, error) {
 	if slices.ContainsFunc(targets, func(target string) bool {
 		return strings.Contains(target, "-musl")
 	}) {
-		linked := musl
-		linked.folder = filepath.Join(filepath.Dir(manifest), musl.folder)
-		libraries = append(libraries, linked)
+		static := musl
+		static.folder = filepath.Join(filepath.Dir(manifest), musl.folder)
+		libraries = append(libraries, static)
 	}
 	slices.SortFunc(libraries, func(a, b Library) int {
 		return strings.Compare(a.Name+" "+a.Version, b.Name+" "+b.Version)
 	})
 	return libraries, nil
+}
+
+// cargo returns the output of a command of cargo for the crate of a manifest.
+func cargo(manifest, command string, arguments ...string) ([]byte, error) {
+	arguments = append([]string{command, "--locked", "--manifest-path", manifest}, arguments...)
+	output, err := exec.Command("cargo", arguments...).Output()
+	if err != nil {
+		return nil, fmt.Errorf("cargo %s: %w", command, err)
+	}
+	return output, nil
 }

@@ -33,7 +33,7 @@ func TestLibrariesAreThoseOfTheBinary(t *testing.T) {
 			t.Errorf("%s is missing", linked)
 		}
 	}
-	for _, other := range []string{"ringside", "proptest", "divan", "cc", "windows-sys", "musl"} {
+	for _, other := range []string{"ringside", "proptest", "divan", "cc", "syn", "windows-sys", "musl"} {
 		if names[other] {
 			t.Errorf("%s is not in the binary", other)
 		}
