@@ -94,14 +94,15 @@ func midnight(t *testing.T, day string) int64 {
 	return parsed.UnixMilli()
 }
 
-// mainSleeps returns the longest long sleep of each day. Without one, the longest other period
-// counts, unless it is rest or deleted.
+// mainSleeps returns the longest long sleep of each day. Without one, the longest other period of an
+// hour counts, unless it is rest or deleted.
 func (w *world) mainSleeps(t *testing.T) map[string]object {
 	t.Helper()
 	longest := make(map[string]object)
 	for _, one := range w.documents(t, "sleep") {
-		day := text(one, "day")
-		if kind := text(one, "type"); kind == "rest" || kind == "deleted" {
+		day, kind := text(one, "day"), text(one, "type")
+		isNap := kind != "long_sleep" && number(one, "total_sleep_duration") < 3600
+		if isNap || kind == "rest" || kind == "deleted" {
 			continue
 		}
 		if best := longest[day]; best == nil || sleepRank(one) > sleepRank(best) {
